@@ -1,0 +1,72 @@
+# Everything that one does with tseep, a target each. `make serve` and `make test` do all their set-up themselves.
+
+PYTHON ?= python3
+PYPY ?= pypy3
+VENV ?= .venv
+PYPY_VENV ?= .venv-pypy
+BIN = $(VENV)/bin
+
+.PHONY: help serve test test-pypy fuzz soak lint format types stress bench debian clean
+
+help: ## Say what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+serve: $(VENV)/serve ## Install into .venv and run the server on 127.0.0.1:6379
+	$(BIN)/twistd -n --pidfile= tseep --mode v2
+
+test: $(VENV)/test debian ## Run trial's unit tests, then the tests against real servers and clients
+	$(BIN)/trial tseep
+	$(BIN)/pytest tests
+
+test-pypy: $(PYPY_VENV)/test debian ## The same on PyPy
+	$(PYPY_VENV)/bin/trial tseep
+	$(PYPY_VENV)/bin/pytest tests -m "not packaging"
+
+fuzz: $(VENV)/test debian ## Compare with redis-server, and feed the parsers, for longer
+	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/test_differential.py tests/test_bad_input.py
+
+soak: $(VENV)/test debian ## The long runs: thousands of clients in each mode
+	$(BIN)/pytest tests -m soak
+
+lint: $(VENV)/lint ## Look for mistakes and style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/lint ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/lint ## Check the types
+	$(BIN)/mypy
+
+stress: $(VENV)/test ## Compare v1 and v2 under 1,024 clients; see stress/run.py --help for more
+	$(BIN)/python stress/run.py --clients 1k
+
+bench: $(VENV)/test debian $(wildcard $(PYPY_VENV)/test) ## Measure side by side with redis-server, and print the README's table
+	$(BIN)/python stress/versus.py --pypy $(PYPY_VENV)/bin/python
+
+# What the tests need of Debian: the oracle, the load, and PyPy. Installed where one may, named where not.
+debian:
+	@sh .ci/debian redis-server redis-cli redis-benchmark $(PYPY)
+
+$(VENV)/serve: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+$(VENV)/test: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[test]'
+	touch $@
+
+$(VENV)/lint: pyproject.toml $(VENV)/test
+	$(BIN)/pip install --quiet --editable '.[lint]'
+	touch $@
+
+$(PYPY_VENV)/test: pyproject.toml debian
+	$(PYPY) -m venv $(PYPY_VENV)
+	$(PYPY_VENV)/bin/pip install --quiet --editable '.[test]'
+	touch $@
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) $(PYPY_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis _trial_temp*

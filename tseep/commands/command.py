@@ -1,0 +1,258 @@
+"""COMMAND: what the command table knows (https://redis.io/docs/latest/commands/command/)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List
+
+from ..errors import SYNTAX, CommandError
+from ..glob import matcher
+from ..replies import Reply, SetReply, Status
+from .categories import categories_of
+from .syntax import document
+from .table import Command, add_help, command, every
+
+if TYPE_CHECKING:
+    from ..server import Server
+    from ..session import Session
+
+Commands = Dict[bytes, Command]
+
+FLAGS = (
+    "write", "readonly", "denyoom", "module", "admin", "pubsub", "noscript", "blocking", "loading", "stale",
+    "skip_monitor", "skip_slowlog", "asking", "fast", "no_auth", "may_replicate", "no_mandatory_keys",
+    "no_async_loading", "no_multi", "movablekeys", "allow_busy",
+)  # fmt: skip
+"""The flags of commands, in Redis's order."""
+
+_OPEN = "loading stale"
+_ANY_ORDER = "nondeterministic_output_order"
+_NAMED = "O(N) where N is the number of commands asked for."
+_ALL = "O(N) where N is the number of commands."
+
+
+@command(
+    "COMMAND",
+    arity=-1,
+    flags=_OPEN,
+    acl="@connection",
+    since="2.8.13",
+    complexity=_ALL,
+    tips=_ANY_ORDER,
+)
+def command_(session: Session, argv: List[bytes]) -> Reply:
+    """Tells the facts about every command."""
+    return [_facts(entry) for entry in session.server.commands.values()]
+
+
+add_help("COMMAND")
+
+
+@command("COMMAND COUNT", arity=2, flags=_OPEN, acl="@connection", since="2.8.13")
+def command_count(session: Session, argv: List[bytes]) -> Reply:
+    """Counts the commands."""
+    return len(session.server.commands)
+
+
+@command(
+    "COMMAND INFO",
+    arity=-2,
+    flags=_OPEN,
+    acl="@connection",
+    since="2.8.13",
+    complexity=_NAMED,
+    syntax="[command-name [command-name ...]]",
+    tips=_ANY_ORDER,
+)
+def command_info(session: Session, argv: List[bytes]) -> Reply:
+    """Tells the facts about some commands, or about every one."""
+    if len(argv) == 2:
+        return command_(session, argv)
+    entries = [_named(session.server, name) for name in argv[2:]]
+    return [None if entry is None else _facts(entry) for entry in entries]
+
+
+def _named(server: Server, name: bytes) -> Command | None:
+    """The command or subcommand of a name such as C{get} or C{client|id}."""
+    first, _, second = name.lower().partition(b"|")
+    entry = server.commands.get(first)
+    return entry.subcommands.get(second) if entry is not None and second else entry
+
+
+def _facts(entry: Command) -> List[Any]:
+    """An element of COMMAND's reply."""
+    return [
+        entry.name,
+        entry.arity,
+        _words(flag for flag in FLAGS if flag in entry.flags),
+        *entry.keys,
+        _words(f"@{category}" for category in categories_of(entry)),
+        SetReply(tip.encode() for tip in entry.tips),
+        SetReply(_key_specifications(entry)),
+        SetReply(_facts(subcommand) for subcommand in entry.subcommands.values()),
+    ]
+
+
+def _words(words: Iterable[str]) -> SetReply:
+    return SetReply(Status(word.encode()) for word in words)
+
+
+def _key_specifications(entry: Command) -> Iterator[Dict[bytes, Any]]:
+    """Where the keys are and what happens to them: a specification each, the last one for all that follow."""
+    first, last, step = entry.keys
+    flags = _access(entry)
+    for number, access in enumerate(flags):
+        at = first + number * step
+        is_last = number == len(flags) - 1
+        yield {
+            b"flags": _words(access),
+            b"begin_search": {b"type": b"index", b"spec": {b"index": at}},
+            b"find_keys": {
+                b"type": b"range",
+                b"spec": {b"lastkey": _last(at, last) if is_last else 0, b"keystep": step, b"limit": 0},
+            },
+        }
+
+
+def _last(first: int, last: int) -> int:
+    """The last key's place: from the first one, or from the end if it is negative."""
+    return last if last < 0 else last - first
+
+
+def _access(entry: Command) -> List[List[str]]:
+    """The flags of each key specification; the first says how a key is used, in capitals, the others why."""
+    if not entry.keys[0]:
+        return []
+    specifications = [specification.split() for specification in entry.access.split(";")]
+    return [[words[0], *[word.lower() for word in words[1:]]] for words in specifications if words]
+
+
+@command(
+    "COMMAND DOCS",
+    arity=-2,
+    flags=_OPEN,
+    acl="@connection",
+    since="7.0.0",
+    complexity=_NAMED,
+    syntax="[command-name [command-name ...]]",
+    tips=_ANY_ORDER,
+)
+def command_docs(session: Session, argv: List[bytes]) -> Reply:
+    """Documents some commands, or every one."""
+    server = session.server
+    entries = [_named(server, name) for name in argv[2:]] if len(argv) > 2 else server.commands.values()
+    return {entry.name: _documentation(entry) for entry in entries if entry is not None}
+
+
+def _documentation(entry: Command) -> Dict[bytes, Any]:
+    facts: Dict[bytes, Any] = {
+        b"summary": entry.summary.encode(),
+        b"since": entry.since.encode(),
+        b"group": entry.group.encode(),
+        b"complexity": entry.complexity.encode(),
+    }
+    if entry.syntax:
+        facts[b"arguments"] = document(entry.syntax, len(_access(entry)))
+    if entry.subcommands:
+        facts[b"subcommands"] = {sub.name: _documentation(sub) for sub in entry.subcommands.values()}
+    return facts
+
+
+@command(
+    "COMMAND LIST",
+    arity=-2,
+    flags=_OPEN,
+    acl="@connection",
+    since="7.0.0",
+    complexity=_ALL,
+    syntax="[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]",
+    tips=_ANY_ORDER,
+)
+def command_list(session: Session, argv: List[bytes]) -> Reply:
+    """Names every command, or those that pass a filter."""
+    commands = session.server.commands
+    if len(argv) == 2:
+        return list(commands)
+    test = _FILTERS.get(argv[3].lower()) if len(argv) == 5 and argv[2].lower() == b"filterby" else None
+    if test is None:
+        raise CommandError(SYNTAX)
+    chosen = test(argv[4])
+    return [entry.name for entry in every(commands) if chosen(entry)]
+
+
+def _in_category(name: bytes) -> Callable[[Command], bool]:
+    category = name.decode("utf-8", "replace").lower()
+    return lambda entry: category in categories_of(entry)
+
+
+def _with_name_like(pattern: bytes) -> Callable[[Command], bool]:
+    match = matcher(pattern.lower())
+    return lambda entry: match(entry.name)
+
+
+_FILTERS: Dict[bytes, Callable[[bytes], Callable[[Command], bool]]] = {
+    b"module": lambda name: lambda entry: False,  # there are no modules
+    b"aclcat": _in_category,
+    b"pattern": _with_name_like,
+}
+
+
+@command(
+    "COMMAND GETKEYS",
+    arity=-4,
+    flags=_OPEN,
+    acl="@connection",
+    since="2.8.13",
+    complexity="O(N) where N is the number of arguments of the command.",
+    syntax="command [arg [arg ...]]",
+)
+def command_getkeys(session: Session, argv: List[bytes]) -> Reply:
+    """Answers the keys in a whole command."""
+    return _with_keys(session.server, argv[2:]).keys_in(argv[2:])
+
+
+@command(
+    "COMMAND GETKEYSANDFLAGS",
+    arity=-4,
+    flags=_OPEN,
+    acl="@connection",
+    since="7.0.0",
+    complexity="O(N) where N is the number of arguments of the command.",
+    syntax="command [arg [arg ...]]",
+)
+def command_getkeysandflags(session: Session, argv: List[bytes]) -> Reply:
+    """Answers the keys in a whole command, and what it does with each."""
+    entry = _with_keys(session.server, argv[2:])
+    narrow = _NARROWED.get(entry.name)
+    access = _access(entry) if narrow is None else [narrow(argv[2:]).split()]
+    keys = entry.keys_in(argv[2:])
+    return [[key, _words(access[min(number, len(access) - 1)])] for number, key in enumerate(keys)]
+
+
+def _of_set(argv: List[bytes]) -> str:
+    return "RW access update" if _has(argv[3:], b"get") else "OW update"
+
+
+def _of_bitfield(argv: List[bytes]) -> str:
+    return "RW access update" if _has(argv[2:], b"set", b"incrby") else "RO access"
+
+
+def _has(arguments: List[bytes], *words: bytes) -> bool:
+    return any(argument.lower() in words for argument in arguments)
+
+
+_NARROWED: Dict[bytes, Callable[[List[bytes]], str]] = {b"set": _of_set, b"bitfield": _of_bitfield}
+"""Of commands whose arguments decide what they do with their key, what tells it."""
+
+
+def _with_keys(server: Server, argv: List[bytes]) -> Command:
+    """The command that a client would call so, which must have keys."""
+    entry = server.commands.get(argv[0].lower())
+    if entry is not None and entry.subcommands:
+        entry = entry.subcommands.get(argv[1].lower()) if len(argv) > 1 else entry
+    if entry is None:
+        raise CommandError("ERR Invalid command specified")
+    if not entry.keys[0]:
+        raise CommandError("ERR The command has no key arguments")
+    if not entry.takes(len(argv)):
+        raise CommandError("ERR Invalid number of arguments specified for command")
+    return entry

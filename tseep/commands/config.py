@@ -1,0 +1,137 @@
+"""CONFIG: the parameters while the server runs (https://redis.io/docs/latest/commands/config-set/)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Dict, List
+
+from ..errors import SYNTAX, CommandError
+from ..glob import matcher
+from ..replies import OK, Reply
+from .connection import REDACTED
+from .table import command, container, every
+
+if TYPE_CHECKING:
+    from ..config import Config, Parameter
+    from ..server import Server
+    from ..session import Session
+
+_ADMIN = "admin noscript loading stale"
+_PARAMETERS = "O(N) where N is the number of parameters."
+_SECRETS = {"requirepass"}
+
+container("CONFIG", __name__, "Holds the commands about the configuration.", since="2.0.0")
+
+
+@command(
+    "CONFIG GET",
+    arity=-3,
+    flags=_ADMIN,
+    since="2.0.0",
+    complexity=_PARAMETERS,
+    syntax="parameter [parameter ...]",
+)
+def config_get(session: Session, argv: List[bytes]) -> Reply:
+    """Answers the parameters that match, and their values."""
+    config = session.server.config
+    found: Dict[bytes, bytes] = {}
+    for pattern in argv[2:]:
+        for name in _named(config, pattern):
+            found.setdefault(name, _encode(config.show(_decode(name.lower()))))
+    return found
+
+
+def _named(config: Config, pattern: bytes) -> List[bytes]:
+    """The names that match a pattern; a plain name is spelt as the client spells it."""
+    if not set(pattern) & set(b"*?["):
+        return [pattern] if _decode(pattern.lower()) in config.parameters else []
+    return list(filter(matcher(pattern.lower()), map(str.encode, config.parameters)))
+
+
+@command(
+    "CONFIG SET",
+    arity=-4,
+    flags=_ADMIN,
+    since="2.0.0",
+    complexity=_PARAMETERS,
+    syntax="parameter value [parameter value ...]",
+    tips="request_policy:all_nodes response_policy:all_succeeded",
+)
+def config_set(session: Session, argv: List[bytes]) -> Reply:
+    """Sets parameters: all that are named, or none."""
+    if len(argv) % 2:
+        raise CommandError(SYNTAX)
+    names, texts = argv[2::2], argv[3::2]
+    _redact(argv)
+    server = session.server
+    parameters = [_parameter(server.config, name) for name in names]
+    _require_settable(names, parameters)
+    for name, parameter, text in zip(names, parameters, texts):
+        _read(name, parameter, _decode(text))
+    for parameter, text in zip(parameters, texts):
+        server.config.set(parameter.name, _decode(text))
+    server.configured()
+    return OK
+
+
+def _redact(argv: List[bytes]) -> None:
+    """Take the secrets out of a CONFIG SET."""
+    for at in range(2, len(argv), 2):
+        if _decode(argv[at].lower()) in _SECRETS:
+            argv[at + 1] = REDACTED
+
+
+def _parameter(config: Config, name: bytes) -> Parameter:
+    parameter = config.parameters.get(_decode(name.lower()))
+    if parameter is None:
+        raise CommandError(b"ERR Unknown option or number of arguments for CONFIG SET - '%b'" % name)
+    return parameter
+
+
+def _require_settable(names: List[bytes], parameters: List[Parameter]) -> None:
+    """See that all of them can be set, and none twice."""
+    for at, (name, parameter) in enumerate(zip(names, parameters)):
+        if parameter.fixed:
+            raise _failed(name, "can't set immutable config")
+        if parameter in parameters[:at]:
+            raise _failed(name, "duplicate parameter")
+
+
+def _read(name: bytes, parameter: Parameter, text: str) -> Any:
+    try:
+        return parameter.kind.parse(text)
+    except ValueError as error:
+        raise _failed(name, str(error)) from error
+
+
+def _failed(name: bytes, why: str) -> CommandError:
+    text = b"ERR CONFIG SET failed (possibly related to argument '%b') - %b"
+    return CommandError(text % (name, why.encode()))
+
+
+def _decode(text: bytes) -> str:
+    return text.decode("utf-8", "surrogateescape")
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+@command("CONFIG RESETSTAT", arity=2, flags=_ADMIN, since="2.0.0")
+def config_resetstat(session: Session, argv: List[bytes]) -> Reply:
+    """Lets the statistics of INFO begin again at nothing."""
+    _reset_statistics(session.server)
+    return OK
+
+
+def _reset_statistics(server: Server) -> None:
+    server.stats.reset()
+    server.keyspace.reset_counts()
+    server.rates.reset()
+    for entry in every(server.commands):
+        entry.calls.reset()
+
+
+@command("CONFIG REWRITE", arity=2, flags=_ADMIN, since="2.8.0")
+def config_rewrite(session: Session, argv: List[bytes]) -> Reply:
+    """Writes the configuration to its file, of which there is none."""
+    raise CommandError("ERR The server is running without a config file")

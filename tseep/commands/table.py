@@ -1,0 +1,194 @@
+"""
+The one command table: what every command is called, takes, touches and does.
+
+Dispatch, COMMAND, INFO commandstats and the documentation all read it. The fields are those of
+redis/src/commands and of https://redis.io/docs/latest/commands/command/.
+"""
+
+from __future__ import annotations
+
+import copy
+from itertools import accumulate
+from typing import TYPE_CHECKING, Callable, Dict, Iterator, List
+
+from ..replies import Reply
+from .help import help_lines
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+Function = Callable[["Session", List[bytes]], Reply]
+
+_GROUPS = {
+    "strings": "string",
+    "bits": "bitmap",
+    "keys": "generic",
+    "client": "connection",
+    **dict.fromkeys(("command", "config", "debug", "info", "latency", "memory", "slowlog"), "server"),
+}
+COMMANDS: "Dict[bytes, Command]" = {}
+
+
+class Calls:
+    """
+    What a server counts of a command.
+
+    @ivar buckets: calls by duration: number I{b} holds those that took under 2**b nanoseconds, and at
+        least half of that.
+    @ivar nanoseconds: the time that all of them took.
+    @ivar rejected: calls refused before they ran (INFO's rejected_calls).
+    @ivar failed: calls that answered an error (INFO's failed_calls).
+    """
+
+    __slots__ = ("buckets", "nanoseconds", "rejected", "failed")
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin again at nothing, as CONFIG RESETSTAT asks."""
+        self.buckets = [0] * 65
+        self.nanoseconds = 0
+        self.rejected = 0
+        self.failed = 0
+
+    @property
+    def calls(self) -> int:
+        """How many calls ran."""
+        return sum(self.buckets)
+
+    def percentile(self, percentile: float) -> int:
+        """Within how many nanoseconds so many percent of the calls ran; up to twice too many, as buckets go."""
+        rank = self.calls * percentile / 100
+        cumulative = accumulate(self.buckets)
+        return 2 ** next((bucket for bucket, total in enumerate(cumulative) if total >= rank), 0)
+
+
+class Command:
+    """
+    One command, or one subcommand (C{client|id}) of a container (C{client}).
+
+    @ivar run: the function; it takes the session and the whole command, its name first, and returns a reply
+        or raises L{CommandError <tseep.errors.CommandError>}. None in a container.
+    @ivar arity: the number of arguments, the name counted; negative for "at least".
+    @ivar keys: positions of the first and the last key, and the step between keys; zeros for none.
+    @ivar access: the flags of its keys (key specifications), such as C{RO ACCESS}; where those of the first
+        key and of the others differ, both: C{RW ACCESS DELETE; OW UPDATE}.
+    @ivar categories: the ACL categories that don't follow from the flags.
+    @ivar subcommands: by name, in lower case; empty but in a container.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        run: Function | None,
+        group: str,
+        summary: str,
+        *,
+        arity: int,
+        flags: str = "",
+        keys: tuple[int, int, int] = (0, 0, 0),
+        access: str = "",
+        acl: str = "",
+        since: str = "1.0.0",
+        complexity: str = "O(1)",
+        syntax: str = "",
+        tips: str = "",
+    ) -> None:
+        self.name = name.lower().replace(" ", "|").encode()
+        self.run = run
+        self.group = group
+        self.summary = summary
+        self.arity = arity
+        self.flags = frozenset(flags.split())
+        self.keys = keys
+        self.access = access
+        self.categories = frozenset(acl.split())
+        self.since = since
+        self.complexity = complexity
+        self.syntax = syntax
+        self.tips = tips.split()
+        self.subcommands: dict[bytes, Command] = {}
+        self.calls = Calls()
+
+    def takes(self, count: int) -> bool:
+        """Whether C{count} arguments, the name counted, are a number that it takes."""
+        return count == self.arity if self.arity > 0 else count >= -self.arity
+
+    def keys_in(self, argv: list[bytes]) -> list[bytes]:
+        """The arguments of a whole command that are keys."""
+        first, last, step = self.keys
+        if not first:
+            return []
+        return argv[first : (last if last >= 0 else len(argv) + last) + 1 : step]
+
+    def running(self, function: Function) -> Command:
+        """The same command, counting together with it, but running another function."""
+        command = copy.copy(self)
+        command.run = function
+        return command
+
+    def fresh(self) -> Command:
+        """A copy that counts for itself, for one server."""
+        command = copy.copy(self)
+        command.calls = Calls()
+        command.subcommands = {name: sub.fresh() for name, sub in self.subcommands.items()}
+        return command
+
+
+def every(commands: Dict[bytes, Command]) -> Iterator[Command]:
+    """All of a table's commands, each with its subcommands after it."""
+    for command in commands.values():
+        yield command
+        yield from command.subcommands.values()
+
+
+def command(name: str, **fields: object) -> Callable[[Function], Function]:
+    """
+    Register the function below as command C{name}; the first line of its docstring is the summary.
+
+    @param name: as on its documentation page; C{CLIENT ID} is the subcommand ID of the container CLIENT.
+    @param fields: L{Command}'s; C{group} where it is not that of the module.
+    """
+
+    def register(function: Function) -> Function:
+        _add(name, function, function.__module__, function.__doc__ or "", fields)
+        return function
+
+    return register
+
+
+def container(name: str, module: str, summary: str, help_since: str = "5.0.0", **fields: object) -> None:
+    """
+    Register a command that does nothing but hold subcommands, which come after it. Its HELP comes by itself.
+
+    @param module: C{__name__}.
+    @param help_since: the Redis that brought HELP.
+    """
+    _add(name, None, module, summary, {"arity": -2, "complexity": "Depends on subcommand.", **fields})
+    add_help(name, help_since)
+
+
+def add_help(name: str, since: str = "5.0.0") -> None:
+    """Register HELP for a command that has subcommands. L{container} does it for its own."""
+    entry = COMMANDS[name.lower().encode()]
+    about = {
+        "arity": 2,
+        "flags": "loading stale",
+        "acl": " ".join(entry.categories),
+        "since": since,
+        "group": entry.group,
+    }
+    _add(f"{name} HELP", lambda session, argv: help_lines(entry), __name__, "Lists the subcommands.", about)
+
+
+def _add(name: str, function: Function | None, module: str, doc: str, fields: dict[str, object]) -> None:
+    family = module.rpartition(".")[2]
+    summary = doc.strip().split("\n", 1)[0]
+    facts = {"group": _GROUPS.get(family, family), **fields}
+    entry = Command(name, function, summary=summary, **facts)  # type: ignore[arg-type]
+    parent, _, sub = entry.name.partition(b"|")
+    if sub:
+        COMMANDS[parent].subcommands[sub] = entry
+    else:
+        COMMANDS[entry.name] = entry

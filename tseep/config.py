@@ -1,0 +1,124 @@
+"""What can be set, on the command line and with CONFIG: one table of parameters."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Callable, Iterator, NamedTuple
+
+from .glob import matcher
+
+_UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1024, "m": 10**6, "mb": 2**20, "g": 10**9, "gb": 2**30}
+
+
+class Kind(NamedTuple):
+    """How a value is read from text (C{ValueError} says what it must be) and shown again."""
+
+    parse: Callable[[str], Any]
+    show: Callable[[Any], str] = str
+
+
+def _number(least: int, most: int) -> Kind:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"-?\d{1,19}", text):
+            raise ValueError("argument couldn't be parsed into an integer")
+        if not least <= int(text) <= most:
+            raise ValueError(f"argument must be between {least} and {most} inclusive")
+        return int(text)
+
+    return Kind(parse)
+
+
+def _memory(least: int, most: int) -> Kind:
+    def parse(text: str) -> int:
+        match = re.fullmatch(r"(\d{1,19})([kmg]?b?)", text.lower())
+        if match is None:
+            raise ValueError("argument must be a memory value")
+        size = int(match[1]) * _UNITS[match[2]]
+        if not least <= size <= most:
+            raise ValueError(f"argument must be between {least} and {most} inclusive")
+        return size
+
+    return Kind(parse)
+
+
+def _choice(*words: str) -> Kind:
+    def parse(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"argument(s) must be one of the following: {', '.join(words)}")
+        return text.lower()
+
+    return Kind(parse)
+
+
+_TEXT = Kind(str)
+
+
+class Parameter(NamedTuple):
+    """
+    One thing that can be set.
+
+    @ivar fixed: whether it can be set only at the start.
+    @ivar option: whether the command line offers it; what it does not is a fact that clients ask for.
+    """
+
+    name: str
+    default: str
+    kind: Kind
+    help: str
+    fixed: bool = False
+    option: bool = True
+
+
+_LARGEST = 2**63 - 1
+
+PARAMETERS = [
+    Parameter("maxclients", "10000", _number(1, 2**32 - 1), "Most clients connected at once."),
+    Parameter("timeout", "0", _number(0, 2**31 - 1), "Close a client that is idle for so many seconds; 0: never."),
+    Parameter("requirepass", "", _TEXT, "Password that clients must give; visible in ps, see --requirepass-file."),
+    Parameter("databases", "16", _number(1, 2**31 - 1), "Number of databases.", fixed=True),
+    Parameter("proto-max-bulk-len", "512mb", _memory(2**20, _LARGEST), "Longest string that a client may send."),
+    Parameter("client-query-buffer-limit", "1gb", _memory(2**20, _LARGEST), "Most bytes held of an unfinished command."),
+    Parameter("slowlog-log-slower-than", "10000", _number(-1, _LARGEST), "Log commands slower than so many microseconds; -1: none."),
+    Parameter("slowlog-max-len", "128", _number(0, _LARGEST), "Entries that the slow log keeps."),
+    Parameter("latency-monitor-threshold", "0", _number(0, _LARGEST), "Sample latencies over so many milliseconds; 0: none."),
+    Parameter("enable-debug-command", "no", _choice("no", "yes", "local"), "Who may call DEBUG.", fixed=True),
+    Parameter("save", "", _TEXT, "Snapshots: there are none yet.", fixed=True, option=False),
+    Parameter("appendonly", "no", _choice("no"), "Append-only file: there is none yet.", fixed=True, option=False),
+    Parameter("maxmemory", "0", _memory(0, 0), "Memory limit: there is none yet.", fixed=True, option=False),
+    Parameter("maxmemory-policy", "noeviction", _choice("noeviction"), "Eviction: there is none yet.", fixed=True, option=False),
+]
+
+
+class Config:
+    """
+    The values of all parameters.
+
+    @param texts: those that are not at their default, by name.
+    @raise ValueError: if one cannot be read.
+    """
+
+    def __init__(self, **texts: str) -> None:
+        self.parameters = {parameter.name: parameter for parameter in PARAMETERS}
+        self._values = {p.name: p.kind.parse(p.default) for p in PARAMETERS}
+        for name, text in texts.items():
+            self.set(name.replace("_", "-"), text)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def set(self, name: str, text: str) -> None:
+        """
+        Set a parameter from text.
+
+        @raise ValueError: saying what the value must be.
+        """
+        self._values[name] = self.parameters[name].kind.parse(text)
+
+    def show(self, name: str) -> str:
+        """The value as CONFIG GET gives it."""
+        return self.parameters[name].kind.show(self._values[name])
+
+    def matching(self, pattern: str) -> Iterator[str]:
+        """The names that match a glob pattern, whatever their case."""
+        match = matcher(pattern.lower().encode("utf-8", "surrogateescape"))
+        return (name for name in self._values if match(name.encode()))

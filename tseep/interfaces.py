@@ -1,0 +1,35 @@
+"""What the parts ask of one another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zope.interface import Attribute, Interface
+
+
+class IConnection(Interface):
+    """A session's client, as its mode holds it. A session may be asked from anywhere to let it go."""
+
+    peer = Attribute("The client's address, as C{127.0.0.1:50000} or C{/path:0}: what CLIENT LIST calls addr.")
+    host = Attribute("The address that it connected to, in the same form: what CLIENT LIST calls laddr.")
+    fileno = Attribute("The file descriptor's number, -1 if it has none.")
+
+    def close() -> None:
+        """Send what was answered so far, then close. May be called again, and from the session's own call."""
+
+
+class IMode(Interface):
+    """A way of handling connections."""
+
+    name = Attribute("What C{--mode} calls it.")
+    listener = Attribute("What endpoints listen on: a L{Listener <tseep.modes.listener.Listener>}. Set by C{start}.")
+    factory = Attribute("What they listen for.")
+
+    def start() -> None:
+        """Make ready."""
+
+    def cron() -> None:
+        """Call L{Server.cron}, under whatever lock there is."""
+
+    def stop(grace: float) -> Any:
+        """Answer what has come, then close every connection, within bounded time. Awaitable."""

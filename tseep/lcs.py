@@ -1,0 +1,82 @@
+"""
+The longest common subsequence of two strings, as the LCS command gives it.
+
+Redis fills a table of N*M cells and walks it from its end. Here a row of the table is one integer with a bit
+for each cell, which is worked out at once (Hyyro, "Bit-parallel LCS-length computation revisited", 2004), and
+the rows are those of the shorter string: a 32nd of the memory, and N steps rather than N*M.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, List, Tuple
+
+Pair = Tuple[int, int]
+Run = Tuple[int, int, int]
+
+
+def common_bytes(first: bytes, second: bytes) -> List[Pair]:
+    """
+    Where the bytes of a longest common subsequence are; of several, the one that Redis finds.
+
+    @return: their positions in both strings, the last byte first. O(N*M/30) time, O(N*M/8) bytes of memory.
+    """
+    if len(first) <= len(second):
+        return _walk(first, second, _rows(first, second, False))
+    return [(i, j) for j, i in _walk(second, first, _rows(second, first, True))]
+
+
+def runs(pairs: List[Pair]) -> List[Run]:
+    """Join the pairs of L{common_bytes} that adjoin in both strings: where each run begins, its length."""
+    found: List[Run] = []
+    for i, j in pairs:
+        if found and found[-1][:2] == (i + 1, j + 1):
+            found[-1] = (i, j, found[-1][2] + 1)
+        else:
+            found.append((i, j, 1))
+    return found
+
+
+def _places(text: bytes, wanted: bytes) -> Dict[int, int]:
+    """Of each byte of C{wanted}, an integer whose bit number n is set if C{text} has the byte at n."""
+    backward = text[::-1]
+    return {byte: int(backward.translate(_only(byte)), 2) for byte in set(wanted)}
+
+
+def _only(byte: int) -> bytes:
+    """A translation of C{byte} to "1", and of all others to "0"."""
+    return b"0" * byte + b"1" + b"0" * (255 - byte)
+
+
+def _rows(short: bytes, long: bytes, swapped: bool) -> List[int]:
+    """
+    For each byte of C{short}, the columns at which a walk along its row ends: where the bytes match, or where
+    the way to the longest subsequence leads into the row above.
+
+    In C{v}, a bit is 0 where the length grows by one along the row. The sum carries where it grew from the
+    row above. Ties take the walk back in the second of the command's strings, hence C{swapped}.
+    """
+    places = _places(long, short)
+    full = (1 << len(long)) - 1
+    rows = []
+    v = full
+    for byte in short:
+        match = places[byte]
+        u = v & match
+        total = v + u
+        carried = (v ^ u ^ total) >> 1
+        v = (total | (v - u)) & full
+        rows.append((full ^ (carried if swapped else v)) | match)
+    return rows
+
+
+def _walk(short: bytes, long: bytes, rows: List[int]) -> List[Pair]:
+    """Go from the table's end to its beginning, and note the matches on the way."""
+    pairs = []
+    row, column = len(short), len(long)
+    while row and column:
+        row -= 1
+        column = (rows[row] & ((1 << column) - 1)).bit_length()
+        if column and short[row] == long[column - 1]:
+            column -= 1
+            pairs.append((row, column))
+    return pairs

@@ -1,0 +1,60 @@
+"""Where endpoints listen: Twisted's own ports, with a transport of the mode's choice."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, Callable
+
+from twisted.internet import tcp, unix
+from twisted.internet.interfaces import IProtocolFactory
+
+BACKLOG = 4096
+"""Connections that may wait to be accepted; the kernel lowers it to net.core.somaxconn."""
+
+
+class Listener:
+    """
+    What Twisted's server endpoints ask of a reactor, so that every endpoint string works in every mode:
+    C{serverFromString(listener, "tcp:6379")}.
+
+    @param reactor: who wakes the ports.
+    @param tcp_transport: made for each accepted connection, as L{twisted.internet.tcp.Server} is.
+    @param unix_transport: the same for Unix sockets.
+    """
+
+    def __init__(self, reactor: Any, tcp_transport: Callable[..., Any], unix_transport: Callable[..., Any]) -> None:
+        self._reactor = reactor
+        self._tcp_transport = tcp_transport
+        self._unix_transport = unix_transport
+
+    def listenTCP(self, port: int, factory: IProtocolFactory, backlog: int = 50, interface: str = "") -> tcp.Port:
+        """Listen on a TCP port, as C{IReactorTCP} says."""
+        return self._listen(tcp.Port(port, factory, max(backlog, BACKLOG), interface, self._reactor))
+
+    def listenUNIX(
+        self, address: bytes, factory: IProtocolFactory, backlog: int = 50, mode: int = 0o666, wantPID: int = 0
+    ) -> tcp.Port:
+        """Listen on a Unix socket, as C{IReactorUNIX} says."""
+        return self._listen(unix.Port(address, factory, max(backlog, BACKLOG), mode, self._reactor, wantPID))
+
+    def listenSSL(
+        self, port: int, factory: IProtocolFactory, contextFactory: Any, backlog: int = 50, interface: str = ""
+    ) -> tcp.Port:
+        """Listen on a TCP port and speak TLS on it, as C{IReactorSSL} says. It takes the extra C{tls}."""
+        from twisted.protocols.tls import TLSMemoryBIOFactory
+
+        return self.listenTCP(port, TLSMemoryBIOFactory(contextFactory, False, factory), backlog, interface)
+
+    def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: IProtocolFactory) -> tcp.Port:
+        """Listen on a socket that somebody else has bound, as C{IReactorSocket} says."""
+        if addressFamily == socket.AF_UNIX:
+            return self._listen(unix.Port._fromListeningDescriptor(self._reactor, fileDescriptor, factory))
+        return self._listen(
+            tcp.Port._fromListeningDescriptor(self._reactor, fileDescriptor, addressFamily, factory)
+        )
+
+    def _listen(self, port: tcp.Port) -> tcp.Port:
+        # a port's own documentation offers this attribute for the purpose
+        port.transport = self._unix_transport if isinstance(port, unix.Port) else self._tcp_transport  # type: ignore[assignment]
+        port.startListening()
+        return port

@@ -1,0 +1,225 @@
+"""
+v1: a thread for every connection, blocked on it.
+
+The listener runs in the reactor; every accepted socket goes to a thread of a pool, which reads, answers and writes
+until the client goes. One lock stands around the store.
+"""
+
+from __future__ import annotations
+
+import platform
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet import tcp
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.threadpool import ThreadPool
+from zope.interface import implementer
+
+from ..interfaces import IConnection, IMode
+from ..server import TOO_MANY_CLIENTS
+from . import address
+from .listener import Listener
+
+if TYPE_CHECKING:
+    from ..server import Server
+    from ..session import Session
+
+READ_SIZE = 64 * 1024
+
+STACK_SIZE = (1024 if platform.python_implementation() == "PyPy" else 512) * 1024
+"""
+Bytes of address space for a thread's stack. The system's 8 MiB would ask 64 GiB for 8,192 threads, more than many
+a container may map; a session's calls go a few dozen frames deep and touch about 20 KiB. PyPy looks for an
+overflow only near its own idea of a stack, 768 KiB, so that it must have more than that.
+"""
+
+DRAIN = 0.5
+"""Seconds that are spent at most on requests that had come when the server was told to stop."""
+
+POLL = 0.01
+"""Seconds between looks at who is still connected while the server stops."""
+
+
+class Accepted:
+    """What a port makes of an accepted connection here, in a transport's place: the bare socket."""
+
+    def __init__(self, sock: socket.socket, protocol: Any, client: Any, port: Any, number: int, reactor: Any) -> None:
+        self.socket = sock
+
+
+@implementer(IConnection)
+class ThreadedConnection:
+    """
+    One client, and the blocking loop that serves it.
+
+    @ivar peer: the client's address, C{host} the one that it connected to.
+    """
+
+    def __init__(self, mode: ThreadedMode, peer: Any) -> None:
+        self._mode = mode
+        self._socket: socket.socket
+        self.peer = address.show(peer)
+        self.host = ""
+
+    @property
+    def fileno(self) -> int:
+        """The socket's number; -1 once it is closed."""
+        return self._socket.fileno()
+
+    def makeConnection(self, accepted: Accepted) -> None:
+        """A client has come; it may be one too many. Called in the reactor's thread."""
+        self._socket = accepted.socket
+        self._socket.setblocking(True)
+        if self._socket.family != socket.AF_UNIX:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.host = _own_address(self._socket)
+        with self._mode.lock:
+            session = self._mode.server.connect(self)
+        if session is None:
+            self._socket.sendall(TOO_MANY_CLIENTS)
+            self._socket.close()
+        else:
+            self._mode.run(self.serve, session)
+
+    def serve(self, session: Session) -> None:
+        """Read, answer and write, until the client goes. It runs in a thread of its own."""
+        try:
+            self._converse(session)
+        except OSError:
+            pass  # the client went in the middle of something
+        finally:
+            with self._mode.lock:
+                self._mode.server.disconnect(session)
+            self._socket.close()
+
+    def _converse(self, session: Session) -> None:
+        sock, lock = self._socket, self._mode.lock
+        while not session.closing:
+            data = sock.recv(READ_SIZE)
+            if not data:
+                return
+            with lock:
+                replies = session.receive(data)
+            sock.sendall(replies)
+            while session.waiting is not None:
+                with lock:
+                    replies = session.resume()
+                sock.sendall(replies)
+
+    def close(self) -> None:
+        """Close; the thread, wherever it is blocked, comes back and ends."""
+        self._shut(socket.SHUT_RDWR)
+
+    def finish(self) -> None:
+        """Close, but answer first what has come: reading ends after it."""
+        self._shut(socket.SHUT_RD)
+
+    def _shut(self, how: int) -> None:
+        try:
+            self._socket.shutdown(how)
+        except OSError:
+            pass  # it is closed already
+
+
+def _own_address(sock: socket.socket) -> str:
+    name = sock.getsockname()
+    if isinstance(name, tuple):
+        host, port = name[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"{name}:0"
+
+
+class ThreadedFactory(Factory):
+    """Makes a connection for each client of one mode."""
+
+    noisy = False
+
+    def __init__(self, mode: ThreadedMode) -> None:
+        self._mode = mode
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """A connection for the client at C{addr}."""
+        return ThreadedConnection(self._mode, addr)
+
+
+class ThreadListener(Listener):
+    """A listener that gives away bare sockets, and so takes no endpoint that puts a protocol between."""
+
+    def __init__(self, reactor: Any) -> None:
+        super().__init__(reactor, Accepted, Accepted)
+
+    def listenSSL(self, port: int, factory: IProtocolFactory, *args: Any, **kwargs: Any) -> tcp.Port:
+        """Refused: a blocking thread needs the bare socket."""
+        raise ValueError("v1 serves bare sockets only (tcp:, tcp6:, unix:, systemd:); use --mode v2 for TLS")
+
+    def _listen(self, port: tcp.Port) -> tcp.Port:
+        if not isinstance(port.factory, ThreadedFactory):
+            raise ValueError("v1 serves bare sockets only (tcp:, tcp6:, unix:, systemd:); use --mode v2")
+        return super()._listen(port)
+
+
+@implementer(IMode)
+class ThreadedMode:
+    """
+    v1: a thread for every client.
+
+    @ivar lock: held around everything that touches the server.
+    @ivar listener: what endpoints listen on, once started.
+    @ivar factory: what they listen for.
+    """
+
+    name = "v1"
+    _log = Logger()
+
+    def __init__(self, reactor: Any, server: Server) -> None:
+        self._reactor = reactor
+        self.server = server
+        self.lock = threading.Lock()
+        self.factory = ThreadedFactory(self)
+
+    def start(self) -> None:
+        """Make ready to give threads."""
+        threading.stack_size(STACK_SIZE)
+        self._pool = ThreadPool(0, self.server.config["maxclients"], "tseep")
+        self._pool.start()
+        self.listener = ThreadListener(self._reactor)
+
+    def run(self, serve: Any, session: Session) -> None:
+        """Let C{serve(session)} have a thread."""
+        served = deferToThreadPool(self._reactor, self._pool, serve, session)
+        served.addErrback(lambda failure: self._log.failure("A client's thread failed; its connection is closed", failure))
+
+    def cron(self) -> None:
+        """What is to be done every now and then."""
+        with self.lock:
+            self.server.cron()
+
+    async def stop(self, grace: float) -> None:
+        """
+        Answer what has come, then close every connection and end every thread.
+
+        @param grace: seconds after which who still does not take its replies is cut off.
+        """
+        for connection in self._connections():
+            connection.finish()
+        await self._wait(DRAIN)
+        for connection in self._connections():
+            connection.close()
+        await self._wait(grace)
+        self._pool.stop()
+
+    async def _wait(self, most: float) -> None:
+        """Wait until everyone is gone, but not longer than C{most} seconds."""
+        deadline = self._reactor.seconds() + most
+        while self.server.sessions and self._reactor.seconds() < deadline:
+            await deferLater(self._reactor, POLL)
+
+    def _connections(self) -> list[Any]:
+        with self.lock:
+            return [session.connection for session in self.server.sessions.values()]

@@ -1,0 +1,200 @@
+"""One server: what its clients share. It knows no socket, no thread and no reactor, only the clocks it is given."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Callable, Dict
+
+from .commands import COMMANDS
+from .commands.strings import write
+from .commands.table import Command, every
+from .config import Config
+from .errors import CommandError, wrong_arguments
+from .latency import LatencyMonitor
+from .process import resident_memory
+from .rates import Rates
+from .session import Session
+from .slowlog import SlowLog
+from .store.keyspace import Keyspace
+from .wire.resp import Limits
+
+if TYPE_CHECKING:
+    from .interfaces import IConnection
+
+REDIS_VERSION = "7.0.15"
+"""The Redis whose commands and replies these are; clients decide by it what they may send."""
+
+TOO_MANY_CLIENTS = b"-ERR max number of clients reached\r\n"
+
+SWEEP_BATCH = 64
+SWEEP_BUDGET = 2_000_000
+"""Nanoseconds that one L{Server.cron} may spend on expired keys."""
+
+
+class Stats:
+    """What INFO stats counts, but for what the keyspace and the commands count themselves."""
+
+    __slots__ = ("connections_received", "rejected_connections", "input_bytes", "output_bytes", "errors")
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin again at nothing, as CONFIG RESETSTAT asks."""
+        self.connections_received = 0
+        self.rejected_connections = 0
+        self.input_bytes = 0
+        self.output_bytes = 0
+        self.errors: Dict[bytes, int] = {}
+
+
+class Server:
+    """
+    The keyspace, the clients, the configuration and the statistics of one server.
+
+    It is not thread-safe: whoever calls it or its sessions from several threads holds one lock around each call.
+
+    @param clock: tells the Unix time in seconds.
+    @param timer: tells the nanoseconds since whenever; durations come from it.
+    @ivar sessions: the clients, by id.
+    @ivar commands: every command by its name in lower case, counting for this server.
+    @ivar dispatch: the same without those that have subcommands, by name in lower and in upper case: what nearly
+        every client sends.
+    @ivar native_dispatch: the two commands of the native protocol.
+    @ivar rates: commands, bytes read and bytes written per second, as of the last second.
+    @ivar active_expire: whether L{cron} removes expired keys.
+    @ivar startup_memory: bytes that the process took when the server began.
+    @ivar slow: from how many nanoseconds on L{note_slow} wants to see a command.
+    @ivar shut_down: called when a client asks for SHUTDOWN; whoever runs the server sets it.
+    @ivar mode: how connections are handled, and C{addresses} where, for INFO; whoever runs the server sets them.
+    """
+
+    redis_version = REDIS_VERSION
+
+    def __init__(
+        self,
+        config: Config | None = None,
+        clock: Callable[[], float] = time.time,
+        timer: Callable[[], int] = time.perf_counter_ns,
+    ) -> None:
+        self.config = Config() if config is None else config
+        self.clock = clock
+        self.timer = timer
+        self.keyspace = Keyspace(self.config["databases"], clock)
+        self.limits = Limits()
+        self.sessions: Dict[int, Session] = {}
+        self.stats = Stats()
+        self.slowlog = SlowLog()
+        self.latency = LatencyMonitor()
+        self.rates = Rates(3)
+        self.active_expire = True
+        self.started = clock()
+        self.startup_memory = resident_memory()
+        self.run_id = os.urandom(20).hex()
+        self.mode = "none"
+        self.addresses: list[str] = []
+        self.shut_down: Callable[[], None] = lambda: None
+        self.commands = {name: command.fresh() for name, command in COMMANDS.items()}
+        self.dispatch: Dict[bytes, Command] = {}
+        for name, command in self.commands.items():
+            if command.run is not None and not command.subcommands:
+                self.dispatch[name] = self.dispatch[name.upper()] = command
+        self.native_dispatch = {b"GET": self.commands[b"get"], b"SET": self.commands[b"set"].running(write)}
+        self._last_id = 0
+        self._next_second = 0.0
+        self.configured()
+
+    def configured(self) -> None:
+        """Take over what the configuration says by now. To be called after every change of it."""
+        config = self.config
+        self.limits.bulk = config["proto-max-bulk-len"]
+        self.limits.query_buffer = config["client-query-buffer-limit"]
+        self.slowlog.configure(config["slowlog-log-slower-than"], config["slowlog-max-len"])
+        self.latency.threshold = config["latency-monitor-threshold"]
+        self.slow = min(self.slowlog.threshold_ns, self.latency.threshold_ns)
+
+    def connect(self, connection: IConnection) -> Session | None:
+        """A session for a new client; None if there are too many, who get L{TOO_MANY_CLIENTS} and a close."""
+        if len(self.sessions) >= self.config["maxclients"]:
+            self.stats.rejected_connections += 1
+            return None
+        self.stats.connections_received += 1
+        self._last_id += 1
+        session = Session(self, connection, self._last_id)
+        self.sessions[session.id] = session
+        return session
+
+    def disconnect(self, session: Session) -> None:
+        """The client is gone."""
+        self.sessions.pop(session.id, None)
+
+    def lookup(self, argv: list[bytes]) -> Command:
+        """
+        The command, or the subcommand, that a client calls by C{argv}.
+
+        @raise CommandError: if there is none, or not for that number of arguments.
+        """
+        command = self.commands.get(argv[0].lower())
+        if command is None:
+            raise _unknown_command(argv)
+        if command.subcommands and len(argv) > 1:
+            container, command = command, command.subcommands.get(argv[1].lower())
+            if command is None:
+                text = b"ERR unknown subcommand '%b'. Try %b HELP."
+                raise CommandError(text % (argv[1][:128], container.name.upper()))
+        if command.run is None or not command.takes(len(argv)):
+            command.calls.rejected += 1
+            raise wrong_arguments(command.name)
+        return command
+
+    def note_slow(self, session: Session, argv: list[bytes], command: Command, nanoseconds: int) -> None:
+        """A command took longer than L{slow}."""
+        now = self.clock()
+        self.slowlog.note(now, nanoseconds, argv, session)
+        event = "fast-command" if "fast" in command.flags else "command"
+        self.latency.note(event, now, nanoseconds)
+
+    @property
+    def calls(self) -> int:
+        """How many commands ran."""
+        return sum([command.calls.calls for command in every(self.commands)])
+
+    def cron(self) -> None:
+        """What is to be done every now and then, ten times a second in a running server."""
+        self.keyspace.tick()
+        if self.active_expire:
+            self._sweep()
+        now = self.clock()
+        if now >= self._next_second:
+            self._next_second = now + 1
+            self._close_idle()
+            self.rates.sample(now, self.calls, self.stats.input_bytes, self.stats.output_bytes)
+
+    def _sweep(self) -> None:
+        """Remove expired keys that nobody asked for, for a bounded time."""
+        start = self.timer()
+        spent = 0
+        while spent < SWEEP_BUDGET and self.keyspace.sweep(SWEEP_BATCH) == SWEEP_BATCH:
+            spent = self.timer() - start
+        if spent > self.latency.threshold_ns:
+            self.latency.note("expire-cycle", self.clock(), spent)
+
+    def _close_idle(self) -> None:
+        """Close the clients that have been silent for longer than the timeout allows."""
+        timeout = self.config["timeout"]
+        if timeout:
+            for session in list(self.sessions.values()):
+                if self.keyspace.now - session.last_seen > timeout * 1000:
+                    session.connection.close()
+
+
+def _unknown_command(argv: list[bytes]) -> CommandError:
+    """Redis's words: the name and the first arguments, each list cut near 128 bytes."""
+    shown = b""
+    for argument in argv[1:]:
+        if len(shown) >= 128:
+            break
+        shown += b"'%b' " % argument[: 128 - len(shown)]
+    text = b"ERR unknown command '%b', with args beginning with: %b"
+    return CommandError(text % (argv[0][:128], shown))

@@ -1,0 +1,112 @@
+"""The service that runs a server in one of the modes: it listens, keeps time, and stops in order."""
+
+from __future__ import annotations
+
+import errno
+import platform
+from typing import Any, List, Sequence
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from . import __version__
+from .interfaces import IMode
+from .modes import address
+from .server import Server
+
+CRON_INTERVAL = 0.1
+"""Seconds between calls of L{Server.cron}."""
+
+GRACE = 3.0
+"""Seconds that a client who does not take its replies may delay the end."""
+
+
+class CannotStart(SystemExit):
+    """The server cannot start; the message is the one line that says why."""
+
+
+class TseepService(Service):
+    """
+    One running server.
+
+    @param endpoints: Twisted's strings for server endpoints.
+    """
+
+    _log = Logger()
+
+    def __init__(self, reactor: Any, server: Server, mode: IMode, endpoints: Sequence[str]) -> None:
+        self._reactor = reactor
+        self._server = server
+        self._mode = mode
+        self._endpoints = endpoints
+        self._ports: List[Any] = []
+        self._cron = LoopingCall(mode.cron)
+        self._cron.clock = reactor
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen.
+
+        @raise CannotStart: if that cannot be done on one of the endpoints.
+        """
+        self._mode.start()
+        for endpoint in self._endpoints:
+            self._listen(endpoint)
+
+    def _listen(self, endpoint: str) -> None:
+        failures: List[Failure] = []
+        listening = maybeDeferred(self._open, endpoint)
+        listening.addCallbacks(self._ports.append, failures.append)
+        if failures:
+            raise CannotStart(f"tseep: cannot listen on {endpoint}: {_reason(failures[0].value)}")
+
+    def _open(self, endpoint: str) -> Deferred[Any]:
+        return serverFromString(self._mode.listener, endpoint).listen(self._mode.factory)
+
+    def startService(self) -> None:
+        """Begin to keep time, and say that all is ready."""
+        super().startService()
+        server = self._server
+        server.mode = self._mode.name
+        server.addresses = [address.show(port.getHost()) for port in self._ports]
+        self._cron.start(CRON_INTERVAL, now=False)
+        self._log.info(
+            "tseep {version} is ready: mode {mode} on {addresses}; {python} {python_version}, {reactor}; "
+            "at most {clients} clients",
+            version=__version__,
+            mode=server.mode,
+            addresses=", ".join(server.addresses),
+            python=platform.python_implementation(),
+            python_version=platform.python_version(),
+            reactor=type(self._reactor).__name__,
+            clients=server.config["maxclients"],
+        )
+
+    def stopService(self) -> Deferred[None]:
+        """Stop accepting, answer what was received, close, all within bounded time."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        self._cron.stop()
+        for port in self._ports:
+            await maybeDeferred(port.stopListening)
+        await self._mode.stop(GRACE)
+        self._log.info("tseep has stopped")
+
+
+def _reason(error: BaseException | None) -> str:
+    """Why an endpoint cannot be listened on, as help."""
+    if not isinstance(error, CannotListenError):
+        return str(error) or type(error).__name__
+    number = getattr(error.socketError, "errno", None)
+    if number == errno.EADDRINUSE:
+        return "the address is in use; stop who uses it, or choose another with --listen"
+    if number == errno.EACCES:
+        return "permission denied; a port under 1024 needs root's rights, choose another with --listen"
+    return str(error.socketError)

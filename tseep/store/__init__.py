@@ -1,0 +1,1 @@
+"""What the server keeps: databases of keys, their values and their times. Nothing here knows a client."""

@@ -1,0 +1,296 @@
+"""The databases of one server, their keys, and when keys expire."""
+
+from __future__ import annotations
+
+import random
+import time
+from heapq import heapify, heappop, heappush
+from itertools import islice
+from typing import Any, Callable, Dict, Iterable, List, Set, Union
+
+Value = Any
+"""A string is C{bytes}, or a C{bytearray} once it was changed in place."""
+
+TYPE_NAMES: dict[type, bytes] = {bytes: b"string", bytearray: b"string"}
+"""The Redis type of each Python type of value."""
+
+SLOT = 1000
+"""Milliseconds of expiry times that are swept together."""
+
+SCAN_STEPS = 1000
+"""About how many SCAN calls walk a large database, however small their COUNT."""
+
+SMALL = 1024
+"""A dictionary of no more entries is not worth to be made smaller, nor is a heap worth to be rebuilt."""
+
+
+class Database:
+    """
+    One numbered database.
+
+    Commands change it through its methods only, so that there is one place where a change can be seen. One
+    that changes a value in place says so with L{replace}.
+
+    @ivar values: every key's value, in order of creation.
+    @ivar expires: of keys that will expire, the Unix time in milliseconds.
+    @ivar accessed: the Unix time in seconds of every key's last use.
+    """
+
+    __slots__ = ("_keyspace", "_most", "_order", "_slots", "accessed", "expires", "values")
+
+    def __init__(self, keyspace: Keyspace) -> None:
+        self._keyspace = keyspace
+        self.flush()
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def flush(self) -> None:
+        """Forget every key."""
+        self.values: Dict[bytes, Value] = {}
+        self.expires: Dict[bytes, int] = {}
+        self.accessed: Dict[bytes, int] = {}
+        self._slots: Dict[int, Union[bytes, Set[bytes]]] = {}  # by time slot, its only key or its keys
+        self._order: List[int] = []  # a heap of every slot, and of some that are no more
+        self._most = 0  # how many keys there were, at most, since the dictionaries were made
+
+    def exchange(self, other: Database) -> None:
+        """Swap contents with another database, under everyone who uses either."""
+        for name in ("values", "expires", "accessed", "_slots", "_order", "_most"):
+            mine = getattr(self, name)
+            setattr(self, name, getattr(other, name))
+            setattr(other, name, mine)
+
+    # Looking
+
+    def read(self, key: bytes) -> Value | None:
+        """The value for a command that reads it: counted as a hit or a miss, and as a use of the key."""
+        keyspace = self._keyspace
+        when = self.expires.get(key)
+        if when is not None and when < keyspace.now:
+            self._expire(key)
+        value = self.values.get(key)
+        if value is None:
+            keyspace.misses += 1
+        else:
+            keyspace.hits += 1
+            self.accessed[key] = keyspace.second
+        return value
+
+    def look(self, key: bytes) -> Value | None:
+        """The value for a command that asks about the key: counted as a hit or a miss, but no use of it."""
+        value = self.peek(key)
+        if value is None:
+            self._keyspace.misses += 1
+        else:
+            self._keyspace.hits += 1
+        return value
+
+    def get(self, key: bytes) -> Value | None:
+        """The value for a command that is about to change it: a use of the key, but no hit or miss."""
+        value = self.peek(key)
+        if value is not None:
+            self.accessed[key] = self._keyspace.second
+        return value
+
+    def peek(self, key: bytes) -> Value | None:
+        """The value for one who only looks, and leaves no trace of it."""
+        when = self.expires.get(key)
+        if when is not None and when < self._keyspace.now:
+            self._expire(key)
+        return self.values.get(key)
+
+    def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
+        """
+        Walk a step through the keys: those at the C{count} places below the cursor.
+
+        @param cursor: 0 to begin; else what the step before returned.
+        @return: the next cursor, 0 at the end, and the keys, which may have expired.
+        @see: L{walk} for what is promised while keys come and go.
+        """
+        return walk(self.values, cursor, count)
+
+    def random_key(self) -> bytes | None:
+        """Any key, expired ones included; None if there is none. O(N) steps of a few nanoseconds."""
+        if not self.values:
+            return None
+        at = random.randrange(len(self.values))
+        return _between(self.values, at, at + 1)[0]
+
+    # Changing
+
+    def set(self, key: bytes, value: Value) -> None:
+        """Give the key a new value, and no time to expire."""
+        if key in self.expires:
+            self.persist(key)
+        self.values[key] = value
+        self.accessed[key] = self._keyspace.second
+
+    def replace(self, key: bytes, value: Value) -> None:
+        """Give the key a new value, or its old one changed in place, and leave its time to expire."""
+        self.values[key] = value
+        self.accessed[key] = self._keyspace.second
+
+    def delete(self, key: bytes) -> bool:
+        """Remove a key. Returns whether it was there; an expired one was not."""
+        return self.peek(key) is not None and self._remove(key)
+
+    def expire_at(self, key: bytes, when: int) -> None:
+        """Let an existing key expire at the Unix time C{when}, in milliseconds."""
+        self.persist(key)
+        self.expires[key] = when
+        slot = when // SLOT
+        keys = self._slots.get(slot)
+        if keys is None:
+            self._slots[slot] = key
+            self._enqueue(slot)
+        elif isinstance(keys, set):
+            keys.add(key)
+        else:
+            self._slots[slot] = {keys, key}
+
+    def persist(self, key: bytes) -> bool:
+        """Let a key not expire. Returns whether it would have."""
+        when = self.expires.pop(key, None)
+        if when is None:
+            return False
+        slot = when // SLOT
+        keys = self._slots[slot]
+        if isinstance(keys, set):
+            keys.discard(key)
+            if keys:
+                return True
+        del self._slots[slot]
+        return True
+
+    def sweep(self, most: int) -> int:
+        """
+        Remove keys whose time slot is over, in at most C{most} steps of a few microseconds.
+
+        @return: how many steps it took; fewer than C{most} if nothing is left to do.
+        """
+        over = self._keyspace.now // SLOT
+        order = self._order
+        steps = 0
+        while steps < most and order and order[0] < over:
+            steps += 1
+            keys = self._slots.get(order[0])
+            if keys is None:
+                heappop(order)
+            else:
+                self._expire(keys.pop() if isinstance(keys, set) else keys)
+        return steps
+
+    def shrink(self) -> None:
+        """
+        Give back the memory of three quarters of the keys, if they are gone.
+
+        A dictionary never does by itself, and to walk it takes as long as when it was full.
+        """
+        size = len(self.values)
+        if size > self._most:
+            self._most = size
+        elif self._most > max(SMALL, 4 * size):
+            self.values = dict(self.values)
+            self.expires = dict(self.expires)
+            self.accessed = dict(self.accessed)
+            self._most = size
+
+    def _enqueue(self, slot: int) -> None:
+        """Put a new slot into the order of time; rarely, make that anew without the slots that are gone."""
+        if len(self._order) > 2 * len(self._slots) + SMALL:
+            self._order = list(self._slots)
+            heapify(self._order)
+        else:
+            heappush(self._order, slot)
+
+    def _remove(self, key: bytes) -> bool:
+        if key in self.expires:
+            self.persist(key)
+        self.accessed.pop(key, None)
+        del self.values[key]
+        return True
+
+    def _expire(self, key: bytes) -> None:
+        self._remove(key)
+        self._keyspace.expired += 1
+
+
+def walk(entries: Dict[bytes, Any], cursor: int, count: int) -> tuple[int, list[bytes]]:
+    """
+    Walk a step through a dictionary, from its youngest entry down to its oldest: one step of any SCAN.
+
+    The cursor is the number of entries not walked yet. New entries come on top, where the walk has been, and
+    removals only move what is left further down, so whoever is there from beginning to end is met, however
+    many steps and changes lie between; some may be met twice. That is what Redis promises of SCAN, with no
+    state kept for it.
+
+    Reaching a place costs a few nanoseconds an entry from the nearer end, so in a large dictionary a step is
+    at least a L{SCAN_STEPS}th of it.
+
+    @return: the next cursor, 0 at the end, and the entries' names.
+    """
+    size = len(entries)
+    end = min(cursor, size) if cursor > 0 else size
+    start = max(0, end - max(count, size // SCAN_STEPS))
+    return start, _between(entries, start, end)
+
+
+def _between(entries: Dict[bytes, Any], start: int, end: int) -> list[bytes]:
+    """The names at some places of a dictionary, in the order in which they are met from its nearer end."""
+    size = len(entries)
+    if start < size - end:
+        return list(islice(entries, start, end))
+    return list(islice(reversed(entries), size - end, size - start))
+
+
+class Keyspace:
+    """
+    All databases, and the time that they go by.
+
+    @param databases: how many.
+    @param clock: tells the Unix time in seconds.
+    @ivar now: the time in milliseconds, as of the last L{tick}: one command sees one time.
+    @ivar second: the same in seconds.
+    @ivar hits: reads that found their key, C{misses}: that did not, C{expired}: keys that reached their time.
+    """
+
+    def __init__(self, databases: int = 16, clock: Callable[[], float] = time.time) -> None:
+        self.clock = clock
+        self.second = 0
+        self.tick()
+        self.databases = [Database(self) for _ in range(databases)]
+        self.reset_counts()
+
+    def tick(self) -> None:
+        """Look at the clock."""
+        self.now = int(self.clock() * 1000)
+        second = self.now // 1000
+        if second != self.second:  # one int object a second, however many keys hold it
+            self.second = second
+
+    def reset_counts(self) -> None:
+        """Begin to count again at nothing."""
+        self.hits = self.misses = self.expired = 0
+
+    def sweep(self, most: int) -> int:
+        """
+        Remove keys that have expired unnoticed, and give back memory.
+
+        @return: how many of the C{most} steps it took; if all, there may be more to do.
+        """
+        steps = 0
+        for database in self.databases:
+            steps += database.sweep(most - steps)
+            database.shrink()
+        return steps
+
+    def swap(self, first: int, second: int) -> None:
+        """Exchange the contents of two databases."""
+        if first != second:
+            self.databases[first].exchange(self.databases[second])
+
+    def flush(self, databases: Iterable[Database] | None = None) -> None:
+        """Forget every key of some databases, or of all."""
+        for database in self.databases if databases is None else databases:
+            database.flush()

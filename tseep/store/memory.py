@@ -1,0 +1,54 @@
+"""
+How much memory a key takes: an estimate, made of the sizes that CPython's objects have on 64 bits.
+
+PyPy cannot tell what an object takes, so nothing is measured here. The constants were measured with
+C{sys.getsizeof} on CPython 3.9 to 3.13, which agree but for single bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict
+
+ENTRY = 42
+"""Of a dictionary, per entry: from 27 just before it grows to 60 just after, on average 41.4."""
+
+BYTES = 33
+"""Of a C{bytes}, beside its content."""
+
+BYTEARRAY = 56
+"""Of a C{bytearray}, beside its buffer."""
+
+EXPIRY = ENTRY + 32 + 50
+"""Of a time to expire: its entry, its number, and a place in its slot, which is a set's average of 50."""
+
+
+def allocated(size: int) -> int:
+    """What the allocator gives for C{size} bytes: a multiple of 16."""
+    return (size + 15) & ~15
+
+
+def of_bytes(value: bytes) -> int:
+    """Bytes that a C{bytes} takes."""
+    return allocated(BYTES + len(value))
+
+
+def of_bytearray(value: bytearray) -> int:
+    """Bytes that a C{bytearray} takes. Its buffer gets an eighth to spare when it grows, so half of that."""
+    return BYTEARRAY + allocated(1 + len(value) + len(value) // 16)
+
+
+SIZES: Dict[type, Callable[[Any], int]] = {bytes: of_bytes, bytearray: of_bytearray}
+"""By Python type of value, what estimates its bytes, content and all."""
+
+
+def size(key: bytes, value: Any, volatile: bool = False) -> int:
+    """
+    Estimate what a key and its value take, together with the entries that hold them.
+
+    @param volatile: whether the key has a time to expire.
+    @return: bytes.
+    """
+    entries = 2 * ENTRY  # of the value and of the last use, whose number many keys share
+    if volatile:
+        entries += EXPIRY
+    return of_bytes(key) + SIZES[type(value)](value) + entries

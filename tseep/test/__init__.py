@@ -1,0 +1,1 @@
+"""The unit tests: one module for one module, no I/O, no waiting."""

@@ -1,0 +1,52 @@
+"""Tests for L{tseep.files}."""
+
+from __future__ import annotations
+
+import resource
+from typing import List, Tuple
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from .. import files
+from ..files import RESERVED, allow_clients
+
+
+class AllowClientsTests(SynchronousTestCase):
+    """The soft limit goes up to what is needed, and the clients down to what is allowed."""
+
+    def limits(self, soft: int, hard: int) -> List[Tuple[int, int]]:
+        """Pretend these limits; returns where the ones that are set will stand."""
+        made: List[Tuple[int, int]] = []
+        self.patch(files.resource, "getrlimit", lambda which: (soft, hard))
+        self.patch(files.resource, "setrlimit", lambda which, limits: made.append(limits))
+        return made
+
+    def test_enough(self) -> None:
+        """A limit that suffices is left alone."""
+        made = self.limits(5000, 9000)
+        self.assertEqual(allow_clients(1000), (5000, 1000))
+        self.assertEqual(made, [])
+
+    def test_raised(self) -> None:
+        """A soft limit that is too low is raised to what is needed, not higher."""
+        made = self.limits(100, 9000)
+        self.assertEqual(allow_clients(1000), (1000 + RESERVED, 1000))
+        self.assertEqual(made, [(1000 + RESERVED, 9000)])
+
+    def test_hard_limit(self) -> None:
+        """Where the hard limit is too low, fewer clients are allowed."""
+        made = self.limits(100, 500)
+        self.assertEqual(allow_clients(1000), (500, 500 - RESERVED))
+        self.assertEqual(made, [(500, 500)])
+
+    def test_no_hard_limit(self) -> None:
+        """Without a hard limit every number of clients is allowed."""
+        made = self.limits(100, resource.RLIM_INFINITY)
+        self.assertEqual(allow_clients(1000), (1000 + RESERVED, 1000))
+        self.assertEqual(made, [(1000 + RESERVED, resource.RLIM_INFINITY)])
+
+    def test_no_limit(self) -> None:
+        """Without any limit nothing is set."""
+        made = self.limits(resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        self.assertEqual(allow_clients(1000)[1], 1000)
+        self.assertEqual(made, [])

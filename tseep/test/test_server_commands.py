@@ -1,0 +1,68 @@
+"""Tests of L{tseep.commands.server}."""
+
+from __future__ import annotations
+
+from .support import START, SessionTests, decode, encode
+
+
+class ServerTests(SessionTests):
+    """TIME, ROLE and WAIT."""
+
+    def test_time(self) -> None:
+        """TIME answers seconds and microseconds of the server's clock."""
+        self.clock.advance(1.25)
+        self.assertReply([b"%d" % (START + 1), b"250000"], "TIME")
+
+    def test_role(self) -> None:
+        """The server is a master without replicas."""
+        self.assertReply([b"master", 0, []], "ROLE")
+
+    def test_wait(self) -> None:
+        """WAIT does not wait for replicas that there are none of."""
+        self.assertReply(0, "WAIT", 1, 1000)
+        self.assertError("ERR value is not an integer or out of range", "WAIT", "x", 0)
+        self.assertError("ERR timeout is not an integer or out of range", "WAIT", 0, "x")
+        self.assertError("ERR timeout is negative", "WAIT", 0, -1)
+
+
+class ShutdownTests(SessionTests):
+    """SHUTDOWN."""
+
+    def setUp(self) -> None:
+        """Count how often the server is told to stop."""
+        super().setUp()
+        self.stops = 0
+        self.server.shut_down = self.stop
+
+    def stop(self) -> None:
+        """Somebody asked for it."""
+        self.stops += 1
+
+    def test_stops(self) -> None:
+        """SHUTDOWN stops the server without an answer, and what follows it is not run."""
+        replies = self.session.receive(encode("SHUTDOWN", "nosave", "NOW", "force") + encode("PING"))
+        self.assertEqual((b"", 1), (replies, self.stops))
+        self.assertTrue(self.session.closing)
+
+    def test_plain(self) -> None:
+        """SHUTDOWN needs no options."""
+        self.assertEqual(b"", self.send("SHUTDOWN"))
+        self.assertEqual(1, self.stops)
+
+    def test_save(self) -> None:
+        """SHUTDOWN SAVE is refused, as nothing can be saved, but with FORCE it goes ahead."""
+        text = "ERR this server cannot save its data, it would be lost; ask for SHUTDOWN NOSAVE"
+        self.assertError(text, "SHUTDOWN", "SAVE")
+        self.assertEqual(0, self.stops)
+        self.assertEqual([], decode(self.send("SHUTDOWN", "SAVE", "FORCE")))
+        self.assertEqual(1, self.stops)
+
+    def test_abort(self) -> None:
+        """SHUTDOWN ABORT finds nothing to take back."""
+        self.assertError("ERR No shutdown in progress.", "SHUTDOWN", "ABORT")
+
+    def test_wrongly(self) -> None:
+        """SHUTDOWN refuses unknown options and those that exclude each other."""
+        for options in (["FOO"], ["SAVE", "NOSAVE"], ["ABORT", "NOW"], ["NOSAVE", "ABORT"]):
+            self.assertError("ERR syntax error", "SHUTDOWN", *options)
+        self.assertEqual(0, self.stops)

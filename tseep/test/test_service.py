@@ -1,0 +1,137 @@
+"""Tests for L{tseep.service}."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any, List
+
+from twisted.application.service import IService
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from ..interfaces import IMode
+from ..server import Server
+from ..service import CRON_INTERVAL, CannotStart, TseepService
+
+
+@implementer(IMode)
+class FakeMode:
+    """A mode that notes what it is asked to do; its listener is a reactor in memory."""
+
+    name = "fake"
+    factory = None
+
+    def __init__(self, reactor: Any) -> None:
+        self.listener = reactor
+        self.events: List[Any] = []
+        self.stopped: Deferred[None] = Deferred()
+
+    def start(self) -> None:
+        self.events.append("start")
+
+    def cron(self) -> None:
+        self.events.append("cron")
+
+    async def stop(self, grace: float) -> None:
+        self.events.append("stop")
+        await self.stopped
+
+
+class ServiceTests(SynchronousTestCase):
+    """The service listens, keeps time and stops in order."""
+
+    def setUp(self) -> None:
+        self.reactor = MemoryReactorClock()
+        self.mode = FakeMode(self.reactor)
+        self.server = Server()
+
+    def service(self, *endpoints: str) -> TseepService:
+        """A service for these endpoints."""
+        return TseepService(self.reactor, self.server, self.mode, endpoints)
+
+    def started(self) -> TseepService:
+        service = self.service("tcp:6379:interface=127.0.0.1", "unix:/run/tseep")
+        service.privilegedStartService()
+        service.startService()
+        return service
+
+    def test_interface(self) -> None:
+        """It is a service, and the fake is a mode."""
+        verifyObject(IService, self.service())
+        verifyObject(IMode, self.mode)
+
+    def test_listens(self) -> None:
+        """It starts the mode, then listens on every endpoint."""
+        self.started()
+        self.assertEqual(self.mode.events, ["start"])
+        self.assertEqual([port for port, *_ in self.reactor.tcpServers], [6379])
+        self.assertEqual([path for path, *_ in self.reactor.unixServers], ["/run/tseep"])
+
+    def test_one_line(self) -> None:
+        """One line of the log says mode, addresses, interpreter, reactor and how many clients there may be."""
+        events: List[Any] = []
+        globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
+        self.started()
+        (ready,) = [event for event in events if "is ready" in event.get("log_format", "")]
+        line = ready["log_format"].format(**ready)
+        for part in ("fake", "6379", "/run/tseep", ready["python_version"], "MemoryReactorClock", "10000"):
+            self.assertIn(part, line)
+
+    def test_tells_the_server(self) -> None:
+        """The server knows how it is run, for INFO."""
+        self.started()
+        self.assertEqual(self.server.mode, "fake")
+        self.assertEqual(len(self.server.addresses), 2)
+
+    def test_cron(self) -> None:
+        """The mode does its regular work ten times a second, from start to stop."""
+        service = self.started()
+        self.reactor.advance(CRON_INTERVAL)
+        self.reactor.advance(CRON_INTERVAL)
+        service.stopService()
+        self.reactor.advance(CRON_INTERVAL)
+        self.assertEqual(self.mode.events, ["start", "cron", "cron", "stop"])
+
+    def test_stop(self) -> None:
+        """It has stopped when the mode has."""
+        stopping = self.started().stopService()
+        self.assertNoResult(stopping)
+        self.mode.stopped.callback(None)
+        self.successResultOf(stopping)
+
+    def refusal(self, error: Exception) -> str:
+        """What is said when listening fails like this."""
+
+        def fail(*args: Any, **kwargs: Any) -> None:
+            raise error
+
+        self.patch(self.reactor, "listenTCP", fail)
+        with self.assertRaises(CannotStart) as caught:
+            self.service("tcp:6379").privilegedStartService()
+        return str(caught.exception)
+
+    def test_busy(self) -> None:
+        """A busy port is refused in one line that helps."""
+        line = self.refusal(CannotListenError("", 6379, OSError(errno.EADDRINUSE, "Address already in use")))
+        self.assertEqual(
+            line,
+            "tseep: cannot listen on tcp:6379: the address is in use; stop who uses it, or choose another with "
+            "--listen",
+        )
+
+    def test_no_rights(self) -> None:
+        """So is a port that takes rights."""
+        line = self.refusal(CannotListenError("", 6379, OSError(errno.EACCES, "Permission denied")))
+        self.assertIn("a port under 1024 needs root's rights", line)
+
+    def test_other_errors(self) -> None:
+        """Any other error says what it is."""
+        line = self.refusal(CannotListenError("", 6379, OSError(errno.EADDRNOTAVAIL, "Cannot assign")))
+        self.assertIn("Cannot assign", line)
+        self.assertIn("wrong", self.refusal(ValueError("wrong")))

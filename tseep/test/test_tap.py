@@ -1,0 +1,146 @@
+"""Tests for L{tseep.tap}, C{tseep.__main__} and the plugin."""
+
+from __future__ import annotations
+
+import io
+import signal
+import sys
+from contextlib import redirect_stdout
+from typing import Any, Dict, List
+
+from twisted.application.service import IServiceMaker
+from twisted.internet.testing import MemoryReactorClock
+from twisted.plugin import getPlugins
+from twisted.trial.unittest import SynchronousTestCase
+
+from .. import __main__, __version__, tap
+from ..config import PARAMETERS
+from ..modes.evented import EventedMode
+from ..modes.threaded import ThreadedMode
+from ..tap import DEFAULT_ENDPOINT, PASSWORD_VARIABLE, Options, make_service
+
+
+def parse(*words: str) -> Options:
+    """The options of a command line."""
+    options = Options()
+    options.parseOptions(list(words))
+    return options
+
+
+class OptionsTests(SynchronousTestCase):
+    """The command line is read, and what is wrong with it is said in one line."""
+
+    def setUp(self) -> None:
+        self.patch(tap.os, "environ", {})
+
+    def assertRefused(self, line: str, *words: str) -> None:
+        with self.assertRaises(SystemExit) as caught:
+            parse(*words)
+        message = str(caught.exception)
+        self.assertIn(line, message)
+        self.assertTrue(message.startswith("tseep: "))
+        self.assertNotIn("\n", message)
+
+    def test_defaults(self) -> None:
+        """Without options it is v2 on Redis's port of this machine alone."""
+        options = parse()
+        self.assertEqual((options["mode"], options["listen"]), ("v2", [DEFAULT_ENDPOINT]))
+        self.assertEqual((options.config["maxclients"], options.config["requirepass"]), (10000, ""))
+
+    def test_listen(self) -> None:
+        """Several endpoints may be named, and then the default is not among them."""
+        self.assertEqual(parse("--listen", "tcp:1", "-l", "unix:x")["listen"], ["tcp:1", "unix:x"])
+
+    def test_parameters(self) -> None:
+        """What CONFIG knows can be set on the command line."""
+        config = parse("--maxclients", "5", "--proto-max-bulk-len=2mb", "--enable-debug-command", "yes").config
+        self.assertEqual((config["maxclients"], config["proto-max-bulk-len"]), (5, 2**21))
+        self.assertEqual(config["enable-debug-command"], "yes")
+
+    def test_wrong(self) -> None:
+        """Every wrong word is refused, and named."""
+        self.assertRefused("--mode must be one of v1, v2, not 'v9'", "--mode", "v9")
+        self.assertRefused("--maxclients 'many': argument couldn't be parsed into an integer", "--maxclients", "many")
+        self.assertRefused("--timeout '-1': argument must be between 0 and", "--timeout", "-1")
+        self.assertRefused("unexpected argument 'start'", "start")
+        self.assertRefused("--no-such", "--no-such")
+        self.assertRefused("--requirepass-file: ", "--requirepass-file", "/no/such/file")
+
+    def test_password(self) -> None:
+        """The password comes from its option, its file or the environment, in this order."""
+        path = self.mktemp()
+        with open(path, "w") as file:
+            file.write("from the file\nmore\n")
+        self.patch(tap.os, "environ", {PASSWORD_VARIABLE: "from the environment"})
+        self.assertEqual(parse().config["requirepass"], "from the environment")
+        self.assertEqual(parse("--requirepass-file", path).config["requirepass"], "from the file")
+        words = ("--requirepass-file", path, "--requirepass", "from the option")
+        self.assertEqual(parse(*words).config["requirepass"], "from the option")
+
+    def test_help(self) -> None:
+        """The help names every option."""
+        text = str(Options())
+        for name in ["mode", "listen", "requirepass-file"] + [p.name for p in PARAMETERS if p.option]:
+            self.assertIn(f"--{name}", text)
+
+    def test_version(self) -> None:
+        """The version is tseep's, not Twisted's."""
+        output = io.StringIO()
+        with redirect_stdout(output), self.assertRaises(SystemExit) as caught:
+            parse("--version")
+        self.assertEqual((output.getvalue(), caught.exception.code), (f"tseep {__version__}\n", 0))
+
+
+class MakeServiceTests(SynchronousTestCase):
+    """The options make a service."""
+
+    def setUp(self) -> None:
+        self.reactor = MemoryReactorClock()
+        self.patch(tap, "allow_clients", lambda wanted: (wanted + 100, wanted))
+
+    def make(self, *words: str) -> Any:
+        return make_service(self.reactor, parse(*words))
+
+    def test_modes(self) -> None:
+        """--mode chooses the mode."""
+        self.assertIsInstance(self.make("--mode", "v1")._mode, ThreadedMode)
+        self.assertIsInstance(self.make("--mode", "v2")._mode, EventedMode)
+
+    def test_bad_endpoint(self) -> None:
+        """An endpoint that Twisted can't read is refused in one line."""
+        with self.assertRaisesRegex(SystemExit, "^tseep: --listen 'gopher:70': .*'gopher'"):
+            self.make("--listen", "gopher:70")
+
+    def test_file_limit(self) -> None:
+        """Where files are few, maxclients is lowered."""
+        self.patch(tap, "allow_clients", lambda wanted: (100, 36))
+        self.assertEqual(self.make()._server.config["maxclients"], 36)
+
+    def test_signals(self) -> None:
+        """SIGTERM and SIGINT ask for an orderly end, with status 0."""
+        installed: Dict[int, Any] = {}
+        self.patch(tap.signal, "signal", installed.__setitem__)
+        service = self.make()
+        self.reactor.advance(0)
+        asked: List[bool] = []
+        service._server.shut_down = lambda: asked.append(True)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            installed[number](number, None)
+        self.assertEqual(asked, [True, True])
+
+
+class CommandTests(SynchronousTestCase):
+    """twistd knows tseep, and tseep is twistd."""
+
+    def test_plugin(self) -> None:
+        """The plugin names a module that has what twistd asks for."""
+        (maker,) = [plugin for plugin in getPlugins(IServiceMaker) if plugin.tapname == "tseep"]
+        self.assertIs(maker.options, Options)
+        self.assertIs(maker.makeService, tap.makeService)
+
+    def test_main(self) -> None:
+        """tseep is twistd in the foreground without a PID file."""
+        self.patch(sys, "argv", ["tseep", "--mode", "v1"])
+        self.patch(__main__, "run", lambda: None)
+        __main__.main()
+        self.assertEqual(sys.argv, ["tseep", "--nodaemon", "--pidfile=", "tseep", "--mode", "v1"])

@@ -1,0 +1,182 @@
+"""Tests for L{tseep.modes.threaded}."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import Any, List
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from ..config import Config
+from ..interfaces import IConnection, IMode
+from ..modes.threaded import Accepted, ThreadedConnection, ThreadedMode
+from ..server import TOO_MANY_CLIENTS, Server
+from ..session import Session
+
+
+class Mode(ThreadedMode):
+    """A mode that gives no threads: the test runs what they would."""
+
+    def start(self) -> None:
+        self.given: List[Any] = []
+
+    def run(self, serve: Any, session: Session) -> None:
+        self.given.append(lambda: serve(session))
+
+
+class ThreadedConnectionTests(SynchronousTestCase):
+    """A thread reads, answers and writes until its client goes."""
+
+    def setUp(self) -> None:
+        self.server = Server(Config(maxclients="2"), clock=Clock().seconds)
+        self.mode = Mode(Clock(), self.server)
+        self.mode.start()
+
+    def connect(self) -> Any:
+        """A new client's connection, with C{far} for the client's end."""
+        near, far = socket.socketpair()
+        self.addCleanup(near.close)
+        self.addCleanup(far.close)
+        connection = self.mode.factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 50000))
+        connection.makeConnection(Accepted(near, connection, None, None, 0, None))
+        connection.far = far
+        return connection
+
+    def converse(self, sent: bytes, connection: Any = None) -> bytes:
+        """What a client gets that sends these bytes and no more."""
+        connection = connection or self.connect()
+        connection.far.sendall(sent)
+        connection.far.shutdown(socket.SHUT_WR)
+        self.mode.given.pop()()
+        return self.received(connection)
+
+    def received(self, connection: Any) -> bytes:
+        taken = b""
+        while True:
+            data = connection.far.recv(2**16)
+            if not data:
+                return taken
+            taken += data
+
+    def test_interface(self) -> None:
+        """A connection is what a session asks for."""
+        verifyObject(IConnection, self.connect())
+
+    def test_answers(self) -> None:
+        """What the client sends is answered, and when it goes the connection is closed and forgotten."""
+        self.assertEqual(self.converse(b"PING\r\nECHO hi\r\n"), b"+PONG\r\n$2\r\nhi\r\n")
+        self.assertEqual(self.server.sessions, {})
+
+    def test_closes_after_replies(self) -> None:
+        """A client whose bytes make no sense gets its replies, then the error, then the end."""
+        connection = self.connect()
+        connection.far.sendall(b"PING\r\n*x\r\n")
+        self.mode.given.pop()()
+        self.assertEqual(
+            self.received(connection), b"+PONG\r\n-ERR Protocol error: invalid multibulk length\r\n"
+        )
+
+    def test_waiting(self) -> None:
+        """Replies too many for one write follow in further ones."""
+        value = b"v" * 60_000
+        connection = self.connect()
+        connection.far.sendall(b"SET k " + value + b"\r\n" + b"GET k\r\n" * 100)
+        connection.far.shutdown(socket.SHUT_WR)
+        taken: List[bytes] = []
+        reader = threading.Thread(target=lambda: taken.append(self.received(connection)))
+        reader.start()
+        self.mode.given.pop()()
+        reader.join()
+        self.assertEqual(taken, [b"+OK\r\n" + (b"$60000\r\n" + value + b"\r\n") * 100])
+
+    def test_lock(self) -> None:
+        """The lock is held while the server is touched, and not while the socket is."""
+        held: List[bool] = []
+        receive = Session.receive
+
+        def noting(session: Session, data: bytes) -> bytes:
+            held.append(self.mode.lock.locked())
+            return receive(session, data)
+
+        self.patch(Session, "receive", noting)
+        self.converse(b"PING\r\n")
+        self.assertEqual(held, [True])
+        self.assertFalse(self.mode.lock.locked())
+
+    def test_too_many(self) -> None:
+        """One client too many gets Redis's error and is closed."""
+        self.connect()
+        self.connect()
+        third = self.connect()
+        self.assertEqual(self.received(third), TOO_MANY_CLIENTS)
+        self.assertEqual(len(self.mode.given), 2)
+
+    def test_client_gone(self) -> None:
+        """A client that is gone before its replies are sent is forgotten like any other."""
+        connection = self.connect()
+        connection.far.sendall(b"PING\r\n")
+        connection._socket.shutdown(socket.SHUT_WR)
+        self.mode.given.pop()()
+        self.assertEqual(self.server.sessions, {})
+
+    def test_close(self) -> None:
+        """Being closed ends the blocked read; closing again does nothing."""
+        connection = self.connect()
+        connection.close()
+        self.mode.given.pop()()
+        self.assertEqual(self.received(connection), b"")
+        connection.close()
+        self.assertEqual(connection.fileno, -1)
+
+    def test_finish(self) -> None:
+        """Being finished answers what has come, then ends."""
+        connection = self.connect()
+        connection.far.sendall(b"PING\r\n")
+        connection.finish()
+        self.mode.given.pop()()
+        self.assertEqual(self.received(connection), b"+PONG\r\n")
+
+
+class ThreadedModeTests(SynchronousTestCase):
+    """The mode gives every client a thread, and ends them."""
+
+    def test_interface(self) -> None:
+        """It is a mode."""
+        mode = ThreadedMode(Clock(), Server())
+        mode.start()
+        self.addCleanup(mode._pool.stop)
+        verifyObject(IMode, mode)
+
+    def test_cron_holds_the_lock(self) -> None:
+        """The server's regular work is done under the lock."""
+        server = Server()
+        mode = ThreadedMode(Clock(), server)
+        held: List[bool] = []
+        self.patch(server, "cron", lambda: held.append(mode.lock.locked()))
+        mode.cron()
+        self.assertEqual(held, [True])
+
+    def test_stop(self) -> None:
+        """Stopping lets every thread finish, then cuts its client off, and waits no longer than it must."""
+        clock = Clock()
+        server = Server()
+        mode = ThreadedMode(clock, server)
+        mode.start()
+        near, far = socket.socketpair()
+        self.addCleanup(far.close)
+        connection = ThreadedConnection(mode, IPv4Address("TCP", "127.0.0.1", 1))
+        ended = threading.Event()
+        mode.run = lambda serve, session: mode._pool.callInThread(lambda: (serve(session), ended.set()))
+        connection.makeConnection(Accepted(near, connection, None, None, 0, None))
+        far.sendall(b"PING\r\n")
+        stopped = ensureDeferred(mode.stop(1.0))
+        self.assertTrue(ended.wait(30))
+        clock.pump([0.02] * 100)
+        self.successResultOf(stopped)
+        self.assertEqual(far.recv(100), b"+PONG\r\n")
+        self.assertEqual((server.sessions, mode._pool.workers), ({}, 0))
