@@ -6,6 +6,7 @@ import re
 from typing import Any, Callable, Iterator, NamedTuple
 
 from .glob import matcher
+from .numeric import integer
 
 _UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1024, "m": 10**6, "mb": 2**20, "g": 10**9, "gb": 2**30}
 
@@ -19,18 +20,19 @@ class Kind(NamedTuple):
 
 def _number(least: int, most: int) -> Kind:
     def parse(text: str) -> int:
-        if not re.fullmatch(r"-?\d{1,19}", text):
+        value = integer(text.encode("utf-8", "surrogateescape"))
+        if value is None:
             raise ValueError("argument couldn't be parsed into an integer")
-        if not least <= int(text) <= most:
+        if not least <= value <= most:
             raise ValueError(f"argument must be between {least} and {most} inclusive")
-        return int(text)
+        return value
 
     return Kind(parse)
 
 
 def _memory(least: int, most: int) -> Kind:
     def parse(text: str) -> int:
-        match = re.fullmatch(r"(\d{1,19})([kmg]?b?)", text.lower())
+        match = re.fullmatch(r"([0-9]{1,19})([kmg]?b?)", text.lower())
         if match is None:
             raise ValueError("argument must be a memory value")
         size = int(match[1]) * _UNITS[match[2]]
@@ -58,7 +60,8 @@ class Parameter(NamedTuple):
     One thing that can be set.
 
     @ivar fixed: whether it can be set only at the start.
-    @ivar option: whether the command line offers it; what it does not is a fact that clients ask for.
+    @ivar option: whether the command line offers it. What it does not is a fact that clients ask for, and may set only
+        to what it is.
     """
 
     name: str
@@ -77,15 +80,24 @@ PARAMETERS = [
     Parameter("requirepass", "", _TEXT, "Password that clients must give; visible in ps, see --requirepass-file."),
     Parameter("databases", "16", _number(1, 2**31 - 1), "Number of databases.", fixed=True),
     Parameter("proto-max-bulk-len", "512mb", _memory(2**20, _LARGEST), "Longest string that a client may send."),
-    Parameter("client-query-buffer-limit", "1gb", _memory(2**20, _LARGEST), "Most bytes held of an unfinished command."),
-    Parameter("slowlog-log-slower-than", "10000", _number(-1, _LARGEST), "Log commands slower than so many microseconds; -1: none."),
+    Parameter(
+        "client-query-buffer-limit", "1gb", _memory(2**20, _LARGEST), "Most bytes held of an unfinished command."
+    ),
+    Parameter(
+        "slowlog-log-slower-than",
+        "10000",
+        _number(-1, _LARGEST),
+        "Log commands slower than so many microseconds; -1: none.",
+    ),
     Parameter("slowlog-max-len", "128", _number(0, _LARGEST), "Entries that the slow log keeps."),
-    Parameter("latency-monitor-threshold", "0", _number(0, _LARGEST), "Sample latencies over so many milliseconds; 0: none."),
+    Parameter(
+        "latency-monitor-threshold", "0", _number(0, _LARGEST), "Sample latencies over so many milliseconds; 0: none."
+    ),
     Parameter("enable-debug-command", "no", _choice("no", "yes", "local"), "Who may call DEBUG.", fixed=True),
-    Parameter("save", "", _TEXT, "Snapshots: there are none yet.", fixed=True, option=False),
-    Parameter("appendonly", "no", _choice("no"), "Append-only file: there is none yet.", fixed=True, option=False),
-    Parameter("maxmemory", "0", _memory(0, 0), "Memory limit: there is none yet.", fixed=True, option=False),
-    Parameter("maxmemory-policy", "noeviction", _choice("noeviction"), "Eviction: there is none yet.", fixed=True, option=False),
+    Parameter("save", "", _choice(""), "Snapshots: there are none yet.", option=False),
+    Parameter("appendonly", "no", _choice("no"), "Append-only file: there is none yet.", option=False),
+    Parameter("maxmemory", "0", _memory(0, 0), "Memory limit: there is none yet.", option=False),
+    Parameter("maxmemory-policy", "noeviction", _choice("noeviction"), "Eviction: there is none yet.", option=False),
 ]
 
 

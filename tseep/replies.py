@@ -2,7 +2,8 @@
 What a command returns, before any protocol has encoded it.
 
 Most replies are plain Python values: C{bytes} (a bulk string), C{int}, C{float} (a double), C{bool}, C{None}
-(the null), C{list} (an array), C{dict} (a map; a flat array in RESP2). The classes here are what Python has no value for.
+(the null), C{list} (an array), C{dict} (a map; a flat array in RESP2). The classes here are what Python has no
+value for.
 """
 
 from __future__ import annotations

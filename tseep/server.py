@@ -32,6 +32,10 @@ SWEEP_BUDGET = 2_000_000
 """Nanoseconds that one L{Server.cron} may spend on expired keys."""
 
 
+_UNUSUAL = frozenset({"admin", "no_auth"})
+"""Flags of commands that may change what a client is, or end it: they go the long way."""
+
+
 class Stats:
     """What INFO stats counts, but for what the keyspace and the commands count themselves."""
 
@@ -59,8 +63,8 @@ class Server:
     @param timer: tells the nanoseconds since whenever; durations come from it.
     @ivar sessions: the clients, by id.
     @ivar commands: every command by its name in lower case, counting for this server.
-    @ivar dispatch: the same without those that have subcommands, by name in lower and in upper case: what nearly
-        every client sends.
+    @ivar dispatch: the same without those that have subcommands or change what a client is, by name in lower
+        and in upper case: what clients send nearly all the time.
     @ivar native_dispatch: the two commands of the native protocol.
     @ivar rates: commands, bytes read and bytes written per second, as of the last second.
     @ivar active_expire: whether L{cron} removes expired keys.
@@ -98,7 +102,7 @@ class Server:
         self.commands = {name: command.fresh() for name, command in COMMANDS.items()}
         self.dispatch: Dict[bytes, Command] = {}
         for name, command in self.commands.items():
-            if command.run is not None and not command.subcommands:
+            if command.run is not None and not command.subcommands and command.flags.isdisjoint(_UNUSUAL):
                 self.dispatch[name] = self.dispatch[name.upper()] = command
         self.native_dispatch = {b"GET": self.commands[b"get"], b"SET": self.commands[b"set"].running(write)}
         self._last_id = 0

@@ -24,6 +24,13 @@ MOST_OUTPUT = 1024 * 1024
 """Bytes of replies from which on a session stops, until its mode asks it to L{Session.resume}."""
 
 
+_HTTP = frozenset({b"post", b"host:"})
+"""What a browser sends that was led here by a page: such a client is closed without a word, as Redis does."""
+
+SLOW_ENOUGH = 1_000_000
+"""Nanoseconds that no quick command takes: with a slow log above it, they may be timed together."""
+
+
 class Session:
     """
     What the server knows of one client, and the way from its bytes to the replies.
@@ -35,12 +42,11 @@ class Session:
     @ivar db: the selected database, C{db_index} its number.
     @ivar protocol: the RESP version, 2 or 3.
     @ivar silent: whether nothing is answered any more, C{skip_next}: not the next command, C{muted}: not this one.
-    @ivar guarded: whether some state of the client asks for a look at each command before it runs.
     @ivar connected_at: the Unix time in milliseconds of its arrival, C{last_seen} of its last commands.
     """
 
     __slots__ = (
-        "server", "connection", "id", "db", "db_index", "protocol", "guarded", "waiting", "closing",
+        "server", "connection", "id", "db", "db_index", "protocol", "waiting", "closing",
         "authenticated", "name", "library_name", "library_version", "no_evict", "no_touch", "silent", "skip_next",
         "muted", "connected_at", "last_seen", "last_command", "_parser", "_encoders", "_dispatch", "_native",
     )  # fmt: skip
@@ -56,7 +62,6 @@ class Session:
         self.library_name = self.library_version = b""
         self._parser: Parser | None = None  # its first byte tells which
         self._native = False
-        self._dispatch = server.dispatch
         self.reset()
 
     def reset(self) -> None:
@@ -81,9 +86,16 @@ class Session:
 
     def update_guard(self) -> None:
         """To be called after every change of a state that L{_examine} looks at."""
-        self.guarded = not self.authenticated or self.no_touch or self.silent or self.skip_next
+        guarded = not self.authenticated or self.no_touch or self.silent or self.skip_next
+        plain = self.server.native_dispatch if self._native else self.server.dispatch
+        self._dispatch = {} if guarded else plain
         if isinstance(self._parser, resp.Parser):
-            self._parser.trusted = self.authenticated
+            self._parser.trusted = self.trusted
+
+    @property
+    def trusted(self) -> bool:
+        """Whether it has authenticated, or need not."""
+        return self.authenticated or not self.server.config["requirepass"]
 
     @property
     def held(self) -> int:
@@ -98,12 +110,12 @@ class Session:
             size of one reply.
         """
         parser = self._parser or self._open(data)
-        server = self.server
-        server.stats.input_bytes += len(data)
+        self.server.stats.input_bytes += len(data)
         if self.waiting is not None:
             return self._answer(chain(self.waiting, _lazily(parser, data)))
         if self.authenticated:
             return self._answer(iter(parser.feed(data)))
+        self.update_guard()  # since there may be no password any more
         return self._answer(_lazily(parser, data))
 
     def resume(self) -> bytes:
@@ -116,55 +128,84 @@ class Session:
         if data[0] in (native.READ, native.WRITE):
             self._native = True
             self._encoders = native.ENCODERS
-            self._dispatch = self.server.native_dispatch
             self._parser = native.Parser()
+            self.update_guard()
         else:
-            self._parser = resp.Parser(self.server.limits, self.authenticated)
+            self._parser = resp.Parser(self.server.limits, self.trusted)
         return self._parser
 
     def _answer(self, commands: Iterator[List[bytes]]) -> bytes:
-        """Run commands and join their replies. Every request passes here: mind the cost of each line."""
+        """
+        Run commands and join their replies. Every request passes here: mind the cost of each line.
+
+        Looking at the timer costs as much as a GET, so a run of one and the same quick command is timed as one, unless
+        the slow log wants to know even about those.
+        """
         server = self.server
         server.keyspace.tick()
         self.last_seen = server.keyspace.now
-        dispatch, timer = self._dispatch, server.timer
-        command: Command | None = None
+        dispatch, encoders, singly, timer = self._dispatch, self._encoders, server.slow < SLOW_ENOUGH, server.timer
+        timed: Command | None = None  # the command that has been running since start, run times
+        run = size = 0
+        first: List[bytes] = []
         replies = []
-        size = 0
         start = timer()
         for argv in commands:
             command = dispatch.get(argv[0])
-            if command is None or self.guarded or not (
-                len(argv) == command.arity or len(argv) >= -command.arity > 0
-            ):  # fmt: skip
-                command, reply = self._examine(argv)
-            else:
+            if command is not None and len(argv) != command.arity and not len(argv) >= -command.arity > 0:
+                command = None
+            if command is not timed:
+                if run:
+                    start = self._count(timed, run, start, first)
+                    run = 0
+                timed, first = command, argv
+            if command is not None:
                 try:
                     reply = command.run(self, argv)  # type: ignore[misc]
                 except CommandError as error:
                     reply = self._failed(error, command)
-            encoded = self._encoders[type(reply)](reply)
+            else:
+                timed, reply = self._examine(argv)
+                dispatch, encoders, singly = self._dispatch, self._encoders, server.slow < SLOW_ENOUGH
+                if self.closing:
+                    size = MOST_OUTPUT
+            encoded = encoders[type(reply)](reply)
             replies.append(encoded)
             size += len(encoded)
-            end = timer()
-            spent = end - start
-            start = end
-            if command is not None:
-                calls = command.calls
-                calls.buckets[spent.bit_length()] += 1
-                calls.nanoseconds += spent
-                if spent > server.slow:
-                    server.note_slow(self, argv, command, spent)
-            if size > MOST_OUTPUT or self.closing:
+            run += 1
+            if singly or command is None or not command.quick:
+                start = self._count(timed, run, start, argv)
+                timed, run = None, 0
+            if size >= MOST_OUTPUT:
                 self.waiting = None if self.closing else commands
                 break
         else:
             self.waiting = None
             self._check_protocol(replies)
-        self.last_command = command or self.last_command
+        if run:
+            self._count(timed, run, start, first)
         output = b"".join(replies)
         server.stats.output_bytes += len(output)
         return output
+
+    def _count(self, command: Command | None, run: int, start: int, argv: List[bytes]) -> int:
+        """
+        A command has run C{run} times since C{start}, the first time as C{argv}; None stands for no command.
+
+        @return: the time now, in the server's timer's nanoseconds.
+        """
+        server = self.server
+        end = server.timer()
+        if command is not None:
+            self.last_command = command
+            spent = end - start
+            calls = command.calls
+            calls.nanoseconds += spent
+            spent //= run
+            calls.buckets[spent.bit_length()] += run
+            if spent > server.slow:
+                server.note_slow(self, argv, command, spent)
+        return end
 
     def _check_protocol(self, replies: List[bytes]) -> None:
         """Say what was wrong with the client's bytes, if they made no sense, and let it go."""
@@ -173,6 +214,8 @@ class Session:
         if error is not None:
             self.closing = True
             if error:
+                self._count_error(b"ERR")
+            if error and not self.silent and not self.skip_next:
                 encode = native.encode_error if self._native else resp.encode_protocol_error
                 replies.append(encode(error))
 
@@ -185,8 +228,11 @@ class Session:
         """
         self.muted, self.skip_next = self.skip_next, False
         command: Command | None = None
+        if argv[0].lower() in _HTTP:
+            self.closing = True
+            return None, NO_REPLY
         try:
-            found = self.server.lookup(argv)
+            found = self.server.native_dispatch[argv[0]] if self._native else self.server.lookup(argv)
             self._require_authentication(found)
             command = found
             reply = self._run(command, argv)
@@ -216,9 +262,12 @@ class Session:
         """Count an error, and answer it."""
         if command is not None:
             command.calls.failed += 1
-        errors = self.server.stats.errors
-        errors[error.code] = errors.get(error.code, 0) + 1
+        self._count_error(error.code)
         return error
+
+    def _count_error(self, code: bytes) -> None:
+        errors = self.server.stats.errors
+        errors[code] = errors.get(code, 0) + 1
 
 
 def _lazily(parser: Parser, data: bytes) -> Iterator[List[bytes]]:

@@ -36,7 +36,7 @@ class Options(usage.Options):
     )
 
     optParameters = [
-        ["mode", "m", "v2", "How connections are handled: v1, a blocking thread for each; v2, one epoll watcher for all."],
+        ["mode", "m", "v2", "How connections are handled: v1, a thread for each; v2, one epoll watcher for all."],
         ["requirepass-file", None, None, "File whose first line is the password that clients must give."],
     ] + [[p.name, None, p.default, p.help] for p in PARAMETERS if p.option]  # fmt: skip
 

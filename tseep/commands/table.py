@@ -26,7 +26,7 @@ _GROUPS = {
     "client": "connection",
     **dict.fromkeys(("command", "config", "debug", "info", "latency", "memory", "slowlog"), "server"),
 }
-COMMANDS: "Dict[bytes, Command]" = {}
+COMMANDS: Dict[bytes, Command] = {}
 
 
 class Calls:
@@ -71,12 +71,19 @@ class Command:
     @ivar run: the function; it takes the session and the whole command, its name first, and returns a reply
         or raises L{CommandError <tseep.errors.CommandError>}. None in a container.
     @ivar arity: the number of arguments, the name counted; negative for "at least".
+    @ivar quick: whether one call can't take long, so that calls which follow each other are timed together. SET
+        is, though Redis does not flag it fast since it may free a large value.
     @ivar keys: positions of the first and the last key, and the step between keys; zeros for none.
     @ivar access: the flags of its keys (key specifications), such as C{RO ACCESS}; where those of the first
         key and of the others differ, both: C{RW ACCESS DELETE; OW UPDATE}.
     @ivar categories: the ACL categories that don't follow from the flags.
     @ivar subcommands: by name, in lower case; empty but in a container.
     """
+
+    __slots__ = (
+        "name", "run", "group", "summary", "arity", "flags", "quick", "keys", "access", "categories", "since",
+        "complexity", "syntax", "tips", "subcommands", "calls",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -101,6 +108,7 @@ class Command:
         self.summary = summary
         self.arity = arity
         self.flags = frozenset(flags.split())
+        self.quick = "fast" in self.flags or name == "SET"
         self.keys = keys
         self.access = access
         self.categories = frozenset(acl.split())

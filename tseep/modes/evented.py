@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet import tcp, unix
 from twisted.internet.interfaces import IPushProducer, ITCPTransport
+from twisted.internet.main import CONNECTION_DONE
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
@@ -26,6 +27,9 @@ from .watcher import Watcher
 if TYPE_CHECKING:
     from ..server import Server
     from ..session import Session
+
+READ_SIZE = 16 * 1024
+"""Bytes that are read from a client at once."""
 
 DRAIN = 0.5
 """Seconds that are spent at most on requests that had come when the server was told to stop."""
@@ -43,17 +47,40 @@ class WriteAtOnce:
     C{epoll_ctl} and a turn of the reactor.
     """
 
+    _idle = True  # whether nothing is queued and the connection stands
+
+    def doRead(self: Any) -> Any:
+        """Read once, and give the protocol what has come."""
+        try:
+            data = self.socket.recv(READ_SIZE)
+        except OSError:
+            return super().doRead()  # type: ignore[misc]
+        if not data:
+            return CONNECTION_DONE
+        self.protocol.dataReceived(data)
+        return None
+
     def write(self: Any, data: bytes) -> None:
         """Send C{data}, now as far as possible, later for the rest."""
-        if self.dataBuffer or self._tempDataLen or self.TLS or not self.connected or self._writeDisconnected:
-            super().write(data)  # type: ignore[misc]
-            return
-        try:
-            sent = self.socket.send(data)
-        except OSError:
-            sent = 0
-        if sent < len(data):
-            super().write(data[sent:])  # type: ignore[misc]
+        sent = 0
+        if self._idle:
+            try:
+                sent = self.socket.send(data)
+            except OSError:
+                pass  # the inherited way meets it again, and knows what to do
+            if sent == len(data):
+                return
+        super().write(data[sent:])  # type: ignore[misc]
+
+    def startWriting(self: Any) -> None:
+        """Something is queued, or the end is."""
+        self._idle = False
+        super().startWriting()  # type: ignore[misc]
+
+    def stopWriting(self: Any) -> None:
+        """Nothing is queued any more."""
+        super().stopWriting()  # type: ignore[misc]
+        self._idle = self.connected
 
 
 class TCPTransport(WriteAtOnce, tcp.Server):

@@ -49,9 +49,7 @@ class Listener:
         """Listen on a socket that somebody else has bound, as C{IReactorSocket} says."""
         if addressFamily == socket.AF_UNIX:
             return self._listen(unix.Port._fromListeningDescriptor(self._reactor, fileDescriptor, factory))
-        return self._listen(
-            tcp.Port._fromListeningDescriptor(self._reactor, fileDescriptor, addressFamily, factory)
-        )
+        return self._listen(tcp.Port._fromListeningDescriptor(self._reactor, fileDescriptor, addressFamily, factory))
 
     def _listen(self, port: tcp.Port) -> tcp.Port:
         # a port's own documentation offers this attribute for the purpose

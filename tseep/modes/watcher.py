@@ -12,6 +12,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+_IN = getattr(select, "EPOLLIN", 0)
+_OUT = getattr(select, "EPOLLOUT", 0)
+_GONE = getattr(select, "EPOLLHUP", 0) | getattr(select, "EPOLLERR", 0)
+
 BUDGET = 0.002
 """Seconds that the watcher serves its clients before the reactor has its turn."""
 
@@ -105,7 +109,7 @@ class Watcher:
             self._epoll.unregister(fd)
 
     def _mask(self, fd: int) -> int:
-        return (select.EPOLLIN if fd in self._readers else 0) | (select.EPOLLOUT if fd in self._writers else 0)
+        return (_IN if fd in self._readers else 0) | (_OUT if fd in self._writers else 0)
 
     # IReadDescriptor, for the reactor
 
@@ -131,35 +135,38 @@ class Watcher:
         @param budget: seconds, looked at after each batch.
         """
         deadline = perf_counter() + budget
-        poll, wake = self._epoll.poll, self._wake
+        poll, readers = self._epoll.poll, self._readers
         while True:
             events = poll(0, BATCH)
             for fd, event in events:
-                wake(fd, event)
+                one = readers.get(fd) or self._writers.get(fd)
+                if one is None:  # let go earlier in the same batch
+                    continue
+                try:
+                    why = one.doRead() if event == _IN else self._wake(one, fd, event)
+                except Exception as error:
+                    self._log.failure("A client's turn failed; closing its connection")
+                    why = error
+                if why is not None:
+                    self._disconnect(one, why, bool(event & _IN))
             if not events or perf_counter() > deadline:
                 return
 
-    def _wake(self, fd: int, event: int) -> None:
-        """Let one client read or write, or tell it that its connection is lost."""
-        one = self._readers.get(fd) or self._writers.get(fd)
-        if one is None:  # let go earlier in the same batch
-            return
-        why = None
-        reading = bool(event & select.EPOLLIN)
-        try:
-            if reading:
-                why = one.doRead()
-            elif event & (select.EPOLLHUP | select.EPOLLERR):
-                reading = fd in self._readers
-                why = CONNECTION_DONE if reading else CONNECTION_LOST
-            if why is None and event & select.EPOLLOUT:
-                reading = False
-                why = one.doWrite()
-        except Exception as error:
-            self._log.failure("A client's turn failed; closing its connection")
-            why = error
-        if why is not None:
-            self._disconnect(one, why, reading)
+    def _wake(self, one: Any, fd: int, event: int) -> Any:
+        """
+        Let one client read and write, for any but the commonest of events.
+
+        @return: why its connection is lost, None if it is not.
+        """
+        if event & _IN:
+            why = one.doRead()
+        elif event & _GONE:
+            why = CONNECTION_DONE if fd in self._readers else CONNECTION_LOST
+        else:
+            why = None
+        if why is None and event & _OUT and fd in self._writers:
+            why = one.doWrite()
+        return why
 
     def _disconnect(self, one: Any, why: BaseException, reading: bool) -> None:
         """Tell one client that its connection is lost, or in half, as the reactors of Twisted do."""

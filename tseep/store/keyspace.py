@@ -264,8 +264,9 @@ class Keyspace:
 
     def tick(self) -> None:
         """Look at the clock."""
-        self.now = int(self.clock() * 1000)
-        second = self.now // 1000
+        now = self.clock()
+        self.now = int(now * 1000)
+        second = int(now)
         if second != self.second:  # one int object a second, however many keys hold it
             self.second = second
 

@@ -23,6 +23,7 @@ from ..modes.watcher import Watcher
 from ..server import TOO_MANY_CLIENTS, Server
 from .test_watcher import FakeReactor
 
+
 class Transport(StringTransport):
     """A transport that notes how it is closed."""
 
@@ -90,9 +91,7 @@ class EventedProtocolTests(SynchronousTestCase):
         """A client whose bytes make no sense gets its replies, then the error, then the end."""
         protocol = self.connect()
         protocol.dataReceived(b"PING\r\n*x\r\n")
-        self.assertEqual(
-            protocol.transport.value(), b"+PONG\r\n-ERR Protocol error: invalid multibulk length\r\n"
-        )
+        self.assertEqual(protocol.transport.value(), b"+PONG\r\n-ERR Protocol error: invalid multibulk length\r\n")
         self.assertTrue(protocol.transport.disconnecting)
 
     def test_not_reading(self) -> None:
@@ -100,7 +99,10 @@ class EventedProtocolTests(SynchronousTestCase):
         protocol = self.connect()
         protocol.dataReceived(b"SET k " + b"v" * 60_000 + b"\r\n")
         protocol.transport.clear()
-        protocol.transport.write = lambda data: (StringTransport.write(protocol.transport, data), protocol.pauseProducing())
+        protocol.transport.write = lambda data: (
+            StringTransport.write(protocol.transport, data),
+            protocol.pauseProducing(),
+        )
         protocol.dataReceived(b"GET k\r\n" * 100)
         self.assertEqual(protocol.transport.producerState, "paused")
         taken = len(protocol.transport.value())

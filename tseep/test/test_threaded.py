@@ -77,9 +77,7 @@ class ThreadedConnectionTests(SynchronousTestCase):
         connection = self.connect()
         connection.far.sendall(b"PING\r\n*x\r\n")
         self.mode.given.pop()()
-        self.assertEqual(
-            self.received(connection), b"+PONG\r\n-ERR Protocol error: invalid multibulk length\r\n"
-        )
+        self.assertEqual(self.received(connection), b"+PONG\r\n-ERR Protocol error: invalid multibulk length\r\n")
 
     def test_waiting(self) -> None:
         """Replies too many for one write follow in further ones."""

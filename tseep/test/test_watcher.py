@@ -218,7 +218,7 @@ class WatcherTests(SynchronousTestCase):
         client.far.close()
         client.socket.shutdown(socket.SHUT_RD)
         self.watcher.addWriter(client)
-        self.watcher._wake(client.fileno(), select.EPOLLHUP)
+        self.watcher.serve(-1.0)
         self.assertEqual(client.events, [CONNECTION_LOST])
 
     def test_failure(self) -> None:

@@ -20,9 +20,12 @@ UNAUTHENTICATED_ARGUMENTS = 10
 UNAUTHENTICATED_BULK = 16 * 1024
 ARGUMENT_OVERHEAD = 64
 
-# The headers of short arrays and strings, so that the common ones cost a look-up and no conversion.
-_COUNTS = {b"*%d" % count: count for count in range(1, 1025)}
-_LENGTHS = {b"$%d" % length: length for length in range(1025)}
+# The headers of short arrays and strings, so that the common ones cost a look-up and no conversion. The span of
+# an array is the number of lines that it takes.
+_SHORT = 1024
+_SPANS = {b"*%d" % count: 1 + 2 * count for count in range(1, _SHORT)}
+_LENGTHS = {b"$%d" % length: length for length in range(_SHORT)}
+_BULK_HEADS = [b"$%d\r\n" % length for length in range(_SHORT)]
 
 _STAR, _DOLLAR = b"*$"
 
@@ -59,7 +62,7 @@ class Parser:
         command at a time, since each may be the AUTH that lifts them.
     """
 
-    __slots__ = ("error", "trusted", "_limits", "_tail", "_argv", "_missing", "_awaited", "_body", "_taken")
+    __slots__ = ("error", "trusted", "_limits", "_tail", "_argv", "_missing", "_awaited", "_body", "_taken", "_kept")
 
     def __init__(self, limits: Limits, trusted: bool = True) -> None:
         self.error: bytes | None = None
@@ -71,6 +74,7 @@ class Parser:
         self._awaited = 0  # bytes to come of the argument in pieces, its line end included
         self._body: bytearray | None = None  # what has come of it
         self._taken = 0  # what the arguments so far take
+        self._kept = False  # whether any of these may hold something
 
     @property
     def held(self) -> int:
@@ -84,22 +88,19 @@ class Parser:
         @return: the commands that are whole by now, in order.
         """
         commands: list[list[bytes]] = []
-        if self._tail:
+        if self._kept or not self.trusted:
             data = self._tail + data
-            self._tail = b""
-        at = 0
-        if not self.trusted:
-            at = self._pieces(data, at, commands, 1)
-        else:
-            if self._argv is not None:
-                at = self._pieces(data, at, commands, 1)
-                data, at = data[at:], 0
-            if self._argv is None and self.error is None:
-                at = _whole_commands(data, commands)
-            if at < len(data):
-                at = self._pieces(data, at, commands, len(data))
-        if at < len(data):
+            at = self._pieces(data, 0, commands, 1)
+            self._tail = data = data[at:]
+        if self.trusted and self._argv is None and self.error is None:
+            at = _whole_commands(data, commands)
+            if at == len(data):
+                self._tail = b""
+                self._kept = False
+                return commands
+            at = self._pieces(data, at, commands, len(data))
             self._tail = data[at:]
+        self._kept = True
         if self._argv is not None and self.held > self._limits.query_buffer:
             self.error = b""
         return commands
@@ -203,18 +204,21 @@ def _whole_commands(data: bytes, commands: list[list[bytes]]) -> int:
     tokens = data.split(b"\r\n")
     last = len(tokens) - 1  # what follows the last line end is not a line
     at = 0
+    span_of, length_of = _SPANS.get, _LENGTHS.get
     while at < last:
-        end = at + 1 + 2 * _COUNTS.get(tokens[at], last)
+        end = at + span_of(tokens[at], len(tokens))
         if end > last:
             break
         argv = tokens[at + 2 : end : 2]
         header = at + 1
         for argument in argv:
-            if _LENGTHS.get(tokens[header]) != len(argument):
+            if length_of(tokens[header]) != len(argument):
                 return _rest(data, tokens, at)
             header += 2
         commands.append(argv)
         at = end
+    if at == last and not tokens[last]:
+        return len(data)
     return _rest(data, tokens, at)
 
 
@@ -234,7 +238,10 @@ def encode_protocol_error(message: bytes) -> bytes:
 
 
 def _bulk(value: bytes) -> bytes:
-    return b"$%d\r\n%b\r\n" % (len(value), value)
+    size = len(value)
+    if size < _SHORT:
+        return _BULK_HEADS[size] + value + b"\r\n"
+    return b"$%d\r\n%b\r\n" % (size, value)
 
 
 def _integer(value: int) -> bytes:

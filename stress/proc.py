@@ -1,0 +1,150 @@
+"""What Linux says of one process under /proc: its CPU, context switches, threads and memory."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+KIB = 1024
+TICKS = os.sysconf("SC_CLK_TCK")
+SCHEDULED = 2  # the kind of CPU clock that counts what the scheduler gave, CPUCLOCK_SCHED
+
+
+class Switches(NamedTuple):
+    """Context switches: given up to wait (voluntary), or taken away (involuntary)."""
+
+    voluntary: int
+    involuntary: int
+
+
+class Sample(NamedTuple):
+    """A process at one moment: CPU seconds since its start, resident bytes, and the switches of
+    each thread by thread id."""
+
+    cpu_seconds: float
+    resident: int
+    threads: dict[int, Switches]
+
+
+class Use(NamedTuple):
+    """What a process used between two samples."""
+
+    cpu_seconds: float
+    voluntary: int
+    involuntary: int
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time of a process, of its ended threads too, in seconds.
+
+    This is the clock of clock_getcpuclockid(3), which Python lacks for other processes. It
+    counts nanoseconds, where /proc/PID/stat counts hundredths of a second.
+    """
+    return time.clock_gettime(~pid << 3 | SCHEDULED)
+
+
+def fields_of(status: str) -> dict[str, str]:
+    """Return the fields of /proc/PID/status, or of any text of `name: value` lines."""
+    pairs = (line.partition(":") for line in status.splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def switches(status: str) -> Switches:
+    """Return the context switches in the text of /proc/PID/task/TID/status."""
+    fields = fields_of(status)
+    return Switches(int(fields["voluntary_ctxt_switches"]), int(fields["nonvoluntary_ctxt_switches"]))
+
+
+def resident(status: str) -> int:
+    """Return the resident memory in the text of /proc/PID/status, in bytes."""
+    return int(fields_of(status)["VmRSS"].split()[0]) * KIB
+
+
+def _thread(task: Path) -> Switches | None:
+    try:
+        return switches((task / "status").read_text())
+    except (FileNotFoundError, ProcessLookupError):
+        return None  # it ended after it was listed
+
+
+def threads(pid: int) -> dict[int, Switches]:
+    """Return the switches of each living thread of a process."""
+    found = ((int(task.name), _thread(task)) for task in Path(f"/proc/{pid}/task").iterdir())
+    return {number: counted for number, counted in found if counted is not None}
+
+
+def sample(pid: int) -> Sample:
+    """Look at a process now."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return Sample(cpu_seconds(pid), resident(status), threads(pid))
+
+
+def use(before: Sample, after: Sample) -> Use:
+    """Return what was used between two samples.
+
+    A thread born between them counts from nought. One that ended took its switches with it, so
+    the second sample has to be taken while the clients are still connected.
+    """
+    none = Switches(0, 0)
+    voluntary = involuntary = 0
+    for number, now in after.threads.items():
+        then = before.threads.get(number, none)
+        voluntary += now.voluntary - then.voluntary
+        involuntary += now.involuntary - then.involuntary
+    return Use(after.cpu_seconds - before.cpu_seconds, voluntary, involuntary)
+
+
+class Cores(NamedTuple):
+    """The time of all cores since the machine started, in seconds: idle, and all together."""
+
+    idle: float
+    total: float
+
+
+def cores(stat: str) -> Cores:
+    """Return the machine's times from the text of /proc/stat. What the host of a virtual
+    machine took away ("steal") is not idle."""
+    times = [int(field) for field in stat.partition("\n")[0].split()[1:9]]
+    return Cores((times[3] + times[4]) / TICKS, sum(times) / TICKS)
+
+
+def cores_now() -> Cores:
+    """Look at the machine's cores now."""
+    return cores(Path("/proc/stat").read_text())
+
+
+def idle_share(before: Cores, after: Cores) -> float:
+    """Return which part of the cores' time was idle between two looks."""
+    return (after.idle - before.idle) / max(1 / TICKS, after.total - before.total)
+
+
+def others_share(before: Cores, after: Cores, own: float) -> float:
+    """Return which part of the cores' time others took between two looks, other programs and
+    the host; `own` is the CPU time in seconds of the programs that are not others."""
+    total = max(1 / TICKS, after.total - before.total)
+    return max(0.0, 1 - idle_share(before, after) - own / total)
+
+
+def open_files(pid: int) -> int:
+    """Return how many files and sockets a process has open."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def settle(pid: int, files: int, patience: float = 1.0) -> int:
+    """Wait until a process has `files` files open, or until their count has not changed for
+    `patience` seconds. Return the count.
+
+    A connection is made by the kernel, before the server has accepted it; only its files tell
+    when the server has.
+    """
+    count, since = -1, time.monotonic()
+    while time.monotonic() - since < patience:
+        last, count = count, open_files(pid)
+        if count >= files:
+            break
+        if count != last:
+            since = time.monotonic()
+        time.sleep(0.02)
+    return count
