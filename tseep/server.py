@@ -146,7 +146,7 @@ class Server:
             container, command = command, command.subcommands.get(argv[1].lower())
             if command is None:
                 text = b"ERR unknown subcommand '%b'. Try %b HELP."
-                raise CommandError(text % (argv[1][:128], container.name.upper()))
+                raise CommandError(text % (_as_shown(argv[1]), container.name.upper()))
         if command.run is None or not command.takes(len(argv)):
             command.calls.rejected += 1
             raise wrong_arguments(command.name)
@@ -199,6 +199,11 @@ def _unknown_command(argv: list[bytes]) -> CommandError:
     for argument in argv[1:]:
         if len(shown) >= 128:
             break
-        shown += b"'%b' " % argument[: 128 - len(shown)]
+        shown += b"'%b' " % _as_shown(argument)[: 128 - len(shown)]
     text = b"ERR unknown command '%b', with args beginning with: %b"
-    return CommandError(text % (argv[0][:128], shown))
+    return CommandError(text % (_as_shown(argv[0]), shown))
+
+
+def _as_shown(word: bytes) -> bytes:
+    """What an error shows of a client's word: at most 128 bytes, and nothing after a NUL, where C's strings end."""
+    return word[:128].partition(b"\0")[0]

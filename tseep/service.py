@@ -75,6 +75,10 @@ class TseepService(Service):
         server.mode = self._mode.name
         server.addresses = [address.show(port.getHost()) for port in self._ports]
         self._cron.start(CRON_INTERVAL, now=False)
+        self._reactor.callWhenRunning(self._announce)
+
+    def _announce(self) -> None:
+        server = self._server
         self._log.info(
             "tseep {version} is ready: mode {mode} on {addresses}; {python} {python_version}, {reactor}; "
             "at most {clients} clients",

@@ -60,6 +60,7 @@ class Session:
         self.waiting: Iterator[List[bytes]] | None = None
         self.last_command: Command | None = None
         self.library_name = self.library_version = b""
+        self.no_evict = False
         self._parser: Parser | None = None  # its first byte tells which
         self._native = False
         self.reset()
@@ -67,7 +68,7 @@ class Session:
     def reset(self) -> None:
         """Become as new again, as RESET asks: not authenticated if a password is asked for, RESP2, database 0."""
         self.name = b""
-        self.no_evict = self.no_touch = False
+        self.no_touch = False
         self.silent = self.skip_next = self.muted = False
         self.select(0)
         self.speak(2)

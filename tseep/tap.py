@@ -96,8 +96,8 @@ class Options(usage.Options):
         try:
             with open(path) as file:
                 return file.readline().rstrip("\n")
-        except OSError as error:
-            raise usage.UsageError(f"--requirepass-file: {error}") from None
+        except (OSError, UnicodeError) as error:
+            raise usage.UsageError(f"--requirepass-file {path}: {error}") from None
 
 
 def makeService(options: Options) -> IService:
@@ -114,7 +114,8 @@ def make_service(reactor: Any, options: Options) -> IService:
     config.set("maxclients", str(_affordable_clients(config["maxclients"])))
     server = Server(config)
     server.shut_down = lambda: reactor.callFromThread(_stop, reactor)
-    reactor.callLater(0, _stop_on_signals, server)  # after the reactor's own
+    _stop_on_signals(server)
+    reactor.callWhenRunning(_stop_on_signals, server)  # again, since the reactor has handlers of its own
     mode = MODES[options["mode"]](reactor, server)
     return TseepService(reactor, server, mode, options["listen"])
 

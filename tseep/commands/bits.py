@@ -37,7 +37,7 @@ _UNITS = {b"BIT": True, b"BYTE": False}
     keys=(1, 1, 1),
     access="RW ACCESS UPDATE",
     since="2.2.0",
-    syntax="key offset value",
+    syntax="key offset value:integer",
 )
 def setbit(session: Session, argv: List[bytes]) -> Reply:
     """Sets or clears one bit of the string value of a key, and returns what it was."""
@@ -232,9 +232,9 @@ class _Field(NamedTuple):
 _ARGUMENTS = {b"GET": 2, b"SET": 3, b"INCRBY": 3, b"OVERFLOW": 1}
 _BITFIELD_SYNTAX = (
     "key [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>]"
-    " <SET encoding offset value | INCRBY encoding offset increment>"
+    " <SET encoding offset value:integer | INCRBY encoding offset increment>"
     " [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>]"
-    " <SET encoding offset value | INCRBY encoding offset increment> ...]]"
+    " <SET encoding offset value:integer | INCRBY encoding offset increment> ...]]"
 )
 
 

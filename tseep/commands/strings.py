@@ -397,7 +397,7 @@ def _increment(session: Session, key: bytes, increment: int) -> int:
     keys=(1, 1, 1),
     access="RW ACCESS UPDATE",
     since="2.6.0",
-    syntax="key increment",
+    syntax="key increment:double",
 )
 def incrbyfloat(session: Session, argv: List[bytes]) -> Reply:
     """Adds a floating point number to the numeric value of a key, which begins at 0."""

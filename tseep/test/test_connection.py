@@ -88,7 +88,7 @@ class GreetingTests(SessionTests):
         self.assertReply("RESET", "RESET")
         session = self.session
         self.assertEqual((b"", 2, 0), (session.name, session.protocol, session.db_index))
-        self.assertEqual((False, b"lib"), (session.no_evict, session.library_name))
+        self.assertEqual((True, b"lib"), (session.no_evict, session.library_name))
 
 
 class PasswordTests(SessionTests):

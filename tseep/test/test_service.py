@@ -73,11 +73,13 @@ class ServiceTests(SynchronousTestCase):
         self.assertEqual([path for path, *_ in self.reactor.unixServers], ["/run/tseep"])
 
     def test_one_line(self) -> None:
-        """One line of the log says mode, addresses, interpreter, reactor and how many clients there may be."""
+        """Once all runs, one line says mode, addresses, interpreter, reactor and how many clients there may be."""
         events: List[Any] = []
         globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
         self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
         self.started()
+        self.assertEqual([event for event in events if "is ready" in event.get("log_format", "")], [])
+        self.reactor.run()
         (ready,) = [event for event in events if "is ready" in event.get("log_format", "")]
         line = ready["log_format"].format(**ready)
         for part in ("fake", "6379", "/run/tseep", ready["python_version"], "MemoryReactorClock", "10000"):

@@ -64,7 +64,7 @@ class OptionsTests(SynchronousTestCase):
         self.assertRefused("--timeout '-1': argument must be between 0 and", "--timeout", "-1")
         self.assertRefused("unexpected argument 'start'", "start")
         self.assertRefused("--no-such", "--no-such")
-        self.assertRefused("--requirepass-file: ", "--requirepass-file", "/no/such/file")
+        self.assertRefused("--requirepass-file /no/such/file: ", "--requirepass-file", "/no/such/file")
 
     def test_password(self) -> None:
         """The password comes from its option, its file or the environment, in this order."""
@@ -97,6 +97,8 @@ class MakeServiceTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
         self.patch(tap, "allow_clients", lambda wanted: (wanted + 100, wanted))
+        self.installed: Dict[int, Any] = {}
+        self.patch(tap.signal, "signal", self.installed.__setitem__)
 
     def make(self, *words: str) -> Any:
         return make_service(self.reactor, parse(*words))
@@ -118,15 +120,21 @@ class MakeServiceTests(SynchronousTestCase):
 
     def test_signals(self) -> None:
         """SIGTERM and SIGINT ask for an orderly end, with status 0."""
-        installed: Dict[int, Any] = {}
-        self.patch(tap.signal, "signal", installed.__setitem__)
         service = self.make()
-        self.reactor.advance(0)
         asked: List[bool] = []
         service._server.shut_down = lambda: asked.append(True)
         for number in (signal.SIGTERM, signal.SIGINT):
-            installed[number](number, None)
+            self.installed[number](number, None)
         self.assertEqual(asked, [True, True])
+
+    def test_signals_again(self) -> None:
+        """The reactor's own handlers, which come when it starts, don't stay."""
+        self.make()
+        self.installed.clear()
+        self.reactor.hasRun = False
+        for function, args, kwargs in self.reactor.whenRunningHooks:
+            function(*args, **kwargs)
+        self.assertEqual(set(self.installed), {signal.SIGTERM, signal.SIGINT})
 
 
 class CommandTests(SynchronousTestCase):

@@ -233,7 +233,8 @@ def encode_error(message: bytes) -> bytes:
 
 
 def encode_protocol_error(message: bytes) -> bytes:
-    """The last words to a client whose bytes made no sense."""
+    """The last words to a client whose bytes made no sense; like any error they are one line."""
+    message = message.replace(b"\r", b" ").replace(b"\n", b" ")
     return b"-ERR Protocol error: %b\r\n" % message
 
 

@@ -1,0 +1,87 @@
+"""What the tests share: running servers, and how many examples hypothesis tries."""
+
+from __future__ import annotations
+
+import os
+import resource
+from typing import Iterator
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+
+from .servers import Redis, Tseep, require_oracle
+
+_CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
+
+_PHASES = [Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink]  # to explain a failure takes minutes
+
+settings.register_profile("common", deadline=None, phases=_PHASES, suppress_health_check=_CHECKS)
+settings.register_profile(
+    "quick",
+    settings.get_profile("common"),
+    derandomize=True,
+    database=None,
+    max_examples=100,
+    report_multiple_bugs=False,
+)
+settings.register_profile("long", settings.get_profile("common"), print_blob=True, max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+def pytest_configure() -> None:
+    """Take all the open files that may be had: some tests are thousands of clients."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+@pytest.fixture(scope="session", params=["v1", "v2"])
+def running(request: pytest.FixtureRequest) -> Iterator[Tseep]:
+    """A tseep in each mode, for many tests."""
+    yield from _run(request.param, "--enable-debug-command", "yes")
+
+
+@pytest.fixture(scope="session", params=["v1", "v2"])
+def running_guarded(request: pytest.FixtureRequest) -> Iterator[Tseep]:
+    """The same, with a password."""
+    yield from _run(request.param, "--requirepass", "secret")
+
+
+@pytest.fixture(scope="session")
+def v2() -> Iterator[Tseep]:
+    """A tseep in mode v2 only, for what does not depend on the mode."""
+    yield from _run("v2", "--enable-debug-command", "yes")
+
+
+def _run(mode: str, *options: str) -> Iterator[Tseep]:
+    with Tseep(mode, *options) as server:
+        yield server
+        assert server.stop() == 0, server.output
+        assert "Traceback" not in server.output and "Unhandled" not in server.output, server.output
+
+
+@pytest.fixture
+def server(running: Tseep) -> Tseep:
+    """A tseep in each mode, without keys."""
+    running.flush()
+    return running
+
+
+@pytest.fixture(scope="session")
+def oracle() -> Iterator[Redis]:
+    """A redis-server that tells how it should be."""
+    yield from _run_oracle("--enable-debug-command", "yes")
+
+
+@pytest.fixture(scope="session")
+def guarded_oracle() -> Iterator[Redis]:
+    """The same, with a password."""
+    yield from _run_oracle("--requirepass", "secret")
+
+
+def _run_oracle(*options: str) -> Iterator[Redis]:
+    try:
+        require_oracle()
+    except LookupError as missing:
+        pytest.fail(str(missing), pytrace=False)
+    with Redis(*options) as redis:
+        yield redis

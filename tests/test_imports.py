@@ -1,0 +1,114 @@
+"""Who never imports whom, read from the source."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Iterator, List, Set
+
+import pytest
+
+from .servers import ROOT
+
+PACKAGE = ROOT / "tseep"
+
+SERVER = sorted(path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] != "test")
+
+WITH_IO = [
+    *(PACKAGE / "modes").glob("*.py"),
+    *(PACKAGE / f"{name}.py" for name in ("__main__", "files", "service", "tap")),
+]
+WITHOUT_IO = [path for path in SERVER if path not in WITH_IO]
+"""What takes bytes and gives bytes, and never waits for anything."""
+
+WAITING = {
+    "twisted",
+    "socket",
+    "select",
+    "selectors",
+    "threading",
+    "_thread",
+    "asyncio",
+    "concurrent",
+    "multiprocessing",
+}
+
+OUTSIDE = sorted([*(ROOT / "stress").rglob("*.py"), *(ROOT / "tests").rglob("*.py")])
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Everything that a file imports, anywhere in it, by full name: both C{a.b} and, for C{from a import b}, C{a}."""
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = _absolute(path, node)
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def _absolute(path: Path, node: ast.ImportFrom) -> str:
+    """The module that an import is from, without dots in front."""
+    if not node.level:
+        return node.module or ""
+    package = list(path.relative_to(ROOT).parts[: -node.level])
+    return ".".join([*package, *([node.module] if node.module else [])])
+
+
+def roots(path: Path) -> Set[str]:
+    """The first part of the names of what a file imports."""
+    return {name.partition(".")[0] for name in imported(path)}
+
+
+def _each(paths: List[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("path", paths, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+@_each(WITHOUT_IO)
+def test_no_io(path: Path) -> None:
+    """The protocols, the commands, the store and the session wait for nothing, so that every mode can run them."""
+    assert not roots(path) & WAITING
+    assert not [name for name in imported(path) if name.startswith(("tseep.modes", "tseep.service", "tseep.tap"))]
+
+
+@pytest.mark.parametrize(("mode", "others"), [("threaded", ["evented", "watcher"]), ("evented", ["threaded"])])
+def test_modes_are_apart(mode: str, others: List[str]) -> None:
+    """No mode imports another."""
+    names = set(imported(PACKAGE / "modes" / f"{mode}.py"))
+    assert not names & {f"tseep.modes.{other}" for other in others}
+
+
+@_each([path for path in (PACKAGE / "modes").glob("*.py") if path.stem not in ("threaded", "evented")])
+def test_what_modes_share_knows_none(path: Path) -> None:
+    """What both modes use imports neither."""
+    assert not set(imported(path)) & {"tseep.modes.threaded", "tseep.modes.evented"}
+
+
+@_each([path for path in SERVER if path.stem != "tap"])
+def test_nothing_imports_tap(path: Path) -> None:
+    """The command line is at the end of everything."""
+    assert not [name for name in imported(path) if name.startswith("tseep.tap")]
+
+
+@_each(OUTSIDE)
+def test_the_rigs_know_no_codec(path: Path) -> None:
+    """Tests and load share no code with the server: what shares the codecs cannot see their faults."""
+    assert "tseep" not in roots(path)
+
+
+def test_all_are_looked_at() -> None:
+    """The rules are held against every room, wherever the tree lies."""
+    names = {str(path.relative_to(PACKAGE)) for path in WITHOUT_IO}
+    assert {"session.py", "wire/resp.py", "commands/table.py", "store/keyspace.py", "lcs.py", "process.py"} <= names
+    assert {path.relative_to(ROOT).parts[0] for path in OUTSIDE} == {"stress", "tests"}
+    assert set(WITH_IO) < set(SERVER)
+
+
+def test_the_rules_can_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Imports are found wherever they stand, and however they are written."""
+    monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)
+    file = tmp_path / "tseep" / "wire" / "x.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("def f():\n    from .. import tap\n    from ..modes.threaded import x\n    import socket as s\n")
+    assert {"tseep.tap", "tseep.modes.threaded", "socket"} <= set(imported(file))
+    assert "socket" in roots(file)
