@@ -185,6 +185,7 @@ def test_client_kill(server: Tseep) -> None:
     """CLIENT KILL closes whom it names, and nobody else."""
     with server.connect() as control, server.connect() as first, server.connect() as second, server.connect() as third:
         number = first("CLIENT", "ID")
+        assert second("PING") == third("PING") == "PONG"
         assert control("CLIENT", "KILL", "ID", number) == 1
         assert read_to_end(first.socket) == b""
         host, port = second.socket.getsockname()
@@ -313,7 +314,7 @@ def test_unix_socket(mode: str) -> None:
     with Tseep(mode, unix=True) as server:
         path = str(server.address)
         assert run_program("redis-cli", "-s", path, "SET", "a", "1") == "OK\n"
-        with redis.Redis(unix_socket_path=path, protocol=3) as r:
+        with redis.Redis(unix_socket_path=path, protocol=2) as r:
             assert r.get("a") == b"1"
             assert r.client_list()[0]["laddr"] == f"{path}:0"
         sock = connect(path)

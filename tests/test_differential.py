@@ -377,16 +377,16 @@ CONFIG SET timeout
 CONFIG SET nosuch 1
 CONFIG SET timeout abc
 CONFIG SET timeout -1
-CONFIG SET timeout 5 timeout 6
-CONFIG SET timeout 5 nosuch 1
-CONFIG SET timeout 5 maxclients abc
+CONFIG SET timeout 5000 timeout 6000
+CONFIG SET timeout 5000 nosuch 1
+CONFIG SET timeout 5000 maxclients abc
 CONFIG GET timeout
 CONFIG SET databases 20
 CONFIG SET slowlog-max-len -1
 CONFIG SET proto-max-bulk-len 1
 CONFIG SET proto-max-bulk-len nonsense
 CONFIG SET maxclients 0
-CONFIG SET timeout 7 slowlog-max-len 100
+CONFIG SET timeout 7000 slowlog-max-len 100
 CONFIG GET timeout
 CONFIG SET timeout 0 slowlog-max-len 128
 CONFIG RESETSTAT

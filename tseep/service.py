@@ -99,9 +99,19 @@ class TseepService(Service):
     async def _stop(self) -> None:
         self._cron.stop()
         for port in self._ports:
+            self._accept_all(port)
             await maybeDeferred(port.stopListening)
         await self._mode.stop(GRACE)
         self._log.info("tseep has stopped")
+
+    def _accept_all(self, port: Any) -> None:
+        """Accept who has connected by now, since closing the port would reset them and what they have sent."""
+        accept = getattr(port, "doRead", None)
+        stats = self._server.stats
+        come = -1
+        while accept is not None and come != stats.connections_received + stats.rejected_connections:
+            come = stats.connections_received + stats.rejected_connections
+            accept()
 
 
 def _reason(error: BaseException | None) -> str:

@@ -107,6 +107,18 @@ class ServiceTests(SynchronousTestCase):
         self.mode.stopped.callback(None)
         self.successResultOf(stopping)
 
+    def test_accepts_before_it_stops(self) -> None:
+        """Who has connected by then is accepted, port by port, until nobody comes any more."""
+        service = self.started()
+        waiting = [2, 1, 0]
+
+        def accept() -> None:
+            self.server.stats.connections_received += waiting.pop(0)
+
+        service._ports[0].doRead = accept
+        service.stopService()
+        self.assertEqual(waiting, [])
+
     def refusal(self, error: Exception) -> str:
         """What is said when listening fails like this."""
 
