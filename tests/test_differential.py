@@ -137,6 +137,7 @@ class Pair:
 
         for client in (self.ours, self.theirs):  # or a pause of the machine would show in the slow log
             assert client("CONFIG", "SET", "slowlog-log-slower-than", "-1") == "OK"
+            assert client("SLOWLOG", "RESET") == "OK"
 
     def begin(self, protocol: int) -> None:
         """Begin an example: no keys, a fresh connection's state."""

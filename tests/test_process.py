@@ -167,11 +167,10 @@ def _end_under(mode: str, clients: int, number: int) -> None:
     """End a server that has so many clients; some have asked something just before, while it was busy."""
     with Tseep(mode, "--enable-debug-command", "yes") as server:
         socks = [connect(server.address) for _ in range(clients)]
-        with server.connect() as client:
-            shown = f"connected_clients:{clients + 1}\r\n".encode()
-            until(lambda: shown in client("INFO", "clients"), "all clients are connected")
-        asking, native = socks[::50], socks[1::50]
         busy = server.connect()
+        shown = f"connected_clients:{clients + 1}\r\n".encode()
+        until(lambda: shown in busy("INFO", "clients"), "all clients are connected")
+        asking, native = socks[::50], socks[1::50]
         busy.send(encode("DEBUG", "SLEEP", 0.1))
         for sock in asking:
             sock.sendall(encode("SET", "a", "1") + encode("GET", "a"))
