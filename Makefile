@@ -42,7 +42,7 @@ types: $(VENV)/lint ## Check the types
 stress: $(VENV)/test ## Compare v1 and v2 under 1,024 clients; see stress/run.py --help for more
 	$(BIN)/python stress/run.py --clients 1k
 
-bench: $(VENV)/test debian $(wildcard $(PYPY_VENV)/test) ## Measure side by side with redis-server, and print the README's table
+bench: $(VENV)/test $(PYPY_VENV)/test debian ## Measure side by side with redis-server, and print the table of the README
 	$(BIN)/python stress/versus.py --pypy $(PYPY_VENV)/bin/python
 
 # What the tests need of Debian: the oracle, the load, and PyPy. Installed where one may, named where not.
