@@ -136,10 +136,6 @@ class Pair:
         self.ours = ours.connect()
         self.theirs = theirs.connect()
 
-        for client in (self.ours, self.theirs):  # or a pause of the machine would show in the slow log
-            assert client("CONFIG", "SET", "slowlog-log-slower-than", "-1") == "OK"
-            assert client("SLOWLOG", "RESET") == "OK"
-
     def begin(self, protocol: int) -> None:
         """Begin an example: no keys, a fresh connection's state."""
         self._floated = False
@@ -148,6 +144,9 @@ class Pair:
             assert client("CLIENT", "NO-EVICT", "OFF") == "OK"  # which RESET leaves on
             assert isinstance(client("HELLO", protocol), (list, dict))
             assert client("FLUSHALL") == "OK"
+            # or a pause of the machine would show in the slow log
+            assert client("CONFIG", "SET", "slowlog-log-slower-than", "-1") == "OK"
+            assert client("SLOWLOG", "RESET") == "OK"
 
     def compare_keys(self) -> None:
         """Look at what the example has made of the keys, in the database that it is in."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 READ_SIZE = 16 * 1024
 """Bytes that are read from a client at once."""
 
-DRAIN = 0.5
+DRAIN = 2.0
 """Seconds that are spent at most on requests that had come when the server was told to stop."""
 
 POLL = 0.01

@@ -40,7 +40,7 @@ a container may map; a session's calls go a few dozen frames deep and touch abou
 overflow only near its own idea of a stack, 768 KiB, so that it must have more than that.
 """
 
-DRAIN = 0.5
+DRAIN = 2.0
 """Seconds that are spent at most on requests that had come when the server was told to stop."""
 
 ENDING_INTERVAL = 1.0

@@ -97,6 +97,7 @@ class ParserTests(SynchronousTestCase):
         ]
         for text, line in lines:
             self.assertEqual(([[b"PING"]], text), read([encode("PING"), line, b"\r\n", encode("PING")]))
+            self.assertEqual(([[b"PING"]], text), read([encode("PING") + line + b"\r\n" + encode("PING")]))
         self.assertEqual(([], None), read([b"x" * 65536]))
 
     def test_unknown_clients(self) -> None:

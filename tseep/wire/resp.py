@@ -124,9 +124,9 @@ class Parser:
         return self._read_inline(data, at, commands)
 
     def _read_inline(self, data: bytes, at: int, commands: list[list[bytes]]) -> int:
-        end = data.find(b"\n", at)
+        end = self._line_end(data, at, b"\n", b"too big inline request")
         if end < 0:
-            return self._wait(data, at, b"too big inline request")
+            return at
         try:
             words = split_words(data[at:end].rstrip(b"\r"))
         except UnbalancedQuotes:
@@ -137,9 +137,9 @@ class Parser:
         return end + 1
 
     def _read_count(self, data: bytes, at: int) -> int:
-        end = data.find(b"\r", at)
+        end = self._line_end(data, at, b"\r", b"too big mbulk count string")
         if end < 0 or end + 2 > len(data):
-            return self._wait(data, at, b"too big mbulk count string")
+            return at
         count = integer(data[at + 1 : end])
         if count is None or count > MOST_ARGUMENTS:
             self.error = b"invalid multibulk length"
@@ -151,9 +151,9 @@ class Parser:
         return end + 2
 
     def _read_length(self, data: bytes, at: int) -> int:
-        end = data.find(b"\r", at)
+        end = self._line_end(data, at, b"\r", b"too big bulk count string")
         if end < 0 or end + 2 > len(data):
-            return self._wait(data, at, b"too big bulk count string")
+            return at
         length = integer(data[at + 1 : end])
         if data[at] != _DOLLAR:
             self.error = b"expected '$', got '%c'" % data[at]
@@ -165,11 +165,12 @@ class Parser:
             self._awaited = length + 2
         return end + 2
 
-    def _wait(self, data: bytes, at: int, too_big: bytes) -> int:
-        """More must come before the line at C{at} can be read, unless it is too long for a line already."""
-        if len(data) - at > LONGEST_LINE:
+    def _line_end(self, data: bytes, at: int, mark: bytes, too_big: bytes) -> int:
+        """Where the line at C{at} ends; -1 if its end has not come, or it is too long for a line."""
+        end = data.find(mark, at, at + LONGEST_LINE + 1)
+        if end < 0 and len(data) - at > LONGEST_LINE:
             self.error = too_big
-        return at
+        return end
 
     def _read_body(self, data: bytes, at: int, commands: list[list[bytes]]) -> int:
         """Take what has come of an argument, but for the last two bytes: its line end, whatever they are."""
