@@ -231,11 +231,12 @@ def client_kill(session: Session, argv: List[bytes]) -> Reply:
 
 
 def _kill(session: Session, victims: List[Session]) -> None:
-    """Close them; whoever kills itself gets its answer first."""
+    """Close them, who are no clients from then on; whoever kills itself gets its answer first."""
     for victim in victims:
         if victim is session:
             session.closing = True
         else:
+            session.server.disconnect(victim)
             victim.connection.close()
 
 

@@ -221,7 +221,7 @@ class KillTests(SessionTests):
         """The new form spares the client who asks, unless it says SKIPME no."""
         self.assertReply(2, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "YES")
         self.assertFalse(self.session.closing)
-        self.assertReply(3, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no")
+        self.assertReply(1, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no")
         self.assertTrue(self.session.closing)
 
     def test_wrong_filters(self) -> None:
