@@ -6,9 +6,10 @@ import hmac
 import re
 from typing import TYPE_CHECKING, List
 
-from ..errors import NO_SUCH_DATABASE, SYNTAX, WRONG_PASSWORD, CommandError, wrong_arguments
-from ..numeric import integer, require_int
+from ..errors import SYNTAX, WRONG_PASSWORD, CommandError, wrong_arguments
+from ..numeric import integer
 from ..replies import OK, PONG, Reply, Status
+from .keys import database_index
 from .table import command
 
 if TYPE_CHECKING:
@@ -55,10 +56,7 @@ def echo(session: Session, argv: List[bytes]) -> Reply:
 @command("SELECT", arity=2, flags="loading stale fast", syntax="index")
 def select(session: Session, argv: List[bytes]) -> Reply:
     """Changes to another database."""
-    index = require_int(argv[1])
-    if not 0 <= index < len(session.server.keyspace.databases):
-        raise CommandError(NO_SUCH_DATABASE)
-    session.select(index)
+    session.select(database_index(session, argv[1]))
     return OK
 
 
