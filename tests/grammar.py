@@ -6,11 +6,13 @@ So every option that redis-server has is tried, in every combination and conflic
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Any, Dict, List, Tuple
 
 from hypothesis import strategies as st
 
-Words = List[bytes]
+from . import families
+from .pool import Pool, Words
+
 Calls = st.SearchStrategy[List[Words]]
 
 KEYS = [b"a", b"b", b"key:1", b"\xff\x00 k", b""]
@@ -33,18 +35,6 @@ class Relative(bytes):
 
 _NOT_INTEGERS = [b"", b"abc", b"1.5", b" 1", b"1 ", b"01", b"+1", b"-0", b"0x10", b"-", b"9223372036854775808"]
 _EXTREMES = [b"9223372036854775807", b"-9223372036854775808"]
-
-
-class Pool(NamedTuple):
-    """Words for an argument: those that a command usually takes, and those that it mostly refuses."""
-
-    usual: List[bytes]
-    odd: List[bytes] = []
-
-    def words(self) -> st.SearchStrategy[Words]:
-        """One word, seldom an odd one."""
-        usual = st.sampled_from(self.usual).map(_alone)
-        return st.one_of([usual] * 4 + [st.sampled_from(self.odd).map(_alone)]) if self.odd else usual
 
 
 _DATABASES = Pool([b"0", b"1", b"2"], [b"15", b"16", b"-1", *_NOT_INTEGERS])
@@ -134,6 +124,7 @@ POOLS: Dict[Tuple[str, str], Pool] = {
     ("wait", "numreplicas"): Pool([b"0"], [b"-1", b"abc"]),
     ("slowlog|get", "count"): Pool([b"0", b"10", b"-1"], [b"-2", b"abc"]),
     ("restore", "serialized-value"): Pool([b"", b"nonsense"]),
+    **families.merged("POOLS"),
 }
 """Words for an argument: by command and name, else by name, else by type."""
 
@@ -153,11 +144,18 @@ class Grammar:
             for full, each in (about.get("subcommands") or {name: about}).items():
                 self._arguments[full] = each.get("arguments", [])
 
-    def sequences(self, names: List[str]) -> Calls:
-        """Sequences of calls of these commands, most of which find some keys set; about 40 of them."""
+    def sequences(self, names: List[str], begin: List[Words]) -> Calls:
+        """
+        Sequences of calls of these commands, about 40 of them.
+
+        @param begin: some of these calls come first, so that the others find something; if empty, some keys are set.
+        """
         call = st.one_of([self.call(name) for name in names])
         some = st.lists(call)  # about six: hypothesis makes no longer ones, unless it is made to
-        return st.tuples(_A_FEW_KEYS, st.lists(some)).map(lambda both: _spread_times(both[0] + _concatenate(both[1])))
+        first = st.lists(st.sampled_from(begin), max_size=6) if begin else _A_FEW_KEYS
+        return st.tuples(first, st.lists(some)).map(
+            lambda both: _spread_times([list(words) for words in both[0]] + _concatenate(both[1]))
+        )
 
     def call(self, name: str) -> st.SearchStrategy[Words]:
         """Calls of one command, most of them right."""
@@ -202,10 +200,6 @@ class Grammar:
 
 def _is_optional(about: Dict[str, Any]) -> bool:
     return "optional" in about.get("flags", [])
-
-
-def _alone(word: bytes) -> Words:
-    return [word]
 
 
 def _concatenate(lists: Any) -> Any:

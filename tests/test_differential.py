@@ -8,11 +8,12 @@ L{BY_HAND} and L{NOT_THERE}. C{HYPOTHESIS_PROFILE=long} tries far more.
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List, Sequence
 
 import pytest
 from hypothesis import given, note, settings
 
+from . import families
 from .client import Client, Reply
 from .grammar import KEYS, Grammar
 from .servers import Redis, Tseep
@@ -22,6 +23,20 @@ WITHIN = {"ttl": 2, "pttl": 2000, "expiretime": 2, "pexpiretime": 2000}
 
 BY_HAND = {
     "auth": "with a password: test_clients and test_vectors; without one, L{LISTED}",
+    "client|unblock": "ends another client's waiting: L{LISTED}, test_blocking",
+    "pubsub|help": "the words are our own: test_help",
+    **dict.fromkeys(("multi", "exec", "discard", "watch", "unwatch"), "change what replies mean: L{LISTED}"),
+    **dict.fromkeys(
+        ("subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ssubscribe", "sunsubscribe"),
+        "have a reply for every argument: L{LISTED}, tseep.test.test_pubsub",
+    ),
+    **dict.fromkeys(
+        ("publish", "spublish", "pubsub|channels", "pubsub|numpat", "pubsub|numsub"),
+        "need subscribers: L{LISTED}, tseep.test.test_pubsub",
+    ),
+    **dict.fromkeys(
+        ("pubsub|shardchannels", "pubsub|shardnumsub"), "need subscribers: L{LISTED}, tseep.test.test_pubsub"
+    ),
     "client|kill": "closes connections: L{LISTED}, test_clients",
     "client|reply": "leaves commands without replies: test_vectors",
     "client|list": "shows the other clients: test_client_info",
@@ -57,6 +72,7 @@ BY_HAND = {
     "quit": "closes the connection: test_vectors",
     "shutdown": "ends the server: test_clients",
     "time": "test_time",
+    **families.merged("BY_HAND"),
 }
 """Commands that no random sequence calls, why, and where they are tried instead."""
 
@@ -69,7 +85,6 @@ NOT_THERE = {
     "client|pause": "not yet",
     "client|tracking": "client tracking is a later family",
     "client|trackinginfo": "client tracking is a later family",
-    "client|unblock": "nothing blocks yet",
     "client|unpause": "not yet",
     "dump": "the format of Redis's own files",
     "failover": "no replication",
@@ -85,13 +100,14 @@ NOT_THERE = {
     "restore": "the format of Redis's own files",
     "save": "nothing is kept on disk yet",
     "slaveof": "no replication",
-    "sort": "needs lists, a later family",
-    "sort_ro": "needs lists, a later family",
+    "sort": "needs sorted sets, a later family",
+    "sort_ro": "needs sorted sets, a later family",
     "sync": "no replication",
+    **families.merged("NOT_THERE"),
 }
 """Commands and subcommands of the families below that redis-server has and tseep does not, and why."""
 
-GROUPS = ["string", "bitmap", "generic", "connection", "server"]
+GROUPS = ["string", "bitmap", "generic", "connection", "server", "transactions", "pubsub", *families.GROUPS]
 
 
 def _in_any_order(reply: Reply) -> List[Any]:
@@ -121,12 +137,23 @@ LOOSE: Dict[str, Callable[[Reply], Any]] = {
     "config|get": _in_any_order,
     "object|idletime": lambda reply: int(reply.value) >= 0,  # Redis's small integers share theirs
     "client|id": lambda reply: int(reply.value) > 0,
+    **families.merged("LOOSE"),
 }
 """What of a command's replies is compared, where that is not all of it. Errors are compared whole."""
 
 
 BUT_FOR_FLOATS = {"object|encoding": (b"int", b"embstr"), "object|refcount": (2147483647, 1)}
 """Where Redis keeps a text, since INCRBYFLOAT left the number there; to tseep it is a number like any other."""
+
+
+WHOLE = {
+    "hash": [b"HGETALL"],
+    "list": [b"LRANGE", b"0", b"-1"],
+    "set": [b"SMEMBERS"],
+    "zset": [b"ZRANGE", b"0", b"-1", b"WITHSCORES"],
+    "stream": [b"XRANGE", b"-", b"+"],
+}
+"""By type, what tells all of a value: the command, and what follows the key."""
 
 
 class Pair:
@@ -151,12 +178,19 @@ class Pair:
     def compare_keys(self) -> None:
         """Look at what the example has made of the keys, in the database that it is in."""
         for key in KEYS:
-            for name in (b"GET", b"PEXPIRETIME"):
-                note(f"at the end: {name!r} {key!r}")
-                self.compare([name, key])
+            for words in ([b"TYPE", key], [b"PEXPIRETIME", key], self._whole(key)):
+                note(f"at the end: {words}")
+                self.compare(words)
+
+    def _whole(self, key: bytes) -> List[bytes]:
+        """The call that tells all of a value."""
+        words = WHOLE.get(self.theirs("TYPE", key), [b"GET"])
+        return [words[0], key, *words[1:]]
 
     def compare(self, words: List[bytes]) -> None:
         """Ask both, and compare the replies."""
+        if _waits_for_ever(words):
+            return
         ours, theirs = self.ours.ask(*words), self.theirs.ask(*words)
         self._floated = self._floated or words[0].lower() == b"incrbyfloat"
         if ours == theirs:
@@ -188,6 +222,16 @@ class Pair:
             if cursor == b"0" or words[1] != b"0":
                 return sorted(found) if words[1] == b"0" else []
             reply = client.ask(words[0], cursor, *words[2:])
+
+
+TIMEOUTS = {"blpop": -1, "brpop": -1, "brpoplpush": -1, "blmove": -1, "blmpop": 1}
+"""Commands that wait, and where they say how long."""
+
+
+def _waits_for_ever(words: List[bytes]) -> bool:
+    """Whether a call may wait without an end."""
+    place = TIMEOUTS.get(command_name(words))
+    return place is not None and len(words) > 1 and words[place] in (b"0", b"-0", b"00")
 
 
 def command_name(words: List[bytes]) -> str:
@@ -254,12 +298,14 @@ def _generated(docs: Dict[str, Any], groups: List[str]) -> List[str]:
     return [name for name in _full_names(docs, groups) if name not in BY_HAND]
 
 
-def _try(pair: Pair, grammar: Grammar, names: List[str], protocol: int, share: float) -> None:
+def _try(
+    pair: Pair, grammar: Grammar, names: List[str], protocol: int, share: float, begin: Sequence[List[bytes]] = ()
+) -> None:
     """Compare sequences of calls: a share of as many examples as the profile says."""
     examples = max(1, int(settings.default.max_examples * share))
 
     @settings(max_examples=examples)
-    @given(grammar.sequences(names))
+    @given(grammar.sequences(names, list(begin)))
     def check(calls: List[List[bytes]]) -> None:
         pair.begin(protocol)
         for number, words in enumerate(calls):
@@ -271,13 +317,16 @@ def _try(pair: Pair, grammar: Grammar, names: List[str], protocol: int, share: f
 
 
 @pytest.mark.parametrize("protocol", [2, 3])
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("group", [group for group in GROUPS if group not in ("transactions", "pubsub")])
 def test_sequences_of_a_family(v2_pair: Pair, docs: Dict[str, Any], group: str, protocol: int) -> None:
     """Calls of one family's commands, among those that make and show keys, are answered as by redis-server."""
     names = _generated(docs, [group])
     if group in ("string", "bitmap", "generic"):
         names += ["set", "get", "object|encoding"]
-    _try(v2_pair, Grammar(docs), names, protocol, 1)
+    begin = families.begin(group)
+    if begin:
+        names += ["del", "type", "object|encoding", "copy", "rename"]
+    _try(v2_pair, Grammar(docs), names, protocol, 1, begin)
 
 
 @pytest.mark.parametrize("protocol", [2, 3])
@@ -287,6 +336,89 @@ def test_sequences_of_all(pair: Pair, docs: Dict[str, Any], protocol: int) -> No
 
 
 LISTED = """
+MULTI
+MULTI
+WATCH a
+SET lt 1
+INCR lt
+LPUSH lt x
+PING
+EXEC
+EXEC
+DISCARD
+MULTI
+GET
+SET lt 2
+EXEC
+MULTI
+NOSUCH
+DISCARD
+WATCH lt
+SET lt 3
+MULTI
+GET lt
+EXEC
+WATCH lt
+UNWATCH
+SET lt 4
+MULTI
+GET lt
+BLPOP none 0
+HGETALL none
+SMEMBERS none
+EXEC
+MULTI x
+WATCH
+MULTI
+EXEC
+MULTI
+SUBSCRIBE
+EXEC
+DEL lt
+PUBLISH nobody x
+SPUBLISH nobody x
+PUBLISH nobody
+PUBSUB CHANNELS
+PUBSUB CHANNELS a*
+PUBSUB NUMSUB
+PUBSUB NUMSUB a b
+PUBSUB NUMPAT
+PUBSUB SHARDCHANNELS
+PUBSUB SHARDCHANNELS a*
+PUBSUB SHARDNUMSUB
+PUBSUB SHARDNUMSUB a
+PUBSUB NONSENSE
+UNSUBSCRIBE
+UNSUBSCRIBE a
+PUNSUBSCRIBE
+SUNSUBSCRIBE
+SUBSCRIBE
+SUBSCRIBE a
+SUBSCRIBE a
+PSUBSCRIBE a*
+SSUBSCRIBE s
+CLIENT INFO
+PUBSUB CHANNELS
+PING
+PING x
+SET a 1
+UNSUBSCRIBE a
+PUNSUBSCRIBE a*
+GET a
+SUNSUBSCRIBE s
+GET a
+SUBSCRIBE x
+RESET
+CONFIG GET notify-keyspace-events
+CONFIG SET notify-keyspace-events lKE$
+CONFIG GET notify-keyspace-events
+CONFIG SET notify-keyspace-events AKEmn
+CONFIG GET notify-keyspace-events
+CONFIG SET notify-keyspace-events ?
+CONFIG SET notify-keyspace-events KEmn$gx
+CONFIG GET notify-keyspace-events
+CONFIG SET notify-keyspace-events A
+CONFIG GET client-output-buffer-limit
 AUTH
 AUTH x
 AUTH default x
@@ -308,6 +440,10 @@ CLIENT KILL USER default ID 999999999
 CLIENT KILL ADDR 127.0.0.1:1 LADDR 127.0.0.1:2
 CLIENT KILL SKIPME maybe
 CLIENT KILL ID 999999999 NONSENSE yes
+CLIENT UNBLOCK 999999999
+CLIENT UNBLOCK abc
+CLIENT UNBLOCK 999999999 NONSENSE
+CLIENT UNBLOCK 999999999 ERROR
 CLIENT REPLY
 CLIENT REPLY ON
 CLIENT REPLY NONSENSE
@@ -439,7 +575,7 @@ get
 
 
 def _listed() -> List[List[bytes]]:
-    return [line.encode().split() for line in LISTED.strip().splitlines()]
+    return [line.encode().split() for line in (LISTED + families.listed()).splitlines() if line.strip()]
 
 
 @pytest.mark.parametrize("protocol", [2, 3])

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Iterator, NamedTuple
+from typing import Any, Callable, Dict, Iterator, NamedTuple, Tuple
 
 from .glob import matcher
+from .notifications import ALL as ALL_CLASSES
+from .notifications import ORDER as CLASS_ORDER
+from .notifications import read_classes
 from .numeric import integer
 
 _UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1024, "m": 10**6, "mb": 2**20, "g": 10**9, "gb": 2**30}
@@ -52,6 +55,36 @@ def _choice(*words: str) -> Kind:
     return Kind(parse)
 
 
+def _output_limits(text: str) -> Dict[str, Tuple[int, int, int]]:
+    """Limits of some classes of clients: C{class hard-bytes soft-bytes soft-seconds}, and so on."""
+    words = text.split()
+    if not words or len(words) % 4:
+        raise ValueError("Wrong number of arguments in buffer limit configuration.")
+    limits = {}
+    for name, hard, soft, seconds in zip(*[iter(words)] * 4):
+        name = "slave" if name == "replica" else name
+        if name not in ("normal", "slave", "pubsub"):
+            raise ValueError("Invalid client class specified in buffer limit configuration.")
+        limits[name] = (_bytes.parse(hard), _bytes.parse(soft), _number(0, 2**31 - 1).parse(seconds))
+    return limits
+
+
+def _show_limits(limits: Dict[str, Tuple[int, int, int]]) -> str:
+    return " ".join(f"{name} {hard} {soft} {seconds}" for name, (hard, soft, seconds) in limits.items())
+
+
+def _show_classes(text: str) -> str:
+    classes = read_classes(text)
+    whole, hidden = classes >= ALL_CLASSES, ALL_CLASSES | {"n"}  # as Redis 7.0 shows them
+    return ("A" if whole else "") + "".join(c for c in CLASS_ORDER if c in classes and not (whole and c in hidden))
+
+
+def _classes(text: str) -> str:
+    read_classes(text)
+    return text
+
+
+_bytes = _memory(0, 2**63 - 1)
 _TEXT = Kind(str)
 
 
@@ -82,6 +115,18 @@ PARAMETERS = [
     Parameter("proto-max-bulk-len", "512mb", _memory(2**20, _LARGEST), "Longest string that a client may send."),
     Parameter(
         "client-query-buffer-limit", "1gb", _memory(2**20, _LARGEST), "Most bytes held of an unfinished command."
+    ),
+    Parameter(
+        "client-output-buffer-limit",
+        "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
+        Kind(_output_limits, _show_limits),
+        "Most that waits to be taken by a client: class, bytes, soft limit's bytes and seconds.",
+    ),
+    Parameter(
+        "notify-keyspace-events",
+        "",
+        Kind(_classes, _show_classes),
+        "Events to publish: K and E for the channels, and Ag$lshzxetdmn for the classes.",
     ),
     Parameter(
         "slowlog-log-slower-than",
@@ -124,7 +169,10 @@ class Config:
 
         @raise ValueError: saying what the value must be.
         """
-        self._values[name] = self.parameters[name].kind.parse(text)
+        value = self.parameters[name].kind.parse(text)
+        if isinstance(value, dict):  # what is not named stays as it is
+            value = {**self._values[name], **value}
+        self._values[name] = value
 
     def show(self, name: str) -> str:
         """The value as CONFIG GET gives it."""

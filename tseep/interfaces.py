@@ -14,6 +14,16 @@ class IConnection(Interface):
     host = Attribute("The address that it connected to, in the same form: what CLIENT LIST calls laddr.")
     fileno = Attribute("The file descriptor's number, -1 if it has none.")
 
+    def send(data: bytes) -> int:
+        """
+        Send what no request asked for, after all that was answered before. Never waits.
+
+        @return: how many bytes of such the client has not taken yet.
+        """
+
+    def resume() -> None:
+        """The session may go on: L{Session.resume <tseep.session.Session.resume>} it, if it waits for that."""
+
     def close() -> None:
         """Send what was answered so far, then close. May be called again, and from the session's own call."""
 

@@ -53,6 +53,18 @@ def require_int(text: bytes, error: str = "") -> int:
     return value
 
 
+def require_count(text: bytes) -> int:
+    """
+    Read an argument that must be a number of elements, where a negative one has a meaning of its own.
+
+    @raise CommandError: if it is not an integer, or has no opposite.
+    """
+    value = require_integer(text)
+    if value == LOWEST:
+        raise CommandError(f"ERR value is out of range, value must between {-HIGHEST} and {HIGHEST}")
+    return value
+
+
 # Each text matches in one way only, so that a long one costs no backtracking.
 FLOAT = re.compile(
     rb"""

@@ -67,8 +67,20 @@ class NoReply:
     """Nothing at all, for a client that asked for silence with CLIENT REPLY."""
 
 
+class Blocked:
+    """Nothing yet: the client waits, and is answered later."""
+
+
+class Encoded(bytes):
+    """Bytes that go to the client as they are: replies that were encoded before."""
+
+    __slots__ = ()
+
+
 Reply = Any
 OK = Status(b"OK")
 PONG = Status(b"PONG")
+QUEUED = Status(b"QUEUED")
 NULL_ARRAY = NullArray()
 NO_REPLY = NoReply()
+BLOCKED = Blocked()

@@ -6,13 +6,18 @@ import os
 import time
 from typing import TYPE_CHECKING, Callable, Dict
 
+from .alarms import Alarms
+from .blocking import Blocking
+from .changes import Changes
 from .commands import COMMANDS
 from .commands.strings import write
 from .commands.table import Command, every
 from .config import Config
 from .errors import CommandError, wrong_arguments
 from .latency import LatencyMonitor
+from .notifications import read_classes
 from .process import resident_memory
+from .pubsub import PubSub
 from .rates import Rates
 from .session import Session
 from .slowlog import SlowLog
@@ -32,8 +37,8 @@ SWEEP_BUDGET = 2_000_000
 """Nanoseconds that one L{Server.cron} may spend on expired keys."""
 
 
-_UNUSUAL = frozenset({"admin", "no_auth"})
-"""Flags of commands that may change what a client is, or end it: they go the long way."""
+_UNUSUAL = frozenset({"admin", "no_auth", "noscript", "blocking"})
+"""Flags of commands that may change what a client is, let it wait, or end it: they go the long way."""
 
 
 class Stats:
@@ -88,6 +93,11 @@ class Server:
         self.keyspace = Keyspace(self.config["databases"], clock)
         self.limits = Limits()
         self.sessions: Dict[int, Session] = {}
+        self.alarms = Alarms()
+        self.blocking = Blocking(self.alarms)
+        self.pubsub = PubSub()
+        self.changes = Changes(self.keyspace, self.blocking, self.pubsub)
+        self._settling = False
         self.stats = Stats()
         self.slowlog = SlowLog()
         self.latency = LatencyMonitor()
@@ -117,6 +127,8 @@ class Server:
         self.slowlog.configure(config["slowlog-log-slower-than"], config["slowlog-max-len"])
         self.latency.threshold = config["latency-monitor-threshold"]
         self.slow = min(self.slowlog.threshold_ns, self.latency.threshold_ns)
+        self.changes.notifications.classes = read_classes(config["notify-keyspace-events"])
+        self.changes.update()
 
     def connect(self, connection: IConnection) -> Session | None:
         """A session for a new client; None if there are too many, who get L{TOO_MANY_CLIENTS} and a close."""
@@ -132,6 +144,40 @@ class Server:
     def disconnect(self, session: Session) -> None:
         """The client is gone."""
         self.sessions.pop(session.id, None)
+        session.end()
+
+    def settle(self) -> None:
+        """Serve whoever waits for a key that is ready, and let go on whoever was answered, until nobody is left."""
+        if self._settling:
+            return
+        self._settling = True
+        blocking = self.blocking
+        try:
+            while blocking.ready or blocking.unblocked:
+                blocking.serve()
+                while blocking.unblocked:
+                    blocking.unblocked.popleft().connection.resume()
+        finally:
+            self._settling = False
+
+    def ring(self) -> None:
+        """Do what is due by now. To be called when L{Alarms.wake} has asked for it."""
+        self.keyspace.tick()
+        self.alarms.ring(self.keyspace.now)
+        self.settle()
+
+    def check_output(self, session: Session, unsent: int) -> None:
+        """Close a client that does not take what it is sent, once that is more than it may be."""
+        kind = "pubsub" if session.subscriptions else "normal"
+        hard, soft, seconds = self.config["client-output-buffer-limit"][kind]
+        now = self.keyspace.now
+        if not soft or unsent < soft:
+            session.soft_since = 0
+        elif not session.soft_since:
+            session.soft_since = now
+        too_long = session.soft_since and now - session.soft_since > seconds * 1000
+        if (hard and unsent >= hard) or too_long:
+            session.connection.close()
 
     def lookup(self, argv: list[bytes]) -> Command:
         """
@@ -169,10 +215,12 @@ class Server:
         self.keyspace.tick()
         if self.active_expire:
             self._sweep()
+            self.settle()
         now = self.clock()
         if now >= self._next_second:
             self._next_second = now + 1
             self._close_idle()
+            self.changes.update()
             self.rates.sample(now, self.calls, self.stats.input_bytes, self.stats.output_bytes)
 
     def _sweep(self) -> None:
@@ -189,7 +237,8 @@ class Server:
         timeout = self.config["timeout"]
         if timeout:
             for session in list(self.sessions.values()):
-                if self.keyspace.now - session.last_seen > timeout * 1000:
+                waits = session.blocked is not None or bool(session.subscriptions)
+                if not waits and self.keyspace.now - session.last_seen > timeout * 1000:
                     session.connection.close()
 
 

@@ -6,17 +6,22 @@ Every mode runs this same object, which knows no socket, no thread and no reacto
 
 from __future__ import annotations
 
+from collections import deque
 from itertools import chain
-from typing import TYPE_CHECKING, Iterator, List, Union
+from typing import TYPE_CHECKING, Deque, Iterator, List, Tuple, Union
 
 from .errors import NO_AUTH, CommandError
-from .replies import NO_REPLY, Reply
+from .replies import NO_REPLY, QUEUED, Encoded, Reply
+from .transactions import Transaction
 from .wire import native, resp
 
 if TYPE_CHECKING:
+    from .blocking import Wait
     from .commands.table import Command
     from .interfaces import IConnection
+    from .pubsub import Subscriptions
     from .server import Server
+    from .store.keyspace import Database
 
 Parser = Union[resp.Parser, native.Parser]
 
@@ -26,6 +31,14 @@ MOST_OUTPUT = 1024 * 1024
 
 _HTTP = frozenset({b"post", b"host:"})
 """What a browser sends that was led here by a page: such a client is closed without a word, as Redis does."""
+
+_AT_ONCE = frozenset({b"exec", b"discard", b"multi", b"watch", b"quit", b"reset"})
+"""What is run in the middle of a transaction, and not queued."""
+
+_WHILE_SUBSCRIBED = frozenset(
+    b"ping subscribe ssubscribe psubscribe unsubscribe sunsubscribe punsubscribe quit reset".split()
+)
+"""What a subscriber may say in RESP2, where replies and messages look alike."""
 
 SLOW_ENOUGH = 1_000_000
 """Nanoseconds that no quick command takes: with a slow log above it, they may be timed together."""
@@ -42,13 +55,19 @@ class Session:
     @ivar db: the selected database, C{db_index} its number.
     @ivar protocol: the RESP version, 2 or 3.
     @ivar silent: whether nothing is answered any more, C{skip_next}: not the next command, C{muted}: not this one.
+    @ivar transaction: what has been queued since MULTI; None outside of a transaction.
+    @ivar watched: the keys of WATCH with their databases, C{spoiled}: whether one has changed since.
+    @ivar subscriptions: what it hears, if it ever heard anything.
+    @ivar blocked: what it waits for, in a BLPOP or the like; C{deny_blocking}: it may not wait now.
     @ivar connected_at: the Unix time in milliseconds of its arrival, C{last_seen} of its last commands.
     """
 
     __slots__ = (
         "server", "connection", "id", "db", "db_index", "protocol", "waiting", "closing",
         "authenticated", "name", "library_name", "library_version", "no_evict", "no_touch", "silent", "skip_next",
-        "muted", "connected_at", "last_seen", "last_command", "_parser", "_encoders", "_dispatch", "_native",
+        "muted", "connected_at", "last_seen", "last_command", "transaction", "watched", "spoiled", "subscriptions",
+        "blocked", "deny_blocking", "soft_since", "_left", "_unread", "_replies", "_parser", "_encoders", "_dispatch",
+        "_native",
     )  # fmt: skip
 
     def __init__(self, server: Server, connection: IConnection, id: int) -> None:
@@ -61,6 +80,16 @@ class Session:
         self.last_command: Command | None = None
         self.library_name = self.library_version = b""
         self.no_evict = False
+        self.transaction: Transaction | None = None
+        self.watched: Tuple[Tuple[Database, bytes], ...] = ()
+        self.spoiled = False
+        self.subscriptions: Subscriptions | None = None
+        self.blocked: Wait | None = None
+        self.deny_blocking = False
+        self.soft_since = 0  # since when more than the soft limit waits to be taken
+        self._left: Iterator[List[bytes]] | None = None  # commands after the one that it waits in
+        self._unread: Deque[bytes] | None = None  # what has come while it waited
+        self._replies: List[bytes] | None = None  # those of the read that is being answered
         self._parser: Parser | None = None  # its first byte tells which
         self._native = False
         self.reset()
@@ -70,6 +99,9 @@ class Session:
         self.name = b""
         self.no_touch = False
         self.silent = self.skip_next = self.muted = False
+        self.transaction = None
+        self.server.changes.watching.forget(self)
+        self.server.pubsub.forget(self)
         self.select(0)
         self.speak(2)
         self.authenticated = not self.server.config["requirepass"]
@@ -87,11 +119,16 @@ class Session:
 
     def update_guard(self) -> None:
         """To be called after every change of a state that L{_examine} looks at."""
-        guarded = not self.authenticated or self.no_touch or self.silent or self.skip_next
+        guarded = not self.authenticated or self.no_touch or self.silent or self.skip_next or self._restricted
         plain = self.server.native_dispatch if self._native else self.server.dispatch
         self._dispatch = {} if guarded else plain
         if isinstance(self._parser, resp.Parser):
             self._parser.trusted = self.trusted
+
+    @property
+    def _restricted(self) -> bool:
+        """Whether not every command is run at once: in a transaction, and for a subscriber in RESP2."""
+        return self.transaction is not None or (bool(self.subscriptions) and self.protocol == 2)
 
     @property
     def trusted(self) -> bool:
@@ -112,8 +149,9 @@ class Session:
         """
         parser = self._parser or self._open(data)
         self.server.stats.input_bytes += len(data)
-        if self.waiting is not None:
-            return self._answer(chain(self.waiting, _lazily(parser, data)))
+        if self.waiting is not None or self.blocked is not None:
+            self._keep(data)
+            return b""
         if self.authenticated:
             return self._answer(iter(parser.feed(data)))
         self.update_guard()  # since there may be no password any more
@@ -123,6 +161,70 @@ class Session:
         """Answer more of what is L{waiting}."""
         assert self.waiting is not None
         return self._answer(self.waiting)
+
+    def push(self, data: bytes) -> None:
+        """Send what no request of this client asked for, already encoded."""
+        if self._replies is not None:
+            self._replies.append(data)  # it is being answered, and this has its place among the replies
+        else:
+            self._send(data)
+
+    def answer_late(self, reply: Reply) -> None:
+        """Answer the command that it was L{blocked} in; those after it wait to be resumed."""
+        if isinstance(reply, CommandError):
+            self._count_error(reply.code)
+        if not self.muted and not self.silent:
+            self._send(self._encoders[type(reply)](reply))
+        self.waiting, self._left = self._left, None
+
+    def call(self, command: Command, argv: List[bytes]) -> Reply:
+        """
+        Run one command as part of another, a transaction or a script.
+
+        @raise CommandError: its own error, which is counted.
+        """
+        start = self.server.timer()
+        try:
+            return self._run(command, argv)
+        except CommandError as error:
+            self._failed(error, command)
+            raise
+        finally:
+            self._count(command, 1, start, argv)
+
+    def encode(self, reply: Reply) -> bytes:
+        """A reply as the client reads it now."""
+        return self._encoders[type(reply)](reply)
+
+    def end(self) -> None:
+        """The client is gone: let nobody remember it."""
+        if self.blocked is not None:
+            self.server.blocking.forget(self.blocked)
+        self.server.changes.watching.forget(self)
+        self.server.pubsub.forget(self)
+
+    def _send(self, data: bytes) -> None:
+        self.server.stats.output_bytes += len(data)
+        unsent = self.connection.send(data)
+        if unsent:
+            self.server.check_output(self, unsent)
+
+    def _keep(self, data: bytes) -> None:
+        """Keep what has come, to be read when the commands before it are answered."""
+        if self._unread is None:
+            self._unread = deque()
+        self._unread.append(data)
+        if sum(map(len, self._unread)) > self.server.limits.query_buffer:
+            self.connection.close()
+
+    def _rest(self, commands: Iterator[List[bytes]]) -> Iterator[List[bytes]]:
+        """The commands that are left, and what will have come until then."""
+        return commands if isinstance(commands, chain) else chain(commands, self._later())
+
+    def _later(self) -> Iterator[List[bytes]]:
+        assert self._parser is not None
+        while self._unread:
+            yield from _lazily(self._parser, self._unread.popleft())
 
     def _open(self, data: bytes) -> Parser:
         """The first byte tells which protocol the client speaks."""
@@ -149,7 +251,8 @@ class Session:
         timed: Command | None = None  # the command that has been running since start, run times
         run = size = 0
         first: List[bytes] = []
-        replies = []
+        ready = server.blocking.ready
+        self._replies = replies = []
         start = timer()
         for argv in commands:
             command = dispatch.get(argv[0])
@@ -168,7 +271,7 @@ class Session:
             else:
                 timed, reply = self._examine(argv)
                 dispatch, encoders, singly = self._dispatch, self._encoders, server.slow < SLOW_ENOUGH
-                if self.closing:
+                if self.closing or self.blocked is not None:
                     size = MOST_OUTPUT
             encoded = encoders[type(reply)](reply)
             replies.append(encoded)
@@ -177,17 +280,28 @@ class Session:
             if singly or command is None or not command.quick:
                 start = self._count(timed, run, start, argv)
                 timed, run = None, 0
+            if ready:
+                server.settle()
             if size >= MOST_OUTPUT:
-                self.waiting = None if self.closing else commands
+                self._stop(commands)
                 break
         else:
             self.waiting = None
             self._check_protocol(replies)
         if run:
             self._count(timed, run, start, first)
+        self._replies = None
         output = b"".join(replies)
         server.stats.output_bytes += len(output)
         return output
+
+    def _stop(self, commands: Iterator[List[bytes]]) -> None:
+        """Leave the commands that are left for later, if there is a later."""
+        self.waiting = None
+        if self.blocked is not None:
+            self._left = self._rest(commands)
+        elif not self.closing:
+            self.waiting = self._rest(commands)
 
     def _count(self, command: Command | None, run: int, start: int, argv: List[bytes]) -> int:
         """
@@ -234,19 +348,44 @@ class Session:
             return None, NO_REPLY
         try:
             found = self.server.native_dispatch[argv[0]] if self._native else self.server.lookup(argv)
-            self._require_authentication(found)
+            self._admit(found)
+            if self.transaction is not None and found.name not in _AT_ONCE:
+                self.transaction.queue.append((found, argv))
+                return None, NO_REPLY if self.muted or self.silent else QUEUED
             command = found
             reply = self._run(command, argv)
         except CommandError as error:
+            if command is None and self.transaction is not None:
+                self.transaction.refused = True
             reply = self._failed(error, command)
         self.update_guard()
         return command, NO_REPLY if self.muted or self.silent else reply
 
-    def _require_authentication(self, command: Command) -> None:
-        if self.authenticated or "no_auth" in command.flags or not self.server.config["requirepass"]:
-            return
-        command.calls.rejected += 1
-        raise CommandError(NO_AUTH)
+    def _admit(self, command: Command) -> None:
+        """See that the client may call a command in its state."""
+        if not self.authenticated and "no_auth" not in command.flags and self.server.config["requirepass"]:
+            raise _rejected(command, NO_AUTH)
+        if self.transaction is not None and "no_multi" in command.flags:
+            raise _rejected(command, "ERR Command not allowed inside a transaction")
+        if self.subscriptions and self.protocol == 2 and command.name not in _WHILE_SUBSCRIBED:
+            text = (
+                b"ERR Can't execute '%b': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed "
+                b"in this context"
+            )
+            raise _rejected(command, text % command.name)
+
+    def run_transaction(self, queue: List[Tuple[Command, List[bytes]]]) -> Encoded:
+        """Run what was queued, and return all the replies; an error is one of them, and stops nothing."""
+        self.deny_blocking = True
+        replies = [b"*%d\r\n" % len(queue)]
+        for command, argv in queue:
+            try:
+                reply = self.call(command, argv)
+            except CommandError as error:
+                reply = error
+            replies.append(self.encode(reply))
+        self.deny_blocking = False
+        return Encoded(b"".join(replies))
 
     def _run(self, command: Command, argv: List[bytes]) -> Reply:
         assert command.run is not None
@@ -269,6 +408,12 @@ class Session:
     def _count_error(self, code: bytes) -> None:
         errors = self.server.stats.errors
         errors[code] = errors.get(code, 0) + 1
+
+
+def _rejected(command: Command, message: str | bytes) -> CommandError:
+    """The error for a call that is not run, which is counted."""
+    command.calls.rejected += 1
+    return CommandError(message)
 
 
 def _lazily(parser: Parser, data: bytes) -> Iterator[List[bytes]]:

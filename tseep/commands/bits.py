@@ -49,7 +49,7 @@ def setbit(session: Session, argv: List[bytes]) -> Reply:
     shift = ~offset & 7
     byte = value[offset >> 3]
     value[offset >> 3] = byte & ~(1 << shift) | bit << shift
-    session.db.replace(argv[1], value)
+    session.db.replace(argv[1], value, b"setbit")
     return byte >> shift & 1
 
 
@@ -256,7 +256,7 @@ def bitfield(session: Session, argv: List[bytes]) -> Reply:
         return _read_fields(session, argv[1], fields)
     value = string_to_change(session, argv[1], (max(ends) + 7) >> 3)
     replies = [_apply(value, field) for field in fields]
-    session.db.replace(argv[1], value)
+    session.db.replace(argv[1], value, b"setbit")
     return replies
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Callable, Dict, Iterable, List
 
-from ..errors import SYNTAX, CommandError
+from ..blocking import UNBLOCKED
+from ..errors import SYNTAX, CommandError, wrong_subcommand
 from ..numeric import integer, require_integer
 from ..replies import NO_REPLY, OK, Reply, Verbatim
 from .connection import require_plain, set_name
@@ -30,6 +31,7 @@ _FILTER = (
     "<[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | [ADDR ip:port] | "
     "[LADDR ip:port] | [SKIPME yes/no]>"
 )
+_UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"
 _EVERYONE = "O(N) where N is the number of clients."
 
 container("CLIENT", __name__, "Holds the commands about client connections.", since="2.4.0")
@@ -93,10 +95,10 @@ def _on(word: bytes) -> bool:
     return _choose(word, {b"on": True, b"off": False})
 
 
-def _choose(word: bytes, states: Dict[bytes, bool]) -> bool:
+def _choose(word: bytes, states: Dict[bytes, bool], error: str = SYNTAX) -> bool:
     state = states.get(word.lower())
     if state is None:
-        raise CommandError(SYNTAX)
+        raise CommandError(error)
     return state
 
 
@@ -154,7 +156,7 @@ def _listing(session: Session, argv: List[bytes], sessions: Iterable[Session]) -
 def describe(session: Session) -> bytes:
     """One line of CLIENT LIST: all that is known of a client. The buffers that tseep has none of are empty."""
     now = session.server.keyspace.now
-    connection, last = session.connection, session.last_command
+    connection, last, own = session.connection, session.last_command, session.subscriptions
     fields = {
         "id": session.id,
         "addr": connection.peer,
@@ -165,8 +167,10 @@ def describe(session: Session) -> bytes:
         "idle": (now - session.last_seen) // 1000,
         "flags": _flags(session),
         "db": session.db_index,
-        **dict.fromkeys(("sub", "psub", "ssub"), 0),
-        "multi": -1,
+        "sub": len(own.channels) if own else 0,
+        "psub": len(own.patterns) if own else 0,
+        "ssub": len(own.shards) if own else 0,
+        "multi": len(session.transaction.queue) if session.transaction is not None else -1,
         "qbuf": session.held,
         **dict.fromkeys(_NO_BUFFERS, 0),
         "events": "r",
@@ -185,8 +189,12 @@ def _text(value: bytes) -> str:
 
 
 def _flags(session: Session) -> str:
-    """The letters of CLIENT LIST's flags: U for a Unix socket, e for no-evict, T for no-touch, else N."""
+    """The letters of CLIENT LIST's flags; N if there is none."""
     states = {
+        "P": bool(session.subscriptions),
+        "x": session.transaction is not None,
+        "b": session.blocked is not None,
+        "d": session.spoiled,
         "U": session.connection.host.startswith("/"),
         "e": session.no_evict,
         "T": session.no_touch,
@@ -195,8 +203,8 @@ def _flags(session: Session) -> str:
 
 
 def type_of(session: Session) -> str:
-    """What kind of client it is: C{normal}, as nobody subscribes yet, or replicates."""
-    return "normal"
+    """What kind of client it is: C{pubsub} as long as it hears anything, else C{normal}, as nobody replicates."""
+    return "pubsub" if session.subscriptions else "normal"
 
 
 def _type(word: bytes) -> str:
@@ -280,6 +288,25 @@ def _has_user(name: bytes) -> Test:
     if name != b"default":
         raise CommandError(b"ERR No such user '%b'" % name)
     return lambda session: True
+
+
+@command(
+    "CLIENT UNBLOCK", arity=-3, flags=_ADMIN, since="5.0.0", complexity="O(1).",
+    syntax="client-id [TIMEOUT | ERROR]",
+)  # fmt: skip
+def client_unblock(session: Session, argv: List[bytes]) -> Reply:
+    """Ends the waiting of a client, as if its time were over or with an error."""
+    as_error = len(argv) > 3 and _choose(argv[3], {b"timeout": False, b"error": True}, _UNBLOCK_REASON)
+    if len(argv) > 4:
+        raise wrong_subcommand(argv)
+    server = session.server
+    other = server.sessions.get(require_integer(argv[2]))
+    if other is None or other.blocked is None:
+        return 0
+    wait = other.blocked
+    server.blocking.end(wait, CommandError(UNBLOCKED) if as_error else wait.nothing)
+    server.settle()
+    return 1
 
 
 _FILTERS: Dict[bytes, Callable[[bytes], Test]] = {

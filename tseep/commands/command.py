@@ -98,32 +98,8 @@ def _words(words: Iterable[str]) -> SetReply:
 
 def _key_specifications(entry: Command) -> Iterator[Dict[bytes, Any]]:
     """Where the keys are and what happens to them: a specification each, the last one for all that follow."""
-    first, last, step = entry.keys
-    flags = _access(entry)
-    for number, access in enumerate(flags):
-        at = first + number * step
-        is_last = number == len(flags) - 1
-        yield {
-            b"flags": _words(access),
-            b"begin_search": {b"type": b"index", b"spec": {b"index": at}},
-            b"find_keys": {
-                b"type": b"range",
-                b"spec": {b"lastkey": _last(at, last) if is_last else 0, b"keystep": step, b"limit": 0},
-            },
-        }
-
-
-def _last(first: int, last: int) -> int:
-    """The last key's place: from the first one, or from the end if it is negative."""
-    return last if last < 0 else last - first
-
-
-def _access(entry: Command) -> List[List[str]]:
-    """The flags of each key specification; the first says how a key is used, in capitals, the others why."""
-    if not entry.keys[0]:
-        return []
-    specifications = [specification.split() for specification in entry.access.split(";")]
-    return [[words[0], *[word.lower() for word in words[1:]]] for words in specifications if words]
+    for specification in entry.specifications:
+        yield {b"flags": _words(specification.flags), **specification.describe()}
 
 
 @command(
@@ -151,7 +127,7 @@ def _documentation(entry: Command) -> Dict[bytes, Any]:
         b"complexity": entry.complexity.encode(),
     }
     if entry.syntax:
-        facts[b"arguments"] = document(entry.syntax, len(_access(entry)))
+        facts[b"arguments"] = document(entry.syntax, len(entry.specifications))
     if entry.subcommands:
         facts[b"subcommands"] = {sub.name: _documentation(sub) for sub in entry.subcommands.values()}
     return facts
@@ -207,7 +183,10 @@ _FILTERS: Dict[bytes, Callable[[bytes], Callable[[Command], bool]]] = {
 )
 def command_getkeys(session: Session, argv: List[bytes]) -> Reply:
     """Answers the keys in a whole command."""
-    return _with_keys(session.server, argv[2:]).keys_in(argv[2:])
+    keys = _with_keys(session.server, argv[2:]).keys_in(argv[2:])
+    if not keys:
+        raise CommandError("ERR Invalid arguments specified for command")
+    return keys
 
 
 @command(
@@ -222,10 +201,13 @@ def command_getkeys(session: Session, argv: List[bytes]) -> Reply:
 def command_getkeysandflags(session: Session, argv: List[bytes]) -> Reply:
     """Answers the keys in a whole command, and what it does with each."""
     entry = _with_keys(session.server, argv[2:])
+    words = argv[2:]
     narrow = _NARROWED.get(entry.name)
-    access = _access(entry) if narrow is None else [narrow(argv[2:]).split()]
-    keys = entry.keys_in(argv[2:])
-    return [[key, _words(access[min(number, len(access) - 1)])] for number, key in enumerate(keys)]
+    return [
+        [words[place], _words(specification.flags if narrow is None else narrow(words).split())]
+        for specification in entry.specifications
+        for place in specification.find(words)
+    ]
 
 
 def _of_set(argv: List[bytes]) -> str:
@@ -251,7 +233,7 @@ def _with_keys(server: Server, argv: List[bytes]) -> Command:
         entry = entry.subcommands.get(argv[1].lower()) if len(argv) > 1 else entry
     if entry is None:
         raise CommandError("ERR Invalid command specified")
-    if not entry.keys[0]:
+    if not entry.specifications:
         raise CommandError("ERR The command has no key arguments")
     if not entry.takes(len(argv)):
         raise CommandError("ERR Invalid number of arguments specified for command")

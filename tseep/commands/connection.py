@@ -44,6 +44,8 @@ def ping(session: Session, argv: List[bytes]) -> Reply:
     """Answers PONG, or the message that came with it."""
     if len(argv) > 2:
         raise wrong_arguments(b"ping")
+    if session.subscriptions and session.protocol == 2:  # it looks like a message there
+        return [b"pong", argv[1] if len(argv) > 1 else b""]
     return PONG if len(argv) == 1 else argv[1]
 
 

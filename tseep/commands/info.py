@@ -99,7 +99,7 @@ def _clients(server: Server) -> Fields:
         "connected_clients": len(server.sessions),
         "cluster_connections": 0,
         "maxclients": server.config["maxclients"],
-        "blocked_clients": 0,
+        "blocked_clients": sum([session.blocked is not None for session in server.sessions.values()]),
         "tracking_clients": 0,
     }
 
@@ -163,9 +163,9 @@ def _stats(server: Server) -> Fields:
         "evicted_clients": 0,
         "keyspace_hits": keyspace.hits,
         "keyspace_misses": keyspace.misses,
-        "pubsub_channels": 0,
-        "pubsub_patterns": 0,
-        "pubsubshard_channels": 0,
+        "pubsub_channels": len(server.pubsub.channels),
+        "pubsub_patterns": len(server.pubsub.patterns),
+        "pubsubshard_channels": len(server.pubsub.shards),
         "total_forks": 0,
         "total_error_replies": sum(stats.errors.values()),
     }

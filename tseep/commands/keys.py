@@ -13,8 +13,9 @@ from ..errors import NO_SUCH_DATABASE, NO_SUCH_KEY, SAME_OBJECT, SYNTAX, Command
 from ..glob import matcher
 from ..numeric import HIGHEST, LOWEST, require_int, require_integer
 from ..replies import OK, Reply, Status
+from ..store.collection import type_name
 from ..store.encoding import encoding, references
-from ..store.keyspace import TYPE_NAMES, Database
+from ..store.keyspace import Database
 from .table import command, container
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ RANDOM_TRIES = 100
 SCAN_COUNT = 10
 
 _NO_TYPE = Status(b"none")
-_TYPES = {type_: Status(name) for type_, name in TYPE_NAMES.items()}
 _CURSOR = re.compile(rb"([+-]?)0*(\d{1,20})")
 
 
@@ -83,7 +83,7 @@ def touch(session: Session, argv: List[bytes]) -> Reply:
 def type_(session: Session, argv: List[bytes]) -> Reply:
     """Says of which type a key's value is."""
     value = session.db.look(argv[1])
-    return _NO_TYPE if value is None else _TYPES[type(value)]
+    return _NO_TYPE if value is None else Status(type_name(value))
 
 
 # Walking
@@ -113,13 +113,13 @@ def keys(session: Session, argv: List[bytes]) -> Reply:
 def scan(session: Session, argv: List[bytes]) -> Reply:
     """Lists the keys bit by bit: each call takes the cursor that the call before returned, 0 at first."""
     cursor = read_cursor(argv[1])
-    count, pattern, type_name = _scan_options(argv)
+    count, pattern, wanted = _scan_options(argv)
     db = session.db
     cursor, keys = db.scan(cursor, count)
     if pattern != b"*":
         keys = list(filter(matcher(pattern), keys))
-    if type_name is not None:
-        keys = [key for key in keys if TYPE_NAMES.get(type(db.values[key])) == type_name]
+    if wanted is not None:
+        keys = [key for key in keys if type_name(db.values[key]) == wanted]
     return [b"%d" % cursor, list(_alive(db, keys))]
 
 
@@ -137,7 +137,7 @@ def read_cursor(text: bytes) -> int:
 
 def _scan_options(argv: List[bytes]) -> Tuple[int, bytes, bytes | None]:
     """The COUNT, the MATCH and the TYPE of a SCAN."""
-    count, pattern, type_name = SCAN_COUNT, b"*", None
+    count, pattern, wanted = SCAN_COUNT, b"*", None
     for at in range(2, len(argv), 2):
         option = argv[at].lower()
         if at + 1 == len(argv):
@@ -149,10 +149,10 @@ def _scan_options(argv: List[bytes]) -> Tuple[int, bytes, bytes | None]:
         elif option == b"match":
             pattern = argv[at + 1]
         elif option == b"type":
-            type_name = argv[at + 1].lower()
+            wanted = argv[at + 1].lower()
         else:
             raise CommandError(SYNTAX)
-    return count, pattern, type_name
+    return count, pattern, wanted
 
 
 @command("RANDOMKEY", arity=1, flags="readonly", tips="request_policy:all_shards nondeterministic_output")
@@ -181,11 +181,11 @@ def database_index(session: Session, text: bytes) -> int:
     return index
 
 
-def _place(db: Database, key: bytes, value: Any, expires: int | None) -> None:
+def _place(db: Database, key: bytes, value: Any, expires: int | None, event: bytes) -> None:
     """Put a value at a key, in place of any other, with its time to expire."""
-    db.set(key, value)
+    db.set(key, value, event)
     if expires is not None:
-        db.expire_at(key, expires)
+        db.expire_at(key, expires, b"")
 
 
 def _rename(session: Session, argv: List[bytes], only_new: bool) -> bool:
@@ -200,8 +200,8 @@ def _rename(session: Session, argv: List[bytes], only_new: bool) -> bool:
     if only_new and db.get(new) is not None:
         return False
     expires = db.expires.get(key)
-    db.delete(key)
-    _place(db, new, value, expires)
+    db.delete(key, b"rename_from")
+    _place(db, new, value, expires, b"rename_to")
     return True
 
 
@@ -240,7 +240,7 @@ def copy(session: Session, argv: List[bytes]) -> Reply:
     if value is None or (target.get(destination) is not None and not replace):
         return 0
     copied = value if type(value) is bytes else value.copy()
-    _place(target, destination, copied, db.expires.get(source))
+    _place(target, destination, copied, db.expires.get(source), b"copy_to")
     return 1
 
 
@@ -269,8 +269,9 @@ def move(session: Session, argv: List[bytes]) -> Reply:
     value = db.get(key)
     if value is None or target.get(key) is not None:
         return 0
-    _place(target, key, value, db.expires.get(key))
-    db.delete(key)
+    expires = db.expires.get(key)
+    db.delete(key, b"move_from")
+    _place(target, key, value, expires, b"move_to")
     return 1
 
 

@@ -163,7 +163,7 @@ def _set_with_options(session: Session, argv: List[bytes]) -> Reply:
 def _store(session: Session, key: bytes, value: bytes, when: int | None, keep: bool = False) -> None:
     """Set a key that expires at C{when} if that is given, or when it would anyway if C{keep} is true."""
     if keep:
-        session.db.replace(key, value)
+        session.db.replace(key, value, b"set")
     else:
         session.db.set(key, value)
     if when is not None:
@@ -386,7 +386,7 @@ def _increment(session: Session, key: bytes, increment: int) -> int:
     total = increment if value is None else require_integer(value) + increment
     if not LOWEST <= total <= HIGHEST:
         raise CommandError("ERR increment or decrement would overflow")
-    session.db.replace(key, b"%d" % total)
+    session.db.replace(key, b"%d" % total, b"incrby")
     return total
 
 
@@ -406,7 +406,7 @@ def incrbyfloat(session: Session, argv: List[bytes]) -> Reply:
     total = sum_text(number, require_long_double(argv[2]))
     if total is None:
         raise CommandError("ERR increment would produce NaN or Infinity")
-    session.db.replace(argv[1], total)
+    session.db.replace(argv[1], total, b"incrbyfloat")
     return total
 
 
@@ -433,12 +433,12 @@ def append(session: Session, argv: List[bytes]) -> Reply:
     """Adds bytes to the end of the string value of a key, which begins empty."""
     value = require_string(session.db.get(argv[1]))
     if value is None:
-        session.db.set(argv[1], argv[2])
+        session.db.set(argv[1], argv[2], b"append")
         return len(argv[2])
     _check_length(session, len(value) + len(argv[2]))
     longer = string_to_change(session, argv[1])
     longer += argv[2]
-    session.db.replace(argv[1], longer)
+    session.db.replace(argv[1], longer, b"append")
     return len(longer)
 
 
@@ -464,7 +464,7 @@ def setrange(session: Session, argv: List[bytes]) -> Reply:
     _check_length(session, end)
     changed = string_to_change(session, argv[1], end)
     changed[start:end] = part
-    session.db.replace(argv[1], changed)
+    session.db.replace(argv[1], changed, b"setrange")
     return len(changed)
 
 

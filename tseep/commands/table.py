@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Callable, Dict, Iterator, List
 
 from ..replies import Reply
 from .help import help_lines
+from .keyspecs import read_specifications
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -24,6 +25,12 @@ _GROUPS = {
     "bits": "bitmap",
     "keys": "generic",
     "client": "connection",
+    "hashes": "hash",
+    "lists": "list",
+    "sets": "set",
+    "sort": "generic",
+    "sorted_sets": "sorted-set",
+    "streams": "stream",
     **dict.fromkeys(("command", "config", "debug", "info", "latency", "memory", "slowlog"), "server"),
 }
 COMMANDS: Dict[bytes, Command] = {}
@@ -74,14 +81,16 @@ class Command:
     @ivar quick: whether one call can't take long, so that calls which follow each other are timed together. SET
         is, though Redis does not flag it fast since it may free a large value.
     @ivar keys: positions of the first and the last key, and the step between keys; zeros for none.
-    @ivar access: the flags of its keys (key specifications), such as C{RO ACCESS}; where those of the first
-        key and of the others differ, both: C{RW ACCESS DELETE; OW UPDATE}.
+    @ivar access: the flags of its keys, such as C{RO ACCESS}; where those of the first key and of the others differ,
+        both: C{RW ACCESS DELETE; OW UPDATE}; with their places if not those of C{keys}:
+        L{read_specifications <tseep.commands.keyspecs.read_specifications>} says how.
+    @ivar specifications: the same, read.
     @ivar categories: the ACL categories that don't follow from the flags.
     @ivar subcommands: by name, in lower case; empty but in a container.
     """
 
     __slots__ = (
-        "name", "run", "group", "summary", "arity", "flags", "quick", "keys", "access", "categories", "since",
+        "name", "run", "group", "summary", "arity", "flags", "quick", "keys", "specifications", "categories", "since",
         "complexity", "syntax", "tips", "subcommands", "calls",
     )  # fmt: skip
 
@@ -110,7 +119,7 @@ class Command:
         self.flags = frozenset(flags.split())
         self.quick = "fast" in self.flags or name == "SET"
         self.keys = keys
-        self.access = access
+        self.specifications = read_specifications(access, keys)
         self.categories = frozenset(acl.split())
         self.since = since
         self.complexity = complexity
@@ -125,10 +134,7 @@ class Command:
 
     def keys_in(self, argv: list[bytes]) -> list[bytes]:
         """The arguments of a whole command that are keys."""
-        first, last, step = self.keys
-        if not first:
-            return []
-        return argv[first : (last if last >= 0 else len(argv) + last) + 1 : step]
+        return [argv[place] for specification in self.specifications for place in specification.find(argv)]
 
     def running(self, function: Function) -> Command:
         """The same command, counting together with it, but running another function."""

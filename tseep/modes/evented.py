@@ -8,7 +8,7 @@ reactor's cost of an event is paid once for a batch of clients (L{Watcher <tseep
 from __future__ import annotations
 
 import select
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, List
 
 from twisted.internet import tcp, unix
 from twisted.internet.interfaces import IPushProducer, ITCPTransport
@@ -18,6 +18,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ..alarms import delay_until
 from ..interfaces import IConnection, IMode
 from ..server import TOO_MANY_CLIENTS
 from . import address
@@ -100,7 +101,7 @@ class EventedProtocol(Protocol):
     and no more of its commands are run.
     """
 
-    __slots__ = ("transport", "connected", "_server", "_session", "_paused", "_leaving")
+    __slots__ = ("transport", "connected", "_server", "_session", "_paused", "_leaving", "_held", "_held_bytes")
 
     transport: Any
     connected: int
@@ -110,6 +111,8 @@ class EventedProtocol(Protocol):
         self._session: Session | None = None
         self._paused = False
         self._leaving = False
+        self._held: List[bytes] | None = None  # what was sent while the client did not take its replies
+        self._held_bytes = 0
 
     @property
     def peer(self) -> str:
@@ -143,7 +146,11 @@ class EventedProtocol(Protocol):
         session = self._session
         if session is None:
             return
-        self.transport.write(session.receive(data))
+        replies = session.receive(data)
+        if self._paused:
+            self.send(replies)
+        else:
+            self.transport.write(replies)
         if session.closing or session.waiting is not None:
             self._go_on(session)
 
@@ -166,6 +173,22 @@ class EventedProtocol(Protocol):
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
+    def send(self, data: bytes) -> int:
+        """Send, or keep until the client takes what it has; return how many bytes are kept."""
+        if not self._paused:
+            self.transport.write(data)
+            return 0
+        if self._held is None:
+            self._held = []
+        self._held.append(data)
+        self._held_bytes += len(data)
+        return self._held_bytes
+
+    def resume(self) -> None:
+        """Go on with what the client has said."""
+        if self._session is not None:
+            self._go_on(self._session)
+
     def close(self) -> None:
         """Close, without the replies of one who does not take them."""
         if self._paused or self._leaving:
@@ -182,6 +205,9 @@ class EventedProtocol(Protocol):
         """The client has taken its replies."""
         self._paused = False
         session = self._session
+        if self._held is not None:
+            held, self._held, self._held_bytes = b"".join(self._held), None, 0
+            self.transport.write(held)  # which may pause at once
         if session is not None:
             self._go_on(session)
             if not self._paused and not session.closing:
@@ -225,6 +251,7 @@ class EventedMode:
 
     def start(self) -> None:
         """Begin to watch."""
+        self._server.alarms.wake = self._wake
         if hasattr(select, "epoll"):
             self._watcher = Watcher(self._reactor)
             self._watcher.start()
@@ -233,6 +260,9 @@ class EventedMode:
     def cron(self) -> None:
         """What is to be done every now and then."""
         self._server.cron()
+
+    def _wake(self, when: int) -> None:
+        self._reactor.callLater(delay_until(when, self._server.clock()), self._server.ring)
 
     async def stop(self, grace: float) -> None:
         """

@@ -11,7 +11,8 @@ import platform
 import socket
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from typing import TYPE_CHECKING, Any, Deque
 
 from twisted.internet import tcp
 from twisted.internet.interfaces import IProtocolFactory
@@ -22,6 +23,7 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
+from ..alarms import delay_until
 from ..interfaces import IConnection, IMode
 from ..server import TOO_MANY_CLIENTS
 from . import address
@@ -71,6 +73,10 @@ class ThreadedConnection:
     def __init__(self, mode: ThreadedMode, peer: Any) -> None:
         self._mode = mode
         self._socket: socket.socket
+        self._outbox: Deque[bytes] = deque()  # filled under the mode's lock, so that its order is that of the answers
+        self._writing = threading.Lock()
+        self._session: Session | None = None
+        self._helped = False  # whether a thread is on its way to send the rest
         self.peer = address.show(peer)
         self.host = ""
 
@@ -92,6 +98,7 @@ class ThreadedConnection:
             self._socket.sendall(TOO_MANY_CLIENTS)
             self._socket.close()
         else:
+            self._session = session
             self._mode.run(self.serve, session)
 
     def serve(self, session: Session) -> None:
@@ -112,12 +119,65 @@ class ThreadedConnection:
             if not data:
                 return
             with lock:
-                replies = session.receive(data)
-            sock.sendall(replies)
-            while session.waiting is not None:
-                with lock:
-                    replies = session.resume()
-                sock.sendall(replies)
+                self._outbox.append(session.receive(data))
+            self._write(session)
+
+    def _write(self, session: Session) -> None:
+        """Send what is in the outbox, and go on with what the client has said, until nothing is left."""
+        outbox, lock = self._outbox, self._mode.lock
+        with self._writing:
+            while outbox or session.waiting is not None:
+                if not outbox:
+                    with lock:
+                        if session.waiting is not None:
+                            outbox.append(session.resume())
+                while outbox:
+                    self._socket.sendall(outbox[0])
+                    outbox.popleft()
+
+    def send(self, data: bytes) -> int:
+        """
+        Send at once what the socket takes; a thread beside sends the rest.
+
+        Called with the mode's lock held.
+        """
+        self._outbox.append(data)
+        if self._writing.acquire(blocking=False):
+            try:
+                self._send_some()
+            finally:
+                self._writing.release()
+        if not self._outbox:
+            return 0
+        self.resume()
+        return sum(map(len, self._outbox))
+
+    def _send_some(self) -> None:
+        outbox = self._outbox
+        try:
+            while outbox:
+                sent = self._socket.send(outbox[0], socket.MSG_DONTWAIT)
+                if sent < len(outbox[0]):
+                    outbox[0] = outbox[0][sent:]
+                    return
+                outbox.popleft()
+        except OSError:
+            pass  # it takes nothing now, or it is gone, which its own thread will find
+
+    def resume(self) -> None:
+        """Let a thread beside the client's own, which is reading, send what is left and go on."""
+        if not self._helped and self._session is not None:
+            self._helped = True
+            self._mode.run(self._help, self._session)
+
+    def _help(self, session: Session) -> None:
+        self._helped = False
+        try:
+            self._write(session)
+            if session.closing:
+                self.close()
+        except OSError:
+            pass  # the client is gone, which its own thread will find
 
     def close(self) -> None:
         """Close; the thread, wherever it is blocked, comes back and ends."""
@@ -193,7 +253,9 @@ class ThreadedMode:
     def start(self) -> None:
         """Make ready to give threads."""
         threading.stack_size(STACK_SIZE)
-        self._pool = ThreadPool(0, self.server.config["maxclients"], "tseep")
+        self.server.alarms.wake = self._wake
+        # a client has a thread, and at times one that sends for it
+        self._pool = ThreadPool(0, 2 * self.server.config["maxclients"], "tseep")
         self._pool.start()
         self.listener = ThreadListener(self._reactor)
 
@@ -208,6 +270,14 @@ class ThreadedMode:
         """What is to be done every now and then."""
         with self.lock:
             self.server.cron()
+
+    def _wake(self, when: int) -> None:
+        delay = delay_until(when, self.server.clock())
+        self._reactor.callFromThread(self._reactor.callLater, delay, self._ring)
+
+    def _ring(self) -> None:
+        with self.lock:
+            self.server.ring()
 
     async def stop(self, grace: float) -> None:
         """

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict
+from typing import Any
 
 from ..numeric import integer
+from .collection import Collection
 
 LONGEST_EMBEDDED = 44
 """Bytes of the longest string that Redis allocates together with its header."""
@@ -22,13 +23,11 @@ def _of_bytes(value: bytes) -> bytes:
     return b"raw"
 
 
-ENCODINGS: Dict[type, Callable[[Any], bytes]] = {bytes: _of_bytes, bytearray: lambda value: b"raw"}
-"""By Python type of value, what names its encoding."""
-
-
-def encoding(value: Any) -> bytes:
+def encoding(value: bytes | bytearray | Collection) -> bytes:
     """The name of a value's encoding."""
-    return ENCODINGS[type(value)](value)
+    if isinstance(value, Collection):
+        return value.encoding()
+    return b"raw" if isinstance(value, bytearray) else _of_bytes(value)
 
 
 def references(value: Any) -> int:

@@ -6,13 +6,10 @@ import random
 import time
 from heapq import heapify, heappop, heappush
 from itertools import islice
-from typing import Any, Callable, Dict, Iterable, List, Set, Union
+from typing import Any, Callable, Dict, Iterable, List, Protocol, Set, Union
 
 Value = Any
-"""A string is C{bytes}, or a C{bytearray} once it was changed in place."""
-
-TYPE_NAMES: dict[type, bytes] = {bytes: b"string", bytearray: b"string"}
-"""The Redis type of each Python type of value."""
+"""A string is C{bytes}, or a C{bytearray} once it was changed in place; all else is a L{Collection}."""
 
 SLOT = 1000
 """Milliseconds of expiry times that are swept together."""
@@ -24,22 +21,48 @@ SMALL = 1024
 """A dictionary of no more entries is not worth to be made smaller, nor is a heap worth to be rebuilt."""
 
 
+class Observer(Protocol):
+    """Who wants to know what happens to keys. Nothing it does may change one."""
+
+    def created(self, db: Database, key: bytes) -> None:
+        """A key that was not there is now; what follows tells by which event."""
+
+    def changed(self, db: Database, key: bytes, event: bytes) -> None:
+        """A key was changed or removed. C{event} is Redis's name for it, such as C{lpush}; empty if it has none."""
+
+    def missed(self, db: Database, key: bytes) -> None:
+        """A command wanted to read a key that was not there."""
+
+    def flushed(self, databases: Iterable[Database]) -> None:
+        """Every key of some databases is about to be forgotten."""
+
+    def swapped(self, first: Database, second: Database) -> None:
+        """Two databases have exchanged their contents."""
+
+
 class Database:
     """
     One numbered database.
 
     Commands change it through its methods only, so that there is one place where a change can be seen. One
-    that changes a value in place says so with L{replace}.
+    that changes a value in place says so with L{changed}, or with L{shrunk} if the value may be empty now.
 
+    The C{event} that most of them take is Redis's name for what happened, as keyspace notifications tell it
+    (https://redis.io/docs/latest/develop/use/keyspace-notifications/); empty for none.
+
+    @ivar number: its number.
+    @ivar observer: who is told of every change, if anybody is.
     @ivar values: every key's value, in order of creation.
     @ivar expires: of keys that will expire, the Unix time in milliseconds.
     @ivar accessed: the Unix time in seconds of every key's last use.
     """
 
-    __slots__ = ("_keyspace", "_most", "_order", "_slots", "accessed", "expires", "values")
+    __slots__ = ("_keyspace", "_most", "_order", "_slots", "accessed", "expires", "number", "observer", "values")
 
-    def __init__(self, keyspace: Keyspace) -> None:
+    def __init__(self, keyspace: Keyspace, number: int = 0) -> None:
         self._keyspace = keyspace
+        self.number = number
+        self.observer: Observer | None = None
         self.flush()
 
     def __len__(self) -> int:
@@ -71,7 +94,7 @@ class Database:
             self._expire(key)
         value = self.values.get(key)
         if value is None:
-            keyspace.misses += 1
+            self._miss(key)
         else:
             keyspace.hits += 1
             self.accessed[key] = keyspace.second
@@ -81,7 +104,7 @@ class Database:
         """The value for a command that asks about the key: counted as a hit or a miss, but no use of it."""
         value = self.peek(key)
         if value is None:
-            self._keyspace.misses += 1
+            self._miss(key)
         else:
             self._keyspace.hits += 1
         return value
@@ -112,32 +135,52 @@ class Database:
 
     def random_key(self) -> bytes | None:
         """Any key, expired ones included; None if there is none. O(N) steps of a few nanoseconds."""
-        if not self.values:
-            return None
-        at = random.randrange(len(self.values))
-        return _between(self.values, at, at + 1)[0]
+        return pick(self.values) if self.values else None
 
     # Changing
 
-    def set(self, key: bytes, value: Value) -> None:
+    def set(self, key: bytes, value: Value, event: bytes = b"set") -> None:
         """Give the key a new value, and no time to expire."""
         if key in self.expires:
-            self.persist(key)
+            self._forget_time(key)
+        if self.observer is not None and key not in self.values:
+            self.observer.created(self, key)
         self.values[key] = value
         self.accessed[key] = self._keyspace.second
+        if self.observer is not None:
+            self.observer.changed(self, key, event)
 
-    def replace(self, key: bytes, value: Value) -> None:
+    def replace(self, key: bytes, value: Value, event: bytes) -> None:
         """Give the key a new value, or its old one changed in place, and leave its time to expire."""
+        if self.observer is not None and key not in self.values:
+            self.observer.created(self, key)
         self.values[key] = value
         self.accessed[key] = self._keyspace.second
+        if self.observer is not None:
+            self.observer.changed(self, key, event)
 
-    def delete(self, key: bytes) -> bool:
+    def changed(self, key: bytes, event: bytes) -> None:
+        """The value of a key, which is there, was changed in place."""
+        if self.observer is not None:
+            self.observer.changed(self, key, event)
+
+    def shrunk(self, key: bytes, value: Value, event: bytes) -> None:
+        """The value of a key was changed in place; if it is empty now the key goes too, since no empty value stays."""
+        if self.observer is not None:
+            self.observer.changed(self, key, event)
+        if not value:
+            self.delete(key)
+
+    def delete(self, key: bytes, event: bytes = b"del") -> bool:
         """Remove a key. Returns whether it was there; an expired one was not."""
-        return self.peek(key) is not None and self._remove(key)
+        if self.peek(key) is None:
+            return False
+        self._remove(key, event)
+        return True
 
-    def expire_at(self, key: bytes, when: int) -> None:
+    def expire_at(self, key: bytes, when: int, event: bytes = b"expire") -> None:
         """Let an existing key expire at the Unix time C{when}, in milliseconds."""
-        self.persist(key)
+        self._forget_time(key)
         self.expires[key] = when
         slot = when // SLOT
         keys = self._slots.get(slot)
@@ -148,20 +191,15 @@ class Database:
             keys.add(key)
         else:
             self._slots[slot] = {keys, key}
+        if self.observer is not None:
+            self.observer.changed(self, key, event)
 
     def persist(self, key: bytes) -> bool:
         """Let a key not expire. Returns whether it would have."""
-        when = self.expires.pop(key, None)
-        if when is None:
-            return False
-        slot = when // SLOT
-        keys = self._slots[slot]
-        if isinstance(keys, set):
-            keys.discard(key)
-            if keys:
-                return True
-        del self._slots[slot]
-        return True
+        forgotten = self._forget_time(key)
+        if forgotten and self.observer is not None:
+            self.observer.changed(self, key, b"persist")
+        return forgotten
 
     def sweep(self, most: int) -> int:
         """
@@ -204,16 +242,36 @@ class Database:
         else:
             heappush(self._order, slot)
 
-    def _remove(self, key: bytes) -> bool:
-        if key in self.expires:
-            self.persist(key)
-        self.accessed.pop(key, None)
-        del self.values[key]
+    def _forget_time(self, key: bytes) -> bool:
+        """Let a key not expire, without telling anyone. Returns whether it would have."""
+        when = self.expires.pop(key, None)
+        if when is None:
+            return False
+        slot = when // SLOT
+        keys = self._slots[slot]
+        if isinstance(keys, set):
+            keys.discard(key)
+            if keys:
+                return True
+        del self._slots[slot]
         return True
 
+    def _remove(self, key: bytes, event: bytes) -> None:
+        if key in self.expires:
+            self._forget_time(key)
+        self.accessed.pop(key, None)
+        del self.values[key]
+        if self.observer is not None:
+            self.observer.changed(self, key, event)
+
     def _expire(self, key: bytes) -> None:
-        self._remove(key)
+        self._remove(key, b"expired")
         self._keyspace.expired += 1
+
+    def _miss(self, key: bytes) -> None:
+        self._keyspace.misses += 1
+        if self.observer is not None:
+            self.observer.missed(self, key)
 
 
 def walk(entries: Dict[bytes, Any], cursor: int, count: int) -> tuple[int, list[bytes]]:
@@ -234,6 +292,12 @@ def walk(entries: Dict[bytes, Any], cursor: int, count: int) -> tuple[int, list[
     end = min(cursor, size) if cursor > 0 else size
     start = max(0, end - max(count, size // SCAN_STEPS))
     return start, _between(entries, start, end)
+
+
+def pick(entries: Dict[bytes, Any]) -> bytes:
+    """Any name in a dictionary, each with the same chance. O(N) steps of a few nanoseconds."""
+    at = random.randrange(len(entries))
+    return _between(entries, at, at + 1)[0]
 
 
 def _between(entries: Dict[bytes, Any], start: int, end: int) -> list[bytes]:
@@ -259,7 +323,8 @@ class Keyspace:
         self.clock = clock
         self.second = 0
         self.tick()
-        self.databases = [Database(self) for _ in range(databases)]
+        self.databases = [Database(self, number) for number in range(databases)]
+        self._observer: Observer | None = None
         self.reset_counts()
 
     def tick(self) -> None:
@@ -269,6 +334,12 @@ class Keyspace:
         second = int(now)
         if second != self.second:  # one int object a second, however many keys hold it
             self.second = second
+
+    def observe(self, observer: Observer | None) -> None:
+        """Tell C{observer}, and nobody else, what happens to keys from now on; None for nobody."""
+        self._observer = observer
+        for database in self.databases:
+            database.observer = observer
 
     def reset_counts(self) -> None:
         """Begin to count again at nothing."""
@@ -289,9 +360,15 @@ class Keyspace:
     def swap(self, first: int, second: int) -> None:
         """Exchange the contents of two databases."""
         if first != second:
-            self.databases[first].exchange(self.databases[second])
+            one, other = self.databases[first], self.databases[second]
+            one.exchange(other)
+            if self._observer is not None:
+                self._observer.swapped(one, other)
 
     def flush(self, databases: Iterable[Database] | None = None) -> None:
         """Forget every key of some databases, or of all."""
-        for database in self.databases if databases is None else databases:
+        chosen = list(self.databases if databases is None else databases)
+        if self._observer is not None:
+            self._observer.flushed(chosen)
+        for database in chosen:
             database.flush()

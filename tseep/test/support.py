@@ -126,6 +126,20 @@ class MemoryConnection:
     fileno = -1
     closed = False
 
+    def __init__(self) -> None:
+        self.sent = b""
+        self.session: Any = None
+
+    def send(self, data: bytes) -> int:
+        """Keep it in C{sent}."""
+        self.sent += data
+        return 0
+
+    def resume(self) -> None:
+        """Let the session go on, and keep its replies."""
+        while self.session is not None and self.session.waiting is not None:
+            self.sent += self.session.resume()
+
     def close(self) -> None:
         """Remember it."""
         self.closed = True
@@ -154,7 +168,19 @@ class SessionTests(SynchronousTestCase):
         connection: Any = MemoryConnection()
         session = self.server.connect(connection)
         assert session is not None
+        connection.session = session
         return session
+
+    def sent(self, session: Session) -> list[Any]:
+        """What a session was sent without asking since the last look, as L{decode} reads it."""
+        connection: Any = session.connection
+        data, connection.sent = connection.sent, b""
+        return decode(data)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, and do what is due by then."""
+        self.clock.advance(seconds)
+        self.server.ring()
 
     def send(self, *argv: Argument, session: Session | None = None) -> bytes:
         """Give a command to a session, the first client's if none is named, and return the reply's bytes."""

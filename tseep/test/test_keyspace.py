@@ -141,7 +141,7 @@ class Model:
     def replace(self, key: bytes) -> None:
         """A new value that expires as the one before, which a command has looked at."""
         self.database.get(key)
-        self.database.replace(key, b"value")
+        self.database.replace(key, b"value", b"")
         self.keys.setdefault(key, None)
 
     def delete(self, key: bytes) -> None:

@@ -7,8 +7,7 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ..store.keyspace import TYPE_NAMES
-from ..store.memory import EXPIRY, SIZES, of_bytearray, of_bytes, size
+from ..store.memory import EXPIRY, of_bytearray, of_bytes, size
 
 
 class MemoryTests(SynchronousTestCase):
@@ -37,7 +36,3 @@ class MemoryTests(SynchronousTestCase):
         self.assertEqual(base + 160, size(b"key" + bytes(160), b"value"))
         self.assertEqual(base + 160, size(b"key", b"value" + bytes(160)))
         self.assertEqual(base + EXPIRY, size(b"key", b"value", volatile=True))
-
-    def test_every_type(self) -> None:
-        """Every type of value has an estimate."""
-        self.assertEqual(set(TYPE_NAMES), set(SIZES))

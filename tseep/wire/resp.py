@@ -11,7 +11,19 @@ from typing import Any, Callable, Dict
 
 from ..errors import CommandError
 from ..numeric import integer
-from ..replies import Attributed, BigNumber, NoReply, NullArray, Push, SetReply, Several, Status, Verbatim
+from ..replies import (
+    Attributed,
+    BigNumber,
+    Blocked,
+    Encoded,
+    NoReply,
+    NullArray,
+    Push,
+    SetReply,
+    Several,
+    Status,
+    Verbatim,
+)
 from .inline import UnbalancedQuotes, split_words
 
 LONGEST_LINE = 64 * 1024
@@ -303,6 +315,8 @@ _COMMON: Encoders = {
     Status: _status,
     CommandError: _error,
     NoReply: _nothing,
+    Blocked: _nothing,
+    Encoded: bytes,
 }
 
 

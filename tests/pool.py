@@ -1,0 +1,25 @@
+"""Words for the arguments of commands."""
+
+from __future__ import annotations
+
+from typing import List, NamedTuple
+
+from hypothesis import strategies as st
+
+Words = List[bytes]
+
+
+class Pool(NamedTuple):
+    """Words for an argument: those that a command usually takes, and those that it mostly refuses."""
+
+    usual: List[bytes]
+    odd: List[bytes] = []
+
+    def words(self) -> st.SearchStrategy[Words]:
+        """One word, seldom an odd one."""
+        usual = st.sampled_from(self.usual).map(_alone)
+        return st.one_of([usual] * 4 + [st.sampled_from(self.odd).map(_alone)]) if self.odd else usual
+
+
+def _alone(word: bytes) -> Words:
+    return [word]

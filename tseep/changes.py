@@ -1,0 +1,62 @@
+"""Who wants to know what happens to keys: whoever watches them, waits for them, or listens to notifications."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Iterable
+
+from .blocking import Blocking
+from .notifications import Notifications
+from .store.keyspace import Database, Keyspace
+from .transactions import Watching
+
+if TYPE_CHECKING:
+    from .pubsub import PubSub
+
+
+class Changes:
+    """
+    Passes on what the keyspace tells. While nobody is interested the keyspace tells nothing, which costs nothing.
+
+    @ivar watching: the keys of WATCH.
+    @ivar blocking: the keys of BLPOP and the like.
+    @ivar notifications: keyspace notifications.
+    """
+
+    def __init__(self, keyspace: Keyspace, blocking: Blocking, pubsub: PubSub) -> None:
+        self.watching = Watching(len(keyspace.databases))
+        self.blocking = blocking
+        self.notifications = Notifications(pubsub)
+        self._keyspace = keyspace
+
+    def update(self) -> None:
+        """Look anew whether anybody is interested. To be called when somebody begins to be."""
+        interested = self.watching or self.blocking or self.notifications
+        self._keyspace.observe(self if interested else None)
+
+    # Observer of the keyspace
+
+    def created(self, db: Database, key: bytes) -> None:
+        """A key that was not there is now."""
+        self.notifications.tell(db, key, b"new")
+
+    def changed(self, db: Database, key: bytes, event: bytes) -> None:
+        """A key was changed or removed."""
+        self.watching.note(db, key)
+        self.blocking.note(db, key)
+        if event:
+            self.notifications.tell(db, key, event)
+
+    def missed(self, db: Database, key: bytes) -> None:
+        """A command wanted to read a key that was not there."""
+        self.notifications.tell(db, key, b"keymiss")
+
+    def flushed(self, databases: Iterable[Database]) -> None:
+        """Every key of some databases is about to be forgotten."""
+        databases = list(databases)
+        self.watching.note_all(databases)
+        self.blocking.note_all(databases)
+
+    def swapped(self, first: Database, second: Database) -> None:
+        """Two databases have exchanged their contents."""
+        self.watching.note_swapped(first, second)
+        self.blocking.note_all([first, second])
