@@ -409,7 +409,6 @@ SUNSUBSCRIBE s
 GET a
 SUBSCRIBE x
 RESET
-CONFIG GET notify-keyspace-events
 CONFIG SET notify-keyspace-events lKE$
 CONFIG GET notify-keyspace-events
 CONFIG SET notify-keyspace-events AKEmn
