@@ -17,6 +17,7 @@ from .replies import BLOCKED, NULL_ARRAY, Reply
 
 if TYPE_CHECKING:
     from .alarms import Alarm, Alarms
+    from .server import After
     from .session import Session
     from .store.keyspace import Database
 
@@ -105,14 +106,14 @@ class Blocking:
     """
     All who wait, and the keys that are ready for them.
 
-    @ivar ready: databases and keys of which something was made while somebody waited for them, in that order.
-    @ivar unblocked: clients that were answered, and may have more commands to be run.
+    @param after: what is done after a command: who waits is served then, and who was answered goes on.
     """
 
-    def __init__(self, alarms: Alarms) -> None:
-        self.ready: Deque[Tuple[Database, bytes]] = deque()
-        self.unblocked: Deque[Session] = deque()
+    def __init__(self, alarms: Alarms, after: After) -> None:
+        self._ready: Deque[Tuple[Database, bytes]] = deque()
+        self._unblocked: Deque[Session] = deque()
         self._alarms = alarms
+        self._after = after
         self._queues: Dict[Tuple[Database, bytes], Dict[Wait, None]] = {}
 
     def __bool__(self) -> bool:
@@ -141,24 +142,39 @@ class Blocking:
 
     def end(self, wait: Wait, reply: Reply) -> None:
         """Answer a client that waits; it goes on with its other commands soon."""
-        self.forget(wait)
-        self.unblocked.append(wait.session)
         wait.session.answer_late(reply)
+        self.release(wait)
+
+    def release(self, wait: Wait) -> None:
+        """A client waits no longer, and goes on with its other commands soon."""
+        self.forget(wait)
+        if not self._unblocked:
+            self._after.append(self._resume_all)
+        self._unblocked.append(wait.session)
+
+    def _resume_all(self) -> None:
+        while self._unblocked:
+            self._unblocked.popleft().connection.resume()
 
     def note(self, db: Database, key: bytes) -> None:
         """Something was made of a key."""
         if (db, key) in self._queues:
-            self.ready.append((db, key))
+            self._add_ready([(db, key)])
 
     def note_all(self, databases: Iterable[Database]) -> None:
         """Anything may have been made of the keys of some databases."""
         chosen = list(databases)
-        self.ready.extend(place for place in self._queues if place[0] in chosen)
+        self._add_ready([place for place in self._queues if place[0] in chosen])
 
-    def serve(self) -> None:
+    def _add_ready(self, places: List[Tuple[Database, bytes]]) -> None:
+        if not self._ready:
+            self._after.append(self._serve)
+        self._ready.extend(places)
+
+    def _serve(self) -> None:
         """Give what was made of the keys that are ready to those who wait for it, first come first served."""
-        while self.ready:
-            place = self.ready.popleft()
+        while self._ready:
+            place = self._ready.popleft()
             for wait in list(self._queues.get(place, ())):
                 if wait.session.blocked is wait:
                     self._try(wait, place[1])

@@ -11,6 +11,7 @@ from .transactions import Watching
 
 if TYPE_CHECKING:
     from .pubsub import PubSub
+    from .tracking import Tracking
 
 
 class Changes:
@@ -19,18 +20,20 @@ class Changes:
 
     @ivar watching: the keys of WATCH.
     @ivar blocking: the keys of BLPOP and the like.
+    @ivar tracking: the keys that clients have in a cache.
     @ivar notifications: keyspace notifications.
     """
 
-    def __init__(self, keyspace: Keyspace, blocking: Blocking, pubsub: PubSub) -> None:
+    def __init__(self, keyspace: Keyspace, blocking: Blocking, pubsub: PubSub, tracking: Tracking) -> None:
         self.watching = Watching(len(keyspace.databases))
         self.blocking = blocking
+        self.tracking = tracking
         self.notifications = Notifications(pubsub)
         self._keyspace = keyspace
 
     def update(self) -> None:
         """Look anew whether anybody is interested. To be called when somebody begins to be."""
-        interested = self.watching or self.blocking or self.notifications
+        interested = self.watching or self.blocking or self.tracking or self.notifications
         self._keyspace.observe(self if interested else None)
 
     # Observer of the keyspace
@@ -43,6 +46,8 @@ class Changes:
         """A key was changed or removed."""
         self.watching.note(db, key)
         self.blocking.note(db, key)
+        if self.tracking:
+            self.tracking.note(key, event)
         if event:
             self.notifications.tell(db, key, event)
 
@@ -55,6 +60,7 @@ class Changes:
         databases = list(databases)
         self.watching.note_all(databases)
         self.blocking.note_all(databases)
+        self.tracking.note_all()
 
     def swapped(self, first: Database, second: Database) -> None:
         """Two databases have exchanged their contents."""

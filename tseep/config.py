@@ -138,6 +138,17 @@ PARAMETERS = [
     Parameter(
         "latency-monitor-threshold", "0", _number(0, _LARGEST), "Sample latencies over so many milliseconds; 0: none."
     ),
+    Parameter(
+        "tracking-table-max-keys",
+        "1000000",
+        _number(0, _LARGEST),
+        "Keys that are remembered for clients with a cache of their own; 0: no limit.",
+    ),
+    Parameter(
+        "busy-reply-threshold", "5000", _number(0, _LARGEST), "Milliseconds after which a script counts as too long."
+    ),
+    Parameter("lazyfree-lazy-user-del", "no", _choice("no", "yes"), "Whether DEL does as UNLINK."),
+    Parameter("lazyfree-lazy-user-flush", "no", _choice("no", "yes"), "Whether a flush is ASYNC unless it says SYNC."),
     Parameter("enable-debug-command", "no", _choice("no", "yes", "local"), "Who may call DEBUG.", fixed=True),
     Parameter("save", "", _choice(""), "Snapshots: there are none yet.", option=False),
     Parameter("appendonly", "no", _choice("no"), "Append-only file: there is none yet.", option=False),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Callable, Dict
+from collections import deque
+from typing import TYPE_CHECKING, Callable, Deque, Dict, Protocol
 
 from .alarms import Alarms
 from .blocking import Blocking
@@ -14,14 +15,18 @@ from .commands.strings import write
 from .commands.table import Command, every
 from .config import Config
 from .errors import CommandError, wrong_arguments
+from .garbage import Garbage
 from .latency import LatencyMonitor
+from .monitor import Monitors
 from .notifications import read_classes
+from .pause import Pause
 from .process import resident_memory
 from .pubsub import PubSub
 from .rates import Rates
 from .session import Session
 from .slowlog import SlowLog
 from .store.keyspace import Keyspace
+from .tracking import Tracking
 from .wire.resp import Limits
 
 if TYPE_CHECKING:
@@ -39,6 +44,23 @@ SWEEP_BUDGET = 2_000_000
 
 _UNUSUAL = frozenset({"admin", "no_auth", "noscript", "blocking"})
 """Flags of commands that may change what a client is, let it wait, or end it: they go the long way."""
+
+
+After = Deque[Callable[[], None]]
+"""What is to be done once the command that runs has ended, the whole transaction or script with it."""
+
+
+class Busy(Protocol):
+    """
+    A script that has been running for long.
+
+    @ivar error: what the others are answered in the meantime.
+    """
+
+    error: str
+
+    def kill(self) -> None:
+        """End it as soon as may be, whatever it has done by then."""
 
 
 class Stats:
@@ -68,9 +90,15 @@ class Server:
     @param timer: tells the nanoseconds since whenever; durations come from it.
     @ivar sessions: the clients, by id.
     @ivar commands: every command by its name in lower case, counting for this server.
-    @ivar dispatch: the same without those that have subcommands or change what a client is, by name in lower
-        and in upper case: what clients send nearly all the time.
-    @ivar native_dispatch: the two commands of the native protocol.
+    @ivar native_commands: the two commands of the native protocol.
+    @ivar dispatch: the commands without those that have subcommands or change what a client is, by name in lower
+        and in upper case: what clients send nearly all the time. C{native_dispatch}: the native protocol's. Both are
+        empty while every command has to go the long way, through L{Session._examine <tseep.session.Session>}.
+    @ivar after: what is to be done once the command that runs has ended.
+    @ivar busy: what has been running for so long that others are answered in the meantime; None most of the time.
+    @ivar serve_others: lets the mode answer other clients for a moment, in the middle of a command; whoever runs the
+        server sets it.
+    @ivar stopping: whether the server is about to end, so that what runs for long is not waited for.
     @ivar rates: commands, bytes read and bytes written per second, as of the last second.
     @ivar active_expire: whether L{cron} removes expired keys.
     @ivar startup_memory: bytes that the process took when the server began.
@@ -94,9 +122,17 @@ class Server:
         self.limits = Limits()
         self.sessions: Dict[int, Session] = {}
         self.alarms = Alarms()
-        self.blocking = Blocking(self.alarms)
+        self.after: After = deque()
+        self.blocking = Blocking(self.alarms, self.after)
+        self.pause = Pause(self)
         self.pubsub = PubSub()
-        self.changes = Changes(self.keyspace, self.blocking, self.pubsub)
+        self.tracking = Tracking(self.after)
+        self.monitors = Monitors(clock, self.after)
+        self.garbage = Garbage(self)
+        self.changes = Changes(self.keyspace, self.blocking, self.pubsub, self.tracking)
+        self.busy: Busy | None = None
+        self.stopping = False
+        self.serve_others: Callable[[], None] = lambda: None
         self._settling = False
         self.stats = Stats()
         self.slowlog = SlowLog()
@@ -110,11 +146,10 @@ class Server:
         self.addresses: list[str] = []
         self.shut_down: Callable[[], None] = lambda: None
         self.commands = {name: command.fresh() for name, command in COMMANDS.items()}
+        self.native_commands = {b"GET": self.commands[b"get"], b"SET": self.commands[b"set"].running(write)}
         self.dispatch: Dict[bytes, Command] = {}
-        for name, command in self.commands.items():
-            if command.run is not None and not command.subcommands and command.flags.isdisjoint(_UNUSUAL):
-                self.dispatch[name] = self.dispatch[name.upper()] = command
-        self.native_dispatch = {b"GET": self.commands[b"get"], b"SET": self.commands[b"set"].running(write)}
+        self.native_dispatch: Dict[bytes, Command] = {}
+        self.update_guard()
         self._last_id = 0
         self._next_second = 0.0
         self.configured()
@@ -128,7 +163,18 @@ class Server:
         self.latency.threshold = config["latency-monitor-threshold"]
         self.slow = min(self.slowlog.threshold_ns, self.latency.threshold_ns)
         self.changes.notifications.classes = read_classes(config["notify-keyspace-events"])
+        self.tracking.most = config["tracking-table-max-keys"]
         self.changes.update()
+
+    def update_guard(self) -> None:
+        """To be called when a state begins or ends that every command has to ask for."""
+        self.dispatch.clear()
+        self.native_dispatch.clear()
+        if self.busy is None and not self.pause and not self.monitors:
+            self.native_dispatch.update(self.native_commands)
+            for name, command in self.commands.items():
+                if command.run is not None and not command.subcommands and command.flags.isdisjoint(_UNUSUAL):
+                    self.dispatch[name] = self.dispatch[name.upper()] = command
 
     def connect(self, connection: IConnection) -> Session | None:
         """A session for a new client; None if there are too many, who get L{TOO_MANY_CLIENTS} and a close."""
@@ -147,21 +193,48 @@ class Server:
         session.end()
 
     def settle(self) -> None:
-        """Serve whoever waits for a key that is ready, and let go on whoever was answered, until nobody is left."""
-        if self._settling:
+        """Do what is to be done after a command, until nothing is left: that may be the cause of more."""
+        if self._settling or self.busy is not None:
             return
         self._settling = True
-        blocking = self.blocking
+        after = self.after
         try:
-            while blocking.ready or blocking.unblocked:
-                blocking.serve()
-                while blocking.unblocked:
-                    blocking.unblocked.popleft().connection.resume()
+            while after:
+                after.popleft()()
         finally:
             self._settling = False
 
+    def breathe(self, busy: Busy) -> None:
+        """
+        Let other clients be answered for a moment, in the middle of a command that runs for long. To be called again
+        and again until its end, which L{recover} tells. For what runs, no time passes.
+        """
+        if self.busy is None:
+            self.busy = busy
+            self.update_guard()
+        keyspace = self.keyspace
+        now, second = keyspace.now, keyspace.second
+        self.serve_others()
+        keyspace.now, keyspace.second = now, second
+        if self.stopping:
+            busy.kill()
+
+    def recover(self) -> None:
+        """What ran for long has ended; what has become due by now is done after the command."""
+        self.busy = None
+        self.update_guard()
+        self.after.append(self.ring)
+
+    def stop(self) -> None:
+        """Ask whoever runs the server to end it, soon."""
+        if not self.stopping:
+            self.stopping = True
+            self.shut_down()
+
     def ring(self) -> None:
         """Do what is due by now. To be called when L{Alarms.wake} has asked for it."""
+        if self.busy is not None:
+            return
         self.keyspace.tick()
         self.alarms.ring(self.keyspace.now)
         self.settle()
@@ -212,6 +285,8 @@ class Server:
 
     def cron(self) -> None:
         """What is to be done every now and then, ten times a second in a running server."""
+        if self.busy is not None:
+            return
         self.keyspace.tick()
         if self.active_expire:
             self._sweep()

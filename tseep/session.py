@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Deque, Iterator, List, Tuple, Union
 
 from .errors import NO_AUTH, CommandError
-from .replies import NO_REPLY, QUEUED, Encoded, Reply
+from .replies import BLOCKED, NO_REPLY, QUEUED, Encoded, Reply
 from .transactions import Transaction
 from .wire import native, resp
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .pubsub import Subscriptions
     from .server import Server
     from .store.keyspace import Database
+    from .tracking import Tracked
 
 Parser = Union[resp.Parser, native.Parser]
 
@@ -39,6 +40,9 @@ _WHILE_SUBSCRIBED = frozenset(
     b"ping subscribe ssubscribe psubscribe unsubscribe sunsubscribe punsubscribe quit reset".split()
 )
 """What a subscriber may say in RESP2, where replies and messages look alike."""
+
+_ON_KEYS = frozenset({"readonly", "write", "may_replicate"})
+"""Flags of commands that a client may not call that sees the commands of all."""
 
 SLOW_ENOUGH = 1_000_000
 """Nanoseconds that no quick command takes: with a slow log above it, they may be timed together."""
@@ -59,6 +63,8 @@ class Session:
     @ivar watched: the keys of WATCH with their databases, C{spoiled}: whether one has changed since.
     @ivar subscriptions: what it hears, if it ever heard anything.
     @ivar blocked: what it waits for, in a BLPOP or the like; C{deny_blocking}: it may not wait now.
+    @ivar tracking: how it is told of keys that it may have in a cache, if it asked for that.
+    @ivar monitoring: whether it sees the commands of all.
     @ivar connected_at: the Unix time in milliseconds of its arrival, C{last_seen} of its last commands.
     """
 
@@ -66,8 +72,8 @@ class Session:
         "server", "connection", "id", "db", "db_index", "protocol", "waiting", "closing",
         "authenticated", "name", "library_name", "library_version", "no_evict", "no_touch", "silent", "skip_next",
         "muted", "connected_at", "last_seen", "last_command", "transaction", "watched", "spoiled", "subscriptions",
-        "blocked", "deny_blocking", "soft_since", "_left", "_unread", "_replies", "_parser", "_encoders", "_dispatch",
-        "_native",
+        "blocked", "deny_blocking", "tracking", "monitoring", "soft_since", "_left", "_unread", "_replies", "_parser",
+        "_encoders", "_dispatch", "_native",
     )  # fmt: skip
 
     def __init__(self, server: Server, connection: IConnection, id: int) -> None:
@@ -86,6 +92,8 @@ class Session:
         self.subscriptions: Subscriptions | None = None
         self.blocked: Wait | None = None
         self.deny_blocking = False
+        self.tracking: Tracked | None = None
+        self.monitoring = False
         self.soft_since = 0  # since when more than the soft limit waits to be taken
         self._left: Iterator[List[bytes]] | None = None  # commands after the one that it waits in
         self._unread: Deque[bytes] | None = None  # what has come while it waited
@@ -100,8 +108,7 @@ class Session:
         self.no_touch = False
         self.silent = self.skip_next = self.muted = False
         self.transaction = None
-        self.server.changes.watching.forget(self)
-        self.server.pubsub.forget(self)
+        self._forget()
         self.select(0)
         self.speak(2)
         self.authenticated = not self.server.config["requirepass"]
@@ -127,8 +134,10 @@ class Session:
 
     @property
     def _restricted(self) -> bool:
-        """Whether not every command is run at once: in a transaction, and for a subscriber in RESP2."""
-        return self.transaction is not None or (bool(self.subscriptions) and self.protocol == 2)
+        """Whether not every command is run at once: in a transaction, for a subscriber in RESP2, and the like."""
+        if self.transaction is not None or self.tracking is not None or self.monitoring:
+            return True
+        return bool(self.subscriptions) and self.protocol == 2
 
     @property
     def trusted(self) -> bool:
@@ -149,7 +158,7 @@ class Session:
         """
         parser = self._parser or self._open(data)
         self.server.stats.input_bytes += len(data)
-        if self.waiting is not None or self.blocked is not None:
+        if self.waiting is not None or self.blocked is not None or self._replies is not None:
             self._keep(data)
             return b""
         if self.authenticated:
@@ -160,7 +169,8 @@ class Session:
     def resume(self) -> bytes:
         """Answer more of what is L{waiting}."""
         assert self.waiting is not None
-        return self._answer(self.waiting)
+        commands, self.waiting = self.waiting, None
+        return self._answer(commands)
 
     def push(self, data: bytes) -> None:
         """Send what no request of this client asked for, already encoded."""
@@ -192,6 +202,11 @@ class Session:
         finally:
             self._count(command, 1, start, argv)
 
+    def postpone(self, argv: List[bytes]) -> None:
+        """It was L{blocked} before it could run a command: run that, and those after it, when it is resumed."""
+        assert self._left is not None
+        self.waiting, self._left = chain([argv], self._left), None
+
     def encode(self, reply: Reply) -> bytes:
         """A reply as the client reads it now."""
         return self._encoders[type(reply)](reply)
@@ -200,8 +215,17 @@ class Session:
         """The client is gone: let nobody remember it."""
         if self.blocked is not None:
             self.server.blocking.forget(self.blocked)
-        self.server.changes.watching.forget(self)
-        self.server.pubsub.forget(self)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Hear and see nothing any more of what others do."""
+        server = self.server
+        server.changes.watching.forget(self)
+        server.pubsub.forget(self)
+        if self.tracking is not None:
+            server.tracking.stop(self)
+        if self.monitoring:
+            server.monitors.forget(self)
 
     def _send(self, data: bytes) -> None:
         self.server.stats.output_bytes += len(data)
@@ -251,7 +275,7 @@ class Session:
         timed: Command | None = None  # the command that has been running since start, run times
         run = size = 0
         first: List[bytes] = []
-        ready = server.blocking.ready
+        after = server.after
         self._replies = replies = []
         start = timer()
         for argv in commands:
@@ -280,24 +304,24 @@ class Session:
             if singly or command is None or not command.quick:
                 start = self._count(timed, run, start, argv)
                 timed, run = None, 0
-            if ready:
+            if after:
                 server.settle()
             if size >= MOST_OUTPUT:
                 self._stop(commands)
                 break
         else:
-            self.waiting = None
             self._check_protocol(replies)
         if run:
             self._count(timed, run, start, first)
         self._replies = None
+        if self._unread and self.waiting is None and self.blocked is None:  # it has come in the middle of a script
+            self.waiting = self._later()
         output = b"".join(replies)
         server.stats.output_bytes += len(output)
         return output
 
     def _stop(self, commands: Iterator[List[bytes]]) -> None:
         """Leave the commands that are left for later, if there is a later."""
-        self.waiting = None
         if self.blocked is not None:
             self._left = self._rest(commands)
         elif not self.closing:
@@ -347,8 +371,12 @@ class Session:
             self.closing = True
             return None, NO_REPLY
         try:
-            found = self.server.native_dispatch[argv[0]] if self._native else self.server.lookup(argv)
+            found = self.server.native_commands[argv[0]] if self._native else self.server.lookup(argv)
             self._admit(found)
+            if self.server.pause.holds(self, found):
+                self.skip_next = self.muted
+                self.server.pause.hold(self, argv)
+                return None, BLOCKED
             if self.transaction is not None and found.name not in _AT_ONCE:
                 self.transaction.queue.append((found, argv))
                 return None, NO_REPLY if self.muted or self.silent else QUEUED
@@ -373,6 +401,11 @@ class Session:
                 b"in this context"
             )
             raise _rejected(command, text % command.name)
+        if self.monitoring and not command.flags.isdisjoint(_ON_KEYS):
+            raise _rejected(command, "ERR Replica can't interact with the keyspace")
+        busy = self.server.busy
+        if busy is not None and "allow_busy" not in command.flags:
+            raise _rejected(command, busy.error)
 
     def run_transaction(self, queue: List[Tuple[Command, List[bytes]]]) -> Encoded:
         """Run what was queued, and return all the replies; an error is one of them, and stops nothing."""
@@ -388,6 +421,27 @@ class Session:
         return Encoded(b"".join(replies))
 
     def _run(self, command: Command, argv: List[bytes]) -> Reply:
+        monitors = self.server.monitors
+        if not monitors:
+            return self._run_tracked(command, argv)
+        if command.name != b"exec":  # which is shown after the commands that it runs
+            monitors.feed(self, command, argv)
+            return self._run_tracked(command, argv)
+        reply = self._run_tracked(command, argv)
+        monitors.feed(self, command, argv)
+        return reply
+
+    def _run_tracked(self, command: Command, argv: List[bytes]) -> Reply:
+        if self.tracking is None:
+            return self._run_untouched(command, argv)
+        tracking = self.server.tracking
+        tracking.begin(self)
+        try:
+            return self._run_untouched(command, argv)
+        finally:
+            tracking.end(self, command, argv)
+
+    def _run_untouched(self, command: Command, argv: List[bytes]) -> Reply:
         assert command.run is not None
         if not self.no_touch or command.name == b"touch":
             return command.run(self, argv)

@@ -128,7 +128,7 @@ def _stop(reactor: Any) -> None:
 def _stop_on_signals(server: Server) -> None:
     """Let SIGTERM and SIGINT end the process with status 0, as Redis does; twistd would die of the signal."""
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: server.shut_down())
+        signal.signal(number, lambda *_: server.stop())
 
 
 def _check_endpoints(reactor: Any, endpoints: List[str]) -> None:

@@ -16,7 +16,7 @@ POOLS = {
         (name, "value"): Pool([b"1", b"-5", b"3.5", b"text", b"10"], [b"", b"9223372036854775807", b"x" * 65, b"inf"])
         for name in ("hset", "hmset", "hsetnx")
     },
-    ("hscan", "cursor"): Pool([b"0"], [b"abc", b"-1", b""]),
+    ("hscan", "cursor"): Pool([b"0"], [b"abc", b""]),
     ("hrandfield", "count"): Pool([b"1", b"2", b"-3", b"10", b"0"], [b"abc", b"9223372036854775807"]),
 }
 

@@ -10,7 +10,7 @@ GROUP = "set"
 
 POOLS = {
     ("", "member"): Pool([b"1", b"2", b"x", b"y"], [b"", b"\xff", b"01", b"x" * 65]),
-    ("sscan", "cursor"): Pool([b"0"], [b"abc", b"-1", b""]),
+    ("sscan", "cursor"): Pool([b"0"], [b"abc", b""]),
     ("sintercard", "numkeys"): Pool([b"1", b"2"], [b"0", b"-1", b"3", b"abc"]),
     ("sintercard", "limit"): Pool([b"0", b"1", b"2"], [b"-1", b"abc"]),
 }

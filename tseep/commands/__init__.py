@@ -13,11 +13,13 @@ from . import (
     latency,
     lists,
     memory,
+    monitor,
     pubsub,
     server,
     sets,
     slowlog,
     strings,
+    tracking,
     transactions,
 )
 from .table import COMMANDS, Command
@@ -37,10 +39,12 @@ __all__ = [
     "latency",
     "lists",
     "memory",
+    "monitor",
     "pubsub",
     "server",
     "sets",
     "slowlog",
     "strings",
+    "tracking",
     "transactions",
 ]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Callable, Dict, Iterable, List
 
-from ..blocking import UNBLOCKED
+from ..blocking import UNBLOCKED, require_milliseconds
 from ..errors import SYNTAX, CommandError, wrong_subcommand
 from ..numeric import integer, require_integer
+from ..pause import Held
 from ..replies import NO_REPLY, OK, Reply, Verbatim
 from .connection import require_plain, set_name
 from .table import command, container
@@ -32,6 +33,7 @@ _FILTER = (
     "[LADDR ip:port] | [SKIPME yes/no]>"
 )
 _UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"
+_PAUSE_MODE = "ERR CLIENT PAUSE mode must be WRITE or ALL"
 _EVERYONE = "O(N) where N is the number of clients."
 
 container("CLIENT", __name__, "Holds the commands about client connections.", since="2.4.0")
@@ -157,6 +159,7 @@ def describe(session: Session) -> bytes:
     """One line of CLIENT LIST: all that is known of a client. The buffers that tseep has none of are empty."""
     now = session.server.keyspace.now
     connection, last, own = session.connection, session.last_command, session.subscriptions
+    tracked = session.tracking
     fields = {
         "id": session.id,
         "addr": connection.peer,
@@ -176,7 +179,7 @@ def describe(session: Session) -> bytes:
         "events": "r",
         "cmd": _text(last.name) if last is not None else "NULL",
         "user": "default",
-        "redir": -1,
+        "redir": tracked.redirect if tracked is not None else -1,
         "resp": session.protocol,
         "lib-name": _text(session.library_name),
         "lib-ver": _text(session.library_version),
@@ -190,11 +193,16 @@ def _text(value: bytes) -> str:
 
 def _flags(session: Session) -> str:
     """The letters of CLIENT LIST's flags; N if there is none."""
+    tracked = session.tracking
     states = {
+        "O": session.monitoring,
         "P": bool(session.subscriptions),
         "x": session.transaction is not None,
         "b": session.blocked is not None,
         "d": session.spoiled,
+        "t": tracked is not None,
+        "R": tracked is not None and tracked.broken,
+        "B": tracked is not None and tracked.prefixes is not None,
         "U": session.connection.host.startswith("/"),
         "e": session.no_evict,
         "T": session.no_touch,
@@ -301,12 +309,34 @@ def client_unblock(session: Session, argv: List[bytes]) -> Reply:
         raise wrong_subcommand(argv)
     server = session.server
     other = server.sessions.get(require_integer(argv[2]))
-    if other is None or other.blocked is None:
+    if other is None or other.blocked is None or isinstance(other.blocked, Held):
         return 0
     wait = other.blocked
     server.blocking.end(wait, CommandError(UNBLOCKED) if as_error else wait.nothing)
-    server.settle()
     return 1
+
+
+@command(
+    "CLIENT PAUSE", arity=-3, flags=_ADMIN, since="2.9.50", complexity="O(1).", syntax="timeout [WRITE | ALL]",
+)  # fmt: skip
+def client_pause(session: Session, argv: List[bytes]) -> Reply:
+    """Holds the commands of all clients, or those that change something, for some milliseconds."""
+    if len(argv) > 4:
+        raise wrong_subcommand(argv)
+    all = len(argv) == 3 or _choose(argv[3], {b"write": False, b"all": True}, _PAUSE_MODE)
+    milliseconds = require_milliseconds(argv[2])
+    session.server.pause.begin(session.server.keyspace.now + milliseconds, all)
+    return OK
+
+
+@command(
+    "CLIENT UNPAUSE", arity=2, flags=_ADMIN, since="6.2.0",
+    complexity="O(N) where N is the number of clients whose commands are held.",
+)  # fmt: skip
+def client_unpause(session: Session, argv: List[bytes]) -> Reply:
+    """Holds no commands any more."""
+    session.server.pause.end()
+    return OK
 
 
 _FILTERS: Dict[bytes, Callable[[bytes], Test]] = {

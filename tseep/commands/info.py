@@ -100,7 +100,7 @@ def _clients(server: Server) -> Fields:
         "cluster_connections": 0,
         "maxclients": server.config["maxclients"],
         "blocked_clients": sum([session.blocked is not None for session in server.sessions.values()]),
-        "tracking_clients": 0,
+        "tracking_clients": len(server.tracking.sessions),
     }
 
 
@@ -121,6 +121,8 @@ def _memory(server: Server) -> Fields:
         "maxmemory": limit,
         "maxmemory_human": human(limit),
         "maxmemory_policy": server.config["maxmemory-policy"],
+        "lazyfree_pending_objects": len(server.garbage),
+        "lazyfreed_objects": server.garbage.freed,
     }
 
 
@@ -167,6 +169,9 @@ def _stats(server: Server) -> Fields:
         "pubsub_patterns": len(server.pubsub.patterns),
         "pubsubshard_channels": len(server.pubsub.shards),
         "total_forks": 0,
+        "tracking_total_keys": len(server.tracking.readers),
+        "tracking_total_items": sum(map(len, server.tracking.readers.values())),
+        "tracking_total_prefixes": len(server.tracking.prefixes()),
         "total_error_replies": sum(stats.errors.values()),
     }
 

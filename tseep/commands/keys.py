@@ -31,9 +31,15 @@ _CURSOR = re.compile(rb"([+-]?)0*(\d{1,20})")
 # Being there
 
 
-def _remove(session: Session, argv: List[bytes]) -> int:
-    delete = session.db.delete
-    return sum([delete(key) for key in argv[1:]])
+def _unlink(session: Session, keys: List[bytes]) -> int:
+    removed = 0
+    for key in keys:
+        value = session.db.peek(key)
+        if value is not None:
+            session.db.delete(key)
+            session.server.garbage.add_value(value)
+            removed += 1
+    return removed
 
 
 _removing = {
@@ -48,13 +54,16 @@ _removing = {
 @command("DEL", flags="write", complexity="O(N) where N is the number of keys.", **_removing)
 def del_(session: Session, argv: List[bytes]) -> Reply:
     """Removes keys, and says how many were there."""
-    return _remove(session, argv)
+    if session.server.config["lazyfree-lazy-user-del"] == "yes":
+        return _unlink(session, argv[1:])
+    delete = session.db.delete
+    return sum([delete(key) for key in argv[1:]])
 
 
 @command("UNLINK", flags="write fast", since="4.0.0", complexity="O(1) for each key.", **_removing)
 def unlink(session: Session, argv: List[bytes]) -> Reply:
-    """Removes keys, as DEL does; what takes long to free may be freed later."""
-    return _remove(session, argv)
+    """Removes keys, as DEL does; what takes long to free is freed later, bit by bit."""
+    return _unlink(session, argv[1:])
 
 
 @command(
@@ -287,10 +296,18 @@ def dbsize(session: Session, argv: List[bytes]) -> Reply:
     return len(session.db)
 
 
-def _check_flush(argv: List[bytes]) -> None:
-    """ASYNC or SYNC make no difference: what is forgotten is freed at once."""
-    if len(argv) > 2 or (len(argv) == 2 and argv[1].lower() not in (b"async", b"sync")):
+def _flush(session: Session, argv: List[bytes], databases: Iterable[Database] | None = None) -> Reply:
+    default = b"async" if session.server.config["lazyfree-lazy-user-flush"] == "yes" else b"sync"
+    way = argv[1].lower() if len(argv) > 1 else default
+    if len(argv) > 2 or way not in (b"async", b"sync"):
         raise CommandError(SYNTAX)
+    keyspace = session.server.keyspace
+    if way == b"sync":
+        keyspace.flush(databases)
+    else:
+        for emptied in keyspace.take(databases):
+            session.server.garbage.add(emptied)
+    return OK
 
 
 _flushing = {
@@ -306,17 +323,13 @@ _flushing = {
 @command("FLUSHDB", complexity="O(N) where N is the number of keys in the database.", **_flushing)
 def flushdb(session: Session, argv: List[bytes]) -> Reply:
     """Removes every key of the database."""
-    _check_flush(argv)
-    session.server.keyspace.flush([session.db])
-    return OK
+    return _flush(session, argv, [session.db])
 
 
 @command("FLUSHALL", complexity="O(N) where N is the number of keys in all databases.", **_flushing)
 def flushall(session: Session, argv: List[bytes]) -> Reply:
     """Removes every key of every database."""
-    _check_flush(argv)
-    session.server.keyspace.flush()
-    return OK
+    return _flush(session, argv)
 
 
 @command(

@@ -62,6 +62,9 @@ def shutdown(session: Session, argv: List[bytes]) -> Reply:
         raise CommandError("ERR No shutdown in progress.")
     if b"save" in options and b"force" not in options:
         raise CommandError("ERR this server cannot save its data, it would be lost; ask for SHUTDOWN NOSAVE")
+    server = session.server
+    if server.busy is not None and b"nosave" not in options:
+        raise CommandError(server.busy.error)
     session.closing = True
-    session.server.shut_down()
+    server.stop()
     return NO_REPLY

@@ -25,13 +25,14 @@ _GROUPS = {
     "bits": "bitmap",
     "keys": "generic",
     "client": "connection",
+    "tracking": "connection",
     "hashes": "hash",
     "lists": "list",
     "sets": "set",
     "sort": "generic",
     "sorted_sets": "sorted-set",
     "streams": "stream",
-    **dict.fromkeys(("command", "config", "debug", "info", "latency", "memory", "slowlog"), "server"),
+    **dict.fromkeys(("command", "config", "debug", "info", "latency", "memory", "monitor", "slowlog"), "server"),
 }
 COMMANDS: Dict[bytes, Command] = {}
 

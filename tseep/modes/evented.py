@@ -252,6 +252,7 @@ class EventedMode:
     def start(self) -> None:
         """Begin to watch."""
         self._server.alarms.wake = self._wake
+        self._server.serve_others = self._serve_others
         if hasattr(select, "epoll"):
             self._watcher = Watcher(self._reactor)
             self._watcher.start()
@@ -260,6 +261,12 @@ class EventedMode:
     def cron(self) -> None:
         """What is to be done every now and then."""
         self._server.cron()
+
+    def _serve_others(self) -> None:
+        if self._watcher is not None:
+            self._watcher.serve(0)
+        else:
+            self._reactor.doIteration(0)
 
     def _wake(self, when: int) -> None:
         self._reactor.callLater(delay_until(when, self._server.clock()), self._server.ring)

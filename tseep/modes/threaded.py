@@ -11,6 +11,7 @@ import platform
 import socket
 import sys
 import threading
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Deque
 
@@ -50,6 +51,9 @@ ENDING_INTERVAL = 1.0
 Seconds that a thread may keep the interpreter while all of them end. Each has little to do; with CPython's usual 5 ms
 thousands that wait take it from one another before they are done, and the end takes twice as long.
 """
+
+BREATH = 0.001
+"""Seconds that a long script leaves the lock to others, again and again."""
 
 POLL = 0.01
 """Seconds between looks at who is still connected while the server stops."""
@@ -254,6 +258,7 @@ class ThreadedMode:
         """Make ready to give threads."""
         threading.stack_size(STACK_SIZE)
         self.server.alarms.wake = self._wake
+        self.server.serve_others = self._serve_others
         # a client has a thread, and at times one that sends for it
         self._pool = ThreadPool(0, 2 * self.server.config["maxclients"], "tseep")
         self._pool.start()
@@ -270,6 +275,12 @@ class ThreadedMode:
         """What is to be done every now and then."""
         with self.lock:
             self.server.cron()
+
+    def _serve_others(self) -> None:
+        """Called by the thread that runs a long script, and so holds the lock."""
+        self.lock.release()
+        time.sleep(BREATH)
+        self.lock.acquire()
 
     def _wake(self, when: int) -> None:
         delay = delay_until(when, self.server.clock())

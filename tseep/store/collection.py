@@ -18,6 +18,9 @@ class Collection:
 
     type_name: ClassVar[bytes]
 
+    def __len__(self) -> int:
+        raise NotImplementedError
+
     def encoding(self) -> bytes:
         """How Redis would hold it, as OBJECT ENCODING tells."""
         raise NotImplementedError

@@ -8,6 +8,8 @@ from heapq import heapify, heappop, heappush
 from itertools import islice
 from typing import Any, Callable, Dict, Iterable, List, Protocol, Set, Union
 
+from .collection import Collection
+
 Value = Any
 """A string is C{bytes}, or a C{bytearray} once it was changed in place; all else is a L{Collection}."""
 
@@ -40,6 +42,38 @@ class Observer(Protocol):
         """Two databases have exchanged their contents."""
 
 
+class Emptied:
+    """
+    What was in a database, to be freed bit by bit.
+
+    @param contents: its dictionaries; the first is that of the values.
+    """
+
+    def __init__(self, *contents: Dict[Any, Any]) -> None:
+        self._contents = list(contents)
+        self._collections: List[Collection] = []
+
+    def __len__(self) -> int:
+        return sum(map(len, self._contents))
+
+    def release(self, most: int) -> bool:
+        """Give back up to about C{most} entries, or elements of a value; return whether there are more."""
+        if self._collections:
+            if not self._collections[-1].release(most):
+                self._collections.pop()
+        elif self._contents[0]:
+            self._pop(self._contents[0], most)
+        else:
+            del self._contents[0]
+        return bool(self._contents or self._collections)
+
+    def _pop(self, entries: Dict[Any, Any], most: int) -> None:
+        for _ in range(min(most, len(entries))):
+            value = entries.popitem()[1]
+            if isinstance(value, Collection):
+                self._collections.append(value)
+
+
 class Database:
     """
     One numbered database.
@@ -69,13 +103,19 @@ class Database:
         return len(self.values)
 
     def flush(self) -> None:
-        """Forget every key."""
+        """Forget every key, and free all that is theirs, which takes long if it is much."""
         self.values: Dict[bytes, Value] = {}
         self.expires: Dict[bytes, int] = {}
         self.accessed: Dict[bytes, int] = {}
         self._slots: Dict[int, Union[bytes, Set[bytes]]] = {}  # by time slot, its only key or its keys
         self._order: List[int] = []  # a heap of every slot, and of some that are no more
         self._most = 0  # how many keys there were, at most, since the dictionaries were made
+
+    def take(self) -> Emptied:
+        """Forget every key, and leave it to the caller to free what was theirs."""
+        emptied = Emptied(self.values, self.expires, self.accessed, self._slots)
+        self.flush()
+        return emptied
 
     def exchange(self, other: Database) -> None:
         """Swap contents with another database, under everyone who uses either."""
@@ -366,9 +406,16 @@ class Keyspace:
                 self._observer.swapped(one, other)
 
     def flush(self, databases: Iterable[Database] | None = None) -> None:
-        """Forget every key of some databases, or of all."""
+        """Forget every key of some databases, or of all, and free all that was theirs."""
+        for database in self._about_to_flush(databases):
+            database.flush()
+
+    def take(self, databases: Iterable[Database] | None = None) -> List[Emptied]:
+        """Forget every key of some databases, or of all; return what was theirs, to be freed."""
+        return [database.take() for database in self._about_to_flush(databases) if database]
+
+    def _about_to_flush(self, databases: Iterable[Database] | None) -> List[Database]:
         chosen = list(self.databases if databases is None else databases)
         if self._observer is not None:
             self._observer.flushed(chosen)
-        for database in chosen:
-            database.flush()
+        return chosen

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any, Callable, List
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from ..config import Config
 from ..errors import CommandError
 from ..server import SWEEP_BATCH, SWEEP_BUDGET, Server
-from .support import START, MemoryConnection, SessionTests, encode
+from ..session import Session
+from ..store.list import RedisList
+from .support import START, Error, MemoryConnection, SessionTests, decode, encode
 
 MS = 1_000_000
 """Nanoseconds to the millisecond."""
@@ -225,3 +229,105 @@ class SlowTests(SynchronousTestCase):
         self.step = 9 * MS
         self.session.receive(encode("GET", "a"))
         self.assertEqual((0, ["fast-command"]), (len(self.server.slowlog.entries), list(self.server.latency.events)))
+
+
+class Script:
+    """Something that runs for long: it breathes once, and then ends. A stand-in for a command's function."""
+
+    error = "BUSY a script runs"
+
+    def __init__(self, meanwhile: Callable[[], None]) -> None:
+        self.killed = False
+        self._meanwhile = meanwhile
+
+    def kill(self) -> None:
+        """Remember it."""
+        self.killed = True
+
+    def run(self, session: Session, argv: List[bytes]) -> bytes:
+        """Run as the command that was called, and let others be served in the middle."""
+        server = session.server
+        server.serve_others = self._meanwhile
+        server.breathe(self)
+        server.recover()
+        return b"done"
+
+
+class BusyTests(SessionTests):
+    """While something runs for long the others are answered, but nothing else happens."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.other = self.connect()
+        self.heard: List[Any] = []
+
+    def run_long(self, meanwhile: Callable[[], None]) -> List[Any]:
+        """Run a script in place of PING; return what its client is answered."""
+        self.script = Script(meanwhile)
+        self.server.commands[b"ping"].run = self.script.run
+        return decode(self.send("PING"))
+
+    def test_others(self) -> None:
+        """Others are refused with an error, but for a few commands."""
+
+        def meanwhile() -> None:
+            for argv in (["GET", "k"], ["SHUTDOWN"], ["MULTI"]):
+                self.heard += decode(self.send(*argv, session=self.other))
+
+        self.assertEqual([b"done"], self.run_long(meanwhile))
+        self.assertEqual([Error(Script.error), Error(Script.error), "OK"], self.heard)
+        self.assertReply(None, "GET", "k")
+        self.assertIn(b"GET", self.server.dispatch)
+
+    def test_its_own_client(self) -> None:
+        """What its own client says in the meantime is answered after it."""
+        self.assertEqual([b"done", b"x"], self.run_long(lambda: self.heard.append(self.send("ECHO", "x"))))
+        self.assertEqual([b""], self.heard)
+
+    def test_time_stands_still(self) -> None:
+        """For what runs no time passes, and nothing expires until its end."""
+        now = self.server.keyspace.now
+        self.run_command("SET", "k", "1", "PX", 10)
+
+        def meanwhile() -> None:
+            self.clock.advance(5)
+            self.send("PING", session=self.other)
+            self.server.cron()
+            self.server.ring()
+            self.heard.append((self.server.keyspace.expired, len(self.session.db)))
+
+        self.run_long(meanwhile)
+        self.assertEqual([(0, 1)], self.heard)
+        self.assertEqual(now + 5000, self.server.keyspace.now)
+        self.server.cron()
+        self.assertEqual(1, self.server.keyspace.expired)
+
+    def test_waiting_goes_on(self) -> None:
+        """Nobody who waits is served before the end, however long that is."""
+        waiter = self.connect()
+        self.send("BLPOP", "list", 1, session=waiter)
+
+        def meanwhile() -> None:
+            self.clock.advance(5)
+            self.session.db.set(b"list", RedisList([b"x"]), b"lpush")
+            self.send("PING", session=self.other)
+            self.server.ring()
+            self.heard += self.sent(waiter)
+
+        self.run_long(meanwhile)
+        self.assertEqual([], self.heard)
+        self.assertEqual([[b"list", b"x"]], self.sent(waiter))
+
+    def test_end_of_the_server(self) -> None:
+        """What runs is not waited for when the server is to end."""
+        self.server.shut_down = lambda: self.heard.append("shut down")
+        self.run_long(lambda: self.heard.append(self.send("SHUTDOWN", "NOSAVE", session=self.other)))
+        self.assertEqual(["shut down", b""], self.heard)
+        self.assertTrue(self.script.killed)
+
+    def test_stop_once(self) -> None:
+        """However often it is asked for, the end comes once."""
+        self.server.shut_down = lambda: self.heard.append("shut down")
+        self.server.stop()
+        self.server.stop()
+        self.assertEqual(["shut down"], self.heard)

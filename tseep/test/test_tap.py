@@ -120,10 +120,9 @@ class MakeServiceTests(SynchronousTestCase):
 
     def test_signals(self) -> None:
         """SIGTERM and SIGINT ask for an orderly end, with status 0."""
-        service = self.make()
         asked: List[bool] = []
-        service._server.shut_down = lambda: asked.append(True)
         for number in (signal.SIGTERM, signal.SIGINT):
+            self.make()._server.shut_down = lambda: asked.append(True)
             self.installed[number](number, None)
         self.assertEqual(asked, [True, True])
 

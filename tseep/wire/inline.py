@@ -1,4 +1,7 @@
-"""Inline commands: words on a line, quoted as a shell or a C string would (redis/src/sds.c, sdssplitargs)."""
+"""
+Inline commands: words on a line, quoted as a shell or a C string would (redis/src/sds.c, sdssplitargs and
+sdscatrepr).
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,10 @@ _WORD = re.compile(
 )
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _CONTROLS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"a": b"\a"}
+_QUOTED = [bytes([code]) if 32 <= code < 127 else b"\\x%02x" % code for code in range(256)]
+_QUOTED[ord("\\")], _QUOTED[ord('"')] = b"\\\\", b'\\"'
+for _letter, _control in _CONTROLS.items():
+    _QUOTED[ord(_control)] = b"\\" + _letter
 
 
 class UnbalancedQuotes(ValueError):
@@ -37,6 +44,11 @@ def split_words(line: bytes) -> list[bytes]:
             return words
         word, at = _read_word(line, at)
         words.append(word)
+
+
+def quote(word: bytes) -> bytes:
+    """A word in double quotes, such that L{split_words} gives it back."""
+    return b'"%b"' % b"".join([_QUOTED[code] for code in word])
 
 
 def _read_word(line: bytes, at: int) -> tuple[bytes, int]:
