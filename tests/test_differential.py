@@ -222,7 +222,10 @@ class Pair:
             reply = client.ask(words[0], cursor, *words[2:])
 
 
-TIMEOUTS = {"blpop": -1, "brpop": -1, "brpoplpush": -1, "blmove": -1, "blmpop": 1}
+TIMEOUTS = {
+    **dict.fromkeys(("blpop", "brpop", "brpoplpush", "blmove", "bzpopmin", "bzpopmax"), -1),
+    **dict.fromkeys(("blmpop", "bzmpop"), 1),
+}
 """Commands that wait, and where they say how long."""
 
 

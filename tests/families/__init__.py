@@ -16,9 +16,9 @@ from __future__ import annotations
 
 from typing import Any, Dict, List
 
-from . import hashes, lists, sets
+from . import hashes, hyperloglog, lists, sets, sorted_sets
 
-FAMILIES = [hashes, lists, sets]
+FAMILIES = [hashes, hyperloglog, lists, sets, sorted_sets]
 
 GROUPS = [family.GROUP for family in FAMILIES]
 

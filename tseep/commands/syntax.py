@@ -65,13 +65,18 @@ _ALL_AGAIN = Argument("[... | ... ...]", "")
 
 
 def _argument(word: str) -> Argument:
-    """A word of the syntax; one without small letters is a token. C{name:type} says the type outright."""
+    """
+    A word of the syntax; one without small letters is a token. C{name:type} says the type outright, C{name:TOKEN} the
+    name of a token.
+    """
     if word == "...":
         return _MORE
     if word == word.upper():
         return Argument(word.lower(), "pure-token", token=word)
     name, _, type = word.rpartition(":")
-    if name and type in _TYPES.values():
+    if name and type.isupper():
+        return Argument(name, "pure-token", token=type)
+    if name and (type == "string" or type in _TYPES.values()):
         return Argument(name, type)
     return Argument(word, _TYPES.get(word, "string"))
 

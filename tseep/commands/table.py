@@ -30,7 +30,7 @@ _GROUPS = {
     "lists": "list",
     "sets": "set",
     "sort": "generic",
-    "sorted_sets": "sorted-set",
+    **dict.fromkeys(("sorted_sets", "sorted_set_ranges", "sorted_set_algebra"), "sorted-set"),
     "streams": "stream",
     **dict.fromkeys(("command", "config", "debug", "info", "latency", "memory", "monitor", "slowlog"), "server"),
 }

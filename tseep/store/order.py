@@ -1,0 +1,174 @@
+"""The order of a sorted set."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from itertools import chain
+from typing import Iterable, Iterator, List, Tuple
+
+Pair = Tuple[float, bytes]
+"""A score and its member. Pairs are ordered by score, and those of equal score by their members' bytes."""
+
+BLOCK = 512
+"""So many pairs a block has when it is new; it is split at twice as many, and joined to another at a quarter."""
+
+GROUP = 32
+"""So many blocks are counted together."""
+
+
+class Order:
+    """
+    Pairs of a score and a member, no two the same, in order.
+
+    They are in blocks: an array of scores, and the list of their members. The pair that a block began with when it was
+    made is its fence: all that are less belong to blocks before it, also when that pair is gone. To find a pair takes
+    a search by C{bisect} through the fences and one through a block, both of which are arrays of plain doubles.
+
+    A place is a number from 0 on. The sizes of the blocks before it are summed by groups of blocks, then one by one.
+    """
+
+    __slots__ = ("_fence_members", "_fence_scores", "_groups", "_members", "_scores")
+
+    def __init__(self, pairs: Iterable[Pair] = ()) -> None:
+        scores, members = array("d"), []
+        for score, member in sorted(pairs):
+            scores.append(score)
+            members.append(member)
+        starts = range(0, len(members) or 1, BLOCK)
+        self._scores = [scores[start : start + BLOCK] for start in starts]
+        self._members = [members[start : start + BLOCK] for start in starts]
+        self._fence_scores = array("d", [block[0] for block in self._scores[1:]])  # of all blocks but the first
+        self._fence_members = [block[0] for block in self._members[1:]]
+        self._count()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The members, in order."""
+        return chain.from_iterable(self._members)
+
+    def __reversed__(self) -> Iterator[bytes]:
+        return chain.from_iterable(map(reversed, reversed(self._members)))
+
+    # Pairs
+
+    def add(self, score: float, member: bytes) -> None:
+        """Add a pair that is not there."""
+        block, at = self._find(score, member)
+        members = self._members[block]
+        members.insert(at, member)
+        self._scores[block].insert(at, score)
+        self._groups[block // GROUP] += 1
+        if len(members) > 2 * BLOCK:
+            self._split(block)
+
+    def remove(self, score: float, member: bytes) -> None:
+        """Remove a pair that is there."""
+        block, at = self._find(score, member)
+        members = self._members[block]
+        del members[at]
+        del self._scores[block][at]
+        self._groups[block // GROUP] -= 1
+        if len(members) < BLOCK // 4:
+            self._join(block)
+
+    def rank(self, score: float, member: bytes) -> int:
+        """How many pairs are less than one, which may be there or not."""
+        return self._place(*self._find(score, member))
+
+    def below(self, score: float) -> int:
+        """How many scores are lower."""
+        block = bisect_left(self._fence_scores, score)
+        return self._place(block, bisect_left(self._scores[block], score))
+
+    def up_to(self, score: float) -> int:
+        """How many scores are lower or the same."""
+        block = bisect_right(self._fence_scores, score)
+        return self._place(block, bisect_right(self._scores[block], score))
+
+    # Places
+
+    def members(self, start: int, stop: int) -> List[bytes]:
+        """The members from one place to before another, which are not negative."""
+        block, at = self._locate(start)
+        found = self._members[block][at : at + max(0, stop - start)]
+        while len(found) < stop - start and block + 1 < len(self._members):
+            block += 1
+            found += self._members[block][: stop - start - len(found)]
+        return found
+
+    def remove_part(self, start: int, stop: int) -> None:
+        """Remove the pairs from one place to before another, which is neither before it nor behind all."""
+        first, at = self._locate(start)
+        last, end = self._locate(stop)
+        if first == last:
+            del self._members[first][at:end], self._scores[first][at:end]
+            self._groups[first // GROUP] -= end - at
+        else:
+            del self._members[first][at:], self._scores[first][at:]
+            del self._members[last][:end], self._scores[last][:end]
+            del self._members[first + 1 : last], self._scores[first + 1 : last]
+            del self._fence_members[first : last - 1], self._fence_scores[first : last - 1]
+            self._count()
+        self._join(first)
+        if first + 1 < len(self._members):
+            self._join(first + 1)
+
+    # Blocks
+
+    def _find(self, score: float, member: bytes) -> Tuple[int, int]:
+        """The block where a pair is or belongs, and where there."""
+        fences = self._fence_scores
+        block = bisect_right(fences, score)
+        if block and fences[block - 1] == score:
+            block = bisect_right(self._fence_members, member, bisect_left(fences, score), block)
+        scores = self._scores[block]
+        at = bisect_left(scores, score)
+        if at < len(scores) and scores[at] == score:
+            at = bisect_left(self._members[block], member, at, bisect_right(scores, score, at))
+        return block, at
+
+    def _place(self, block: int, at: int) -> int:
+        """The place of what is C{at} a place in a block."""
+        group = block // GROUP
+        return sum(self._groups[:group]) + sum(map(len, self._members[group * GROUP : block])) + at
+
+    def _locate(self, place: int) -> Tuple[int, int]:
+        """The block of a place, and where there; the end of the last block for the place behind all."""
+        block = 0
+        for count in self._groups:
+            if place < count:
+                break
+            place -= count
+            block += GROUP
+        for members in self._members[block : block + GROUP]:
+            if place < len(members):
+                return block, place
+            place -= len(members)
+            block += 1
+        return len(self._members) - 1, len(self._members[-1])
+
+    def _count(self) -> None:
+        """Count the groups, as blocks have come or gone."""
+        sizes = list(map(len, self._members))
+        self._groups = [sum(sizes[first : first + GROUP]) for first in range(0, len(sizes), GROUP)]
+
+    def _split(self, block: int) -> None:
+        """Make two of a block that has grown; in the middle, but for the last one, since many only grow at the end."""
+        scores, members = self._scores[block], self._members[block]
+        is_last = block == len(self._members) - 1
+        middle = len(members) * 3 // 4 if is_last else len(members) // 2
+        self._scores.insert(block + 1, scores[middle:])
+        self._members.insert(block + 1, members[middle:])
+        self._fence_scores.insert(block, scores[middle])
+        self._fence_members.insert(block, members[middle])
+        del scores[middle:], members[middle:]
+        self._count()
+
+    def _join(self, block: int) -> None:
+        """Join a block to its neighbours, as long as it is too small and has one."""
+        while len(self._members[block]) < BLOCK // 4 and len(self._members) > 1:
+            block = min(block, len(self._members) - 2)
+            self._scores[block] += self._scores.pop(block + 1)
+            self._members[block] += self._members.pop(block + 1)
+            del self._fence_scores[block], self._fence_members[block]
+            self._count()
