@@ -318,7 +318,7 @@ def _try(
 
 
 @pytest.mark.parametrize("protocol", [2, 3])
-@pytest.mark.parametrize("group", [group for group in GROUPS if group not in ("transactions", "pubsub")])
+@pytest.mark.parametrize("group", [group for group in GROUPS if group not in ("transactions", "pubsub", "scripting")])
 def test_sequences_of_a_family(v2_pair: Pair, docs: Dict[str, Any], group: str, protocol: int) -> None:
     """Calls of one family's commands, among those that make and show keys, are answered as by redis-server."""
     names = _generated(docs, [group])

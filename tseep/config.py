@@ -95,6 +95,7 @@ class Parameter(NamedTuple):
     @ivar fixed: whether it can be set only at the start.
     @ivar option: whether the command line offers it. What it does not is a fact that clients ask for, and may set only
         to what it is.
+    @ivar alias: another name for CONFIG, empty for none.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Parameter(NamedTuple):
     help: str
     fixed: bool = False
     option: bool = True
+    alias: str = ""
 
 
 _LARGEST = 2**63 - 1
@@ -145,7 +147,11 @@ PARAMETERS = [
         "Keys that are remembered for clients with a cache of their own; 0: no limit.",
     ),
     Parameter(
-        "busy-reply-threshold", "5000", _number(0, _LARGEST), "Milliseconds after which a script counts as too long."
+        "busy-reply-threshold",
+        "5000",
+        _number(0, _LARGEST),
+        "Milliseconds after which a script counts as too long.",
+        alias="lua-time-limit",
     ),
     Parameter("lazyfree-lazy-user-del", "no", _choice("no", "yes"), "Whether DEL does as UNLINK."),
     Parameter("lazyfree-lazy-user-flush", "no", _choice("no", "yes"), "Whether a flush is ASYNC unless it says SYNC."),
@@ -166,7 +172,7 @@ class Config:
     """
 
     def __init__(self, **texts: str) -> None:
-        self.parameters = {parameter.name: parameter for parameter in PARAMETERS}
+        self.parameters = {name: p for p in PARAMETERS for name in (p.name, p.alias) if name}
         self._values = {p.name: p.kind.parse(p.default) for p in PARAMETERS}
         for name, text in texts.items():
             self.set(name.replace("_", "-"), text)
@@ -180,16 +186,18 @@ class Config:
 
         @raise ValueError: saying what the value must be.
         """
-        value = self.parameters[name].kind.parse(text)
+        parameter = self.parameters[name]
+        value = parameter.kind.parse(text)
         if isinstance(value, dict):  # what is not named stays as it is
-            value = {**self._values[name], **value}
-        self._values[name] = value
+            value = {**self._values[parameter.name], **value}
+        self._values[parameter.name] = value
 
     def show(self, name: str) -> str:
         """The value as CONFIG GET gives it."""
-        return self.parameters[name].kind.show(self._values[name])
+        parameter = self.parameters[name]
+        return parameter.kind.show(self._values[parameter.name])
 
     def matching(self, pattern: str) -> Iterator[str]:
         """The names that match a glob pattern, whatever their case."""
         match = matcher(pattern.lower().encode("utf-8", "surrogateescape"))
-        return (name for name in self._values if match(name.encode()))
+        return (name for name in self.parameters if match(name.encode()))

@@ -9,10 +9,12 @@ class CommandError(Exception):
 
     @param message: the whole line, its code first, as in ``ERR syntax error``. Newlines
         become spaces, since a RESP error is one line.
+    @param counted: whether it was counted already, when a script met it.
     """
 
-    def __init__(self, message: str | bytes) -> None:
+    def __init__(self, message: str | bytes, counted: bool = False) -> None:
         super().__init__(message)
+        self.counted = counted
         raw = message if isinstance(message, bytes) else message.encode("utf-8", "surrogateescape")
         self.message = raw.replace(b"\r", b" ").replace(b"\n", b" ")
 

@@ -11,9 +11,6 @@ if TYPE_CHECKING:
     from .server import After
     from .session import Session
 
-_HIDDEN = frozenset({"admin", "skip_monitor"})
-"""Flags of commands that are not shown."""
-
 
 class Monitors:
     """
@@ -47,7 +44,7 @@ class Monitors:
 
     def feed(self, session: Session, command: Command, argv: List[bytes]) -> None:
         """A client runs a command."""
-        if command.flags.isdisjoint(_HIDDEN):
+        if "admin" not in command.flags:
             if not self._run:
                 self._after.append(self.send)
             self._run.append((self._clock(), session, argv))

@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from .server import Server
     from .session import Session
 
-_CHANGING = frozenset({"write", "may_replicate"})
-"""Flags of commands that may change something, here or elsewhere."""
-
 
 class Held(Wait):
     """A client whose command is held."""
@@ -71,10 +68,10 @@ class Pause:
         """Whether a command is held now."""
         if not self.until:
             return False
-        if self.all or not command.flags.isdisjoint(_CHANGING):
+        if self.all or command.changing:
             return True
         queue = session.transaction.queue if session.transaction is not None and command.name == b"exec" else []
-        return any(not queued.flags.isdisjoint(_CHANGING) for queued, _ in queue)
+        return any(queued.changing for queued, _ in queue)
 
     def hold(self, session: Session, argv: List[bytes]) -> None:
         """Keep a command of a client's, and those after it, until the end."""

@@ -23,6 +23,7 @@ from .pause import Pause
 from .process import resident_memory
 from .pubsub import PubSub
 from .rates import Rates
+from .scripting import Scripting
 from .session import Session
 from .slowlog import SlowLog
 from .store.keyspace import Keyspace
@@ -98,6 +99,8 @@ class Server:
     @ivar busy: what has been running for so long that others are answered in the meantime; None most of the time.
     @ivar serve_others: lets the mode answer other clients for a moment, in the middle of a command; whoever runs the
         server sets it.
+    @ivar log: writes what a script wants to be written; takes Redis's level, from 0 to 3, and a text. Whoever runs the
+        server sets it.
     @ivar stopping: whether the server is about to end, so that what runs for long is not waited for.
     @ivar rates: commands, bytes read and bytes written per second, as of the last second.
     @ivar active_expire: whether L{cron} removes expired keys.
@@ -129,9 +132,11 @@ class Server:
         self.tracking = Tracking(self.after)
         self.monitors = Monitors(clock, self.after)
         self.garbage = Garbage(self)
+        self.scripting = Scripting(self)
         self.changes = Changes(self.keyspace, self.blocking, self.pubsub, self.tracking)
         self.busy: Busy | None = None
         self.stopping = False
+        self.log: Callable[[int, str], None] = lambda level, text: None
         self.serve_others: Callable[[], None] = lambda: None
         self._settling = False
         self.stats = Stats()
@@ -185,6 +190,12 @@ class Server:
         self._last_id += 1
         session = Session(self, connection, self._last_id)
         self.sessions[session.id] = session
+        return session
+
+    def script_session(self, connection: IConnection) -> Session:
+        """A session for scripts, which is no client's: nothing that it runs can wait."""
+        session = Session(self, connection, 0)
+        session.authenticated = session.deny_blocking = True
         return session
 
     def disconnect(self, session: Session) -> None:

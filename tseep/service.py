@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from . import __version__
@@ -24,6 +24,10 @@ CRON_INTERVAL = 0.1
 
 GRACE = 3.0
 """Seconds that a client who does not take its replies may delay the end."""
+
+
+_LEVELS = [LogLevel.debug, LogLevel.debug, LogLevel.info, LogLevel.warn]
+"""Twisted's levels for Redis's."""
 
 
 class CannotStart(SystemExit):
@@ -73,9 +77,14 @@ class TseepService(Service):
         super().startService()
         server = self._server
         server.mode = self._mode.name
+        server.log = self._note
         server.addresses = [address.show(port.getHost()) for port in self._ports]
         self._cron.start(CRON_INTERVAL, now=False)
         self._reactor.callWhenRunning(self._announce)
+
+    def _note(self, level: int, text: str) -> None:
+        """Write what a script wants to be written."""
+        self._log.emit(_LEVELS[level], "{text}", text=text)
 
     def _announce(self) -> None:
         server = self._server

@@ -41,9 +41,6 @@ _WHILE_SUBSCRIBED = frozenset(
 )
 """What a subscriber may say in RESP2, where replies and messages look alike."""
 
-_ON_KEYS = frozenset({"readonly", "write", "may_replicate"})
-"""Flags of commands that a client may not call that sees the commands of all."""
-
 SLOW_ENOUGH = 1_000_000
 """Nanoseconds that no quick command takes: with a slow log above it, they may be timed together."""
 
@@ -401,7 +398,7 @@ class Session:
                 b"in this context"
             )
             raise _rejected(command, text % command.name)
-        if self.monitoring and not command.flags.isdisjoint(_ON_KEYS):
+        if self.monitoring and (command.changing or "readonly" in command.flags):
             raise _rejected(command, "ERR Replica can't interact with the keyspace")
         busy = self.server.busy
         if busy is not None and "allow_busy" not in command.flags:
@@ -456,7 +453,9 @@ class Session:
         """Count an error, and answer it."""
         if command is not None:
             command.calls.failed += 1
-        self._count_error(error.code)
+        if not error.counted:
+            self._count_error(error.code)
+            error.counted = True
         return error
 
     def _count_error(self, code: bytes) -> None:

@@ -29,6 +29,7 @@ class Tracked:
     """
     How a client wants to be told.
 
+    @ivar id: the client's number; scripts that it runs are told of in its place.
     @ivar redirect: the number of the client that is told in its place; 0 for none.
     @ivar prefixes: for a client that is told of every change (C{BCAST}), what the keys begin with that it wants to know
         of; the empty one stands for all keys. None for one that is told of what it has read.
@@ -38,9 +39,10 @@ class Tracked:
     @ivar broken: whether the client that is told in its place is gone.
     """
 
-    __slots__ = ("broken", "caching", "no_loop", "opt_in", "opt_out", "prefixes", "redirect")
+    __slots__ = ("broken", "caching", "id", "no_loop", "opt_in", "opt_out", "prefixes", "redirect")
 
     def __init__(self, redirect: int, prefixes: Dict[bytes, None] | None, opt: bytes, no_loop: bool) -> None:
+        self.id = 0
         self.redirect = redirect
         self.prefixes = prefixes
         self.opt_in = opt == b"optin"
@@ -72,9 +74,9 @@ class Tracking:
         self.readers: Dict[bytes, Set[int]] = {}
         self.most = most
         self._after = after
-        self._caller: Session | None = None
+        self._caller: Tracked | None = None
         self._told: List[Any] = []  # a client and the key that is out of date, one pair after the other
-        self._changed: Dict[bytes, Dict[bytes, Session | None]] = {}  # by prefix, keys and by whom they were changed
+        self._changed: Dict[bytes, Dict[bytes, Tracked | None]] = {}  # by prefix, keys and by whom they were changed
 
     def __bool__(self) -> bool:
         """Whether there are any."""
@@ -83,6 +85,7 @@ class Tracking:
     def start(self, session: Session, tracked: Tracked) -> None:
         """Tell a client from now on."""
         session.tracking = tracked
+        tracked.id = session.id
         self.sessions[session.id] = session
 
     def stop(self, session: Session) -> None:
@@ -103,7 +106,7 @@ class Tracking:
 
     def begin(self, session: Session) -> None:
         """It is about to run a command: what that changes is its own doing."""
-        self._caller = session
+        self._caller = session.tracking
 
     def end(self, session: Session, command: Command, argv: List[bytes]) -> None:
         """It has run the command."""
@@ -112,13 +115,13 @@ class Tracking:
         if tracked is None:
             return
         if tracked.remembers and "readonly" in command.flags and command.name not in _CARRIERS:
-            self._remember(session, command.keys_in(argv))
+            self._remember(tracked, command.keys_in(argv))
         if session.transaction is None and not command.name.startswith(b"client|"):
             tracked.caching = False
 
-    def _remember(self, session: Session, keys: List[bytes]) -> None:
+    def _remember(self, tracked: Tracked, keys: List[bytes]) -> None:
         for key in keys:
-            self.readers.setdefault(key, set()).add(session.id)
+            self.readers.setdefault(key, set()).add(tracked.id)
         while self.most and len(self.readers) > self.most:
             self._note_read(next(iter(self.readers)), None)
 
@@ -141,15 +144,15 @@ class Tracking:
         for session in list(self.sessions.values()):
             self._tell_later(session, _EVERYTHING)
 
-    def _note_read(self, key: bytes, caller: Session | None) -> None:
+    def _note_read(self, key: bytes, caller: Tracked | None) -> None:
         for id in self.readers.pop(key):
             session = self.sessions.get(id)
             if session is not None and not self._is_own(session, caller):
                 self._tell_later(session, [key])
 
     @staticmethod
-    def _is_own(session: Session, caller: Session | None) -> bool:
-        return session is caller and session.tracking is not None and session.tracking.no_loop
+    def _is_own(session: Session, caller: Tracked | None) -> bool:
+        return caller is not None and session.tracking is caller and caller.no_loop
 
     # Telling
 

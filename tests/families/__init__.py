@@ -16,9 +16,9 @@ from __future__ import annotations
 
 from typing import Any, Dict, List
 
-from . import hashes, hyperloglog, lists, sets, sorted_sets
+from . import hashes, hyperloglog, lists, scripting, sets, sorted_sets
 
-FAMILIES = [hashes, hyperloglog, lists, sets, sorted_sets]
+FAMILIES = [hashes, hyperloglog, lists, scripting, sets, sorted_sets]
 
 GROUPS = [family.GROUP for family in FAMILIES]
 

@@ -27,6 +27,7 @@ _GROUPS = {
     "client": "connection",
     "tracking": "connection",
     "hashes": "hash",
+    "functions": "scripting",
     "lists": "list",
     "sets": "set",
     "sort": "generic",
@@ -35,6 +36,9 @@ _GROUPS = {
     **dict.fromkeys(("command", "config", "debug", "info", "latency", "memory", "monitor", "slowlog"), "server"),
 }
 COMMANDS: Dict[bytes, Command] = {}
+
+_CHANGING = frozenset({b"eval", b"evalsha", b"fcall", b"pfcount", b"publish", b"spublish"})
+"""Commands that may change something, here or elsewhere, though Redis does not flag them so."""
 
 
 class Calls:
@@ -79,6 +83,7 @@ class Command:
     @ivar run: the function; it takes the session and the whole command, its name first, and returns a reply
         or raises L{CommandError <tseep.errors.CommandError>}. None in a container.
     @ivar arity: the number of arguments, the name counted; negative for "at least".
+    @ivar changing: whether it may change something, here or elsewhere.
     @ivar quick: whether one call can't take long, so that calls which follow each other are timed together. SET
         is, though Redis does not flag it fast since it may free a large value.
     @ivar keys: positions of the first and the last key, and the step between keys; zeros for none.
@@ -91,8 +96,8 @@ class Command:
     """
 
     __slots__ = (
-        "name", "run", "group", "summary", "arity", "flags", "quick", "keys", "specifications", "categories", "since",
-        "complexity", "syntax", "tips", "subcommands", "calls",
+        "name", "run", "group", "summary", "arity", "flags", "changing", "quick", "keys", "specifications",
+        "categories", "since", "complexity", "syntax", "tips", "subcommands", "calls",
     )  # fmt: skip
 
     def __init__(
@@ -118,6 +123,7 @@ class Command:
         self.summary = summary
         self.arity = arity
         self.flags = frozenset(flags.split())
+        self.changing = "write" in self.flags or self.name in _CHANGING
         self.quick = "fast" in self.flags or name == "SET"
         self.keys = keys
         self.specifications = read_specifications(access, keys)

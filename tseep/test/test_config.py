@@ -72,7 +72,8 @@ class ConfigTests(SynchronousTestCase):
         self.assertEqual({"slowlog-log-slower-than", "slowlog-max-len"}, set(self.config.matching("SLOWLOG-*")))
         self.assertEqual(["timeout"], list(self.config.matching("[t]imeou?")))
         self.assertEqual([], list(self.config.matching("nosuch")))
-        self.assertEqual([parameter.name for parameter in PARAMETERS], list(self.config.matching("*")))
+        names = [name for parameter in PARAMETERS for name in (parameter.name, parameter.alias) if name]
+        self.assertEqual(names, list(self.config.matching("*")))
 
     def test_two_are_apart(self) -> None:
         """Two configurations share no value."""

@@ -85,6 +85,16 @@ class ServiceTests(SynchronousTestCase):
         for part in ("fake", "6379", "/run/tseep", ready["python_version"], "MemoryReactorClock", "10000"):
             self.assertIn(part, line)
 
+    def test_note(self) -> None:
+        """What a script writes to the log comes at its level."""
+        events: List[Any] = []
+        globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
+        self.started()
+        self.server.log(3, "{careful}")
+        noted = [(event["log_level"].name, event["text"]) for event in events if "text" in event]
+        self.assertEqual([("warn", "{careful}")], noted)
+
     def test_tells_the_server(self) -> None:
         """The server knows how it is run, for INFO."""
         self.started()

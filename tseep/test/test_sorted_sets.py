@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Dict
+
 from ..commands.sorted_sets import NO_NUMBER
 from .support import SessionTests
 
@@ -79,7 +81,8 @@ class SortedSetsTests(SessionTests):
     def test_scan(self) -> None:
         """ZSCAN shows every member with its score, in the end."""
         self.run_command("ZADD", "large", *[word for n in range(1000) for word in (n, f"m{n}")])
-        cursor, seen = b"0", {}
+        cursor = b"0"
+        seen: Dict[bytes, bytes] = {}
         while True:
             cursor, words = self.run_command("ZSCAN", "large", cursor, "COUNT", 70)
             seen.update(zip(words[::2], words[1::2]))

@@ -37,8 +37,8 @@ class ParseTests(SynchronousTestCase):
     def test_types(self) -> None:
         """A type may be said outright, and the name of a token; other colons belong to the name."""
         self.check(
-            "increment:double start:string change:CH ip:port",
-            "double:increment", "string:start", "CH=pure-token:change", "string:ip:port",
+            "increment:double start:string [change:CH] ip:port",
+            "double:increment", "string:start", "CH=pure-token:change?", "string:ip:port",
         )  # fmt: skip
 
     def test_nothing(self) -> None:

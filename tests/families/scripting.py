@@ -1,0 +1,20 @@
+"""What the differential test knows of scripts and functions; see L{tests.families}."""
+
+from __future__ import annotations
+
+GROUP = "scripting"
+
+_SUBCOMMANDS = {
+    "script": "debug exists flush kill load help",
+    "function": "delete flush kill list load stats help",
+}
+
+BY_HAND = {
+    **dict.fromkeys(("eval", "evalsha", "eval_ro", "evalsha_ro", "fcall", "fcall_ro"), "test_scripts"),
+    **{f"{name}|{sub}": "test_scripts" for name, subs in _SUBCOMMANDS.items() for sub in subs.split()},
+}
+
+NOT_THERE = {
+    "function|dump": "the format of Redis's own files",
+    "function|restore": "the format of Redis's own files",
+}

@@ -1,0 +1,571 @@
+-- What scripts see of Lua and of the server, and the way into a script and out of it.
+--
+-- The functions of the host are Python's. Scripts never hold one of them: each is the upvalue of a function here, and
+-- instead of raising it returns what was wrong. The exceptions are redis.call and redis.pcall, which are made plain
+-- functions, since what Lua calls in a return statement must be no function of Lua's if the script's own line is to be
+-- known. What redis.call raises is an exception of Python's, and a table before any script sees it.
+
+local host_call, host_pcall, host_explain, host_sha1, host_log, host_setresp, host_known, host_register, host_random, host_seed,
+    host_tick, libraries, constants = ...
+
+local OWN = debug.getinfo(1, "S").source
+local LIBRARIES = "=libraries.lua"
+local STEPS = 100000 -- instructions between two looks at the time
+local MOST = 4000 -- values that a function may return at once
+local SCALAR, ARRAY, STATUS, ERROR, DOUBLE, MAP, SET, BIG, VERBATIM, LONG, FAILED = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+
+local getinfo, sethook, setfenv = debug.getinfo, debug.sethook, setfenv
+local error, type, next, pairs, rawget, rawset, select, unpack, tostring, tonumber =
+    error, type, next, pairs, rawget, rawset, select, unpack, tostring, tonumber
+local pcall, xpcall, setmetatable, getmetatable, loadstring = pcall, xpcall, setmetatable, getmetatable, loadstring
+local format, byte, find, concat, floor = string.format, string.byte, string.find, table.concat, math.floor
+local create, resume, running = coroutine.create, coroutine.resume, coroutine.running
+local READONLY = "Attempt to modify a readonly table"
+
+-- Tables that scripts may read only: each is empty, and looks into a table that scripts never hold.
+
+local behind = setmetatable({}, {__mode = "k"})
+local guarded = {}
+
+local function refuse()
+  error(READONLY, 2)
+end
+
+local function put_before(contents, meta)
+  local outside = setmetatable({}, meta)
+  behind[outside] = contents
+  guarded[#guarded + 1] = outside
+  return outside
+end
+
+local function guard(contents)
+  local meta = {__index = contents, __newindex = refuse}
+  local outside = put_before(contents, meta)
+  local shown = {__index = outside} -- of the metatable
+  meta.__metatable = put_before(shown, {__index = shown, __newindex = refuse, __metatable = false})
+  return outside, meta
+end
+
+local function tidy() -- table.insert gets past the guard, but nothing stays there for the next script
+  for i = 1, #guarded do
+    local outside = guarded[i]
+    if next(outside) ~= nil then
+      for key in pairs(outside) do
+        outside[key] = nil
+      end
+    end
+  end
+end
+
+local function check_table(value, name)
+  if type(value) ~= "table" then
+    error(format("bad argument #1 to '%s' (table expected, got %s)", name, value == nil and "nil" or type(value)), 3)
+  end
+end
+
+local function raise(message)
+  error({err = message}, 0)
+end
+
+-- The basic functions that are not quite Lua's
+
+local current -- the global table of the script that runs
+local lua = {}
+
+function lua.next(t, key)
+  check_table(t, "next")
+  return next(behind[t] or t, key)
+end
+
+function lua.pairs(t)
+  check_table(t, "pairs")
+  if behind[t] then
+    return lua.next, t, nil
+  end
+  return next, t, nil
+end
+
+function lua.rawget(t, key)
+  check_table(t, "rawget")
+  return rawget(behind[t] or t, key)
+end
+
+function lua.rawset(t, key, value)
+  check_table(t, "rawset")
+  if behind[t] then
+    raise("ERR " .. READONLY)
+  end
+  return rawset(t, key, value)
+end
+
+local function plain(problem) -- what was raised, as scripts may see it
+  if type(problem) == "userdata" then
+    local message, counted = host_explain(problem)
+    return {err = message, ignore_error_stats_update = counted}
+  end
+  return problem
+end
+
+local function settle(ok, ...)
+  if ok then
+    return ok, ...
+  end
+  local problem = plain((...))
+  if type(problem) == "table" and type(problem.err) == "string" then
+    return false, problem.err
+  end
+  return false, problem
+end
+
+function lua.setmetatable(t, meta)
+  if behind[t] then
+    raise("ERR " .. READONLY)
+  end
+  return setmetatable(t, meta)
+end
+
+function lua.pcall(...)
+  return settle(pcall(...))
+end
+
+function lua.xpcall(body, handler, ...)
+  if select("#", ...) > 0 or type(handler) ~= "function" then
+    return xpcall(body, handler)
+  end
+  return xpcall(body, function(problem) return handler(plain(problem)) end)
+end
+
+local function compile(text, name, environment)
+  local source = byte(text) == 27 and " " .. text or text -- no compiled code, which could do anything
+  local chunk, message = loadstring(source, name)
+  if chunk then
+    setfenv(chunk, environment)
+  end
+  return chunk, message
+end
+
+function lua.loadstring(text, name)
+  if type(text) ~= "string" and type(text) ~= "number" then
+    error(format("bad argument #1 to 'loadstring' (string expected, got %s)", type(text)), 2)
+  end
+  return compile(tostring(text), tostring(name or text), current)
+end
+
+function lua.load(reader, name)
+  if type(reader) ~= "function" then
+    error(format("bad argument #1 to 'load' (function expected, got %s)", type(reader)), 2)
+  end
+  local parts = {}
+  for part in reader do
+    if part == "" then
+      break
+    end
+    if type(part) ~= "string" then
+      return nil, "reader function must return a string"
+    end
+    parts[#parts + 1] = part
+  end
+  return compile(concat(parts), name or "=(load)", current)
+end
+
+for _, name in pairs({
+  "assert", "collectgarbage", "error", "gcinfo", "getmetatable", "ipairs", "rawequal", "select",
+  "tonumber", "tostring", "type", "unpack", "_VERSION",
+}) do
+  lua[name] = _G[name]
+end
+
+-- A limit of time: a hook for every so many instructions, in coroutines too
+
+local dead = false
+
+local function die()
+  if dead then
+    raise(dead)
+  end
+end
+
+local function look()
+  local message = host_tick()
+  if message then
+    dead = message
+    sethook(die, "l") -- at every line from now on, so that no pcall holds it up
+    raise(message)
+  end
+end
+
+local coroutines = {}
+for name, each in pairs(coroutine) do
+  coroutines[name] = each
+end
+
+function coroutines.create(body)
+  if type(body) ~= "function" then
+    error("bad argument #1 to 'create' (Lua function expected)", 2)
+  end
+  local thread = create(body)
+  sethook(thread, look, "", STEPS)
+  return thread
+end
+
+local function settle_thread(ok, ...)
+  if ok then
+    return ok, ...
+  end
+  return ok, plain((...))
+end
+
+function coroutines.resume(thread, ...)
+  return settle_thread(resume(thread, ...))
+end
+
+local function pass(ok, ...)
+  if ok then
+    return ...
+  end
+  local problem = plain((...))
+  error(problem, type(problem) == "string" and 3 or 0)
+end
+
+function coroutines.wrap(body)
+  if type(body) ~= "function" then
+    error("bad argument #1 to 'wrap' (Lua function expected)", 2)
+  end
+  local thread = coroutines.create(body)
+  return function(...)
+    return pass(resume(thread, ...))
+  end
+end
+
+-- math.random gives Redis's numbers
+
+local function random(...)
+  local count, low, high = select("#", ...), ...
+  if count == 0 then
+    return host_random()
+  end
+  if count > 2 then
+    error("wrong number of arguments", 2)
+  end
+  for place = 1, count do
+    if not tonumber((select(place, ...))) then
+      local got = type((select(place, ...)))
+      error(format("bad argument #%d to 'random' (number expected, got %s)", place, got), 2)
+    end
+  end
+  low, high = floor(tonumber(low)), floor(tonumber(high) or 0)
+  if count == 1 then
+    low, high = 1, low
+  end
+  if low > high then
+    error(format("bad argument #%d to 'random' (interval is empty)", count), 2)
+  end
+  return floor(host_random() * (high - low + 1)) + low
+end
+
+local maths = {}
+for name, each in pairs(math) do
+  maths[name] = each
+end
+maths.random = random
+
+function maths.randomseed(seed)
+  if not tonumber(seed) then
+    error(format("bad argument #1 to 'randomseed' (number expected, got %s)", seed == nil and "no value" or type(seed)), 2)
+  end
+  host_seed(tonumber(seed))
+end
+
+-- redis.*
+
+local redis = {}
+
+redis.call = python.as_function(host_call)
+redis.pcall = python.as_function(host_pcall)
+
+local function single_string(field, ...)
+  local text = ...
+  if select("#", ...) ~= 1 or type(text) ~= "string" then
+    return {err = "ERR wrong number or type of arguments"}
+  end
+  if field == "err" then
+    text = byte(text) == 45 and text:sub(2) or find(text, " ", 1, true) and text or "ERR " .. text
+  end
+  return {[field] = text}
+end
+
+function redis.error_reply(...)
+  return single_string("err", ...)
+end
+
+function redis.status_reply(...)
+  return single_string("ok", ...)
+end
+
+local function as_text(value)
+  return (type(value) == "string" or type(value) == "number") and tostring(value) or ""
+end
+
+function redis.sha1hex(...)
+  if select("#", ...) ~= 1 then
+    raise("ERR wrong number of arguments")
+  end
+  return host_sha1(as_text(...))
+end
+
+function redis.log(...)
+  if select("#", ...) < 2 then
+    raise("ERR redis.log() requires two arguments or more.")
+  end
+  local level = ...
+  if not tonumber(level) then
+    raise("ERR First argument must be a number (log level).")
+  end
+  level = floor(tonumber(level))
+  if level < 0 or level > 3 then
+    raise("ERR Invalid debug level.")
+  end
+  local words = {}
+  for place = 2, select("#", ...) do
+    words[place - 1] = as_text((select(place, ...)))
+  end
+  host_log(level, concat(words, " "))
+end
+
+function redis.setresp(...)
+  if select("#", ...) ~= 1 then
+    raise("ERR redis.setresp() requires one argument.")
+  end
+  local version = tonumber((...))
+  if version ~= 2 and version ~= 3 then
+    raise("ERR RESP version must be 2 or 3.")
+  end
+  host_setresp(version)
+end
+
+function redis.set_repl(...)
+  if select("#", ...) ~= 1 then
+    raise("ERR redis.set_repl() requires two arguments.")
+  end
+  local flags = tonumber((...)) or -1
+  if flags < 0 or flags > 3 or flags ~= floor(flags) then
+    raise("ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.")
+  end
+end
+
+function redis.acl_check_cmd(...)
+  if select("#", ...) == 0 then
+    raise("ERR Please specify at least one argument for this redis lib call")
+  end
+  if not host_known(...) then
+    raise("ERR Invalid command passed to redis.acl_check_cmd()")
+  end
+  return true
+end
+
+function redis.replicate_commands()
+  return true
+end
+
+function redis.breakpoint()
+  return false
+end
+
+function redis.debug()
+end
+
+local at_load = {log = redis.log, register_function = nil} -- what there is of redis while a library is loaded
+
+function at_load.register_function(...)
+  local message = host_register(...)
+  if message then
+    raise(message)
+  end
+end
+
+for name, value in pairs(constants) do
+  redis[name] = value
+  if name:find("^LOG_") or name:find("^REDIS_") then
+    at_load[name] = value
+  end
+end
+
+-- The global tables: of scripts, of functions, and of libraries while they are loaded
+
+local function nonexistent(_, name)
+  if type(name) ~= "string" and type(name) ~= "number" then
+    error("Second argument to luaProtectedTableError must be a string or number", 2)
+  end
+  error(format("Script attempted to access nonexistent global variable '%s'", name), 2)
+end
+
+local no_global = {__index = nonexistent}
+local strings = guard(string)
+for name, contents in pairs({math = maths, string = string, table = table, coroutine = coroutines}) do
+  lua[name] = contents == string and strings or (guard(contents))
+end
+for name, library in pairs(libraries) do
+  lua[name] = guard(library)
+end
+getmetatable("").__metatable = (guard({__index = strings}))
+
+local function globals(api)
+  local visible = setmetatable({redis = guard(api)}, no_global)
+  for name, each in pairs(lua) do
+    visible[name] = each
+  end
+  local outside, meta = guard(visible)
+  visible._G = outside
+  return outside, visible, meta
+end
+
+local script_globals, script_visible = globals(redis)
+local function_globals, function_visible, function_meta = globals(redis)
+local load_visible = setmetatable({redis = guard(setmetatable(at_load, no_global))}, no_global)
+load_visible._G = function_globals
+
+-- Into a script, and out of it
+
+local function explain(problem)
+  problem = plain(problem)
+  local level = 2
+  local where = getinfo(level, "nSl")
+  if where and where.what == "C" then
+    level = 3
+    where = getinfo(level, "nSl")
+  end
+  while where and (where.source == OWN or where.source == LIBRARIES or where.what == "tail") do
+    level = level + 1
+    where = getinfo(level, "nSl")
+  end
+  if type(problem) ~= "table" then
+    problem = {err = "ERR " .. tostring(problem)}
+  end
+  if where and where.currentline > 0 then
+    rawset(problem, "source", where.source)
+    rawset(problem, "line", where.currentline)
+  end
+  return problem
+end
+
+local function text_at(t, key)
+  local value = rawget(t, key)
+  return type(value) == "string" and value or nil
+end
+
+-- One table of a script's as several values: first what it is, then a value that depends on that, then the rest.
+local function spill(t)
+  local value = text_at(t, "err")
+  if value then
+    return ERROR, value, rawget(t, "ignore_error_stats_update") == true
+  end
+  value = text_at(t, "ok")
+  if value then
+    return STATUS, value
+  end
+  value = rawget(t, "double")
+  if type(value) == "number" then
+    return DOUBLE, value
+  end
+  value = rawget(t, "map")
+  if type(value) == "table" then
+    local parts, count = {}, 0
+    for key, each in next, behind[value] or value do
+      parts[count + 1], parts[count + 2] = key, each
+      count = count + 2
+    end
+    return MAP, parts, count
+  end
+  value = rawget(t, "set")
+  if type(value) == "table" then
+    local parts, count = {}, 0
+    for key in next, behind[value] or value do
+      count = count + 1
+      parts[count] = key
+    end
+    return SET, parts, count
+  end
+  value = text_at(t, "big_number")
+  if value then
+    return BIG, value
+  end
+  value = rawget(t, "verbatim_string")
+  if type(value) == "table" and text_at(value, "string") and text_at(value, "format") then
+    return VERBATIM, text_at(value, "string"), text_at(value, "format")
+  end
+  local count = 0
+  while rawget(t, count + 1) ~= nil do
+    count = count + 1
+  end
+  if count <= MOST then
+    return ARRAY, count, unpack(t, 1, count)
+  end
+  return LONG, t, count
+end
+
+local function slice(t, first, last)
+  return 0, unpack(t, first, last)
+end
+
+local function result(ok, value)
+  tidy()
+  if not ok then
+    if type(value) ~= "table" then -- the memory was used up, or the handler failed
+      return FAILED, "ERR " .. tostring(value)
+    end
+    local message = rawget(value, "err")
+    message = (type(message) == "string" or type(message) == "number") and tostring(message) or "ERR unknown error"
+    local source, line = rawget(value, "source"), rawget(value, "line")
+    return FAILED, message, as_text(source), as_text(line), rawget(value, "ignore_error_stats_update") == true
+  end
+  if type(value) == "table" then
+    return spill(value)
+  end
+  return SCALAR, value
+end
+
+local called, its_keys, its_arguments
+
+local function invoke()
+  return called(its_keys, its_arguments)
+end
+
+-- What follows an xpcall stands on its line: a killed script dies at the next one.
+
+local function run(body, keys, arguments)
+  current, script_visible.KEYS, script_visible.ARGV = script_globals, keys, arguments
+  local ok, value = xpcall(body, explain) if dead then dead = false sethook(look, "", STEPS) end
+  return result(ok, value)
+end
+
+local function run_function(body, keys, arguments)
+  current, called, its_keys, its_arguments = function_globals, body, keys, arguments
+  local ok, value = xpcall(invoke, explain) if dead then dead = false sethook(look, "", STEPS) end
+  return result(ok, value)
+end
+
+local function load_library(text)
+  local body, message = compile(text, "@user_function", function_globals)
+  if not body then
+    return false, message
+  end
+  current, function_meta.__index, behind[function_globals] = function_globals, load_visible, load_visible
+  local ok, value = xpcall(body, explain) if dead then dead = false sethook(look, "", STEPS) end
+  function_meta.__index, behind[function_globals] = function_visible, function_visible
+  local kind, text = result(ok, value)
+  if kind == FAILED then
+    return true, text
+  end
+  return true, nil
+end
+
+local function compile_script(text)
+  return compile(text, "@user_script", script_globals)
+end
+
+sethook(look, "", STEPS)
+local all = _G
+for name in pairs(all) do -- who gets out of the sandbox finds nothing there
+  all[name] = nil
+end
+return run, run_function, load_library, compile_script, spill, slice

@@ -1,0 +1,305 @@
+"""
+Scripts and functions of one server, and the one that runs
+(https://redis.io/docs/latest/develop/interact/programmability/).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, Any, Callable, Dict, FrozenSet, List, Tuple
+
+from zope.interface import implementer
+
+from .errors import CommandError
+from .functions import FLAGS, Function, Functions
+from .interfaces import IConnection
+from .lua.interpreter import Body, Interpreter, ScriptError
+from .replies import Reply
+
+if TYPE_CHECKING:
+    from .commands.table import Command
+    from .server import Server
+    from .session import Session
+
+BUSY_SCRIPT = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
+BUSY_FUNCTION = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."
+NOT_BUSY = "NOTBUSY No scripts in execution right now."
+UNKILLABLE = (
+    "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script "
+    "termination or kill the server in a hard way using the SHUTDOWN NOSAVE command."
+)
+KILLED = {
+    BUSY_SCRIPT: b"ERR Error running script, it was killed by SCRIPT KILL or the end of the server.",
+    BUSY_FUNCTION: b"ERR Error running function, it was killed by FUNCTION KILL or the end of the server.",
+}
+NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL."
+
+NO_WRITES = b"no-writes"
+Given = Tuple[List[bytes], List[bytes]]
+"""What a script or a function is given: keys and arguments."""
+
+_SHEBANG = re.compile(rb"#!([^\n]*)\n")
+
+
+@implementer(IConnection)
+class Nowhere:
+    """The connection of the session in which scripts call commands: what it is sent is forgotten."""
+
+    peer = "lua"
+    host = ""
+    fileno = -1
+
+    def send(self, data: bytes) -> int:
+        """Forget it."""
+        return 0
+
+    def resume(self) -> None:
+        """There is never anything left."""
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+class Script:
+    """
+    A script that is known by the digest of its text.
+
+    @ivar sha: the digest.
+    @ivar flags: what it says of itself.
+    """
+
+    def __init__(self, sha: bytes, body: Body, flags: FrozenSet[bytes]) -> None:
+        self.sha = sha
+        self.body = body
+        self.flags = flags
+
+
+class Running:
+    """
+    A script or a function while it runs. It is what others find L{Server.busy} with after a while.
+
+    @ivar name: the script's digest, or the function's name; C{argv} the command that called it.
+    @ivar error: what others are answered while it runs for long.
+    @ivar read_only: whether it may not change anything, C{wrote}: whether it has.
+    @ivar started: when, in the server's timer's nanoseconds.
+    """
+
+    def __init__(self, name: bytes, argv: List[bytes], error: str, read_only: bool, started: int) -> None:
+        self.name = name
+        self.argv = argv
+        self.error = error
+        self.read_only = read_only
+        self.started = started
+        self.wrote = self.killed = False
+
+    def kill(self) -> None:
+        """Let it end at its next look at the time."""
+        self.killed = True
+
+
+class Scripting:
+    """
+    The scripts of one server, and what they ask of it: a L{Host <tseep.lua.interpreter.Host>}.
+
+    @ivar scripts: by the digests of their texts.
+    @ivar functions: the libraries.
+    @ivar running: the one that runs.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.scripts: Dict[bytes, Script] = {}
+        self.functions = Functions()
+        self.running: Running | None = None
+        self._server = server
+        self._interpreter: Interpreter | None = None
+        self._session: Session
+        self._commands: Dict[bytes, Command] = {}
+
+    @property
+    def interpreter(self) -> Interpreter:
+        """
+        The Lua in which all of them run, made when the first one comes.
+
+        @raise CommandError: if Lua is not installed.
+        """
+        if self._interpreter is None:
+            self._interpreter = Interpreter(self)
+            self._session = self._server.script_session(Nowhere())
+            plain = (command for command in self._server.commands.values() if not command.subcommands)
+            self._commands = {name: command for command in plain for name in (command.name, command.name.upper())}
+        return self._interpreter
+
+    def forget(self) -> None:
+        """Forget every script."""
+        self.scripts.clear()
+
+    # Scripts
+
+    def find(self, sha: bytes) -> Script:
+        """
+        The script with a digest.
+
+        @raise CommandError: if there is none.
+        """
+        script = self.scripts.get(sha.lower())
+        if script is None:
+            raise CommandError(NO_SCRIPT)
+        return script
+
+    def load(self, text: bytes) -> Script:
+        """
+        The script with a text, from now on known by its digest.
+
+        @raise CommandError: if it is none.
+        """
+        sha = hashlib.sha1(text).hexdigest().encode()
+        script = self.scripts.get(sha)
+        if script is None:
+            flags, code = _read_shebang(text)
+            script = self.scripts[sha] = Script(sha, self.interpreter.compile(code), flags)
+        return script
+
+    def run_script(self, caller: Session, script: Script, given: Given, argv: List[bytes], ro: bool) -> Reply:
+        """
+        Run a script for a client.
+
+        @param argv: the command that called it; C{ro}: whether that allows no changes.
+        @raise CommandError: if it fails.
+        """
+        started = self._server.timer()
+        running = Running(script.sha, argv, BUSY_SCRIPT, ro or NO_WRITES in script.flags, started)
+        return self._run(caller, running, lambda: self.interpreter.run(script.body, *given))
+
+    def run_function(self, caller: Session, function: Function, given: Given, argv: List[bytes], ro: bool) -> Reply:
+        """
+        Run a function for a client.
+
+        @param argv: the command that called it; C{ro}: whether that allows no changes.
+        @raise CommandError: if it fails, or may make changes where none are allowed.
+        """
+        read_only = NO_WRITES in function.flags
+        if ro and not read_only:
+            raise CommandError("ERR Can not execute a script with write flag using *_ro command.")
+        running = Running(function.name, argv, BUSY_FUNCTION, read_only, self._server.timer())
+        return self._run(caller, running, lambda: self.interpreter.run_function(function.body, *given))
+
+    def _run(self, caller: Session, running: Running, begin: Callable[[], Reply]) -> Reply:
+        session = self._prepare(caller)
+        self.running = running
+        try:
+            return begin()
+        except ScriptError as error:
+            message = error.message
+            if error.place:
+                message = b"%b script: %b, on %b." % (message, running.name, error.place)
+            raise CommandError(message, error.counted) from None
+        finally:
+            self.running = session.tracking = None
+            if self._server.busy is running:
+                self._server.recover()
+
+    def _prepare(self, caller: Session) -> Session:
+        """The session in which commands are called, made like the caller's."""
+        self.interpreter  # noqa: B018 # with which the session is made
+        session = self._session
+        session.select(caller.db_index)
+        session.speak(2)
+        session.tracking = caller.tracking
+        session.no_touch = caller.no_touch
+        return session
+
+    def kill(self, error: str) -> None:
+        """
+        End what runs.
+
+        @param error: that of what is meant, a script or a function.
+        @raise CommandError: if nothing runs, it is of the other kind, or it has changed something.
+        """
+        running = self.running
+        if running is None:
+            raise CommandError(NOT_BUSY)
+        if running.wrote:
+            raise CommandError(UNKILLABLE)
+        if running.error != error:
+            raise CommandError(running.error)
+        running.kill()
+
+    # Host
+
+    def call(self, argv: List[bytes]) -> Reply:
+        """
+        Run a command for the script that runs.
+
+        @raise CommandError: its own error.
+        """
+        running = self.running
+        assert running is not None
+        command = self._commands.get(argv[0]) or self._find(argv)
+        if not command.takes(len(argv)):
+            raise CommandError("ERR Wrong number of args calling Redis command from script")
+        if "noscript" in command.flags:
+            raise CommandError("ERR This Redis command is not allowed from script")
+        if command.changing:
+            if running.read_only:
+                raise CommandError("ERR Write commands are not allowed from read-only scripts.")
+            running.wrote = running.wrote or "write" in command.flags
+        return self._session.call(command, argv)
+
+    def _find(self, argv: List[bytes]) -> Command:
+        """The command for a name in an unusual spelling, or for a subcommand."""
+        command = self._server.commands.get(argv[0].lower())
+        if command is not None and command.subcommands and len(argv) > 1:
+            command = command.subcommands.get(argv[1].lower())
+        if command is None:
+            raise CommandError("ERR Unknown Redis command called from script")
+        return command
+
+    def knows(self, argv: List[bytes]) -> bool:
+        """Whether there is such a command."""
+        try:
+            self._server.lookup(argv)
+        except CommandError:
+            return False
+        return True
+
+    def set_protocol(self, version: int) -> None:
+        """Answer the script in a version of RESP from now on."""
+        self._session.speak(version)
+
+    def log(self, level: float, text: bytes) -> None:
+        """Write to the server's log."""
+        self._server.log(int(level), text.decode("utf-8", "replace"))
+
+    def tick(self) -> bytes | None:
+        """The script still runs; the answer is why it must end, None if it may go on."""
+        running, server = self.running, self._server
+        if running is None:
+            return None
+        if server.timer() - running.started > server.config["busy-reply-threshold"] * 1_000_000:
+            server.breathe(running)
+        return KILLED[running.error] if running.killed else None
+
+    def register(self, arguments: Tuple[Any, ...]) -> bytes | None:
+        """Register a function of the library that is being loaded; the answer is what is wrong with it, or None."""
+        return self.functions.register(arguments)
+
+
+def _read_shebang(text: bytes) -> Tuple[FrozenSet[bytes], bytes]:
+    """What a script says of itself in its first line, if that begins with C{#!}, and its code."""
+    if not text.startswith(b"#!"):
+        return frozenset(), text
+    match = _SHEBANG.match(text)
+    if match is None:
+        raise CommandError("ERR Invalid script shebang")
+    engine, *options = match[1].split() or [b""]
+    if engine != b"lua":
+        raise CommandError(b"ERR Unexpected engine in script shebang: #!" + engine)
+    flags: FrozenSet[bytes] = frozenset()
+    for option in options:
+        if not option.startswith(b"flags="):
+            raise CommandError(b"ERR Unknown lua shebang option: " + option)
+        flags = frozenset(filter(None, option[6:].split(b",")))
+        for flag in flags - FLAGS:
+            raise CommandError(b"ERR Unexpected flag in script shebang: " + flag)
+    return flags, text[match.end() - 1 :]
