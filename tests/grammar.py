@@ -185,6 +185,8 @@ class Grammar:
 
     def _value(self, command: str, about: Dict[str, Any]) -> st.SearchStrategy[Words]:
         type_, name = about["type"], about["name"]
+        if (command, name) in POOLS:
+            return POOLS[command, name].words()
         if type_ == "pure-token":
             return st.just([])
         if type_ == "block":
@@ -192,7 +194,7 @@ class Grammar:
         if type_ == "oneof":
             one = st.one_of([self._argument(command, each) for each in about["arguments"]])
             return st.one_of(one, one, one, one, one, st.tuples(one, one).map(_concatenate))
-        for place in ((command, name), ("", name), ("", type_)):
+        for place in (("", name), ("", type_)):
             if place in POOLS:
                 return POOLS[place].words()
         raise LookupError(f"no words for the argument {name} of {command}, which is a {type_}")

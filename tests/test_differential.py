@@ -98,8 +98,6 @@ NOT_THERE = {
     "restore": "the format of Redis's own files",
     "save": "nothing is kept on disk yet",
     "slaveof": "no replication",
-    "sort": "needs sorted sets, a later family",
-    "sort_ro": "needs sorted sets, a later family",
     "sync": "no replication",
     **families.merged("NOT_THERE"),
 }
@@ -238,7 +236,8 @@ def _waits_for_ever(words: List[bytes]) -> bool:
 def command_name(words: List[bytes]) -> str:
     """The command that is called, as C{client|id} if it is a subcommand."""
     name = words[0].decode("latin-1").lower()
-    if name in ("client", "command", "config", "object", "latency", "memory", "slowlog") and len(words) > 1:
+    containers = ("client", "command", "config", "object", "latency", "memory", "slowlog", "xinfo", "xgroup")
+    if name in containers and len(words) > 1:
         return f"{name}|{words[1].decode('latin-1').lower()}"
     return name
 
@@ -630,8 +629,8 @@ def _command_info(client: Client, names: List[str]) -> Dict[str, Dict[str, Any]]
     return {entry[0]: _facts(entry) for entry in _flat_info(reply)}
 
 
-DOCUMENTED_BETTER = ["command|getkeys", "command|getkeysandflags"]
-"""Commands whose arguments redis-server does not document at all."""
+DOCUMENTED_BETTER = ["command|getkeys", "command|getkeysandflags", "xinfo|stream", "xtrim"]
+"""Commands whose arguments redis-server does not document, or groups without need, or forgets a word of."""
 
 ONLY_OURS = ["client|no-touch", "client|setinfo"]
 """Commands of Redis 7.2 that tseep has because today's clients send them."""

@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from typing import Any, Dict, List
 
-from . import hashes, hyperloglog, lists, scripting, sets, sorted_sets
+from . import hashes, hyperloglog, lists, scripting, sets, sort, sorted_sets, streams
 
-FAMILIES = [hashes, hyperloglog, lists, scripting, sets, sorted_sets]
+FAMILIES = [hashes, hyperloglog, lists, scripting, sets, sort, sorted_sets, streams]
 
-GROUPS = [family.GROUP for family in FAMILIES]
+GROUPS = [family.GROUP for family in FAMILIES if hasattr(family, "GROUP")]
 
 
 def merged(name: str) -> Dict[Any, Any]:

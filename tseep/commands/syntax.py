@@ -74,7 +74,7 @@ def _argument(word: str) -> Argument:
     if word == word.upper():
         return Argument(word.lower(), "pure-token", token=word)
     name, _, type = word.rpartition(":")
-    if name and type.isupper():
+    if name and type == type.upper():
         return Argument(name, "pure-token", token=type)
     if name and (type == "string" or type in _TYPES.values()):
         return Argument(name, type)

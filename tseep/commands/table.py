@@ -32,7 +32,7 @@ _GROUPS = {
     "sets": "set",
     "sort": "generic",
     **dict.fromkeys(("sorted_sets", "sorted_set_ranges", "sorted_set_algebra"), "sorted-set"),
-    "streams": "stream",
+    **dict.fromkeys(("streams", "stream_groups"), "stream"),
     **dict.fromkeys(("command", "config", "debug", "info", "latency", "memory", "monitor", "slowlog"), "server"),
 }
 COMMANDS: Dict[bytes, Command] = {}

@@ -1,0 +1,210 @@
+"""A mapping from numbers in order, which mostly grows at its end."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import Generic, Iterator, List, Tuple, TypeVar
+
+MOST = 100
+"""Entries that a chunk takes at its end (Redis's stream-node-max-entries)."""
+
+Held = TypeVar("Held")
+
+
+class _Chunk(Generic[Held]):
+    """
+    Some entries that follow each other; never none.
+
+    @ivar removed: an id that was removed after the last one.
+    """
+
+    __slots__ = ("ids", "removed", "values")
+
+    def __init__(self, ids: List[int], values: List[Held]) -> None:
+        self.ids = ids
+        self.values = values
+        self.removed = 0
+
+    def end(self) -> int:
+        """The highest id that is there, or was."""
+        return max(self.ids[-1], self.removed)
+
+
+class IdMap(Generic[Held]):
+    """
+    Numbers with a value each, in the order of the numbers.
+
+    They are in chunks, as Redis has them in nodes. Appending costs O(1), all else O(log N), but for a thousandth of
+    a nanosecond that it takes for each of N entries to move the chunks.
+    """
+
+    __slots__ = ("_chunks", "_firsts", "_room", "_size")
+
+    def __init__(self) -> None:
+        self._chunks: List[_Chunk[Held]] = []
+        self._firsts: List[int] = []  # of each chunk, an id that is not above its first and not below the one before
+        self._room = 0  # how many the last chunk still takes at its end
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[Tuple[int, Held]]:
+        return self.items()
+
+    def first(self) -> int:
+        """The lowest id; 0 if there is none."""
+        return self._chunks[0].ids[0] if self._chunks else 0
+
+    def last(self) -> int:
+        """The highest id; 0 if there is none."""
+        return self._chunks[-1].ids[-1] if self._chunks else 0
+
+    def chunks(self) -> int:
+        """In how many chunks the entries are."""
+        return len(self._chunks)
+
+    def append(self, id: int, value: Held) -> None:
+        """Add an id that is higher than any that is there."""
+        if self._room:
+            self._room -= 1
+            chunk = self._chunks[-1]
+            chunk.ids.append(id)
+            chunk.values.append(value)
+        else:
+            self._room = MOST - 1
+            self._chunks.append(_Chunk([id], [value]))
+            self._firsts.append(id)
+        self._size += 1
+
+    def get(self, id: int) -> Held | None:
+        """The value of an id, or None."""
+        if not self._chunks:
+            return None
+        chunk = self._chunks[self._number(id)]
+        at = bisect_left(chunk.ids, id)
+        return chunk.values[at] if at < len(chunk.ids) and chunk.ids[at] == id else None
+
+    def add(self, id: int, value: Held) -> Held | None:
+        """
+        Add an id anywhere, if it is not there yet.
+
+        @return: the value that it has already, if it is.
+        """
+        if id > self.last() or not self._chunks:
+            self.append(id, value)
+            return None
+        number = self._number(id)
+        chunk = self._chunks[number]
+        at = bisect_left(chunk.ids, id)
+        if chunk.ids[at : at + 1] == [id]:
+            return chunk.values[at]
+        chunk.ids.insert(at, id)
+        chunk.values.insert(at, value)
+        self._firsts[number] = min(id, self._firsts[number])
+        self._size += 1
+        if len(chunk.ids) > 2 * MOST:
+            self._divide(number)
+        return None
+
+    def pop(self, id: int) -> Held | None:
+        """Remove an id, and return its value; None if it is not there."""
+        if not self._chunks:
+            return None
+        number = self._number(id)
+        chunk = self._chunks[number]
+        ids = chunk.ids
+        at = bisect_left(ids, id)
+        if at == len(ids) or ids[at] != id:
+            return None
+        del ids[at]
+        self._size -= 1
+        if not ids:
+            self._drop(number)
+        elif at == len(ids):
+            chunk.removed = max(id, chunk.removed)
+        return chunk.values.pop(at)
+
+    def items(self, first: int = 0, last: int | None = None) -> Iterator[Tuple[int, Held]]:
+        """The entries from id C{first} to id C{last}, or to the end. Nothing may be added or removed meanwhile."""
+        chunks = self._chunks
+        for number in range(self._number(first), len(chunks)):
+            ids, values = chunks[number].ids, chunks[number].values
+            start = bisect_left(ids, first)
+            end = len(ids) if last is None else bisect_right(ids, last)
+            yield from zip(ids[start:end], values[start:end])
+            if end < len(ids):
+                return
+
+    def items_down(self, first: int, last: int) -> Iterator[Tuple[int, Held]]:
+        """The same in the opposite order: from id C{last} down to id C{first}."""
+        for number in range(self._number(last) if self._chunks else -1, -1, -1):
+            ids, values = self._chunks[number].ids, self._chunks[number].values
+            start, end = bisect_left(ids, first), bisect_right(ids, last)
+            yield from zip(ids[start:end][::-1], values[start:end][::-1])
+            if start:
+                return
+
+    def trim(self, keep: int, lowest: int, whole: bool, limit: int) -> int:
+        """
+        Remove entries at the beginning, as long as more than C{keep} are left and their ids are below C{lowest}.
+
+        @param whole: whether only whole chunks are removed.
+        @param limit: how many at most; 0 for any number.
+        @return: how many.
+        """
+        before = self._size
+        while self._size > keep:
+            chunk = self._chunks[0]
+            count = len(chunk.ids)
+            if limit and before - self._size + count > limit:
+                break
+            if self._size - count < keep or chunk.end() >= lowest:
+                if not whole:
+                    self._cut(chunk, min(self._size - keep, bisect_left(chunk.ids, lowest)))
+                break
+            self._size -= count
+            self._drop(0)
+        return before - self._size
+
+    def truncate(self, most: int) -> bool:
+        """Remove up to about C{most} entries at the end. Returns whether there are more."""
+        for _ in range(min(len(self._chunks), 1 + most // MOST)):
+            self._size -= len(self._chunks[-1].ids)
+            self._drop(-1)
+        return bool(self._chunks)
+
+    def copy(self) -> IdMap[Held]:
+        """Another one with the same values."""
+        other: IdMap[Held] = IdMap()
+        other._chunks = [_Chunk(chunk.ids[:], chunk.values[:]) for chunk in self._chunks]
+        other._firsts = self._firsts[:]
+        other._room = self._room
+        other._size = self._size
+        return other
+
+    def _number(self, id: int) -> int:
+        """Which chunk an id is in, or would be."""
+        return max(0, bisect_right(self._firsts, id) - 1)
+
+    def _drop(self, number: int) -> None:
+        """Forget a chunk."""
+        del self._chunks[number], self._firsts[number]
+        if number in (-1, len(self._chunks)):
+            self._room = 0
+
+    def _cut(self, chunk: _Chunk[Held], count: int) -> None:
+        """Remove entries at the beginning of the first chunk."""
+        del chunk.ids[:count], chunk.values[:count]
+        self._size -= count
+        if not chunk.ids:
+            self._drop(0)
+
+    def _divide(self, number: int) -> None:
+        """Make two chunks of one."""
+        chunk = self._chunks[number]
+        upper = _Chunk(chunk.ids[MOST:], chunk.values[MOST:])
+        del chunk.ids[MOST:], chunk.values[MOST:]
+        upper.removed, chunk.removed = chunk.removed, 0
+        self._chunks.insert(number + 1, upper)
+        self._firsts.insert(number + 1, upper.ids[0])
