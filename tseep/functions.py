@@ -11,7 +11,7 @@ from .lua.interpreter import Body
 if TYPE_CHECKING:
     from .lua.interpreter import Interpreter
 
-FLAGS = frozenset({b"no-writes", b"allow-oom", b"allow-stale", b"no-cluster", b"allow-cross-slot-keys"})
+FLAGS = (b"no-writes", b"allow-oom", b"allow-stale", b"no-cluster", b"allow-cross-slot-keys")
 """What a script or a function may say of itself."""
 
 _NAME = re.compile(rb"[A-Za-z0-9_]+")
@@ -50,7 +50,7 @@ class Functions:
     All libraries of a server.
 
     @ivar libraries: by name.
-    @ivar functions: those of all libraries, by name.
+    @ivar functions: those of all libraries, by name in lower case.
     """
 
     def __init__(self) -> None:
@@ -81,14 +81,15 @@ class Functions:
         if previous is not None:
             self.delete(name)
         self.libraries[name] = library
-        self.functions.update(library.functions)
+        self.functions.update({name.lower(): function for name, function in library.functions.items()})
         return name
 
     def _check(self, library: Library, previous: Library | None) -> None:
         if not library.functions:
             raise CommandError("ERR No functions registered")
         for name in library.functions:
-            if name in self.functions and (previous is None or name not in previous.functions):
+            known = self.functions.get(name.lower())
+            if known is not None and (previous is None or known not in previous.functions.values()):
                 raise CommandError(b"ERR Function %b already exists" % name)
 
     def delete(self, name: bytes) -> None:
@@ -101,7 +102,7 @@ class Functions:
         if library is None:
             raise CommandError("ERR Library not found")
         for function in library.functions:
-            del self.functions[function]
+            self.functions.pop(function.lower(), None)  # two of its names may have been the same in lower case
 
     def clear(self) -> None:
         """Forget all libraries."""
@@ -208,10 +209,10 @@ def _read_metadata(code: bytes) -> Tuple[bytes, bytes]:
     line, newline, _ = code.partition(b"\n")
     if not newline:
         raise CommandError("ERR Invalid library metadata")
-    engine, *options = line[2:].split() or [b""]
+    engine, *options = line.split()
     name = _read_name(options)
-    if engine.lower() != b"lua":
-        raise CommandError(b"ERR Engine '%b' not found" % engine)
+    if engine.lower() != b"#!lua":
+        raise CommandError(b"ERR Engine '%b' not found" % engine[2:])
     return name, code[len(line) :]
 
 

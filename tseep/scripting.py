@@ -30,8 +30,8 @@ UNKILLABLE = (
     "termination or kill the server in a hard way using the SHUTDOWN NOSAVE command."
 )
 KILLED = {
-    BUSY_SCRIPT: b"ERR Error running script, it was killed by SCRIPT KILL or the end of the server.",
-    BUSY_FUNCTION: b"ERR Error running function, it was killed by FUNCTION KILL or the end of the server.",
+    BUSY_SCRIPT: b"ERR Script killed by user with SCRIPT KILL...",
+    BUSY_FUNCTION: b"ERR Script killed by user with FUNCTION KILL...",
 }
 NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL."
 
@@ -66,10 +66,10 @@ class Script:
     A script that is known by the digest of its text.
 
     @ivar sha: the digest.
-    @ivar flags: what it says of itself.
+    @ivar flags: what it says of itself; None if it says nothing, as the scripts of old.
     """
 
-    def __init__(self, sha: bytes, body: Body, flags: FrozenSet[bytes]) -> None:
+    def __init__(self, sha: bytes, body: Body, flags: FrozenSet[bytes] | None) -> None:
         self.sha = sha
         self.body = body
         self.flags = flags
@@ -167,8 +167,8 @@ class Scripting:
         @param argv: the command that called it; C{ro}: whether that allows no changes.
         @raise CommandError: if it fails.
         """
-        started = self._server.timer()
-        running = Running(script.sha, argv, BUSY_SCRIPT, ro or NO_WRITES in script.flags, started)
+        read_only = ro if script.flags is None else _is_read_only(script.flags, ro)
+        running = Running(script.sha, argv, BUSY_SCRIPT, read_only, self._server.timer())
         return self._run(caller, running, lambda: self.interpreter.run(script.body, *given))
 
     def run_function(self, caller: Session, function: Function, given: Given, argv: List[bytes], ro: bool) -> Reply:
@@ -178,9 +178,7 @@ class Scripting:
         @param argv: the command that called it; C{ro}: whether that allows no changes.
         @raise CommandError: if it fails, or may make changes where none are allowed.
         """
-        read_only = NO_WRITES in function.flags
-        if ro and not read_only:
-            raise CommandError("ERR Can not execute a script with write flag using *_ro command.")
+        read_only = _is_read_only(function.flags, ro)
         running = Running(function.name, argv, BUSY_FUNCTION, read_only, self._server.timer())
         return self._run(caller, running, lambda: self.interpreter.run_function(function.body, *given))
 
@@ -237,12 +235,12 @@ class Scripting:
         assert running is not None
         command = self._commands.get(argv[0]) or self._find(argv)
         if not command.takes(len(argv)):
-            raise CommandError("ERR Wrong number of args calling Redis command from script")
+            raise self._refused("ERR Wrong number of args calling Redis command from script", command)
         if "noscript" in command.flags:
-            raise CommandError("ERR This Redis command is not allowed from script")
+            raise self._refused("ERR This Redis command is not allowed from script", command)
         if command.changing:
             if running.read_only:
-                raise CommandError("ERR Write commands are not allowed from read-only scripts.")
+                raise self._refused("ERR Write commands are not allowed from read-only scripts.", command)
             running.wrote = running.wrote or "write" in command.flags
         return self._session.call(command, argv)
 
@@ -252,16 +250,22 @@ class Scripting:
         if command is not None and command.subcommands and len(argv) > 1:
             command = command.subcommands.get(argv[1].lower())
         if command is None:
-            raise CommandError("ERR Unknown Redis command called from script")
+            raise self._refused("ERR Unknown Redis command called from script")
         return command
+
+    def _refused(self, text: str, command: Command | None = None) -> CommandError:
+        """The error for a call that is not run, which is counted."""
+        if command is not None:
+            command.calls.rejected += 1
+        errors = self._server.stats.errors
+        errors[b"ERR"] = errors.get(b"ERR", 0) + 1
+        return CommandError(text, counted=True)
 
     def knows(self, argv: List[bytes]) -> bool:
         """Whether there is such a command."""
-        try:
-            self._server.lookup(argv)
-        except CommandError:
-            return False
-        return True
+        command = self._server.commands.get(argv[0].lower())
+        subcommands = command.subcommands if command is not None and len(argv) > 1 else {}
+        return command is not None and (not subcommands or argv[1].lower() in subcommands)
 
     def set_protocol(self, version: int) -> None:
         """Answer the script in a version of RESP from now on."""
@@ -285,21 +289,34 @@ class Scripting:
         return self.functions.register(arguments)
 
 
-def _read_shebang(text: bytes) -> Tuple[FrozenSet[bytes], bytes]:
+def _is_read_only(flags: FrozenSet[bytes], ro: bool) -> bool:
+    """
+    Whether what has these flags changes nothing.
+
+    @raise CommandError: if it may, but must not.
+    """
+    read_only = NO_WRITES in flags
+    if ro and not read_only:
+        raise CommandError("ERR Can not execute a script with write flag using *_ro command.")
+    return read_only
+
+
+def _read_shebang(text: bytes) -> Tuple[FrozenSet[bytes] | None, bytes]:
     """What a script says of itself in its first line, if that begins with C{#!}, and its code."""
     if not text.startswith(b"#!"):
-        return frozenset(), text
+        return None, text
     match = _SHEBANG.match(text)
     if match is None:
         raise CommandError("ERR Invalid script shebang")
-    engine, *options = match[1].split() or [b""]
-    if engine != b"lua":
-        raise CommandError(b"ERR Unexpected engine in script shebang: #!" + engine)
-    flags: FrozenSet[bytes] = frozenset()
+    engine, *options = match[0].split()
+    if engine != b"#!lua":
+        raise CommandError(b"ERR Unexpected engine in script shebang: " + engine)
+    flags: List[bytes] = []
     for option in options:
         if not option.startswith(b"flags="):
             raise CommandError(b"ERR Unknown lua shebang option: " + option)
-        flags = frozenset(filter(None, option[6:].split(b",")))
-        for flag in flags - FLAGS:
+        flags += option[6:].split(b",") if option[6:] else []
+    for flag in flags:
+        if flag not in FLAGS:
             raise CommandError(b"ERR Unexpected flag in script shebang: " + flag)
-    return flags, text[match.end() - 1 :]
+    return frozenset(flags), text[match.end() - 1 :]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Dict, List
 
-from ..errors import CommandError
-from ..functions import Function, Library
+from ..errors import CommandError, wrong_subcommand
+from ..functions import FLAGS, Function, Library
 from ..glob import matcher
 from ..replies import OK, Reply, SetReply, Status
 from ..scripting import BUSY_FUNCTION
@@ -40,7 +40,7 @@ def fcall_ro(session: Session, argv: List[bytes]) -> Reply:
 
 def _call(session: Session, argv: List[bytes], ro: bool) -> Reply:
     scripting = session.server.scripting
-    function = scripting.functions.functions.get(argv[1])
+    function = scripting.functions.functions.get(argv[1].lower())
     if function is None:
         raise CommandError("ERR Function not found")
     given = keys_and_arguments(argv, "ERR Bad number of keys provided")
@@ -80,7 +80,9 @@ def function_delete(session: Session, argv: List[bytes]) -> Reply:
 )  # fmt: skip
 def function_flush(session: Session, argv: List[bytes]) -> Reply:
     """Forgets all libraries."""
-    if len(argv) > 3 or (len(argv) == 3 and argv[2].lower() not in (b"async", b"sync")):
+    if len(argv) > 3:
+        raise wrong_subcommand(argv)
+    if len(argv) == 3 and argv[2].lower() not in (b"async", b"sync"):
         raise CommandError("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")
     session.server.scripting.functions.clear()
     return OK
@@ -105,9 +107,9 @@ def function_list(session: Session, argv: List[bytes]) -> Reply:
                 raise CommandError("ERR library name argument was not given")
         else:
             raise CommandError(b"ERR Unknown argument %b" % word)
-    matches = matcher(b"*" if pattern is None else pattern)
+    matches = matcher(b"*" if pattern is None else pattern.lower())
     libraries = session.server.scripting.functions.libraries
-    return [_describe(library, with_code) for name, library in libraries.items() if matches(name)]
+    return [_describe(library, with_code) for name, library in libraries.items() if matches(name.lower())]
 
 
 def _describe(library: Library, with_code: bool) -> Dict[bytes, Any]:
@@ -120,7 +122,7 @@ def _describe(library: Library, with_code: bool) -> Dict[bytes, Any]:
 
 
 def _describe_function(function: Function) -> Dict[bytes, Any]:
-    flags = SetReply(Status(flag) for flag in sorted(function.flags))
+    flags = SetReply(Status(flag) for flag in FLAGS if flag in function.flags)
     return {b"name": function.name, b"description": function.description, b"flags": flags}
 
 

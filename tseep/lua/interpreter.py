@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Protocol, Tuple
 from ..errors import CommandError
 from ..replies import Attributed, BigNumber, Encoded, NullArray, Push, Reply, SetReply, Status, Verbatim
 from . import libraries
+from .arguments import as_text, number
 
 MISSING = "ERR Lua is not installed here: pip install 'tseep[lua]'"
 
@@ -86,7 +87,11 @@ class Interpreter:
         self._host = host
         self._random = libraries.Random()
         self._lua = lua.LuaRuntime(
-            encoding=None, unpack_returned_tuples=True, register_eval=False, register_builtins=False
+            encoding=None,
+            unpack_returned_tuples=True,
+            register_eval=False,
+            register_builtins=False,
+            attribute_filter=_no_attributes,
         )
         self._table_type = type(self._lua.table())
         self._function_type = type(self._lua.eval(b"function() end"))
@@ -100,8 +105,8 @@ class Interpreter:
         )
         opened: Tuple[Any, ...] = self._execute(
             "sandbox.lua",
-            self._call, self._pcall, self._explain, self._sha1, self._host.log, self._set_protocol, self._knows,
-            self._register, self._random.next, self._random.seed, self._host.tick, more,
+            self._call, self._pcall, self._explain, self._sha1, self._log, self._set_protocol, self._set_replication,
+            self._may_call, self._register, self._random.next, self._random.seed, self._host.tick, more,
             self._lua.table_from(CONSTANTS),
         )  # fmt: skip
         return opened
@@ -173,17 +178,7 @@ class Interpreter:
 
     def _call(self, *words: Any) -> Any:
         """A reply as a value of Lua's."""
-        if not words:
-            raise CommandError("ERR Please specify at least one argument for this redis lib call")
-        argv = []
-        for word in words:
-            if type(word) is bytes:
-                argv.append(word)
-            elif type(word) is int or type(word) is float:
-                argv.append(b"%.17g" % word)
-            else:
-                raise CommandError("ERR Lua redis lib command arguments must be strings or integers")
-        reply = self._host.call(argv)
+        reply = self._host.call(_arguments(words))
         kind = type(reply)
         return reply if kind is bytes or kind is int else _VALUES[kind](self, reply)
 
@@ -194,22 +189,53 @@ class Interpreter:
         except CommandError as error:
             return self._lua.table_from({b"err": error.message, b"ignore_error_stats_update": error.counted})
 
-    def _explain(self, problem: Any) -> Tuple[bytes, bool]:
-        """The message of what L{_call} has raised, and whether it was counted. A fault of ours is raised at the end."""
+    def _explain(self, problem: Any) -> Tuple[bytes | None, bool]:
+        """
+        The message of what one of these functions has raised, and whether it was counted. A fault of ours is raised at
+        the end. What a script has raised by itself has none.
+        """
         if isinstance(problem, CommandError):
             return problem.message, problem.counted
+        if not isinstance(problem, BaseException):
+            return None, False
         self._fault = problem
         return b"ERR internal error", False
 
-    def _sha1(self, text: bytes) -> bytes:
-        return hashlib.sha1(text).hexdigest().encode()
+    def _sha1(self, *words: Any) -> bytes:
+        if len(words) != 1:
+            raise CommandError("ERR wrong number of arguments")
+        return hashlib.sha1(as_text(words[0]) or b"").hexdigest().encode()
 
-    def _set_protocol(self, version: float) -> None:
-        self.protocol = int(version)
-        self._host.set_protocol(self.protocol)
+    def _log(self, *words: Any) -> None:
+        if len(words) < 2:
+            raise CommandError("ERR redis.log() requires two arguments or more.")
+        level = number(words[0])
+        if level is None:
+            raise CommandError("ERR First argument must be a number (log level).")
+        if not CONSTANTS[b"LOG_DEBUG"] <= int(level) <= CONSTANTS[b"LOG_WARNING"]:
+            raise CommandError("ERR Invalid debug level.")
+        self._host.log(int(level), b" ".join([as_text(word) or b"" for word in words[1:]]))
 
-    def _knows(self, *words: Any) -> bool:
-        return self._host.knows([word if type(word) is bytes else b"%.17g" % word for word in words])
+    def _set_protocol(self, *words: Any) -> None:
+        if len(words) != 1:
+            raise CommandError("ERR redis.setresp() requires one argument.")
+        version = int(number(words[0]) or 0)
+        if version not in (2, 3):
+            raise CommandError("ERR RESP version must be 2 or 3.")
+        self.protocol = version
+        self._host.set_protocol(version)
+
+    def _set_replication(self, *words: Any) -> None:
+        """Nothing is replicated, so the flags are only looked at."""
+        if len(words) != 1:
+            raise CommandError("ERR redis.set_repl() requires two arguments.")
+        if int(number(words[0]) or 0) & ~CONSTANTS[b"REPL_ALL"]:
+            raise CommandError("ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.")
+
+    def _may_call(self, *words: Any) -> bool:
+        if not self._host.knows(_arguments(words)):
+            raise CommandError("ERR Invalid command passed to redis.acl_check_cmd()")
+        return True
 
     def _register(self, *arguments: Any) -> bytes | None:
         return self._host.register(arguments)
@@ -312,6 +338,26 @@ class ScriptError(CommandError):
     def __init__(self, message: bytes, source: bytes = b"", line: bytes = b"", counted: bool = False) -> None:
         super().__init__(message, bool(counted))
         self.place = b"%b:%b" % (source, line) if source or line else b""
+
+
+def _no_attributes(thing: Any, name: Any, setting: bool) -> Any:
+    """Let scripts see nothing of what is Python's, should they ever come to hold it."""
+    raise AttributeError(name)
+
+
+def _arguments(words: Tuple[Any, ...]) -> List[bytes]:
+    """A command as a script calls it, its numbers as texts."""
+    if not words:
+        raise CommandError("ERR Please specify at least one argument for this redis lib call")
+    argv = []
+    for word in words:
+        if type(word) is bytes:
+            argv.append(word)
+        elif type(word) is int or type(word) is float:
+            argv.append(b"%.17g" % word)
+        else:
+            raise CommandError("ERR Lua redis lib command arguments must be strings or integers")
+    return argv
 
 
 def _pair(returned: Any) -> Tuple[Any, Any]:

@@ -3,12 +3,12 @@
 
 local host_bit, host_struct, host_pack_scalar, host_msgpack_unpack = ...
 
-local null = python.none -- a light userdata, as cjson's own
+local null = newproxy() -- a userdata without anything, as cjson's own
 
 local getinfo, error, type, next, select, tostring, tonumber = debug.getinfo, error, type, next, select, tostring, tonumber
 local setmetatable, floor, concat, unpack = setmetatable, math.floor, table.concat, unpack
 local format, byte, char, find, match = string.format, string.byte, string.char, string.find, string.match
-local gsub, sub = string.gsub, string.sub
+local gsub, lower, sub = string.gsub, string.lower, string.sub
 local OWN = getinfo(1, "S").source
 
 -- Raise an error where the script has called.
@@ -25,7 +25,6 @@ end
 
 -- cjson
 
-local cjson = {_NAME = "cjson", _VERSION = "2.1.0", null = null}
 local DEEPEST = 1000
 
 local ESCAPES = {['"'] = '\\"', ["\\"] = "\\\\", ["/"] = "\\/", ["\b"] = "\\b", ["\t"] = "\\t", ["\n"] = "\\n",
@@ -35,8 +34,7 @@ for code = 0, 31 do
   ESCAPES[c] = ESCAPES[c] or format("\\u%04x", code)
 end
 
-local settings = {depth = DEEPEST, precision = "%.14g", convert = false, ratio = 2, safe = 10, numbers = false,
-                  decode_depth = DEEPEST}
+local settings -- of the cjson that is called
 
 local function quote(text)
   if find(text, '[%z\1-\31"\\/\127]') then
@@ -47,13 +45,15 @@ end
 
 local function number_text(number)
   if number ~= number or number == 1 / 0 or number == -1 / 0 then
-    if settings.numbers == "null" then
+    if settings.encode_invalid_numbers == "null" then
       return "null"
-    elseif not settings.numbers then
+    elseif not settings.encode_invalid_numbers then
       fail("Cannot serialise number: must not be NaN or Inf")
+    elseif number ~= number then
+      return "nan"
     end
   end
-  return format(settings.precision, number)
+  return format("%." .. settings.encode_number_precision .. "g", number)
 end
 
 -- How long a table is as an array: -1, if it is none.
@@ -69,7 +69,7 @@ local function array_length(t)
     items = items + 1
   end
   if settings.ratio > 0 and most > items * settings.ratio and most > settings.safe then
-    if not settings.convert then
+    if not settings.encode_sparse_array then
       fail("Cannot serialise table: excessively sparse array")
     end
     return -1
@@ -121,8 +121,8 @@ function append(parts, value, depth)
     parts[#parts + 1] = "null"
   elseif kind == "table" then
     depth = depth + 1
-    if depth > settings.depth then
-      fail("Cannot serialise, excessive depth (%d)", depth)
+    if depth > settings.encode_max_depth then
+      fail("Cannot serialise, excessive nesting (%d)", depth)
     end
     local length = array_length(value)
     if length > 0 then
@@ -135,7 +135,7 @@ function append(parts, value, depth)
   end
 end
 
-function cjson.encode(...)
+local function encode(...)
   if select("#", ...) ~= 1 then
     fail("bad argument #1 to 'encode' (expected 1 argument)")
   end
@@ -210,24 +210,37 @@ local function string_token(text, at)
   end
 end
 
+-- Where a number ends that C's strtod would read, and the number; nil if there is none.
+local function read_number(text, at)
+  local first = match(text, "^[+-]?()", at)
+  local word = lower(sub(text, first, first + 7))
+  local size = word == "infinity" and 8 or find(word, "^inf") and 3
+  if size or find(word, "^nan") then
+    local size, value = size or 3, size and 1 / 0 or 0 / 0
+    return first + size, byte(text, at) == 45 and -value or value
+  end
+  local after = match(text, "^0[xX]%x+()", first)
+  if not after then
+    after = match(text, "^%d+%.?%d*()", first) or match(text, "^%.%d+()", first)
+    after = after and match(text, "^[eE][+-]?%d+()", after) or after
+  end
+  return after, after and tonumber((gsub(sub(text, at, after - 1), "^%+", "")))
+end
+
+-- Whether there stands what JSON does not take for a number, though C does.
+local function is_invalid_number(text, at)
+  local word = lower(sub(text, at, at + 3))
+  return find(word, "^%+") or find(word, "^-?0[x%d]") or find(word, "^-?inf") or find(word, "^-?nan")
+end
+
 local function number_token(text, at)
-  local _, stop = find(text, "^-?%d+%.?%d*[eE][+-]?%d+", at)
-  if not stop then
-    _, stop = find(text, "^-?%d+%.?%d*", at)
+  if settings.decode_invalid_numbers or not is_invalid_number(text, at) then
+    local after, number = read_number(text, at)
+    if after then
+      return "T_NUMBER", number, at, after
+    end
   end
-  local _, hexadecimal = find(text, "^-?0[xX]%x+", at)
-  stop = hexadecimal or stop
-  if stop then
-    return "T_NUMBER", tonumber(sub(text, at, stop)), at, stop + 1
-  end
-  local sign, word = match(text, "^(-?)(%a+)", at)
-  local lower = word and word:lower()
-  if lower == "infinity" or lower == "inf" then
-    return "T_NUMBER", sign == "-" and -1 / 0 or 1 / 0, at, at + #sign + #word
-  elseif lower == "nan" then
-    return "T_NUMBER", 0 / 0, at, at + #sign + #word
-  end
-  return sub(text, at, at) == "-" and "invalid number" or "invalid token", nil, at
+  return "invalid number", nil, at
 end
 
 function token(text, at)
@@ -240,16 +253,14 @@ function token(text, at)
     return string_token(text, at)
   elseif MARKS[c] then
     return MARKS[c], nil, at, at + 1
-  elseif find(c, "[%-%diInN]") then
-    local word = match(text, "^null", at)
-    if not word then
-      return number_token(text, at)
-    end
-    return "T_NULL", null, at, at + 4
+  elseif find(c, "[%-%d]") then
+    return number_token(text, at)
   end
-  local word = match(text, "^true", at) or match(text, "^false", at)
+  local word = match(text, "^true", at) or match(text, "^false", at) or match(text, "^null", at)
   if word then
     return WORD_TOKENS[word], WORDS[word], at, at + #word
+  elseif settings.decode_invalid_numbers and is_invalid_number(text, at) then
+    return number_token(text, at)
   end
   return "invalid token", nil, at
 end
@@ -261,7 +272,7 @@ end
 local value_of
 
 local function deeper(depth, at)
-  if depth >= settings.decode_depth then
+  if depth >= settings.decode_max_depth then
     fail("Found too many nested data structures (%d) at character %d", depth + 1, at)
   end
   return depth + 1
@@ -324,7 +335,7 @@ function value_of(text, depth, kind, value, where, after)
   expected("value", kind, where)
 end
 
-function cjson.decode(...)
+local function decode(...)
   local text = ...
   if select("#", ...) ~= 1 then
     fail("bad argument #1 to 'decode' (expected 1 argument)")
@@ -341,38 +352,111 @@ function cjson.decode(...)
   return value
 end
 
--- Settings would outlive a script; they are accepted, and change nothing.
+local function argument(place, name, what)
+  fail("bad argument #%d to '%s' (%s)", place, name, what)
+end
 
-function cjson.encode_max_depth() return DEEPEST end
-function cjson.decode_max_depth() return DEEPEST end
-function cjson.encode_number_precision() return 14 end
-function cjson.encode_keep_buffer() return true end
-function cjson.encode_invalid_numbers() return false end
-function cjson.decode_invalid_numbers() return true end
-function cjson.encode_sparse_array() return false, 2, 10 end
-function cjson.new() return cjson end
+local function number_argument(place, name, count, value)
+  local number = tonumber(value)
+  if not number then
+    argument(place, name, "number expected, got " .. (place > count and "no value" or type(value)))
+  end
+  return number
+end
+
+local function limited(name, most, ...)
+  local count = select("#", ...)
+  if count > most then
+    argument(most + 1, name, "found too many arguments")
+  end
+  return count, ...
+end
+
+local function set_integer(setting, name, place, least, most, count, value)
+  if value ~= nil then
+    local number = number_argument(place, name, count, value)
+    number = number < 0 and -floor(-number) or floor(number)
+    if number < least or number > most then
+      argument(1, name, format("expected integer between %d and %d", least, most))
+    end
+    settings[setting] = number
+  end
+  return settings[setting]
+end
+
+local function set_choice(name, value, choices)
+  if type(value) == "boolean" then
+    settings[name] = value
+  elseif value ~= nil then
+    if type(value) ~= "string" and type(value) ~= "number" then
+      argument(1, name, "string expected, got " .. type(value))
+    end
+    local choice = choices[tostring(value)]
+    if choice == nil then
+      argument(1, name, format("invalid option '%s'", value))
+    end
+    settings[name] = choice
+  end
+  return settings[name]
+end
+
+local LARGEST = 2147483647
+local INTEGERS = {encode_max_depth = LARGEST, decode_max_depth = LARGEST, encode_number_precision = 14}
+local SWITCH = {on = true, off = false}
+local CHOICES = {encode_keep_buffer = SWITCH, decode_invalid_numbers = SWITCH,
+                 encode_invalid_numbers = {on = true, off = false, null = "null"}}
+
+-- A cjson with settings of its own, which stay from script to script.
+local function new_cjson()
+  local own = {encode_max_depth = DEEPEST, decode_max_depth = DEEPEST, encode_number_precision = 14,
+               encode_keep_buffer = true, encode_invalid_numbers = false, decode_invalid_numbers = true,
+               encode_sparse_array = false, ratio = 2, safe = 10}
+  local cjson = {_NAME = "cjson", _VERSION = "2.1.0", null = null, new = new_cjson}
+  local function add(name, body)
+    cjson[name] = function(...)
+      settings = own
+      return body(...)
+    end
+  end
+  add("encode", encode)
+  add("decode", decode)
+  for name, most in next, INTEGERS do
+    add(name, function(...)
+      return set_integer(name, name, 1, 1, most, limited(name, 1, ...))
+    end)
+  end
+  for name, choices in next, CHOICES do
+    add(name, function(...)
+      local _, value = limited(name, 1, ...)
+      return set_choice(name, value, choices)
+    end)
+  end
+  add("encode_sparse_array", function(...)
+    local name = "encode_sparse_array"
+    local count, convert, ratio, safe = limited(name, 3, ...)
+    return set_choice(name, convert, SWITCH), set_integer("ratio", name, 2, 0, LARGEST, count, ratio),
+           set_integer("safe", name, 3, 0, LARGEST, count, safe)
+  end)
+  return cjson
+end
 
 -- bit
 
 local bit = {}
 
-local function number_argument(place, name, count, value)
-  local number = tonumber(value)
-  if not number then
-    local got = place > count and "no value" or type(value)
-    fail("bad argument #%d to '%s' (number expected, got %s)", place, name, got)
-  end
-  return number
-end
+-- How many arguments each function looks at; it takes one, and what follows from the last one on, as BitOp does.
+local USED = {tobit = 1, bnot = 1, bswap = 1, lshift = 2, rshift = 2, arshift = 2, rol = 2, ror = 2}
 
-for name, least in next, {tobit = 1, bnot = 1, bswap = 1, tohex = 1, band = 1, bor = 1, bxor = 1, lshift = 2,
-                          rshift = 2, arshift = 2, rol = 2, ror = 2} do
+for _, name in next, {"tobit", "bnot", "bswap", "tohex", "band", "bor", "bxor", "lshift", "rshift", "arshift", "rol",
+                      "ror"} do
   bit[name] = function(...)
-    local count = select("#", ...)
-    for place = 1, count > least and count or least do
-      number_argument(place, name, count, (select(place, ...)))
+    local count, words = select("#", ...), {...}
+    local used = USED[name] or (name == "tohex" and count > 2 and 2) or (count > 1 and count) or 1
+    words[1] = number_argument(1, name, count, words[1])
+    for place = used, 2, -1 do
+      words[place] = number_argument(place, name, count, words[place])
     end
-    return host_bit(name, ...)
+    return host_bit(name, unpack(words, 1, used))
   end
 end
 
@@ -382,7 +466,7 @@ local struct = {}
 for _, name in next, {"pack", "unpack", "size"} do
   local function finish(problem, ...)
     if problem then
-      fail("bad argument %s", problem)
+      fail("%s", problem)
     end
     return ...
   end
@@ -485,4 +569,4 @@ function cmsgpack.unpack_limit(text, limit, offset)
   return unpacked(host_msgpack_unpack("unpack_limit", text, limit, tonumber(offset) or 0))
 end
 
-return {cjson = cjson, bit = bit, struct = struct, cmsgpack = cmsgpack}
+return {cjson = new_cjson(), bit = bit, struct = struct, cmsgpack = cmsgpack}

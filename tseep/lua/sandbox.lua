@@ -1,12 +1,12 @@
 -- What scripts see of Lua and of the server, and the way into a script and out of it.
 --
 -- The functions of the host are Python's. Scripts never hold one of them: each is the upvalue of a function here, and
--- instead of raising it returns what was wrong. The exceptions are redis.call and redis.pcall, which are made plain
--- functions, since what Lua calls in a return statement must be no function of Lua's if the script's own line is to be
--- known. What redis.call raises is an exception of Python's, and a table before any script sees it.
+-- instead of raising it returns what was wrong. The exceptions are most of redis.*, which are made plain functions,
+-- since what Lua calls in a return statement must be no function of Lua's if the script's own line is to be known. What
+-- those raise is an exception of Python's, and a table before any script sees it.
 
-local host_call, host_pcall, host_explain, host_sha1, host_log, host_setresp, host_known, host_register, host_random, host_seed,
-    host_tick, libraries, constants = ...
+local host_call, host_pcall, host_explain, host_sha1, host_log, host_setresp, host_set_repl, host_may_call, host_register,
+    host_random, host_seed, host_tick, libraries, constants = ...
 
 local OWN = debug.getinfo(1, "S").source
 local LIBRARIES = "=libraries.lua"
@@ -18,7 +18,8 @@ local getinfo, sethook, setfenv = debug.getinfo, debug.sethook, setfenv
 local error, type, next, pairs, rawget, rawset, select, unpack, tostring, tonumber =
     error, type, next, pairs, rawget, rawset, select, unpack, tostring, tonumber
 local pcall, xpcall, setmetatable, getmetatable, loadstring = pcall, xpcall, setmetatable, getmetatable, loadstring
-local format, byte, find, concat, floor = string.format, string.byte, string.find, table.concat, math.floor
+local format, byte, find, sub, concat = string.format, string.byte, string.find, string.sub, table.concat
+local floor, ceil = math.floor, math.ceil
 local create, resume, running = coroutine.create, coroutine.resume, coroutine.running
 local READONLY = "Attempt to modify a readonly table"
 
@@ -101,7 +102,7 @@ end
 local function plain(problem) -- what was raised, as scripts may see it
   if type(problem) == "userdata" then
     local message, counted = host_explain(problem)
-    return {err = message, ignore_error_stats_update = counted}
+    return message and {err = message, ignore_error_stats_update = counted} or problem
   end
   return problem
 end
@@ -125,12 +126,16 @@ function lua.setmetatable(t, meta)
 end
 
 function lua.pcall(...)
+  if select("#", ...) == 0 then
+    error("bad argument #1 to 'pcall' (value expected)", 2)
+  end
   return settle(pcall(...))
 end
 
-function lua.xpcall(body, handler, ...)
-  if select("#", ...) > 0 or type(handler) ~= "function" then
-    return xpcall(body, handler)
+function lua.xpcall(...)
+  local body, handler = ...
+  if select("#", ...) < 2 then
+    error("bad argument #2 to 'xpcall' (value expected)", 2)
   end
   return xpcall(body, function(problem) return handler(plain(problem)) end)
 end
@@ -239,10 +244,16 @@ end
 
 -- math.random gives Redis's numbers
 
+local function whole(value)
+  local number = tonumber(value) or 0
+  return number < 0 and ceil(number) or floor(number)
+end
+
 local function random(...)
   local count, low, high = select("#", ...), ...
+  local share = host_random() -- which is used up whatever follows
   if count == 0 then
-    return host_random()
+    return share
   end
   if count > 2 then
     error("wrong number of arguments", 2)
@@ -253,14 +264,14 @@ local function random(...)
       error(format("bad argument #%d to 'random' (number expected, got %s)", place, got), 2)
     end
   end
-  low, high = floor(tonumber(low)), floor(tonumber(high) or 0)
+  low, high = whole(low), whole(high)
   if count == 1 then
     low, high = 1, low
   end
   if low > high then
     error(format("bad argument #%d to 'random' (interval is empty)", count), 2)
   end
-  return floor(host_random() * (high - low + 1)) + low
+  return floor(share * (high - low + 1)) + low
 end
 
 local maths = {}
@@ -289,7 +300,8 @@ local function single_string(field, ...)
     return {err = "ERR wrong number or type of arguments"}
   end
   if field == "err" then
-    text = byte(text) == 45 and text:sub(2) or find(text, " ", 1, true) and text or "ERR " .. text
+    text = byte(text) == 45 and sub(text, 2) or text
+    text = find(text, " ", 1, true) and text or "ERR " .. text
   end
   return {[field] = text}
 end
@@ -306,61 +318,15 @@ local function as_text(value)
   return (type(value) == "string" or type(value) == "number") and tostring(value) or ""
 end
 
-function redis.sha1hex(...)
-  if select("#", ...) ~= 1 then
-    raise("ERR wrong number of arguments")
-  end
-  return host_sha1(as_text(...))
-end
+redis.sha1hex = python.as_function(host_sha1)
+redis.log = python.as_function(host_log)
+redis.setresp = python.as_function(host_setresp)
+redis.set_repl = python.as_function(host_set_repl)
+redis.acl_check_cmd = python.as_function(host_may_call)
 
-function redis.log(...)
-  if select("#", ...) < 2 then
-    raise("ERR redis.log() requires two arguments or more.")
-  end
-  local level = ...
-  if not tonumber(level) then
-    raise("ERR First argument must be a number (log level).")
-  end
-  level = floor(tonumber(level))
-  if level < 0 or level > 3 then
-    raise("ERR Invalid debug level.")
-  end
-  local words = {}
-  for place = 2, select("#", ...) do
-    words[place - 1] = as_text((select(place, ...)))
-  end
-  host_log(level, concat(words, " "))
-end
-
-function redis.setresp(...)
-  if select("#", ...) ~= 1 then
-    raise("ERR redis.setresp() requires one argument.")
-  end
-  local version = tonumber((...))
-  if version ~= 2 and version ~= 3 then
-    raise("ERR RESP version must be 2 or 3.")
-  end
-  host_setresp(version)
-end
-
-function redis.set_repl(...)
-  if select("#", ...) ~= 1 then
-    raise("ERR redis.set_repl() requires two arguments.")
-  end
-  local flags = tonumber((...)) or -1
-  if flags < 0 or flags > 3 or flags ~= floor(flags) then
-    raise("ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.")
-  end
-end
-
-function redis.acl_check_cmd(...)
-  if select("#", ...) == 0 then
-    raise("ERR Please specify at least one argument for this redis lib call")
-  end
-  if not host_known(...) then
-    raise("ERR Invalid command passed to redis.acl_check_cmd()")
-  end
-  return true
+local for_functions = {}
+for name, each in pairs(redis) do
+  for_functions[name] = each
 end
 
 function redis.replicate_commands()
@@ -374,7 +340,7 @@ end
 function redis.debug()
 end
 
-local at_load = {log = redis.log, register_function = nil} -- what there is of redis while a library is loaded
+local at_load = {log = redis.log} -- what there is of redis while a library is loaded
 
 function at_load.register_function(...)
   local message = host_register(...)
@@ -384,7 +350,7 @@ function at_load.register_function(...)
 end
 
 for name, value in pairs(constants) do
-  redis[name] = value
+  redis[name], for_functions[name] = value, value
   if name:find("^LOG_") or name:find("^REDIS_") then
     at_load[name] = value
   end
@@ -420,9 +386,8 @@ local function globals(api)
 end
 
 local script_globals, script_visible = globals(redis)
-local function_globals, function_visible, function_meta = globals(redis)
+local function_globals, function_visible, function_meta = globals(for_functions)
 local load_visible = setmetatable({redis = guard(setmetatable(at_load, no_global))}, no_global)
-load_visible._G = function_globals
 
 -- Into a script, and out of it
 

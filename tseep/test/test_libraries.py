@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from ..lua.libraries import Random, bit, number, pack_scalar, struct_function, unpack_messages
+from ..lua.libraries import Random, bit, pack_scalar, unpack_messages
 
 _KINDS = {bytes: b"string", bool: b"boolean", float: b"number", type(None): b"nil"}
 
@@ -34,17 +35,16 @@ class LibrariesTests(SynchronousTestCase):
         self.assertEqual((b"Bad data format in input.",), unpack_messages(b"unpack", b"\xc1", 0, 0, dict))
         self.assertEqual((b"Bad data format in input.",), unpack_messages(b"unpack", b"\x91" * 1000, 0, 0, dict))
 
-    def test_struct(self) -> None:
-        """Numbers and texts are laid out as C does it."""
-        self.assertEqual((None, b"\x01\x02\x03x\0"), struct_function(b"pack", b">HBs", 258, 3, b"x"))
-        self.assertEqual((None, 258.0, 3.0, b"x", 6), struct_function(b"unpack", b">HBs", b"\x01\x02\x03x\0"))
-        self.assertEqual((None, 12), struct_function(b"size", b"<iBBH!4i"))
+    def test_messages_as_redis(self) -> None:
+        """Unsigned numbers of 64 bits are taken for signed ones, and byte arrays are unknown, as in Redis."""
+        self.assertEqual((None, -1.0), unpack_messages(b"unpack", b"\xcf" + b"\xff" * 8, 0, 0, dict))
+        self.assertEqual((b"Bad data format in input.",), unpack_messages(b"unpack", b"\xc4\x01x", 0, 0, dict))
+        self.assertEqual(b"\xd3\x80" + bytes(7), pack_scalar(-(2.0**63), b"number"))
 
-    def test_struct_refused(self) -> None:
-        """A format that makes no sense, or too little data, is told."""
-        for arguments in ((b"pack", b"?"), (b"pack", b"i40", 1), (b"unpack", b">H", b"x"), (b"size", b"s"), (b"pack",)):
-            (problem,) = struct_function(*arguments)
-            self.assertIn(b"#", problem)
+    def test_limits(self) -> None:
+        """An unpacking that is limited to nothing, from the beginning, is not limited."""
+        self.assertEqual((None, 1, 2), unpack_messages(b"unpack_limit", b"\x01\x02", 0, 0, dict))
+        self.assertEqual((None, 1), unpack_messages(b"unpack_limit", b"\x01\x02", 0, 1, dict))
 
     def test_bit(self) -> None:
         """Results are signed words of 32 bits."""
@@ -53,9 +53,10 @@ class LibrariesTests(SynchronousTestCase):
         self.assertEqual(1, bit(b"rol", 2147483648.0, 1))
         self.assertEqual((b"0000ffff", b"FF"), (bit(b"tohex", 65535), bit(b"tohex", 255, -2)))
 
-    def test_number(self) -> None:
-        """A text of a number is one."""
-        self.assertEqual([10.0, 16.0, 2], [number(b" 10 "), number(b"0x10"), number(2)])
+    def test_bit_of_large_numbers(self) -> None:
+        """A number is rounded to an integer, of which the lowest 32 bits count; one that is very large has others."""
+        self.assertEqual([2, 2, -2, 5], [bit(b"tobit", number) for number in (1.5, 2.5, -1.5, 2.0**32 + 5)])
+        self.assertEqual([2025163840, 0, 0], [bit(b"tobit", number) for number in (1e20, math.inf, math.nan)])
 
     def test_random(self) -> None:
         """After the same seed the same numbers come."""

@@ -1,0 +1,75 @@
+"""What Lua's libraries make of their arguments, and say of those that they cannot take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Malformed(Exception):
+    """
+    What a script gave to a library makes no sense.
+
+    @ivar message: says why.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.message = text.encode("latin-1")
+
+
+def bad_argument(place: int, function: str, why: str) -> Malformed:
+    """What is said of an argument."""
+    return Malformed(f"bad argument #{place} to '{function}' ({why})")
+
+
+def number(value: Any) -> float | None:
+    """A number, or a text of one as Lua reads it; None for anything else."""
+    if type(value) is int or type(value) is float:
+        return value
+    if type(value) is not bytes:
+        return None
+    text = value.strip(b" \t\n\v\f\r").decode("latin-1")
+    try:
+        return float.fromhex(text) if "x" in text.lower() else None if "_" in text else float(text)
+    except (ValueError, OverflowError):
+        return None
+
+
+def as_text(value: Any) -> bytes | None:
+    """A text, or a number as one; None for anything else."""
+    if type(value) is int or type(value) is float:
+        return b"%.14g" % value
+    return value if type(value) is bytes else None
+
+
+def require_number(place: int, function: str, *values: Any) -> float:
+    """
+    The value of an argument that must be a number.
+
+    @param values: the argument; nothing if there is none.
+    @raise Malformed: if it is none.
+    """
+    found = number(values[0]) if values else None
+    if found is None:
+        raise bad_argument(place, function, f"number expected, got {_type_name(*values)}")
+    return found
+
+
+def require_text(place: int, function: str, *values: Any) -> bytes:
+    """
+    The value of an argument that must be a text, or a number, which becomes one.
+
+    @param values: the argument; nothing if there is none.
+    @raise Malformed: if it is none.
+    """
+    found = as_text(values[0]) if values else None
+    if found is None:
+        raise bad_argument(place, function, f"string expected, got {_type_name(*values)}")
+    return found
+
+
+_NAMES = {bytes: "string", bool: "boolean", int: "number", float: "number", type(None): "nil"}
+
+
+def _type_name(*values: Any) -> str:
+    return _NAMES.get(type(values[0]), "table") if values else "no value"
