@@ -18,7 +18,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..alarms import delay_until
+from ..alarms import NO_CALL, delay_until
 from ..interfaces import IConnection, IMode
 from ..server import TOO_MANY_CLIENTS
 from . import address
@@ -247,6 +247,7 @@ class EventedMode:
         self._reactor = reactor
         self._server = server
         self._watcher: Watcher | None = None
+        self._waking: Any = NO_CALL
         self.factory = EventedFactory(server)
 
     def start(self) -> None:
@@ -269,7 +270,12 @@ class EventedMode:
             self._reactor.doIteration(0)
 
     def _wake(self, when: int) -> None:
-        self._reactor.callLater(delay_until(when, self._server.clock()), self._server.ring)
+        self._waking.cancel()
+        self._waking = self._reactor.callLater(delay_until(when, self._server.clock()), self._ring)
+
+    def _ring(self) -> None:
+        self._waking = NO_CALL
+        self._server.ring()
 
     async def stop(self, grace: float) -> None:
         """
@@ -285,6 +291,7 @@ class EventedMode:
             await deferLater(self._reactor, POLL)
         self._close_all()
         await deferLater(self._reactor, POLL)
+        self._waking.cancel()
         if self._watcher is not None:
             self._watcher.stop()
 

@@ -24,7 +24,7 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
-from ..alarms import delay_until
+from ..alarms import NO_CALL, delay_until
 from ..interfaces import IConnection, IMode
 from ..server import TOO_MANY_CLIENTS
 from . import address
@@ -252,6 +252,7 @@ class ThreadedMode:
         self._reactor = reactor
         self.server = server
         self.lock = threading.Lock()
+        self._waking: Any = NO_CALL
         self.factory = ThreadedFactory(self)
 
     def start(self) -> None:
@@ -283,10 +284,14 @@ class ThreadedMode:
         self.lock.acquire()
 
     def _wake(self, when: int) -> None:
-        delay = delay_until(when, self.server.clock())
-        self._reactor.callFromThread(self._reactor.callLater, delay, self._ring)
+        self._reactor.callFromThread(self._sleep, delay_until(when, self.server.clock()))
+
+    def _sleep(self, delay: float) -> None:
+        self._waking.cancel()
+        self._waking = self._reactor.callLater(delay, self._ring)
 
     def _ring(self) -> None:
+        self._waking = NO_CALL
         with self.lock:
             self.server.ring()
 
@@ -304,6 +309,7 @@ class ThreadedMode:
         for connection in self._connections():
             connection.close()
         await self._wait(grace)
+        self._waking.cancel()
         self._pool.stop()
         sys.setswitchinterval(interval)
 
