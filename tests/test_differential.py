@@ -629,8 +629,15 @@ def _command_info(client: Client, names: List[str]) -> Dict[str, Dict[str, Any]]
     return {entry[0]: _facts(entry) for entry in _flat_info(reply)}
 
 
-DOCUMENTED_BETTER = ["command|getkeys", "command|getkeysandflags", "xinfo|stream", "xtrim"]
-"""Commands whose arguments redis-server does not document, or groups without need, or forgets a word of."""
+DOCUMENTED_BETTER = [
+    "command|getkeys",
+    "command|getkeysandflags",
+    "geosearch",
+    "geosearchstore",
+    "xinfo|stream",
+    "xtrim",
+]
+"""Commands whose arguments redis-server does not document, or groups in another way than it says elsewhere."""
 
 ONLY_OURS = ["client|no-touch", "client|setinfo"]
 """Commands of Redis 7.2 that tseep has because today's clients send them."""

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 from typing import Any, Dict, List
 
-from . import hashes, hyperloglog, lists, scripting, sets, sort, sorted_sets, streams
+from . import geo, hashes, hyperloglog, lists, scripting, sets, sort, sorted_sets, streams
 
-FAMILIES = [hashes, hyperloglog, lists, scripting, sets, sort, sorted_sets, streams]
+FAMILIES = [geo, hashes, hyperloglog, lists, scripting, sets, sort, sorted_sets, streams]
 
 GROUPS = [family.GROUP for family in FAMILIES if hasattr(family, "GROUP")]
 
