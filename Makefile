@@ -4,9 +4,10 @@ PYTHON ?= python3
 PYPY ?= pypy3
 VENV ?= .venv
 PYPY_VENV ?= .venv-pypy
+APPS_VENV ?= .venv-apps
 BIN = $(VENV)/bin
 
-.PHONY: help serve test test-pypy fuzz soak lint format types stress bench debian clean
+.PHONY: help serve test test-pypy fuzz apps soak lint format types stress bench debian clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +25,9 @@ test-pypy: $(PYPY_VENV)/test debian ## The same on PyPy
 
 fuzz: $(VENV)/test debian ## Compare with redis-server, and feed the parsers, for longer
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/test_differential.py tests/test_bad_input.py
+
+apps: $(APPS_VENV)/apps debian ## Run Celery, RQ, Django and others against tseep in each mode, and against redis-server
+	$(APPS_VENV)/bin/pytest tests/apps -m apps
 
 soak: $(VENV)/test debian ## The long runs: thousands of clients in each mode
 	$(BIN)/pytest tests -m soak
@@ -51,12 +55,18 @@ debian:
 
 $(VENV)/serve: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable .
+	$(BIN)/pip install --quiet --editable '.[lua]'
 	touch $@
 
 $(VENV)/test: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable '.[test]'
+	touch $@
+
+$(APPS_VENV)/apps: pyproject.toml
+	$(PYTHON) -m venv $(APPS_VENV)
+	$(APPS_VENV)/bin/pip install --quiet --editable '.[apps]'
+	$(APPS_VENV)/bin/pip install --quiet --no-deps arq==0.28.0 # which asks for an older redis-py than Celery does
 	touch $@
 
 $(VENV)/lint: pyproject.toml $(VENV)/test
@@ -69,4 +79,4 @@ $(PYPY_VENV)/test: pyproject.toml debian
 	touch $@
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(PYPY_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis _trial_temp*
+	rm -rf $(VENV) $(PYPY_VENV) $(APPS_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis _trial_temp*

@@ -1,0 +1,50 @@
+"""The servers that the applications talk to."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Iterator, List
+
+import pytest
+
+from ..servers import Redis, Tseep, require_oracle
+
+
+def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+    """All tests of this folder are of the applications."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.apps)
+
+
+@pytest.fixture(scope="session", params=["redis", "v1", "v2"])
+def app_server(request: pytest.FixtureRequest) -> Iterator[Tseep | Redis]:
+    """A server on a port of 127.0.0.1."""
+    server = _redis() if request.param == "redis" else Tseep(request.param)
+    with server:
+        yield server
+        assert server.stop() == 0, server.output
+        assert "Traceback" not in server.output and "Unhandled" not in server.output, server.output
+
+
+def _redis() -> Redis:
+    require_oracle()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    redis = Redis("--port", str(port), "--bind", "127.0.0.1")
+    redis.address = ("127.0.0.1", port)
+    return redis
+
+
+@pytest.fixture
+def port(app_server: Tseep | Redis) -> int:
+    """The port of a server without keys."""
+    app_server.flush()
+    return int(app_server.address[1])
+
+
+@pytest.fixture
+def url(port: int) -> str:
+    """Its address."""
+    return f"redis://127.0.0.1:{port}/0"
