@@ -10,7 +10,10 @@ GROUP = "list"
 
 _TIMEOUT = Pool([b"0.01", b"0.005"], [b"-1", b"abc", b"inf", b"nan", b""])
 _NUMKEYS = Pool([b"1", b"2"], [b"0", b"-1", b"3", b"abc"])
-_COUNT = Pool([b"1", b"2", b"5"], [b"0", b"-1", b"abc"])
+_COUNT = Pool([b"1", b"2", b"5", b"200"], [b"0", b"-1", b"abc"])
+_PLACE = Pool(
+    [b"0", b"1", b"-1", b"-2", b"3", b"127", b"128", b"300", b"-129", b"-400"], [b"abc", b"9223372036854775807"]
+)
 
 POOLS = {
     ("", "element"): Pool([b"1", b"2", b"x", b"y"], [b"", b"\xff"]),
@@ -18,12 +21,16 @@ POOLS = {
     **{(name, "timeout"): _TIMEOUT for name in ("blpop", "brpop", "blmove", "brpoplpush", "blmpop")},
     **{(name, "numkeys"): _NUMKEYS for name in ("lmpop", "blmpop")},
     **{(name, "count"): _COUNT for name in ("lmpop", "blmpop", "lpop", "rpop")},
+    **{(name, "index"): _PLACE for name in ("lindex", "lset")},
+    **{(name, end): _PLACE for name in ("lrange", "ltrim") for end in ("start", "stop")},
     ("lrem", "count"): Pool([b"0", b"1", b"-1", b"2", b"-2"], [b"abc", b"9223372036854775807"]),
 }
 
 BEGIN: List[List[bytes]] = [
     [b"RPUSH", b"a", b"1", b"2", b"x", b"1"],
     [b"LPUSH", b"a", b"x"],
+    [b"RPUSH", b"a", *[b"%d" % (number % 50) for number in range(700)]],
+    [b"LPUSH", b"b", *[b"x%d" % (number % 9) for number in range(500)]],
     [b"RPUSH", b"b", b"y"],
     [b"SET", b"key:1", b"string"],
 ]

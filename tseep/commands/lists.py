@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Tuple
 
 from ..blocking import NOT_YET, block, require_seconds
@@ -32,18 +33,19 @@ def _push(session: Session, argv: List[bytes], left: bool) -> int:
     value = db.get(key)
     event = b"lpush" if left else b"rpush"
     if value is None:
-        elements = RedisList(argv[2:])
-        if left:
-            elements.reverse()
+        elements = RedisList()
+        (elements.extendleft if left else elements.extend)(argv[2:])
         db.set(key, elements, event)
         return len(elements)
     if type(value) is not RedisList:
         require_type(value, RedisList)
     elements = value
-    if len(argv) == 3:
-        (elements.appendleft if left else elements.append)(argv[2])
-    else:
+    if len(argv) > 3:
         (elements.extendleft if left else elements.extend)(argv[2:])
+    elif left:
+        elements.appendleft(argv[2])
+    else:
+        elements.append(argv[2])
     db.changed(key, event)
     return len(elements)
 
@@ -101,11 +103,11 @@ def _take_several(session: Session, key: bytes, value: RedisList, left: bool, co
 
 
 def _pop(session: Session, argv: List[bytes], left: bool) -> Reply:
-    if len(argv) > 3:
-        raise wrong_arguments(argv[0].lower())
     if len(argv) == 2:
         value = to_change(session, argv[1], RedisList)
         return None if value is None else _take(session, argv[1], value, left)
+    if len(argv) > 3:
+        raise wrong_arguments(argv[0].lower())
     count = integer(argv[2])
     if count is None or count < 0:
         raise CommandError(OUT_OF_RANGE)
@@ -229,16 +231,7 @@ def _not_negative(text: bytes, error: str) -> int:
 
 def _matches(value: RedisList, element: bytes, rank: int, most: int) -> Iterator[int]:
     """The places of an element, from the match number C{rank} on, among the first C{most} places from its side."""
-    size = len(value)
-    to_skip = abs(rank) - 1
-    for step, one in enumerate(value if rank > 0 else reversed(value)):
-        if most and step >= most:
-            return
-        if one == element:
-            if to_skip:
-                to_skip -= 1
-            else:
-                yield step if rank > 0 else size - 1 - step
+    return islice(value.places(element, most or len(value), backwards=rank < 0), abs(rank) - 1, None)
 
 
 # Changing
@@ -273,9 +266,10 @@ def linsert(session: Session, argv: List[bytes]) -> Reply:
     value = to_change(session, argv[1], RedisList)
     if value is None:
         return 0
-    if argv[3] not in value:
+    place = next(value.places(argv[3], len(value)), None)
+    if place is None:
         return -1
-    value.insert(value.index(argv[3]) + (where == b"after"), argv[4])
+    value.insert(place + (where == b"after"), argv[4])
     session.db.changed(argv[1], b"linsert")
     return len(value)
 
@@ -287,27 +281,10 @@ def lrem(session: Session, argv: List[bytes]) -> Reply:
     value = to_change(session, argv[1], RedisList)
     if value is None:
         return 0
-    present = value.count(argv[3])
-    to_remove = min(abs(count), present) if count else present
-    if not to_remove:
-        return 0
-    _without(value, argv[3], to_remove, count < 0)
-    session.db.shrunk(argv[1], value, b"lrem")
-    return to_remove
-
-
-def _without(value: RedisList, element: bytes, count: int, from_right: bool) -> None:
-    """Remove an element C{count} times."""
-    if from_right:
-        value.reverse()
-    for _ in range(len(value)):  # round once, so that the order stays
-        one = value.popleft()
-        if count and one == element:
-            count -= 1
-        else:
-            value.append(one)
-    if from_right:
-        value.reverse()
+    removed = value.remove(argv[3], abs(count) or len(value), backwards=count < 0)
+    if removed:
+        session.db.shrunk(argv[1], value, b"lrem")
+    return removed
 
 
 @command(
@@ -320,14 +297,7 @@ def ltrim(session: Session, argv: List[bytes]) -> Reply:
     value = to_change(session, argv[1], RedisList)
     if value is None:
         return OK
-    first, last = _places(start, stop, len(value))
-    if first > last:
-        value.clear()
-    else:
-        for _ in range(len(value) - 1 - last):
-            value.pop()
-        for _ in range(first):
-            value.popleft()
+    value.trim(*_places(start, stop, len(value)))
     session.db.shrunk(argv[1], value, b"ltrim")
     return OK
 
