@@ -21,7 +21,7 @@ test: $(VENV)/test debian ## Run trial's unit tests, then the tests against real
 
 test-pypy: $(PYPY_VENV)/test debian ## The same on PyPy
 	$(PYPY_VENV)/bin/trial tseep
-	$(PYPY_VENV)/bin/pytest tests -m "not packaging and not soak"
+	$(PYPY_VENV)/bin/pytest tests -m "not packaging and not soak and not apps"
 
 fuzz: $(VENV)/test debian ## Compare with redis-server, and feed the parsers, for longer
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/test_differential.py tests/test_bad_input.py
@@ -46,8 +46,11 @@ types: $(VENV)/lint ## Check the types
 stress: $(VENV)/test ## Compare v1 and v2 under 1,024 clients; see stress/run.py --help for more
 	$(BIN)/python stress/run.py --clients 1k
 
-bench: $(VENV)/test $(PYPY_VENV)/test debian ## Measure side by side with redis-server, and print the table of the README
+bench: $(VENV)/test $(PYPY_VENV)/test debian ## Measure side by side with redis-server, and print the tables of the README
 	$(BIN)/python stress/versus.py --pypy $(PYPY_VENV)/bin/python
+	$(BIN)/python stress/versus.py --types --pypy $(PYPY_VENV)/bin/python
+	$(BIN)/python stress/publish.py --pypy $(PYPY_VENV)/bin/python
+	$(BIN)/python stress/large.py --pypy $(PYPY_VENV)/bin/python
 
 # What the tests need of Debian: the oracle, the load, and PyPy. Installed where one may, named where not.
 debian:

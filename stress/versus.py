@@ -48,10 +48,13 @@ class Failed(Exception):
 
 
 class Kind(NamedTuple):
-    """One of redis-benchmark's tests, with or without pipelining."""
+    """One of redis-benchmark's tests, with or without pipelining; `words` is a command that it has no
+    test for, and `fill` one that makes what the test takes away."""
 
     command: str
-    pipeline: int
+    pipeline: int = 1
+    words: tuple[str, ...] = ()
+    fill: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -60,6 +63,16 @@ class Kind(NamedTuple):
 
 
 KINDS = [Kind(c, p) for p in (1, PIPELINE) for c in ("SET", "GET")]  # SET makes GET's key
+TYPES = [
+    *(Kind(command) for command in ("INCR", "MSET", "LPUSH")),
+    Kind("RPOP", fill=("RPUSH", "mylist", "x" * VALUE)),
+    Kind("SADD"),
+    Kind("SPOP", fill=("SADD", "myset", "element:__rand_int__")),
+    Kind("HSET"),
+    Kind("ZADD"),
+    Kind("XADD", words=("XADD", "mystream", "*", "field", "x" * VALUE)),
+]
+RANDOM = 1_000_000  # different numbers in the names of members and fields
 
 
 class Contestant(NamedTuple):
@@ -107,6 +120,7 @@ TARGETS = [
     Target(PYPY, REDIS, True, 1.0),
     Target(V2, V1, False, 4.0),
 ]
+TYPE_TARGETS = [Target(V2, REDIS, False, 0.7)]
 IDLE_TARGET_KIB = 2.0
 
 Rounds = dict[tuple[str, Kind], list[Measured]]
@@ -155,7 +169,7 @@ def contestants(python: str, pypy: str | None) -> list[Contestant]:
 def requests_per_second(output: str, command: str) -> float:
     """Return the rate that `redis-benchmark --csv` printed for a command; raises Failed."""
     for row in csv.reader(output.splitlines()):
-        if len(row) > 1 and row[0] == command:
+        if len(row) > 1 and row[0].startswith(command):  # "MSET (10 keys)", or a whole command
             return float(row[1])
     raise Failed(f"redis-benchmark printed no {command}: {output.strip()[-300:]}")
 
@@ -163,8 +177,18 @@ def requests_per_second(output: str, command: str) -> float:
 def benchmark(server: Server, kind: Kind, number: int, connections: int) -> list[str]:
     """Return the command line of one measurement."""
     given = {"h": HOST, "p": server.address[1], "c": connections, "d": VALUE, "n": number}
-    given.update(t=kind.command.lower(), P=kind.pipeline)
-    return ["redis-benchmark", "--csv", *(str(x) for k, v in given.items() for x in (f"-{k}", v))]
+    given.update(P=kind.pipeline, r=RANDOM)
+    words = kind.words or ("-t", kind.command.lower())
+    return ["redis-benchmark", "--csv", *(str(x) for k, v in given.items() for x in (f"-{k}", v)), *words]
+
+
+def refill(server: Server, kind: Kind, number: int) -> None:
+    """Make what a test takes away, as much as it takes and as much again; raises Failed."""
+    given = {"h": HOST, "p": server.address[1], "c": 50, "P": 100, "n": 2 * number, "r": 1000 * RANDOM}
+    command = ["redis-benchmark", "-q", *(str(x) for k, v in given.items() for x in (f"-{k}", v)), *kind.fill]
+    filled = subprocess.run(command, capture_output=True, text=True, timeout=MOST_SECONDS)
+    if filled.returncode:
+        raise Failed(f"{' '.join(command)}: {(filled.stderr or filled.stdout).strip()[-300:]}")
 
 
 def watch(pid: int, running: subprocess.Popen[str]) -> dict[int, proc.Switches]:
@@ -183,6 +207,8 @@ def watch(pid: int, running: subprocess.Popen[str]) -> dict[int, proc.Switches]:
 
 def measure(server: Server, kind: Kind, number: int, connections: int) -> Measured:
     """Run redis-benchmark once against a server."""
+    if kind.fill:
+        refill(server, kind, number)
     before, cores, children = proc.sample(server.pid), proc.cores_now(), children_cpu()
     command = benchmark(server, kind, number, connections)
     pipe = subprocess.PIPE
@@ -212,11 +238,11 @@ def children_cpu() -> float:
 def measure_all(servers: dict[str, Server], options: argparse.Namespace) -> Rounds:
     """Measure all servers in turns: a first call to learn how fast each is, a round to warm up,
     and the rounds that count."""
-    numbers = {(name, kind): FIRST_REQUESTS for name in servers for kind in KINDS}
+    numbers = {(name, kind): FIRST_REQUESTS for name in servers for kind in options.kinds}
     done: Rounds = {key: [] for key in numbers}
     for turn in range(-2, options.rounds):
         say(f"round {turn + 1} of {options.rounds}" if turn >= 0 else "warming up")
-        for kind in KINDS:
+        for kind in options.kinds:
             for name, server in servers.items():
                 key = (name, kind)
                 measured = measure(server, kind, numbers[key], options.clients)
@@ -284,6 +310,7 @@ class Findings(NamedTuple):
     """Everything measured."""
 
     found: list[Contestant]
+    kinds: list[Kind]
     rounds: Rounds
     idles: dict[str, Idle]
 
@@ -329,11 +356,12 @@ def table(findings: Findings, idle_clients: int) -> list[str]:
     """Return the side-by-side table."""
     titles = ["", *(contestant.title for contestant in findings.found)]
     lines = [row(titles), row(["---", *["--:"] * len(findings.found)])]
-    lines += [row(rates(findings, kind)) for kind in KINDS]
+    lines += [row(rates(findings, kind)) for kind in findings.kinds]
     for field, title in (("cpu_us", "server CPU us/request"), ("switches", "switches/request")):
-        lines += [row(costs(findings, kind, field, title)) for kind in KINDS]
-    lines.append(row(memory(findings, idle_clients, "silent", "never spoke")))
-    lines.append(row(memory(findings, idle_clients, "after_ping", "after a PING")))
+        lines += [row(costs(findings, kind, field, title)) for kind in findings.kinds]
+    if findings.idles:
+        lines.append(row(memory(findings, idle_clients, "silent", "never spoke")))
+        lines.append(row(memory(findings, idle_clients, "after_ping", "after a PING")))
     return lines
 
 
@@ -346,10 +374,10 @@ def targets(findings: Findings) -> list[str]:
     """Return the table of targets, what was measured beside what is wanted."""
     titles = {contestant.name: contestant.title for contestant in findings.found}
     lines = [row(["target", "wanted", "median (lowest to highest)"]), row(["---", "--:", "--:"])]
-    for target in TARGETS:
+    for target in TARGETS if findings.kinds is KINDS else TYPE_TARGETS:
         if target.name not in titles:
             continue
-        for kind in KINDS:
+        for kind in findings.kinds:
             if (kind.pipeline > 1) == target.pipelined:
                 name = f"{titles[target.name]} / {titles[target.beside]}, {kind.title}"
                 measured = spread(findings.ratios(target.name, target.beside, kind))
@@ -414,6 +442,14 @@ def parser() -> argparse.ArgumentParser:
     add("--time", type=seconds, default=3.0, metavar="SECONDS", help="of a measurement (3)")
     add("--clients", type=clients, default=1000, metavar="N", help="connections (1000)")
     add("--idle", type=clients, default=8192, metavar="N", help="idle clients (8k)")
+    add(
+        "--types",
+        action="store_const",
+        dest="kinds",
+        const=TYPES,
+        default=KINDS,
+        help="measure INCR, MSET and the data types, in place of SET, GET and idle memory",
+    )
     add("--json", type=Path, metavar="FILE", help="write all figures there too")
     return made
 
@@ -428,7 +464,7 @@ def compete(options: argparse.Namespace) -> Findings:
             command = contestant.command(port, options.clients)
             servers[contestant.name] = running.enter_context(Server(command, port))
         rounds = measure_all(servers, options)
-    return Findings(found, rounds, idle_all(found, options.idle))
+    return Findings(found, options.kinds, rounds, {} if options.kinds is TYPES else idle_all(found, options.idle))
 
 
 def lacking(options: argparse.Namespace) -> list[str]:

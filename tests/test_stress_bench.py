@@ -99,7 +99,7 @@ def findings() -> versus.Findings:
         for name, speed in speeds.items()
         for kind in versus.KINDS
     }
-    return versus.Findings(found, rounds, {versus.V2: versus.Idle(1536.0, 2048.0)})
+    return versus.Findings(found, versus.KINDS, rounds, {versus.V2: versus.Idle(1536.0, 2048.0)})
 
 
 def test_ratios_are_taken_within_a_round() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Callable, Deque, Dict, Protocol
+from typing import TYPE_CHECKING, Callable, Deque, Dict, List, Protocol
 
 from .alarms import Alarms
 from .blocking import Blocking
@@ -96,6 +96,8 @@ class Server:
         and in upper case: what clients send nearly all the time. C{native_dispatch}: the native protocol's. Both are
         empty while every command has to go the long way, through L{Session._examine <tseep.session.Session>}.
     @ivar after: what is to be done once the command that runs has ended.
+    @ivar deliveries: what clients are to be sent unasked, at the end of the read that is being answered: so that the
+        messages of many commands leave in one write to each.
     @ivar busy: what has been running for so long that others are answered in the meantime; None most of the time.
     @ivar serve_others: lets the mode answer other clients for a moment, in the middle of a command; whoever runs the
         server sets it.
@@ -126,6 +128,7 @@ class Server:
         self.sessions: Dict[int, Session] = {}
         self.alarms = Alarms()
         self.after: After = deque()
+        self.deliveries: Dict[Session, List[bytes]] = {}
         self.blocking = Blocking(self.alarms, self.after)
         self.pause = Pause(self)
         self.pubsub = PubSub()
@@ -215,6 +218,12 @@ class Server:
         finally:
             self._settling = False
 
+    def deliver(self) -> None:
+        """Send what clients are to be sent unasked."""
+        deliveries, self.deliveries = self.deliveries, {}
+        for session, pushed in deliveries.items():
+            session.deliver(pushed)
+
     def breathe(self, busy: Busy) -> None:
         """
         Let other clients be answered for a moment, in the middle of a command that runs for long. To be called again
@@ -249,6 +258,7 @@ class Server:
         self.keyspace.tick()
         self.alarms.ring(self.keyspace.now)
         self.settle()
+        self.deliver()
 
     def check_output(self, session: Session, unsent: int) -> None:
         """Close a client that does not take what it is sent, once that is more than it may be."""
@@ -302,6 +312,7 @@ class Server:
         if self.active_expire:
             self._sweep()
             self.settle()
+            self.deliver()
         now = self.clock()
         if now >= self._next_second:
             self._next_second = now + 1

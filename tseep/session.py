@@ -174,13 +174,14 @@ class Session:
         if self._replies is not None:
             self._replies.append(data)  # it is being answered, and this has its place among the replies
         else:
-            self._send(data)
+            self.server.deliveries.setdefault(self, []).append(data)
 
     def answer_late(self, reply: Reply) -> None:
         """Answer the command that it was L{blocked} in; those after it wait to be resumed."""
         if isinstance(reply, CommandError):
             self._count_error(reply.code)
         if not self.muted and not self.silent:
+            self.server.deliver()
             self._send(self._encoders[type(reply)](reply))
         self.waiting, self._left = self._left, None
 
@@ -212,6 +213,7 @@ class Session:
         """The client is gone: let nobody remember it."""
         if self.blocked is not None:
             self.server.blocking.forget(self.blocked)
+        self.server.deliveries.pop(self, None)
         self._forget()
 
     def _forget(self) -> None:
@@ -223,6 +225,10 @@ class Session:
             server.tracking.stop(self)
         if self.monitoring:
             server.monitors.forget(self)
+
+    def deliver(self, pushed: List[bytes]) -> None:
+        """Send what was pushed."""
+        self._send(b"".join(pushed))
 
     def _send(self, data: bytes) -> None:
         self.server.stats.output_bytes += len(data)
@@ -311,6 +317,8 @@ class Session:
         if run:
             self._count(timed, run, start, first)
         self._replies = None
+        if server.deliveries:
+            server.deliver()
         if self._unread and self.waiting is None and self.blocked is None:  # it has come in the middle of a script
             self.waiting = self._later()
         output = b"".join(replies)

@@ -86,6 +86,7 @@ class InProcess(_Address):
                 server.config.set(name, text)
             server.configured()
             server.settle()
+            server.deliver()
 
     def stop(self) -> Deferred[None]:
         """Close all connections and the port. Fires when that is done."""
