@@ -457,6 +457,8 @@ def parser() -> argparse.ArgumentParser:
 def compete(options: argparse.Namespace) -> Findings:
     """Start all servers, measure them in turns, and then their idle memory one by one."""
     found = contestants(options.python, options.pypy)
+    if options.kinds is TYPES:
+        found = [each for each in found if each.name != V1]  # whose costs are not those of the types
     with ExitStack() as running:
         servers = {}
         for contestant in found:

@@ -18,3 +18,10 @@ NOT_THERE = {
     "function|dump": "the format of Redis's own files",
     "function|restore": "the format of Redis's own files",
 }
+
+LISTED = """
+COMMAND GETKEYS EVAL x 0
+COMMAND GETKEYS EVALSHA x 2 a b c
+COMMAND GETKEYS EVAL x 3 a
+COMMAND GETKEYSANDFLAGS FCALL_RO f 1 k
+"""

@@ -183,8 +183,9 @@ _FILTERS: Dict[bytes, Callable[[bytes], Callable[[Command], bool]]] = {
 )
 def command_getkeys(session: Session, argv: List[bytes]) -> Reply:
     """Answers the keys in a whole command."""
-    keys = _with_keys(session.server, argv[2:]).keys_in(argv[2:])
-    if not keys:
+    entry = _with_keys(session.server, argv[2:])
+    keys = entry.keys_in(argv[2:])
+    if not keys and "no_mandatory_keys" not in entry.flags:
         raise CommandError("ERR Invalid arguments specified for command")
     return keys
 

@@ -119,15 +119,31 @@ def _to_be(current: float | None, given: float, options: Collection[bytes]) -> f
 def zadd(session: Session, argv: List[bytes]) -> Reply:
     """Adds members to a sorted set, or gives them new scores."""
     at = 2
-    if argv[2].isalpha():
+    if argv[2].isalpha():  # an option, or a score in letters
         while at < len(argv) and argv[at].upper() in _OPTIONS:
             at += 1
+    elif len(argv) == 4:
+        return _add_one(session, argv[1], read_score(argv[2]), argv[3])
     options = frozenset([word.upper() for word in argv[2:at]]) if at > 2 else _NO_OPTIONS
     if (len(argv) - at) % 2 or at == len(argv):
         raise CommandError(SYNTAX)
     if options:
         _check_options(options, len(argv) - at)
     return add(session, argv[1], [read_score(text) for text in argv[at::2]], argv[at + 1 :: 2], options)
+
+
+def _add_one(session: Session, key: bytes, score: float, member: bytes) -> int:
+    """The commonest ZADD, in short."""
+    db = session.db
+    value = to_change(session, key, SortedSet)
+    if value is None:
+        db.set(key, SortedSet({member: score}), b"zadd")
+        return 1
+    current = value.scores.get(member)
+    if current != score:
+        value.set(member, score)
+        db.changed(key, b"zadd")
+    return int(current is None)
 
 
 def _check_options(options: frozenset[bytes], words: int) -> None:

@@ -332,9 +332,7 @@ def msetnx(session: Session, argv: List[bytes]) -> Reply:
 def _set_all(session: Session, argv: List[bytes]) -> None:
     if len(argv) % 2 == 0:
         raise wrong_arguments(argv[0].lower())
-    set_one = session.db.set
-    for key, value in zip(argv[1::2], argv[2::2]):
-        set_one(key, value)
+    session.db.set_all(argv[1::2], argv[2::2])
 
 
 # Numbers

@@ -190,6 +190,15 @@ class Database:
         if self.observer is not None:
             self.observer.changed(self, key, event)
 
+    def set_all(self, keys: List[bytes], values: List[Value]) -> None:
+        """Give each of some keys a new value, and no time to expire: L{set} for many."""
+        if self.observer is None and self.expires.keys().isdisjoint(keys):
+            self.values.update(zip(keys, values))
+            self.accessed.update(dict.fromkeys(keys, self._keyspace.second))
+        else:
+            for key, value in zip(keys, values):
+                self.set(key, value)
+
     def replace(self, key: bytes, value: Value, event: bytes) -> None:
         """Give the key a new value, or its old one changed in place, and leave its time to expire."""
         if self.observer is not None and key not in self.values:

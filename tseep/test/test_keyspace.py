@@ -196,6 +196,15 @@ class ExpiryTests(SynchronousTestCase):
         self.database.set(key, b"value")
         self.database.expire_at(key, self.keyspace.now + after)
 
+    def test_set_all(self) -> None:
+        """Many keys are set as one by one, those that would expire too."""
+        self.database.set(b"a", b"0")
+        self.database.expire_at(b"a", self.keyspace.now + 10)
+        for keys in ([b"a", b"b"], [b"b", b"c", b"b"]):
+            self.database.set_all(keys, [key + b"%d" % number for number, key in enumerate(keys)])
+        self.assertEqual({b"a": b"a0", b"b": b"b2", b"c": b"c1"}, self.database.values)
+        self.assertEqual(({}, {b"a", b"b", b"c"}), (self.database.expires, set(self.database.accessed)))
+
     @QUICK
     @given(OPERATIONS)
     def test_any_operations(self, operations: List[Tuple[str, ...]]) -> None:
