@@ -22,13 +22,12 @@ from typing import Any, NamedTuple, TypeVar
 
 import machine
 import proc
-from options import clients, end_on_sigterm, positive
+from options import clients, end_on_sigterm, positive, seconds
 from server import Server, StartFailed, free_port
 from versus import Contestant, Failed, contestants, row, say
 
 FEW = 100  # clients that a server is made for
 BATCH = 1000  # commands in one write
-SETTLE_SECONDS = 1.0
 STEP_SECONDS = 0.001  # between two PINGs
 
 
@@ -126,17 +125,19 @@ def started(contestant: Contestant) -> Server:
     return Server(contestant.command(port, FEW), port)
 
 
-def measure_type(server: Server, kind: Type, count: int, calls: int) -> Large:
+def measure_type(server: Server, kind: Type, options: argparse.Namespace) -> Large:
     """Fill a value, and call quick commands on it."""
     client = Connection(server.address)
-    time.sleep(SETTLE_SECONDS)
+    time.sleep(options.settle)
     before = proc.sample(server.pid).resident
-    client.fill(kind.fill, count)
-    time.sleep(SETTLE_SECONDS)
-    element = (proc.sample(server.pid).resident - before) / count
+    client.fill(kind.fill, options.elements)
+    time.sleep(options.settle)
+    element = (proc.sample(server.pid).resident - before) / options.elements
     numbers = random.Random(1)
     took = [
-        1e3 * client.seconds(quick.format(r=numbers.randrange(1, count))) for _ in range(calls) for quick in kind.quick
+        1e3 * client.seconds(quick.format(r=numbers.randrange(1, options.elements)))
+        for _ in range(options.calls)
+        for quick in kind.quick
     ]
     return Large(element, percentile(took, 0.5), percentile(took, 0.99), max(took))
 
@@ -149,26 +150,26 @@ def pings(address: tuple[str, int], stop: threading.Event) -> Iterator[float]:
         time.sleep(STEP_SECONDS)
 
 
-def measure_freeing(server: Server, command: str, count: int) -> Pauses:
+def measure_freeing(server: Server, command: str, options: argparse.Namespace) -> Pauses:
     """Free a large set while another client asks for PONG."""
     client = Connection(server.address)
-    client.fill(TYPES[0].fill, count)
+    client.fill(TYPES[0].fill, options.elements)
     seen: list[float] = []
     stop = threading.Event()
     other = threading.Thread(target=lambda: seen.extend(pings(server.address, stop)))
     other.start()
-    time.sleep(SETTLE_SECONDS / 2)
+    time.sleep(options.settle / 2)
     took = 1e3 * client.seconds(command)
-    time.sleep(2 * SETTLE_SECONDS)
+    time.sleep(2 * options.settle)
     stop.set()
     other.join()
     return Pauses(took, percentile(seen, 0.99), max(seen))
 
 
-def measure_whole(server: Server, command: str, what: str, count: int) -> float:
+def measure_whole(server: Server, command: str, what: str, options: argparse.Namespace) -> float:
     """Return the milliseconds of a command that has to do with all elements, or all keys."""
     client = Connection(server.address)
-    client.fill("SET key:{n} 1" if what == "keys" else TYPES[0].fill, count)
+    client.fill("SET key:{n} 1" if what == "keys" else TYPES[0].fill, options.elements)
     return 1e3 * client.seconds(command)
 
 
@@ -186,16 +187,16 @@ def tables(found: list[Contestant], options: argparse.Namespace) -> list[str]:
     count = options.elements
     lines = [row([f"{count:,} elements", *(one.title for one in found)]), row(["---", *["--:"] * len(found)])]
     for kind in TYPES:
-        large = each(measure_type, kind, count, options.calls)
+        large = each(measure_type, kind, options)
         beside = (f"{f.element:.0f} ({f.element / large[0].element:.2f})" for f in large)
         lines.append(row([f"{kind.name}, bytes/element (beside redis-server)", *beside]))
         shown = (f"{f.median:.2f}, {f.p99:.2f}, {f.slowest:.1f}" for f in large)
         lines.append(row([f"{kind.name}, quick commands, ms: median, p99, slowest", *shown]))
     for command, what in WHOLE:
-        whole = each(measure_whole, command, what, count)
+        whole = each(measure_whole, command, what, options)
         lines.append(row([f"`{command.split()[0]}` of all, ms", *(f"{ms:.0f}" for ms in whole)]))
     for command in FREEING:
-        freed = each(measure_freeing, command, count)
+        freed = each(measure_freeing, command, options)
         shown = (f"{f.took:.1f}; {f.p99:.1f}, {f.slowest:.1f}" for f in freed)
         lines.append(row([f"`{command}`, ms; another client's PING meanwhile, ms: p99, slowest", *shown]))
     return lines
@@ -209,6 +210,7 @@ def parser() -> argparse.ArgumentParser:
     add("--pypy", metavar="PATH", help="PyPy for v2 (left out when not given)")
     add("--elements", type=clients, default=1_000_000, metavar="N", help="of a value (1000k)")
     add("--calls", type=positive, default=2000, metavar="N", help="of each quick command (2000)")
+    add("--settle", type=seconds, default=1.0, metavar="SECONDS", help="before memory is read (1)")
     return made
 
 

@@ -37,7 +37,7 @@ def test_publish() -> None:
 
 def test_large() -> None:
     """Each type and each way of freeing has its row."""
-    output = _run("stress/large.py", "--elements", "2k", "--calls", "3")
+    output = _run("stress/large.py", "--elements", "2k", "--calls", "3", "--settle", "0.1")
     for name in ("set", "hash", "list", "sorted set", "stream", "`SMEMBERS`", "`UNLINK k`", "`FLUSHALL ASYNC`"):
         assert f"\n| {name}" in output, name
 
