@@ -14,7 +14,6 @@ import argparse
 import multiprocessing
 import os
 import platform
-import signal
 import socket
 import sys
 import time
@@ -24,7 +23,7 @@ from typing import NamedTuple
 
 import machine
 from frames import pair, read_frame, response_frame, write_frame
-from options import duration, end_on_sigterm, leave_signals_to_parent, positive
+from options import duration, leave_signals_to_parent, positive, run
 from server import Server, StartFailed, free_port, tseep_command
 
 AHEAD_NS = 50_000_000  # the start is set so far ahead that every process can be there in time
@@ -143,8 +142,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    end_on_sigterm()
-    try:
-        raise SystemExit(main())
-    except KeyboardInterrupt:
-        raise SystemExit(128 + signal.SIGINT) from None
+    run(main)

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import machine
 import proc
-from options import clients, end_on_sigterm, positive, seconds
+from options import clients, positive, run, seconds
 from server import Server, StartFailed, free_port
 from versus import Contestant, Failed, contestants, row, say
 
@@ -228,8 +228,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    end_on_sigterm()
-    try:
-        raise SystemExit(main())
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
+    run(main)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import signal
+from collections.abc import Callable
 from typing import NoReturn
 
 UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0}
@@ -61,9 +62,14 @@ def _ended(number: int, frame: object) -> NoReturn:
     raise SystemExit(128 + number)
 
 
-def end_on_sigterm() -> None:
-    """Let SIGTERM end this process as an error would, so that no child of it stays."""
+def run(main: Callable[[], int]) -> NoReturn:
+    """Run a command line, and exit with its status. SIGTERM and Ctrl-C end it as an error would, so
+    that no child of it stays."""
     signal.signal(signal.SIGTERM, _ended)
+    try:
+        raise SystemExit(main())
+    except KeyboardInterrupt:
+        raise SystemExit(128 + signal.SIGINT) from None
 
 
 def leave_signals_to_parent() -> None:

@@ -21,7 +21,7 @@ from statistics import median
 
 import machine
 import proc
-from options import clients, end_on_sigterm, positive
+from options import clients, positive, run
 from server import Server, StartFailed, free_port
 from versus import REDIS, V2, Failed, connected, contestants, row, say
 
@@ -158,8 +158,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    end_on_sigterm()
-    try:
-        raise SystemExit(main())
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
+    run(main)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -23,7 +22,7 @@ from typing import NoReturn
 import limits
 import machine
 import proc
-from options import address, clients, end_on_sigterm, positive, seconds
+from options import address, clients, positive, run, seconds
 from server import Server, StartFailed, free_port, tseep_command, versions
 
 try:
@@ -220,10 +219,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    end_on_sigterm()
     try:
-        raise SystemExit(main())
-    except KeyboardInterrupt:
-        raise SystemExit(128 + signal.SIGINT) from None
+        run(main)
     except (StartFailed, crew.LoadDied) as failure:
         refuse([str(failure)])

@@ -29,7 +29,7 @@ from typing import NamedTuple
 import limits
 import machine
 import proc
-from options import clients, end_on_sigterm, positive, seconds
+from options import clients, positive, run, seconds
 from server import HOST, Server, StartFailed, free_port, tseep_command, versions
 
 VALUE = 64  # bytes
@@ -504,8 +504,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    end_on_sigterm()
-    try:
-        raise SystemExit(main())
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
+    run(main)
