@@ -17,16 +17,6 @@ FARTHEST = 3600.0
 """Seconds after which whoever keeps the time looks again: longer sleeps are not for every reactor."""
 
 
-class NoCall:
-    """In place of Twisted's delayed call, where none is waited for."""
-
-    def cancel(self) -> None:
-        """There is nothing to cancel."""
-
-
-NO_CALL = NoCall()
-
-
 def delay_until(when: int, now: float) -> float:
     """
     How long to sleep until an alarm, or until another look at it.

@@ -246,9 +246,7 @@ class Scripting:
 
     def _find(self, argv: List[bytes]) -> Command:
         """The command for a name in an unusual spelling, or for a subcommand."""
-        command = self._server.commands.get(argv[0].lower())
-        if command is not None and command.subcommands and len(argv) > 1:
-            command = command.subcommands.get(argv[1].lower())
+        command = self._server.find(argv)
         if command is None:
             raise self._refused("ERR Unknown Redis command called from script")
         return command
@@ -257,15 +255,12 @@ class Scripting:
         """The error for a call that is not run, which is counted."""
         if command is not None:
             command.calls.rejected += 1
-        errors = self._server.stats.errors
-        errors[b"ERR"] = errors.get(b"ERR", 0) + 1
+        self._server.stats.count_error(b"ERR")
         return CommandError(text, counted=True)
 
     def knows(self, argv: List[bytes]) -> bool:
         """Whether there is such a command."""
-        command = self._server.commands.get(argv[0].lower())
-        subcommands = command.subcommands if command is not None and len(argv) > 1 else {}
-        return command is not None and (not subcommands or argv[1].lower() in subcommands)
+        return self._server.find(argv) is not None
 
     def set_protocol(self, version: int) -> None:
         """Answer the script in a version of RESP from now on."""

@@ -80,6 +80,10 @@ class Stats:
         self.output_bytes = 0
         self.errors: Dict[bytes, int] = {}
 
+    def count_error(self, code: bytes) -> None:
+        """An error was answered, or met by a script."""
+        self.errors[code] = self.errors.get(code, 0) + 1
+
 
 class Server:
     """
@@ -273,24 +277,33 @@ class Server:
         if (hard and unsent >= hard) or too_long:
             session.connection.close()
 
+    def find(self, argv: list[bytes]) -> Command | None:
+        """The command, or the subcommand, that C{argv} names; None if there is none."""
+        command = self.commands.get(argv[0].lower())
+        if command is not None and command.subcommands and len(argv) > 1:
+            return command.subcommands.get(argv[1].lower())
+        return command
+
     def lookup(self, argv: list[bytes]) -> Command:
         """
         The command, or the subcommand, that a client calls by C{argv}.
 
         @raise CommandError: if there is none, or not for that number of arguments.
         """
-        command = self.commands.get(argv[0].lower())
+        command = self.find(argv)
         if command is None:
-            raise _unknown_command(argv)
-        if command.subcommands and len(argv) > 1:
-            container, command = command, command.subcommands.get(argv[1].lower())
-            if command is None:
-                text = b"ERR unknown subcommand '%b'. Try %b HELP."
-                raise CommandError(text % (_as_shown(argv[1]), container.name.upper()))
+            raise self._unknown(argv)
         if command.run is None or not command.takes(len(argv)):
             command.calls.rejected += 1
             raise wrong_arguments(command.name)
         return command
+
+    def _unknown(self, argv: list[bytes]) -> CommandError:
+        container = self.commands.get(argv[0].lower())
+        if container is None:
+            return _unknown_command(argv)
+        text = b"ERR unknown subcommand '%b'. Try %b HELP."
+        return CommandError(text % (_as_shown(argv[1]), container.name.upper()))
 
     def note_slow(self, session: Session, argv: list[bytes], command: Command, nanoseconds: int) -> None:
         """A command took longer than L{slow}."""

@@ -179,7 +179,7 @@ class Session:
     def answer_late(self, reply: Reply) -> None:
         """Answer the command that it was L{blocked} in; those after it wait to be resumed."""
         if isinstance(reply, CommandError):
-            self._count_error(reply.code)
+            self.server.stats.count_error(reply.code)
         if not self.muted and not self.silent:
             self.server.deliver()
             self._send(self._encoders[type(reply)](reply))
@@ -358,7 +358,7 @@ class Session:
         if error is not None:
             self.closing = True
             if error:
-                self._count_error(b"ERR")
+                self.server.stats.count_error(b"ERR")
             if error and not self.silent and not self.skip_next:
                 encode = native.encode_error if self._native else resp.encode_protocol_error
                 replies.append(encode(error))
@@ -427,13 +427,12 @@ class Session:
 
     def _run(self, command: Command, argv: List[bytes]) -> Reply:
         monitors = self.server.monitors
-        if not monitors:
-            return self._run_tracked(command, argv)
-        if command.name != b"exec":  # which is shown after the commands that it runs
+        is_exec = command.name == b"exec"  # which is shown after the commands that it runs
+        if monitors and not is_exec:
             monitors.feed(self, command, argv)
-            return self._run_tracked(command, argv)
         reply = self._run_tracked(command, argv)
-        monitors.feed(self, command, argv)
+        if monitors and is_exec:
+            monitors.feed(self, command, argv)
         return reply
 
     def _run_tracked(self, command: Command, argv: List[bytes]) -> Reply:
@@ -462,13 +461,9 @@ class Session:
         if command is not None:
             command.calls.failed += 1
         if not error.counted:
-            self._count_error(error.code)
+            self.server.stats.count_error(error.code)
             error.counted = True
         return error
-
-    def _count_error(self, code: bytes) -> None:
-        errors = self.server.stats.errors
-        errors[code] = errors.get(code, 0) + 1
 
 
 def _rejected(command: Command, message: str | bytes) -> CommandError:

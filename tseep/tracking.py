@@ -5,7 +5,7 @@ Clients that keep values in a cache of their own, and are told which ones are ou
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, List, Set, Tuple
+from typing import TYPE_CHECKING, Dict, List, Set, Tuple
 
 from .replies import Push
 from .wire.resp import ENCODERS
@@ -66,16 +66,18 @@ class Tracking:
     @ivar sessions: the clients with tracking on.
     @ivar readers: by key, the numbers of those that have read it since it last changed. Of which database a key is does
         not matter, as in Redis.
+    @ivar prefixes: what the keys begin with that somebody wants to know of, whoever changes them.
     @ivar most: how many keys may be remembered; the oldest are taken for changed when there are more. 0 for no limit.
     """
 
     def __init__(self, after: After, most: int = 0) -> None:
         self.sessions: Dict[int, Session] = {}
         self.readers: Dict[bytes, Set[int]] = {}
+        self.prefixes: Set[bytes] = set()
         self.most = most
         self._after = after
         self._caller: Tracked | None = None
-        self._told: List[Any] = []  # a client and the key that is out of date, one pair after the other
+        self._told: List[Tuple[Session, List[bytes] | None]] = []  # clients, and what is out of date in their caches
         self._changed: Dict[bytes, Dict[bytes, Tracked | None]] = {}  # by prefix, keys and by whom they were changed
 
     def __bool__(self) -> bool:
@@ -87,17 +89,18 @@ class Tracking:
         session.tracking = tracked
         tracked.id = session.id
         self.sessions[session.id] = session
+        self._look_for_prefixes()
 
     def stop(self, session: Session) -> None:
         """Tell it no more."""
         session.tracking = None
         del self.sessions[session.id]
+        self._look_for_prefixes()
         if not self.sessions:
             self.readers.clear()
 
-    def prefixes(self) -> Set[bytes]:
-        """What the keys begin with that somebody wants to know of, whoever changes them."""
-        return set().union(*[tracked.prefixes or () for _, tracked in self._pairs()])
+    def _look_for_prefixes(self) -> None:
+        self.prefixes = set().union(*[tracked.prefixes or () for _, tracked in self._pairs()])
 
     def _pairs(self) -> List[Tuple[Session, Tracked]]:
         return [(each, each.tracking) for each in self.sessions.values() if each.tracking is not None]
@@ -132,7 +135,7 @@ class Tracking:
         caller = None if event == b"expired" else self._caller
         if key in self.readers:
             self._note_read(key, caller)
-        for prefix in self.prefixes():
+        for prefix in self.prefixes:
             if key.startswith(prefix):
                 if not self._changed:
                     self._after.append(self._broadcast)

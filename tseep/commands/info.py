@@ -171,7 +171,7 @@ def _stats(server: Server) -> Fields:
         "total_forks": 0,
         "tracking_total_keys": len(server.tracking.readers),
         "tracking_total_items": sum(map(len, server.tracking.readers.values())),
-        "tracking_total_prefixes": len(server.tracking.prefixes()),
+        "tracking_total_prefixes": len(server.tracking.prefixes),
         "total_error_replies": sum(stats.errors.values()),
     }
 

@@ -15,7 +15,6 @@ Change = Callable[["Session", bytes], None]
 
 _HEARING = "pubsub noscript loading stale"
 _OF_CHANNELS = "O(N) where N is the number of channels."
-_DENIED = "ERR %b isn't allowed for a DENY BLOCKING client"
 
 
 def _count(session: Session) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 from ..errors import NOT_AN_INTEGER, CommandError
 from ..numeric import require_integer
 from ..replies import OK, Reply
-from ..scripting import BUSY_SCRIPT, Script
+from ..scripting import BUSY_SCRIPT
 from .table import command, container
 
 if TYPE_CHECKING:
@@ -36,18 +36,16 @@ def keys_and_arguments(argv: List[bytes], error: str = NOT_AN_INTEGER) -> Tuple[
     return argv[3 : 3 + count], argv[3 + count :]
 
 
-def _run(session: Session, argv: List[bytes], script: Script, ro: bool) -> Reply:
-    return session.server.scripting.run_script(session, script, keys_and_arguments(argv), argv, ro)
-
-
 def _eval(session: Session, argv: List[bytes], ro: bool) -> Reply:
-    keys_and_arguments(argv)  # before the script is looked at
-    return _run(session, argv, session.server.scripting.load(argv[1]), ro)
+    given = keys_and_arguments(argv)  # before the script is looked at
+    scripting = session.server.scripting
+    return scripting.run_script(session, scripting.load(argv[1]), given, argv, ro)
 
 
 def _evalsha(session: Session, argv: List[bytes], ro: bool) -> Reply:
-    keys_and_arguments(argv)
-    return _run(session, argv, session.server.scripting.find(argv[1]), ro)
+    given = keys_and_arguments(argv)
+    scripting = session.server.scripting
+    return scripting.run_script(session, scripting.find(argv[1]), given, argv, ro)
 
 
 @command("EVAL", since="2.6.0", complexity=_SCRIPT_TIME, syntax=f"script {_KEYS}", **_changing)

@@ -11,7 +11,7 @@ from ..numeric import HIGHEST, require_integer
 from ..replies import NULL_ARRAY, OK, Reply
 from ..store.stream import HIGHEST_ID, Consumer, Group, Pending, Stream, id_text
 from .stream_ids import read_end, read_id, read_start
-from .streams import WHILE_BLOCKED, Reading, entries, entry, of_streams, read_options
+from .streams import WHILE_BLOCKED, Reading, at_most, entries, entry, of_streams, read_options
 from .table import command, container
 from .typed import read, to_change
 
@@ -92,13 +92,19 @@ def _entries_read(argv: List[bytes], make: bool) -> Tuple[int | None, bool]:
     return entries_read, make_stream
 
 
-def _to_group(session: Session, argv: List[bytes], required: bool = True) -> Tuple[Stream, Group | None]:
-    """The stream of an XGROUP, which must be there, and its group."""
+def _to_change(session: Session, argv: List[bytes]) -> Stream:
+    """The stream of an XGROUP, which must be there."""
     stream = to_change(session, argv[2], Stream)
     if stream is None:
         raise CommandError(_NO_KEY)
+    return stream
+
+
+def _to_group(session: Session, argv: List[bytes]) -> Tuple[Stream, Group]:
+    """The same, and its group, which must be there, too."""
+    stream = _to_change(session, argv)
     group = stream.groups.get(argv[3])
-    if group is None and required:
+    if group is None:
         raise _no_group(argv[2], argv[3])
     return stream, group
 
@@ -139,7 +145,6 @@ def xgroup_setid(session: Session, argv: List[bytes]) -> Reply:
     """Sets the last entry that a group was given."""
     entries_read, _ = _entries_read(argv, False)
     stream, group = _to_group(session, argv)
-    assert group is not None
     group.last_id = _group_id(argv[4], stream)
     group.entries_read = entries_read
     session.db.changed(argv[2], b"xgroup-setid")
@@ -152,10 +157,9 @@ def xgroup_setid(session: Session, argv: List[bytes]) -> Reply:
 )  # fmt: skip
 def xgroup_destroy(session: Session, argv: List[bytes]) -> Reply:
     """Removes a group, with all that is pending, and says whether it was there."""
-    stream, group = _to_group(session, argv, required=False)
-    if group is None:
+    stream = _to_change(session, argv)
+    if stream.groups.pop(argv[3], None) is None:
         return 0
-    del stream.groups[argv[3]]
     session.db.changed(argv[2], b"xgroup-destroy")
     return 1
 
@@ -167,7 +171,6 @@ def xgroup_destroy(session: Session, argv: List[bytes]) -> Reply:
 def xgroup_createconsumer(session: Session, argv: List[bytes]) -> Reply:
     """Makes a consumer, and says whether it is new."""
     _, group = _to_group(session, argv)
-    assert group is not None
     if argv[4] in group.consumers:
         return 0
     _consumer(session, argv[2], group, argv[4])
@@ -181,7 +184,6 @@ def xgroup_createconsumer(session: Session, argv: List[bytes]) -> Reply:
 def xgroup_delconsumer(session: Session, argv: List[bytes]) -> Reply:
     """Removes a consumer, and says how many entries were pending for it."""
     _, group = _to_group(session, argv)
-    assert group is not None
     consumer = group.consumers.get(argv[4])
     if consumer is None:
         return 0
@@ -242,8 +244,7 @@ def _give(session: Session, key: bytes, stream: Stream, member: _Member, count: 
     """Give a consumer what is new to its group."""
     group = stream.groups[member.group]
     consumer = _consumer(session, key, group, member.consumer)
-    found = stream.entries.items(group.last_id + 1)
-    given = list(islice(found, count) if count else found)
+    given = list(at_most(stream.entries.items(group.last_id + 1), count))
     now = session.server.keyspace.now
     for id, _ in given:
         stream.advance(group, id)
@@ -256,8 +257,7 @@ def _history(session: Session, stream: Stream, consumer: Consumer, after: int, c
     """What is pending for a consumer; an entry that was deleted comes without its fields."""
     replies = []
     now = session.server.keyspace.now
-    pending = consumer.pending.items(after + 1)
-    for id, each in list(islice(pending, count) if count else pending):
+    for id, each in list(at_most(consumer.pending.items(after + 1), count)):
         fields = stream.entries.get(id)
         if fields is None:
             replies.append([id_text(id), NULL_ARRAY])
@@ -545,10 +545,10 @@ def xinfo_stream(session: Session, argv: List[bytes]) -> Reply:
         b"recorded-first-entry-id": id_text(stream.entries.first()),
     }
     if count is None:
-        first, last = stream.entries.items(), stream.entries.items_down(0, HIGHEST_ID)
-        ends = {b"first-entry": next(iter(entries(first, 1)), None), b"last-entry": next(iter(entries(last, 1)), None)}
-        return {**about, b"groups": len(stream.groups), **ends}
-    about[b"entries"] = entries(stream.entries.items(), count)
+        ups, downs = stream.entries.items(), stream.entries.items_down(0, HIGHEST_ID)
+        ends = [next(iter(entries(at_most(found, 1))), None) for found in (ups, downs)]
+        return {**about, b"groups": len(stream.groups), b"first-entry": ends[0], b"last-entry": ends[1]}
+    about[b"entries"] = entries(at_most(stream.entries.items(), count))
     about[b"groups"] = [_whole_group(stream, name, group, count) for name, group in sorted(stream.groups.items())]
     return about
 
@@ -569,7 +569,6 @@ def _full_count(argv: List[bytes]) -> int | None:
 
 
 def _whole_group(stream: Stream, name: bytes, group: Group, count: int) -> Dict[bytes, Any]:
-    pending = group.pending.items()
     return {
         b"name": name,
         b"last-delivered-id": id_text(group.last_id),
@@ -578,21 +577,18 @@ def _whole_group(stream: Stream, name: bytes, group: Group, count: int) -> Dict[
         b"pel-count": len(group.pending),
         b"pending": [
             [id_text(id), each.consumer.name, each.time, each.count]
-            for id, each in (islice(pending, count) if count else pending)
+            for id, each in at_most(group.pending.items(), count)
         ],
         b"consumers": [_whole_consumer(consumer, count) for _, consumer in sorted(group.consumers.items())],
     }
 
 
 def _whole_consumer(consumer: Consumer, count: int) -> Dict[bytes, Any]:
-    pending = consumer.pending.items()
     return {
         b"name": consumer.name,
         b"seen-time": consumer.seen,
         b"pel-count": len(consumer.pending),
-        b"pending": [
-            [id_text(id), each.time, each.count] for id, each in (islice(pending, count) if count else pending)
-        ],
+        b"pending": [[id_text(id), each.time, each.count] for id, each in at_most(consumer.pending.items(), count)],
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Dict, Iterable, List, NamedTuple, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, NamedTuple, Tuple, TypeVar
 
 from ..blocking import NOT_YET, block, require_milliseconds
 from ..errors import NO_SUCH_KEY, SYNTAX, CommandError, wrong_arguments
@@ -17,6 +17,8 @@ from .typed import read, to_change
 
 if TYPE_CHECKING:
     from ..session import Session
+
+Found = TypeVar("Found")
 
 TOO_LOW = "ERR The ID specified in XADD is equal or smaller than the target stream top item"
 EXHAUSTED = "ERR The stream has exhausted the last possible ID, unable to add more items"
@@ -40,9 +42,14 @@ def entry(id: int, fields: Fields) -> List[Any]:
     return [id_text(id), list(fields)]
 
 
-def entries(found: Iterable[Tuple[int, Fields]], count: int = 0) -> List[Any]:
-    """Entries as a reply has them: the first C{count}, or all if that is 0."""
-    return [[id_text(id), list(fields)] for id, fields in (islice(found, count) if count else found)]
+def at_most(found: Iterable[Found], count: int) -> Iterable[Found]:
+    """The first C{count} of what was found, or all if that is 0."""
+    return islice(found, count) if count else found
+
+
+def entries(found: Iterable[Tuple[int, Fields]]) -> List[Any]:
+    """Entries as a reply has them."""
+    return [entry(id, fields) for id, fields in found]
 
 
 # Trimming
@@ -92,21 +99,17 @@ class Trim:
         if self._keep < 0:
             raise CommandError("ERR The MAXLEN argument must be >= 0.")
 
-    def check(self) -> None:
+    def check(self, required: bool = False) -> None:
         """
         See that the options make sense together.
 
+        @param required: whether one must say how many entries are left, or which.
         @raise CommandError: if they don't.
         """
         if self._limit and not self.given:
             raise CommandError("ERR syntax error, LIMIT cannot be used without specifying a trimming strategy")
-
-    def check_limit(self) -> None:
-        """
-        See that there is a limit only where it is allowed.
-
-        @raise CommandError: if not.
-        """
+        if required and not self.given:
+            raise CommandError("ERR syntax error, XTRIM must be called with a trimming strategy")
         if self._limit is not None and not self._approximate:
             raise CommandError("ERR syntax error, LIMIT cannot be used without the special ~ option")
 
@@ -138,7 +141,6 @@ def xadd(session: Session, argv: List[bytes]) -> Reply:
         given = read_id(text) if milliseconds is None else 0
     if trim is not None:
         trim.check()
-        trim.check_limit()
     if len(argv) - at < 3 or not (len(argv) - at) % 2:
         raise wrong_arguments(b"xadd")
     if milliseconds is None and text != b"*" and not given:
@@ -174,7 +176,6 @@ def _adding_options(argv: List[bytes]) -> Tuple[Trim, bool, int]:
         at = after
     if at == len(argv):
         trim.check()
-        trim.check_limit()
         raise wrong_arguments(b"xadd")
     return trim, make, at
 
@@ -202,10 +203,7 @@ def xtrim(session: Session, argv: List[bytes]) -> Reply:
         if after == at:
             raise CommandError(SYNTAX)
         at = after
-    trim.check()
-    if not trim.given:
-        raise CommandError("ERR syntax error, XTRIM must be called with a trimming strategy")
-    trim.check_limit()
+    trim.check(required=True)
     stream = to_change(session, argv[1], Stream)
     removed = 0 if stream is None else trim.apply(stream)
     if removed:
@@ -290,7 +288,7 @@ def _range(session: Session, argv: List[bytes], first: bytes, last: bytes, down:
     if count == 0:
         return NULL_ARRAY
     found = stream.entries.items_down(start, end) if down else stream.entries.items(start, end)
-    return entries(found if start <= end else (), count or 0)
+    return entries(at_most(found, count or 0) if start <= end else ())
 
 
 def _count(argv: List[bytes]) -> int | None:
@@ -403,7 +401,7 @@ def xread(session: Session, argv: List[bytes]) -> Reply:
     for key, id in after:
         stream = read(session, key, Stream)
         if stream is not None and stream.entries and stream.entries.last() > id:
-            found.append((key, entries(stream.entries.items(id + 1), reading.most)))
+            found.append((key, entries(at_most(stream.entries.items(id + 1), reading.most))))
     if found:
         return of_streams(session, found)
     if reading.timeout is None:
@@ -430,7 +428,7 @@ def _wait(session: Session, after: Dict[bytes, int], reading: Reading) -> Reply:
         stream = db.peek(key)
         if type(stream) is not Stream or stream.last_id <= after[key]:
             return NOT_YET
-        found = entries(stream.entries.items(after[key] + 1), reading.most or WHILE_BLOCKED)
+        found = entries(at_most(stream.entries.items(after[key] + 1), reading.most or WHILE_BLOCKED))
         return of_streams(session, {key: found})
 
     return block(session, list(after), reading.timeout or 0, serve)

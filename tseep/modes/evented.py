@@ -18,11 +18,11 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..alarms import NO_CALL, delay_until
 from ..interfaces import IConnection, IMode
 from ..server import TOO_MANY_CLIENTS
 from . import address
 from .listener import Listener
+from .waker import Waker
 from .watcher import Watcher
 
 if TYPE_CHECKING:
@@ -247,12 +247,12 @@ class EventedMode:
         self._reactor = reactor
         self._server = server
         self._watcher: Watcher | None = None
-        self._waking: Any = NO_CALL
+        self._waker = Waker(reactor, server, server.ring)
         self.factory = EventedFactory(server)
 
     def start(self) -> None:
         """Begin to watch."""
-        self._server.alarms.wake = self._wake
+        self._server.alarms.wake = self._waker.wake
         self._server.serve_others = self._serve_others
         if hasattr(select, "epoll"):
             self._watcher = Watcher(self._reactor)
@@ -269,14 +269,6 @@ class EventedMode:
         else:
             self._reactor.doIteration(0)
 
-    def _wake(self, when: int) -> None:
-        self._waking.cancel()
-        self._waking = self._reactor.callLater(delay_until(when, self._server.clock()), self._ring)
-
-    def _ring(self) -> None:
-        self._waking = NO_CALL
-        self._server.ring()
-
     async def stop(self, grace: float) -> None:
         """
         Answer what has come, then close every connection.
@@ -291,7 +283,7 @@ class EventedMode:
             await deferLater(self._reactor, POLL)
         self._close_all()
         await deferLater(self._reactor, POLL)
-        self._waking.cancel()
+        self._waker.stop()
         if self._watcher is not None:
             self._watcher.stop()
 

@@ -24,11 +24,11 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
-from ..alarms import NO_CALL, delay_until
 from ..interfaces import IConnection, IMode
 from ..server import TOO_MANY_CLIENTS
 from . import address
 from .listener import Listener
+from .waker import Waker
 
 if TYPE_CHECKING:
     from ..server import Server
@@ -252,7 +252,7 @@ class ThreadedMode:
         self._reactor = reactor
         self.server = server
         self.lock = threading.Lock()
-        self._waking: Any = NO_CALL
+        self._waker = Waker(reactor, server, self._ring)
         self.factory = ThreadedFactory(self)
 
     def start(self) -> None:
@@ -284,14 +284,9 @@ class ThreadedMode:
         self.lock.acquire()
 
     def _wake(self, when: int) -> None:
-        self._reactor.callFromThread(self._sleep, delay_until(when, self.server.clock()))
-
-    def _sleep(self, delay: float) -> None:
-        self._waking.cancel()
-        self._waking = self._reactor.callLater(delay, self._ring)
+        self._reactor.callFromThread(self._waker.wake, when)
 
     def _ring(self) -> None:
-        self._waking = NO_CALL
         with self.lock:
             self.server.ring()
 
@@ -309,7 +304,7 @@ class ThreadedMode:
         for connection in self._connections():
             connection.close()
         await self._wait(grace)
-        self._waking.cancel()
+        self._waker.stop()
         self._pool.stop()
         sys.setswitchinterval(interval)
 

@@ -103,11 +103,6 @@ class SortedSet(Collection):
         """The members from one place to before another, which are not negative. O(log N + M)."""
         return self._order.members(start, stop)
 
-    def between(self, low: float, high: float) -> List[Pair]:
-        """Scores and members whose score is in a range, both bounds included. O(log N + M)."""
-        scores = self.scores
-        return [(scores[member], member) for member in self.members(self.below(low), self.up_to(high))]
-
     def remove_part(self, start: int, stop: int) -> List[Pair]:
         """Remove from one place to before another, neither beyond the end; return what was there. O(log N + M)."""
         members = self._order.members(start, stop)

@@ -39,11 +39,6 @@ class SortedSetTests(SynchronousTestCase):
         self.assertEqual([(2.0, b"b"), (2.0, b"c")], self.value.remove_part(1, 3))
         self.assertEqual({b"a": 1.0}, self.value.scores)
 
-    def test_between(self) -> None:
-        """A range of scores holds its bounds."""
-        self.assertEqual([(1.0, b"a"), (2.0, b"b"), (2.0, b"c")], self.value.between(1.0, 2.0))
-        self.assertEqual([], self.value.between(1.5, 1.9))
-
     def test_level(self) -> None:
         """Whether all scores are the same is seen at the ends."""
         self.assertFalse(self.value.is_level())

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 
-_SPACE = rb"[\s\0]"
 _WORD = re.compile(
     rb"""
     " (?P<double> (?: \\. | [^"\\] )* ) " (?= [\s\0] | \Z )

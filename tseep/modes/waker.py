@@ -1,0 +1,39 @@
+"""The reactor's side of alarms: one delayed call, for the nearest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable
+
+from ..alarms import delay_until
+
+if TYPE_CHECKING:
+    from ..server import Server
+
+
+class Waker:
+    """
+    Wakes a server when its nearest alarm is due. To be called in the reactor's thread.
+
+    @param ring: calls L{Server.ring}, under whatever lock there is.
+    """
+
+    def __init__(self, reactor: Any, server: Server, ring: Callable[[], None]) -> None:
+        self._reactor = reactor
+        self._server = server
+        self._ring = ring
+        self._call: Any = None  # the delayed call, if one is waited for
+
+    def wake(self, when: int) -> None:
+        """Ring at a Unix time in milliseconds, in place of whatever was the nearest before."""
+        self.stop()
+        self._call = self._reactor.callLater(delay_until(when, self._server.clock()), self._wake)
+
+    def stop(self) -> None:
+        """Don't ring."""
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+
+    def _wake(self) -> None:
+        self._call = None
+        self._ring()
