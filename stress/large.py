@@ -13,18 +13,16 @@ from __future__ import annotations
 import argparse
 import random
 import socket
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
-import machine
 import proc
 from options import clients, positive, run, seconds
-from server import Server, StartFailed, free_port
-from versus import Contestant, Failed, contestants, row, say
+from server import Server, free_port
+from versus import V1, Contestant, Failed, attempt, contestants, row, say, where
 
 FEW = 100  # clients that a server is made for
 BATCH = 1000  # commands in one write
@@ -173,8 +171,9 @@ def measure_whole(server: Server, command: str, what: str, options: argparse.Nam
     return 1e3 * client.seconds(command)
 
 
-def tables(found: list[Contestant], options: argparse.Namespace) -> list[str]:
+def table(options: argparse.Namespace) -> list[str]:
     """Measure everything, server beside server; return the table."""
+    found = [each for each in contestants(options.python, options.pypy) if each.name != V1]
 
     def each(measure: Callable[..., Measured], *given: Any) -> list[Measured]:
         say(str(getattr(given[0], "name", given[0])))
@@ -217,13 +216,10 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     options = parser().parse_args(argv)
-    try:
-        found = [each for each in contestants(options.python, options.pypy) if each.mode != "v1"]
-        print(f"{machine.today()}; {machine.cpu_model()}, {machine.cores()} cores.\n")
-        print("\n".join(tables(found, options)))
-    except (Failed, StartFailed, OSError, subprocess.SubprocessError) as failure:
-        say(f"stress/large.py: {failure}")
+    lines = attempt("stress/large.py", options, FEW, table)
+    if lines is None:
         return 2
+    print("\n".join([f"{where()}.", "", *lines]))
     return 0
 
 

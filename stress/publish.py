@@ -12,18 +12,16 @@ from __future__ import annotations
 import argparse
 import select
 import socket
-import subprocess
 import sys
 import threading
 import time
 from contextlib import ExitStack
 from statistics import median
 
-import machine
 import proc
 from options import clients, positive, run
-from server import Server, StartFailed, free_port
-from versus import REDIS, V2, Failed, connected, contestants, row, say
+from server import Server, free_port
+from versus import REDIS, V2, Failed, attempt, connected, contestants, row, say, where
 
 MESSAGE = b"x" * 64
 AHEAD = 20  # messages published before the answer to the first is read
@@ -147,13 +145,10 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     options = parser().parse_args(argv)
-    try:
-        lines = compete(options)
-    except (Failed, StartFailed, OSError, subprocess.SubprocessError) as failure:
-        say(f"stress/publish.py: {failure}")
+    lines = attempt("stress/publish.py", options, options.subscribers, compete)
+    if lines is None:
         return 2
-    print(f"{machine.today()}; {machine.cpu_model()}, {machine.cores()} cores.\n")
-    print("\n".join(lines))
+    print("\n".join([f"{where()}.", "", *lines]))
     return 0
 
 

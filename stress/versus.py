@@ -24,7 +24,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import limits
 import machine
@@ -41,6 +41,9 @@ RESTED_SECONDS = 3.0  # redis-server gives idle clients' buffers back in the bac
 PING, PONG = b"*1\r\n$4\r\nPING\r\n", b"+PONG\r\n"
 KIB = 1024
 REDIS, V2, PYPY, V1 = "redis", "v2", "pypy", "v1"
+
+
+Found = TypeVar("Found")
 
 
 class Failed(Exception):
@@ -388,12 +391,16 @@ def targets(findings: Findings) -> list[str]:
     return lines
 
 
+def where() -> str:
+    """Return the time, and what machine this is."""
+    system = machine.described()["system"]
+    return f"{machine.today()}; {machine.cpu_model()}, {machine.cores()} cores; {system}"
+
+
 def markdown(findings: Findings, options: argparse.Namespace) -> str:
     """Return the report."""
-    cpu, cores = machine.cpu_model(), machine.cores()
-    system = machine.described()["system"]
     how = (
-        f"{machine.today()}; {cpu}, {cores} cores; {system}. Medians of {options.rounds} rounds "
+        f"{where()}. Medians of {options.rounds} rounds "
         f"of {options.time:g} s, in turns: `redis-benchmark -c {options.clients} -d {VALUE}`, "
         "in brackets the median of the ratios to redis-server in the same round."
     )
@@ -469,14 +476,14 @@ def compete(options: argparse.Namespace) -> Findings:
     return Findings(found, options.kinds, rounds, {} if options.kinds is TYPES else idle_all(found, options.idle))
 
 
-def lacking(options: argparse.Namespace) -> list[str]:
-    """Return what the run cannot do without and does not have."""
+def lacking(options: argparse.Namespace, connections: int) -> list[str]:
+    """Return what a run with so many connections cannot do without and does not have."""
     lines = [
         f"{program} is not in PATH: `apt-get install redis-server redis-tools`"
         for program in ("redis-server", "redis-benchmark")
         if not shutil.which(program)
     ]
-    need = limits.Need(options.clients, 1, ["v1", "v2"])
+    need = limits.Need(connections, 1, ["v1", "v2"])
     lines += limits.complaints(need, limits.have())
     if options.pypy and not shutil.which(options.pypy):
         say(f"{options.pypy} is not there: PyPy is left out")
@@ -484,18 +491,28 @@ def lacking(options: argparse.Namespace) -> list[str]:
     return lines
 
 
+def attempt(
+    name: str, options: argparse.Namespace, connections: int, work: Callable[[argparse.Namespace], Found]
+) -> Found | None:
+    """Do the work of a command line, and return what it found; None when something is lacking or
+    failed, which is said."""
+    missing = lacking(options, connections)
+    for text in missing:
+        say(f"{name}: {text}")
+    if missing:
+        return None
+    try:
+        return work(options)
+    except (Failed, StartFailed, OSError, subprocess.SubprocessError) as failure:
+        say(f"{name}: {failure}")
+        return None
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     options = parser().parse_args(argv)
-    missing = lacking(options)
-    for text in missing:
-        say(f"stress/versus.py: {text}")
-    if missing:
-        return 2
-    try:
-        findings = compete(options)
-    except (Failed, StartFailed, OSError, subprocess.SubprocessError) as failure:
-        say(f"stress/versus.py: {failure}")
+    findings = attempt("stress/versus.py", options, options.clients, compete)
+    if findings is None:
         return 2
     print(markdown(findings, options))
     if options.json:
