@@ -17,13 +17,9 @@ from tseep.commands.table import every
 
 HERE = Path(__file__).resolve().parent
 
-_FILES = "nothing is kept on disk yet"
 _ALONE = "a server without replicas"
-_FORMAT = "the format of Redis's own files is not there yet"
 
 ABSENT = {
-    **dict.fromkeys(["bgrewriteaof", "bgsave", "lastsave", "save"], _FILES),
-    **dict.fromkeys(["dump", "restore", "restore-asking", "function dump", "function restore"], _FORMAT),
     **dict.fromkeys(["failover", "migrate", "psync", "replconf", "replicaof", "slaveof", "sync"], _ALONE),
     "acl": "one user, with or without a password",
     "asking": "no cluster",
@@ -32,12 +28,14 @@ ABSENT = {
     "module": "no modules",
     "readonly": "no cluster",
     "readwrite": "no cluster",
+    "restore-asking": "no cluster",
 }
 """Why a command is not there; a container stands for all of its subcommands."""
 
 DIFFERENT = {
     "config rewrite": "there is no configuration file, and it says so",
     "config set": "the parameters that tseep has",
+    "dump": "of the forms that Redis has for a value, the plain one",
     "debug": "ERROR, OBJECT, PROTOCOL, SET-ACTIVE-EXPIRE and SLEEP; the others look into Redis itself",
     "fcall": "see eval",
     "eval": "errors raised by Lua's own functions in a return statement lack their place; no debugger",
@@ -48,7 +46,6 @@ DIFFERENT = {
     "randomkey": "O(N) steps of a few nanoseconds",
     "scan": "a step takes at least a thousandth of a large database",
     "script debug": "YES and SYNC are refused: there is no debugger",
-    "shutdown": "SAVE is refused: there is nothing to save to",
     "wait": "answers 0 at once: there are no replicas",
     "xinfo stream": "the nodes of the radix tree are counted as chunks",
 }

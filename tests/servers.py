@@ -32,11 +32,17 @@ class Process:
     @param argv: the command.
     @param env: what to add to the environment.
     @param files: hard and soft limit on open files, if it is not to be the tests' own.
+    @param largest_file: limit on the size of files that it writes, in bytes; 0 for none.
     @ivar lines: what it has written so far, on either stream.
     """
 
     def __init__(
-        self, argv: Sequence[str], env: dict[str, str] | None = None, files: int = 0, cwd: Path | str = ROOT
+        self,
+        argv: Sequence[str],
+        env: dict[str, str] | None = None,
+        files: int = 0,
+        cwd: Path | str = ROOT,
+        largest_file: int = 0,
     ) -> None:
         self.argv = list(argv)
         self.lines: list[str] = []
@@ -48,7 +54,7 @@ class Process:
             stderr=subprocess.STDOUT,
             cwd=cwd,
             env=_environment(env or {}),
-            preexec_fn=lambda: _prepare(files),
+            preexec_fn=lambda: _prepare(files, largest_file),
         )
         _running.add(self)
         self._ended = False
@@ -148,11 +154,13 @@ def _environment(added: dict[str, str]) -> dict[str, str]:
     return {**env, "PYTHONUNBUFFERED": "1", **added}
 
 
-def _prepare(files: int) -> None:
-    """In the child: die with the parent, and have fewer files if that is asked for."""
+def _prepare(files: int, largest_file: int) -> None:
+    """In the child: die with the parent, and have fewer or smaller files if that is asked for."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if files:
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    if largest_file:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 
 
 @atexit.register
@@ -210,7 +218,11 @@ class Tseep(_Listening):
 
 
 class Redis(_Listening):
-    """A running redis-server, ready for clients, which keeps nothing on disk."""
+    """
+    A running redis-server, ready for clients, which keeps nothing on disk unless it is told otherwise.
+
+    @param options: more options for its command line.
+    """
 
     def __init__(self, *options: str) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="tseep-oracle-")

@@ -40,10 +40,11 @@ class Wait:
     @ivar keys: in its selected database, C{db}.
     @ivar serve: takes the key of which something was made; returns the reply, or L{NOT_YET}.
     @ivar nothing: the reply when the time is over.
+    @ivar served: told the reply before the client is, if somebody wants to record it.
     @ivar alarm: ends it when the time is over, if that is limited.
     """
 
-    __slots__ = ("alarm", "db", "keys", "nothing", "serve", "session")
+    __slots__ = ("alarm", "db", "keys", "nothing", "serve", "served", "session")
 
     def __init__(self, session: Session, keys: Tuple[bytes, ...], serve: Serve, nothing: Reply) -> None:
         self.session = session
@@ -51,6 +52,7 @@ class Wait:
         self.keys = keys
         self.serve = serve
         self.nothing = nothing
+        self.served: Callable[[Reply], None] | None = None
         self.alarm: Alarm | None = None
 
 
@@ -182,6 +184,8 @@ class Blocking:
     def _try(self, wait: Wait, key: bytes) -> None:
         try:
             reply = wait.serve(key)
+            if wait.served is not None and reply is not NOT_YET:
+                wait.served(reply)
         except CommandError as error:
             reply = error
         if reply is not NOT_YET:

@@ -10,6 +10,7 @@ from .store.keyspace import Database, Keyspace
 from .transactions import Watching
 
 if TYPE_CHECKING:
+    from .persistence.persistence import Persistence
     from .pubsub import PubSub
     from .tracking import Tracking
 
@@ -24,16 +25,20 @@ class Changes:
     @ivar notifications: keyspace notifications.
     """
 
-    def __init__(self, keyspace: Keyspace, blocking: Blocking, pubsub: PubSub, tracking: Tracking) -> None:
+    def __init__(
+        self, keyspace: Keyspace, blocking: Blocking, pubsub: PubSub, tracking: Tracking, persistence: Persistence
+    ) -> None:
         self.watching = Watching(len(keyspace.databases))
         self.blocking = blocking
         self.tracking = tracking
         self.notifications = Notifications(pubsub)
         self._keyspace = keyspace
+        self._persistence = persistence
+        self._recording = persistence.recording
 
     def update(self) -> None:
         """Look anew whether anybody is interested. To be called when somebody begins to be."""
-        interested = self.watching or self.blocking or self.tracking or self.notifications
+        interested = self.watching or self.blocking or self.tracking or self.notifications or self._persistence
         self._keyspace.observe(self if interested else None)
 
     # Observer of the keyspace
@@ -44,6 +49,7 @@ class Changes:
 
     def changed(self, db: Database, key: bytes, event: bytes) -> None:
         """A key was changed or removed."""
+        self._recording.note(db, key, event)
         self.watching.note(db, key)
         self.blocking.note(db, key)
         if self.tracking:
@@ -58,11 +64,13 @@ class Changes:
     def flushed(self, databases: Iterable[Database]) -> None:
         """Every key of some databases is about to be forgotten."""
         databases = list(databases)
+        self._recording.note_all()
         self.watching.note_all(databases)
         self.blocking.note_all(databases)
         self.tracking.note_all()
 
     def swapped(self, first: Database, second: Database) -> None:
         """Two databases have exchanged their contents."""
+        self._recording.note_all()
         self.watching.note_swapped(first, second)
         self.blocking.note_all([first, second])

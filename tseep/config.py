@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any, Callable, Dict, Iterator, NamedTuple, Tuple
 
@@ -84,7 +85,35 @@ def _classes(text: str) -> str:
     return text
 
 
-_bytes = _memory(0, 2**63 - 1)
+def _save_points(text: str) -> Tuple[Tuple[int, int], ...]:
+    """When to save: C{seconds changes}, and so on."""
+    words = text.split()
+    if len(words) % 2:
+        raise ValueError("Invalid save parameters")
+    seconds, changes = _number(1, _LARGEST).parse, _number(0, 2**31 - 1).parse
+    return tuple((seconds(first), changes(second)) for first, second in zip(words[::2], words[1::2]))
+
+
+def _show_save_points(points: Tuple[Tuple[int, int], ...]) -> str:
+    return " ".join(f"{seconds} {changes}" for seconds, changes in points)
+
+
+def _parse_folder(text: str) -> str:
+    if not os.path.isdir(text):
+        raise ValueError("there is no such folder")
+    return os.path.abspath(text)
+
+
+def _parse_file_name(text: str) -> str:
+    if not text or os.path.basename(text) != text or text in (".", ".."):
+        raise ValueError("it can't be a path, just a filename")
+    return text
+
+
+_folder, _file_name = Kind(_parse_folder), Kind(_parse_file_name)
+_yes_no = _choice("no", "yes")
+_LARGEST = 2**63 - 1
+_bytes = _memory(0, _LARGEST)
 _TEXT = Kind(str)
 
 
@@ -106,8 +135,6 @@ class Parameter(NamedTuple):
     option: bool = True
     alias: str = ""
 
-
-_LARGEST = 2**63 - 1
 
 PARAMETERS = [
     Parameter("maxclients", "10000", _number(1, 2**32 - 1), "Most clients connected at once."),
@@ -153,11 +180,35 @@ PARAMETERS = [
         "Milliseconds after which a script counts as too long.",
         alias="lua-time-limit",
     ),
-    Parameter("lazyfree-lazy-user-del", "no", _choice("no", "yes"), "Whether DEL does as UNLINK."),
-    Parameter("lazyfree-lazy-user-flush", "no", _choice("no", "yes"), "Whether a flush is ASYNC unless it says SYNC."),
+    Parameter("lazyfree-lazy-user-del", "no", _yes_no, "Whether DEL does as UNLINK."),
+    Parameter("lazyfree-lazy-user-flush", "no", _yes_no, "Whether a flush is ASYNC unless it says SYNC."),
     Parameter("enable-debug-command", "no", _choice("no", "yes", "local"), "Who may call DEBUG.", fixed=True),
-    Parameter("save", "", _choice(""), "Snapshots: there are none yet.", option=False),
-    Parameter("appendonly", "no", _choice("no"), "Append-only file: there is none yet.", option=False),
+    Parameter("dir", ".", _folder, "Folder of the snapshot and the append-only file.", fixed=True),
+    Parameter("dbfilename", "dump.rdb", _file_name, "Name of the snapshot.", fixed=True),
+    Parameter(
+        "save", "", Kind(_save_points, _show_save_points), "When to save: seconds and changes, and so on; empty: never."
+    ),
+    Parameter(
+        "stop-writes-on-bgsave-error",
+        "yes",
+        _yes_no,
+        "Whether to refuse writes while snapshots fail.",
+    ),
+    Parameter("appendonly", "no", _yes_no, "Whether to keep an append-only file."),
+    Parameter("appendfsync", "everysec", _choice("everysec", "always", "no"), "When the append-only file is synced."),
+    Parameter("appendfilename", "appendonly.aof", _file_name, "Name of the append-only file.", fixed=True),
+    Parameter("appenddirname", "appendonlydir", _file_name, "Folder of its parts, in dir.", fixed=True),
+    Parameter("aof-load-truncated", "yes", _yes_no, "Whether to cut off half a command at its end."),
+    Parameter(
+        "auto-aof-rewrite-percentage",
+        "100",
+        _number(0, 2**31 - 1),
+        "Rewrite it when it has grown by so many per cent; 0: never.",
+    ),
+    Parameter("auto-aof-rewrite-min-size", "64mb", _memory(0, _LARGEST), "But not while it is smaller."),
+    Parameter("aof-use-rdb-preamble", "yes", _choice("yes"), "The base is a snapshot.", option=False),
+    Parameter("rdbcompression", "no", _choice("no"), "Nothing is compressed.", option=False),
+    Parameter("rdbchecksum", "yes", _choice("yes"), "There always is a checksum.", option=False),
     Parameter("maxmemory", "0", _memory(0, 0), "Memory limit: there is none yet.", option=False),
     Parameter("maxmemory-policy", "noeviction", _choice("noeviction"), "Eviction: there is none yet.", option=False),
 ]

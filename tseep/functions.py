@@ -84,6 +84,23 @@ class Functions:
         self.functions.update({name.lower(): function for name, function in library.functions.items()})
         return name
 
+    def restore(self, interpreter: Interpreter, codes: List[bytes], flush: bool, replace: bool) -> None:
+        """
+        Load several libraries; if one fails everything stays as it was.
+
+        @param flush: whether all others are forgotten, C{replace}: whether those with the same names are.
+        @raise CommandError: if one cannot be loaded.
+        """
+        before = self.libraries.copy(), self.functions.copy()
+        try:
+            if flush:
+                self.clear()
+            for code in codes:
+                self.load(interpreter, code, replace)
+        except CommandError:
+            self.libraries, self.functions = before
+            raise
+
     def _check(self, library: Library, previous: Library | None) -> None:
         if not library.functions:
             raise CommandError("ERR No functions registered")

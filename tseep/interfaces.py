@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
 from zope.interface import Attribute, Interface
 
@@ -38,8 +38,13 @@ class IMode(Interface):
     def start() -> None:
         """Make ready."""
 
-    def cron() -> None:
-        """Call L{Server.cron}, under whatever lock there is."""
+    server = Attribute("The L{Server <tseep.server.Server>}.")
+
+    def call(function: Callable[[], None]) -> None:
+        """
+        Call what changes something in the server, or sends, under whatever lock there is. What it recorded is written
+        before what it sent leaves.
+        """
 
     def stop(grace: float) -> Any:
         """Answer what has come, then close every connection, within bounded time. Awaitable."""

@@ -241,6 +241,8 @@ class Scripting:
         if command.changing:
             if running.read_only:
                 raise self._refused("ERR Write commands are not allowed from read-only scripts.", command)
+            if self._server.refusal is not None and "write" in command.flags:
+                raise self._refused(self._server.refusal, command)
             running.wrote = running.wrote or "write" in command.flags
         return self._session.call(command, argv)
 

@@ -20,6 +20,7 @@ from .latency import LatencyMonitor
 from .monitor import Monitors
 from .notifications import read_classes
 from .pause import Pause
+from .persistence.persistence import Persistence
 from .process import resident_memory
 from .pubsub import PubSub
 from .rates import Rates
@@ -107,6 +108,9 @@ class Server:
         server sets it.
     @ivar log: writes what a script wants to be written; takes Redis's level, from 0 to 3, and a text. Whoever runs the
         server sets it.
+    @ivar uncommitted: whether something was recorded that must be written before anybody is answered: a mode holds back
+        what leaves until it has called L{Persistence.commit <tseep.persistence.persistence.Persistence>}.
+    @ivar refusal: why nothing may be changed at present; None if it may.
     @ivar stopping: whether the server is about to end, so that what runs for long is not waited for.
     @ivar rates: commands, bytes read and bytes written per second, as of the last second.
     @ivar active_expire: whether L{cron} removes expired keys.
@@ -140,7 +144,6 @@ class Server:
         self.monitors = Monitors(clock, self.after)
         self.garbage = Garbage(self)
         self.scripting = Scripting(self)
-        self.changes = Changes(self.keyspace, self.blocking, self.pubsub, self.tracking)
         self.busy: Busy | None = None
         self.stopping = False
         self.log: Callable[[int, str], None] = lambda level, text: None
@@ -158,7 +161,11 @@ class Server:
         self.addresses: list[str] = []
         self.shut_down: Callable[[], None] = lambda: None
         self.commands = {name: command.fresh() for name, command in COMMANDS.items()}
+        self.uncommitted = False
+        self.refusal: str | None = None
         self.native_commands = {b"GET": self.commands[b"get"], b"SET": self.commands[b"set"].running(write)}
+        self.persistence = Persistence(self)
+        self.changes = Changes(self.keyspace, self.blocking, self.pubsub, self.tracking, self.persistence)
         self.dispatch: Dict[bytes, Command] = {}
         self.native_dispatch: Dict[bytes, Command] = {}
         self.update_guard()
@@ -167,7 +174,11 @@ class Server:
         self.configured()
 
     def configured(self) -> None:
-        """Take over what the configuration says by now. To be called after every change of it."""
+        """
+        Take over what the configuration says by now. To be called after every change of it.
+
+        @raise CommandError: if something cannot be as it says.
+        """
         config = self.config
         self.limits.bulk = config["proto-max-bulk-len"]
         self.limits.query_buffer = config["client-query-buffer-limit"]
@@ -176,17 +187,26 @@ class Server:
         self.slow = min(self.slowlog.threshold_ns, self.latency.threshold_ns)
         self.changes.notifications.classes = read_classes(config["notify-keyspace-events"])
         self.tracking.most = config["tracking-table-max-keys"]
+        self.persistence.configured()
         self.changes.update()
+        self.update_refusal()
 
     def update_guard(self) -> None:
         """To be called when a state begins or ends that every command has to ask for."""
         self.dispatch.clear()
         self.native_dispatch.clear()
-        if self.busy is None and not self.pause and not self.monitors:
+        if self.busy is None and not self.pause and not self.monitors and self.refusal is None:
             self.native_dispatch.update(self.native_commands)
             for name, command in self.commands.items():
                 if command.run is not None and not command.subcommands and command.flags.isdisjoint(_UNUSUAL):
                     self.dispatch[name] = self.dispatch[name.upper()] = command
+
+    def update_refusal(self) -> None:
+        """To be called when there may be a reason to change nothing, or no more."""
+        refusal = self.persistence.refusal
+        if refusal != self.refusal:
+            self.refusal = refusal
+            self.update_guard()
 
     def connect(self, connection: IConnection) -> Session | None:
         """A session for a new client; None if there are too many, who get L{TOO_MANY_CLIENTS} and a close."""
@@ -326,6 +346,7 @@ class Server:
             self._sweep()
             self.settle()
             self.deliver()
+        self.persistence.cron()
         now = self.clock()
         if now >= self._next_second:
             self._next_second = now + 1

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import errno
+import os
 import platform
-from typing import Any, List, Sequence
+from typing import Any, Callable, List, Sequence
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import LoopingCall
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from . import __version__
+from .errors import CommandError
 from .interfaces import IMode
 from .modes import address
+from .persistence.reading import CannotLoad
 from .server import Server
 
 CRON_INTERVAL = 0.1
@@ -39,17 +43,19 @@ class TseepService(Service):
     One running server.
 
     @param endpoints: Twisted's strings for server endpoints.
+    @param keeps: whether it loads what is on the disk, and keeps its own data there as far as the configuration says.
     """
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, server: Server, mode: IMode, endpoints: Sequence[str]) -> None:
+    def __init__(self, reactor: Any, server: Server, mode: IMode, endpoints: Sequence[str], keeps: bool = True) -> None:
         self._reactor = reactor
         self._server = server
         self._mode = mode
         self._endpoints = endpoints
+        self._keeps = keeps
         self._ports: List[Any] = []
-        self._cron = LoopingCall(mode.cron)
+        self._cron = LoopingCall(mode.call, server.cron)
         self._cron.clock = reactor
 
     def privilegedStartService(self) -> None:
@@ -78,12 +84,34 @@ class TseepService(Service):
         server = self._server
         server.mode = self._mode.name
         server.log = self._note
+        if self._keeps:
+            self._start_persistence()
         server.addresses = [address.show(port.getHost()) for port in self._ports]
         self._cron.start(CRON_INTERVAL, now=False)
         self._reactor.callWhenRunning(self._announce)
 
+    def _start_persistence(self) -> None:
+        persistence = self._server.persistence
+        persistence.beside = self._beside
+        persistence.fail = self._fail
+        try:
+            persistence.start()
+        except CannotLoad as error:
+            raise CannotStart(f"tseep: cannot load {error}") from None
+
+    def _beside(self, work: Callable[[], None], done: Callable[[Exception | None], None]) -> None:
+        """Run C{work} in a thread, then tell C{done} how it went."""
+        working = deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
+        working.addCallbacks(lambda _: None, lambda failure: failure.value)
+        working.addCallback(lambda error: self._mode.call(lambda: done(error)))
+
+    def _fail(self, reason: str) -> None:
+        """End at once: nobody may be answered any more, and nothing could be kept."""
+        self._log.critical("tseep ends at once: {reason}", reason=reason)
+        os._exit(1)
+
     def _note(self, level: int, text: str) -> None:
-        """Write what a script wants to be written."""
+        """Write what the server, or one of its scripts, wants to be written."""
         self._log.emit(_LEVELS[level], "{text}", text=text)
 
     def _announce(self) -> None:
@@ -100,6 +128,17 @@ class TseepService(Service):
             clients=server.config["maxclients"],
         )
 
+    def end(self) -> None:
+        """Stop the reactor, and so the service, unless data would be lost by that."""
+        try:
+            self._mode.call(self._server.persistence.before_end)
+        except CommandError as error:
+            self._server.stopping = False
+            self._log.critical("tseep does not end, as its data would be lost: {error}", error=error)
+        else:
+            if self._reactor.running:
+                self._reactor.stop()
+
     def stopService(self) -> Deferred[None]:
         """Stop accepting, answer what was received, close, all within bounded time."""
         super().stopService()
@@ -111,6 +150,7 @@ class TseepService(Service):
             self._accept_all(port)
             await maybeDeferred(port.stopListening)
         await self._mode.stop(GRACE)
+        self._mode.call(self._server.persistence.stop)
         self._log.info("tseep has stopped")
 
     def _accept_all(self, port: Any) -> None:

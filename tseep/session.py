@@ -408,6 +408,9 @@ class Session:
             raise _rejected(command, text % command.name)
         if self.monitoring and (command.changing or "readonly" in command.flags):
             raise _rejected(command, "ERR Replica can't interact with the keyspace")
+        refusal = self.server.refusal
+        if refusal is not None and ("write" in command.flags or command.name == b"ping"):
+            raise _rejected(command, refusal)
         busy = self.server.busy
         if busy is not None and "allow_busy" not in command.flags:
             raise _rejected(command, busy.error)

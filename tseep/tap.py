@@ -113,16 +113,12 @@ def make_service(reactor: Any, options: Options) -> IService:
     config = options.config
     config.set("maxclients", str(_affordable_clients(config["maxclients"])))
     server = Server(config)
-    server.shut_down = lambda: reactor.callFromThread(_stop, reactor)
     _stop_on_signals(server)
     reactor.callWhenRunning(_stop_on_signals, server)  # again, since the reactor has handlers of its own
     mode = MODES[options["mode"]](reactor, server)
-    return TseepService(reactor, server, mode, options["listen"])
-
-
-def _stop(reactor: Any) -> None:
-    if reactor.running:
-        reactor.stop()
+    service = TseepService(reactor, server, mode, options["listen"])
+    server.shut_down = lambda: reactor.callFromThread(service.end)
+    return service
 
 
 def _stop_on_signals(server: Server) -> None:

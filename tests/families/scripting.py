@@ -6,17 +6,12 @@ GROUP = "scripting"
 
 _SUBCOMMANDS = {
     "script": "debug exists flush kill load help",
-    "function": "delete flush kill list load stats help",
+    "function": "delete dump flush kill list load restore stats help",
 }
 
 BY_HAND = {
     **dict.fromkeys(("eval", "evalsha", "eval_ro", "evalsha_ro", "fcall", "fcall_ro"), "test_scripts"),
     **{f"{name}|{sub}": "test_scripts" for name, subs in _SUBCOMMANDS.items() for sub in subs.split()},
-}
-
-NOT_THERE = {
-    "function|dump": "the format of Redis's own files",
-    "function|restore": "the format of Redis's own files",
 }
 
 LISTED = """

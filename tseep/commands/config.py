@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _ADMIN = "admin noscript loading stale"
 _PARAMETERS = "O(N) where N is the number of parameters."
 _SECRETS = {"requirepass"}
+_PROTECTED = {"dir", "dbfilename"}
+"""What would let a client write files wherever it wants."""
 
 container("CONFIG", __name__, "Holds the commands about the configuration.", since="2.0.0")
 
@@ -90,6 +92,8 @@ def _parameter(config: Config, name: bytes) -> Parameter:
 def _require_settable(names: List[bytes], parameters: List[Parameter]) -> None:
     """See that all of them can be set, and none twice."""
     for at, (name, parameter) in enumerate(zip(names, parameters)):
+        if parameter.name in _PROTECTED:
+            raise _failed(name, "can't set protected config")
         if parameter.fixed:
             raise _failed(name, "can't set immutable config")
         if parameter in parameters[:at]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Dict, List
 from ..errors import CommandError, wrong_subcommand
 from ..functions import FLAGS, Function, Library
 from ..glob import matcher
+from ..rdb.form import Corrupt
+from ..rdb.payload import dump_libraries, restore_libraries
 from ..replies import OK, Reply, SetReply, Status
 from ..scripting import BUSY_FUNCTION
 from .scripting import CALLING, keys_and_arguments
@@ -85,6 +87,34 @@ def function_flush(session: Session, argv: List[bytes]) -> Reply:
     if len(argv) == 3 and argv[2].lower() not in (b"async", b"sync"):
         raise CommandError("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")
     session.server.scripting.functions.clear()
+    return OK
+
+
+@command(
+    "FUNCTION DUMP", arity=2, flags="noscript", since="7.0.0", complexity="O(N) where N is the number of functions."
+)
+def function_dump(session: Session, argv: List[bytes]) -> Reply:
+    """Returns all libraries in Redis's own format."""
+    return dump_libraries([library.code for library in session.server.scripting.functions.libraries.values()])
+
+
+@command(
+    "FUNCTION RESTORE", arity=-3, flags="write denyoom noscript", since="7.0.0", tips=_EVERYWHERE,
+    complexity="O(N) where N is the number of functions.", syntax="serialized-value:string [FLUSH | APPEND | REPLACE]",
+)  # fmt: skip
+def function_restore(session: Session, argv: List[bytes]) -> Reply:
+    """Loads the libraries that FUNCTION DUMP returned: all, or none."""
+    if len(argv) > 4:
+        raise wrong_subcommand(argv)
+    policy = argv[3].lower() if len(argv) == 4 else b"append"
+    if policy not in (b"flush", b"append", b"replace"):
+        raise CommandError("ERR Wrong restore policy given, policy should be either FLUSH, APPEND or REPLACE.")
+    try:
+        codes = restore_libraries(argv[2])
+    except Corrupt as error:
+        raise CommandError(f"ERR {error}") from error
+    scripting = session.server.scripting
+    scripting.functions.restore(scripting.interpreter, codes, policy == b"flush", policy == b"replace")
     return OK
 
 

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Callable, Dict, List, Set, Tuple
 
 from .. import __version__, process
+from ..persistence.worker import REWRITE, SNAPSHOT
 from ..replies import Reply, Verbatim
 from .table import Calls, command, every
 
@@ -135,14 +136,41 @@ def human(size: int) -> str:
 
 
 def _persistence(server: Server) -> Fields:
-    return {
+    persistence = server.persistence
+    snapshots, log, worker, loaded = persistence.snapshots, persistence.log, persistence.worker, persistence.loaded
+    fields: Fields = {
         "loading": 0,
         "async_loading": 0,
-        "rdb_bgsave_in_progress": 0,
-        "aof_enabled": 0,
-        "aof_rewrite_in_progress": 0,
-        "aof_rewrite_scheduled": 0,
+        "rdb_changes_since_last_save": persistence.recording.dirty,
+        "rdb_bgsave_in_progress": int(worker.task == SNAPSHOT),
+        "rdb_last_save_time": int(snapshots.saved_at),
+        "rdb_last_bgsave_status": _status(snapshots.ok),
+        "rdb_last_bgsave_time_sec": snapshots.seconds,
+        "rdb_current_bgsave_time_sec": worker.seconds if worker.task == SNAPSHOT else -1,
+        "rdb_saves": snapshots.count,
+        "rdb_last_load_keys_expired": loaded.expired if loaded is not None else 0,
+        "rdb_last_load_keys_loaded": loaded.keys if loaded is not None else 0,
+        "aof_enabled": int(log.on),
+        "aof_rewrite_in_progress": int(worker.task == REWRITE),
+        "aof_rewrite_scheduled": int(log.scheduled),
+        "aof_last_rewrite_time_sec": log.seconds,
+        "aof_current_rewrite_time_sec": worker.seconds if worker.task == REWRITE else -1,
+        "aof_last_bgrewrite_status": _status(log.ok),
+        "aof_rewrites": log.count,
+        "aof_last_write_status": _status(log.error is None),
     }
+    if log.on:
+        fields.update(
+            aof_current_size=log.size,
+            aof_base_size=log.base_size,
+            aof_pending_rewrite=0,
+            aof_buffer_length=log.pending,
+        )
+    return fields
+
+
+def _status(ok: bool) -> str:
+    return "ok" if ok else "err"
 
 
 def _stats(server: Server) -> Fields:

@@ -190,7 +190,7 @@ def database_index(session: Session, text: bytes) -> int:
     return index
 
 
-def _place(db: Database, key: bytes, value: Any, expires: int | None, event: bytes) -> None:
+def place(db: Database, key: bytes, value: Any, expires: int | None, event: bytes) -> None:
     """Put a value at a key, in place of any other, with its time to expire."""
     db.set(key, value, event)
     if expires is not None:
@@ -210,7 +210,7 @@ def _rename(session: Session, argv: List[bytes], only_new: bool) -> bool:
         return False
     expires = db.expires.get(key)
     db.delete(key, b"rename_from")
-    _place(db, new, value, expires, b"rename_to")
+    place(db, new, value, expires, b"rename_to")
     return True
 
 
@@ -249,7 +249,7 @@ def copy(session: Session, argv: List[bytes]) -> Reply:
     if value is None or (target.get(destination) is not None and not replace):
         return 0
     copied = value if type(value) is bytes else value.copy()
-    _place(target, destination, copied, db.expires.get(source), b"copy_to")
+    place(target, destination, copied, db.expires.get(source), b"copy_to")
     return 1
 
 
@@ -280,7 +280,7 @@ def move(session: Session, argv: List[bytes]) -> Reply:
         return 0
     expires = db.expires.get(key)
     db.delete(key, b"move_from")
-    _place(target, key, value, expires, b"move_to")
+    place(target, key, value, expires, b"move_to")
     return 1
 
 
@@ -328,8 +328,10 @@ def flushdb(session: Session, argv: List[bytes]) -> Reply:
 
 @command("FLUSHALL", complexity="O(N) where N is the number of keys in all databases.", **_flushing)
 def flushall(session: Session, argv: List[bytes]) -> Reply:
-    """Removes every key of every database."""
-    return _flush(session, argv)
+    """Removes every key of every database; and the snapshot of them, where snapshots are asked for."""
+    reply = _flush(session, argv)
+    session.server.persistence.flushed()
+    return reply
 
 
 @command(

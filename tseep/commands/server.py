@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, List
+from typing import TYPE_CHECKING, List, Set
 
 from ..errors import SYNTAX, CommandError
 from ..numeric import require_integer
@@ -10,6 +10,7 @@ from ..replies import NO_REPLY, Reply
 from .table import command
 
 if TYPE_CHECKING:
+    from ..server import Server
     from ..session import Session
 
 _SHUTDOWN_OPTIONS = {b"nosave", b"save", b"now", b"force", b"abort"}
@@ -60,11 +61,23 @@ def shutdown(session: Session, argv: List[bytes]) -> Reply:
         raise CommandError(SYNTAX)
     if b"abort" in options:
         raise CommandError("ERR No shutdown in progress.")
-    if b"save" in options and b"force" not in options:
-        raise CommandError("ERR this server cannot save its data, it would be lost; ask for SHUTDOWN NOSAVE")
     server = session.server
     if server.busy is not None and b"nosave" not in options:
         raise CommandError(server.busy.error)
+    _save(server, options)
     session.closing = True
     server.stop()
     return NO_REPLY
+
+
+def _save(server: Server, options: Set[bytes]) -> None:
+    """Write a snapshot before the end, if there should be one."""
+    if b"nosave" in options:
+        server.persistence.saves_at_end = False
+        return
+    try:
+        server.persistence.before_end(True if b"save" in options else None)
+    except CommandError as error:
+        if b"force" not in options:
+            raise CommandError("ERR Errors trying to SHUTDOWN. Check logs.") from error
+        server.persistence.saves_at_end = False

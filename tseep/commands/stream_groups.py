@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, NamedTuple, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Tuple
 
 from ..blocking import NOT_YET, block
 from ..errors import NO_SUCH_KEY, SYNTAX, CommandError, wrong_subcommand
 from ..numeric import HIGHEST, require_integer
 from ..replies import NULL_ARRAY, OK, Reply
 from ..store.stream import HIGHEST_ID, Consumer, Group, Pending, Stream, id_text
-from .stream_ids import read_end, read_id, read_start
+from .stream_ids import leading_ids, read_end, read_id, read_start
 from .streams import WHILE_BLOCKED, Reading, at_most, entries, entry, of_streams, read_options
 from .table import command, container
 from .typed import read, to_change
@@ -341,7 +341,7 @@ class _Claim:
             self._group.deliver(id, self._consumer, self.now)
             pending = self._group.pending.get(id)
             assert pending is not None
-        elif self.now - pending.time < self.min_idle:
+        elif self.min_idle and self.now - pending.time < self.min_idle:
             return None
         self._renew(id, pending)
         return id_text(id) if self.just_id else entry(id, fields)
@@ -366,20 +366,11 @@ def xclaim(session: Session, argv: List[bytes]) -> Reply:
     stream, group = _require_group(read(session, argv[1], Stream), argv[1], argv[2])
     claim = _Claim(session, argv[1], stream, group)
     claim.min_idle = _min_idle(argv[4], "XCLAIM")
-    ids = list(_leading_ids(argv[5:]))
+    ids = list(leading_ids(argv[5:]))
     last_id = _claim_options(claim, argv, 5 + len(ids))
     group.last_id = max(group.last_id, last_id)
     claim.begin(argv[3])
     return [claimed for claimed in map(claim.take, ids) if claimed is not None]
-
-
-def _leading_ids(words: List[bytes]) -> Iterator[int]:
-    """The ids up to the first word that is none."""
-    for word in words:
-        try:
-            yield read_id(word)
-        except CommandError:
-            return
 
 
 def _claim_options(claim: _Claim, argv: List[bytes], at: int) -> int:
@@ -405,7 +396,7 @@ def _claim_options(claim: _Claim, argv: List[bytes], at: int) -> int:
         else:
             raise CommandError(b"ERR Unrecognized XCLAIM option '%b'" % argv[at])
         at += 1
-    if time is not None and 0 <= time <= claim.now:
+    if time is not None and time >= 0 and (time <= claim.now or not claim.now):  # an AOF is read at time 0
         claim.time = time
     return last_id
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Iterator, List
 
 from ..errors import CommandError
 from ..numeric import integer
@@ -88,3 +89,12 @@ def read_end(text: bytes) -> int:
     if id == 0:
         raise CommandError("ERR invalid end ID for the interval")
     return id - 1
+
+
+def leading_ids(words: List[bytes]) -> Iterator[int]:
+    """The ids up to the first word that is none."""
+    for word in words:
+        try:
+            yield read_id(word)
+        except CommandError:
+            return

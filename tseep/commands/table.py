@@ -30,10 +30,13 @@ _GROUPS = {
     "functions": "scripting",
     "lists": "list",
     "sets": "set",
+    "dumping": "generic",
     "sort": "generic",
     **dict.fromkeys(("sorted_sets", "sorted_set_ranges", "sorted_set_algebra"), "sorted-set"),
     **dict.fromkeys(("streams", "stream_groups"), "stream"),
-    **dict.fromkeys(("command", "config", "debug", "info", "latency", "memory", "monitor", "slowlog"), "server"),
+    **dict.fromkeys(
+        ("command", "config", "debug", "info", "latency", "memory", "monitor", "persistence", "slowlog"), "server"
+    ),
 }
 COMMANDS: Dict[bytes, Command] = {}
 

@@ -8,7 +8,7 @@ reactor's cost of an event is paid once for a batch of clients (L{Watcher <tseep
 from __future__ import annotations
 
 import select
-from typing import TYPE_CHECKING, Any, List
+from typing import TYPE_CHECKING, Any, Callable, List
 
 from twisted.internet import tcp, unix
 from twisted.internet.interfaces import IPushProducer, ITCPTransport
@@ -98,20 +98,24 @@ class EventedProtocol(Protocol):
     One client: gives its bytes to a session and the replies to the transport.
 
     It is its transport's producer too: while the client does not take its replies, nothing more is read from it
-    and no more of its commands are run.
+    and no more of its commands are run. What is answered before it is on the disk, as far as that was asked for, is
+    held back until the mode calls L{release}.
     """
 
-    __slots__ = ("transport", "connected", "_server", "_session", "_paused", "_leaving", "_held", "_held_bytes")
+    __slots__ = (
+        "transport", "connected", "_mode", "_server", "_session", "_paused", "_leaving", "_held", "_held_bytes",
+    )  # fmt: skip
 
     transport: Any
     connected: int
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
+    def __init__(self, mode: EventedMode) -> None:
+        self._mode = mode
+        self._server = mode.server
         self._session: Session | None = None
         self._paused = False
         self._leaving = False
-        self._held: List[bytes] | None = None  # what was sent while the client did not take its replies
+        self._held: List[bytes] | None = None  # what is not given to the transport yet
         self._held_bytes = 0
 
     @property
@@ -147,7 +151,7 @@ class EventedProtocol(Protocol):
         if session is None:
             return
         replies = session.receive(data)
-        if self._paused:
+        if self._paused or self._server.uncommitted:
             self.send(replies)
         else:
             self.transport.write(replies)
@@ -162,9 +166,9 @@ class EventedProtocol(Protocol):
 
     def _go_on(self, session: Session) -> None:
         """Answer what is left, as long as the client takes it; let it go if that is what is next."""
-        while session.waiting is not None and not self._paused:
-            self.transport.write(session.resume())
-        if session.closing:
+        while session.waiting is not None and not self._paused and self._held is None:
+            self.send(session.resume())
+        if session.closing and (self._paused or self._held is None):
             self._leave()
 
     def _leave(self) -> None:
@@ -175,11 +179,12 @@ class EventedProtocol(Protocol):
 
     def send(self, data: bytes) -> int:
         """Send, or keep until the client takes what it has; return how many bytes are kept."""
-        if not self._paused:
+        if not self._paused and self._held is None and not self._server.uncommitted:
             self.transport.write(data)
             return 0
         if self._held is None:
             self._held = []
+            self._mode.hold(self)
         self._held.append(data)
         self._held_bytes += len(data)
         return self._held_bytes
@@ -204,6 +209,12 @@ class EventedProtocol(Protocol):
     def resumeProducing(self) -> None:
         """The client has taken its replies."""
         self._paused = False
+        self.release()
+
+    def release(self) -> None:
+        """Go on with what was held back, if the client takes it."""
+        if self._paused:
+            return
         session = self._session
         if self._held is not None:
             held, self._held, self._held_bytes = b"".join(self._held), None, 0
@@ -218,16 +229,16 @@ class EventedProtocol(Protocol):
 
 
 class EventedFactory(Factory):
-    """Makes a protocol for each client of one server."""
+    """Makes a protocol for each client of one mode."""
 
     noisy = False
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
+    def __init__(self, mode: EventedMode) -> None:
+        self._mode = mode
 
     def buildProtocol(self, addr: Any) -> EventedProtocol:
         """A protocol for the client at C{addr}."""
-        return EventedProtocol(self._server)
+        return EventedProtocol(self._mode)
 
 
 @implementer(IMode)
@@ -237,6 +248,7 @@ class EventedMode:
 
     Where the platform has no epoll the reactor serves in the watcher's place.
 
+    @ivar server: whose clients these are.
     @ivar listener: what endpoints listen on, once started.
     @ivar factory: what they listen for.
     """
@@ -245,23 +257,40 @@ class EventedMode:
 
     def __init__(self, reactor: Any, server: Server) -> None:
         self._reactor = reactor
-        self._server = server
+        self.server = server
         self._watcher: Watcher | None = None
-        self._waker = Waker(reactor, server, server.ring)
-        self.factory = EventedFactory(server)
+        self._waker = Waker(reactor, server, lambda: self.call(server.ring))
+        self._holding: List[EventedProtocol] = []
+        self.factory = EventedFactory(self)
 
     def start(self) -> None:
         """Begin to watch."""
-        self._server.alarms.wake = self._waker.wake
-        self._server.serve_others = self._serve_others
+        self.server.alarms.wake = self._waker.wake
+        self.server.serve_others = self._serve_others
         if hasattr(select, "epoll"):
-            self._watcher = Watcher(self._reactor)
+            self._watcher = Watcher(self._reactor, self.commit)
             self._watcher.start()
         self.listener = Listener(self._watcher or self._reactor, TCPTransport, UNIXTransport)
 
-    def cron(self) -> None:
-        """What is to be done every now and then."""
-        self._server.cron()
+    def call(self, function: Callable[[], None]) -> None:
+        """Call what changes something in the server, or sends."""
+        function()
+        self.commit()
+
+    def hold(self, protocol: EventedProtocol) -> None:
+        """Let a client go on when all that was recorded is written: at the end of the batch."""
+        self._holding.append(protocol)
+        if self._watcher is None:
+            self._reactor.callLater(0, self.commit)
+
+    def commit(self) -> None:
+        """Write what was recorded, all of it at once, then let go what was held back for that."""
+        while self.server.uncommitted or self._holding:
+            if self.server.uncommitted:
+                self.server.persistence.commit()
+            holding, self._holding = self._holding, []
+            for protocol in holding:
+                protocol.release()
 
     def _serve_others(self) -> None:
         if self._watcher is not None:
@@ -277,9 +306,10 @@ class EventedMode:
         """
         if self._watcher is not None:
             self._watcher.serve(DRAIN)
+        self.commit()
         self._close_all()
         deadline = self._reactor.seconds() + grace
-        while self._server.sessions and self._reactor.seconds() < deadline:
+        while self.server.sessions and self._reactor.seconds() < deadline:
             await deferLater(self._reactor, POLL)
         self._close_all()
         await deferLater(self._reactor, POLL)
@@ -289,5 +319,5 @@ class EventedMode:
 
     def _close_all(self) -> None:
         """Ask every client to go; the second time, those who lingered are cut off."""
-        for session in list(self._server.sessions.values()):
+        for session in list(self.server.sessions.values()):
             session.connection.close()

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Deque
+from typing import TYPE_CHECKING, Any, Callable, Deque
 
 from twisted.internet import tcp
 from twisted.internet.interfaces import IProtocolFactory
@@ -136,6 +136,7 @@ class ThreadedConnection:
                         if session.waiting is not None:
                             outbox.append(session.resume())
                 while outbox:
+                    self._mode.commit()
                     self._socket.sendall(outbox[0])
                     outbox.popleft()
 
@@ -146,7 +147,7 @@ class ThreadedConnection:
         Called with the mode's lock held.
         """
         self._outbox.append(data)
-        if self._writing.acquire(blocking=False):
+        if not self._mode.server.uncommitted and self._writing.acquire(blocking=False):
             try:
                 self._send_some()
             finally:
@@ -252,7 +253,7 @@ class ThreadedMode:
         self._reactor = reactor
         self.server = server
         self.lock = threading.Lock()
-        self._waker = Waker(reactor, server, self._ring)
+        self._waker = Waker(reactor, server, lambda: self.call(server.ring))
         self.factory = ThreadedFactory(self)
 
     def start(self) -> None:
@@ -272,10 +273,22 @@ class ThreadedMode:
             lambda failure: self._log.failure("A client's thread failed; its connection is closed", failure)
         )
 
-    def cron(self) -> None:
-        """What is to be done every now and then."""
+    def call(self, function: Callable[[], None]) -> None:
+        """Call what changes something in the server, or sends."""
         with self.lock:
-            self.server.cron()
+            function()
+            if self.server.uncommitted:
+                self.server.persistence.commit()
+
+    def commit(self) -> None:
+        """
+        Write what was recorded, before anything is sent. Threads that wait for the lock meanwhile find that theirs
+        was written, too.
+        """
+        if self.server.uncommitted:
+            with self.lock:
+                if self.server.uncommitted:
+                    self.server.persistence.commit()
 
     def _serve_others(self) -> None:
         """Called by the thread that runs a long script, and so holds the lock."""
@@ -285,10 +298,6 @@ class ThreadedMode:
 
     def _wake(self, when: int) -> None:
         self._reactor.callFromThread(self._waker.wake, when)
-
-    def _ring(self) -> None:
-        with self.lock:
-            self.server.ring()
 
     async def stop(self, grace: float) -> None:
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 from time import perf_counter
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List
 
 from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
@@ -33,12 +33,14 @@ class Watcher:
     readable while any of its clients is ready.
 
     @param reactor: the reactor that watches the watcher.
+    @param after_batch: called when a batch was served: the place for what is done once for all of them.
     """
 
     _log = Logger()
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: Any, after_batch: Callable[[], None] = lambda: None) -> None:
         self._reactor = reactor
+        self._after_batch = after_batch
         self._epoll = select.epoll()
         self._readers: Dict[int, Any] = {}
         self._writers: Dict[int, Any] = {}
@@ -149,6 +151,7 @@ class Watcher:
                     why = error
                 if why is not None:
                     self._disconnect(one, why, bool(event & _IN))
+            self._after_batch()
             if not events or perf_counter() > deadline:
                 return
 

@@ -64,6 +64,17 @@ class IdMap(Generic[Held]):
         """In how many chunks the entries are."""
         return len(self._chunks)
 
+    def parts(self) -> Iterator[Tuple[List[int], List[Held]]]:
+        """The ids and the values of each chunk; not to be changed."""
+        return ((chunk.ids, chunk.values) for chunk in self._chunks)
+
+    def append_part(self, ids: List[int], values: List[Held]) -> None:
+        """Add a chunk of ids that are in order, and higher than any that is there."""
+        self._chunks.append(_Chunk(ids, values))
+        self._firsts.append(ids[0])
+        self._room = max(0, MOST - len(ids))
+        self._size += len(ids)
+
     def append(self, id: int, value: Held) -> None:
         """Add an id that is higher than any that is there."""
         if self._room:

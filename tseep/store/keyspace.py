@@ -199,6 +199,22 @@ class Database:
             for key, value in zip(keys, values):
                 self.set(key, value)
 
+    def load(self, key: bytes, value: Value, when: int, idle: int) -> bool:
+        """
+        Take over a key from a file, of which nobody is told.
+
+        @param when: the time to expire, in Unix milliseconds; 0 for none.
+        @param idle: seconds since its last use.
+        @return: whether it was not there yet, as must be.
+        """
+        if key in self.values:
+            return False
+        self.values[key] = value
+        self.accessed[key] = self._keyspace.second - idle if idle else self._keyspace.second
+        if when:
+            self._add_time(key, when)
+        return True
+
     def replace(self, key: bytes, value: Value, event: bytes) -> None:
         """Give the key a new value, or its old one changed in place, and leave its time to expire."""
         if self.observer is not None and key not in self.values:
@@ -230,6 +246,11 @@ class Database:
     def expire_at(self, key: bytes, when: int, event: bytes = b"expire") -> None:
         """Let an existing key expire at the Unix time C{when}, in milliseconds."""
         self._forget_time(key)
+        self._add_time(key, when)
+        if self.observer is not None:
+            self.observer.changed(self, key, event)
+
+    def _add_time(self, key: bytes, when: int) -> None:
         self.expires[key] = when
         slot = when // SLOT
         keys = self._slots.get(slot)
@@ -240,8 +261,6 @@ class Database:
             keys.add(key)
         else:
             self._slots[slot] = {keys, key}
-        if self.observer is not None:
-            self.observer.changed(self, key, event)
 
     def persist(self, key: bytes) -> bool:
         """Let a key not expire. Returns whether it would have."""

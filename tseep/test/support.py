@@ -6,6 +6,7 @@ The replies are read by a decoder of its own, so that a fault of the server's en
 
 from __future__ import annotations
 
+import os
 from typing import Any, ClassVar, Union
 
 from twisted.internet.task import Clock
@@ -21,6 +22,13 @@ Argument = Union[bytes, str, int, float]
 
 START = 1_700_000_000
 """The Unix time in seconds at which every test begins."""
+
+
+def made_folder(test: SynchronousTestCase) -> str:
+    """A new folder for a test's files."""
+    path = os.path.abspath(test.mktemp())
+    os.makedirs(path)
+    return path
 
 
 class Error(str):

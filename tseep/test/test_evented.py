@@ -18,7 +18,7 @@ from zope.interface.verify import verifyObject
 
 from ..config import Config
 from ..interfaces import IConnection, IMode
-from ..modes.evented import EventedFactory, EventedMode, TCPTransport
+from ..modes.evented import EventedMode, TCPTransport
 from ..modes.watcher import Watcher
 from ..server import TOO_MANY_CLIENTS, Server
 from .test_watcher import FakeReactor
@@ -39,7 +39,8 @@ class EventedProtocolTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.server = Server(Config(maxclients="2"), clock=Clock().seconds)
-        self.factory = EventedFactory(self.server)
+        self.mode = EventedMode(FakeReactor(), self.server)
+        self.factory = self.mode.factory
 
     def connect(self) -> Any:
         """A new client's protocol."""

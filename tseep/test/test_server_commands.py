@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .support import START, SessionTests, decode, encode
+import os
+
+from .support import START, SessionTests, decode, encode, made_folder
 
 
 class ServerTests(SessionTests):
@@ -50,12 +52,18 @@ class ShutdownTests(SessionTests):
         self.assertEqual(1, self.stops)
 
     def test_save(self) -> None:
-        """SHUTDOWN SAVE is refused, as nothing can be saved, but with FORCE it goes ahead."""
-        text = "ERR this server cannot save its data, it would be lost; ask for SHUTDOWN NOSAVE"
-        self.assertError(text, "SHUTDOWN", "SAVE")
+        """SHUTDOWN SAVE saves first; if that fails it is refused, but with FORCE it goes ahead."""
+        folder = made_folder(self)
+        self.server.config.set("dir", folder)
+        os.rmdir(folder)
+        self.assertError("ERR Errors trying to SHUTDOWN. Check logs.", "SHUTDOWN", "SAVE")
         self.assertEqual(0, self.stops)
         self.assertEqual([], decode(self.send("SHUTDOWN", "SAVE", "FORCE")))
         self.assertEqual(1, self.stops)
+        os.mkdir(folder)
+        self.server.persistence.saves_at_end = True
+        self.send("SHUTDOWN", "SAVE")
+        self.assertEqual(["dump.rdb"], os.listdir(folder))
 
     def test_abort(self) -> None:
         """SHUTDOWN ABORT finds nothing to take back."""

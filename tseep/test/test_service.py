@@ -14,9 +14,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from ..config import Config
 from ..interfaces import IMode
 from ..server import Server
 from ..service import CRON_INTERVAL, CannotStart, TseepService
+from .support import made_folder
 
 
 @implementer(IMode)
@@ -26,16 +28,18 @@ class FakeMode:
     name = "fake"
     factory = None
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: Any, server: Server) -> None:
         self.listener = reactor
+        self.server = server
         self.events: List[Any] = []
         self.stopped: Deferred[None] = Deferred()
 
     def start(self) -> None:
         self.events.append("start")
 
-    def cron(self) -> None:
-        self.events.append("cron")
+    def call(self, function: Any) -> None:
+        self.events.append(function.__name__)
+        function()
 
     async def stop(self, grace: float) -> None:
         self.events.append("stop")
@@ -47,8 +51,8 @@ class ServiceTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
-        self.mode = FakeMode(self.reactor)
-        self.server = Server()
+        self.server = Server(Config(dir=made_folder(self)))
+        self.mode = FakeMode(self.reactor, self.server)
 
     def service(self, *endpoints: str) -> TseepService:
         """A service for these endpoints."""
@@ -109,6 +113,8 @@ class ServiceTests(SynchronousTestCase):
         service.stopService()
         self.reactor.advance(CRON_INTERVAL)
         self.assertEqual(self.mode.events, ["start", "cron", "cron", "stop"])
+        self.mode.stopped.callback(None)
+        self.assertEqual(self.mode.events[4:], ["stop"])
 
     def test_stop(self) -> None:
         """It has stopped when the mode has."""

@@ -150,13 +150,12 @@ class ThreadedModeTests(SynchronousTestCase):
         self.addCleanup(mode._pool.stop)
         verifyObject(IMode, mode)
 
-    def test_cron_holds_the_lock(self) -> None:
+    def test_call_holds_the_lock(self) -> None:
         """The server's regular work is done under the lock."""
         server = Server()
         mode = ThreadedMode(Clock(), server)
         held: List[bool] = []
-        self.patch(server, "cron", lambda: held.append(mode.lock.locked()))
-        mode.cron()
+        mode.call(lambda: held.append(mode.lock.locked()))
         self.assertEqual(held, [True])
 
     def test_stop(self) -> None:

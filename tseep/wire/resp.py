@@ -93,6 +93,11 @@ class Parser:
         """Bytes kept for a command that is not whole yet."""
         return self._taken + len(self._tail) + (len(self._body) if self._body else 0)
 
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was taken was whole."""
+        return self._argv is None and not self._tail
+
     def feed(self, data: bytes) -> list[list[bytes]]:
         """
         Take what was read, in pieces of any size.
@@ -353,3 +358,8 @@ def _resp3() -> Encoders:
 
 ENCODERS: dict[int, Encoders] = {2: _resp2(), 3: _resp3()}
 """By protocol version, the encoder of each type of reply."""
+
+
+def encode_command(argv: list[bytes]) -> bytes:
+    """A command as clients send it, and as append-only files hold it."""
+    return b"*%d\r\n" % len(argv) + b"".join([b"$%d\r\n%b\r\n" % (len(argument), argument) for argument in argv])

@@ -1,0 +1,1 @@
+"""What of the data is on the disk: the append-only file, and snapshots."""

@@ -1,0 +1,179 @@
+"""
+What of one server's data is on the disk, and when
+(https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Callable
+
+from ..errors import CommandError
+from .append_only import Beside, CannotContinue
+from .disk import Disk
+from .log import Log
+from .reading import CannotLoad, Loader
+from .recording import Recording
+from .snapshots import Snapshots
+from .worker import SNAPSHOT, Worker
+
+if TYPE_CHECKING:
+    from ..server import Server
+
+
+def run_now(work: Callable[[], None], done: Callable[[Exception | None], None]) -> None:
+    """Run a function at once, then tell another one how it went: C{Persistence.beside} of a server without threads."""
+    try:
+        work()
+    except Exception as error:
+        done(error)
+    else:
+        done(None)
+
+
+def exit_now(reason: str) -> None:
+    """End the process: C{Persistence.fail} where nobody has set another."""
+    sys.stderr.write(f"tseep: {reason}\n")
+    os._exit(1)
+
+
+class Persistence:
+    """
+    The append-only file and the snapshots of one server.
+
+    Nothing is read or written before L{start}, so that a server in somebody's tests leaves no trace.
+
+    @param disk: the file system.
+    @ivar beside: runs a function without delaying anyone; whoever runs the server sets it.
+    @ivar fail: ends the server at once, since it cannot keep what it promised, and says why; whoever runs the server
+        sets it.
+    @ivar saves_at_end: whether the end of the server may wait for a snapshot.
+    @ivar loaded: what was loaded at the start; None if nothing was.
+    """
+
+    def __init__(self, server: Server, disk: Disk | None = None) -> None:
+        disk = disk or Disk()
+        self.beside: Beside = run_now
+        self.fail: Callable[[str], None] = exit_now
+        self.saves_at_end = True
+        self.loaded: Loader | None = None
+        self.recording = Recording(server)
+        self.worker = Worker(server)
+        self.snapshots = Snapshots(server, disk, self.worker, self.recording)
+        self.log = Log(server, disk, self.worker, self.recording, lambda work, done: self.beside(work, done))
+        self._server = server
+        self._running = False
+
+    def __bool__(self) -> bool:
+        """Whether it wants to know of every change."""
+        return self._running and (self.log.on or bool(self._server.config["save"]))
+
+    @property
+    def refusal(self) -> str | None:
+        """Why nothing may be changed at present; None if it may."""
+        return self.log.refusal or self.snapshots.refusal
+
+    def start(self) -> None:
+        """
+        Load what is on the disk, and go on from there.
+
+        @raise CannotLoad: if that cannot be.
+        """
+        server, loader = self._server, Loader(self._server)
+        started = server.clock()
+        try:
+            if server.config["appendonly"] == "yes":
+                if not self.log.folder.exists() and self.snapshots.path.exists():
+                    server.log(3, f"{self.snapshots.path} is not loaded, as appendonly is yes: see README, Durability")
+                self.log.open(loader)
+            elif self.snapshots.path.exists():
+                loader.load_snapshot(self.snapshots.path)
+        except OSError as error:
+            where = error.filename or server.config["dir"]
+            raise CannotLoad(f"{os.fsdecode(where)}: {error.strerror}; see --dir") from error
+        keys = sum(map(len, server.keyspace.databases))
+        if keys:
+            server.log(2, f"Loaded {keys} keys from {server.config['dir']} in {server.clock() - started:.3f} s")
+        self.loaded = loader
+        self.recording.dirty = 0
+        self._running = True
+        self.snapshots.saved_at = server.clock()
+        server.changes.update()
+
+    def stop(self) -> None:
+        """Write what is left, and let go of everything. To be called when no command runs any more."""
+        if self._running:
+            try:
+                self.before_end()
+            except CommandError:
+                pass  # as the log says
+            self._running = False
+            self.worker.end()
+            self.log.close()
+
+    def before_end(self, save: bool | None = None) -> None:
+        """
+        Write a snapshot, if there should be one at the end.
+
+        @param save: whether there should be; None to let the configuration decide, as far as anything has changed.
+        @raise CommandError: if it cannot be written.
+        """
+        if save is None:
+            save = bool(self._server.config["save"]) and self.recording.dirty > 0
+        if save and self.saves_at_end:
+            self.worker.end()
+            self.snapshots.save()
+
+    def flushed(self) -> None:
+        """All keys of all databases were removed: where there are snapshots, the last one must not bring them back."""
+        if self._running and self._server.config["save"]:
+            if self.worker.task == SNAPSHOT:
+                self.worker.end()
+            try:
+                self.snapshots.save()
+            except CommandError:
+                pass  # as the log says
+
+    def configured(self) -> None:
+        """
+        Take over what the configuration says by now.
+
+        @raise CommandError: if an append-only file cannot be begun.
+        """
+        if self._running:
+            self.log.configured()
+            wanted = self._server.config["appendonly"] == "yes"
+            if wanted and not self.log.on:
+                self.log.begin()
+            elif not wanted and self.log.on:
+                self.log.close()
+
+    def commit(self) -> None:
+        """Write what was recorded, before it is answered."""
+        self._server.uncommitted = False
+        self._attempt(self.log.flush)
+
+    def _attempt(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except CannotContinue as error:
+            self.fail(str(error))
+        self._server.update_refusal()
+
+    def cron(self) -> None:
+        """What is to be done every now and then."""
+        if self._running:
+            self.worker.look()
+            self._attempt(self.log.tick)
+            if not self.worker.task:
+                self._begin_what_is_due()
+
+    def _begin_what_is_due(self) -> None:
+        try:
+            if self.log.due:
+                self.log.rewrite()
+            elif self.snapshots.due:
+                self.snapshots.save_in_background()
+        except CommandError:
+            pass  # the log has it, and it is tried again

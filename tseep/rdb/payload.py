@@ -1,0 +1,77 @@
+"""What DUMP and FUNCTION DUMP answer, and RESTORE takes (https://redis.io/docs/latest/commands/dump/)."""
+
+from __future__ import annotations
+
+from struct import pack, unpack
+from typing import Any, List
+
+from .form import FUNCTION_2, NEWEST, VERSION, Corrupt, crc64, opcode, string
+from .reader import DAMAGED, Reader
+from .values import read_value, write_value
+
+_FOOTER = 10  # bytes: the version and the checksum
+BAD_FOOTER = "DUMP payload version or checksum are wrong"
+
+
+def _seal(content: bytes) -> bytes:
+    content += pack("<H", VERSION)
+    return content + pack("<Q", crc64(content))
+
+
+def _open(payload: bytes) -> Reader:
+    """
+    The content of a payload.
+
+    @raise Corrupt: if its version or checksum are wrong.
+    """
+    if len(payload) < _FOOTER:
+        raise Corrupt(BAD_FOOTER)
+    version, checksum = unpack("<HQ", payload[-_FOOTER:])
+    if version > NEWEST or (checksum and checksum != crc64(payload[:-8])):
+        raise Corrupt(BAD_FOOTER)
+    return Reader(payload, 0, len(payload) - _FOOTER)
+
+
+def dump(value: Any) -> bytes:
+    """A value as DUMP answers it."""
+    kind, content = write_value(value)
+    return _seal(opcode(kind) + content)
+
+
+def restore(payload: bytes) -> Any:
+    """
+    The value that was dumped.
+
+    @raise Corrupt: L{BAD_FOOTER}, or what is wrong with the value.
+    """
+    reader = _open(payload)
+    try:
+        value = read_value(reader.byte(), reader)
+    except DAMAGED as error:
+        raise Corrupt(f"it is damaged: {error}") from error
+    if reader.at != reader.end:
+        raise Corrupt("there is something after the value")
+    return value
+
+
+def dump_libraries(codes: List[bytes]) -> bytes:
+    """The texts of libraries as FUNCTION DUMP answers them."""
+    return _seal(b"".join([opcode(FUNCTION_2) + string(code) for code in codes]))
+
+
+def restore_libraries(payload: bytes) -> List[bytes]:
+    """
+    The texts of the libraries that were dumped.
+
+    @raise Corrupt: L{BAD_FOOTER}, or what is wrong with them.
+    """
+    reader = _open(payload)
+    codes = []
+    try:
+        while reader.at < reader.end:
+            if reader.byte() != FUNCTION_2:
+                raise Corrupt("given type is not a function")
+            codes.append(reader.string())
+    except DAMAGED as error:
+        raise Corrupt(str(error)) from error
+    return codes

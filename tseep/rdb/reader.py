@@ -1,0 +1,107 @@
+"""Reading what L{form} says, step by step."""
+
+from __future__ import annotations
+
+from mmap import mmap
+from struct import error, unpack_from
+from typing import Union
+
+from .form import Corrupt
+from .lzf import decompress
+
+Source = Union[bytes, mmap]
+
+_INTEGERS = (1, 2, 4)
+_COMPRESSED = 3
+_TEXTS = {253: float("nan"), 254: float("inf"), 255: float("-inf")}
+
+
+class Reader:
+    """
+    Something in the format, and how far it was read.
+
+    Whatever is called may raise L{Corrupt}, or another error where the end comes too early;
+    L{DAMAGED} names all of them.
+
+    @ivar data: all of it; C{at}: the place of the next byte; C{end}: that after the last.
+    """
+
+    __slots__ = ("at", "data", "end")
+
+    def __init__(self, data: Source, at: int = 0, end: int | None = None) -> None:
+        self.data = data
+        self.at = at
+        self.end = len(data) if end is None else end
+
+    def take(self, size: int) -> bytes:
+        """So many bytes."""
+        start = self.at
+        self.at = stop = start + size
+        if stop > self.end:
+            raise Corrupt("it ends too early")
+        return self.data[start:stop]
+
+    def byte(self) -> int:
+        """One byte."""
+        at = self.at
+        if at >= self.end:
+            raise Corrupt("it ends too early")
+        self.at = at + 1
+        return self.data[at]
+
+    def length(self) -> int:
+        """A length, or another number that is not negative."""
+        first = self.byte()
+        if first < 0x40:
+            return first
+        return self._longer(first)
+
+    def _longer(self, first: int) -> int:
+        if first < 0x80:
+            return (first & 0x3F) << 8 | self.byte()
+        if first == 0x80:
+            return int.from_bytes(self.take(4), "big")
+        if first == 0x81:
+            return int.from_bytes(self.take(8), "big")
+        raise Corrupt("there is something else where a length should be")
+
+    def string(self) -> bytes:
+        """A string, which may be a number or compressed."""
+        at = self.at
+        first = self.data[at]
+        if first < 0x40:
+            self.at = stop = at + 1 + first
+            if stop > self.end:
+                raise Corrupt("it ends too early")
+            return self.data[at + 1 : stop]
+        self.at = at + 1
+        if first < 0xC0:
+            return self.take(self._longer(first))
+        return self._special(first & 0x3F)
+
+    def _special(self, kind: int) -> bytes:
+        if kind < len(_INTEGERS):
+            return b"%d" % int.from_bytes(self.take(_INTEGERS[kind]), "little", signed=True)
+        if kind != _COMPRESSED:
+            raise Corrupt("a string is of no known kind")
+        packed, size = self.length(), self.length()
+        return decompress(self.take(packed), size)
+
+    def double(self) -> float:
+        """A number of 64 bits with a fraction."""
+        value: float = unpack_from("<d", self.take(8))[0]
+        return value
+
+    def double_as_text(self) -> float:
+        """The same as it was written of old."""
+        size = self.byte()
+        return _TEXTS[size] if size in _TEXTS else float(self.take(size))
+
+    def milliseconds(self) -> int:
+        """A time."""
+        when: int = unpack_from("<q", self.take(8))[0]
+        return when
+
+
+DAMAGED = (Corrupt, IndexError, ValueError, OverflowError, error)
+"""What reading something damaged may raise."""

@@ -1,0 +1,202 @@
+"""All databases in one file, as Redis's dump.rdb has them."""
+
+from __future__ import annotations
+
+from struct import pack, unpack
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List
+
+from . import form
+from .form import MAGIC, NEWEST, VERSION, Corrupt, crc64, milliseconds, opcode, string
+from .reader import DAMAGED, Reader, Source
+from .values import read_value, write_value
+
+if TYPE_CHECKING:
+    from ..store.keyspace import Database, Keyspace
+
+BATCH = 1000
+"""Keys that are written at once, and keys between two words about how far reading is."""
+
+CHECKED = 1 << 20
+"""Bytes of a file whose checksum is computed at once."""
+
+_HEADER = len(MAGIC) + 4
+
+
+def write(keyspace: Keyspace, libraries: Iterable[bytes], about: Dict[bytes, bytes]) -> Iterator[bytes]:
+    """
+    A snapshot, piece by piece, its checksum at the end.
+
+    @param libraries: the texts of the libraries of functions.
+    @param about: what else it tells, by Redis's names: C{redis-ver}, C{ctime}.
+    """
+    checksum = 0
+    for piece in _pieces(keyspace, libraries, about):
+        checksum = crc64(piece, checksum)
+        yield piece
+    yield pack("<Q", checksum)
+
+
+def _pieces(keyspace: Keyspace, libraries: Iterable[bytes], about: Dict[bytes, bytes]) -> Iterator[bytes]:
+    yield MAGIC + b"%04d" % VERSION
+    yield b"".join([opcode(form.AUX) + string(name) + string(value) for name, value in about.items()])
+    yield b"".join([opcode(form.FUNCTION_2) + string(code) for code in libraries])
+    for database in keyspace.databases:
+        if database:
+            yield from _database(database)
+    yield opcode(form.END)
+
+
+def _database(database: Database) -> Iterator[bytes]:
+    values, expires = database.values, database.expires
+    sizes = form.length(len(values)) + form.length(len(expires))
+    yield opcode(form.SELECT) + form.length(database.number) + opcode(form.RESIZE) + sizes
+    out: List[bytes] = []
+    for key, value in values.items():
+        when = expires.get(key)
+        if when is not None:
+            out.append(opcode(form.EXPIRY_MS) + milliseconds(when))
+        kind, content = write_value(value)
+        out += opcode(kind), string(key), content
+        if len(out) > 3 * BATCH:
+            yield b"".join(out)
+            out.clear()
+    yield b"".join(out)
+
+
+class Loading:
+    """
+    Reads a snapshot into a keyspace.
+
+    @param load_library: takes the text of a library of functions.
+    @param progress: told now and then how many bytes were read.
+    @param now: the Unix time in milliseconds, before which keys that have expired are left out; 0 to take all.
+    @ivar keys: how many keys there were, C{expired}: how many were left out.
+    @ivar about: what else the snapshot tells.
+    """
+
+    def __init__(
+        self,
+        keyspace: Keyspace,
+        load_library: Callable[[bytes], None],
+        progress: Callable[[int], None],
+        now: int = 0,
+    ) -> None:
+        self.keys = self.expired = 0
+        self.about: Dict[bytes, bytes] = {}
+        self._keyspace = keyspace
+        self._load_library = load_library
+        self._progress = progress
+        self._now = now
+        self._db = keyspace.databases[0]
+        self._when = 0  # when the next key expires
+        self._idle = 0  # for how many seconds it has not been used
+
+    def load(self, data: Source) -> int:
+        """
+        Read a snapshot.
+
+        @return: where it ends.
+        @raise Corrupt: saying what is wrong, and at which byte.
+        """
+        reader = Reader(data, _HEADER)
+        version = _read_version(data)
+        try:
+            self._read(reader)
+            end = reader.at
+            if version >= 5:
+                _check(data, end, reader.take(8))
+        except DAMAGED as error:
+            raise Corrupt(f"it is damaged at byte {reader.at}: {error}") from error
+        return reader.at
+
+    def _read(self, reader: Reader) -> None:
+        byte, take, read_opcode = reader.byte, reader.string, self._read_opcode
+        kind = byte()
+        while kind != form.END:
+            if kind < form.FUNCTION_2:
+                key = take()
+                self._add(key, take() if kind == form.STRING else read_value(kind, reader))
+                if not self.keys % BATCH:
+                    self._progress(reader.at)
+            else:
+                read_opcode(kind, reader)
+            kind = byte()
+
+    def _add(self, key: bytes, value: Any) -> None:
+        when, self._when = self._when, 0
+        self.keys += 1
+        if when and when < self._now:
+            self.expired += 1
+        elif not self._db.load(key, value, when, self._idle):
+            raise Corrupt("a key is there twice")
+        self._idle = 0
+
+    def _read_opcode(self, kind: int, reader: Reader) -> None:
+        read = _OPCODES.get(kind)
+        if read is None:
+            raise Corrupt(f"there is {kind} where a key should be, which is not known here")
+        read(self, reader)
+
+    def _select(self, reader: Reader) -> None:
+        number = reader.length()
+        if number >= len(self._keyspace.databases):
+            raise Corrupt(f"it has a database {number}, and there are {len(self._keyspace.databases)}; see --databases")
+        self._db = self._keyspace.databases[number]
+
+    def _resize(self, reader: Reader) -> None:
+        reader.length()
+        reader.length()
+
+    def _take_seconds(self, reader: Reader) -> None:
+        self._when = 1000 * int.from_bytes(reader.take(4), "little", signed=True)
+
+    def _take_milliseconds(self, reader: Reader) -> None:
+        self._when = reader.milliseconds()
+
+    def _take_idle(self, reader: Reader) -> None:
+        self._idle = reader.length()
+
+    def _take_frequency(self, reader: Reader) -> None:
+        reader.byte()
+
+    def _take_about(self, reader: Reader) -> None:
+        name = reader.string()
+        self.about[name] = reader.string()
+
+    def _take_library(self, reader: Reader) -> None:
+        self._load_library(reader.string())
+
+
+_OPCODES: Dict[int, Callable[[Loading, Reader], None]] = {
+    form.FUNCTION_2: Loading._take_library,
+    form.IDLE: Loading._take_idle,
+    form.FREQUENCY: Loading._take_frequency,
+    form.AUX: Loading._take_about,
+    form.RESIZE: Loading._resize,
+    form.EXPIRY_MS: Loading._take_milliseconds,
+    form.EXPIRY: Loading._take_seconds,
+    form.SELECT: Loading._select,
+}
+
+
+def _read_version(data: Source) -> int:
+    """The version of the format that a file has."""
+    head = data[:_HEADER]
+    if head[: len(MAGIC)] != MAGIC or not head[len(MAGIC) :].isdigit():
+        raise Corrupt("it is no snapshot of Redis's")
+    version = int(head[len(MAGIC) :])
+    if not 1 <= version <= NEWEST:
+        raise Corrupt(f"it has version {version} of the format, and those up to {NEWEST} are known here")
+    return version
+
+
+def _check(data: Source, end: int, checksum: bytes) -> None:
+    """Compare the checksum of what comes before C{end} with that in the file, where 0 stands for none."""
+    (expected,) = unpack("<Q", checksum)
+    if not expected:
+        return
+    actual = 0
+    for at in range(0, end, CHECKED):
+        actual = crc64(data[at : min(end, at + CHECKED)], actual)
+    if actual != expected:
+        raise Corrupt("its checksum is wrong")

@@ -1,0 +1,197 @@
+"""Streams as Redis writes them: nodes of packed entries, then the groups (redis/src/t_stream.c)."""
+
+from __future__ import annotations
+
+from struct import unpack
+from typing import Iterator, List, Sequence, Tuple
+
+from ..store.stream import SEQUENCE, Consumer, Fields, Group, Pending, Stream
+from .form import Corrupt, length, milliseconds, string
+from .packed import Element, as_bytes, read_listpack, write_listpack
+from .reader import Reader
+
+_DELETED, _SAME_FIELDS = 1, 2
+_UNKNOWN = 2**64 - 1  # how many entries a group has read
+
+Entry = Tuple[int, Fields]
+
+
+# Writing
+
+
+def write_stream(stream: Stream) -> bytes:
+    """A stream, of the type STREAM_LISTPACKS_2."""
+    parts = list(stream.entries.parts())
+    out = [length(len(parts))]
+    out += [string(_key(ids[0])) + string(_node(ids, values)) for ids, values in parts]
+    numbers = [
+        len(stream), *_halves(stream.last_id), *_halves(stream.entries.first()), *_halves(stream.max_deleted_id),
+        stream.entries_added, len(stream.groups),
+    ]  # fmt: skip
+    out += map(length, numbers)
+    out += [_write_group(name, group) for name, group in stream.groups.items()]
+    return b"".join(out)
+
+
+def _halves(id: int) -> Tuple[int, int]:
+    return id >> 64, id & SEQUENCE
+
+
+def _key(id: int) -> bytes:
+    return id.to_bytes(16, "big")
+
+
+def _node(ids: Sequence[int], values: Sequence[Fields]) -> bytes:
+    """Entries, after those fields that the first one has and many others too."""
+    first_ms, first_sequence = _halves(ids[0])
+    names = values[0][::2]
+    elements: List[Element] = [len(ids), 0, len(names), *names, 0]
+    for id, fields in zip(ids, values):
+        ms, sequence = _halves(id)
+        difference = [ms - first_ms, _signed(sequence - first_sequence)]
+        if fields[::2] == names:
+            elements += [_SAME_FIELDS, *difference, *fields[1::2], len(names) + 3]
+        else:
+            elements += [0, *difference, len(fields) // 2, *fields, len(fields) + 4]
+    return write_listpack(elements)
+
+
+def _signed(number: int) -> int:
+    """A difference as it wraps around in 64 bits."""
+    return (number + 2**63) % 2**64 - 2**63
+
+
+def _write_group(name: bytes, group: Group) -> bytes:
+    read = _UNKNOWN if group.entries_read is None else group.entries_read
+    out = [string(name), *map(length, [*_halves(group.last_id), read, len(group.pending)])]
+    for id, pending in group.pending:
+        out.append(_key(id) + milliseconds(pending.time) + length(pending.count))
+    out.append(length(len(group.consumers)))
+    for consumer in group.consumers.values():
+        out.append(string(consumer.name) + milliseconds(consumer.seen) + length(len(consumer.pending)))
+        out += [_key(id) for id, _ in consumer.pending]
+    return b"".join(out)
+
+
+# Reading
+
+
+def read_stream(reader: Reader, version: int) -> Stream:
+    """
+    A stream.
+
+    @param version: which of its types it has, from 1 on: Redis 7.0 and 7.2 each brought one.
+    @raise Corrupt: if it is damaged.
+    """
+    stream = Stream()
+    for _ in range(reader.length()):
+        _read_node(reader, stream)
+    size = reader.length()
+    stream.last_id = _read_id(reader)
+    if size != len(stream):
+        raise Corrupt("a stream has not as many entries as it says")
+    if version >= 2:
+        _read_id(reader)  # that of the first entry
+        stream.max_deleted_id = _read_id(reader)
+        stream.entries_added = reader.length()
+    else:
+        stream.entries_added = size
+    if size and stream.entries.last() > stream.last_id:
+        raise Corrupt("a stream has an entry after its last one")
+    for _ in range(reader.length()):
+        _read_group(reader, stream, version)
+    return stream
+
+
+def _read_id(reader: Reader) -> int:
+    return reader.length() << 64 | reader.length()
+
+
+def _read_key(reader: Reader) -> int:
+    return int.from_bytes(reader.take(16), "big")
+
+
+def _read_node(reader: Reader, stream: Stream) -> None:
+    key, elements = reader.string(), iter(read_listpack(reader.string()))
+    if len(key) != 16:
+        raise Corrupt("a stream's node has no id")
+    entries = list(_read_entries(elements, *unpack(">QQ", key)))
+    ids = [id for id, _ in entries]
+    if not ids:
+        raise Corrupt("a stream's node is empty")
+    if ids[0] <= stream.entries.last() or sorted(set(ids)) != ids:
+        raise Corrupt("a stream's entries are not in order")
+    stream.entries.append_part(ids, [fields for _, fields in entries])
+
+
+def _read_entries(elements: Iterator[Element], first_ms: int, first_sequence: int) -> Iterator[Entry]:
+    try:
+        count, deleted = _number(elements), _number(elements)
+        names = [as_bytes(next(elements)) for _ in range(_number(elements))]
+        _number(elements)  # where the master entry ends
+        for _ in range(count + deleted):
+            flags = _number(elements)
+            ms, sequence = first_ms + _number(elements), (first_sequence + _number(elements)) & SEQUENCE
+            fields = _read_fields(elements, names if flags & _SAME_FIELDS else None)
+            _number(elements)  # how many elements it has, to be read backwards
+            if not flags & _DELETED:
+                yield pack_id(ms, sequence), fields
+    except StopIteration:
+        raise Corrupt("a stream's entries are cut off") from None
+
+
+def _read_fields(elements: Iterator[Element], names: List[bytes] | None) -> Fields:
+    if names is None:
+        return tuple([as_bytes(next(elements)) for _ in range(2 * _number(elements))])
+    return tuple([part for name in names for part in (name, as_bytes(next(elements)))])
+
+
+def _number(elements: Iterator[Element]) -> int:
+    number = next(elements)
+    if type(number) is not int:
+        raise Corrupt("a stream's entry has text where a number should be")
+    return number
+
+
+def pack_id(ms: int, sequence: int) -> int:
+    """An id of its two halves."""
+    if not 0 <= ms <= SEQUENCE:
+        raise Corrupt("a stream's entry has no valid id")
+    return ms << 64 | sequence
+
+
+def _read_group(reader: Reader, stream: Stream, version: int) -> None:
+    name = reader.string()
+    if name in stream.groups:
+        raise Corrupt("a stream has a group twice")
+    group = stream.groups[name] = Group(_read_id(reader))
+    if version >= 2:
+        read = reader.length()
+        group.entries_read = None if read == _UNKNOWN else read
+    else:
+        group.entries_read = stream.place(group.last_id)
+    nobody = Consumer(b"", 0)
+    for _ in range(reader.length()):
+        pending = Pending(nobody, 0)
+        id, pending.time, pending.count = _read_key(reader), reader.milliseconds(), reader.length()
+        if group.pending.add(id, pending) is not None:
+            raise Corrupt("an entry is pending twice")
+    for _ in range(reader.length()):
+        _read_consumer(reader, group, version)
+    if any(pending.consumer is nobody for _, pending in group.pending):
+        raise Corrupt("an entry is pending for nobody")
+
+
+def _read_consumer(reader: Reader, group: Group, version: int) -> None:
+    name = reader.string()
+    if name in group.consumers:
+        raise Corrupt("a group has a consumer twice")
+    consumer = group.consumers[name] = Consumer(name, reader.milliseconds())
+    if version >= 3:
+        reader.milliseconds()  # when it last was given something
+    for _ in range(reader.length()):
+        id = _read_key(reader)
+        pending = group.pending.get(id)
+        if pending is None or consumer.pending.add(id, pending) is not None:
+            raise Corrupt("a consumer has pending what its group has not")
+        pending.consumer = consumer

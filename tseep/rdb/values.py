@@ -1,0 +1,167 @@
+"""A value as Redis writes it, and back."""
+
+from __future__ import annotations
+
+from math import isnan
+from struct import Struct
+from typing import Any, Callable, Dict, List, Tuple
+
+from ..store.hash import Hash
+from ..store.list import RedisList
+from ..store.set import Set
+from ..store.sorted_set import SortedSet
+from ..store.stream import Stream
+from . import form
+from .form import Corrupt, length, string
+from .packed import Element, as_bytes, read_intset, read_listpack, read_ziplist, read_zipmap
+from .reader import Reader
+from .streams import read_stream, write_stream
+
+_double = Struct("<d").pack
+
+
+# Writing
+
+
+def write_value(value: Any) -> Tuple[int, bytes]:
+    """The type of a value, and the value, as they are written."""
+    return _WRITERS[type(value)](value)
+
+
+def _write_list(value: RedisList) -> Tuple[int, bytes]:
+    return form.LIST, length(len(value)) + b"".join(map(string, value))
+
+
+def _write_set(value: Set) -> Tuple[int, bytes]:
+    return form.SET, length(len(value)) + b"".join(map(string, value.members))
+
+
+def _write_hash(value: Hash) -> Tuple[int, bytes]:
+    parts = [string(part) for pair in value.items() for part in pair]
+    return form.HASH, length(len(value)) + b"".join(parts)
+
+
+def _write_sorted_set(value: SortedSet) -> Tuple[int, bytes]:
+    parts = [string(member) + _double(score) for member, score in value.scores.items()]
+    return form.ZSET_2, length(len(value)) + b"".join(parts)
+
+
+_WRITERS: Dict[type, Callable[[Any], Tuple[int, bytes]]] = {
+    bytes: lambda value: (form.STRING, string(value)),
+    bytearray: lambda value: (form.STRING, string(value)),
+    RedisList: _write_list,
+    Set: _write_set,
+    Hash: _write_hash,
+    SortedSet: _write_sorted_set,
+    Stream: lambda value: (form.STREAM_LISTPACKS_2, write_stream(value)),
+}
+
+
+# Reading
+
+
+def read_value(kind: int, reader: Reader) -> Any:
+    """
+    A value of type C{kind}.
+
+    @raise Corrupt: if it is damaged, or of a type that is not known; or another of
+        L{DAMAGED <tseep.rdb.reader.DAMAGED>}.
+    """
+    read = _READERS.get(kind)
+    if read is None:
+        raise Corrupt(f"a value is of type {kind}, which is not known here")
+    return read(reader)
+
+
+def _strings(reader: Reader, count: int) -> List[bytes]:
+    take = reader.string
+    return [take() for _ in range(count)]
+
+
+def _list(elements: List[bytes]) -> RedisList:
+    return RedisList(_not_empty(elements))
+
+
+def _set(members: List[bytes]) -> Set:
+    value = Set(_not_empty(members))
+    _require_distinct(len(value), members)
+    return value
+
+
+def _hash(parts: List[bytes]) -> Hash:
+    value = Hash(zip(parts[::2], parts[1::2]))
+    _require_distinct(2 * len(value), _not_empty(parts))
+    return value
+
+
+def _sorted_set(pairs: List[Tuple[bytes, float]]) -> SortedSet:
+    value = SortedSet(_not_empty(pairs))
+    _require_distinct(len(value), pairs)
+    if any(map(isnan, value.scores.values())):
+        raise Corrupt("a score is not a number")
+    return value
+
+
+def _not_empty(elements: List[Any]) -> List[Any]:
+    if not elements:
+        raise Corrupt("a value is empty")
+    return elements
+
+
+def _require_distinct(distinct: int, elements: List[Any]) -> None:
+    if distinct != len(elements):
+        raise Corrupt("a value has an element twice")
+
+
+def _read_sorted_set(reader: Reader, score: Callable[[Reader], float]) -> SortedSet:
+    take = reader.string
+    return _sorted_set([(take(), score(reader)) for _ in range(reader.length())])
+
+
+def _read_quicklist(reader: Reader) -> RedisList:
+    nodes = _strings(reader, reader.length())
+    return _list([as_bytes(element) for node in nodes for element in read_ziplist(node)])
+
+
+def _read_quicklist_2(reader: Reader) -> RedisList:
+    elements: List[bytes] = []
+    for _ in range(reader.length()):
+        container, node = reader.length(), reader.string()
+        if container == 1:  # an element that is too long to be packed
+            elements.append(node)
+        else:
+            elements += map(as_bytes, read_listpack(node))
+    return _list(elements)
+
+
+def _texts(elements: List[Element]) -> List[bytes]:
+    return list(map(as_bytes, elements))
+
+
+def _scored(elements: List[Element]) -> SortedSet:
+    if len(elements) % 2:
+        raise Corrupt("a member has no score")
+    return _sorted_set([(as_bytes(member), float(score)) for member, score in zip(elements[::2], elements[1::2])])
+
+
+_READERS: Dict[int, Callable[[Reader], Any]] = {
+    form.STRING: Reader.string,
+    form.LIST: lambda reader: _list(_strings(reader, reader.length())),
+    form.SET: lambda reader: _set(_strings(reader, reader.length())),
+    form.HASH: lambda reader: _hash(_strings(reader, 2 * reader.length())),
+    form.ZSET: lambda reader: _read_sorted_set(reader, Reader.double_as_text),
+    form.ZSET_2: lambda reader: _read_sorted_set(reader, Reader.double),
+    form.HASH_ZIPMAP: lambda reader: _hash(_texts(read_zipmap(reader.string()))),
+    form.LIST_ZIPLIST: lambda reader: _list(_texts(read_ziplist(reader.string()))),
+    form.SET_INTSET: lambda reader: _set(read_intset(reader.string())),
+    form.ZSET_ZIPLIST: lambda reader: _scored(read_ziplist(reader.string())),
+    form.HASH_ZIPLIST: lambda reader: _hash(_texts(read_ziplist(reader.string()))),
+    form.LIST_QUICKLIST: _read_quicklist,
+    form.HASH_LISTPACK: lambda reader: _hash(_texts(read_listpack(reader.string()))),
+    form.ZSET_LISTPACK: lambda reader: _scored(read_listpack(reader.string())),
+    form.LIST_QUICKLIST_2: _read_quicklist_2,
+    form.SET_LISTPACK: lambda reader: _set(_texts(read_listpack(reader.string()))),
+    form.STREAM_LISTPACKS: lambda reader: read_stream(reader, 1),
+    form.STREAM_LISTPACKS_2: lambda reader: read_stream(reader, 2),
+    form.STREAM_LISTPACKS_3: lambda reader: read_stream(reader, 3),
+}
