@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import random
 import signal
+import struct
 import subprocess
+from functools import cache
 from pathlib import Path
 from threading import Thread, Timer
 from typing import Any, Dict, List
 
+import crcmod
 import pytest
 from hypothesis import given, note, settings
+from hypothesis import strategies as st
 
 from . import families
 from .client import Client, Error, encode
@@ -161,6 +165,42 @@ def test_damaged_payloads(tmp_path: Path) -> None:
             assert "checksum" in client("RESTORE", "x", 0, bytes(damaged))
         assert "checksum" in client("RESTORE", "x", 0, bytes(payload[: chance.randrange(len(payload))]))
         assert client("EXISTS", "x") == 0
+
+
+def _seal(content: bytes) -> bytes:
+    """A payload with a footer that is right."""
+    return content + struct.pack("<Q", _crc64(content))
+
+
+_crc64 = crcmod.mkCrcFun(0x1AD93D23594C935A9, initCrc=0, rev=True, xorOut=0)
+
+
+@settings(max_examples=settings.default.max_examples * 3)
+@given(st.data())
+def test_payloads_with_faults_inside(v2: Tseep, oracle: Redis, data: Any) -> None:
+    """Whatever is in a payload whose checksum is right, it is taken or refused, and the server goes on."""
+    with v2.connect() as client:
+        payloads = _payloads(oracle)
+        payload = bytearray(data.draw(st.sampled_from(payloads))[:-8])
+        for _ in range(data.draw(st.integers(1, 4))):
+            at = data.draw(st.integers(0, len(payload) - 3))
+            payload[at] = data.draw(st.integers(0, 255))
+        reply = client("RESTORE", "x", 0, _seal(bytes(payload)), "REPLACE")
+        assert reply in ("OK", "ERR Bad data format"), reply
+        if reply == "OK":
+            assert client("RESTORE", "y", 0, client("DUMP", "x"), "REPLACE") == "OK"
+            contents(client)
+            client("FLUSHALL")
+
+
+@cache
+def _payloads(oracle: Redis) -> List[bytes]:
+    """What redis-server dumps of keys of all types."""
+    with oracle.connect() as client:
+        fill(client)
+        found = [client("DUMP", key) for key in client("KEYS", "*") if b"3000" not in key]
+        client("FLUSHALL")
+        return sorted(found)
 
 
 def test_snapshot_in_the_background(tmp_path: Path) -> None:

@@ -39,6 +39,11 @@ class Disk:
         os.replace(old, new)
         self._sync_path(new.parent)
 
+    def link(self, old: Path, new: Path) -> None:
+        """Give a file a second name, in place of whatever has it."""
+        new.unlink(missing_ok=True)
+        os.link(old, new)
+
     def remove(self, path: Path) -> None:
         """Remove a file, if it is there."""
         path.unlink(missing_ok=True)

@@ -98,13 +98,21 @@ class Log:
         @raise CannotLoad: if that cannot be.
         """
         self._take_folder()
-        manifest = self._manifest = self._find_manifest()
+        try:
+            self._manifest = self._find_manifest()
+            self._go_on(loader)
+        except BaseException:
+            self._release_folder()
+            raise
+
+    def _go_on(self, loader: Loader) -> None:
+        manifest = self._manifest
         for file in manifest.to_load:
             self._load(loader, file)
         if not manifest.to_load:
             self._begin_anew()
         elif not manifest.of_kind(INCREMENT):
-            self._keep_manifest(manifest.adding(manifest.next_increment()))
+            self._add_increment(manifest)
         self._forget_history()
         self._earlier = sum(self._path(file).stat().st_size for file in self._manifest.to_load[:-1])
         self._complete = True
@@ -185,11 +193,11 @@ class Log:
         old = self.folder.parent / name
         if not old.exists():
             return Manifest(name)
-        manifest = Manifest(name, [File(name, 1, BASE)])
-        self._disk.write_whole(self._temporary, [manifest.show()])
-        self._disk.replace(self._temporary, self.folder / manifest.path)
-        self._disk.replace(old, self.folder / name)
-        return manifest
+        self._manifest = Manifest(name)
+        self._disk.link(old, self.folder / name)
+        self._keep_manifest(Manifest(name, [File(name, 1, BASE)]))
+        self._disk.remove(old)
+        return self._manifest
 
     @property
     def _temporary(self) -> Path:
@@ -228,8 +236,14 @@ class Log:
         """Write the first base, of the data that are there."""
         base = self._manifest.next_base()
         self._disk.write_whole(self._path(base), snapshot_of(self._server, True))
-        manifest = self._manifest.adding(base)
-        self._keep_manifest(manifest.adding(manifest.next_increment()))
+        self._add_increment(self._manifest.adding(base))
+
+    def _add_increment(self, manifest: Manifest) -> File:
+        """Make a new file to add to, and only then name it in the manifest, which must name none that is not there."""
+        increment = manifest.next_increment()
+        self._disk.close(self._disk.open(self._path(increment)))
+        self._keep_manifest(manifest.adding(increment))
+        return increment
 
     # Adding
 
@@ -305,11 +319,10 @@ class Log:
     def _next_file(self) -> File:
         """Add to a new file, or to one that is empty again if the others don't have all data anyway."""
         assert self._file is not None
-        increment = self._manifest.next_increment()
         if not self._complete:
             self._file.restart()
-            return increment
-        self._keep_manifest(self._manifest.adding(increment))
+            return self._manifest.next_increment()
+        increment = self._add_increment(self._manifest)
         self._earlier += self._file.size
         self._file.switch(self._path(increment))
         return increment

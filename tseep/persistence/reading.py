@@ -142,9 +142,9 @@ class Loader:
         command = self._commands.get(argv[0])
         if command is None:
             self._run_unusual(argv)
-        elif argv[0] == b"MULTI" and self._transaction is None:
+        elif command.name == b"multi" and self._transaction is None:
             self._transaction = []
-        elif argv[0] == b"EXEC" and self._transaction is not None:
+        elif command.name == b"exec" and self._transaction is not None:
             queue, self._transaction = self._transaction, None
             for each in queue:
                 self._run(each)

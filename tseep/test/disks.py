@@ -1,0 +1,127 @@
+"""File systems that fail, for the tests of what is kept on the disk."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Callable, List, Tuple
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ..config import Config
+from ..persistence.disk import Disk
+from ..persistence.persistence import Persistence
+from ..server import Server
+from .support import START, MemoryConnection, decode, encode
+
+
+class Died(BaseException):
+    """The process has ended in the middle of something, as far as its disk is concerned."""
+
+
+class FaultyDisk(Disk):
+    """
+    A disk whose calls fail.
+
+    @ivar fault: called with the number of each call that changes something, its name, and, for a write, the data;
+        returns how many bytes to write before L{OSError} or L{Died} is raised, or None to do as it is told.
+    @ivar error: what is raised, C{calls}: how many calls there were.
+    """
+
+    def __init__(self) -> None:
+        self.calls: List[str] = []
+        self._torn = False
+        self.fault: Callable[[int, str], int | None] = lambda number, name: None
+        self.error: BaseException = OSError(errno.ENOSPC, "No space left on device")
+
+    def fail(self, *names: str, part: int = 0) -> None:
+        """Let calls of these names fail from now on, all others work; a write after so many bytes."""
+        self.fault = lambda number, name: part if name in names else None
+
+    def _may_fail(self, name: str) -> None:
+        self.calls.append(name)
+        if self.fault(len(self.calls), name) is not None:
+            raise self.error
+
+    def write(self, descriptor: int, data: bytes) -> int:
+        self.calls.append("write")
+        part = self.fault(len(self.calls), "write")
+        if part is None:
+            return super().write(descriptor, data)
+        self._torn = bool(data[:part]) and not self._torn  # what is written in part fails at the next call
+        if self._torn:
+            part = super().write(descriptor, data[:part])
+            if isinstance(self.error, OSError):
+                return part
+        raise self.error
+
+    def sync(self, descriptor: int) -> None:
+        self._may_fail("sync")
+
+    def truncate(self, path: Path, size: int) -> None:
+        self._may_fail("truncate")
+        super().truncate(path, size)
+
+    def replace(self, old: Path, new: Path) -> None:
+        self._may_fail("replace")
+        super().replace(old, new)
+
+    def remove(self, path: Path) -> None:
+        self._may_fail("remove")
+        super().remove(path)
+
+
+class Failed(BaseException):
+    """The server has ended at once, as it could not keep its promise."""
+
+
+class Kept:
+    """
+    A server on a folder, which its one client talks to as through a mode: what it is answered has been committed.
+
+    @ivar log: what the server wrote to its log: level and text.
+    """
+
+    def __init__(self, folder: str, disk: Disk | None = None, **config: str) -> None:
+        self.log: List[Tuple[int, str]] = []
+        self.now = float(START)
+        self.server = Server(Config(dir=folder, **config), lambda: self.now)
+        self.server.log = lambda level, text: self.log.append((level, text))
+        self.server.persistence = self.persistence = Persistence(self.server, disk)
+        self.server.changes._persistence = self.persistence
+        self.server.changes._recording = self.persistence.recording
+        self.persistence.fail = self._fail
+        self.persistence.start()
+        session = self.server.connect(MemoryConnection())
+        assert session is not None
+        self.session = session
+
+    def _fail(self, reason: str) -> None:
+        raise Failed(reason)
+
+    def __call__(self, *argv: bytes | str | int) -> object:
+        """Run a command; the reply, as L{decode} reads it."""
+        replies = self.session.receive(encode(*argv))
+        if self.server.uncommitted:
+            self.persistence.commit()
+        return decode(replies)[0]
+
+    def cron(self, seconds: float = 0.1) -> None:
+        """Let time pass."""
+        self.now += seconds
+        self.server.cron()
+
+    def crash(self) -> None:
+        """Let go of everything as the end of a process does."""
+        self.persistence.log._release_folder()
+        self.persistence.worker.end()
+
+    def work_ends(self, test: SynchronousTestCase) -> None:
+        """Wait until nothing works in the background."""
+        import time
+
+        deadline = time.monotonic() + 30
+        while self.persistence.worker.task:
+            test.assertLess(time.monotonic(), deadline)
+            time.sleep(0.001)
+            self.persistence.worker.look()

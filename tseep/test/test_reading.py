@@ -1,0 +1,84 @@
+"""Tests of L{tseep.persistence.reading}."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..persistence.reading import CHUNK, CannotLoad, Loader, Torn
+from ..rdb.form import Corrupt
+from .support import SessionTests, encode, made_folder
+
+
+class LoaderTests(SessionTests):
+    """Files are loaded into a server that has nothing yet."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.path = Path(made_folder(self), "x.aof")
+
+    def load(self, data: bytes) -> None:
+        """Load a file of these bytes."""
+        self.path.write_bytes(data)
+        Loader(self.server).load_log(self.path)
+
+    def test_commands(self) -> None:
+        """Commands are run, whatever the case of their names, in the databases that they select."""
+        self.load(encode("select", 2) + encode("set", "a", 1) + encode("InCr", "a") + encode("XGROUP", "HELP"))
+        self.assertReply("OK", "SELECT", 2)
+        self.assertReply(b"2", "GET", "a")
+
+    def test_time_stands_still(self) -> None:
+        """Nothing expires before all is read, as what has expired is in the file."""
+        self.load(encode("SET", "a", 1, "PXAT", 5) + encode("INCR", "a") + encode("PEXPIREAT", "a", 6))
+        self.assertEqual({b"a": 6}, self.server.keyspace.databases[0].expires)
+        self.assertReply(None, "GET", "a")
+
+    def test_transactions(self) -> None:
+        """A transaction is run when all of it is there; one that is not whole does not count."""
+        whole = encode("MULTI") + encode("SET", "a", 1) + encode("XGROUP", "HELP") + encode("exec")
+        self.load(whole)
+        self.assertReply(b"1", "GET", "a")
+        torn = self.assertRaises(Torn, self.load, whole + encode("MULTI") + encode("SET", "a", 2))
+        self.assertEqual(len(whole), torn.good)
+        self.assertReply(b"1", "GET", "a")
+
+    def test_torn(self) -> None:
+        """A file that ends in the middle of a command is whole up to where that begins."""
+        whole = encode("SET", "a", 1) * (CHUNK // 20)
+        for rest in (b"*", b"*3\r\n", b"*3\r\n$3\r\nSE", encode("SET", "a", "x" * CHUNK)[:-1]):
+            torn = self.assertRaises(Torn, self.load, whole + rest)
+            self.assertEqual(len(whole), torn.good)
+
+    def test_corrupt(self) -> None:
+        """What makes no sense is refused with the place of it."""
+        good = encode("SET", "a", 1)
+        for bad in (b"*1\r\n%4\r\n", b"*-x\r\n", encode("NOSUCH"), encode("SET", "a")):
+            error = self.assertRaises(Corrupt, self.load, good + bad + good)
+            self.assertIn(f"byte {len(good)}", str(error))
+
+    def test_annotations(self) -> None:
+        """The times that Redis may write between commands are passed over, and counted right."""
+        good = encode("SET", "a", 1) + b"#TS:1700000000\r\n"
+        torn = self.assertRaises(Torn, self.load, good + b"*1\r\n")
+        self.assertEqual(len(good), torn.good)
+
+    def test_errors_of_commands(self) -> None:
+        """A command that fails, as it did when it was written, changes nothing."""
+        self.load(encode("LPUSH", "l", 1) + encode("INCR", "l") + encode("LPUSH", "l", 2))
+        self.assertReply(2, "LLEN", "l")
+
+    def test_stop(self) -> None:
+        """Who is told to end does so in the middle."""
+        self.server.stopping = True
+        self.assertRaises(CannotLoad, self.load, encode("SET", "a", 1))
+
+    def test_progress(self) -> None:
+        """A long time does not pass without a word."""
+        lines = []
+        self.server.log = lambda level, text: lines.append(text)
+        loader = Loader(self.server)
+        self.path.write_bytes(encode("SET", "a", "x" * 100) * 9000)
+        self.clock.advance(3)
+        loader.load_log(self.path)
+        self.assertEqual(1, len(lines))
+        self.assertIn("of 1 MiB", lines[0])
