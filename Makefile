@@ -29,7 +29,8 @@ fuzz: $(VENV)/test debian ## Compare with redis-server, and feed the parsers, fo
 apps: $(APPS_VENV)/apps debian ## Run Celery, RQ, Django and others against tseep in each mode, and against redis-server
 	$(APPS_VENV)/bin/pytest tests/apps -m apps
 
-soak: $(VENV)/test debian ## The long runs: thousands of clients in each mode
+soak: $(VENV)/test debian ## The long runs: thousands of clients in each mode, servers killed hundreds of times
+	TSEEP_KILLS=300 $(BIN)/pytest tests/test_durability.py -k killed
 	$(BIN)/pytest tests -m soak
 
 lint: $(VENV)/lint ## Look for mistakes and style
@@ -51,6 +52,7 @@ bench: $(VENV)/test $(PYPY_VENV)/test debian ## Measure side by side with redis-
 	$(BIN)/python stress/versus.py --types --pypy $(PYPY_VENV)/bin/python
 	$(BIN)/python stress/publish.py --pypy $(PYPY_VENV)/bin/python
 	$(BIN)/python stress/large.py --pypy $(PYPY_VENV)/bin/python
+	$(BIN)/python stress/durable.py --pypy $(PYPY_VENV)/bin/python
 
 # What the tests need of Debian: the oracle, the load, and PyPy. Installed where one may, named where not.
 debian:

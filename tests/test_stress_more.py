@@ -27,6 +27,14 @@ def _run(*words: str) -> str:
     return run.stdout
 
 
+def test_durable() -> None:
+    """stress/durable.py loads both forms of the keys and writes with each policy, and prints both tables."""
+    output = _run("stress/durable.py", "--keys", "2000", "--clients", "10", "--rounds", "1")
+    assert "| 2,000 keys from a snapshot, s" in output and "| 2,000 keys from an append-only file, s" in output
+    for policy in ("no append-only file", "--appendfsync no", "--appendfsync everysec", "--appendfsync always"):
+        assert f"| SET, {policy}, requests/s" in output
+
+
 def test_publish() -> None:
     """All servers deliver all messages, and the table says how quickly."""
     output = _run("stress/publish.py", "--subscribers", "20", "--messages", "50", "--rounds", "1")

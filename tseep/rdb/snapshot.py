@@ -110,26 +110,34 @@ class Loading:
         return reader.at
 
     def _read(self, reader: Reader) -> None:
-        byte, take, read_opcode = reader.byte, reader.string, self._read_opcode
+        """Read to the end. Every key passes here, so mind the cost of each line."""
+        byte, take = reader.byte, reader.string
+        keys = 0
         kind = byte()
         while kind != form.END:
             if kind < form.FUNCTION_2:
                 key = take()
-                self._add(key, take() if kind == form.STRING else read_value(kind, reader))
-                if not self.keys % BATCH:
+                value = take() if not kind else read_value(kind, reader)
+                if self._when or self._idle:
+                    self._add(key, value)
+                elif not self._db.load(key, value):
+                    raise Corrupt("a key is there twice")
+                keys += 1
+                if not keys % BATCH:
                     self._progress(reader.at)
             else:
-                read_opcode(kind, reader)
+                self._read_opcode(kind, reader)
             kind = byte()
+        self.keys = keys
 
     def _add(self, key: bytes, value: Any) -> None:
+        """Take a key of which more is known than its value."""
         when, self._when = self._when, 0
-        self.keys += 1
+        idle, self._idle = self._idle, 0
         if when and when < self._now:
             self.expired += 1
-        elif not self._db.load(key, value, when, self._idle):
+        elif not self._db.load(key, value, when, idle):
             raise Corrupt("a key is there twice")
-        self._idle = 0
 
     def _read_opcode(self, kind: int, reader: Reader) -> None:
         read = _OPCODES.get(kind)

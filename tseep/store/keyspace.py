@@ -199,7 +199,7 @@ class Database:
             for key, value in zip(keys, values):
                 self.set(key, value)
 
-    def load(self, key: bytes, value: Value, when: int, idle: int) -> bool:
+    def load(self, key: bytes, value: Value, when: int = 0, idle: int = 0) -> bool:
         """
         Take over a key from a file, of which nobody is told.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
+import sys
 from pathlib import Path
-from typing import Callable, List, Tuple
+from typing import List, Tuple
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -23,29 +24,36 @@ class FaultyDisk(Disk):
     """
     A disk whose calls fail.
 
-    @ivar fault: called with the number of each call that changes something, its name, and, for a write, the data;
-        returns how many bytes to write before L{OSError} or L{Died} is raised, or None to do as it is told.
-    @ivar error: what is raised, C{calls}: how many calls there were.
+    @ivar error: what is raised, C{calls}: the names of the calls that there were.
+    @ivar last: how many calls work; all after those fail.
     """
 
     def __init__(self) -> None:
         self.calls: List[str] = []
         self._torn = False
-        self.fault: Callable[[int, str], int | None] = lambda number, name: None
+        self._failing: Tuple[str, ...] = ()
+        self._part = 0
+        self.last = sys.maxsize
         self.error: BaseException = OSError(errno.ENOSPC, "No space left on device")
+
+    def _fault(self, name: str) -> int | None:
+        """How many bytes of a call are written before it fails; None if it does not."""
+        if name in self._failing or len(self.calls) > self.last:
+            return self._part if name in self._failing else len(self.calls) * 5 % 11
+        return None
 
     def fail(self, *names: str, part: int = 0) -> None:
         """Let calls of these names fail from now on, all others work; a write after so many bytes."""
-        self.fault = lambda number, name: part if name in names else None
+        self._failing, self._part = names, part
 
     def _may_fail(self, name: str) -> None:
         self.calls.append(name)
-        if self.fault(len(self.calls), name) is not None:
+        if self._fault(name) is not None:
             raise self.error
 
     def write(self, descriptor: int, data: bytes) -> int:
         self.calls.append("write")
-        part = self.fault(len(self.calls), "write")
+        part = self._fault("write")
         if part is None:
             return super().write(descriptor, data)
         self._torn = bool(data[:part]) and not self._torn  # what is written in part fails at the next call

@@ -1,0 +1,195 @@
+"""What it costs to keep the data, beside redis-server: loading them, and writing with each policy.
+
+    python stress/durable.py --keys 1000000
+
+Loading: a server starts on a folder with a snapshot, or with an append-only file of one command a key, and the time
+until it answers counts, less that of a start on an empty folder. Writing: redis-benchmark's SET, without an append-only
+file and with one, for each --appendfsync. Servers take turns; ratios are taken within a round. Prints Markdown tables;
+exit status 0, or 2 when a server did not start or has not what it should.
+"""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+
+from options import clients, positive, run
+from server import HOST, Server, StartFailed, free_port
+from versus import REDIS, V1, V2, Contestant, Failed, Kind, attempt, contestants, measure, row, say, where
+
+BATCH = 10_000
+PATIENCE = 300.0
+WANTED = 3.0  # times redis-server's time to load
+POLICIES = ["", "no", "everysec", "always"]
+FORMS = {"a snapshot": [], "an append-only file": ["--appendonly", "yes"]}
+SPARE = 64  # clients beside the load's
+FILE = "appendonlydir/appendonly.aof"
+
+
+def commands(keys: int) -> Iterator[bytes]:
+    """Yield the commands that make the keys, many at once."""
+    for first in range(0, keys, BATCH):
+        pairs = ((b"key:%d" % at, b"value of %d" % at) for at in range(first, min(first + BATCH, keys)))
+        yield b"".join([b"*3\r\n$3\r\nSET\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(k), k, len(v), v) for k, v in pairs])
+
+
+def prepare(folder: Path, keys: int) -> None:
+    """Write both forms of the same keys into a folder; redis-server makes the snapshot. Raises Failed."""
+    (folder / "appendonlydir").mkdir()
+    (folder / f"{FILE}.manifest").write_text("file appendonly.aof.1.incr.aof seq 1 type i\n")
+    with open(folder / f"{FILE}.1.incr.aof", "wb") as file:
+        file.writelines(commands(keys))
+    port = free_port()
+    made = ["redis-server", "--port", str(port), "--bind", HOST, "--dir", str(folder), "--appendonly", "yes"]
+    with Server([*made, "--save", ""], port) as server:
+        answer(server.address, b"DBSIZE\r\n", b":%d\r\n" % keys)
+        answer(server.address, b"SAVE\r\n", b"+OK\r\n")
+
+
+def answer(address: tuple[str, int], command: bytes, expected: bytes) -> None:
+    """Ask a server until it has loaded; raises Failed if the answer is another."""
+    deadline = time.monotonic() + PATIENCE
+    found = b"-LOADING"
+    while found.startswith(b"-LOADING") and time.monotonic() < deadline:
+        with socket.create_connection(address, PATIENCE) as connection:
+            connection.sendall(command)
+            found = connection.recv(1000)
+        time.sleep(0.002)
+    if found != expected:
+        raise Failed(f"{command!r} was answered {found!r} and not {expected!r}")
+
+
+def start(each: Contestant, words: list[str], keys: int) -> float:
+    """Return the seconds from a server's start to the answer that all keys are there."""
+    port = free_port()
+    began = time.perf_counter()
+    child = subprocess.Popen(
+        [*each.command(port, SPARE), *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        await_listening(child, port)
+        answer((HOST, port), b"DBSIZE\r\n", b":%d\r\n" % keys)
+        return time.perf_counter() - began
+    finally:
+        child.kill()
+        child.wait()
+
+
+def await_listening(child: subprocess.Popen[bytes], port: int) -> None:
+    """Wait until a server's port is open; raises StartFailed."""
+    while child.poll() is None:
+        try:
+            socket.create_connection((HOST, port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.002)
+    raise StartFailed(f"it ended with status {child.returncode}: {child.args!r}")
+
+
+def load_all(found: list[Contestant], keys: int, rounds: int) -> dict[tuple[str, str], list[float]]:
+    """Measure loading in turns; return the seconds by server and form."""
+    seconds: dict[tuple[str, str], list[float]] = {(each.name, form): [] for each in found for form in FORMS}
+    with tempfile.TemporaryDirectory() as full, tempfile.TemporaryDirectory() as empty:
+        say(f"making {keys:,} keys")
+        prepare(Path(full), keys)
+        for turn in range(rounds):
+            say(f"loading, round {turn + 1} of {rounds}")
+            for each in found:
+                begun = start(each, ["--dir", empty], 0)
+                for form, words in FORMS.items():
+                    seconds[each.name, form].append(start(each, ["--dir", full, *words], keys) - begun)
+    return seconds
+
+
+def write_all(found: list[Contestant], options: argparse.Namespace) -> dict[tuple[str, str], list[float]]:
+    """Measure writing in turns; return the requests/s by server and policy."""
+    rates: dict[tuple[str, str], list[float]] = {(each.name, policy): [] for each in found for policy in POLICIES}
+    kind = Kind("SET")
+    with ExitStack() as stack:
+        running = {}
+        for each in found:
+            for policy in POLICIES:
+                port, folder = free_port(), stack.enter_context(tempfile.TemporaryDirectory())
+                words = ["--dir", folder, "--auto-aof-rewrite-percentage", "0"]
+                words += ["--appendonly", "yes", "--appendfsync", policy] if policy else []
+                command = [*each.command(port, options.clients), *words]
+                running[each.name, policy] = stack.enter_context(Server(command, port))
+        numbers = dict.fromkeys(running, options.clients * 5)
+        for turn in range(-1, options.rounds):
+            say(f"writing, round {turn + 1} of {options.rounds}" if turn >= 0 else "warming up")
+            for key, server in running.items():
+                rate = measure(server, kind, numbers[key], options.clients).per_second
+                if turn < 0:
+                    numbers[key] = max(options.clients, int(rate * options.time))
+                else:
+                    rates[key].append(rate)
+    return rates
+
+
+def beside(values: list[float], others: list[float]) -> float:
+    """Return the median of the ratios of the same rounds."""
+    return median(one / other for one, other in zip(values, others))
+
+
+def compete(options: argparse.Namespace) -> list[str]:
+    """Measure all; return the tables."""
+    found = [each for each in contestants(options.python, options.pypy) if each.name != V1]
+    head = [row(["", *(each.title for each in found)]), row(["---", *["--:"] * len(found)])]
+    loading = load_all(found, options.keys, options.rounds)
+    lines = list(head)
+    for form in FORMS:
+        cells = [
+            f"{median(loading[each.name, form]):.2f} ({beside(loading[each.name, form], loading[REDIS, form]):.2f})"
+            for each in found
+        ]
+        lines.append(row([f"{options.keys:,} keys from {form}, s (beside redis-server)", *cells]))
+    worst = max(beside(loading[V2, form], loading[REDIS, form]) for form in FORMS)
+    lines += ["", f"Wanted of v2 on CPython: at most {WANTED:g} times redis-server's time; measured: {worst:.2f}.", ""]
+    writing = write_all(found, options)
+    lines += head
+    for policy in POLICIES:
+        rates = [(writing[each.name, policy], writing[each.name, ""], writing[REDIS, policy]) for each in found]
+        cells = [
+            f"{median(own):,.0f} ({beside(own, theirs):.2f}; {beside(own, plain):.2f})" for own, plain, theirs in rates
+        ]
+        title = f"--appendfsync {policy}" if policy else "no append-only file"
+        lines.append(row([f"SET, {title}, requests/s (beside redis-server; beside no file)", *cells]))
+    return lines
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    made = argparse.ArgumentParser(prog="stress/durable.py", description=(__doc__ or "").partition("\n")[0])
+    add = made.add_argument
+    add("--python", default=sys.executable, metavar="PATH", help="CPython for v2")
+    add("--pypy", metavar="PATH", help="PyPy for v2 (left out when not given)")
+    add("--keys", type=positive, default=1_000_000, metavar="N", help="keys to load (1000000)")
+    add("--clients", type=clients, default=100, metavar="N", help="clients that write (100)")
+    add("--time", type=positive, default=1, metavar="SECONDS", help="how long each measurement of writing lasts (1)")
+    add("--rounds", type=positive, default=5, metavar="N", help="rounds that count (5)")
+    return made
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return the exit status."""
+    options = parser().parse_args(argv)
+    lines = attempt("stress/durable.py", options, options.clients, compete)
+    if lines is None:
+        return 2
+    print("\n".join([f"{where()}.", "", *lines]))
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)
