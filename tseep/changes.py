@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Iterable
 
-from .blocking import Blocking
 from .notifications import Notifications
-from .store.keyspace import Database, Keyspace
+from .store.keyspace import Database
 from .transactions import Watching
 
 if TYPE_CHECKING:
-    from .persistence.persistence import Persistence
-    from .pubsub import PubSub
-    from .tracking import Tracking
+    from .server import Server
 
 
 class Changes:
@@ -25,20 +22,21 @@ class Changes:
     @ivar notifications: keyspace notifications.
     """
 
-    def __init__(
-        self, keyspace: Keyspace, blocking: Blocking, pubsub: PubSub, tracking: Tracking, persistence: Persistence
-    ) -> None:
-        self.watching = Watching(len(keyspace.databases))
-        self.blocking = blocking
-        self.tracking = tracking
-        self.notifications = Notifications(pubsub)
-        self._keyspace = keyspace
-        self._persistence = persistence
-        self._recording = persistence.recording
+    def __init__(self, server: Server) -> None:
+        self.watching = Watching(len(server.keyspace.databases))
+        self.blocking = server.blocking
+        self.tracking = server.tracking
+        self.notifications = Notifications(server.pubsub)
+        self._keyspace = server.keyspace
+        self._eviction = server.eviction
+        self._persistence = server.persistence
+        self._recording = server.persistence.recording
 
     def update(self) -> None:
         """Look anew whether anybody is interested. To be called when somebody begins to be."""
-        interested = self.watching or self.blocking or self.tracking or self.notifications or self._persistence
+        interested = (
+            self.watching or self.blocking or self.tracking or self.notifications or self._persistence or self._eviction
+        )
         self._keyspace.observe(self if interested else None)
 
     # Observer of the keyspace
@@ -50,6 +48,8 @@ class Changes:
     def changed(self, db: Database, key: bytes, event: bytes) -> None:
         """A key was changed or removed."""
         self._recording.note(db, key, event)
+        if self._eviction.limit:
+            self._eviction.note(db, key)
         self.watching.note(db, key)
         self.blocking.note(db, key)
         if self.tracking:
@@ -65,6 +65,7 @@ class Changes:
         """Every key of some databases is about to be forgotten."""
         databases = list(databases)
         self._recording.note_all()
+        self._eviction.note_flushed(databases)
         self.watching.note_all(databases)
         self.blocking.note_all(databases)
         self.tracking.note_all()
@@ -72,5 +73,6 @@ class Changes:
     def swapped(self, first: Database, second: Database) -> None:
         """Two databases have exchanged their contents."""
         self._recording.note_all()
+        self._eviction.note_swapped(first, second)
         self.watching.note_swapped(first, second)
         self.blocking.note_all([first, second])

@@ -15,6 +15,13 @@ from .numeric import integer
 _UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1024, "m": 10**6, "mb": 2**20, "g": 10**9, "gb": 2**30}
 
 
+POLICIES = (
+    "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl", "allkeys-lru", "allkeys-lfu", "allkeys-random",
+    "noeviction",
+)  # fmt: skip
+"""Which keys go when memory is short, by the words of maxmemory-policy."""
+
+
 class Kind(NamedTuple):
     """How a value is read from text (C{ValueError} says what it must be) and shown again."""
 
@@ -209,8 +216,11 @@ PARAMETERS = [
     Parameter("aof-use-rdb-preamble", "yes", _choice("yes"), "The base is a snapshot.", option=False),
     Parameter("rdbcompression", "no", _choice("no"), "Nothing is compressed.", option=False),
     Parameter("rdbchecksum", "yes", _choice("yes"), "There always is a checksum.", option=False),
-    Parameter("maxmemory", "0", _memory(0, 0), "Memory limit: there is none yet.", option=False),
-    Parameter("maxmemory-policy", "noeviction", _choice("noeviction"), "Eviction: there is none yet.", option=False),
+    Parameter("maxmemory", "0", _memory(0, _LARGEST), "Most memory that all keys may take; 0: any."),
+    Parameter("maxmemory-policy", "noeviction", _choice(*POLICIES), "Which keys go when that is reached."),
+    Parameter("maxmemory-samples", "5", _number(1, 2**31 - 1), "Keys that are looked at to choose one that goes."),
+    Parameter("lfu-log-factor", "10", _number(0, 2**31 - 1), "How many uses it takes until one counts."),
+    Parameter("lfu-decay-time", "1", _number(0, 2**31 - 1), "Minutes after which a use counts no more; 0: never."),
 ]
 
 

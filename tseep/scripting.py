@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, FrozenSet, List, Tuple
 from zope.interface import implementer
 
 from .errors import CommandError
+from .eviction import OUT_OF_MEMORY
 from .functions import FLAGS, Function, Functions
 from .interfaces import IConnection
 from .lua.interpreter import Body, Interpreter, ScriptError
@@ -35,7 +36,7 @@ KILLED = {
 }
 NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL."
 
-NO_WRITES = b"no-writes"
+NO_WRITES, ALLOW_OOM = b"no-writes", b"allow-oom"
 Given = Tuple[List[bytes], List[bytes]]
 """What a script or a function is given: keys and arguments."""
 
@@ -81,6 +82,7 @@ class Running:
 
     @ivar name: the script's digest, or the function's name; C{argv} the command that called it.
     @ivar error: what others are answered while it runs for long.
+    @ivar out_of_memory: whether it may not begin to change anything that needs memory.
     @ivar read_only: whether it may not change anything, C{wrote}: whether it has.
     @ivar started: when, in the server's timer's nanoseconds.
     """
@@ -91,7 +93,7 @@ class Running:
         self.error = error
         self.read_only = read_only
         self.started = started
-        self.wrote = self.killed = False
+        self.wrote = self.killed = self.out_of_memory = False
 
     def kill(self) -> None:
         """Let it end at its next look at the time."""
@@ -169,7 +171,8 @@ class Scripting:
         """
         read_only = ro if script.flags is None else _is_read_only(script.flags, ro)
         running = Running(script.sha, argv, BUSY_SCRIPT, read_only, self._server.timer())
-        return self._run(caller, running, lambda: self.interpreter.run(script.body, *given))
+        allows_oom = script.flags is not None and ALLOW_OOM in script.flags
+        return self._run(caller, running, allows_oom, lambda: self.interpreter.run(script.body, *given))
 
     def run_function(self, caller: Session, function: Function, given: Given, argv: List[bytes], ro: bool) -> Reply:
         """
@@ -180,11 +183,14 @@ class Scripting:
         """
         read_only = _is_read_only(function.flags, ro)
         running = Running(function.name, argv, BUSY_FUNCTION, read_only, self._server.timer())
-        return self._run(caller, running, lambda: self.interpreter.run_function(function.body, *given))
+        allows_oom = ALLOW_OOM in function.flags
+        return self._run(caller, running, allows_oom, lambda: self.interpreter.run_function(function.body, *given))
 
-    def _run(self, caller: Session, running: Running, begin: Callable[[], Reply]) -> Reply:
+    def _run(self, caller: Session, running: Running, allows_oom: bool, begin: Callable[[], Reply]) -> Reply:
         session = self._prepare(caller)
         self.running = running
+        eviction = self._server.eviction
+        running.out_of_memory = eviction.used > eviction.limit > 0 and not allows_oom and not eviction.make_room()
         try:
             return begin()
         except ScriptError as error:
@@ -243,6 +249,8 @@ class Scripting:
                 raise self._refused("ERR Write commands are not allowed from read-only scripts.", command)
             if self._server.refusal is not None and "write" in command.flags:
                 raise self._refused(self._server.refusal, command)
+            if running.out_of_memory and not running.wrote and "denyoom" in command.flags:
+                raise self._refused(OUT_OF_MEMORY, command)
             running.wrote = running.wrote or "write" in command.flags
         return self._session.call(command, argv)
 

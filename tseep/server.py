@@ -15,6 +15,7 @@ from .commands.strings import write
 from .commands.table import Command, every
 from .config import Config
 from .errors import CommandError, wrong_arguments
+from .eviction import Eviction
 from .garbage import Garbage
 from .latency import LatencyMonitor
 from .monitor import Monitors
@@ -164,8 +165,10 @@ class Server:
         self.uncommitted = False
         self.refusal: str | None = None
         self.native_commands = {b"GET": self.commands[b"get"], b"SET": self.commands[b"set"].running(write)}
+        self._functions = {command: command.run for command in self._all_commands()}
         self.persistence = Persistence(self)
-        self.changes = Changes(self.keyspace, self.blocking, self.pubsub, self.tracking, self.persistence)
+        self.eviction = Eviction(self)
+        self.changes = Changes(self)
         self.dispatch: Dict[bytes, Command] = {}
         self.native_dispatch: Dict[bytes, Command] = {}
         self.update_guard()
@@ -188,6 +191,7 @@ class Server:
         self.changes.notifications.classes = read_classes(config["notify-keyspace-events"])
         self.tracking.most = config["tracking-table-max-keys"]
         self.persistence.configured()
+        self.eviction.configured()
         self.changes.update()
         self.update_refusal()
 
@@ -200,6 +204,15 @@ class Server:
             for name, command in self.commands.items():
                 if command.run is not None and not command.subcommands and command.flags.isdisjoint(_UNUSUAL):
                     self.dispatch[name] = self.dispatch[name.upper()] = command
+
+    def _all_commands(self) -> List[Command]:
+        return [*every(self.commands), *self.native_commands.values()]
+
+    def rewrap(self) -> None:
+        """Put around the commands' functions what is to stand there by now: recording, and making room before."""
+        for command, run in self._functions.items():
+            if run is not None:
+                command.run = self.eviction.wrap(command, self.persistence.recording.wrap(command, run))
 
     def update_refusal(self) -> None:
         """To be called when there may be a reason to change nothing, or no more."""
@@ -347,6 +360,7 @@ class Server:
             self.settle()
             self.deliver()
         self.persistence.cron()
+        self.eviction.look()
         now = self.clock()
         if now >= self._next_second:
             self._next_second = now + 1

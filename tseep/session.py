@@ -11,6 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Deque, Iterator, List, Tuple, Union
 
 from .errors import NO_AUTH, CommandError
+from .eviction import OUT_OF_MEMORY
 from .replies import BLOCKED, NO_REPLY, QUEUED, Encoded, Reply
 from .transactions import Transaction
 from .wire import native, resp
@@ -411,6 +412,8 @@ class Session:
         refusal = self.server.refusal
         if refusal is not None and ("write" in command.flags or command.name == b"ping"):
             raise _rejected(command, refusal)
+        if self.transaction is not None and not self.server.eviction.admits(command):
+            raise _rejected(command, OUT_OF_MEMORY)
         busy = self.server.busy
         if busy is not None and "allow_busy" not in command.flags:
             raise _rejected(command, busy.error)

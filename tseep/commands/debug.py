@@ -92,7 +92,7 @@ def _object(session: Session, arguments: List[bytes]) -> Reply:
     value = db.peek(key)
     if value is None:
         raise CommandError(NO_SUCH_KEY)
-    idle = session.server.keyspace.second - db.accessed[key]
+    idle = 0 if session.server.keyspace.frequency is not None else db.idle(key)
     text = f"Value at:{id(value):#x} refcount:{references(value)} encoding:{encoding(value).decode()}"
     return Status(f"{text} lru_seconds_idle:{idle}".encode())
 

@@ -48,7 +48,7 @@ def restore_(session: Session, argv: List[bytes]) -> Reply:
     if when and when < session.server.keyspace.now:
         return OK
     place(db, key, value, when or None, b"restore")
-    if options.idle is not None:
+    if options.idle is not None and session.server.keyspace.frequency is None:
         db.accessed[key] -= options.idle
     return OK
 

@@ -486,6 +486,11 @@ _inspecting = {
 }
 
 
+_SWITCHING = (
+    " Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
+)
+
+
 @command("OBJECT ENCODING", since="2.2.3", **_inspecting)
 def object_encoding(session: Session, argv: List[bytes]) -> Reply:
     """Says in which form a value is held."""
@@ -498,10 +503,10 @@ def object_freq(session: Session, argv: List[bytes]) -> Reply:
     """Says how often a key is used, on a logarithmic scale."""
     if session.db.look(argv[2]) is None:
         return None
-    raise CommandError(
-        "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when"
-        " switching between policies at runtime LRU and LFU data will take some time to adjust."
-    )
+    keyspace = session.server.keyspace
+    if keyspace.frequency is None:
+        raise CommandError("ERR An LFU maxmemory policy is not selected, access frequency not tracked." + _SWITCHING)
+    return session.db.frequency(argv[2], keyspace.second)
 
 
 @command("OBJECT IDLETIME", since="2.2.3", **_inspecting)
@@ -510,7 +515,9 @@ def object_idletime(session: Session, argv: List[bytes]) -> Reply:
     db = session.db
     if db.look(argv[2]) is None:
         return None
-    return max(0, session.server.keyspace.second - db.accessed[argv[2]])
+    if session.server.keyspace.frequency is not None:
+        raise CommandError("ERR An LFU maxmemory policy is selected, idle time not tracked." + _SWITCHING)
+    return db.idle(argv[2])
 
 
 @command("OBJECT REFCOUNT", since="2.2.3", **_inspecting)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, List
 
 from ..errors import CommandError
+from ..eviction import OUT_OF_MEMORY
 from ..replies import NULL_ARRAY, OK, Reply
 from ..transactions import Transaction
 from .table import command
@@ -39,6 +40,8 @@ def exec_(session: Session, argv: List[bytes]) -> Reply:
     _end(session)
     if transaction.refused:
         raise CommandError("EXECABORT Transaction discarded because of previous errors.")
+    if not all(session.server.eviction.admits(command) for command, _ in transaction.queue):
+        raise CommandError(f"EXECABORT Transaction discarded because of: {OUT_OF_MEMORY}")
     return NULL_ARRAY if spoiled else session.run_transaction(transaction.queue)
 
 

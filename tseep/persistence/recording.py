@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple
+from typing import TYPE_CHECKING, Any, Callable, List, Tuple
 
-from ..commands.table import Command, Function, every
 from ..errors import CommandError
 from ..replies import BLOCKED
 from .effects import Argv, Effects, effects, is_quiet
 
 if TYPE_CHECKING:
+    from ..commands.table import Command, Function
     from ..server import Server
     from ..session import Session
     from ..store.keyspace import Database
@@ -36,31 +36,27 @@ class Recording:
         self.dirty = 0
         self.append: Callable[[int, Effects], None] | None = None
         self._server = server
-        self._plain: Dict[Command, Function] = {}
         self._changed = False
         self._group: List[Tuple[int, Argv]] | None = None
 
     def begin(self, append: Callable[[int, Effects], None]) -> None:
         """Record from now on."""
         self.append = append
-        if not self._plain:
-            for command in [*every(self._server.commands), *self._server.native_commands.values()]:
-                self._wrap(command)
+        self._server.rewrap()
 
     def end(self) -> None:
         """Record no more."""
-        self.append = None
-        for command, run in self._plain.items():
-            command.run = run
-        self._plain.clear()
+        if self.append is not None:
+            self.append = None
+            self._server.rewrap()
 
-    def _wrap(self, command: Command) -> None:
-        if command.run is not None and "write" in command.flags:
-            self._plain[command] = command.run
-            command.run = self._recorded(command.name, command.run)
-        elif command.run is not None and command.name in _GROUPING:
-            self._plain[command] = command.run
-            command.run = self._grouped(command.run)
+    def wrap(self, command: Command, run: Function) -> Function:
+        """A command's function that is recorded, if it changes anything and somebody wants to know."""
+        if self.append is not None and "write" in command.flags:
+            return self._recorded(command.name, run)
+        if self.append is not None and command.name in _GROUPING:
+            return self._grouped(run)
+        return run
 
     def _recorded(self, name: bytes, run: Function) -> Function:
         """A command's function that records what it did."""

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Dict
 
 from .collection import Collection
-from .memory import ENTRY, of_bytes
+from .memory import of_bytes, of_dict
 
 MOST_PACKED = 512
 LONGEST_PACKED = 64
@@ -14,9 +14,6 @@ LONGEST_PACKED = 64
 
 SAMPLE = 5
 """Elements that are measured in place of all."""
-
-DICT = 64
-"""Bytes of an empty dictionary's object."""
 
 
 class Hash(Dict[bytes, bytes], Collection):
@@ -36,7 +33,7 @@ class Hash(Dict[bytes, bytes], Collection):
     def size(self) -> int:
         """Estimate the bytes that it takes, from the first few fields."""
         sample = [of_bytes(field) + of_bytes(value) for field, value in islice(self.items(), SAMPLE)]
-        return DICT + ENTRY * len(self) + sum(sample) * len(self) // max(1, len(sample))
+        return of_dict(self) + sum(sample) * len(self) // max(1, len(sample))
 
     def copy(self) -> Hash:
         """Another one with the same fields."""

@@ -6,9 +6,10 @@ import random
 import time
 from heapq import heapify, heappop, heappush
 from itertools import islice
-from typing import Any, Callable, Dict, Iterable, List, Protocol, Set, Union
+from typing import Any, Callable, Dict, Iterable, List, Protocol, Set, Tuple, Union
 
 from .collection import Collection
+from .uses import Uses
 
 Value = Any
 """A string is C{bytes}, or a C{bytearray} once it was changed in place; all else is a L{Collection}."""
@@ -88,7 +89,7 @@ class Database:
     @ivar observer: who is told of every change, if anybody is.
     @ivar values: every key's value, in order of creation.
     @ivar expires: of keys that will expire, the Unix time in milliseconds.
-    @ivar accessed: the Unix time in seconds of every key's last use.
+    @ivar accessed: the Unix time in seconds of every key's last use; L{Uses} where it is kept how often.
     """
 
     __slots__ = ("_keyspace", "_most", "_order", "_slots", "accessed", "expires", "number", "observer", "values")
@@ -106,10 +107,16 @@ class Database:
         """Forget every key, and free all that is theirs, which takes long if it is much."""
         self.values: Dict[bytes, Value] = {}
         self.expires: Dict[bytes, int] = {}
-        self.accessed: Dict[bytes, int] = {}
+        self.restart_uses()
         self._slots: Dict[int, Union[bytes, Set[bytes]]] = {}  # by time slot, its only key or its keys
         self._order: List[int] = []  # a heap of every slot, and of some that are no more
         self._most = 0  # how many keys there were, at most, since the dictionaries were made
+
+    def restart_uses(self) -> None:
+        """Forget when, or how often, keys were used, and begin anew to keep what is to be kept."""
+        self.accessed: Dict[bytes, int] = self._keyspace.make_uses({})
+        for key in self.values:
+            self.accessed[key] = self._keyspace.second
 
     def take(self) -> Emptied:
         """Forget every key, and leave it to the caller to free what was theirs."""
@@ -177,6 +184,15 @@ class Database:
         """Any key, expired ones included; None if there is none. O(N) steps of a few nanoseconds."""
         return pick(self.values) if self.values else None
 
+    def idle(self, key: bytes) -> int:
+        """Seconds since the last use of a key that is there, where that is kept."""
+        return max(0, self._keyspace.second - self.accessed[key])
+
+    def frequency(self, key: bytes, second: int) -> int:
+        """How often a key that is there is used, on a logarithmic scale, where that is kept."""
+        assert isinstance(self.accessed, Uses)
+        return self.accessed.frequency(key, second)
+
     # Changing
 
     def set(self, key: bytes, value: Value, event: bytes = b"set") -> None:
@@ -192,7 +208,7 @@ class Database:
 
     def set_all(self, keys: List[bytes], values: List[Value]) -> None:
         """Give each of some keys a new value, and no time to expire: L{set} for many."""
-        if self.observer is None and self.expires.keys().isdisjoint(keys):
+        if self.observer is None and type(self.accessed) is dict and self.expires.keys().isdisjoint(keys):
             self.values.update(zip(keys, values))
             self.accessed.update(dict.fromkeys(keys, self._keyspace.second))
         else:
@@ -242,6 +258,11 @@ class Database:
             return False
         self._remove(key, event)
         return True
+
+    def evict(self, key: bytes) -> None:
+        """Remove a key to make room."""
+        self._remove(key, b"evicted")
+        self._keyspace.evicted += 1
 
     def expire_at(self, key: bytes, when: int, event: bytes = b"expire") -> None:
         """Let an existing key expire at the Unix time C{when}, in milliseconds."""
@@ -299,7 +320,7 @@ class Database:
         elif self._most > max(SMALL, 4 * size):
             self.values = dict(self.values)
             self.expires = dict(self.expires)
-            self.accessed = dict(self.accessed)
+            self.accessed = self._keyspace.make_uses(self.accessed)
             self._most = size
 
     def _enqueue(self, slot: int) -> None:
@@ -384,12 +405,15 @@ class Keyspace:
     @param clock: tells the Unix time in seconds.
     @ivar now: the time in milliseconds, as of the last L{tick}: one command sees one time.
     @ivar second: the same in seconds.
-    @ivar hits: reads that found their key, C{misses}: that did not, C{expired}: keys that reached their time.
+    @ivar hits: reads that found their key, C{misses}: that did not, C{expired}: keys that reached their time,
+        C{evicted}: that made room for others.
+    @ivar frequency: the settings of L{Uses}, if it is kept how often keys are used; None to keep when they last were.
     """
 
     def __init__(self, databases: int = 16, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
         self.second = 0
+        self.frequency: Tuple[int, int] | None = None
         self.tick()
         self.databases = [Database(self, number) for number in range(databases)]
         self._observer: Observer | None = None
@@ -411,7 +435,11 @@ class Keyspace:
 
     def reset_counts(self) -> None:
         """Begin to count again at nothing."""
-        self.hits = self.misses = self.expired = 0
+        self.hits = self.misses = self.expired = self.evicted = 0
+
+    def make_uses(self, entries: Dict[bytes, int]) -> Dict[bytes, int]:
+        """What keeps the uses of keys, with what is known of them already."""
+        return dict(entries) if self.frequency is None else Uses(entries, *self.frequency)
 
     def sweep(self, most: int) -> int:
         """

@@ -46,7 +46,7 @@ class Packed:
     __slots__ = ("_content", "_count")
 
     def __init__(self, elements: List[bytes]) -> None:
-        self._content = dumps(elements, PLAIN)
+        self._content = bytes(memoryview(dumps(elements, PLAIN)))  # which has room to spare, that would be lost
         self._count = len(elements)
 
     def __len__(self) -> int:

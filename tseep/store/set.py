@@ -8,7 +8,7 @@ from typing import Dict, Iterable, Iterator, List
 
 from ..numeric import integer
 from .collection import Collection
-from .memory import ENTRY, of_bytes
+from .memory import of_bytes, of_dict, of_list
 
 MOST_INTEGERS = 512
 """Up to so many integers alone Redis keeps as an intset (set-max-intset-entries)."""
@@ -16,11 +16,11 @@ MOST_INTEGERS = 512
 SAMPLE = 5
 """Elements that are measured in place of all."""
 
-OBJECT = 240
-"""Bytes of an empty set: its own, its list's and its dictionary's."""
+OBJECT = 48
+"""Bytes of a set, beside its list and its dictionary."""
 
-PLACE = 8 + 32
-"""Bytes of a member's place: in the list, and the number of it."""
+NUMBER, KNOWN = 32, 257
+"""Bytes of the number of a member's place, and how many of them Python holds once for all."""
 
 
 class Set(Collection):
@@ -95,7 +95,14 @@ class Set(Collection):
         """Estimate the bytes that it takes, from the first few members."""
         sample = [of_bytes(member) for member in islice(self.members, SAMPLE)]
         count = len(self.members)
-        return OBJECT + (ENTRY + PLACE) * count + sum(sample) * count // max(1, len(sample))
+        numbers = NUMBER * max(0, count - KNOWN)
+        return (
+            OBJECT
+            + of_list(self.members)
+            + of_dict(self._places)
+            + numbers
+            + sum(sample) * count // max(1, len(sample))
+        )
 
     def copy(self) -> Set:
         """Another one with the same members."""

@@ -17,7 +17,7 @@ HIGHEST_ID = 2**128 - 1
 SAMPLE = 5
 """Entries that are measured in place of all."""
 
-OBJECT = 400
+OBJECT = 590
 """Bytes of an empty stream."""
 
 PLACE = 48 + 17
