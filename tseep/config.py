@@ -132,6 +132,7 @@ class Parameter(NamedTuple):
     @ivar option: whether the command line offers it. What it does not is a fact that clients ask for, and may set only
         to what it is.
     @ivar alias: another name for CONFIG, empty for none.
+    @ivar words: whether a configuration file gives it several words, on one line or on more.
     """
 
     name: str
@@ -141,6 +142,7 @@ class Parameter(NamedTuple):
     fixed: bool = False
     option: bool = True
     alias: str = ""
+    words: bool = False
 
 
 PARAMETERS = [
@@ -157,6 +159,7 @@ PARAMETERS = [
         "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
         Kind(_output_limits, _show_limits),
         "Most that waits to be taken by a client: class, bytes, soft limit's bytes and seconds.",
+        words=True,
     ),
     Parameter(
         "notify-keyspace-events",
@@ -193,7 +196,11 @@ PARAMETERS = [
     Parameter("dir", ".", _folder, "Folder of the snapshot and the append-only file.", fixed=True),
     Parameter("dbfilename", "dump.rdb", _file_name, "Name of the snapshot.", fixed=True),
     Parameter(
-        "save", "", Kind(_save_points, _show_save_points), "When to save: seconds and changes, and so on; empty: never."
+        "save",
+        "",
+        Kind(_save_points, _show_save_points),
+        "When to save: seconds and changes, and so on; empty: never.",
+        words=True,
     ),
     Parameter(
         "stop-writes-on-bgsave-error",
@@ -214,8 +221,6 @@ PARAMETERS = [
     ),
     Parameter("auto-aof-rewrite-min-size", "64mb", _memory(0, _LARGEST), "But not while it is smaller."),
     Parameter("aof-use-rdb-preamble", "yes", _choice("yes"), "The base is a snapshot.", option=False),
-    Parameter("rdbcompression", "no", _choice("no"), "Nothing is compressed.", option=False),
-    Parameter("rdbchecksum", "yes", _choice("yes"), "There always is a checksum.", option=False),
     Parameter("maxmemory", "0", _memory(0, _LARGEST), "Most memory that all keys may take; 0: any."),
     Parameter("maxmemory-policy", "noeviction", _choice(*POLICIES), "Which keys go when that is reached."),
     Parameter("maxmemory-samples", "5", _number(1, 2**31 - 1), "Keys that are looked at to choose one that goes."),

@@ -118,7 +118,8 @@ class Server:
     @ivar startup_memory: bytes that the process took when the server began.
     @ivar slow: from how many nanoseconds on L{note_slow} wants to see a command.
     @ivar shut_down: called when a client asks for SHUTDOWN; whoever runs the server sets it.
-    @ivar mode: how connections are handled, and C{addresses} where, for INFO; whoever runs the server sets them.
+    @ivar mode: how connections are handled, C{addresses} where, and C{config_file} the path of the file that it was
+        set by, for INFO; whoever runs the server sets them.
     """
 
     redis_version = REDIS_VERSION
@@ -159,6 +160,7 @@ class Server:
         self.startup_memory = resident_memory()
         self.run_id = os.urandom(20).hex()
         self.mode = "none"
+        self.config_file = ""
         self.addresses: list[str] = []
         self.shut_down: Callable[[], None] = lambda: None
         self.commands = {name: command.fresh() for name, command in COMMANDS.items()}

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
-from typing import Any, List
+from typing import Any, Dict, List
 
 from twisted.application.service import IService
-from twisted.internet.endpoints import serverFromString
+from twisted.internet.endpoints import quoteStringArgument, serverFromString
 from twisted.logger import Logger
 from twisted.python import usage
 
 from . import __version__
 from .config import PARAMETERS, Config
+from .config_file import ConfigError, Directive, apply, read_directives
 from .files import RESERVED, allow_clients
 from .modes.evented import EventedMode
 from .modes.threaded import ThreadedMode
@@ -23,6 +25,10 @@ from .service import TseepService
 MODES = {mode.name: mode for mode in (ThreadedMode, EventedMode)}
 DEFAULT_ENDPOINT = "tcp:6379:interface=127.0.0.1"
 PASSWORD_VARIABLE = "TSEEP_REQUIREPASS"
+
+
+class _Default(str):
+    """A value that the command line did not give."""
 
 
 class Options(usage.Options):
@@ -37,8 +43,9 @@ class Options(usage.Options):
 
     optParameters = [
         ["mode", "m", "v2", "How connections are handled: v1, a thread for each; v2, one epoll watcher for all."],
+        ["config", "c", None, "Configuration file in redis.conf's syntax; the command line wins over it."],
         ["requirepass-file", None, None, "File whose first line is the password that clients must give."],
-    ] + [[p.name, None, p.default, p.help] for p in PARAMETERS if p.option]  # fmt: skip
+    ] + [[p.name, None, _Default(p.default), p.help] for p in PARAMETERS if p.option]  # fmt: skip
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,12 +82,28 @@ class Options(usage.Options):
         """Check every value."""
         if self["mode"] not in MODES:
             raise usage.UsageError(f"--mode must be one of {', '.join(sorted(MODES))}, not {self['mode']!r}")
-        self["listen"] = self["listen"] or [DEFAULT_ENDPOINT]
-        self["requirepass"] = self["requirepass"] or self._password_elsewhere()
+        password = self._password_elsewhere()
+        if password and not self["requirepass"]:
+            self["requirepass"] = password
         self.config = Config()
+        self._read_file()
+        self["listen"] = self["listen"] or self.file_endpoints or [DEFAULT_ENDPOINT]
         for parameter in PARAMETERS:
-            if parameter.option:
+            if parameter.option and not isinstance(self[parameter.name], _Default):
                 self._set(parameter.name)
+
+    def _read_file(self) -> None:
+        """Take over what the configuration file says, if one is given."""
+        self.unknown: List[str] = []
+        self.file_endpoints: List[str] = []
+        if self["config"] is not None:
+            self["config"] = os.path.abspath(self["config"])
+            try:
+                directives = list(read_directives(self["config"]))
+                self.unknown = apply(self.config, directives)
+                self.file_endpoints = _endpoints(directives)
+            except ConfigError as error:
+                raise usage.UsageError(str(error)) from None
 
     def _set(self, name: str) -> None:
         try:
@@ -113,12 +136,69 @@ def make_service(reactor: Any, options: Options) -> IService:
     config = options.config
     config.set("maxclients", str(_affordable_clients(config["maxclients"])))
     server = Server(config)
+    server.config_file = options["config"] or ""
+    if options.unknown:
+        text = "{file}: tseep does not have, and ignores: {names}"
+        Logger().warn(text, file=server.config_file, names=", ".join(options.unknown))
     _stop_on_signals(server)
     reactor.callWhenRunning(_stop_on_signals, server)  # again, since the reactor has handlers of its own
     mode = MODES[options["mode"]](reactor, server)
     service = TseepService(reactor, server, mode, options["listen"])
     server.shut_down = lambda: reactor.callFromThread(service.end)
     return service
+
+
+def _endpoints(directives: List[Directive]) -> List[str]:
+    """
+    Where a configuration file says to listen, as Twisted writes it; without C{bind} on 127.0.0.1 alone.
+
+    @raise ConfigError: if that cannot be read.
+    """
+    last = {directive.name: directive for directive in directives}
+    port = _number(last, "port", 10, 0, 65535) if "port" in last else 6379
+    hosts = last["bind"].words if "bind" in last else ["127.0.0.1"]
+    endpoints = [_tcp(host, port) for host in hosts if port and _usable(host)] if {"port", "bind"} & set(last) else []
+    path = "".join(last["unixsocket"].words) if "unixsocket" in last else ""
+    if path:
+        mode = _number(last, "unixsocketperm", 8, 0, 0o777) if "unixsocketperm" in last else 0o666
+        endpoints = endpoints or ([] if port == 0 else [DEFAULT_ENDPOINT])
+        endpoints.append(f"unix:{quoteStringArgument(path)}:mode={mode:o}")
+    if "port" in last and not endpoints:
+        raise ConfigError(f"{last['port'].place}: port 0 and no unixsocket: there is nowhere to listen")
+    return endpoints
+
+
+def _number(last: Dict[str, Directive], name: str, base: int, least: int, most: int) -> int:
+    place, _, words = last[name]
+    try:
+        value = int(" ".join(words), base)
+    except ValueError:
+        value = -1
+    if not least <= value <= most:
+        kind = "an octal number" if base == 8 else f"a number between {least} and {most}"
+        raise ConfigError(f"{place}: {name} {' '.join(words)!r}: argument must be {kind}")
+    return value
+
+
+def _tcp(host: str, port: int) -> str:
+    host = host.lstrip("-")
+    if host == "*":
+        return f"tcp:{port}"
+    host = "::" if host == "::*" else host
+    return f"tcp{'6' if ':' in host else ''}:{port}:interface={quoteStringArgument(host)}"
+
+
+def _usable(host: str) -> bool:
+    """Whether an address is to be listened on: one with a minus in front only if this machine has it."""
+    if not host.startswith("-"):
+        return True
+    host = "::" if host == "-::*" else host[1:]
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.bind((host, 0))
+    except OSError:
+        return False
+    return True
 
 
 def _stop_on_signals(server: Server) -> None:

@@ -85,7 +85,7 @@ def _server(server: Server) -> Fields:
         "hz": HZ,
         "configured_hz": HZ,
         "executable": sys.executable,
-        "config_file": "",
+        "config_file": server.config_file,
     }
 
 

@@ -66,6 +66,33 @@ class OptionsTests(SynchronousTestCase):
         self.assertRefused("--no-such", "--no-such")
         self.assertRefused("--requirepass-file /no/such/file: ", "--requirepass-file", "/no/such/file")
 
+    def read_file(self, text: str, *words: str) -> Options:
+        path = self.mktemp()
+        with open(path, "w") as file:
+            file.write(text)
+        return parse("--config", path, *words)
+
+    def test_config_file(self) -> None:
+        """The command line wins over the configuration file, even by saying the default."""
+        options = self.read_file("timeout 5\nmaxclients 6\nactiverehashing yes\n", "--timeout", "0")
+        self.assertEqual((options.config["timeout"], options.config["maxclients"]), (0, 6))
+        self.assertEqual((options.unknown, options["listen"]), (["activerehashing"], [DEFAULT_ENDPOINT]))
+
+    def test_config_file_endpoints(self) -> None:
+        """Redis's words for where to listen become endpoints, unless --listen is given."""
+        text = "port 1\nbind 127.0.0.1 ::1 -192.0.2.1\nunixsocket /tmp/a:b\nunixsocketperm 700\n"
+        endpoints = ["tcp:1:interface=127.0.0.1", "tcp6:1:interface=\\:\\:1", "unix:/tmp/a\\:b:mode=700"]
+        self.assertEqual(self.read_file(text)["listen"], endpoints)
+        self.assertEqual(self.read_file(text, "-l", "tcp:9")["listen"], ["tcp:9"])
+        self.assertEqual(self.read_file("bind *")["listen"], ["tcp:6379"])
+        self.assertEqual(self.read_file("port 0\nunixsocket x")["listen"], ["unix:x:mode=666"])
+
+    def test_config_file_wrong(self) -> None:
+        """A wrong file is refused in one line."""
+        self.assertRefused("cannot read the configuration file", "--config", "/no/such/file")
+        for text in ("port x", "port 0", "port 1\nunixsocket a\nunixsocketperm 9"):
+            self.assertRaises(SystemExit, self.read_file, text)
+
     def test_password(self) -> None:
         """The password comes from its option, its file or the environment, in this order."""
         path = self.mktemp()
