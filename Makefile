@@ -53,6 +53,8 @@ bench: $(VENV)/test $(PYPY_VENV)/test debian ## Measure side by side with redis-
 	$(BIN)/python stress/publish.py --pypy $(PYPY_VENV)/bin/python
 	$(BIN)/python stress/large.py --pypy $(PYPY_VENV)/bin/python
 	$(BIN)/python stress/durable.py --pypy $(PYPY_VENV)/bin/python
+	$(BIN)/python stress/slow.py --pypy $(PYPY_VENV)/bin/python
+	$(BIN)/python stress/memory.py
 
 # What the tests need of Debian: the oracle, the load, and PyPy. Installed where one may, named where not.
 debian:

@@ -35,6 +35,20 @@ def test_durable() -> None:
         assert f"| SET, {policy}, requests/s" in output
 
 
+def test_slow() -> None:
+    """stress/slow.py shows each server with a client that hardly reads, which it stops taking from."""
+    output = _run("stress/slow.py", "--gets", "500000", "--time", "1")
+    rows = [line.split("|") for line in output.splitlines() if line.startswith(("| redis", "| v"))]
+    assert len(rows) == 3
+    assert all(int(cells[5].replace(",", "")) < 500_000 for cells in rows if cells[1].startswith(" v"))
+
+
+def test_memory() -> None:
+    """stress/memory.py compares what is counted with what the server has grown by."""
+    output = _run("stress/memory.py", "--keys", "50000", "--only", "strings of 1,000", "--settle", "0.1")
+    assert re.search(r"\| strings of 1,000 bytes \| [\d.]+ \| [\d.]+ \| (0|1)\.\d\d \|", output)
+
+
 def test_publish() -> None:
     """All servers deliver all messages, and the table says how quickly."""
     output = _run("stress/publish.py", "--subscribers", "20", "--messages", "50", "--rounds", "1")

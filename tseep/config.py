@@ -148,6 +148,13 @@ class Parameter(NamedTuple):
 PARAMETERS = [
     Parameter("maxclients", "10000", _number(1, 2**32 - 1), "Most clients connected at once."),
     Parameter("timeout", "0", _number(0, 2**31 - 1), "Close a client that is idle for so many seconds; 0: never."),
+    Parameter(
+        "tcp-keepalive",
+        "300",
+        _number(0, 2**31 - 1),
+        "Seconds after which a silent client is asked whether it is there; 0: never.",
+        fixed=True,
+    ),
     Parameter("requirepass", "", _TEXT, "Password that clients must give; visible in ps, see --requirepass-file."),
     Parameter("databases", "16", _number(1, 2**31 - 1), "Number of databases.", fixed=True),
     Parameter("proto-max-bulk-len", "512mb", _memory(2**20, _LARGEST), "Longest string that a client may send."),
@@ -224,6 +231,9 @@ PARAMETERS = [
     Parameter("maxmemory", "0", _memory(0, _LARGEST), "Most memory that all keys may take; 0: any."),
     Parameter("maxmemory-policy", "noeviction", _choice(*POLICIES), "Which keys go when that is reached."),
     Parameter("maxmemory-samples", "5", _number(1, 2**31 - 1), "Keys that are looked at to choose one that goes."),
+    Parameter(
+        "maxmemory-clients", "0", _memory(0, _LARGEST), "Most memory that all clients' buffers may take; 0: any."
+    ),
     Parameter("lfu-log-factor", "10", _number(0, 2**31 - 1), "How many uses it takes until one counts."),
     Parameter("lfu-decay-time", "1", _number(0, 2**31 - 1), "Minutes after which a use counts no more; 0: never."),
 ]

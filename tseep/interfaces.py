@@ -13,6 +13,7 @@ class IConnection(Interface):
     peer = Attribute("The client's address, as C{127.0.0.1:50000} or C{/path:0}: what CLIENT LIST calls addr.")
     host = Attribute("The address that it connected to, in the same form: what CLIENT LIST calls laddr.")
     fileno = Attribute("The file descriptor's number, -1 if it has none.")
+    unsent = Attribute("Bytes that the client has not taken yet.")
 
     def send(data: bytes) -> int:
         """
@@ -34,6 +35,7 @@ class IMode(Interface):
     name = Attribute("What C{--mode} calls it.")
     listener = Attribute("What endpoints listen on: a L{Listener <tseep.modes.listener.Listener>}. Set by C{start}.")
     factory = Attribute("What they listen for.")
+    operator_factory = Attribute("The same for the operator, for whom there is room when there are too many clients.")
 
     def start() -> None:
         """Make ready."""

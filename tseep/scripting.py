@@ -50,6 +50,7 @@ class Nowhere:
     peer = "lua"
     host = ""
     fileno = -1
+    unsent = 0
 
     def send(self, data: bytes) -> int:
         """Forget it."""

@@ -40,6 +40,9 @@ REDIS_VERSION = "7.0.15"
 
 TOO_MANY_CLIENTS = b"-ERR max number of clients reached\r\n"
 
+RESERVED_CLIENTS = 8
+"""Clients of the operator's who get in when there are already as many as may be."""
+
 SWEEP_BATCH = 64
 SWEEP_BUDGET = 2_000_000
 """Nanoseconds that one L{Server.cron} may spend on expired keys."""
@@ -69,7 +72,9 @@ class Busy(Protocol):
 class Stats:
     """What INFO stats counts, but for what the keyspace and the commands count themselves."""
 
-    __slots__ = ("connections_received", "rejected_connections", "input_bytes", "output_bytes", "errors")
+    __slots__ = (
+        "connections_received", "errors", "evicted_clients", "input_bytes", "output_bytes", "rejected_connections",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.reset()
@@ -78,6 +83,7 @@ class Stats:
         """Begin again at nothing, as CONFIG RESETSTAT asks."""
         self.connections_received = 0
         self.rejected_connections = 0
+        self.evicted_clients = 0
         self.input_bytes = 0
         self.output_bytes = 0
         self.errors: Dict[bytes, int] = {}
@@ -223,9 +229,13 @@ class Server:
             self.refusal = refusal
             self.update_guard()
 
-    def connect(self, connection: IConnection) -> Session | None:
-        """A session for a new client; None if there are too many, who get L{TOO_MANY_CLIENTS} and a close."""
-        if len(self.sessions) >= self.config["maxclients"]:
+    def connect(self, connection: IConnection, reserved: bool = False) -> Session | None:
+        """
+        A session for a new client; None if there are too many, who get L{TOO_MANY_CLIENTS} and a close.
+
+        @param reserved: whether L{RESERVED_CLIENTS} more are let in.
+        """
+        if len(self.sessions) >= self.config["maxclients"] + RESERVED_CLIENTS * reserved:
             self.stats.rejected_connections += 1
             return None
         self.stats.connections_received += 1
@@ -367,6 +377,7 @@ class Server:
         if now >= self._next_second:
             self._next_second = now + 1
             self._close_idle()
+            self._evict_clients()
             self.changes.update()
             self.rates.sample(now, self.calls, self.stats.input_bytes, self.stats.output_bytes)
 
@@ -378,6 +389,21 @@ class Server:
             spent = self.timer() - start
         if spent > self.latency.threshold_ns:
             self.latency.note("expire-cycle", self.clock(), spent)
+
+    def _evict_clients(self) -> None:
+        """Close those clients that take most memory, as long as all together take more than they may."""
+        limit = self.config["maxmemory-clients"]
+        if not limit:
+            return
+        clients = sorted(self.sessions.values(), key=lambda session: session.memory)
+        total = sum(session.memory for session in clients)
+        evictable = [session for session in clients if not session.no_evict]
+        while total > limit and evictable:
+            session = evictable.pop()
+            total -= session.memory
+            self.stats.evicted_clients += 1
+            self.disconnect(session)
+            session.connection.close()
 
     def _close_idle(self) -> None:
         """Close the clients that have been silent for longer than the timeout allows."""

@@ -43,16 +43,26 @@ class TseepService(Service):
     One running server.
 
     @param endpoints: Twisted's strings for server endpoints.
+    @param operator_endpoints: the same for those who must get in when there are too many clients.
     @param keeps: whether it loads what is on the disk, and keeps its own data there as far as the configuration says.
     """
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, server: Server, mode: IMode, endpoints: Sequence[str], keeps: bool = True) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        server: Server,
+        mode: IMode,
+        endpoints: Sequence[str],
+        operator_endpoints: Sequence[str] = (),
+        keeps: bool = True,
+    ) -> None:
         self._reactor = reactor
         self._server = server
         self._mode = mode
         self._endpoints = endpoints
+        self._operator_endpoints = operator_endpoints
         self._keeps = keeps
         self._ports: List[Any] = []
         self._cron = LoopingCall(mode.call, server.cron)
@@ -66,17 +76,19 @@ class TseepService(Service):
         """
         self._mode.start()
         for endpoint in self._endpoints:
-            self._listen(endpoint)
+            self._listen(endpoint, self._mode.factory)
+        for endpoint in self._operator_endpoints:
+            self._listen(endpoint, self._mode.operator_factory)
 
-    def _listen(self, endpoint: str) -> None:
+    def _listen(self, endpoint: str, factory: Any) -> None:
         failures: List[Failure] = []
-        listening = maybeDeferred(self._open, endpoint)
+        listening = maybeDeferred(self._open, endpoint, factory)
         listening.addCallbacks(self._ports.append, failures.append)
         if failures:
             raise CannotStart(f"tseep: cannot listen on {endpoint}: {_reason(failures[0].value)}")
 
-    def _open(self, endpoint: str) -> Deferred[Any]:
-        return serverFromString(self._mode.listener, endpoint).listen(self._mode.factory)
+    def _open(self, endpoint: str, factory: Any) -> Deferred[Any]:
+        return serverFromString(self._mode.listener, endpoint).listen(factory)
 
     def startService(self) -> None:
         """Begin to keep time, and say that all is ready."""

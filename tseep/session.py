@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 Parser = Union[resp.Parser, native.Parser]
 
+OVERHEAD = 1300
+"""Bytes that a client takes that does nothing."""
+
 MOST_OUTPUT = 1024 * 1024
 """Bytes of replies from which on a session stops, until its mode asks it to L{Session.resume}."""
 
@@ -146,6 +149,22 @@ class Session:
     def held(self) -> int:
         """Bytes kept of a command that is not whole yet."""
         return self._parser.held if self._parser is not None else 0
+
+    @property
+    def query_memory(self) -> int:
+        """Bytes that it has sent and that are not run yet."""
+        return self.held + sum(map(len, self._unread or ()))
+
+    @property
+    def queue_memory(self) -> int:
+        """Bytes of what it has queued in a transaction."""
+        transaction = self.transaction
+        return 0 if transaction is None else sum([sum(map(len, argv)) for _, argv in transaction.queue])
+
+    @property
+    def memory(self) -> int:
+        """About how many bytes it takes, with what it has not taken or has sent too soon."""
+        return OVERHEAD + self.query_memory + self.queue_memory + self.connection.unsent
 
     def receive(self, data: bytes) -> bytes:
         """

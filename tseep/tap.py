@@ -50,6 +50,11 @@ class Options(usage.Options):
     def __init__(self) -> None:
         super().__init__()
         self["listen"] = []
+        self["operator-listen"] = []
+
+    def opt_operator_listen(self, endpoint: str) -> None:
+        """Endpoint whose clients get in when there are too many others, a few of them; may be repeated."""
+        self["operator-listen"].append(endpoint)
 
     def opt_listen(self, endpoint: str) -> None:
         """Endpoint to listen on, as Twisted writes them; may be repeated. [default: tcp:6379:interface=127.0.0.1]"""
@@ -132,7 +137,8 @@ def makeService(options: Options) -> IService:
 
 def make_service(reactor: Any, options: Options) -> IService:
     """The same, on a reactor of one's own."""
-    _check_endpoints(reactor, options["listen"])
+    _check_endpoints(reactor, "listen", options["listen"])
+    _check_endpoints(reactor, "operator-listen", options["operator-listen"])
     config = options.config
     config.set("maxclients", str(_affordable_clients(config["maxclients"])))
     server = Server(config)
@@ -143,7 +149,7 @@ def make_service(reactor: Any, options: Options) -> IService:
     _stop_on_signals(server)
     reactor.callWhenRunning(_stop_on_signals, server)  # again, since the reactor has handlers of its own
     mode = MODES[options["mode"]](reactor, server)
-    service = TseepService(reactor, server, mode, options["listen"])
+    service = TseepService(reactor, server, mode, options["listen"], options["operator-listen"])
     server.shut_down = lambda: reactor.callFromThread(service.end)
     return service
 
@@ -207,13 +213,13 @@ def _stop_on_signals(server: Server) -> None:
         signal.signal(number, lambda *_: server.stop())
 
 
-def _check_endpoints(reactor: Any, endpoints: List[str]) -> None:
+def _check_endpoints(reactor: Any, option: str, endpoints: List[str]) -> None:
     """Refuse what Twisted can't read before anything is begun."""
     for endpoint in endpoints:
         try:
             serverFromString(reactor, endpoint)
         except Exception as error:  # each endpoint plugin has errors of its own
-            raise SystemExit(f"tseep: --listen {endpoint!r}: {error}") from None
+            raise SystemExit(f"tseep: --{option} {endpoint!r}: {error}") from None
 
 
 def _affordable_clients(wanted: int) -> int:

@@ -27,7 +27,6 @@ _TYPES = {
     b"slave": "replica",
     b"pubsub": "pubsub",
 }
-_NO_BUFFERS = ("qbuf-free", "argv-mem", "multi-mem", "rbs", "rbp", "obl", "oll", "omem", "tot-mem")
 _FILTER = (
     "<[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | [ADDR ip:port] | "
     "[LADDR ip:port] | [SKIPME yes/no]>"
@@ -174,8 +173,16 @@ def describe(session: Session) -> bytes:
         "psub": len(own.patterns) if own else 0,
         "ssub": len(own.shards) if own else 0,
         "multi": len(session.transaction.queue) if session.transaction is not None else -1,
-        "qbuf": session.held,
-        **dict.fromkeys(_NO_BUFFERS, 0),
+        "qbuf": session.query_memory,
+        "qbuf-free": 0,
+        "argv-mem": 0,
+        "multi-mem": session.queue_memory,
+        "rbs": 0,
+        "rbp": 0,
+        "obl": 0,
+        "oll": int(connection.unsent > 0),
+        "omem": connection.unsent,
+        "tot-mem": session.memory,
         "events": "r",
         "cmd": _text(last.name) if last is not None else "NULL",
         "user": "default",

@@ -191,7 +191,7 @@ def _stats(server: Server) -> Fields:
         "sync_partial_err": 0,
         "expired_keys": keyspace.expired,
         "evicted_keys": keyspace.evicted,
-        "evicted_clients": 0,
+        "evicted_clients": stats.evicted_clients,
         "keyspace_hits": keyspace.hits,
         "keyspace_misses": keyspace.misses,
         "pubsub_channels": len(server.pubsub.channels),

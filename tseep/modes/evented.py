@@ -103,15 +103,17 @@ class EventedProtocol(Protocol):
     """
 
     __slots__ = (
-        "transport", "connected", "_mode", "_server", "_session", "_paused", "_leaving", "_held", "_held_bytes",
+        "transport", "connected", "_mode", "_server", "_reserved", "_session", "_paused", "_leaving", "_held",
+        "_held_bytes",
     )  # fmt: skip
 
     transport: Any
     connected: int
 
-    def __init__(self, mode: EventedMode) -> None:
+    def __init__(self, mode: EventedMode, reserved: bool) -> None:
         self._mode = mode
         self._server = mode.server
+        self._reserved = reserved
         self._session: Session | None = None
         self._paused = False
         self._leaving = False
@@ -138,7 +140,7 @@ class EventedProtocol(Protocol):
         """A client has come; it may be one too many."""
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
-        self._session = self._server.connect(self)
+        self._session = self._server.connect(self, self._reserved)
         if self._session is None:
             self.transport.write(TOO_MANY_CLIENTS)
             self.transport.loseConnection()
@@ -194,6 +196,11 @@ class EventedProtocol(Protocol):
         if self._session is not None:
             self._go_on(self._session)
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that the client has not taken yet."""
+        return self._held_bytes + _buffered(self.transport)
+
     def close(self) -> None:
         """Close, without the replies of one who does not take them."""
         if self._paused or self._leaving:
@@ -228,17 +235,30 @@ class EventedProtocol(Protocol):
         """The connection is lost: C{connectionLost} does what there is to do."""
 
 
+def _buffered(transport: Any) -> int:
+    """Bytes that wait in a transport of Twisted's, under whatever lies above it."""
+    while hasattr(transport, "transport"):
+        transport = transport.transport
+    kept = getattr(transport, "_tempDataLen", 0) + len(getattr(transport, "dataBuffer", b""))
+    return kept - getattr(transport, "offset", 0)
+
+
 class EventedFactory(Factory):
-    """Makes a protocol for each client of one mode."""
+    """
+    Makes a protocol for each client of one mode.
+
+    @param reserved: whether there is room for them even if there are too many others.
+    """
 
     noisy = False
 
-    def __init__(self, mode: EventedMode) -> None:
+    def __init__(self, mode: EventedMode, reserved: bool = False) -> None:
         self._mode = mode
+        self._reserved = reserved
 
     def buildProtocol(self, addr: Any) -> EventedProtocol:
         """A protocol for the client at C{addr}."""
-        return EventedProtocol(self._mode)
+        return EventedProtocol(self._mode, self._reserved)
 
 
 @implementer(IMode)
@@ -250,7 +270,7 @@ class EventedMode:
 
     @ivar server: whose clients these are.
     @ivar listener: what endpoints listen on, once started.
-    @ivar factory: what they listen for.
+    @ivar factory: what they listen for, C{operator_factory}: those of the operator.
     """
 
     name = "v2"
@@ -262,6 +282,7 @@ class EventedMode:
         self._waker = Waker(reactor, server, lambda: self.call(server.ring))
         self._holding: List[EventedProtocol] = []
         self.factory = EventedFactory(self)
+        self.operator_factory = EventedFactory(self, True)
 
     def start(self) -> None:
         """Begin to watch."""
@@ -270,7 +291,8 @@ class EventedMode:
         if hasattr(select, "epoll"):
             self._watcher = Watcher(self._reactor, self.commit)
             self._watcher.start()
-        self.listener = Listener(self._watcher or self._reactor, TCPTransport, UNIXTransport)
+        keepalive = self.server.config["tcp-keepalive"]
+        self.listener = Listener(self._watcher or self._reactor, TCPTransport, UNIXTransport, keepalive)
 
     def call(self, function: Callable[[], None]) -> None:
         """Call what changes something in the server, or sends."""

@@ -20,10 +20,14 @@ class Listener:
     @param reactor: who wakes the ports.
     @param tcp_transport: made for each accepted connection, as L{twisted.internet.tcp.Server} is.
     @param unix_transport: the same for Unix sockets.
+    @param keepalive: seconds after which the kernel asks a silent TCP client whether it is there; 0 for never.
     """
 
-    def __init__(self, reactor: Any, tcp_transport: Callable[..., Any], unix_transport: Callable[..., Any]) -> None:
+    def __init__(
+        self, reactor: Any, tcp_transport: Callable[..., Any], unix_transport: Callable[..., Any], keepalive: int = 0
+    ) -> None:
         self._reactor = reactor
+        self._keepalive = keepalive
         self._tcp_transport = tcp_transport
         self._unix_transport = unix_transport
 
@@ -55,4 +59,15 @@ class Listener:
         # a port's own documentation offers this attribute for the purpose
         port.transport = self._unix_transport if isinstance(port, unix.Port) else self._tcp_transport  # type: ignore[assignment]
         port.startListening()
+        if self._keepalive and port.addressFamily != socket.AF_UNIX:
+            _keep_alive(port.socket, self._keepalive)
         return port
+
+
+def _keep_alive(listening: socket.socket, seconds: int) -> None:
+    """Let the kernel look after the connections that a socket will accept, which inherit this, as Redis's are."""
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", seconds), ("TCP_KEEPINTVL", max(1, seconds // 3)), ("TCP_KEEPCNT", 3)):
+        option = getattr(socket, name, None)  # not every platform has them
+        if option is not None:
+            listening.setsockopt(socket.IPPROTO_TCP, option, value)

@@ -25,7 +25,7 @@ from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from ..interfaces import IConnection, IMode
-from ..server import TOO_MANY_CLIENTS
+from ..server import RESERVED_CLIENTS, TOO_MANY_CLIENTS
 from . import address
 from .listener import Listener
 from .waker import Waker
@@ -74,8 +74,9 @@ class ThreadedConnection:
     @ivar peer: the client's address, C{host} the one that it connected to.
     """
 
-    def __init__(self, mode: ThreadedMode, peer: Any) -> None:
+    def __init__(self, mode: ThreadedMode, peer: Any, reserved: bool = False) -> None:
         self._mode = mode
+        self._reserved = reserved
         self._socket: socket.socket
         self._outbox: Deque[bytes] = deque()  # filled under the mode's lock, so that its order is that of the answers
         self._writing = threading.Lock()
@@ -97,7 +98,7 @@ class ThreadedConnection:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.host = _own_address(self._socket)
         with self._mode.lock:
-            session = self._mode.server.connect(self)
+            session = self._mode.server.connect(self, self._reserved)
         if session is None:
             self._socket.sendall(TOO_MANY_CLIENTS)
             self._socket.close()
@@ -184,6 +185,11 @@ class ThreadedConnection:
         except OSError:
             pass  # the client is gone, which its own thread will find
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that the client has not taken yet."""
+        return sum(map(len, self._outbox))
+
     def close(self) -> None:
         """Close; the thread, wherever it is blocked, comes back and ends."""
         self._shut(socket.SHUT_RDWR)
@@ -208,23 +214,28 @@ def _own_address(sock: socket.socket) -> str:
 
 
 class ThreadedFactory(Factory):
-    """Makes a connection for each client of one mode."""
+    """
+    Makes a connection for each client of one mode.
+
+    @param reserved: whether there is room for them even if there are too many others.
+    """
 
     noisy = False
 
-    def __init__(self, mode: ThreadedMode) -> None:
+    def __init__(self, mode: ThreadedMode, reserved: bool = False) -> None:
         self._mode = mode
+        self._reserved = reserved
 
     def buildProtocol(self, addr: Any) -> Any:
         """A connection for the client at C{addr}."""
-        return ThreadedConnection(self._mode, addr)
+        return ThreadedConnection(self._mode, addr, self._reserved)
 
 
 class ThreadListener(Listener):
     """A listener that gives away bare sockets, and so takes no endpoint that puts a protocol between."""
 
-    def __init__(self, reactor: Any) -> None:
-        super().__init__(reactor, Accepted, Accepted)
+    def __init__(self, reactor: Any, keepalive: int = 0) -> None:
+        super().__init__(reactor, Accepted, Accepted, keepalive)
 
     def listenSSL(self, port: int, factory: IProtocolFactory, *args: Any, **kwargs: Any) -> tcp.Port:
         """Refused: a blocking thread needs the bare socket."""
@@ -243,7 +254,7 @@ class ThreadedMode:
 
     @ivar lock: held around everything that touches the server.
     @ivar listener: what endpoints listen on, once started.
-    @ivar factory: what they listen for.
+    @ivar factory: what they listen for, C{operator_factory}: those of the operator.
     """
 
     name = "v1"
@@ -255,6 +266,7 @@ class ThreadedMode:
         self.lock = threading.Lock()
         self._waker = Waker(reactor, server, lambda: self.call(server.ring))
         self.factory = ThreadedFactory(self)
+        self.operator_factory = ThreadedFactory(self, True)
 
     def start(self) -> None:
         """Make ready to give threads."""
@@ -262,9 +274,9 @@ class ThreadedMode:
         self.server.alarms.wake = self._wake
         self.server.serve_others = self._serve_others
         # a client has a thread, and at times one that sends for it
-        self._pool = ThreadPool(0, 2 * self.server.config["maxclients"], "tseep")
+        self._pool = ThreadPool(0, 2 * (self.server.config["maxclients"] + RESERVED_CLIENTS), "tseep")
         self._pool.start()
-        self.listener = ThreadListener(self._reactor)
+        self.listener = ThreadListener(self._reactor, self.server.config["tcp-keepalive"])
 
     def run(self, serve: Any, session: Session) -> None:
         """Let C{serve(session)} have a thread."""

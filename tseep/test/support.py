@@ -132,6 +132,7 @@ class MemoryConnection:
     peer = "127.0.0.1:50000"
     host = "127.0.0.1:6379"
     fileno = -1
+    unsent = 0
     closed = False
 
     def __init__(self) -> None:

@@ -119,7 +119,7 @@ class ListTests(SessionTests):
         line = self.run_command("CLIENT", "LIST", "ID", self.session.id, session=self.connect())
         self.assertEqual(
             b"id=1 addr=127.0.0.1:50000 laddr=127.0.0.1:6379 fd=9 name=me age=9 idle=2 flags=N db=3 sub=0 psub=0 "
-            b"ssub=0 multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 "
+            b"ssub=0 multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=1300 "
             b"events=r cmd=ping user=default redir=-1 resp=3 lib-name= lib-ver=\n",
             line,
         )

@@ -109,7 +109,7 @@ class EvictionTests(SessionTests):
         left = self.keys()
         self.assert_mostly_odd(left)
         self.assertEqual(400, len([n for n in left if n >= 600]))
-        self.assertLessEqual(self.used, 1000 * 1024)
+        self.assertLess(self.used, 1000 * 1024 + 2000)  # as the last one was let in before
         self.assertEqual(1000 - len(left), self.server.keyspace.evicted)
         self.assertEqual(1000 - len(left), len(self.sent(listener)))
 

@@ -26,7 +26,7 @@ class FakeMode:
     """A mode that notes what it is asked to do; its listener is a reactor in memory."""
 
     name = "fake"
-    factory = None
+    factory = operator_factory = None
 
     def __init__(self, reactor: Any, server: Server) -> None:
         self.listener = reactor

@@ -65,7 +65,7 @@ class InProcess(_Address):
         self._server = Server(Config(**parameters))
         self._mode = _MODES[mode](reactor, self._server)
         keeps = "dir" in parameters  # what is in the folder that the tests run in is none of theirs
-        self._service = TseepService(reactor, self._server, self._mode, [f"tcp:0:interface={HOST}"], keeps)
+        self._service = TseepService(reactor, self._server, self._mode, [f"tcp:0:interface={HOST}"], keeps=keeps)
         self._service.privilegedStartService()
         self._service.startService()
         self.port = int(self._server.addresses[0].rpartition(":")[2])
