@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Tuple
 
+import crcmod
 from hypothesis import strategies as st
 
 from . import families
@@ -23,6 +24,11 @@ VALUES = [
 ]  # fmt: skip
 TEXTS = [b"hello", b"", b"two words", b"line\nend", b"\xff\x00", b"x" * 300]
 JUNK = [b"", b"foo", b"0", b"-1", b"NX", b"GET", b"EX", b"PERSIST", b"COUNT", b"\xff", b"9" * 25]
+
+
+DUMPED = b"\x00\x05hello\n\x00"
+DUMPED += crcmod.mkCrcFun(0x1AD93D23594C935A9, initCrc=0, rev=True, xorOut=0)(DUMPED).to_bytes(8, "little")
+"""What DUMP answers of a string."""
 
 
 class Relative(bytes):
@@ -123,7 +129,7 @@ POOLS: Dict[Tuple[str, str], Pool] = {
     ("scan", "count"): Pool([b"1", b"2", b"10", b"1000"], [b"0", b"-1", *_EXTREMES, *_NOT_INTEGERS]),
     ("wait", "numreplicas"): Pool([b"0"], [b"-1", b"abc"]),
     ("slowlog|get", "count"): Pool([b"0", b"10", b"-1"], [b"-2", b"abc"]),
-    ("restore", "serialized-value"): Pool([b"", b"nonsense"]),
+    ("restore", "serialized-value"): Pool([DUMPED], [b"", b"nonsense", DUMPED[:-1], DUMPED + b"x"]),
     **families.merged("POOLS"),
 }
 """Words for an argument: by command and name, else by name, else by type."""

@@ -9,6 +9,7 @@ from ..numeric import require_integer
 from ..rdb.form import Corrupt
 from ..rdb.payload import BAD_FOOTER, dump, restore
 from ..replies import OK, Reply
+from ..store.uses import Uses
 from .keys import place
 from .table import command
 
@@ -48,8 +49,11 @@ def restore_(session: Session, argv: List[bytes]) -> Reply:
     if when and when < session.server.keyspace.now:
         return OK
     place(db, key, value, when or None, b"restore")
-    if options.idle is not None and session.server.keyspace.frequency is None:
-        db.accessed[key] -= options.idle
+    uses = db.accessed
+    if not isinstance(uses, Uses):
+        uses[key] -= options.idle or 0
+    elif options.frequency is not None:
+        uses.begin(key, session.server.keyspace.second, options.frequency)
     return OK
 
 
@@ -59,12 +63,14 @@ class _Options:
 
     @ivar replace: whether a key that is there already is replaced.
     @ivar absolute: whether the time is a Unix time.
-    @ivar idle: for how many seconds the key counts as not used; None if that is not said.
+    @ivar idle: for how many seconds the key counts as not used, C{frequency}: how often it counts as used; None if that
+        is not said.
     """
 
     def __init__(self, argv: List[bytes]) -> None:
         self.replace = self.absolute = False
         self.idle: int | None = None
+        self.frequency: int | None = None
         words = iter(argv[4:])
         for word in words:
             self._take(word.lower(), words)
@@ -74,10 +80,10 @@ class _Options:
             self.replace = True
         elif option == b"absttl":
             self.absolute = True
-        elif option == b"idletime" and self.idle is None:
+        elif option == b"idletime" and self.frequency is None:
             self.idle = _number(words, 2**63 - 1, "ERR Invalid IDLETIME value, must be >= 0")
-        elif option == b"freq":
-            _number(words, 255, "ERR Invalid FREQ value, must be >= 0 and <= 255")
+        elif option == b"freq" and self.idle is None:
+            self.frequency = _number(words, 255, "ERR Invalid FREQ value, must be >= 0 and <= 255")
         else:
             raise CommandError(SYNTAX)
 

@@ -35,6 +35,10 @@ class Uses(Dict[bytes, int]):
         counter = NEW if known is None else self._raised(self._lowered(known, minute))
         super().__setitem__(key, minute << 8 | counter)
 
+    def begin(self, key: bytes, second: int, counter: int) -> None:
+        """Give a key a counter at a time."""
+        super().__setitem__(key, second // 60 << 8 | counter)
+
     def frequency(self, key: bytes, second: int) -> int:
         """A key's counter at a time, from 0 to 255."""
         return self._lowered(self[key], second // 60)

@@ -27,6 +27,13 @@ class RestoreTests(SessionTests):
         self.assertReply(100, "OBJECT", "IDLETIME", "d")
         self.assertReply(None, "DUMP", "nosuch")
 
+    def test_frequency(self) -> None:
+        """FREQ says how often the key counts as used, where that is kept."""
+        payload = self.payload()
+        self.run_command("CONFIG", "SET", "maxmemory-policy", "allkeys-lfu")
+        self.assertReply("OK", "RESTORE", "b", 0, payload, "FREQ", 77)
+        self.assertReply(77, "OBJECT", "FREQ", "b")
+
     def test_replaces(self) -> None:
         """A key that is there is replaced only on demand; by one whose time is over it is removed."""
         payload = self.payload()
@@ -40,7 +47,7 @@ class RestoreTests(SessionTests):
         payload = self.payload()
         self.assertError("ERR Invalid TTL value, must be >= 0", "RESTORE", "x", -1, payload)
         self.assertError("ERR DUMP payload version or checksum are wrong", "RESTORE", "x", 0, payload + b"x")
-        for options in (["FOO"], ["IDLETIME"], ["IDLETIME", 1, "IDLETIME", 2]):
+        for options in (["FOO"], ["IDLETIME"], ["IDLETIME", 1, "FREQ", 2]):
             self.assertError("ERR syntax error", "RESTORE", "x", 0, payload, *options)
         self.assertError("ERR Invalid IDLETIME value, must be >= 0", "RESTORE", "x", 0, payload, "IDLETIME", -1)
         self.assertError("ERR Invalid FREQ value, must be >= 0 and <= 255", "RESTORE", "x", 0, payload, "FREQ", 256)
