@@ -69,10 +69,23 @@ def config_set(session: Session, argv: List[bytes]) -> Reply:
     _require_settable(names, parameters)
     for name, parameter, text in zip(names, parameters, texts):
         _read(name, parameter, _decode(text))
-    for parameter, text in zip(parameters, texts):
-        server.config.set(parameter.name, _decode(text))
-    server.configured()
+    _set_all(server, {parameter.name: _decode(text) for parameter, text in zip(parameters, texts)})
     return OK
+
+
+def _set_all(server: Server, texts: Dict[str, str]) -> None:
+    """Set parameters, and let the server do as they say; if it cannot, everything is as it was."""
+    config = server.config
+    before = {name: config.show(name) for name in texts}
+    try:
+        for name, text in texts.items():
+            config.set(name, text)
+        server.configured()
+    except CommandError:
+        for name, text in before.items():
+            config.set(name, text)
+        server.configured()
+        raise
 
 
 def _redact(argv: List[bytes]) -> None:

@@ -163,14 +163,20 @@ class AppendOnlyFile:
         self._disk.truncate(self.path, 0)
         self.size, self._database = 0, -1
 
-    def switch(self, path: Path) -> None:
-        """Add to another file from now on. What was added before goes into the old one, and gets synced beside."""
-        descriptor = self._disk.open(path)
-        self._waiting_since = float("-inf")  # whatever is under way
+    def drain(self) -> None:
+        """
+        Write what was added, whatever is under way.
+
+        @raise OSError: if that fails.
+        """
+        self._waiting_since = float("-inf")
         self.flush()
-        if self.pending:
-            self._disk.close(descriptor)
-            raise self.error or OSError(f"{self.path} cannot be written")
+        if self.error is not None:
+            raise self.error
+
+    def switch(self, path: Path) -> None:
+        """Add to another file from now on, once the old one was drained. That gets synced beside."""
+        descriptor = self._disk.open(path)
         if self.policy != NEVER:
             self._sync_beside(self._descriptor)
         self._disk.close(self._descriptor)
@@ -179,9 +185,8 @@ class AppendOnlyFile:
 
     def close(self) -> None:
         """Write and sync what is left, whatever the policy, and close."""
-        self._waiting_since = float("-inf")
         try:
-            self.flush()
+            self.drain()
             self._disk.sync(self._descriptor)
         finally:
             self._disk.close(self._descriptor)

@@ -241,7 +241,7 @@ class Log:
     def _add_increment(self, manifest: Manifest) -> File:
         """Make a new file to add to, and only then name it in the manifest, which must name none that is not there."""
         increment = manifest.next_increment()
-        self._disk.close(self._disk.open(self._path(increment)))
+        self._disk.write_whole(self._path(increment), [])  # whatever a server has left there that ended too soon
         self._keep_manifest(manifest.adding(increment))
         return increment
 
@@ -309,7 +309,7 @@ class Log:
         """Add to a new file, while a child writes what all others together say as a new base."""
         kept = [self._next_file()] if self._file is not None else []
         self.folder.mkdir(mode=0o755, exist_ok=True)
-        temporary = self.folder / f"temp-rewriteaof-bg-{os.getpid()}.aof"
+        temporary = self.folder / "temp-rewriteaof.aof"
         self._worker.begin(
             REWRITE,
             lambda: self._disk.write_whole(temporary, snapshot_of(self._server, True)),
@@ -322,6 +322,7 @@ class Log:
         if not self._complete:
             self._file.restart()
             return self._manifest.next_increment()
+        self._file.drain()
         increment = self._add_increment(self._manifest)
         self._earlier += self._file.size
         self._file.switch(self._path(increment))

@@ -85,6 +85,8 @@ class Recording:
         """A command's function whose commands belong together."""
 
         def group(session: Session, argv: Argv) -> Any:
+            if self._group is not None:  # a script in a transaction
+                return run(session, argv)
             self._group = []
             try:
                 return run(session, argv)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Iterator
 
@@ -139,7 +138,7 @@ class Snapshots:
         return True
 
     def _temporary(self, how: str) -> Path:
-        return self.path.with_name(f"temp-{how}-{os.getpid()}.rdb")
+        return self.path.with_name(f"temp-{how}-{self.path.name}")
 
     def _ended(self, temporary: Path, changes: int, failure: str, seconds: int) -> None:
         self.seconds, self.ok = seconds, not failure

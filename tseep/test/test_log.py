@@ -235,6 +235,26 @@ class LogTests(SynchronousTestCase):
         kept.crash()
         self.assertEqual([b"a", b"b", b"c", b"d"], self.found())
 
+    def test_left_over_file(self) -> None:
+        """A file that another server has left behind, and that no manifest names, counts for nothing."""
+        os.mkdir(f"{self.folder}/appendonlydir")
+        Path(self.folder, "appendonlydir/appendonly.aof.1.incr.aof").write_bytes(
+            b"*3\r\n$5\r\nRPUSH\r\n$1\r\nl\r\n$1\r\nx\r\n"
+        )
+        kept = self.kept()
+        kept("RPUSH", "l", "y")
+        kept.crash()
+        self.assertEqual([b"y"], self.found())
+
+    def test_cannot_be_turned_on(self) -> None:
+        """A file that cannot be begun is an error of CONFIG SET, which changes nothing."""
+        kept = Kept(self.folder, self.disk)
+        Path(self.folder, "appendonlydir").write_text("in the way")
+        self.assertIn("Unable to turn on AOF", str(kept("CONFIG", "SET", "appendonly", "yes", "timeout", 5)))
+        self.assertEqual([b"appendonly", b"no"], kept("CONFIG", "GET", "appendonly"))
+        self.assertEqual([b"timeout", b"0"], kept("CONFIG", "GET", "timeout"))
+        self.assertEqual("OK", kept("SET", "a", 1))
+
     def test_missing_file(self) -> None:
         """A file that the manifest names and that is not there stops the start."""
         self.kept().persistence.stop()

@@ -111,6 +111,14 @@ class RecordingTests(SessionTests):
         self.assertEqual([0, 1, 1], [number for number, _ in self.recorded])
         self.assertRecorded("SET a 1", "SELECT 1", "SET b 2", "SET c 3")
 
+    def test_script_in_a_transaction(self) -> None:
+        """A script in a transaction is a part of it."""
+        self.play("MULTI", "SET a 1")
+        self.run_command("EVAL", "redis.call('SET', 'b', 2) redis.call('INCR', 'b')", 0)
+        self.play("SET c 3", "EXEC")
+        self.assertEqual(1, len(self.recorded))
+        self.assertRecorded("SET a 1", "SET b 2", "INCR b", "SET c 3")
+
     def test_errors(self) -> None:
         """What fails is not recorded."""
         self.play("SET a x", "INCR a", "LPUSH a 1", "SET a", "NOSUCH")
