@@ -21,7 +21,6 @@ _ALONE = "a server without replicas"
 
 ABSENT = {
     **dict.fromkeys(["failover", "migrate", "psync", "replconf", "replicaof", "slaveof", "sync"], _ALONE),
-    "acl": "one user, with or without a password",
     "asking": "no cluster",
     "cluster": "no cluster",
     "lolwut": "no art",
@@ -33,6 +32,10 @@ ABSENT = {
 """Why a command is not there; a container stands for all of its subcommands."""
 
 DIFFERENT = {
+    "acl getuser": "rules of commands in the order in which they were given",
+    "acl list": "rules of commands in the order in which they were given",
+    "acl load": "there is no file of users, and it says so",
+    "acl save": "there is no file of users, and it says so",
     "config rewrite": "there is no configuration file, and it says so",
     "config set": "the parameters that tseep has",
     "dump": "of the forms that Redis has for a value, the plain one",

@@ -21,6 +21,22 @@ from .servers import Redis, Tseep
 WITHIN = {"ttl": 2, "pttl": 2000, "expiretime": 2, "pexpiretime": 2000}
 """Replies that depend on the time, and by how much they may differ."""
 
+_ACL = [
+    "cat",
+    "deluser",
+    "dryrun",
+    "genpass",
+    "getuser",
+    "help",
+    "list",
+    "load",
+    "log",
+    "save",
+    "setuser",
+    "users",
+    "whoami",
+]
+
 BY_HAND = {
     "auth": "with a password: test_clients and test_vectors; without one, L{LISTED}",
     **dict.fromkeys(
@@ -28,6 +44,24 @@ BY_HAND = {
         "change what the clients are sent: test_conversations",
     ),
     "monitor": "shows the other clients: test_conversations",
+    **{
+        f"acl|{name}": "changes who may do what: test_acl"
+        for name in [
+            "cat",
+            "deluser",
+            "dryrun",
+            "genpass",
+            "getuser",
+            "help",
+            "list",
+            "load",
+            "log",
+            "save",
+            "setuser",
+            "users",
+            "whoami",
+        ]
+    },
     **dict.fromkeys(("save", "bgsave", "bgrewriteaof", "lastsave"), "write files: test_durability"),
     "dump": "the servers choose among several forms of a value: test_durability",
     "client|unblock": "ends another client's waiting: L{LISTED}, test_blocking",
@@ -84,7 +118,6 @@ BY_HAND = {
 """Commands that no random sequence calls, why, and where they are tried instead."""
 
 NOT_THERE = {
-    "acl": "a later family",
     "failover": "no replication",
     "lolwut": "art",
     "migrate": "no replication",

@@ -156,6 +156,13 @@ PARAMETERS = [
         fixed=True,
     ),
     Parameter("requirepass", "", _TEXT, "Password that clients must give; visible in ps, see --requirepass-file."),
+    Parameter("acllog-max-len", "128", _number(0, _LARGEST), "Entries that the log of what was denied keeps."),
+    Parameter(
+        "acl-pubsub-default",
+        "resetchannels",
+        _choice("allchannels", "resetchannels"),
+        "Whether new users may use all channels.",
+    ),
     Parameter("databases", "16", _number(1, 2**31 - 1), "Number of databases.", fixed=True),
     Parameter("proto-max-bulk-len", "512mb", _memory(2**20, _LARGEST), "Longest string that a client may send."),
     Parameter(

@@ -24,6 +24,10 @@ class CommandError(Exception):
         return self.message.split(b" ", 1)[0]
 
 
+class BadRule(ValueError):
+    """A rule of a user cannot be; the first argument is Redis's reason, the second one the rule."""
+
+
 SYNTAX = "ERR syntax error"
 NOT_AN_INTEGER = "ERR value is not an integer or out of range"
 NOT_AN_INT = "ERR value is out of range, value must between -2147483648 and 2147483647"
@@ -34,6 +38,27 @@ NO_SUCH_DATABASE = "ERR DB index is out of range"
 SAME_OBJECT = "ERR source and destination objects are the same"
 OUT_OF_RANGE = "ERR index out of range"
 NO_AUTH = "NOAUTH Authentication required."
+NOT_PERMITTED = {
+    "command": b"NOPERM this user has no permissions to run the '%b' command",
+    "key": b"NOPERM this user has no permissions to access one of the keys used as arguments%.0b",
+    "channel": b"NOPERM this user has no permissions to access one of the channels used as arguments%.0b",
+}
+"""By what a user may not use, the error that says so."""
+
+NO_MORE = (
+    "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is "
+    "no longer allowed for the following reason: "
+)
+NO_MORE_REASONS = {
+    "command": "no permission to execute the command or subcommand",
+    "key": "no permission to touch the specified keys",
+    "channel": "no permission to access one of the channels used as arguments to the command",
+}
+NOT_FOR_SCRIPTS = {
+    "command": "ERR The user executing the script can't run this command or subcommand",
+    "key": "ERR The user executing the script can't access at least one of the keys mentioned in the command arguments",
+    "channel": "ERR The user executing the script can't publish to the channel mentioned in the command",
+}
 WRONG_PASSWORD = "WRONGPASS invalid username-password pair or user is disabled."
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, FrozenSet, List, Tuple
 
 from zope.interface import implementer
 
-from .errors import CommandError
+from .acl_log import Happening
+from .errors import NOT_FOR_SCRIPTS, CommandError
 from .eviction import OUT_OF_MEMORY
 from .functions import FLAGS, Function, Functions
 from .interfaces import IConnection
@@ -82,6 +83,7 @@ class Running:
     A script or a function while it runs. It is what others find L{Server.busy} with after a while.
 
     @ivar name: the script's digest, or the function's name; C{argv} the command that called it.
+    @ivar caller: for whom it runs.
     @ivar error: what others are answered while it runs for long.
     @ivar out_of_memory: whether it may not begin to change anything that needs memory.
     @ivar read_only: whether it may not change anything, C{wrote}: whether it has.
@@ -94,6 +96,7 @@ class Running:
         self.error = error
         self.read_only = read_only
         self.started = started
+        self.caller: Session
         self.wrote = self.killed = self.out_of_memory = False
 
     def kill(self) -> None:
@@ -189,7 +192,7 @@ class Scripting:
 
     def _run(self, caller: Session, running: Running, allows_oom: bool, begin: Callable[[], Reply]) -> Reply:
         session = self._prepare(caller)
-        self.running = running
+        self.running, running.caller = running, caller
         eviction = self._server.eviction
         running.out_of_memory = eviction.used > eviction.limit > 0 and not allows_oom and not eviction.make_room()
         try:
@@ -212,6 +215,7 @@ class Scripting:
         session.speak(2)
         session.tracking = caller.tracking
         session.no_touch = caller.no_touch
+        session.user = caller.user
         return session
 
     def kill(self, error: str) -> None:
@@ -245,6 +249,11 @@ class Scripting:
             raise self._refused("ERR Wrong number of args calling Redis command from script", command)
         if "noscript" in command.flags:
             raise self._refused("ERR This Redis command is not allowed from script", command)
+        if self._session.user.restricted:
+            denied = self._session.user.check(command, argv)
+            if denied is not None:
+                running.caller.note_denied(Happening(denied.reason, "lua", denied.what, running.caller.user.name))
+                raise self._refused(NOT_FOR_SCRIPTS[denied.reason], command)
         if command.changing:
             if running.read_only:
                 raise self._refused("ERR Write commands are not allowed from read-only scripts.", command)

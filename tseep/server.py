@@ -7,10 +7,13 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Callable, Deque, Dict, List, Protocol
 
+from .acl import Users
+from .acl_log import AclLog
 from .alarms import Alarms
 from .blocking import Blocking
 from .changes import Changes
 from .commands import COMMANDS
+from .commands.client import describe
 from .commands.strings import write
 from .commands.table import Command, every
 from .config import Config
@@ -174,6 +177,8 @@ class Server:
         self.refusal: str | None = None
         self.native_commands = {b"GET": self.commands[b"get"], b"SET": self.commands[b"set"].running(write)}
         self._functions = {command: command.run for command in self._all_commands()}
+        self.users = Users(self)
+        self.acl_log = AclLog()
         self.persistence = Persistence(self)
         self.eviction = Eviction(self)
         self.changes = Changes(self)
@@ -191,6 +196,8 @@ class Server:
         @raise CommandError: if something cannot be as it says.
         """
         config = self.config
+        self.users.require(config["requirepass"])
+        self.acl_log.most = config["acllog-max-len"]
         self.limits.bulk = config["proto-max-bulk-len"]
         self.limits.query_buffer = config["client-query-buffer-limit"]
         self.slowlog.configure(config["slowlog-log-slower-than"], config["slowlog-max-len"])
@@ -244,10 +251,15 @@ class Server:
         self.sessions[session.id] = session
         return session
 
+    def describe(self, session: Session) -> bytes:
+        """A client as CLIENT LIST shows it."""
+        return describe(session)
+
     def script_session(self, connection: IConnection) -> Session:
         """A session for scripts, which is no client's: nothing that it runs can wait."""
         session = Session(self, connection, 0)
-        session.authenticated = session.deny_blocking = True
+        session.authenticate(self.users.default)
+        session.deny_blocking = True
         return session
 
     def disconnect(self, session: Session) -> None:

@@ -10,13 +10,15 @@ from collections import deque
 from itertools import chain
 from typing import TYPE_CHECKING, Deque, Iterator, List, Tuple, Union
 
-from .errors import NO_AUTH, CommandError
+from .acl_log import Happening
+from .errors import NO_AUTH, NO_MORE, NO_MORE_REASONS, NOT_PERMITTED, CommandError
 from .eviction import OUT_OF_MEMORY
 from .replies import BLOCKED, NO_REPLY, QUEUED, Encoded, Reply
 from .transactions import Transaction
 from .wire import native, resp
 
 if TYPE_CHECKING:
+    from .acl import Denied, User
     from .blocking import Wait
     from .commands.table import Command
     from .interfaces import IConnection
@@ -59,6 +61,7 @@ class Session:
 
     @ivar db: the selected database, C{db_index} its number.
     @ivar protocol: the RESP version, 2 or 3.
+    @ivar user: who it is.
     @ivar silent: whether nothing is answered any more, C{skip_next}: not the next command, C{muted}: not this one.
     @ivar transaction: what has been queued since MULTI; None outside of a transaction.
     @ivar watched: the keys of WATCH with their databases, C{spoiled}: whether one has changed since.
@@ -71,8 +74,9 @@ class Session:
 
     __slots__ = (
         "server", "connection", "id", "db", "db_index", "protocol", "waiting", "closing",
-        "authenticated", "name", "library_name", "library_version", "no_evict", "no_touch", "silent", "skip_next",
-        "muted", "connected_at", "last_seen", "last_command", "transaction", "watched", "spoiled", "subscriptions",
+        "authenticated", "user", "name", "library_name", "library_version", "no_evict", "no_touch", "silent",
+        "skip_next", "muted", "connected_at", "last_seen", "last_command", "transaction", "watched", "spoiled",
+        "subscriptions",
         "blocked", "deny_blocking", "tracking", "monitoring", "soft_since", "_left", "_unread", "_replies", "_parser",
         "_encoders", "_dispatch", "_native",
     )  # fmt: skip
@@ -112,8 +116,14 @@ class Session:
         self._forget()
         self.select(0)
         self.speak(2)
-        self.authenticated = not self.server.config["requirepass"]
+        self.user = self.server.users.default
+        self.authenticated = self.server.users.open
         self.update_guard()
+
+    def authenticate(self, user: User) -> None:
+        """Be this user from now on."""
+        self.user = user
+        self.authenticated = True
 
     def select(self, index: int) -> None:
         """Use database number C{index}."""
@@ -128,6 +138,7 @@ class Session:
     def update_guard(self) -> None:
         """To be called after every change of a state that L{_examine} looks at."""
         guarded = not self.authenticated or self.no_touch or self.silent or self.skip_next or self._restricted
+        guarded = guarded or self.user.restricted
         plain = self.server.native_dispatch if self._native else self.server.dispatch
         self._dispatch = {} if guarded else plain
         if isinstance(self._parser, resp.Parser):
@@ -143,7 +154,7 @@ class Session:
     @property
     def trusted(self) -> bool:
         """Whether it has authenticated, or need not."""
-        return self.authenticated or not self.server.config["requirepass"]
+        return self.authenticated or self.server.users.open
 
     @property
     def held(self) -> int:
@@ -397,7 +408,7 @@ class Session:
             return None, NO_REPLY
         try:
             found = self.server.native_commands[argv[0]] if self._native else self.server.lookup(argv)
-            self._admit(found)
+            self._admit(found, argv)
             if self.server.pause.holds(self, found):
                 self.skip_next = self.muted
                 self.server.pause.hold(self, argv)
@@ -414,10 +425,26 @@ class Session:
         self.update_guard()
         return command, NO_REPLY if self.muted or self.silent else reply
 
-    def _admit(self, command: Command) -> None:
+    def denied(self, command: Command, argv: List[bytes], context: str) -> Denied | None:
+        """Why the user may not run a command, which is put into the log; None if that is allowed."""
+        denied = self.user.check(command, argv)
+        if denied is not None:
+            self.note_denied(Happening(denied.reason, context, denied.what, self.user.name))
+        return denied
+
+    def note_denied(self, happening: Happening) -> None:
+        """Put something into the log of what was denied."""
+        server = self.server
+        server.acl_log.note(happening, server.clock(), server.describe(self))
+
+    def _admit(self, command: Command, argv: List[bytes]) -> None:
         """See that the client may call a command in its state."""
-        if not self.authenticated and "no_auth" not in command.flags and self.server.config["requirepass"]:
+        if not self.authenticated and "no_auth" not in command.flags and not self.server.users.open:
             raise _rejected(command, NO_AUTH)
+        if self.user.restricted:
+            denied = self.denied(command, argv, "toplevel" if self.transaction is None else "multi")
+            if denied is not None:
+                raise _rejected(command, NOT_PERMITTED[denied.reason] % denied.what)
         if self.transaction is not None and "no_multi" in command.flags:
             raise _rejected(command, "ERR Command not allowed inside a transaction")
         if self.subscriptions and self.protocol == 2 and command.name not in _WHILE_SUBSCRIBED:
@@ -443,12 +470,19 @@ class Session:
         replies = [b"*%d\r\n" % len(queue)]
         for command, argv in queue:
             try:
+                self._admit_again(command, argv)
                 reply = self.call(command, argv)
             except CommandError as error:
                 reply = error
             replies.append(self.encode(reply))
         self.deny_blocking = False
         return Encoded(b"".join(replies))
+
+    def _admit_again(self, command: Command, argv: List[bytes]) -> None:
+        """See that the user may still call a command of a transaction."""
+        denied = self.denied(command, argv, "multi") if self.user.restricted else None
+        if denied is not None:
+            raise CommandError(NO_MORE + NO_MORE_REASONS[denied.reason])
 
     def _run(self, command: Command, argv: List[bytes]) -> Reply:
         monitors = self.server.monitors

@@ -1,6 +1,7 @@
 """The commands: a module per family, each registering its functions in the one table."""
 
 from . import (
+    acl,
     bits,
     client,
     command,
@@ -39,6 +40,7 @@ from .table import COMMANDS, Command
 __all__ = [
     "COMMANDS",
     "Command",
+    "acl",
     "bits",
     "client",
     "command",

@@ -185,7 +185,7 @@ def describe(session: Session) -> bytes:
         "tot-mem": session.memory,
         "events": "r",
         "cmd": _text(last.name) if last is not None else "NULL",
-        "user": "default",
+        "user": _text(session.user.name),
         "redir": tracked.redirect if tracked is not None else -1,
         "resp": session.protocol,
         "lib-name": _text(session.library_name),
@@ -269,6 +269,8 @@ def _kill_filters(session: Session, options: List[bytes]) -> tuple[List[Test], S
     tests: Dict[bytes, Test] = {}
     for name, value in zip_longest(options[::2], options[1::2]):
         name = name.lower()
+        if name == b"user" and value not in (None, *session.server.users.named):
+            raise CommandError(b"ERR No such user '%b'" % value)
         if value is not None and name in _FILTERS:
             tests[name] = _FILTERS[name](value)
         elif value is not None and name == b"skipme":
@@ -300,9 +302,7 @@ def _has_type(word: bytes) -> Test:
 
 
 def _has_user(name: bytes) -> Test:
-    if name != b"default":
-        raise CommandError(b"ERR No such user '%b'" % name)
-    return lambda session: True
+    return lambda session: session.user.name == name
 
 
 @command(

@@ -203,28 +203,7 @@ def command_getkeysandflags(session: Session, argv: List[bytes]) -> Reply:
     """Answers the keys in a whole command, and what it does with each."""
     entry = _with_keys(session.server, argv[2:])
     words = argv[2:]
-    narrow = _NARROWED.get(entry.name)
-    return [
-        [words[place], _words(specification.flags if narrow is None else narrow(words).split())]
-        for specification in entry.specifications
-        for place in specification.find(words)
-    ]
-
-
-def _of_set(argv: List[bytes]) -> str:
-    return "RW access update" if _has(argv[3:], b"get") else "OW update"
-
-
-def _of_bitfield(argv: List[bytes]) -> str:
-    return "RW access update" if _has(argv[2:], b"set", b"incrby") else "RO access"
-
-
-def _has(arguments: List[bytes], *words: bytes) -> bool:
-    return any(argument.lower() in words for argument in arguments)
-
-
-_NARROWED: Dict[bytes, Callable[[List[bytes]], str]] = {b"set": _of_set, b"bitfield": _of_bitfield}
-"""Of commands whose arguments decide what they do with their key, what tells it."""
+    return [[words[place], _words(flags)] for place, flags in entry.uses_of_keys(words)]
 
 
 def _with_keys(server: Server, argv: List[bytes]) -> Command:

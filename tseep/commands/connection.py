@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hmac
 import re
 from typing import TYPE_CHECKING, List
 
+from ..acl_log import Happening
 from ..errors import SYNTAX, WRONG_PASSWORD, CommandError, wrong_arguments
 from ..numeric import integer
 from ..replies import OK, PONG, Reply, Status
@@ -76,10 +76,10 @@ def auth(session: Session, argv: List[bytes]) -> Reply:
     if len(credentials) > 2:
         raise CommandError(SYNTAX)
     if len(credentials) == 1:
-        if not session.server.config["requirepass"]:
+        if session.server.users.default.nopass:
             raise CommandError(_NO_PASSWORD_SET)
         credentials.insert(0, b"default")
-    _authenticate(session, *credentials)
+    _authenticate(session, argv[0], *credentials)
     return OK
 
 
@@ -94,7 +94,7 @@ def hello(session: Session, argv: List[bytes]) -> Reply:
     """Greets the server, and chooses a protocol version."""
     protocol = _protocol(argv[1]) if len(argv) > 1 else session.protocol
     _take_options(session, argv)
-    if not session.authenticated and session.server.config["requirepass"]:
+    if not session.trusted:
         raise CommandError(_HELLO_FIRST)
     if protocol != session.protocol:
         session.speak(protocol)
@@ -127,7 +127,7 @@ def _take_options(session: Session, argv: List[bytes]) -> None:
         if option == b"auth" and more >= 2:
             username, password = argv[at + 1 : at + 3]
             argv[at + 1 : at + 3] = [REDACTED, REDACTED]
-            _authenticate(session, username, password)
+            _authenticate(session, argv[0], username, password)
             at += 3
         elif option == b"setname" and more:
             set_name(session, argv[at + 1])
@@ -136,13 +136,13 @@ def _take_options(session: Session, argv: List[bytes]) -> None:
             raise CommandError(b"ERR Syntax error in HELLO option '%b'" % argv[at])
 
 
-def _authenticate(session: Session, username: bytes, password: bytes) -> None:
-    """Let a client in; there is one user. Takes the same time whatever part of the password is right."""
-    required = session.server.config["requirepass"].encode("utf-8", "surrogateescape")
-    right = hmac.compare_digest(password, required) or not required
-    if username != b"default" or not right:
+def _authenticate(session: Session, command: bytes, username: bytes, password: bytes) -> None:
+    """Let a client be a user, whose password it knows."""
+    user = session.server.users.find(username, password)
+    if user is None:
+        session.note_denied(Happening("auth", "toplevel", command, username))
         raise CommandError(WRONG_PASSWORD)
-    session.authenticated = True
+    session.authenticate(user)
 
 
 def set_name(session: Session, name: bytes) -> None:

@@ -7,7 +7,7 @@ Source: https://redis.io/docs/latest/develop/reference/key-specs/
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
 from ..numeric import integer
 
@@ -125,3 +125,19 @@ def _elsewhere(flags: Tuple[str, ...], place: str) -> KeySpecification:
             flags, last=last, half=bool(keyword[3]), keyword=keyword[1], start=int(keyword[2]), known=known
         )
     return KeySpecification(flags, known=False)
+
+
+def _of_set(argv: List[bytes]) -> Tuple[str, ...]:
+    return ("RW", "access", "update") if _has(argv[3:], b"get") else ("OW", "update")
+
+
+def _of_bitfield(argv: List[bytes]) -> Tuple[str, ...]:
+    return ("RW", "access", "update") if _has(argv[2:], b"set", b"incrby") else ("RO", "access")
+
+
+def _has(arguments: List[bytes], *words: bytes) -> bool:
+    return any(argument.lower() in words for argument in arguments)
+
+
+NARROWED: Dict[bytes, Callable[[List[bytes]], Tuple[str, ...]]] = {b"set": _of_set, b"bitfield": _of_bitfield}
+"""Of commands whose arguments decide what they do with their key, what tells it."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Callable, Dict, Iterator, List
 
 from ..replies import Reply
 from .help import help_lines
-from .keyspecs import read_specifications
+from .keyspecs import NARROWED, read_specifications
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -35,7 +35,8 @@ _GROUPS = {
     **dict.fromkeys(("sorted_sets", "sorted_set_ranges", "sorted_set_algebra"), "sorted-set"),
     **dict.fromkeys(("streams", "stream_groups"), "stream"),
     **dict.fromkeys(
-        ("command", "config", "debug", "info", "latency", "memory", "monitor", "persistence", "slowlog"), "server"
+        ("acl", "command", "config", "debug", "info", "latency", "memory", "monitor", "persistence", "slowlog"),
+        "server",
     ),
 }
 COMMANDS: Dict[bytes, Command] = {}
@@ -145,6 +146,14 @@ class Command:
     def keys_in(self, argv: list[bytes]) -> list[bytes]:
         """The arguments of a whole command that are keys."""
         return [argv[place] for specification in self.specifications for place in specification.find(argv)]
+
+    def uses_of_keys(self, argv: list[bytes]) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """The places of a whole command's keys, each with the flags that tell what it is used for."""
+        narrow = NARROWED.get(self.name)
+        for specification in self.specifications:
+            flags = specification.flags if narrow is None else narrow(argv)
+            for place in specification.find(argv):
+                yield place, flags
 
     def running(self, function: Function) -> Command:
         """The same command, counting together with it, but running another function."""

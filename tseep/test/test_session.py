@@ -278,15 +278,18 @@ class StrangerTests(SessionTests):
     def test_password_taken_back(self) -> None:
         """When no password is asked for any more, strangers are served."""
         self.server.config.set("requirepass", "")
+        self.server.configured()
         self.assertReply("PONG", "PING")
 
     def test_caps_taken_back(self) -> None:
         """When no password is asked for any more, the small caps are gone as well, until it is asked for again."""
         self.assertError(NO_AUTH, "PING")
         self.server.config.set("requirepass", "")
+        self.server.configured()
         self.assertReply(0, "DEL", *range(20))
         self.assertEqual(b"$20000\r\n", self.send("ECHO", "x" * 20000)[:8])
         self.server.config.set("requirepass", "other")
+        self.server.configured()
         self.assertError(NO_AUTH, "PING")
 
 

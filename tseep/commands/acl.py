@@ -1,0 +1,208 @@
+"""ACL: who may do what (https://redis.io/docs/latest/commands/?group=server)."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any, Dict, List
+
+from ..errors import BadRule, CommandError, wrong_arguments
+from ..numeric import integer, require_integer
+from ..replies import OK, Reply, SetReply
+from .categories import CATEGORIES, categories_of
+from .table import command, container, every
+
+if TYPE_CHECKING:
+    from ..acl import Denied, User
+    from ..session import Session
+
+_ADMIN = "admin noscript loading stale"
+_ANYBODY = "noscript loading stale"
+_USERS = "O(N). Where N is the number of configured users."
+_MOST_BITS = 4096
+_GENERATED = 256
+_SHOWN = 10
+_NO_FILE = (
+    "ERR This Redis instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER "
+    "command and then issue a CONFIG REWRITE (assuming you have a Redis configuration file set) in order to store "
+    "users in the Redis configuration."
+)
+
+_sub: Dict[str, Any] = {"since": "6.0.0"}
+
+container("ACL", __name__, "Holds the commands about users.", since="6.0.0", help_since="6.0.0")
+
+
+@command("ACL WHOAMI", arity=2, flags=_ANYBODY, complexity="O(1)", **_sub)
+def acl_whoami(session: Session, argv: List[bytes]) -> Reply:
+    """Answers the name of the user that this connection is."""
+    return session.user.name
+
+
+@command("ACL USERS", arity=2, flags=_ADMIN, complexity=_USERS, **_sub)
+def acl_users(session: Session, argv: List[bytes]) -> Reply:
+    """Answers the names of all users."""
+    return sorted(session.server.users.named)
+
+
+@command("ACL LIST", arity=2, flags=_ADMIN, complexity=_USERS, **_sub)
+def acl_list(session: Session, argv: List[bytes]) -> Reply:
+    """Answers a line for each user, of rules that make the same user."""
+    return [_encode(user.show()) for _, user in sorted(session.server.users.named.items())]
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+@command(
+    "ACL GETUSER", arity=3, flags=_ADMIN, syntax="username",
+    complexity="O(N). Where N is the number of password, command and pattern rules that the user has.", **_sub,
+)  # fmt: skip
+def acl_getuser(session: Session, argv: List[bytes]) -> Reply:
+    """Tells what a user may do."""
+    user = session.server.users.named.get(argv[2])
+    if user is None:
+        return None
+    first, *others = [
+        {
+            b"commands": _encode(selector.shown_commands),
+            b"keys": _encode(selector.shown_keys),
+            b"channels": _encode(selector.shown_channels),
+        }
+        for selector in user.selectors
+    ]
+    flags = SetReply(map(_encode, user.flags))
+    return {b"flags": flags, b"passwords": list(map(_encode, user.hashes)), **first, b"selectors": others}
+
+
+@command(
+    "ACL SETUSER", arity=-3, flags=_ADMIN, complexity="O(N). Where N is the number of rules provided.",
+    syntax="username [rule [rule ...]]", **_sub,
+)  # fmt: skip
+def acl_setuser(session: Session, argv: List[bytes]) -> Reply:
+    """Makes a user, or changes one."""
+    name = argv[2]
+    rules = [rule.decode("utf-8", "surrogateescape") for rule in argv[3:]]
+    argv[3:] = [b"(redacted)"] * len(rules)
+    if any(byte in b" \t\n\r\v\f\0" for byte in name):
+        raise CommandError("ERR Usernames can't contain spaces or null characters")
+    try:
+        session.server.users.change(name, _with_selectors(rules))
+    except BadRule as error:
+        reason, rule = error.args
+        raise CommandError(_encode(f"ERR Error in ACL SETUSER modifier '{rule}': {reason}")) from error
+    return OK
+
+
+def _with_selectors(rules: List[str]) -> List[str]:
+    """The rules, with those of each selector as one."""
+    found: List[str] = []
+    started = ""
+    for rule in rules:
+        if started or (rule.startswith("(") and not rule.endswith(")")):
+            started = f"{started} {rule}".strip()
+            if rule.endswith(")"):
+                found.append(started)
+                started = ""
+        else:
+            found.append(rule)
+    if started:
+        first = started.partition(" ")[0]
+        raise CommandError(_encode(f"ERR Unmatched parenthesis in acl selector starting at '{first}'."))
+    return found
+
+
+@command(
+    "ACL DELUSER", arity=-3, flags=_ADMIN, complexity="O(1) amortized time considering the typical user.",
+    syntax="username [username ...]", **_sub,
+)  # fmt: skip
+def acl_deluser(session: Session, argv: List[bytes]) -> Reply:
+    """Forgets users, and closes the connections that are they; answers how many there were."""
+    if b"default" in argv[2:]:
+        raise CommandError("ERR The 'default' user cannot be removed")
+    return sum([session.server.users.delete(name, session) for name in argv[2:]])
+
+
+@command(
+    "ACL CAT", arity=-2, flags=_ANYBODY, complexity="O(1) since the categories and commands are a fixed set.",
+    syntax="[categoryname:string]", **_sub,
+)  # fmt: skip
+def acl_cat(session: Session, argv: List[bytes]) -> Reply:
+    """Lists the categories of commands, or the commands of one."""
+    if len(argv) > 3:
+        raise wrong_arguments(b"acl|cat")
+    if len(argv) == 2:
+        return [_encode(category) for category in CATEGORIES]
+    category = argv[2].lower().decode("utf-8", "replace")
+    if category not in CATEGORIES:
+        raise CommandError(b"ERR Unknown category '%b'" % argv[2][:128])
+    return [entry.name for entry in every(session.server.commands) if category in categories_of(entry)]
+
+
+@command("ACL GENPASS", arity=-2, flags=_ANYBODY, complexity="O(1)", syntax="[bits]", **_sub)
+def acl_genpass(session: Session, argv: List[bytes]) -> Reply:
+    """Makes a password that nobody can guess."""
+    if len(argv) > 3:
+        raise wrong_arguments(b"acl|genpass")
+    bits = integer(argv[2]) if len(argv) == 3 else _GENERATED
+    if bits is None:
+        raise CommandError("ERR value is not an integer or out of range")
+    if not 0 < bits <= _MOST_BITS:
+        raise CommandError(
+            "ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096"
+        )
+    digits = (bits + 3) // 4
+    return secrets.token_hex(digits)[:digits].encode()
+
+
+@command(
+    "ACL DRYRUN", arity=-4, flags=_ADMIN, since="7.0.0", complexity="O(1).",
+    syntax="username command [arg [arg ...]]",
+)  # fmt: skip
+def acl_dryrun(session: Session, argv: List[bytes]) -> Reply:
+    """Tells whether a user may run a command, without running it."""
+    server, words = session.server, argv[3:]
+    user: User | None = server.users.named.get(argv[2])
+    if user is None:
+        raise CommandError(b"ERR User '%b' not found" % argv[2])
+    found = server.find(words)
+    if found is None:
+        raise CommandError(b"ERR Command '%b' not found" % words[0])
+    if found.run is None or not found.takes(len(words)):
+        raise wrong_arguments(found.name)
+    denied = user.check(found, words)
+    return OK if denied is None else _explanation(denied)
+
+
+def _explanation(denied: Denied) -> bytes:
+    if denied.reason in ("key", "channel"):
+        return b"This user has no permissions to access the '%b' %b" % (denied.what, denied.reason.encode())
+    return b"This user has no permissions to run the '%b' command" % denied.what
+
+
+@command(
+    "ACL LOG", arity=-2, flags=_ADMIN, complexity="O(N) with N being the number of entries shown.",
+    syntax="[count | RESET]", **_sub,
+)  # fmt: skip
+def acl_log(session: Session, argv: List[bytes]) -> Reply:
+    """Lists what was denied to clients, the latest first, or forgets it."""
+    if len(argv) > 3:
+        raise wrong_arguments(b"acl|log")
+    log = session.server.acl_log
+    if len(argv) == 3 and argv[2].lower() == b"reset":
+        log.clear()
+        return OK
+    count = max(0, require_integer(argv[2])) if len(argv) == 3 else _SHOWN
+    return log.show(count, session.server.clock())
+
+
+@command("ACL LOAD", arity=2, flags=_ADMIN, complexity=_USERS, **_sub)
+def acl_load(session: Session, argv: List[bytes]) -> Reply:
+    """Reads the users from their file, of which there is none."""
+    raise CommandError(_NO_FILE)
+
+
+@command("ACL SAVE", arity=2, flags=_ADMIN, complexity=_USERS, **_sub)
+def acl_save(session: Session, argv: List[bytes]) -> Reply:
+    """Writes the users to their file, of which there is none."""
+    raise CommandError(_NO_FILE)
