@@ -163,6 +163,7 @@ PARAMETERS = [
         _choice("allchannels", "resetchannels"),
         "Whether new users may use all channels.",
     ),
+    Parameter("protected-mode", "yes", _yes_no, "Whether to serve this machine alone while there is no password."),
     Parameter("databases", "16", _number(1, 2**31 - 1), "Number of databases.", fixed=True),
     Parameter("proto-max-bulk-len", "512mb", _memory(2**20, _LARGEST), "Longest string that a client may send."),
     Parameter(

@@ -13,7 +13,7 @@ from .alarms import Alarms
 from .blocking import Blocking
 from .changes import Changes
 from .commands import COMMANDS
-from .commands.client import describe
+from .commands.client import describe, is_local
 from .commands.strings import write
 from .commands.table import Command, every
 from .config import Config
@@ -42,6 +42,12 @@ REDIS_VERSION = "7.0.15"
 """The Redis whose commands and replies these are; clients decide by it what they may send."""
 
 TOO_MANY_CLIENTS = b"-ERR max number of clients reached\r\n"
+
+PROTECTED = (
+    b"-DENIED protected mode: this server has no password, so it serves its own machine alone. To let others in, set a "
+    b"password for the default user (--requirepass-file, or ACL SETUSER). If nobody else can reach it, say "
+    b"--protected-mode no, or CONFIG SET protected-mode no on its own machine.\r\n"
+)
 
 RESERVED_CLIENTS = 8
 """Clients of the operator's who get in when there are already as many as may be."""
@@ -236,15 +242,18 @@ class Server:
             self.refusal = refusal
             self.update_guard()
 
-    def connect(self, connection: IConnection, reserved: bool = False) -> Session | None:
+    def connect(self, connection: IConnection, reserved: bool = False) -> Session | bytes:
         """
-        A session for a new client; None if there are too many, who get L{TOO_MANY_CLIENTS} and a close.
+        A session for a new client, or what it is to be told before it is closed.
 
         @param reserved: whether L{RESERVED_CLIENTS} more are let in.
         """
         if len(self.sessions) >= self.config["maxclients"] + RESERVED_CLIENTS * reserved:
             self.stats.rejected_connections += 1
-            return None
+            return TOO_MANY_CLIENTS
+        if self.config["protected-mode"] == "yes" and self.users.default.nopass and not is_local(connection):
+            self.stats.rejected_connections += 1
+            return PROTECTED
         self.stats.connections_received += 1
         self._last_id += 1
         session = Session(self, connection, self._last_id)

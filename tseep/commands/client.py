@@ -14,6 +14,7 @@ from .connection import require_plain, set_name
 from .table import command, container
 
 if TYPE_CHECKING:
+    from ..interfaces import IConnection
     from ..session import Session
 
 Test = Callable[["Session"], bool]
@@ -192,6 +193,11 @@ def describe(session: Session) -> bytes:
         "lib-ver": _text(session.library_version),
     }
     return " ".join([f"{name}={value}" for name, value in fields.items()]).encode("utf-8", "surrogateescape")
+
+
+def is_local(connection: IConnection) -> bool:
+    """Whether a client is on this machine: it came by loopback, or by a Unix socket."""
+    return connection.peer.startswith(("127.", "[::1]:")) or connection.host.startswith("/")
 
 
 def _text(value: bytes) -> str:

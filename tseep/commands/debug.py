@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple
 from ..errors import NO_SUCH_KEY, CommandError, wrong_subcommand
 from ..replies import OK, Attributed, BigNumber, Push, Reply, SetReply, Several, Status, Verbatim
 from ..store.encoding import encoding, references
+from .client import is_local
 from .table import command
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ _REFUSAL = (
     "a local connection, otherwise you need to set this option in the configuration file, and then restart the "
     "server."
 )
-_LOCAL = ("127.", "[::1]:")
 _LONGEST_SLEEP = 1_000_000_000
 _NUMBER = re.compile(rb"\s*\+?(\d+\.?\d*|\.\d+)")
 
@@ -72,8 +72,7 @@ def debug(session: Session, argv: List[bytes]) -> Reply:
 
 def _is_allowed(session: Session) -> bool:
     allowed, connection = session.server.config["enable-debug-command"], session.connection
-    is_local = connection.peer.startswith(_LOCAL) or connection.host.startswith("/")
-    return allowed == "yes" or (allowed == "local" and is_local)
+    return allowed == "yes" or (allowed == "local" and is_local(connection))
 
 
 def _sleep(session: Session, arguments: List[bytes]) -> Reply:

@@ -19,7 +19,6 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..interfaces import IConnection, IMode
-from ..server import TOO_MANY_CLIENTS
 from . import address
 from .listener import Listener
 from .waker import Waker
@@ -140,11 +139,12 @@ class EventedProtocol(Protocol):
         """A client has come; it may be one too many."""
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
-        self._session = self._server.connect(self, self._reserved)
-        if self._session is None:
-            self.transport.write(TOO_MANY_CLIENTS)
+        session = self._server.connect(self, self._reserved)
+        if isinstance(session, bytes):
+            self.transport.write(session)
             self.transport.loseConnection()
         else:
+            self._session = session
             self.transport.registerProducer(self, True)
 
     def dataReceived(self, data: bytes) -> None:

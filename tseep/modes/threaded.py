@@ -25,7 +25,7 @@ from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from ..interfaces import IConnection, IMode
-from ..server import RESERVED_CLIENTS, TOO_MANY_CLIENTS
+from ..server import RESERVED_CLIENTS
 from . import address
 from .listener import Listener
 from .waker import Waker
@@ -99,8 +99,8 @@ class ThreadedConnection:
         self.host = _own_address(self._socket)
         with self._mode.lock:
             session = self._mode.server.connect(self, self._reserved)
-        if session is None:
-            self._socket.sendall(TOO_MANY_CLIENTS)
+        if isinstance(session, bytes):
+            self._socket.sendall(session)
             self._socket.close()
         else:
             self._session = session

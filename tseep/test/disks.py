@@ -13,6 +13,7 @@ from ..config import Config
 from ..persistence.disk import Disk
 from ..persistence.persistence import Persistence
 from ..server import Server
+from ..session import Session
 from .support import START, MemoryConnection, decode, encode
 
 
@@ -101,7 +102,7 @@ class Kept:
         self.persistence.fail = self._fail
         self.persistence.start()
         session = self.server.connect(MemoryConnection())
-        assert session is not None
+        assert isinstance(session, Session)
         self.session = session
 
     def _fail(self, reason: str) -> None:

@@ -176,7 +176,7 @@ class SessionTests(SynchronousTestCase):
         """Another client."""
         connection: Any = MemoryConnection()
         session = self.server.connect(connection)
-        assert session is not None
+        assert isinstance(session, Session)
         connection.session = session
         return session
 

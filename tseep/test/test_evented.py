@@ -263,7 +263,7 @@ class EventedModeTests(SynchronousTestCase):
         mode.start()
         goes, lingers = (mode.factory.buildProtocol(None) for _ in range(2))
         for protocol in (goes, lingers):
-            protocol.makeConnection(Transport())
+            protocol.makeConnection(Transport(peerAddress=IPv4Address("TCP", "127.0.0.1", 50000)))
         stopped = ensureDeferred(mode.stop(1.0))
         self.assertTrue(goes.transport.disconnecting and lingers.transport.disconnecting)
         goes.connectionLost()

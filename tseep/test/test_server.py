@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ..config import Config
 from ..errors import CommandError
-from ..server import SWEEP_BATCH, SWEEP_BUDGET, Server
+from ..server import PROTECTED, SWEEP_BATCH, SWEEP_BUDGET, TOO_MANY_CLIENTS, Server
 from ..session import Session
 from ..store.list import RedisList
 from .support import START, Error, MemoryConnection, SessionTests, decode, encode
@@ -34,10 +34,27 @@ class ClientsTests(SessionTests):
         """One too many is refused, until someone goes."""
         self.connect()
         third = self.connect()
-        self.assertIs(None, self.server.connect(MemoryConnection()))
+        self.assertEqual(TOO_MANY_CLIENTS, self.server.connect(MemoryConnection()))
         self.assertEqual((1, 3), (self.server.stats.rejected_connections, self.server.stats.connections_received))
         self.server.disconnect(third)
-        self.assertIsNot(None, self.server.connect(MemoryConnection()))
+        self.assertIsInstance(self.server.connect(MemoryConnection()), Session)
+
+    def test_protected(self) -> None:
+        """While there is no password, clients from elsewhere are refused; on this machine nobody is."""
+        elsewhere = MemoryConnection()
+        elsewhere.peer = "192.0.2.1:5000"
+        self.server.config.set("maxclients", "10")
+        self.assertEqual(PROTECTED, self.server.connect(elsewhere))
+        for peer, host in (("[::1]:5", "[::1]:6379"), ("/path:0", "/path:0"), ("127.9.9.9:5", "127.0.0.1:6379")):
+            local = MemoryConnection()
+            local.peer, local.host = peer, host
+            self.assertIsInstance(self.server.connect(local), Session)
+        for name, value in (("protected-mode", "no"), ("requirepass", "secret")):
+            before = self.server.config.show(name)
+            self.run_command("CONFIG", "SET", name, value)
+            self.assertIsInstance(self.server.connect(elsewhere), Session)
+            self.run_command("CONFIG", "SET", name, before)
+        self.assertEqual(PROTECTED, self.server.connect(elsewhere))
 
     def test_disconnect_twice(self) -> None:
         """A client may go twice."""
