@@ -20,6 +20,7 @@ from . import __version__
 from .errors import CommandError
 from .interfaces import IMode
 from .modes import address
+from .notify import notify
 from .persistence.reading import CannotLoad
 from .server import Server
 
@@ -139,6 +140,7 @@ class TseepService(Service):
             reactor=type(self._reactor).__name__,
             clients=server.config["maxclients"],
         )
+        notify("READY=1")
 
     def end(self) -> None:
         """Stop the reactor, and so the service, unless data would be lost by that."""
@@ -154,6 +156,7 @@ class TseepService(Service):
     def stopService(self) -> Deferred[None]:
         """Stop accepting, answer what was received, close, all within bounded time."""
         super().stopService()
+        notify("STOPPING=1")
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
