@@ -34,8 +34,6 @@ ABSENT = {
 DIFFERENT = {
     "acl getuser": "rules of commands in the order in which they were given",
     "acl list": "rules of commands in the order in which they were given",
-    "acl load": "there is no file of users, and it says so",
-    "acl save": "there is no file of users, and it says so",
     "config rewrite": "there is no configuration file, and it says so",
     "config set": "the parameters that tseep has",
     "dump": "of the forms that Redis has for a value, the plain one",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Iterator, List
 
 import pytest
@@ -232,6 +233,30 @@ def test_live_sessions(ours: Tseep) -> None:
             assert admin("CLIENT", "KILL", "USER", "v") == 1
             until(lambda: b"user=v" not in admin("CLIENT", "LIST"), "it is gone")
         assert "No such user" in admin("CLIENT", "KILL", "USER", "nosuch")
+
+
+def test_file(tmp_path: Path) -> None:
+    """Users are read from their file at the start and on demand, all or none, and written to it."""
+    path = tmp_path / "users.acl"
+    path.write_text("user default on nopass ~* &* +@all\n\nuser u on >p +get ~a ( +set ~b )\n")
+    shown = []
+    for start in (lambda: Tseep("v2", "--aclfile", str(path)), lambda: Redis("--aclfile", str(path))):
+        with start() as server, server.connect() as admin, server.connect() as client:
+            lines = [admin("ACL", "LIST"), client("AUTH", "u", "p"), client("GET", "a"), client("GET", "b")]
+            lines += [admin("ACL", "SETUSER", "v", "on", "nopass", "+ping"), admin("ACL", "SAVE"), path.read_text()]
+            path.write_text("user default on nopass ~* &* +@all\nuser w +nosuch\n")
+            lines.append("WARNING: ACL errors detected, no change" in admin("ACL", "LOAD"))
+            lines += [admin("ACL", "USERS"), client("GET", "a")]
+            path.write_text("user default on nopass ~* &* +@all\nuser w on nopass +@all\n")
+            lines += [admin("ACL", "LOAD"), admin("ACL", "LIST")]
+            with pytest.raises((EOFError, OSError)):
+                client("GET", "a")
+            shown.append(lines)
+        path.write_text("user default on nopass ~* &* +@all\n\nuser u on >p +get ~a ( +set ~b )\n")
+    assert shown[0] == shown[1]
+    path.write_text("user u +nosuch\nnonsense\n")
+    with pytest.raises(AssertionError, match=r"cannot load the users: .*users.acl:1: Unknown command.*users.acl:2: "):
+        Tseep("v2", "--aclfile", str(path))
 
 
 def test_default_user(theirs: Redis) -> None:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Iterator, List, NamedTuple, Set, Tuple
 
 from .commands.categories import CATEGORIES, categories_of
 from .commands.table import Command, every
 from .errors import BadRule
 from .glob import matcher
+from .persistence.disk import Disk
 
 if TYPE_CHECKING:
     from .server import Server
@@ -37,6 +39,8 @@ AFTER_ALL_CHANNELS = (
 NO_SUCH_PASSWORD = "The password you are trying to remove from the user does not exist"
 BAD_HASH = "The password hash must be exactly 64 characters and contain only lowercase hexadecimal characters"
 FIRST_ARGUMENT = "Allowing first-arg of a subcommand is not supported"
+
+UNCHANGED = "WARNING: ACL errors detected, no change to the previously active ACL rules was performed"
 
 COMMAND, KEY, CHANNEL = "command", "key", "channel"
 """What a user may have no permission for."""
@@ -388,6 +392,24 @@ class User:
         return f"user {self.name.decode('utf-8', 'surrogateescape')} {' '.join(words)}"
 
 
+def _with_selectors(rules: List[str]) -> List[str]:
+    """The rules, with those of each selector as one."""
+    found: List[str] = []
+    started = ""
+    for rule in rules:
+        if started or (rule.startswith("(") and not rule.endswith(")")):
+            started = f"{started} {rule}".strip()
+            if rule.endswith(")"):
+                found.append(started)
+                started = ""
+        else:
+            found.append(rule)
+    if started:
+        first = started.partition(" ")[0]
+        raise BadRule(f"Unmatched parenthesis in acl selector starting at '{first}'.")
+    return found
+
+
 def _hash(password: bytes) -> str:
     return hashlib.sha256(password).hexdigest()
 
@@ -403,11 +425,16 @@ class Users:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._required = ""
-        self.default = User(b"default", server.commands)
-        for rule in ("on", "nopass", "allkeys", "allchannels", "allcommands"):
-            self.default.set(rule, True)
-        self.default.restricted = False
+        self.default = self._first()
         self.named: Dict[bytes, User] = {b"default": self.default}
+
+    def _first(self) -> User:
+        """The default user as it is at first: with all permissions, and no password."""
+        user = User(b"default", self._server.commands)
+        for rule in ("on", "nopass", "allkeys", "allchannels", "allcommands"):
+            user.set(rule, True)
+        user.restricted = False
+        return user
 
     @property
     def open(self) -> bool:
@@ -432,18 +459,77 @@ class Users:
 
         @raise BadRule: if one of them is none; its C{args} are the reason and the rule.
         """
-        all_channels = self._server.config["acl-pubsub-default"] == "allchannels"
         known = self.named.get(name)
+        self._take(self._changed(name, known, rules))
+
+    def _changed(self, name: bytes, known: User | None, rules: List[str]) -> User:
+        """A user, known or new, after some rules."""
+        all_channels = self._server.config["acl-pubsub-default"] == "allchannels"
         changed = User(name, self._server.commands, all_channels) if known is None else known.copy()
-        for rule in rules:
+        for rule in _with_selectors(rules):
             try:
                 changed.set(rule, all_channels)
             except BadRule as error:
                 raise BadRule(str(error), rule) from None
-        user = self.named.setdefault(name, changed)
+        return changed
+
+    def _take(self, changed: User) -> None:
+        """Let a user, known or new, be like this one; what the clients that are it may do follows."""
+        user = self.named.setdefault(changed.name, changed)
         user.take(changed)
         for session in self._sessions_of(user):
             self._follow(session, user)
+
+    def load(self, path: Path) -> None:
+        """
+        Read all users from a file, in place of those that there are; clients of users that are not in it are closed.
+
+        @raise BadRule: naming every line that is wrong, or why the file cannot be read; then nothing has changed.
+        """
+        try:
+            lines = path.read_text("utf-8", "surrogateescape").splitlines()
+        except OSError as error:
+            raise BadRule(f"{path}: {error.strerror}") from error
+        read: Dict[bytes, User] = {b"default": self._first()}
+        seen: Set[bytes] = set()
+        errors = []
+        for number, line in enumerate(lines, 1):
+            try:
+                user = self._read_line(line.split(), seen)
+            except BadRule as error:
+                errors.append(f"{path}:{number}: {error.args[0]}. ")
+            else:
+                read.update({} if user is None else {user.name: user})
+        if errors:
+            raise BadRule("".join(errors) + UNCHANGED)
+        for name in [name for name in self.named if name not in read]:
+            self.delete(name, None)
+        for user in read.values():
+            self._take(user)
+
+    def _read_line(self, words: List[str], seen: Set[bytes]) -> User | None:
+        """The user of a line; None if there is nothing in it."""
+        if not words:
+            return None
+        if words[0].lower() != "user" or len(words) < 2:
+            raise BadRule("it should start with user keyword followed by the username")
+        name = words[1].encode("utf-8", "surrogateescape")
+        if name in seen:
+            raise BadRule("Duplicate user found. A user can only be defined once in config files")
+        seen.add(name)
+        return self._changed(name, None, words[2:])
+
+    def save(self, path: Path) -> None:
+        """
+        Write all users to a file.
+
+        @raise OSError: if that fails; the file is as it was then.
+        """
+        text = "".join([f"{user.show()}\n" for _, user in sorted(self.named.items())])
+        temporary = path.with_name(f"temp-{path.name}")
+        disk = Disk()
+        disk.write_whole(temporary, [text.encode("utf-8", "surrogateescape")])
+        disk.replace(temporary, path)
 
     def _follow(self, session: Session, user: User) -> None:
         """Let a client's state be as its user's is now; close it if it hears what it may hear no more."""
@@ -458,7 +544,7 @@ class Users:
     def _sessions_of(self, user: User) -> List[Session]:
         return [session for session in self._server.sessions.values() if session.user is user]
 
-    def delete(self, name: bytes, asking: Session) -> bool:
+    def delete(self, name: bytes, asking: Session | None) -> bool:
         """Forget a user, and close the clients that are it. Returns whether there was one."""
         user = self.named.pop(name, None)
         if user is None:

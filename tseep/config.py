@@ -156,6 +156,7 @@ PARAMETERS = [
         fixed=True,
     ),
     Parameter("requirepass", "", _TEXT, "Password that clients must give; visible in ps, see --requirepass-file."),
+    Parameter("aclfile", "", _TEXT, "File of users, for ACL LOAD and ACL SAVE.", fixed=True),
     Parameter("acllog-max-len", "128", _number(0, _LARGEST), "Entries that the log of what was denied keeps."),
     Parameter(
         "acl-pubsub-default",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import platform
+from pathlib import Path
 from typing import Any, Callable, List, Sequence
 
 from twisted.application.service import Service
@@ -17,7 +18,7 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from . import __version__
-from .errors import CommandError
+from .errors import BadRule, CommandError
 from .interfaces import IMode
 from .modes import address
 from .notify import notify
@@ -97,11 +98,20 @@ class TseepService(Service):
         server = self._server
         server.mode = self._mode.name
         server.log = self._note
+        self._load_users()
         if self._keeps:
             self._start_persistence()
         server.addresses = [address.show(port.getHost()) for port in self._ports]
         self._cron.start(CRON_INTERVAL, now=False)
         self._reactor.callWhenRunning(self._announce)
+
+    def _load_users(self) -> None:
+        path = self._server.config["aclfile"]
+        if path:
+            try:
+                self._server.users.load(Path(path))
+            except BadRule as error:
+                raise CannotStart(f"tseep: cannot load the users: {error}") from None
 
     def _start_persistence(self) -> None:
         persistence = self._server.persistence

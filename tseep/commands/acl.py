@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List
 
 from ..errors import BadRule, CommandError, wrong_arguments
@@ -87,29 +88,12 @@ def acl_setuser(session: Session, argv: List[bytes]) -> Reply:
     if any(byte in b" \t\n\r\v\f\0" for byte in name):
         raise CommandError("ERR Usernames can't contain spaces or null characters")
     try:
-        session.server.users.change(name, _with_selectors(rules))
+        session.server.users.change(name, rules)
     except BadRule as error:
-        reason, rule = error.args
-        raise CommandError(_encode(f"ERR Error in ACL SETUSER modifier '{rule}': {reason}")) from error
+        reason, *rule = error.args
+        where = f"Error in ACL SETUSER modifier '{rule[0]}': " if rule else ""
+        raise CommandError(_encode(f"ERR {where}{reason}")) from error
     return OK
-
-
-def _with_selectors(rules: List[str]) -> List[str]:
-    """The rules, with those of each selector as one."""
-    found: List[str] = []
-    started = ""
-    for rule in rules:
-        if started or (rule.startswith("(") and not rule.endswith(")")):
-            started = f"{started} {rule}".strip()
-            if rule.endswith(")"):
-                found.append(started)
-                started = ""
-        else:
-            found.append(rule)
-    if started:
-        first = started.partition(" ")[0]
-        raise CommandError(_encode(f"ERR Unmatched parenthesis in acl selector starting at '{first}'."))
-    return found
 
 
 @command(
@@ -198,11 +182,28 @@ def acl_log(session: Session, argv: List[bytes]) -> Reply:
 
 @command("ACL LOAD", arity=2, flags=_ADMIN, complexity=_USERS, **_sub)
 def acl_load(session: Session, argv: List[bytes]) -> Reply:
-    """Reads the users from their file, of which there is none."""
-    raise CommandError(_NO_FILE)
+    """Reads the users from their file: all, or none."""
+    path = _file(session)
+    try:
+        session.server.users.load(path)
+    except BadRule as error:
+        raise CommandError(_encode(f"ERR {error}")) from error
+    return OK
 
 
 @command("ACL SAVE", arity=2, flags=_ADMIN, complexity=_USERS, **_sub)
 def acl_save(session: Session, argv: List[bytes]) -> Reply:
-    """Writes the users to their file, of which there is none."""
-    raise CommandError(_NO_FILE)
+    """Writes the users to their file."""
+    path = _file(session)
+    try:
+        session.server.users.save(path)
+    except OSError as error:
+        raise CommandError(f"ERR There was an error trying to save the ACLs: {path}: {error.strerror}") from error
+    return OK
+
+
+def _file(session: Session) -> Path:
+    path = session.server.config["aclfile"]
+    if not path:
+        raise CommandError(_NO_FILE)
+    return Path(path)
