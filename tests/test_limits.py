@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import time
 from pathlib import Path
@@ -111,6 +112,25 @@ def test_evicts_keys(limited: Any) -> None:
         for extra in range(500):
             assert client("SET", f"more:{extra}", "x" * 10_000) == "OK"
         assert int(info(client, "evicted_keys")) > 300 and client("DBSIZE") < number + 200
+
+
+@both
+def test_counts_what_was_loaded(mode: str, tmp_path: Path) -> None:
+    """Keys that came from a file count against the limit, and none is lost while they are loaded."""
+    folder = ("--dir", str(tmp_path), "--appendonly", "yes")
+    with Tseep(mode, *folder) as server, server.connect() as client:
+        for number in range(1000):
+            client("SET", f"key:{number}", "x" * 10_000)
+        assert server.stop() == 0
+    with Tseep(mode, *folder, "--maxmemory", "5mb") as server, server.connect() as client:
+        assert client("DBSIZE") == 1000
+        assert client("SET", "a", "b").startswith("OOM")
+        assert client("CONFIG", "SET", "maxmemory-policy", "allkeys-lru") == "OK"
+        until(lambda: 100 < client("DBSIZE") < 600, "keys go")
+        left = client("DBSIZE")
+        server.send_signal(signal.SIGKILL)
+    with Tseep(mode, *folder) as server, server.connect() as client:
+        assert client("DBSIZE") <= left, "who was evicted stays so"
 
 
 def test_evicts_clients(limited: Any) -> None:

@@ -480,6 +480,13 @@ class Users:
         for session in self._sessions_of(user):
             self._follow(session, user)
 
+    def clear(self) -> None:
+        """Forget all users but the default one, which is as at first."""
+        for name in [name for name in self.named if name != b"default"]:
+            self.delete(name, None)
+        self._take(self._first())
+        self._required = ""
+
     def load(self, path: Path) -> None:
         """
         Read all users from a file, in place of those that there are; clients of users that are not in it are closed.

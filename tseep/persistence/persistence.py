@@ -97,6 +97,7 @@ class Persistence:
             server.log(2, f"Loaded {keys} keys from {server.config['dir']} in {server.clock() - started:.3f} s")
         self.loaded = loader
         self.recording.dirty = 0
+        server.eviction.measure()
         self._running = True
         self.snapshots.saved_at = server.clock()
         server.changes.update()

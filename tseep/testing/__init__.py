@@ -74,8 +74,8 @@ class InProcess(_Address):
 
     def flush(self) -> None:
         """
-        Make it as new: without keys, scripts and functions, not paused, and with the configuration that it began with.
-        Connections stay open.
+        Make it as new: without keys, scripts, functions and users, not paused, and with the configuration that it
+        began with. Connections stay open, but for those of users that are no more.
         """
         server = self._server
         with getattr(self._mode, "lock", None) or nullcontext():
@@ -83,6 +83,7 @@ class InProcess(_Address):
             server.keyspace.flush()
             server.scripting.forget()
             server.scripting.functions.clear()
+            server.users.clear()
             for name, text in self._first.items():
                 server.config.set(name, text)
             server.configured()
