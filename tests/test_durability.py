@@ -279,13 +279,13 @@ def info(client: Client, name: str) -> str:
 def test_every_effect_is_recorded(tmp_path: Path, docs: Dict[str, Any], group: str) -> None:
     """After random commands of all kinds, the file alone brings back what there was, here and in redis-server."""
     names = [name for name in _generated(docs, [group]) if not name.startswith(("randomkey", "function"))]
-    grammar, begin = Grammar(docs), families.begin(group)
+    grammar, begin, chance = Grammar(docs), families.begin(group), random.Random(group)
     with tseep(tmp_path, *APPENDING) as server, server.connect() as client:
 
         @settings(max_examples=60)
         @given(grammar.sequences([*names, "expire", "del", "rename", "copy"], list(begin)))
         def play(calls: List[List[bytes]]) -> None:
-            client("SELECT", random.randrange(3))
+            client("SELECT", chance.randrange(3))
             for words in calls:
                 note(f"{words}")
                 if not _waits(words):

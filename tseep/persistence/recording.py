@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _LOST = (b"expired", b"evicted")
 """Events of keys that go without a command."""
 
+_CACHING = b"pfcount"
+"""Keeps what it has counted in the value, and so changes it, though it is no write."""
+
 _GROUPING = (b"exec", b"eval", b"evalsha", b"fcall")
 """Commands that run others, whose effects belong together."""
 
@@ -52,7 +55,7 @@ class Recording:
 
     def wrap(self, command: Command, run: Function) -> Function:
         """A command's function that is recorded, if it changes anything and somebody wants to know."""
-        if self.append is not None and "write" in command.flags:
+        if self.append is not None and ("write" in command.flags or command.name == _CACHING):
             return self._recorded(command.name, run)
         if self.append is not None and command.name in _GROUPING:
             return self._grouped(run)

@@ -62,6 +62,11 @@ class RecordingTests(SessionTests):
         self.play("INCRBYFLOAT a 0.1", "HINCRBYFLOAT h f 0.5")
         self.assertRecorded("SET a 0.1", "HSET h f 0.5")
 
+    def test_counting(self) -> None:
+        """A count that is kept in the value is recorded, once."""
+        self.play("PFADD h a b", "PFCOUNT h", "PFCOUNT h")
+        self.assertRecorded("PFADD h a b", "PFCOUNT h")
+
     def test_chance(self) -> None:
         """What was chosen at random is named."""
         self.play("SADD s a")
