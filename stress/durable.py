@@ -23,7 +23,20 @@ from statistics import median
 
 from options import clients, positive, run
 from server import HOST, Server, StartFailed, free_port
-from versus import REDIS, V1, V2, Contestant, Failed, Kind, attempt, contestants, measure, row, say, where
+from versus import (
+    REDIS,
+    V1,
+    V2,
+    Contestant,
+    Failed,
+    Kind,
+    attempt,
+    contestants,
+    measure,
+    row,
+    say,
+    where,
+)
 
 BATCH = 10_000
 PATIENCE = 300.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Iterator, List
 
 from ..errors import SYNTAX, CommandError
-from ..numeric import require_integer
+from ..numeric import HIGHEST, require_integer
 from ..rdb.form import Corrupt
 from ..rdb.payload import BAD_FOOTER, dump, restore
 from ..replies import OK, Reply
@@ -46,6 +46,7 @@ def restore_(session: Session, argv: List[bytes]) -> Reply:
         db.delete(key)
     if when and not options.absolute:
         when += session.server.keyspace.now
+        when -= 2**64 if when > HIGHEST else 0  # as it overflows in Redis, which takes it for over
     if when and when < session.server.keyspace.now:
         return OK
     place(db, key, value, when or None, b"restore")

@@ -27,6 +27,11 @@ class RestoreTests(SessionTests):
         self.assertReply(100, "OBJECT", "IDLETIME", "d")
         self.assertReply(None, "DUMP", "nosuch")
 
+    def test_endless(self) -> None:
+        """A time to live that is too large for any clock counts as over, as in Redis."""
+        self.assertReply("OK", "RESTORE", "b", 2**63 - 1, self.payload())
+        self.assertReply(0, "EXISTS", "b")
+
     def test_frequency(self) -> None:
         """FREQ says how often the key counts as used, where that is kept."""
         payload = self.payload()
