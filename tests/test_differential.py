@@ -21,21 +21,7 @@ from .servers import Redis, Tseep
 WITHIN = {"ttl": 2, "pttl": 2000, "expiretime": 2, "pexpiretime": 2000}
 """Replies that depend on the time, and by how much they may differ."""
 
-_ACL = [
-    "cat",
-    "deluser",
-    "dryrun",
-    "genpass",
-    "getuser",
-    "help",
-    "list",
-    "load",
-    "log",
-    "save",
-    "setuser",
-    "users",
-    "whoami",
-]
+_ACL = "cat deluser dryrun genpass getuser help list load log save setuser users whoami"
 
 BY_HAND = {
     "auth": "with a password: test_clients and test_vectors; without one, L{LISTED}",
@@ -44,24 +30,7 @@ BY_HAND = {
         "change what the clients are sent: test_conversations",
     ),
     "monitor": "shows the other clients: test_conversations",
-    **{
-        f"acl|{name}": "changes who may do what: test_acl"
-        for name in [
-            "cat",
-            "deluser",
-            "dryrun",
-            "genpass",
-            "getuser",
-            "help",
-            "list",
-            "load",
-            "log",
-            "save",
-            "setuser",
-            "users",
-            "whoami",
-        ]
-    },
+    **dict.fromkeys([f"acl|{name}" for name in _ACL.split()], "changes who may do what: test_acl"),
     **dict.fromkeys(("save", "bgsave", "bgrewriteaof", "lastsave"), "write files: test_durability"),
     "dump": "the servers choose among several forms of a value: test_durability",
     "client|unblock": "ends another client's waiting: L{LISTED}, test_blocking",

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Iterator, List, NamedTuple, Set, Tuple
 
 from .commands.categories import CATEGORIES, categories_of
 from .commands.table import Command, every
 from .errors import BadRule
-from .glob import matcher
+from .glob import Match, matcher
 from .persistence.disk import Disk
 
 if TYPE_CHECKING:
@@ -274,8 +275,14 @@ def _is_plain(pattern: str) -> bool:
     return bool(pattern) and not any(letter.isspace() or letter == "\0" for letter in pattern)
 
 
+@lru_cache(maxsize=4096)
+def _matcher_of(pattern: str) -> Match:
+    """What matches a pattern, which is made once and not for every command."""
+    return matcher(pattern.encode("utf-8", "surrogateescape"))
+
+
 def _matches(pattern: str, text: bytes) -> bool:
-    return bool(matcher(pattern.encode("utf-8", "surrogateescape"))(text))
+    return bool(_matcher_of(pattern)(text))
 
 
 class User:
@@ -533,10 +540,7 @@ class Users:
         @raise OSError: if that fails; the file is as it was then.
         """
         text = "".join([f"{user.show()}\n" for _, user in sorted(self.named.items())])
-        temporary = path.with_name(f"temp-{path.name}")
-        disk = Disk()
-        disk.write_whole(temporary, [text.encode("utf-8", "surrogateescape")])
-        disk.replace(temporary, path)
+        Disk().write_in_place(path, text.encode("utf-8", "surrogateescape"))
 
     def _follow(self, session: Session, user: User) -> None:
         """Let a client's state be as its user's is now; close it if it hears what it may hear no more."""

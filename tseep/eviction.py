@@ -52,7 +52,8 @@ class Bag:
             step = max(1, len(keys) // BAG)
             self._keys = list(islice(keys, random.randrange(step), None, step))
             random.shuffle(self._keys)
-        found, self._keys = self._keys[-count:], self._keys[:-count] if len(self._keys) > count else []
+        found = self._keys[-count:]
+        del self._keys[-count:]
         return found
 
 
@@ -64,12 +65,10 @@ class Eviction:
     functions of the commands that may need memory make room first.
 
     @ivar limit: bytes that all keys may take; 0 for any (maxmemory).
-    @ivar used: bytes that they take; 0 while there is no limit.
     """
 
     def __init__(self, server: Server) -> None:
         self.limit = 0
-        self.used = 0
         self._server = server
         self._contents = 0  # keys and values, without the dictionaries that hold them
         self._tables = 0  # those, as of the last look
@@ -82,6 +81,11 @@ class Eviction:
     def __bool__(self) -> bool:
         """Whether there is a limit."""
         return self.limit > 0
+
+    @property
+    def used(self) -> int:
+        """Bytes that all keys take; 0 while there is no limit."""
+        return self._contents + self._tables
 
     def configured(self) -> None:
         """Take over what the configuration says by now."""
@@ -121,9 +125,7 @@ class Eviction:
         """Look how large the dictionaries are in which everything is. To be called some times a second."""
         if self.limit:
             self._tables = sum(map(self._size_of_tables, filter(len, self._server.keyspace.databases)))
-            self.used = self._contents + self._tables
-            if self.used > self.limit:
-                self.make_room()
+            self.make_room()
 
     def _size_of_tables(self, db: Database) -> int:
         tables = (db.values, db.accessed, db.expires, self._sizes.get(db, {}))
@@ -131,7 +133,7 @@ class Eviction:
 
     def _forget_all(self) -> None:
         self._sizes.clear()
-        self.used = self._contents = self._tables = 0
+        self._contents = self._tables = 0
 
     # What the keyspace tells
 
@@ -147,13 +149,12 @@ class Eviction:
             now = size_of_key(key, value) + NUMBER
             self._contents += now - sizes.get(key, 0)
             sizes[key] = now
-        self.used = self._contents + self._tables
 
     def note_flushed(self, databases: List[Database]) -> None:
         """Every key of some databases is about to go."""
         for db in databases:
             self._contents -= sum(self._sizes.pop(db, {}).values())
-        self.used = self._contents
+        self._tables = 0  # until the next look
 
     def note_swapped(self, first: Database, second: Database) -> None:
         """Two databases have exchanged their contents."""
@@ -206,8 +207,7 @@ class Eviction:
 
     def _go_on(self) -> None:
         self._going_on = False
-        if self.limit:
-            self.make_room()
+        self.look()
 
     def _best(self) -> Candidate | None:
         """The next key that goes; None if none may."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List
 
 from ..errors import BadRule, CommandError, wrong_arguments
-from ..numeric import integer, require_integer
+from ..numeric import require_integer
 from ..replies import OK, Reply, SetReply
 from .categories import CATEGORIES, categories_of
 from .table import command, container, every
@@ -107,30 +107,33 @@ def acl_deluser(session: Session, argv: List[bytes]) -> Reply:
     return sum([session.server.users.delete(name, session) for name in argv[2:]])
 
 
+def _optional(argv: List[bytes]) -> bytes | None:
+    """The one argument that a subcommand may have; None if it has none."""
+    if len(argv) > 3:
+        raise wrong_arguments(b"|".join(argv[:2]).lower())
+    return argv[2] if len(argv) == 3 else None
+
+
 @command(
     "ACL CAT", arity=-2, flags=_ANYBODY, complexity="O(1) since the categories and commands are a fixed set.",
     syntax="[categoryname:string]", **_sub,
 )  # fmt: skip
 def acl_cat(session: Session, argv: List[bytes]) -> Reply:
     """Lists the categories of commands, or the commands of one."""
-    if len(argv) > 3:
-        raise wrong_arguments(b"acl|cat")
-    if len(argv) == 2:
+    name = _optional(argv)
+    if name is None:
         return [_encode(category) for category in CATEGORIES]
-    category = argv[2].lower().decode("utf-8", "replace")
+    category = name.lower().decode("utf-8", "replace")
     if category not in CATEGORIES:
-        raise CommandError(b"ERR Unknown category '%b'" % argv[2][:128])
+        raise CommandError(b"ERR Unknown category '%b'" % name[:128])
     return [entry.name for entry in every(session.server.commands) if category in categories_of(entry)]
 
 
 @command("ACL GENPASS", arity=-2, flags=_ANYBODY, complexity="O(1)", syntax="[bits]", **_sub)
 def acl_genpass(session: Session, argv: List[bytes]) -> Reply:
     """Makes a password that nobody can guess."""
-    if len(argv) > 3:
-        raise wrong_arguments(b"acl|genpass")
-    bits = integer(argv[2]) if len(argv) == 3 else _GENERATED
-    if bits is None:
-        raise CommandError("ERR value is not an integer or out of range")
+    text = _optional(argv)
+    bits = _GENERATED if text is None else require_integer(text)
     if not 0 < bits <= _MOST_BITS:
         raise CommandError(
             "ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096"
@@ -170,13 +173,11 @@ def _explanation(denied: Denied) -> bytes:
 )  # fmt: skip
 def acl_log(session: Session, argv: List[bytes]) -> Reply:
     """Lists what was denied to clients, the latest first, or forgets it."""
-    if len(argv) > 3:
-        raise wrong_arguments(b"acl|log")
-    log = session.server.acl_log
-    if len(argv) == 3 and argv[2].lower() == b"reset":
+    log, word = session.server.acl_log, _optional(argv)
+    if word is not None and word.lower() == b"reset":
         log.clear()
         return OK
-    count = max(0, require_integer(argv[2])) if len(argv) == 3 else _SHOWN
+    count = _SHOWN if word is None else max(0, require_integer(word))
     return log.show(count, session.server.clock())
 
 

@@ -42,13 +42,7 @@ class AppendOnlyFile:
     @ivar pending: bytes that are not written yet.
     """
 
-    def __init__(
-        self,
-        disk: Disk,
-        path: Path,
-        beside: Beside,
-        clock: Callable[[], float],
-    ) -> None:
+    def __init__(self, disk: Disk, path: Path, beside: Beside, clock: Callable[[], float]) -> None:
         self.path = path
         self.policy = EVERY_SECOND
         self.error: OSError | None = None
@@ -133,11 +127,11 @@ class AppendOnlyFile:
         self.flush()
         due = self._clock() - self._synced_at >= EVERY
         if self.policy == EVERY_SECOND and self._unsynced and due and not self._syncing:
-            self._sync_beside(self._descriptor)
+            self._sync_beside()
 
-    def _sync_beside(self, descriptor: int) -> None:
-        """Sync without delaying anyone, by a descriptor of its own, since this one may be closed by then."""
-        other = os.dup(descriptor)
+    def _sync_beside(self) -> None:
+        """Sync without delaying anyone, by a descriptor of its own, since the file may be closed by then."""
+        other = os.dup(self._descriptor)
         disk = self._disk
 
         def sync() -> None:
@@ -178,7 +172,7 @@ class AppendOnlyFile:
         """Add to another file from now on, once the old one was drained. That gets synced beside."""
         descriptor = self._disk.open(path)
         if self.policy != NEVER:
-            self._sync_beside(self._descriptor)
+            self._sync_beside()
         self._disk.close(self._descriptor)
         self.path, self._descriptor = path, descriptor
         self.size, self._database = os.fstat(descriptor).st_size, -1

@@ -68,6 +68,12 @@ class Disk:
         finally:
             self.close(descriptor)
 
+    def write_in_place(self, path: Path, data: bytes) -> None:
+        """Write a file in place of the one of that name, which stays as it is if that fails."""
+        temporary = path.with_name(f"temp-{path.name}")
+        self.write_whole(temporary, [data])
+        self.replace(temporary, path)
+
     def _write_all(self, descriptor: int, pieces: Iterable[bytes]) -> None:
         gathered = bytearray()
         for piece in pieces:

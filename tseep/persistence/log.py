@@ -199,13 +199,8 @@ class Log:
         self._disk.remove(old)
         return self._manifest
 
-    @property
-    def _temporary(self) -> Path:
-        return self.folder / f"temp-{Manifest(self._server.config['appendfilename']).path}"
-
     def _keep_manifest(self, manifest: Manifest) -> None:
-        self._disk.write_whole(self._temporary, [manifest.show()])
-        self._disk.replace(self._temporary, self.folder / manifest.path)
+        self._disk.write_in_place(self.folder / manifest.path, manifest.show())
         self._manifest = manifest
 
     def _forget_history(self) -> None:
@@ -299,16 +294,18 @@ class Log:
         self.scheduled, self._tried_at = False, self._server.clock()
         try:
             self._begin_rewrite()
-        except OSError as error:
+        except (OSError, CannotLoad) as error:
             self.ok = False
-            raise CommandError(f"ERR cannot begin to rewrite the append-only file: {error.strerror}") from error
+            raise CommandError(f"ERR cannot begin to rewrite the append-only file: {error}") from error
         self.count += 1
         return True
 
     def _begin_rewrite(self) -> None:
         """Add to a new file, while a child writes what all others together say as a new base."""
-        kept = [self._next_file()] if self._file is not None else []
         self.folder.mkdir(mode=0o755, exist_ok=True)
+        if self._file is None:
+            self._manifest = self._find_manifest()
+        kept = [] if self._file is None else [self._next_file()]
         temporary = self.folder / "temp-rewriteaof.aof"
         self._worker.begin(
             REWRITE,
@@ -332,8 +329,6 @@ class Log:
         self.seconds, self.ok = seconds, not failure
         if failure:
             return
-        if not self.on:
-            self._manifest = self._find_manifest()
         try:
             base = self._manifest.next_base()
             self._disk.replace(temporary, self._path(base))
