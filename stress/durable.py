@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,20 +20,22 @@ from pathlib import Path
 from statistics import median
 
 from options import clients, positive, run
-from server import HOST, Server, StartFailed, free_port
+from server import HOST, Server, free_port
 from versus import (
+    FIRST_REQUESTS,
     REDIS,
     V1,
     V2,
     Contestant,
     Failed,
     Kind,
-    attempt,
+    beside,
+    comparison,
     contestants,
     measure,
     row,
     say,
-    where,
+    show,
 )
 
 BATCH = 10_000
@@ -84,30 +84,9 @@ def start(each: Contestant, words: list[str], keys: int) -> float:
     """Return the seconds from a server's start to the answer that all keys are there."""
     port = free_port()
     began = time.perf_counter()
-    child = subprocess.Popen(
-        [*each.command(port, SPARE), *words],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        stdin=subprocess.DEVNULL,
-    )
-    try:
-        await_listening(child, port)
-        answer((HOST, port), b"DBSIZE\r\n", b":%d\r\n" % keys)
+    with Server([*each.command(port, SPARE), *words], port) as server:
+        answer(server.address, b"DBSIZE\r\n", b":%d\r\n" % keys)
         return time.perf_counter() - began
-    finally:
-        child.kill()
-        child.wait()
-
-
-def await_listening(child: subprocess.Popen[bytes], port: int) -> None:
-    """Wait until a server's port is open; raises StartFailed."""
-    while child.poll() is None:
-        try:
-            socket.create_connection((HOST, port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.002)
-    raise StartFailed(f"it ended with status {child.returncode}: {child.args!r}")
 
 
 def load_all(found: list[Contestant], keys: int, rounds: int) -> dict[tuple[str, str], list[float]]:
@@ -138,7 +117,7 @@ def write_all(found: list[Contestant], options: argparse.Namespace) -> dict[tupl
                 words += ["--appendonly", "yes", "--appendfsync", policy] if policy else []
                 command = [*each.command(port, options.clients), *words]
                 running[each.name, policy] = stack.enter_context(Server(command, port))
-        numbers = dict.fromkeys(running, options.clients * 5)
+        numbers = dict.fromkeys(running, FIRST_REQUESTS)
         for turn in range(-1, options.rounds):
             say(f"writing, round {turn + 1} of {options.rounds}" if turn >= 0 else "warming up")
             for key, server in running.items():
@@ -148,11 +127,6 @@ def write_all(found: list[Contestant], options: argparse.Namespace) -> dict[tupl
                 else:
                     rates[key].append(rate)
     return rates
-
-
-def beside(values: list[float], others: list[float]) -> float:
-    """Return the median of the ratios of the same rounds."""
-    return median(one / other for one, other in zip(values, others))
 
 
 def compete(options: argparse.Namespace) -> list[str]:
@@ -183,10 +157,8 @@ def compete(options: argparse.Namespace) -> list[str]:
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
-    made = argparse.ArgumentParser(prog="stress/durable.py", description=(__doc__ or "").partition("\n")[0])
+    made = comparison("stress/durable.py", __doc__)
     add = made.add_argument
-    add("--python", default=sys.executable, metavar="PATH", help="CPython for v2")
-    add("--pypy", metavar="PATH", help="PyPy for v2 (left out when not given)")
     add("--keys", type=positive, default=1_000_000, metavar="N", help="keys to load (1000000)")
     add("--clients", type=clients, default=100, metavar="N", help="clients that write (100)")
     add("--time", type=positive, default=1, metavar="SECONDS", help="how long each measurement of writing lasts (1)")
@@ -196,12 +168,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return the exit status."""
-    options = parser().parse_args(argv)
-    lines = attempt("stress/durable.py", options, options.clients, compete)
-    if lines is None:
-        return 2
-    print("\n".join([f"{where()}.", "", *lines]))
-    return 0
+    return show(parser(), argv, lambda options: options.clients, compete)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import random
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +21,7 @@ from typing import Any, NamedTuple, TypeVar
 import proc
 from options import clients, positive, run, seconds
 from server import Server, free_port
-from versus import V1, Contestant, Failed, attempt, contestants, row, say, where
+from versus import V1, Contestant, Failed, comparison, contestants, row, say, show
 
 FEW = 100  # clients that a server is made for
 BATCH = 1000  # commands in one write
@@ -203,10 +202,8 @@ def table(options: argparse.Namespace) -> list[str]:
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
-    made = argparse.ArgumentParser(prog="stress/large.py", description=(__doc__ or "").partition("\n")[0])
+    made = comparison("stress/large.py", __doc__)
     add = made.add_argument
-    add("--python", default=sys.executable, metavar="PATH", help="CPython for v2")
-    add("--pypy", metavar="PATH", help="PyPy for v2 (left out when not given)")
     add("--elements", type=clients, default=1_000_000, metavar="N", help="of a value (1000k)")
     add("--calls", type=positive, default=2000, metavar="N", help="of each quick command (2000)")
     add("--settle", type=seconds, default=1.0, metavar="SECONDS", help="before memory is read (1)")
@@ -215,12 +212,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return the exit status."""
-    options = parser().parse_args(argv)
-    lines = attempt("stress/large.py", options, FEW, table)
-    if lines is None:
-        return 2
-    print("\n".join([f"{where()}.", "", *lines]))
-    return 0
+    return show(parser(), argv, lambda options: FEW, table)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import select
 import socket
-import sys
 import threading
 import time
 from contextlib import ExitStack
@@ -21,7 +20,7 @@ from statistics import median
 import proc
 from options import clients, positive, run
 from server import Server, free_port
-from versus import REDIS, V2, Failed, attempt, connected, contestants, row, say, where
+from versus import REDIS, V2, Failed, beside, comparison, connected, contestants, row, say, show
 
 MESSAGE = b"x" * 64
 AHEAD = 20  # messages published before the answer to the first is read
@@ -119,23 +118,22 @@ def compete(options: argparse.Namespace) -> list[str]:
                 if turn:
                     rounds[name].append(measured)
     lines = [row(["", *(each.title for each in found)]), row(["---", *["--:"] * len(found)])]
+    theirs = [rate for rate, _ in rounds[REDIS]]
     rates, costs = [], []
     for each in found:
-        ratio = median(one[0] / other[0] for one, other in zip(rounds[each.name], rounds[REDIS]))
-        rates.append(f"{median(one[0] for one in rounds[each.name]):,.0f} ({ratio:.2f})")
+        own = [rate for rate, _ in rounds[each.name]]
+        rates.append(f"{median(own):,.0f} ({beside(own, theirs):.2f})")
         costs.append(f"{median(one[1] for one in rounds[each.name]):.2f}")
     lines.append(row([f"{options.subscribers:,} subscribers, deliveries/s (beside redis-server)", *rates]))
     lines.append(row(["server CPU us/delivery", *costs]))
-    beside = median(one[0] / other[0] for one, other in zip(rounds[V2], rounds[REDIS]))
-    return [*lines, "", f"Wanted of v2 on CPython: {WANTED:g} of redis-server's deliveries/s; measured: {beside:.2f}."]
+    ratio = beside([rate for rate, _ in rounds[V2]], theirs)
+    return [*lines, "", f"Wanted of v2 on CPython: {WANTED:g} of redis-server's deliveries/s; measured: {ratio:.2f}."]
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
-    made = argparse.ArgumentParser(prog="stress/publish.py", description=(__doc__ or "").partition("\n")[0])
+    made = comparison("stress/publish.py", __doc__)
     add = made.add_argument
-    add("--python", default=sys.executable, metavar="PATH", help="CPython for v1 and v2")
-    add("--pypy", metavar="PATH", help="PyPy for v2 (left out when not given)")
     add("--subscribers", type=clients, default=1000, metavar="N", help="clients that listen (1000)")
     add("--messages", type=positive, default=200, metavar="N", help="published in a measurement (200)")
     add("--rounds", type=positive, default=5, metavar="N", help="rounds that count (5)")
@@ -144,12 +142,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return the exit status."""
-    options = parser().parse_args(argv)
-    lines = attempt("stress/publish.py", options, options.subscribers, compete)
-    if lines is None:
-        return 2
-    print("\n".join([f"{where()}.", "", *lines]))
-    return 0
+    return show(parser(), argv, lambda options: options.subscribers, compete)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 START_SECONDS = 20.0
+TRY_SECONDS = 0.002  # between two tries to connect
 STOP_SECONDS = 30.0  # thousands of threads take seconds to end
 SPARE_CLIENTS = 16  # above the load's, for the look whether the server listens
 
@@ -124,7 +125,7 @@ class Server:
                 socket.create_connection(self.address, 1).close()
                 return
             except OSError:
-                time.sleep(0.05)
+                time.sleep(TRY_SECONDS)
         raise StartFailed(f"{' '.join(self.command)}: not listening in {START_SECONDS:g} s")
 
     def _tail(self) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import socket
-import sys
 import threading
 import time
 from typing import NamedTuple
@@ -20,7 +19,7 @@ import proc
 from large import FEW, Connection, percentile, pings, started
 from options import positive, run, seconds
 from server import Server
-from versus import attempt, contestants, row, say, where
+from versus import comparison, contestants, row, say, show
 
 VALUE = 1000
 BATCH = 100
@@ -98,10 +97,8 @@ def compete(options: argparse.Namespace) -> list[str]:
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
-    made = argparse.ArgumentParser(prog="stress/slow.py", description=(__doc__ or "").partition("\n")[0])
+    made = comparison("stress/slow.py", __doc__)
     add = made.add_argument
-    add("--python", default=sys.executable, metavar="PATH", help="CPython for v1 and v2")
-    add("--pypy", metavar="PATH", help="PyPy for v2 (left out when not given)")
     add(
         "--gets",
         type=positive,
@@ -115,12 +112,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return the exit status."""
-    options = parser().parse_args(argv)
-    lines = attempt("stress/slow.py", options, FEW, compete)
-    if lines is None:
-        return 2
-    print("\n".join([f"{where()}.", "", *lines]))
-    return 0
+    return show(parser(), argv, lambda options: FEW, compete)
 
 
 if __name__ == "__main__":

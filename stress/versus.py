@@ -20,7 +20,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -506,6 +506,34 @@ def attempt(
     except (Failed, StartFailed, OSError, subprocess.SubprocessError) as failure:
         say(f"{name}: {failure}")
         return None
+
+
+def comparison(name: str, doc: str | None) -> argparse.ArgumentParser:
+    """Return the beginning of a command line that compares tseep with redis-server."""
+    made = argparse.ArgumentParser(prog=name, description=(doc or "").partition("\n")[0])
+    made.add_argument("--python", default=sys.executable, metavar="PATH", help="CPython for tseep")
+    made.add_argument("--pypy", metavar="PATH", help="PyPy for tseep's v2 (left out when not given)")
+    return made
+
+
+def show(
+    parser: argparse.ArgumentParser,
+    argv: list[str] | None,
+    connections: Callable[[argparse.Namespace], int],
+    work: Callable[[argparse.Namespace], list[str]],
+) -> int:
+    """Do the work of a command line, print the lines that it returns, and return the exit status."""
+    options = parser.parse_args(argv)
+    lines = attempt(parser.prog, options, connections(options), work)
+    if lines is None:
+        return 2
+    print("\n".join([f"{where()}.", "", *lines]))
+    return 0
+
+
+def beside(values: Iterable[float], others: Iterable[float]) -> float:
+    """Return the median of the ratios of neighbours in the same round."""
+    return median(one / other for one, other in zip(values, others))
 
 
 def main(argv: list[str] | None = None) -> int:
