@@ -21,7 +21,7 @@ test: $(VENV)/test debian ## Run trial's unit tests, then the tests against real
 
 test-pypy: $(PYPY_VENV)/test debian ## The same on PyPy
 	$(PYPY_VENV)/bin/trial tseep
-	$(PYPY_VENV)/bin/pytest tests -m "not packaging and not soak and not apps"
+	$(PYPY_VENV)/bin/pytest tests -m "not packaging and not soak and not apps and not browser"
 
 fuzz: $(VENV)/test debian ## Compare with redis-server, and feed the parsers, for longer
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/test_differential.py tests/test_bad_input.py
@@ -56,9 +56,9 @@ bench: $(VENV)/test $(PYPY_VENV)/test debian ## Measure side by side with redis-
 	$(BIN)/python stress/slow.py --pypy $(PYPY_VENV)/bin/python
 	$(BIN)/python stress/memory.py
 
-# What the tests need of Debian: the oracle, the load, and PyPy. Installed where one may, named where not.
+# What the tests need of Debian: the oracle, the load, a browser, and PyPy. Installed where one may, named where not.
 debian:
-	@sh .ci/debian redis-server redis-cli redis-benchmark $(PYPY)
+	@sh .ci/debian redis-server redis-cli redis-benchmark chromium chromedriver $(PYPY)
 
 $(VENV)/serve: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

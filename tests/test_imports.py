@@ -17,7 +17,8 @@ SERVER = sorted(path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKA
 WITH_IO = [
     *(PACKAGE / "modes").glob("*.py"),
     *(PACKAGE / "testing").glob("*.py"),
-    *(PACKAGE / f"{name}.py" for name in ("__main__", "files", "notify", "service", "tap")),
+    *(PACKAGE / "web").glob("*.py"),
+    *(PACKAGE / f"{name}.py" for name in ("__main__", "files", "heartbeat", "notify", "service", "tap")),
 ]
 WITHOUT_IO = [path for path in SERVER if path not in WITH_IO]
 """What takes bytes and gives bytes, and never waits for anything."""

@@ -17,6 +17,7 @@ from .commands.client import describe, is_local
 from .commands.strings import write
 from .commands.table import Command, every
 from .config import Config
+from .durations import Lag
 from .errors import CommandError, wrong_arguments
 from .eviction import Eviction
 from .garbage import Garbage
@@ -127,6 +128,9 @@ class Server:
     @ivar uncommitted: whether something was recorded that must be written before anybody is answered: a mode holds back
         what leaves until it has called L{Persistence.commit <tseep.persistence.persistence.Persistence>}.
     @ivar refusal: why nothing may be changed at present; None if it may.
+    @ivar lag: how late the event loop is; whoever runs the server tells it.
+    @ivar batches: how many clients were ready at once: number I{b} counts the looks that found less than 2**b, and at
+        least half of that; empty in a mode that does not look.
     @ivar stopping: whether the server is about to end, so that what runs for long is not waited for.
     @ivar rates: commands, bytes read and bytes written per second, as of the last second.
     @ivar active_expire: whether L{cron} removes expired keys.
@@ -170,6 +174,8 @@ class Server:
         self.slowlog = SlowLog()
         self.latency = LatencyMonitor()
         self.rates = Rates(3)
+        self.lag = Lag()
+        self.batches: List[int] = []
         self.active_expire = True
         self.started = clock()
         self.startup_memory = resident_memory()
@@ -381,7 +387,7 @@ class Server:
     @property
     def calls(self) -> int:
         """How many commands ran."""
-        return sum([command.calls.calls for command in every(self.commands)])
+        return sum([command.calls.count for command in every(self.commands)])
 
     def cron(self) -> None:
         """What is to be done every now and then, ten times a second in a running server."""

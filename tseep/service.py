@@ -12,21 +12,18 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
-from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from . import __version__
 from .errors import BadRule, CommandError
+from .heartbeat import Heartbeat
 from .interfaces import IMode
 from .modes import address
 from .notify import notify
 from .persistence.reading import CannotLoad
 from .server import Server
-
-CRON_INTERVAL = 0.1
-"""Seconds between calls of L{Server.cron}."""
 
 GRACE = 3.0
 """Seconds that a client who does not take its replies may delay the end."""
@@ -67,8 +64,7 @@ class TseepService(Service):
         self._operator_endpoints = operator_endpoints
         self._keeps = keeps
         self._ports: List[Any] = []
-        self._cron = LoopingCall(mode.call, server.cron)
-        self._cron.clock = reactor
+        self._heartbeat = Heartbeat(reactor, server.timer, server.lag, lambda: mode.call(server.cron))
 
     def privilegedStartService(self) -> None:
         """
@@ -77,20 +73,11 @@ class TseepService(Service):
         @raise CannotStart: if that cannot be done on one of the endpoints.
         """
         self._mode.start()
+        mode = self._mode
         for endpoint in self._endpoints:
-            self._listen(endpoint, self._mode.factory)
+            self._ports.append(listen(mode.listener, endpoint, mode.factory, "--listen"))
         for endpoint in self._operator_endpoints:
-            self._listen(endpoint, self._mode.operator_factory)
-
-    def _listen(self, endpoint: str, factory: Any) -> None:
-        failures: List[Failure] = []
-        listening = maybeDeferred(self._open, endpoint, factory)
-        listening.addCallbacks(self._ports.append, failures.append)
-        if failures:
-            raise CannotStart(f"tseep: cannot listen on {endpoint}: {_reason(failures[0].value)}")
-
-    def _open(self, endpoint: str, factory: Any) -> Deferred[Any]:
-        return serverFromString(self._mode.listener, endpoint).listen(factory)
+            self._ports.append(listen(mode.listener, endpoint, mode.operator_factory, "--operator-listen"))
 
     def startService(self) -> None:
         """Begin to keep time, and say that all is ready."""
@@ -102,7 +89,7 @@ class TseepService(Service):
         if self._keeps:
             self._start_persistence()
         server.addresses = [address.show(port.getHost()) for port in self._ports]
-        self._cron.start(CRON_INTERVAL, now=False)
+        self._heartbeat.start()
         self._reactor.callWhenRunning(self._announce)
 
     def _load_users(self) -> None:
@@ -170,7 +157,7 @@ class TseepService(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        self._cron.stop()
+        self._heartbeat.stop()
         for port in self._ports:
             self._accept_all(port)
             await maybeDeferred(port.stopListening)
@@ -188,13 +175,30 @@ class TseepService(Service):
             accept()
 
 
-def _reason(error: BaseException | None) -> str:
+def listen(listener: Any, endpoint: str, factory: Any, option: str) -> Any:
+    """
+    The port that listens on an endpoint, at once.
+
+    @param listener: who listens: a reactor, or what does so in its place.
+    @param option: by which the endpoint was given.
+    @raise CannotStart: if that cannot be done.
+    """
+    ports: List[Any] = []
+    failures: List[Failure] = []
+    listening = maybeDeferred(lambda: serverFromString(listener, endpoint).listen(factory))
+    listening.addCallbacks(ports.append, failures.append)
+    if failures:
+        raise CannotStart(f"tseep: cannot listen on {endpoint}: {_reason(failures[0].value, option)}")
+    return ports[0]
+
+
+def _reason(error: BaseException | None, option: str) -> str:
     """Why an endpoint cannot be listened on, as help."""
     if not isinstance(error, CannotListenError):
         return str(error) or type(error).__name__
     number = getattr(error.socketError, "errno", None)
     if number == errno.EADDRINUSE:
-        return "the address is in use; stop who uses it, or choose another with --listen"
+        return f"the address is in use; stop who uses it, or choose another with {option}"
     if number == errno.EACCES:
-        return "permission denied; a port under 1024 needs root's rights, choose another with --listen"
+        return f"permission denied; a port under 1024 needs root's rights, choose another with {option}"
     return str(error.socketError)

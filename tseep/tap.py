@@ -8,7 +8,7 @@ import socket
 import sys
 from typing import Any, Dict, List
 
-from twisted.application.service import IService
+from twisted.application.service import IService, MultiService
 from twisted.internet.endpoints import quoteStringArgument, serverFromString
 from twisted.logger import Logger
 from twisted.python import usage
@@ -17,6 +17,7 @@ from . import __version__
 from .config import PARAMETERS, Config
 from .config_file import ConfigError, Directive, apply, read_directives
 from .files import RESERVED, allow_clients
+from .interfaces import IMode
 from .modes.evented import EventedMode
 from .modes.threaded import ThreadedMode
 from .server import Server
@@ -51,6 +52,11 @@ class Options(usage.Options):
         super().__init__()
         self["listen"] = []
         self["operator-listen"] = []
+        self["metrics"] = []
+
+    def opt_metrics(self, endpoint: str) -> None:
+        """Endpoint to serve metrics, health and the live page on, by HTTP; may be repeated."""
+        self["metrics"].append(endpoint)
 
     def opt_operator_listen(self, endpoint: str) -> None:
         """Endpoint whose clients get in when there are too many others, a few of them; may be repeated."""
@@ -139,6 +145,7 @@ def make_service(reactor: Any, options: Options) -> IService:
     """The same, on a reactor of one's own."""
     _check_endpoints(reactor, "listen", options["listen"])
     _check_endpoints(reactor, "operator-listen", options["operator-listen"])
+    _check_endpoints(reactor, "metrics", options["metrics"])
     config = options.config
     config.set("maxclients", str(_affordable_clients(config["maxclients"])))
     server = Server(config)
@@ -151,7 +158,21 @@ def make_service(reactor: Any, options: Options) -> IService:
     mode = MODES[options["mode"]](reactor, server)
     service = TseepService(reactor, server, mode, options["listen"], options["operator-listen"])
     server.shut_down = lambda: reactor.callFromThread(service.end)
-    return service
+    return _with_web(reactor, service, mode, options["metrics"]) if options["metrics"] else service
+
+
+def _with_web(reactor: Any, service: IService, mode: IMode, endpoints: List[str]) -> IService:
+    """The service, and beside it the one for who looks at it."""
+    try:
+        from .web.service import WebService
+    except ImportError as error:
+        raise SystemExit(
+            f"tseep: --metrics: {error}; it needs prometheus-client: pip install 'tseep[metrics]'"
+        ) from None
+    both = MultiService()
+    service.setServiceParent(both)
+    WebService(reactor, mode, endpoints).setServiceParent(both)
+    return both
 
 
 def _endpoints(directives: List[Directive]) -> List[str]:

@@ -156,11 +156,16 @@ def _listing(session: Session, argv: List[bytes], sessions: Iterable[Session]) -
 
 
 def describe(session: Session) -> bytes:
-    """One line of CLIENT LIST: all that is known of a client. The buffers that tseep has none of are empty."""
+    """One line of CLIENT LIST."""
+    return " ".join([f"{name}={value}" for name, value in facts(session).items()]).encode("utf-8", "surrogateescape")
+
+
+def facts(session: Session) -> Dict[str, object]:
+    """All that is known of a client, by CLIENT LIST's names. The buffers that tseep has none of are empty."""
     now = session.server.keyspace.now
     connection, last, own = session.connection, session.last_command, session.subscriptions
     tracked = session.tracking
-    fields = {
+    return {
         "id": session.id,
         "addr": connection.peer,
         "laddr": connection.host,
@@ -192,7 +197,6 @@ def describe(session: Session) -> bytes:
         "lib-name": _text(session.library_name),
         "lib-ver": _text(session.library_version),
     }
-    return " ".join([f"{name}={value}" for name, value in fields.items()]).encode("utf-8", "surrogateescape")
 
 
 def is_local(connection: IConnection) -> bool:

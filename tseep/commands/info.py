@@ -234,12 +234,12 @@ def _commandstats(server: Server) -> Fields:
     return {
         f"cmdstat_{entry.name.decode()}": _usage(entry.calls)
         for entry in every(server.commands)
-        if entry.calls.calls or entry.calls.rejected or entry.calls.failed
+        if entry.calls.count or entry.calls.rejected or entry.calls.failed
     }
 
 
 def _usage(calls: Calls) -> str:
-    count, microseconds = calls.calls, calls.nanoseconds // 1000
+    count, microseconds = calls.count, calls.nanoseconds // 1000
     return (
         f"calls={count},usec={microseconds},usec_per_call={microseconds / max(count, 1):.2f},"
         f"rejected_calls={calls.rejected},failed_calls={calls.failed}"
@@ -257,7 +257,7 @@ def _latencystats(server: Server) -> Fields:
             [f"p{percentile:g}={entry.calls.percentile(percentile) / 1000:.3f}" for percentile in PERCENTILES]
         )
         for entry in every(server.commands)
-        if entry.calls.calls
+        if entry.calls.count
     }
 
 

@@ -66,7 +66,7 @@ def latency_histogram(session: Session, argv: List[bytes]) -> Reply:
     commands = session.server.commands
     chosen = [entry for name in argv[2:] for entry in _family(commands, name.lower())]
     entries = chosen if len(argv) > 2 else every(commands)
-    return {entry.name: _distribution(entry.calls) for entry in entries if entry.calls.calls}
+    return {entry.name: _distribution(entry.calls) for entry in entries if entry.calls.count}
 
 
 def _family(commands: Dict[bytes, Command], name: bytes) -> Iterable[Command]:

@@ -8,9 +8,9 @@ redis/src/commands and of https://redis.io/docs/latest/commands/command/.
 from __future__ import annotations
 
 import copy
-from itertools import accumulate
 from typing import TYPE_CHECKING, Callable, Dict, Iterator, List
 
+from ..durations import Durations
 from ..replies import Reply
 from .help import help_lines
 from .keyspecs import NARROWED, read_specifications
@@ -45,39 +45,21 @@ _CHANGING = frozenset({b"eval", b"evalsha", b"fcall", b"pfcount", b"publish", b"
 """Commands that may change something, here or elsewhere, though Redis does not flag them so."""
 
 
-class Calls:
+class Calls(Durations):
     """
-    What a server counts of a command.
+    What a server counts of a command: how long its calls took, and beside that those that came to nothing.
 
-    @ivar buckets: calls by duration: number I{b} holds those that took under 2**b nanoseconds, and at
-        least half of that.
-    @ivar nanoseconds: the time that all of them took.
     @ivar rejected: calls refused before they ran (INFO's rejected_calls).
     @ivar failed: calls that answered an error (INFO's failed_calls).
     """
 
-    __slots__ = ("buckets", "nanoseconds", "rejected", "failed")
-
-    def __init__(self) -> None:
-        self.reset()
+    __slots__ = ("rejected", "failed")
 
     def reset(self) -> None:
         """Begin again at nothing, as CONFIG RESETSTAT asks."""
-        self.buckets = [0] * 65
-        self.nanoseconds = 0
+        super().reset()
         self.rejected = 0
         self.failed = 0
-
-    @property
-    def calls(self) -> int:
-        """How many calls ran."""
-        return sum(self.buckets)
-
-    def percentile(self, percentile: float) -> int:
-        """Within how many nanoseconds so many percent of the calls ran; up to twice too many, as buckets go."""
-        rank = self.calls * percentile / 100
-        cumulative = accumulate(self.buckets)
-        return 2 ** next((bucket for bucket, total in enumerate(cumulative) if total >= rank), 0)
 
 
 class Command:

@@ -291,6 +291,7 @@ class EventedMode:
         if hasattr(select, "epoll"):
             self._watcher = Watcher(self._reactor, self.commit)
             self._watcher.start()
+            self.server.batches = self._watcher.batches
         keepalive = self.server.config["tcp-keepalive"]
         self.listener = Listener(self._watcher or self._reactor, TCPTransport, UNIXTransport, keepalive)
 

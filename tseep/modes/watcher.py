@@ -34,6 +34,7 @@ class Watcher:
 
     @param reactor: the reactor that watches the watcher.
     @param after_batch: called when a batch was served: the place for what is done once for all of them.
+    @ivar batches: how often how many were ready at once: number I{b} counts less than 2**b, and at least half of that.
     """
 
     _log = Logger()
@@ -42,6 +43,7 @@ class Watcher:
         self._reactor = reactor
         self._after_batch = after_batch
         self._epoll = select.epoll()
+        self.batches = [0] * (BATCH.bit_length() + 1)
         self._readers: Dict[int, Any] = {}
         self._writers: Dict[int, Any] = {}
         self.callLater = reactor.callLater  # transports ask their reactor for it
@@ -137,9 +139,10 @@ class Watcher:
         @param budget: seconds, looked at after each batch.
         """
         deadline = perf_counter() + budget
-        poll, readers = self._epoll.poll, self._readers
+        poll, readers, batches = self._epoll.poll, self._readers, self.batches
         while True:
             events = poll(0, BATCH)
+            batches[len(events).bit_length()] += 1
             for fd, event in events:
                 one = readers.get(fd) or self._writers.get(fd)
                 if one is None:  # let go earlier in the same batch

@@ -91,7 +91,7 @@ class OtherTests(SessionTests):
         self.assertEqual((1, 0, 0), (server.calls, server.keyspace.misses, server.keyspace.expired))
         self.assertEqual({}, server.stats.errors)
         self.assertEqual(0, server.commands[b"get"].calls.rejected)
-        self.assertEqual(0, server.commands[b"client"].subcommands[b"id"].calls.calls)
+        self.assertEqual(0, server.commands[b"client"].subcommands[b"id"].calls.count)
 
     def test_rewrite(self) -> None:
         """CONFIG REWRITE has no file to write."""

@@ -102,7 +102,7 @@ class PasswordTests(SessionTests):
         self.assertError(NO_AUTH, "CLIENT", "ID")
         self.assertReply("RESET", "RESET")
         calls = self.server.commands[b"ping"].calls
-        self.assertEqual((0, 1, 0), (calls.calls, calls.rejected, calls.failed))
+        self.assertEqual((0, 1, 0), (calls.count, calls.rejected, calls.failed))
 
     def test_password(self) -> None:
         """AUTH with the password lets a client in, in either form."""

@@ -109,8 +109,8 @@ class LookupTests(SessionTests):
     def test_servers_count_apart(self) -> None:
         """Two servers in one process share no count."""
         self.run_command("GET", "a")
-        self.assertEqual(1, self.server.commands[b"get"].calls.calls)
-        self.assertEqual(0, Server().commands[b"get"].calls.calls)
+        self.assertEqual(1, self.server.commands[b"get"].calls.count)
+        self.assertEqual(0, Server().commands[b"get"].calls.count)
 
     def test_native_counts_with_redis(self) -> None:
         """The native protocol's two commands count as GET and SET."""

@@ -15,9 +15,10 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from ..config import Config
+from ..heartbeat import INTERVAL
 from ..interfaces import IMode
 from ..server import Server
-from ..service import CRON_INTERVAL, CannotStart, TseepService
+from ..service import CannotStart, TseepService
 from .support import made_folder
 
 
@@ -108,10 +109,10 @@ class ServiceTests(SynchronousTestCase):
     def test_cron(self) -> None:
         """The mode does its regular work ten times a second, from start to stop."""
         service = self.started()
-        self.reactor.advance(CRON_INTERVAL)
-        self.reactor.advance(CRON_INTERVAL)
+        self.reactor.advance(INTERVAL)
+        self.reactor.advance(INTERVAL)
         service.stopService()
-        self.reactor.advance(CRON_INTERVAL)
+        self.reactor.advance(INTERVAL)
         self.assertEqual(self.mode.events, ["start", "cron", "cron", "stop"])
         self.mode.stopped.callback(None)
         self.assertEqual(self.mode.events[4:], ["stop"])

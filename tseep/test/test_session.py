@@ -182,9 +182,9 @@ class CountingTests(SessionTests):
         for argv in (["SET", "a", "x"], ["INCR", "a"], ["INCR", "a", "b"], ["incr", "a"], ["iNcr", "b"]):
             self.run_command(*argv)
         calls = self.server.commands[b"incr"].calls
-        self.assertEqual((3, 2, 1), (calls.calls, calls.failed, calls.rejected))
+        self.assertEqual((3, 2, 1), (calls.count, calls.failed, calls.rejected))
         self.run_command("CLIENT", "ID")
-        self.assertEqual(1, self.server.commands[b"client"].subcommands[b"id"].calls.calls)
+        self.assertEqual(1, self.server.commands[b"client"].subcommands[b"id"].calls.count)
 
     def test_errors(self) -> None:
         """Errors are counted by their code."""
@@ -204,7 +204,7 @@ class CountingTests(SessionTests):
             get * 3 + wrong + get + encode("NOSUCH") + get + unusual + get * 2 + encode("CLIENT", "ID")
         )
         calls = self.server.commands[b"get"].calls
-        self.assertEqual((8, 1, 0), (calls.calls, calls.rejected, calls.failed))
+        self.assertEqual((8, 1, 0), (calls.count, calls.rejected, calls.failed))
 
     def test_slow_ones(self) -> None:
         """The slow log names the command that was slow, however it was spelt and whatever came before."""
@@ -249,7 +249,7 @@ class StrangerTests(SessionTests):
         """It may call only what needs no password, and nothing else runs or counts."""
         self.assertError(NO_AUTH, "SET", "a", "1")
         self.assertError(NO_AUTH, "PING")
-        self.assertEqual((0, 0), (len(self.session.db), self.server.commands[b"set"].calls.calls))
+        self.assertEqual((0, 0), (len(self.session.db), self.server.commands[b"set"].calls.count))
         calls = self.server.commands[b"set"].calls
         self.assertEqual((1, 0), (calls.rejected, calls.failed))
         self.assertReply("OK", "AUTH", "secret")

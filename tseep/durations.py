@@ -1,0 +1,86 @@
+"""Histograms: how long things took, or how large they were, in a bucket for each power of two."""
+
+from __future__ import annotations
+
+from typing import Iterable, List, Sequence
+
+BUCKETS = 65
+"""So many powers of two a number of 64 bits can be near."""
+
+
+class Durations:
+    """
+    How often something took how long.
+
+    @ivar buckets: numbers of times: bucket I{b} holds those that took under 2**b nanoseconds, and at least half of
+        that.
+    @ivar nanoseconds: what all of them took together.
+    """
+
+    __slots__ = ("buckets", "nanoseconds")
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin again at nothing."""
+        self.buckets = [0] * BUCKETS
+        self.nanoseconds = 0
+
+    def note(self, nanoseconds: int) -> None:
+        """It took so long once more."""
+        self.buckets[nanoseconds.bit_length()] += 1
+        self.nanoseconds += nanoseconds
+
+    @property
+    def count(self) -> int:
+        """How many times."""
+        return sum(self.buckets)
+
+    def percentile(self, percentile: float) -> float:
+        """Within how many nanoseconds so many percent stayed, as near as L{estimate} can tell."""
+        return estimate(self.buckets, percentile)
+
+
+class Lag(Durations):
+    """How late something came, time after time; and the worst of late."""
+
+    __slots__ = ("_worst",)
+
+    def reset(self) -> None:
+        """Begin again at nothing."""
+        super().reset()
+        self._worst = 0
+
+    def note(self, nanoseconds: int) -> None:
+        """It was so late once more."""
+        super().note(nanoseconds)
+        self._worst = max(self._worst, nanoseconds)
+
+    def take_worst(self) -> int:
+        """The most nanoseconds since this was called the last time."""
+        worst, self._worst = self._worst, 0
+        return worst
+
+
+def estimate(buckets: Sequence[int], percentile: float) -> float:
+    """
+    The value under which so many percent of a histogram's values are; 0.0 if it has none.
+
+    Inside of a bucket values count as spread evenly, as in Prometheus's C{histogram_quantile}
+    (https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile).
+    """
+    rank = sum(buckets) * percentile / 100
+    below = 0
+    for bucket, count in enumerate(buckets):
+        if count and below + count >= rank:
+            end = 1 << bucket
+            begin = end >> 1 if bucket else 0
+            return begin + (end - begin) * (rank - below) / count
+        below += count
+    return 0.0
+
+
+def added(histograms: Iterable[Sequence[int]]) -> List[int]:
+    """The sum of some histograms, bucket by bucket."""
+    return [sum(counts) for counts in zip(*histograms)] or [0] * BUCKETS

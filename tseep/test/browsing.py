@@ -1,0 +1,82 @@
+"""What the unit tests of pages share: a site in memory, and requests to it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Callable, Dict, NamedTuple
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.interfaces import IAddress
+from twisted.internet.testing import StringTransport
+from twisted.web.server import Site
+from zope.interface import implementer
+
+from ..interfaces import IMode
+from ..server import Server
+from ..web.samples import Samples
+from ..web.service import make_site
+from .support import SessionTests
+
+LOCAL = IPv4Address("TCP", "127.0.0.1", 50000)
+
+
+class Response(NamedTuple):
+    """An answer by HTTP."""
+
+    status: int
+    headers: Dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body, read as JSON."""
+        return json.loads(self.body)
+
+
+@implementer(IMode)
+class NoMode:
+    """Calls a server, and waits for nothing."""
+
+    name = "none"
+    listener = factory = operator_factory = None
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    def start(self) -> None:
+        """Nothing."""
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Call it."""
+        function()
+
+    def stop(self, grace: float) -> None:
+        """Nothing."""
+
+
+class SiteTests(SessionTests):
+    """
+    Tests that ask for pages.
+
+    @ivar samples: those of the live page; none is taken of itself.
+    """
+
+    def setUp(self) -> None:
+        """A site of the server's."""
+        super().setUp()
+        self.mode = NoMode(self.server)
+        self.samples = Samples(self.server)
+        self.site: Site = make_site(self.mode, self.samples)
+
+    def get(self, path: str, peer: IAddress = LOCAL, **headers: str) -> Response:
+        """Ask for a page, by an address if no other C{host} is given."""
+        headers = {"host": "127.0.0.1:8000", **headers}
+        protocol: Any = self.site.buildProtocol(peer)
+        transport = StringTransport(peerAddress=peer)
+        protocol.makeConnection(transport)
+        lines = [f"GET {path} HTTP/1.0", *[f"{name}: {value}" for name, value in headers.items()], "", ""]
+        protocol.dataReceived("\r\n".join(lines).encode())
+        head, _, body = transport.value().partition(b"\r\n\r\n")
+        first, *rest = head.decode().split("\r\n")
+        fields = dict(line.lower().split(": ", 1) for line in rest)
+        return Response(int(first.split()[1]), fields, body)

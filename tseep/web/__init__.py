@@ -1,0 +1,1 @@
+"""What an operator sees in a browser, and Prometheus scrapes: C{--metrics ENDPOINT}. It needs the extra C{metrics}."""

@@ -1,0 +1,191 @@
+"""
+The server's figures for Prometheus, by the names and units of its guide
+(https://prometheus.io/docs/practices/naming/).
+"""
+
+from __future__ import annotations
+
+import platform
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, List, Sequence, Tuple
+
+from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import (
+    CollectorRegistry,
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+from prometheus_client.twisted import MetricsResource
+from twisted.web.resource import Resource
+
+from .. import __version__
+from ..commands.table import Command, every
+from .asking import ask
+
+if TYPE_CHECKING:
+    from ..durations import Durations
+    from ..interfaces import IMode
+    from ..server import Server
+
+FINEST, COARSEST = 10, 34
+"""The buckets of durations that are shown end at two to these powers in nanoseconds: from 1 us to 17 s."""
+
+Points = List[Tuple[str, float]]
+
+
+class Metrics(Resource):
+    """What Prometheus scrapes."""
+
+    isLeaf = True
+
+    def __init__(self, mode: IMode) -> None:
+        super().__init__()
+        self._mode = mode
+        self._process = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self._process)
+
+    def render(self, request: Any) -> Any:
+        """
+        Answer with all metrics.
+
+        prometheus_client writes them in a thread of the reactor's pool, where the server must not be looked at: so that
+        is done here.
+        """
+        server = self._mode.server
+        gathered = ask(self._mode, lambda: list(families(server)))
+        registry = CollectorRegistry()
+        registry.register(_Gathered([*gathered, *self._process.collect()]))
+        return MetricsResource(registry).render(request)
+
+
+class _Gathered(Collector):
+    """Metrics that are known already."""
+
+    def __init__(self, metrics: List[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
+
+
+def families(server: Server) -> Iterator[Metric]:
+    """All metrics of a server."""
+    yield _labelled(
+        GaugeMetricFamily("tseep_info", "What runs.", labels=("version", "mode", "redis_version", "python")),
+        [((__version__, server.mode, server.redis_version, platform.python_implementation()), 1)],
+    )
+    yield GaugeMetricFamily("tseep_uptime_seconds", "Since the start.", server.clock() - server.started)
+    yield from _clients(server)
+    yield from _commands(server)
+    yield from _keyspace(server)
+    yield from _persistence(server)
+    yield _durations("tseep_loop_lag_seconds", "How late the event loop was, looked at ten times a second.", server.lag)
+    if server.batches:
+        yield _batches(server.batches)
+
+
+def _clients(server: Server) -> Iterator[Metric]:
+    stats, sessions = server.stats, server.sessions.values()
+    yield GaugeMetricFamily("tseep_connected_clients", "Clients connected.", len(server.sessions))
+    yield GaugeMetricFamily("tseep_maxclients", "Most clients at once.", server.config["maxclients"])
+    blocked = sum([session.blocked is not None for session in sessions])
+    yield GaugeMetricFamily("tseep_blocked_clients", "Clients that wait in a command.", blocked)
+    subscribed = sum([bool(session.subscriptions) for session in sessions])
+    yield GaugeMetricFamily("tseep_subscribed_clients", "Clients that listen to channels.", subscribed)
+    yield GaugeMetricFamily("tseep_pubsub_channels", "Channels with subscribers.", len(server.pubsub.channels))
+    yield GaugeMetricFamily("tseep_pubsub_patterns", "Patterns with subscribers.", len(server.pubsub.patterns))
+    yield CounterMetricFamily("tseep_connections_received", "Clients that came.", stats.connections_received)
+    yield CounterMetricFamily("tseep_connections_rejected", "Clients refused.", stats.rejected_connections)
+    yield CounterMetricFamily("tseep_evicted_clients", "Clients closed to free memory.", stats.evicted_clients)
+    yield CounterMetricFamily("tseep_received_bytes", "Bytes that clients sent.", stats.input_bytes)
+    yield CounterMetricFamily("tseep_sent_bytes", "Bytes that clients were sent.", stats.output_bytes)
+
+
+def _commands(server: Server) -> Iterator[Metric]:
+    used = [command for command in every(server.commands) if command.calls.count or command.calls.rejected]
+    durations = HistogramMetricFamily(
+        "tseep_command_duration_seconds", "How long calls of a command took.", labels=["command"]
+    )
+    for command in used:
+        durations.add_metric([_name(command)], _points(command.calls.buckets), command.calls.nanoseconds / 1e9)
+    yield durations
+    rejected = [((_name(command),), command.calls.rejected) for command in used]
+    failed = [((_name(command),), command.calls.failed) for command in used]
+    yield _labelled(CounterMetricFamily("tseep_commands_rejected", "Calls refused.", labels=["command"]), rejected)
+    yield _labelled(CounterMetricFamily("tseep_commands_failed", "Calls that failed.", labels=["command"]), failed)
+    errors = [((_text(code),), count) for code, count in server.stats.errors.items()]
+    yield _labelled(CounterMetricFamily("tseep_error_replies", "Errors answered.", labels=["code"]), errors)
+    yield GaugeMetricFamily("tseep_slowlog_entries", "Entries of the slow log.", len(server.slowlog.entries))
+
+
+def _keyspace(server: Server) -> Iterator[Metric]:
+    keyspace = server.keyspace
+    used = [(str(number), database) for number, database in enumerate(keyspace.databases) if len(database)]
+    keys = [((number,), len(database)) for number, database in used]
+    expiring = [((number,), len(database.expires)) for number, database in used]
+    yield _labelled(GaugeMetricFamily("tseep_keys", "Keys.", labels=["db"]), keys)
+    yield _labelled(GaugeMetricFamily("tseep_expiring_keys", "Keys that will expire.", labels=["db"]), expiring)
+    yield CounterMetricFamily("tseep_keyspace_hits", "Looks at a key that was there.", keyspace.hits)
+    yield CounterMetricFamily("tseep_keyspace_misses", "Looks at a key that was not there.", keyspace.misses)
+    yield CounterMetricFamily("tseep_expired_keys", "Keys that expired.", keyspace.expired)
+    yield CounterMetricFamily("tseep_evicted_keys", "Keys removed to free memory.", keyspace.evicted)
+    if server.eviction:
+        yield GaugeMetricFamily("tseep_memory_used_bytes", "What all keys take.", server.eviction.used)
+        yield GaugeMetricFamily("tseep_memory_max_bytes", "Most that they may take.", server.config["maxmemory"])
+
+
+def _persistence(server: Server) -> Iterator[Metric]:
+    persistence = server.persistence
+    snapshots, log = persistence.snapshots, persistence.log
+    yield GaugeMetricFamily("tseep_writes_refused", "1 while writes are refused.", int(server.refusal is not None))
+    yield GaugeMetricFamily("tseep_unsaved_changes", "Changes since the last snapshot.", persistence.recording.dirty)
+    yield GaugeMetricFamily("tseep_last_snapshot_ok", "1 if it was written.", int(snapshots.ok))
+    yield GaugeMetricFamily("tseep_last_snapshot_timestamp_seconds", "When it was written.", snapshots.saved_at)
+    yield GaugeMetricFamily("tseep_aof_enabled", "1 if there is an append-only file.", int(log.on))
+    if log.on:
+        yield GaugeMetricFamily("tseep_aof_size_bytes", "Its size.", log.size)
+        yield GaugeMetricFamily("tseep_aof_ok", "1 if the last write went well.", int(log.error is None))
+
+
+def _durations(name: str, text: str, durations: Durations) -> Metric:
+    return HistogramMetricFamily(name, text, _points(durations.buckets), durations.nanoseconds / 1e9)
+
+
+def _points(buckets: Sequence[int]) -> Points:
+    """The ends of buckets, in seconds, and how many times are within them."""
+    points: Points = []
+    total = 0
+    for bucket, count in enumerate(buckets):
+        total += count
+        if FINEST <= bucket <= COARSEST:
+            points.append((repr(2**bucket / 1e9), total))
+    return [*points, ("+Inf", total)]
+
+
+def _batches(batches: Sequence[int]) -> Metric:
+    """The looks that found somebody."""
+    points: Points = []
+    total = 0
+    for bucket, count in enumerate(batches[1:], 1):
+        total += count
+        points.append((str(2**bucket - 1), total))
+    text = "How many clients were ready when the watcher looked."
+    return HistogramMetricFamily("tseep_watcher_batch_clients", text, [*points, ("+Inf", total)], sum_value=None)
+
+
+def _labelled(family: Any, values: Iterable[Tuple[Sequence[str], float]]) -> Metric:
+    """The same family with a value for each set of labels."""
+    for labels, value in values:
+        family.add_metric(labels, value)
+    return family
+
+
+def _name(command: Command) -> str:
+    return command.name.decode()
+
+
+def _text(word: bytes) -> str:
+    return word.decode("utf-8", "backslashreplace")

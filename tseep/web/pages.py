@@ -1,0 +1,154 @@
+"""The live page, the figures that it draws, and the health page."""
+
+from __future__ import annotations
+
+import json
+import platform
+from heapq import nlargest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, List
+
+from twisted.web.resource import Resource
+from twisted.web.static import Data
+
+from .. import __version__
+from ..commands.client import facts
+from .asking import ask
+
+if TYPE_CHECKING:
+    from ..interfaces import IMode
+    from ..server import Server
+    from ..session import Session
+    from ..slowlog import Entry
+    from .samples import Samples
+
+STATIC = Path(__file__).with_name("static")
+PAGE = "index.html"
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+}
+
+MOST_CLIENTS = 50
+"""So many clients are shown: those that take most memory."""
+
+_SHOWN = ("id", "addr", "name", "user", "db", "age", "idle", "flags", "cmd", "omem", "tot-mem", "lib-name")
+
+_HEADERS = {
+    b"Cache-Control": b"no-store",
+    b"Content-Security-Policy": b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    b"img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    b"Referrer-Policy": b"no-referrer",
+    b"X-Content-Type-Options": b"nosniff",
+}
+
+
+def harden(request: Any) -> None:
+    """Tell the browser to show nothing but what came from here, and to keep none of it."""
+    for name, value in _HEADERS.items():
+        request.setHeader(name, value)
+
+
+def add_page(root: Resource, mode: IMode, samples: Samples) -> None:
+    """Put the live page and what belongs to it under C{root}."""
+    for file in STATIC.iterdir():
+        if file.suffix in TYPES:
+            name = "" if file.name == PAGE else file.name
+            root.putChild(name.encode(), Data(file.read_bytes(), TYPES[file.suffix]))
+    root.putChild(b"live.json", Live(mode, samples))
+
+
+class _Json(Resource):
+    """Something that is answered in JSON."""
+
+    isLeaf = True
+
+    def __init__(self, mode: IMode) -> None:
+        super().__init__()
+        self._mode = mode
+
+    def render_GET(self, request: Any) -> bytes:
+        """The answer."""
+        request.setHeader(b"Content-Type", b"application/json")
+        answer = ask(self._mode, lambda: self.answer(request, self._mode.server))
+        return json.dumps(answer).encode() + b"\n"
+
+    def answer(self, request: Any, server: Server) -> Dict[str, Any]:
+        """What is answered."""
+        raise NotImplementedError
+
+
+class Health(_Json):
+    """Whether the server does what it should: status 200 if it does, 503 and the reasons if not. It tells no more."""
+
+    def answer(self, request: Any, server: Server) -> Dict[str, Any]:
+        """Its state."""
+        reasons = ["writes are refused"] if server.refusal is not None else []
+        if server.stopping:
+            reasons.append("it ends")
+        if reasons:
+            request.setResponseCode(503)
+        return {"status": "failing" if reasons else "ok", "reasons": reasons}
+
+
+class Live(_Json):
+    """
+    What the live page shows: of the seconds after C{?since=}, of the slow log, and of the clients.
+
+    @param samples: of the last seconds.
+    """
+
+    def __init__(self, mode: IMode, samples: Samples) -> None:
+        super().__init__(mode)
+        self._samples = samples
+
+    def answer(self, request: Any, server: Server) -> Dict[str, Any]:
+        """Everything at once."""
+        return {
+            "server": _about(server),
+            "samples": [sample._asdict() for sample in self._samples.since(_number(request, b"since"))],
+            "slowlog": [_slow(entry) for entry in server.slowlog.entries],
+            "clients": _clients(list(server.sessions.values())),
+        }
+
+
+def _number(request: Any, name: bytes) -> float:
+    """An argument that is a number; 0 if there is none."""
+    try:
+        return float(request.args[name][0])
+    except (KeyError, ValueError):
+        return 0.0
+
+
+def _about(server: Server) -> Dict[str, Any]:
+    return {
+        "version": __version__,
+        "mode": server.mode,
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "addresses": server.addresses,
+        "uptime": server.clock() - server.started,
+        "maxclients": server.config["maxclients"],
+        "refusal": server.refusal,
+    }
+
+
+def _slow(entry: Entry) -> Dict[str, Any]:
+    return {
+        "id": entry.id,
+        "when": entry.when,
+        "microseconds": entry.microseconds,
+        "command": " ".join(map(_readable, entry.argv)),
+        "client": _readable(entry.peer),
+        "name": _readable(entry.name),
+    }
+
+
+def _readable(word: bytes) -> str:
+    return word.decode("utf-8", "backslashreplace")
+
+
+def _clients(sessions: List[Session]) -> Dict[str, Any]:
+    shown = nlargest(MOST_CLIENTS, sessions, key=lambda session: session.memory)
+    fields = [facts(session) for session in shown]
+    return {"count": len(sessions), "shown": [{name: each[name] for name in _SHOWN} for each in fields]}

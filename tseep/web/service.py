@@ -1,0 +1,86 @@
+"""The service that serves what an operator sees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, List, Sequence
+
+from twisted.application.service import Service
+from twisted.internet.defer import gatherResults, maybeDeferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+
+from ..modes import address
+from ..service import listen
+from .guard import Guarded
+from .metrics import Metrics
+from .pages import Health, add_page
+from .samples import Samples
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+    from ..interfaces import IMode
+
+IDLE = 60
+"""Seconds after which a silent connection is closed."""
+
+
+class QuietSite(Site):
+    """Serves HTTP, and does not write a line for each request."""
+
+    noisy = False
+
+    def log(self, request: Any) -> None:
+        """Nothing."""
+
+
+def make_site(mode: IMode, samples: Samples) -> Site:
+    """Everything: C{/}, the live page, C{/metrics} and C{/health}."""
+    pages, public = Resource(), Resource()
+    add_page(pages, mode, samples)
+    pages.putChild(b"metrics", Metrics(mode))
+    public.putChild(b"health", Health(mode))
+    return QuietSite(Guarded(mode, pages, public), timeout=IDLE)
+
+
+class WebService(Service):
+    """
+    Serves metrics, health and the live page of one server.
+
+    @param mode: how that server's connections are handled; these are the reactor's own.
+    @param endpoints: Twisted's strings for server endpoints.
+    """
+
+    _log = Logger()
+
+    def __init__(self, reactor: Any, mode: IMode, endpoints: Sequence[str]) -> None:
+        self._reactor = reactor
+        self._endpoints = endpoints
+        self._ports: List[Any] = []
+        self._samples = Samples(mode.server)
+        self._site = make_site(mode, self._samples)
+        self._sampling = LoopingCall(mode.call, self._samples.take)
+        self._sampling.clock = reactor
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen.
+
+        @raise CannotStart: if that cannot be done on one of the endpoints.
+        """
+        self._ports = [listen(self._reactor, endpoint, self._site, "--metrics") for endpoint in self._endpoints]
+
+    def startService(self) -> None:
+        """Begin to take samples, and say where one may look."""
+        super().startService()
+        self._sampling.start(1.0)
+        addresses = ", ".join([address.show(port.getHost()) for port in self._ports])
+        self._log.info("the live page, /metrics and /health are on {addresses}", addresses=addresses)
+
+    def stopService(self) -> Deferred[Any]:
+        """Listen no more. Who is connected is let go with the process."""
+        super().stopService()
+        self._sampling.stop()
+        return gatherResults([maybeDeferred(port.stopListening) for port in self._ports])
