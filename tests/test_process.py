@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import resource
@@ -302,3 +303,25 @@ def test_plain_twistd(tmp_path: Path) -> None:
     finally:
         os.kill(int(pid.read_text()), signal.SIGTERM)
         until(lambda: not pid.exists(), "the daemon has ended")
+
+
+def test_log_in_json(tmp_path: Path) -> None:
+    """--log-format json writes every line as JSON, to the output or to twistd's file."""
+    argv = [*TSEEP, "--log-format", "json", "--listen", "tcp:0:interface=127.0.0.1"]
+    with Process(argv) as server:
+        server.wait_for("is ready")
+        assert server.stop() == 0
+        lines = [json.loads(line) for line in server.lines]
+    ready = next(line for line in lines if "is ready" in line["message"])
+    assert (ready["level"], ready["logger"], ready["fields"]["mode"]) == ("info", "tseep.service.TseepService", "v2")
+    file = tmp_path / "log"
+    with Process([*TWISTD, "-n", "--pidfile=", f"--logfile={file}", *argv[argv.index("-m") + 1 :]]) as server:
+        until(lambda: file.exists() and "is ready" in file.read_text(), "the log is in the file")
+        assert server.stop() == 0
+        assert server.lines == []
+    assert all(json.loads(line)["time"] for line in file.read_text().splitlines())
+
+
+def test_log_format_unknown() -> None:
+    """Any other format is refused."""
+    _one_line(*run([*TSEEP, "--log-format", "xml"]), "--log-format must be text or json")

@@ -18,12 +18,14 @@ from .config import PARAMETERS, Config
 from .config_file import ConfigError, Directive, apply, read_directives
 from .files import RESERVED, allow_clients
 from .interfaces import IMode
+from .logs import LoggedInJson
 from .modes.evented import EventedMode
 from .modes.threaded import ThreadedMode
 from .server import Server
 from .service import TseepService
 
 MODES = {mode.name: mode for mode in (ThreadedMode, EventedMode)}
+LOG_FORMATS = ("text", "json")
 DEFAULT_ENDPOINT = "tcp:6379:interface=127.0.0.1"
 PASSWORD_VARIABLE = "TSEEP_REQUIREPASS"
 
@@ -45,6 +47,7 @@ class Options(usage.Options):
     optParameters = [
         ["mode", "m", "v2", "How connections are handled: v1, a thread for each; v2, one epoll watcher for all."],
         ["config", "c", None, "Configuration file in redis.conf's syntax; the command line wins over it."],
+        ["log-format", None, "text", "How the log is written: text, or json, an object a line."],
         ["requirepass-file", None, None, "File whose first line is the password that clients must give."],
     ] + [[p.name, None, _Default(p.default), p.help] for p in PARAMETERS if p.option]  # fmt: skip
 
@@ -93,6 +96,7 @@ class Options(usage.Options):
         """Check every value."""
         if self["mode"] not in MODES:
             raise usage.UsageError(f"--mode must be one of {', '.join(sorted(MODES))}, not {self['mode']!r}")
+        self._check_log()
         password = self._password_elsewhere()
         if password and not self["requirepass"]:
             self["requirepass"] = password
@@ -102,6 +106,13 @@ class Options(usage.Options):
         for parameter in PARAMETERS:
             if parameter.option and not isinstance(self[parameter.name], _Default):
                 self._set(parameter.name)
+
+    def _check_log(self) -> None:
+        if self["log-format"] not in LOG_FORMATS:
+            raise usage.UsageError(f"--log-format must be text or json, not {self['log-format']!r}")
+        self.twistd: Dict[str, Any] = self.parent or {}
+        if self["log-format"] == "json" and self.twistd.get("syslog"):
+            raise usage.UsageError("--log-format json does not go with twistd's --syslog")
 
     def _read_file(self) -> None:
         """Take over what the configuration file says, if one is given."""
@@ -138,7 +149,8 @@ def makeService(options: Options) -> IService:
     """The service for the command line's options."""
     from twisted.internet import reactor
 
-    return make_service(reactor, options)
+    service = make_service(reactor, options)
+    return LoggedInJson(service, options.twistd) if options["log-format"] == "json" else service
 
 
 def make_service(reactor: Any, options: Options) -> IService:
