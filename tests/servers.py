@@ -222,12 +222,14 @@ class Redis(_Listening):
     A running redis-server, ready for clients, which keeps nothing on disk unless it is told otherwise.
 
     @param options: more options for its command line.
+    @param config: its configuration file, if it is to have one.
     """
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, config: Path | None = None) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="tseep-oracle-")
         self.address = f"{self._folder.name}/socket"
-        argv = ["redis-server", "--port", "0", "--unixsocket", self.address, "--save", "", "--appendonly", "no"]
+        kept = [str(config)] if config is not None else ["--save", "", "--appendonly", "no"]
+        argv = ["redis-server", *kept, "--port", "0", "--unixsocket", self.address]
         super().__init__([*argv, *options], cwd=self._folder.name)
         self.wait_for("eady to accept connections|now ready to accept connections at")
 

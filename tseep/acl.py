@@ -9,7 +9,7 @@ import hashlib
 import hmac
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict, Iterator, List, NamedTuple, Set, Tuple
+from typing import TYPE_CHECKING, Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple
 
 from .commands.categories import CATEGORIES, categories_of
 from .commands.table import Command, every
@@ -504,22 +504,50 @@ class Users:
             lines = path.read_text("utf-8", "surrogateescape").splitlines()
         except OSError as error:
             raise BadRule(f"{path}: {error.strerror}") from error
-        read: Dict[bytes, User] = {b"default": self._first()}
-        seen: Set[bytes] = set()
-        errors = []
-        for number, line in enumerate(lines, 1):
-            try:
-                user = self._read_line(line.split(), seen)
-            except BadRule as error:
-                errors.append(f"{path}:{number}: {error.args[0]}. ")
-            else:
-                read.update({} if user is None else {user.name: user})
-        if errors:
-            raise BadRule("".join(errors) + UNCHANGED)
+        read = {b"default": self._first()}
+        read.update(self._read([(f"{path}:{number}", line.split()) for number, line in enumerate(lines, 1)]))
         for name in [name for name in self.named if name not in read]:
             self.delete(name, None)
         for user in read.values():
             self._take(user)
+
+    def add(self, lines: Iterable[Tuple[str, List[str]]]) -> None:
+        """
+        Make the users of some lines, beside those that there are or in their place.
+
+        @param lines: their places, for errors, and their words.
+        @raise BadRule: naming every line that is wrong; then nothing has changed.
+        """
+        for user in self._read(lines).values():
+            self._take(user)
+
+    def _read(self, lines: Iterable[Tuple[str, List[str]]]) -> Dict[bytes, User]:
+        """The users that some lines make."""
+        read: Dict[bytes, User] = {}
+        seen: Set[bytes] = set()
+        errors = []
+        for place, words in lines:
+            try:
+                user = self._read_line(words, seen)
+            except BadRule as error:
+                errors.append(f"{place}: {error.args[0]}. ")
+            else:
+                read.update({} if user is None else {user.name: user})
+        if errors:
+            raise BadRule("".join(errors) + UNCHANGED)
+        return read
+
+    def changed(self) -> List[str]:
+        """The lines that make the users; none, while there is the default one alone, and no rule has changed it."""
+        first = self._first()
+        if self._required:
+            first.set("resetpass", True)
+            first.set(f">{self._required}", True)
+        lines = self._lines()
+        return [] if lines == [first.show()] else lines
+
+    def _lines(self) -> List[str]:
+        return [user.show() for _, user in sorted(self.named.items())]
 
     def _read_line(self, words: List[str], seen: Set[bytes]) -> User | None:
         """The user of a line; None if there is nothing in it."""
@@ -539,7 +567,7 @@ class Users:
 
         @raise OSError: if that fails; the file is as it was then.
         """
-        text = "".join([f"{user.show()}\n" for _, user in sorted(self.named.items())])
+        text = "".join([f"{line}\n" for line in self._lines()])
         Disk().write_in_place(path, text.encode("utf-8", "surrogateescape"))
 
     def _follow(self, session: Session, user: User) -> None:

@@ -282,6 +282,11 @@ class Config:
         parameter = self.parameters[name]
         return parameter.kind.show(self._values[parameter.name])
 
+    def is_default(self, name: str) -> bool:
+        """Whether a parameter has the value that it has if nobody says anything."""
+        parameter = self.parameters[name]
+        return bool(self._values[parameter.name] == parameter.kind.parse(parameter.default))
+
     def matching(self, pattern: str) -> Iterator[str]:
         """The names that match a glob pattern, whatever their case."""
         match = matcher(pattern.lower().encode("utf-8", "surrogateescape"))

@@ -15,7 +15,8 @@ from twisted.python import usage
 
 from . import __version__
 from .config import PARAMETERS, Config
-from .config_file import ConfigError, Directive, apply, read_directives
+from .config_file import USER, ConfigError, Directive, apply, read_directives
+from .errors import BadRule
 from .files import RESERVED, allow_clients
 from .interfaces import IMode
 from .logs import LoggedInJson
@@ -118,12 +119,14 @@ class Options(usage.Options):
         """Take over what the configuration file says, if one is given."""
         self.unknown: List[str] = []
         self.file_endpoints: List[str] = []
+        self.users: List[Directive] = []
         if self["config"] is not None:
             self["config"] = os.path.abspath(self["config"])
             try:
                 directives = list(read_directives(self["config"]))
                 self.unknown = apply(self.config, directives)
                 self.file_endpoints = _endpoints(directives)
+                self.users = [directive for directive in directives if directive.name == USER]
             except ConfigError as error:
                 raise usage.UsageError(str(error)) from None
 
@@ -162,6 +165,7 @@ def make_service(reactor: Any, options: Options) -> IService:
     config.set("maxclients", str(_affordable_clients(config["maxclients"])))
     server = Server(config)
     server.config_file = options["config"] or ""
+    _add_users(server, options.users)
     if options.unknown:
         text = "{file}: tseep does not have, and ignores: {names}"
         Logger().warn(text, file=server.config_file, names=", ".join(options.unknown))
@@ -171,6 +175,22 @@ def make_service(reactor: Any, options: Options) -> IService:
     service = TseepService(reactor, server, mode, options["listen"], options["operator-listen"])
     server.shut_down = lambda: reactor.callFromThread(service.end)
     return _with_web(reactor, service, mode, options["metrics"]) if options["metrics"] else service
+
+
+def _add_users(server: Server, directives: List[Directive]) -> None:
+    """
+    Make the users of a configuration file.
+
+    @raise SystemExit: if that cannot be done.
+    """
+    if directives and server.config["aclfile"]:
+        raise SystemExit(
+            f"tseep: {directives[0].place}: users stand in the configuration file or in --aclfile, not in both"
+        )
+    try:
+        server.users.add([(directive.place, [USER, *directive.words]) for directive in directives])
+    except BadRule as error:
+        raise SystemExit(f"tseep: {error}") from None
 
 
 def _with_web(reactor: Any, service: IService, mode: IMode, endpoints: List[str]) -> IService:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List
 
+from ..config_file import rewritten
 from ..errors import SYNTAX, CommandError
 from ..glob import matcher
+from ..persistence.disk import Disk
 from ..replies import OK, Reply
 from .connection import REDACTED
 from .table import command, container, every
@@ -144,11 +147,25 @@ def _reset_statistics(server: Server) -> None:
     server.stats.reset()
     server.keyspace.reset_counts()
     server.rates.reset()
+    server.lag.reset()
+    server.batches[:] = [0] * len(server.batches)
     for entry in every(server.commands):
         entry.calls.reset()
 
 
 @command("CONFIG REWRITE", arity=2, flags=_ADMIN, since="2.8.0")
 def config_rewrite(session: Session, argv: List[bytes]) -> Reply:
-    """Writes the configuration to its file, of which there is none."""
-    raise CommandError("ERR The server is running without a config file")
+    """Writes what has been changed to the configuration file, and leaves the rest of it as it is."""
+    server = session.server
+    if not server.config_file:
+        raise CommandError("ERR The server is running without a config file")
+    path = Path(server.config_file)
+    users = [] if server.config["aclfile"] else server.users.changed()
+    try:
+        lines = rewritten(path.read_bytes().splitlines(), server.config, users)
+        Disk().write_in_place(path, b"\n".join([*lines, b""]))
+    except OSError as error:
+        server.log(3, f"CONFIG REWRITE failed: {path}: {error.strerror}")
+        raise CommandError(f"ERR Rewriting config file: {error.strerror}") from error
+    server.log(2, f"CONFIG REWRITE has written {path}")
+    return OK

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import Iterable
 
@@ -55,11 +56,17 @@ class Disk:
         finally:
             self.close(descriptor)
 
-    def write_whole(self, path: Path, pieces: Iterable[bytes]) -> None:
-        """Write a new file, and wait until it is on the disk; if that fails there is none."""
+    def write_whole(self, path: Path, pieces: Iterable[bytes], mode: int = 0) -> None:
+        """
+        Write a new file, and wait until it is on the disk; if that fails there is none.
+
+        @param mode: who may read and write it; 0 for what is usual.
+        """
         self.remove(path)
         descriptor = self.open(path)
         try:
+            if mode:
+                os.fchmod(descriptor, mode)
             self._write_all(descriptor, pieces)
             self.sync(descriptor)
         except BaseException:
@@ -69,9 +76,13 @@ class Disk:
             self.close(descriptor)
 
     def write_in_place(self, path: Path, data: bytes) -> None:
-        """Write a file in place of the one of that name, which stays as it is if that fails."""
+        """
+        Write a file in place of the one of that name, which stays as it is if that fails. The same may read it as
+        before.
+        """
         temporary = path.with_name(f"temp-{path.name}")
-        self.write_whole(temporary, [data])
+        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0
+        self.write_whole(temporary, [data], mode)
         self.replace(temporary, path)
 
     def _write_all(self, descriptor: int, pieces: Iterable[bytes]) -> None:

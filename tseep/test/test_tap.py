@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sys
 from contextlib import redirect_stdout
@@ -139,6 +140,22 @@ class MakeServiceTests(SynchronousTestCase):
         """An endpoint that Twisted can't read is refused in one line."""
         with self.assertRaisesRegex(SystemExit, "^tseep: --listen 'gopher:70': .*'gopher'"):
             self.make("--listen", "gopher:70")
+
+    def test_users(self) -> None:
+        """Users of the configuration file are there from the beginning; what is wrong with one stops the start."""
+        path = os.path.abspath(self.mktemp())
+        with open(path, "w") as file:
+            file.write("user eve on >pw ~k* +get\nuser default on >other ~* &* +@all\nrequirepass first\n")
+        users = self.make("--config", path)._server.users
+        self.assertIsNotNone(users.find(b"eve", b"pw"))
+        self.assertEqual([None], [users.find(b"default", b"first")])
+        self.assertIsNotNone(users.find(b"default", b"other"))
+        with self.assertRaisesRegex(SystemExit, f"^tseep: {path}:1: users stand in .* not in both"):
+            self.make("--config", path, "--aclfile", "users.acl")
+        with open(path, "w") as file:
+            file.write("\nuser eve +nosuch\n")
+        with self.assertRaisesRegex(SystemExit, f"^tseep: {path}:2: Unknown command"):
+            self.make("--config", path)
 
     def test_file_limit(self) -> None:
         """Where files are few, maxclients is lowered."""
