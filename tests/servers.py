@@ -33,6 +33,7 @@ class Process:
     @param env: what to add to the environment.
     @param files: hard and soft limit on open files, if it is not to be the tests' own.
     @param largest_file: limit on the size of files that it writes, in bytes; 0 for none.
+    @param descriptor: a file that it is left as number 3, as systemd does; 0 for none.
     @ivar lines: what it has written so far, on either stream.
     """
 
@@ -43,6 +44,7 @@ class Process:
         files: int = 0,
         cwd: Path | str = ROOT,
         largest_file: int = 0,
+        descriptor: int = 0,
     ) -> None:
         self.argv = list(argv)
         self.lines: list[str] = []
@@ -54,7 +56,8 @@ class Process:
             stderr=subprocess.STDOUT,
             cwd=cwd,
             env=_environment(env or {}),
-            preexec_fn=lambda: _prepare(files, largest_file),
+            preexec_fn=lambda: _prepare(files, largest_file, descriptor),
+            pass_fds=[3] if descriptor else [],
         )
         _running.add(self)
         self._ended = False
@@ -154,13 +157,15 @@ def _environment(added: dict[str, str]) -> dict[str, str]:
     return {**env, "PYTHONUNBUFFERED": "1", **added}
 
 
-def _prepare(files: int, largest_file: int) -> None:
-    """In the child: die with the parent, and have fewer or smaller files if that is asked for."""
+def _prepare(files: int, largest_file: int, descriptor: int) -> None:
+    """In the child: die with the parent, have fewer or smaller files, and a certain one, if that is asked for."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if files:
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     if largest_file:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    if descriptor:
+        os.dup2(descriptor, 3)
 
 
 @atexit.register
@@ -191,19 +196,20 @@ class Tseep(_Listening):
 
     @param options: more options for its command line.
     @param unix: whether it listens on a Unix socket, in place of a port.
+    @param endpoint: where it listens, if that is to be said.
     """
 
-    def __init__(self, mode: str, *options: str, unix: bool = False, **how: Any) -> None:
+    def __init__(self, mode: str, *options: str, unix: bool = False, endpoint: str = "", **how: Any) -> None:
         self.mode = mode
         self._folder = tempfile.TemporaryDirectory(prefix="tseep-") if unix else None
-        endpoint = f"unix:{self._folder.name}/socket" if self._folder else "tcp:0:interface=127.0.0.1"
+        endpoint = endpoint or (f"unix:{self._folder.name}/socket" if self._folder else "tcp:0:interface=127.0.0.1")
         argv = [sys.executable, "-m", "tseep", "--mode", mode, "--listen", endpoint, *options]
         super().__init__(argv, **how)
         self.address = self._find_address()
 
     def _find_address(self) -> str | tuple[str, int]:
         ready = self.wait_for(r"is ready: mode \S+ on (\S+?):(\d+)[;,]")
-        return ready[1] if self._folder else (ready[1], int(ready[2]))
+        return ready[1] if ready[1].startswith("/") else (ready[1], int(ready[2]))
 
     @property
     def port(self) -> int:

@@ -18,7 +18,10 @@ WITH_IO = [
     *(PACKAGE / "modes").glob("*.py"),
     *(PACKAGE / "testing").glob("*.py"),
     *(PACKAGE / "web").glob("*.py"),
-    *(PACKAGE / f"{name}.py" for name in ("__main__", "files", "heartbeat", "logs", "notify", "service", "tap")),
+    *(
+        PACKAGE / f"{name}.py"
+        for name in ("__main__", "files", "heartbeat", "logs", "mtls", "notify", "service", "tap")
+    ),
 ]
 WITHOUT_IO = [path for path in SERVER if path not in WITH_IO]
 """What takes bytes and gives bytes, and never waits for anything."""

@@ -271,6 +271,8 @@ def _check_endpoints(reactor: Any, option: str, endpoints: List[str]) -> None:
     for endpoint in endpoints:
         try:
             serverFromString(reactor, endpoint)
+        except LookupError:
+            raise SystemExit(f"tseep: --{option} {endpoint!r}: systemd has passed on no such socket") from None
         except Exception as error:  # each endpoint plugin has errors of its own
             raise SystemExit(f"tseep: --{option} {endpoint!r}: {error}") from None
 

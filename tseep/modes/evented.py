@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IPushProducer, ITCPTransport
 from twisted.internet.main import CONNECTION_DONE
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import deferLater
+from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper  # which has no public name
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -136,22 +137,31 @@ class EventedProtocol(Protocol):
         return handle() if handle is not None else -1
 
     def connectionMade(self) -> None:
-        """A client has come; it may be one too many."""
+        """A client has come. One that came through a proxy is known only when the proxy has said who it is."""
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
+        if not isinstance(self.transport, HAProxyProtocolWrapper):
+            self._begin()
+
+    def _begin(self) -> Session | None:
+        """Begin a session, unless the client is one too many, or may not come."""
         session = self._server.connect(self, self._reserved)
         if isinstance(session, bytes):
+            self._leaving = True
             self.transport.write(session)
             self.transport.loseConnection()
-        else:
-            self._session = session
-            self.transport.registerProducer(self, True)
+            return None
+        self._session = session
+        self.transport.registerProducer(self, True)
+        return session
 
     def dataReceived(self, data: bytes) -> None:
         """Answer what the client sent."""
         session = self._session
         if session is None:
-            return
+            session = None if self._leaving else self._begin()
+            if session is None:
+                return
         replies = session.receive(data)
         if self._paused or self._server.uncommitted:
             self.send(replies)
@@ -162,6 +172,7 @@ class EventedProtocol(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The client is gone."""
+        self._leaving = True
         if self._session is not None:
             self._server.disconnect(self._session)
             self._session = None
