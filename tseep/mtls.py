@@ -29,30 +29,34 @@ class MutualTLSParser:
 
     prefix = "mtls"
 
-    def parseStreamServer(  # type: ignore[override] # the interface leaves open which words a string has
-        self,
-        reactor: Any,
-        port: str,
-        privateKey: str = "",
-        certKey: str = "",
-        clientCA: str = "",
-        interface: str = "",
-        backlog: str = "50",
-    ) -> SSL4ServerEndpoint:
-        """
-        The endpoint.
+    def parseStreamServer(self, reactor: Any, *words: Any, **named: Any) -> SSL4ServerEndpoint:
+        """The endpoint: L{make_endpoint} says what its string holds."""
+        return make_endpoint(reactor, *words, **named)
 
-        @param privateKey: file of the server's key, C{certKey}: of its certificate, with those between it and its
-            authority below it.
-        @param clientCA: file of the certificates of the authorities, one of which must have signed a client's.
-        @raise ValueError: if something is missing, or is not what it should be.
-        @raise OSError: if a file cannot be read.
-        """
-        for name, value in (("privateKey", privateKey), ("certKey", certKey), ("clientCA", clientCA)):
-            if not value:
-                raise ValueError(f"{name}=FILE is missing: mtls:PORT:privateKey=FILE:certKey=FILE:clientCA=FILE")
-        options = _options(Path(privateKey), Path(certKey), Path(clientCA))
-        return SSL4ServerEndpoint(reactor, int(port), options, int(backlog), interface)
+
+def make_endpoint(
+    reactor: Any,
+    port: str,
+    privateKey: str = "",
+    certKey: str = "",
+    clientCA: str = "",
+    interface: str = "",
+    backlog: str = "50",
+) -> SSL4ServerEndpoint:
+    """
+    Make the endpoint.
+
+    @param privateKey: file of the server's key, C{certKey}: of its certificate, with those between it and its
+        authority below it.
+    @param clientCA: file of the certificates of the authorities, one of which must have signed a client's.
+    @raise ValueError: if something is missing, or is not what it should be.
+    @raise OSError: if a file cannot be read.
+    """
+    for name, value in (("privateKey", privateKey), ("certKey", certKey), ("clientCA", clientCA)):
+        if not value:
+            raise ValueError(f"{name}=FILE is missing: mtls:PORT:privateKey=FILE:certKey=FILE:clientCA=FILE")
+    options = _options(Path(privateKey), Path(certKey), Path(clientCA))
+    return SSL4ServerEndpoint(reactor, int(port), options, int(backlog), interface)
 
 
 def _options(key: Path, own: Path, authorities: Path) -> CertificateOptions:

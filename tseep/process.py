@@ -28,6 +28,11 @@ def resident_memory() -> int:
         return _peak()
 
 
+def supervised() -> bool:
+    """Whether systemd has started the process, and wants to be told of it."""
+    return "NOTIFY_SOCKET" in os.environ
+
+
 def peak_memory() -> int:
     """The most bytes of memory that the process ever took."""
     return max(_peak(), resident_memory())

@@ -128,6 +128,7 @@ class Server:
     @ivar uncommitted: whether something was recorded that must be written before anybody is answered: a mode holds back
         what leaves until it has called L{Persistence.commit <tseep.persistence.persistence.Persistence>}.
     @ivar refusal: why nothing may be changed at present; None if it may.
+    @ivar sweep_ns: nanoseconds that were spent on expired keys that nobody asked for.
     @ivar lag: how late the event loop is; whoever runs the server tells it.
     @ivar batches: how many clients were ready at once: number I{b} counts the looks that found less than 2**b, and at
         least half of that; empty in a mode that does not look.
@@ -171,6 +172,7 @@ class Server:
         self.serve_others: Callable[[], None] = lambda: None
         self._settling = False
         self.stats = Stats()
+        self.sweep_ns = 0
         self.slowlog = SlowLog()
         self.latency = LatencyMonitor()
         self.rates = Rates(3)
@@ -414,6 +416,7 @@ class Server:
         spent = 0
         while spent < SWEEP_BUDGET and self.keyspace.sweep(SWEEP_BATCH) == SWEEP_BATCH:
             spent = self.timer() - start
+        self.sweep_ns += spent
         if spent > self.latency.threshold_ns:
             self.latency.note("expire-cycle", self.clock(), spent)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Callable, Dict, List, Set, Tuple
 
 from .. import __version__, process
 from ..persistence.worker import REWRITE, SNAPSHOT
+from ..process import supervised
 from ..replies import Reply, Verbatim
 from .table import Calls, command, every
 
@@ -73,6 +74,8 @@ def _server(server: Server) -> Fields:
         "redis_mode": "standalone",
         "tseep_mode": server.mode,
         "os": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "multiplexing_api": "epoll" if server.batches else "none",
+        "process_supervised": "systemd" if supervised() else "no",
         "arch_bits": 64 if sys.maxsize > 2**32 else 32,
         "python_implementation": platform.python_implementation(),
         "python_version": platform.python_version(),
@@ -82,6 +85,8 @@ def _server(server: Server) -> Fields:
         "server_time_usec": int(now * 1_000_000),
         "uptime_in_seconds": uptime,
         "uptime_in_days": uptime // 86400,
+        "lru_clock": server.keyspace.now // 1000 & 0xFFFFFF,
+        "io_threads_active": 0,
         "hz": HZ,
         "configured_hz": HZ,
         "executable": sys.executable,
@@ -107,7 +112,7 @@ def _clients(server: Server) -> Fields:
 
 def _memory(server: Server) -> Fields:
     used, peak, total = process.resident_memory(), process.peak_memory(), process.system_memory()
-    limit = server.config["maxmemory"]
+    limit, scripting = server.config["maxmemory"], server.scripting
     return {
         "used_memory": used,
         "used_memory_human": human(used),
@@ -117,7 +122,16 @@ def _memory(server: Server) -> Fields:
         "used_memory_peak_human": human(peak),
         "used_memory_peak_perc": f"{100 * used / max(peak, 1):.2f}%",
         "used_memory_startup": server.startup_memory,
-        "used_memory_dataset": server.eviction.used if server.eviction else max(0, used - server.startup_memory),
+        "used_memory_functions": functions_memory(server),
+        "number_of_cached_scripts": len(scripting.scripts),
+        "number_of_functions": len(scripting.functions.functions),
+        "number_of_libraries": len(scripting.functions.libraries),
+        "mem_clients_normal": clients_memory(server),
+        "mem_aof_buffer": server.persistence.log.pending,
+        "mem_fragmentation_ratio": "1.00",  # what is used is what is resident: Python does not tell them apart
+        "mem_allocator": platform.python_implementation().lower(),
+        "active_defrag_running": 0,
+        "used_memory_dataset": dataset_memory(server, used),
         "total_system_memory": total,
         "total_system_memory_human": human(total),
         "maxmemory": limit,
@@ -126,6 +140,21 @@ def _memory(server: Server) -> Fields:
         "lazyfree_pending_objects": len(server.garbage),
         "lazyfreed_objects": server.garbage.freed,
     }
+
+
+def clients_memory(server: Server) -> int:
+    """Bytes that all clients take."""
+    return sum([session.memory for session in server.sessions.values()])
+
+
+def functions_memory(server: Server) -> int:
+    """Bytes of the texts of all libraries."""
+    return sum([len(library.code) for library in server.scripting.functions.libraries.values()])
+
+
+def dataset_memory(server: Server, used: int) -> int:
+    """Bytes that the data take: counted while there is a limit, else what the process has grown by since its start."""
+    return server.eviction.used if server.eviction else max(0, used - server.startup_memory)
 
 
 def human(size: int) -> str:
@@ -158,6 +187,7 @@ def _persistence(server: Server) -> Fields:
         "aof_current_rewrite_time_sec": worker.seconds if worker.task == REWRITE else -1,
         "aof_last_bgrewrite_status": _status(log.ok),
         "aof_rewrites": log.count,
+        "module_fork_in_progress": 0,
         "aof_last_write_status": _status(log.error is None),
     }
     if log.on:
@@ -197,7 +227,9 @@ def _stats(server: Server) -> Fields:
         "pubsub_channels": len(server.pubsub.channels),
         "pubsub_patterns": len(server.pubsub.patterns),
         "pubsubshard_channels": len(server.pubsub.shards),
-        "total_forks": 0,
+        "total_forks": server.persistence.worker.forks,
+        "latest_fork_usec": server.persistence.worker.fork_ns // 1000,
+        "expire_cycle_cpu_milliseconds": server.sweep_ns // 1_000_000,
         "tracking_total_keys": len(server.tracking.readers),
         "tracking_total_items": sum(map(len, server.tracking.readers.values())),
         "tracking_total_prefixes": len(server.tracking.prefixes),
@@ -210,9 +242,14 @@ def _replication(server: Server) -> Fields:
         "role": "master",
         "connected_slaves": 0,
         "master_failover_state": "no-failover",
+        "master_replid": server.run_id,
+        "master_replid2": "0" * 40,
         "master_repl_offset": 0,
         "second_repl_offset": -1,
         "repl_backlog_active": 0,
+        "repl_backlog_size": 0,
+        "repl_backlog_first_byte_offset": 0,
+        "repl_backlog_histlen": 0,
     }
 
 

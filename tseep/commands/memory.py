@@ -11,7 +11,7 @@ from ..errors import SYNTAX, CommandError
 from ..numeric import require_integer
 from ..replies import OK, Reply, Verbatim
 from ..store.memory import size
-from .info import human
+from .info import clients_memory, dataset_memory, functions_memory, human
 from .table import command, container
 
 if TYPE_CHECKING:
@@ -50,12 +50,21 @@ def memory_stats(session: Session, argv: List[bytes]) -> Reply:
     """Tells what the process takes, and how many keys share it."""
     server = session.server
     used, peak, keys = process.resident_memory(), process.peak_memory(), _count_keys(server)
+    dataset = dataset_memory(server, used)
     stats: Dict[bytes, Any] = {
         b"peak.allocated": peak,
         b"total.allocated": used,
         b"startup.allocated": server.startup_memory,
+        b"replication.backlog": 0,
+        b"clients.slaves": 0,
+        b"clients.normal": clients_memory(server),
+        b"cluster.links": 0,
+        b"aof.buffer": server.persistence.log.pending,
+        b"functions.caches": functions_memory(server),
         b"keys.count": keys,
         b"keys.bytes-per-key": max(0, used - server.startup_memory) // keys if keys else 0,
+        b"dataset.bytes": dataset,
+        b"dataset.percentage": 100 * dataset / max(used, 1),
         b"peak.percentage": 100 * used / max(peak, 1),
     }
     return stats

@@ -18,10 +18,12 @@ class Worker:
     A child process of the server, or none.
 
     @ivar task: what it does, L{SNAPSHOT} or L{REWRITE}; empty if there is none.
+    @ivar forks: how many there were, C{fork_ns}: how long it took to make the last one.
     """
 
     def __init__(self, server: Server) -> None:
         self.task = ""
+        self.forks = self.fork_ns = 0
         self._server = server
         self._child: Child | None = None
         self._done: Callable[[str, int], None]
@@ -38,7 +40,9 @@ class Worker:
         @param done: told what went wrong, empty for nothing, and how many seconds it took.
         @raise OSError: if there can be no child.
         """
+        start = self._server.timer()
         self._child = Child(work, self._server.clock())
+        self.forks, self.fork_ns = self.forks + 1, self._server.timer() - start
         self.task, self._done = task, done
         self._server.log(2, f"Process {self._child.pid} begins to write in the background: {task}")
 

@@ -6,6 +6,7 @@ import os
 
 from .. import process
 from ..commands.info import SECTIONS, human
+from ..functions import Library
 from .support import START, SessionTests, Verbatim
 
 
@@ -77,6 +78,9 @@ class InfoTests(SessionTests):
         fields = self.fields("memory")
         self.assertEqual(("3145728", "3.00M"), (fields["used_memory"], fields["used_memory_human"]))
         self.assertEqual(("4194304", "75.00%"), (fields["used_memory_peak"], fields["used_memory_peak_perc"]))
+        self.assertEqual(str(self.session.memory), fields["mem_clients_normal"])
+        self.server.scripting.functions.libraries[b"l"] = Library(b"l", b"#!lua name=l\n")
+        self.assertEqual("13", self.fields("memory")["used_memory_functions"])
 
     def test_stats(self) -> None:
         """The stats section counts connections, commands, bytes, hits, misses, expired keys and errors."""
