@@ -5,9 +5,10 @@ PYPY ?= pypy3
 VENV ?= .venv
 PYPY_VENV ?= .venv-pypy
 APPS_VENV ?= .venv-apps
+SECONDS ?= 120
 BIN = $(VENV)/bin
 
-.PHONY: help serve test test-pypy fuzz apps soak lint format types stress bench debian clean
+.PHONY: help serve test test-pypy fuzz apps soak kills lint format types stress bench debian clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +30,11 @@ fuzz: $(VENV)/test debian ## Compare with redis-server, and feed the parsers, fo
 apps: $(APPS_VENV)/apps debian ## Run Celery, RQ, Django and others against tseep in each mode, and against redis-server
 	$(APPS_VENV)/bin/pytest tests/apps -m apps
 
-soak: $(VENV)/test debian ## The long runs: thousands of clients in each mode, servers killed hundreds of times
+soak: $(VENV)/test ## All that clients do, in each mode: make soak SECONDS=3600 for an hour each
+	$(BIN)/python stress/soak.py --time $(SECONDS)
+	$(BIN)/python stress/soak.py --time $(SECONDS) --mode v1 --clients 1k --rate 1000
+
+kills: $(VENV)/test debian ## The long runs: thousands of clients in each mode, servers killed hundreds of times
 	TSEEP_KILLS=300 $(BIN)/pytest tests/test_durability.py -k killed
 	$(BIN)/pytest tests -m soak
 

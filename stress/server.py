@@ -105,6 +105,11 @@ class Server:
         """The process id."""
         return self._child.pid
 
+    def kill(self) -> None:
+        """Send SIGKILL, and wait for its end."""
+        self._child.kill()
+        self._child.wait()
+
     def stop(self) -> str | None:
         """Send SIGTERM and wait. Return what was wrong with the server's end, or None."""
         if self._child.poll() is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import platform
 import socket
+import struct
 import sys
 import threading
 import time
@@ -54,6 +55,9 @@ thousands that wait take it from one another before they are done, and the end t
 
 BREATH = 0.001
 """Seconds that a long script leaves the lock to others, again and again."""
+
+_RESET = struct.pack("ii", 1, 0)
+"""For SO_LINGER: closing does not wait for anything to be taken."""
 
 POLL = 0.01
 """Seconds between looks at who is still connected while the server stops."""
@@ -191,12 +195,23 @@ class ThreadedConnection:
         return sum(map(len, self._outbox))
 
     def close(self) -> None:
-        """Close; the thread, wherever it is blocked, comes back and ends."""
+        """
+        Close; the thread, wherever it is blocked, comes back and ends. Who does not take its replies is cut off: the
+        system would keep them for it else, long after.
+        """
+        if self._outbox:
+            self._set_linger()
         self._shut(socket.SHUT_RDWR)
 
     def finish(self) -> None:
         """Close, but answer first what has come: reading ends after it."""
         self._shut(socket.SHUT_RD)
+
+    def _set_linger(self) -> None:
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        except OSError:
+            pass  # it is closed already
 
     def _shut(self, how: int) -> None:
         try:
