@@ -241,9 +241,13 @@ class Session:
         return self._encoders[type(reply)](reply)
 
     def end(self) -> None:
-        """The client is gone: let nobody remember it."""
+        """
+        The client is gone: let nobody remember it. Nor may it itself, by what was left to do, or it would stay until
+        Python's collector of cycles comes, with all that was not sent.
+        """
         if self.blocked is not None:
             self.server.blocking.forget(self.blocked)
+        self.blocked = self.waiting = self._left = None
         self.server.deliveries.pop(self, None)
         self._forget()
 

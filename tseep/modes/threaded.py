@@ -85,7 +85,7 @@ class ThreadedConnection:
         self._outbox: Deque[bytes] = deque()  # filled under the mode's lock, so that its order is that of the answers
         self._writing = threading.Lock()
         self._session: Session | None = None
-        self._helped = False  # whether a thread is on its way to send the rest
+        self._helped = False  # whether a thread waits to send the rest
         self.peer = address.show(peer)
         self.host = ""
 
@@ -119,6 +119,7 @@ class ThreadedConnection:
         finally:
             with self._mode.lock:
                 self._mode.server.disconnect(session)
+                self._session = None  # else they would keep each other, and all that was not taken, for long
             self._socket.close()
 
     def _converse(self, session: Session) -> None:
@@ -132,18 +133,21 @@ class ThreadedConnection:
             self._write(session)
 
     def _write(self, session: Session) -> None:
+        with self._writing:
+            self._write_all(session)
+
+    def _write_all(self, session: Session) -> None:
         """Send what is in the outbox, and go on with what the client has said, until nothing is left."""
         outbox, lock = self._outbox, self._mode.lock
-        with self._writing:
-            while outbox or session.waiting is not None:
-                if not outbox:
-                    with lock:
-                        if session.waiting is not None:
-                            outbox.append(session.resume())
-                while outbox:
-                    self._mode.commit()
-                    self._socket.sendall(outbox[0])
-                    outbox.popleft()
+        while outbox or session.waiting is not None:
+            if not outbox:
+                with lock:
+                    if session.waiting is not None:
+                        outbox.append(session.resume())
+            while outbox:
+                self._mode.commit()
+                self._socket.sendall(outbox[0])
+                outbox.popleft()
 
     def send(self, data: bytes) -> int:
         """
@@ -181,9 +185,10 @@ class ThreadedConnection:
             self._mode.run(self._help, self._session)
 
     def _help(self, session: Session) -> None:
-        self._helped = False
         try:
-            self._write(session)
+            with self._writing:
+                self._helped = False  # not before: else each message to one who does not read would block a thread
+                self._write_all(session)
             if session.closing:
                 self.close()
         except OSError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 from typing import Any, List
 
@@ -29,8 +30,8 @@ class Mode(ThreadedMode):
         self.given.append(lambda: serve(session))
 
 
-class ThreadedConnectionTests(SynchronousTestCase):
-    """A thread reads, answers and writes until its client goes."""
+class ConnectionTests(SynchronousTestCase):
+    """What the tests of connections share."""
 
     def setUp(self) -> None:
         self.server = Server(Config(maxclients="2"), clock=Clock().seconds)
@@ -62,6 +63,10 @@ class ThreadedConnectionTests(SynchronousTestCase):
             if not data:
                 return taken
             taken += data
+
+
+class ThreadedConnectionTests(ConnectionTests):
+    """A thread reads, answers and writes until its client goes."""
 
     def test_interface(self) -> None:
         """A connection is what a session asks for."""
@@ -138,6 +143,56 @@ class ThreadedConnectionTests(SynchronousTestCase):
         connection.finish()
         self.mode.given.pop()()
         self.assertEqual(self.received(connection), b"+PONG\r\n")
+
+
+class Held:
+    """
+    A lock that somebody else has.
+
+    @ivar wanted: whether a thread waits for it, C{free}: lets it go on.
+    """
+
+    def __init__(self) -> None:
+        self.wanted, self.free = threading.Event(), threading.Event()
+
+    def acquire(self, blocking: bool) -> bool:
+        return False
+
+    def __enter__(self) -> None:
+        self.wanted.set()
+        self.free.wait(30)
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class HelpTests(ConnectionTests):
+    """Sending without being asked, to a client that takes nothing for now."""
+
+    def test_one_helper(self) -> None:
+        """One thread waits to send the rest, however much it becomes."""
+        connection = self.connect()
+        del self.mode.given[:]
+        connection._writing = held = Held()
+        connection.send(b"1")
+        (helper,) = self.mode.given
+        thread = threading.Thread(target=helper)
+        thread.start()
+        self.assertTrue(held.wanted.wait(30))
+        self.assertEqual([2, 3], [connection.send(b"2"), connection.send(b"3")])
+        self.assertEqual([helper], self.mode.given)
+        held.free.set()
+        thread.join()
+        self.assertEqual(b"123", connection.far.recv(10))
+
+    def test_cut_off(self) -> None:
+        """Who is closed and has not taken everything is cut off: the system does not wait for that."""
+        connection = self.connect()
+        connection._writing = Held()
+        connection.send(b"1")
+        connection.close()
+        linger = connection._socket.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)
+        self.assertEqual((1, 0), struct.unpack("ii", linger))
 
 
 class ThreadedModeTests(SynchronousTestCase):
