@@ -33,14 +33,19 @@ class IMode(Interface):
     """A way of handling connections."""
 
     name = Attribute("What C{--mode} calls it.")
-    listener = Attribute("What endpoints listen on: a L{Listener <tseep.modes.listener.Listener>}. Set by C{start}.")
-    factory = Attribute("What they listen for.")
-    operator_factory = Attribute("The same for the operator, for whom there is room when there are too many clients.")
+    server = Attribute("The L{Server <tseep.server.Server>}.")
 
     def start() -> None:
         """Make ready."""
 
-    server = Attribute("The L{Server <tseep.server.Server>}.")
+    def listen(endpoint: str, reserved: bool = False) -> Any:
+        """
+        Listen for clients. To be called once it has been started.
+
+        @param endpoint: Twisted's string for a server endpoint.
+        @param reserved: whether there is room for them even if there are too many others.
+        @return: a Deferred of the port.
+        """
 
     def call(function: Callable[[], None]) -> None:
         """

@@ -10,7 +10,6 @@ from typing import Any, Callable, List, Sequence
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger, LogLevel
@@ -73,11 +72,10 @@ class TseepService(Service):
         @raise CannotStart: if that cannot be done on one of the endpoints.
         """
         self._mode.start()
-        mode = self._mode
         for endpoint in self._endpoints:
-            self._ports.append(listen(mode.listener, endpoint, mode.factory, "--listen"))
+            self._ports.append(port_of(self._mode.listen, endpoint, "--listen"))
         for endpoint in self._operator_endpoints:
-            self._ports.append(listen(mode.listener, endpoint, mode.operator_factory, "--operator-listen"))
+            self._ports.append(port_of(lambda each: self._mode.listen(each, True), endpoint, "--operator-listen"))
 
     def startService(self) -> None:
         """Begin to keep time, and say that all is ready."""
@@ -175,17 +173,17 @@ class TseepService(Service):
             accept()
 
 
-def listen(listener: Any, endpoint: str, factory: Any, option: str) -> Any:
+def port_of(listen: Callable[[str], Deferred[Any]], endpoint: str, option: str) -> Any:
     """
     The port that listens on an endpoint, at once.
 
-    @param listener: who listens: a reactor, or what does so in its place.
+    @param listen: listens on it.
     @param option: by which the endpoint was given.
     @raise CannotStart: if that cannot be done.
     """
     ports: List[Any] = []
     failures: List[Failure] = []
-    listening = maybeDeferred(lambda: serverFromString(listener, endpoint).listen(factory))
+    listening = maybeDeferred(listen, endpoint)
     listening.addCallbacks(ports.append, failures.append)
     if failures:
         raise CannotStart(f"tseep: cannot listen on {endpoint}: {_reason(failures[0].value, option)}")

@@ -1,8 +1,9 @@
 """
 v2: Protocol and Factory, on a watcher that epoll wakes.
 
-Two things make it fast. A transport writes at once instead of asking epoll when it may (L{WriteAtOnce}); and the
-reactor's cost of an event is paid once for a batch of clients (L{Watcher <tseep.modes.watcher.Watcher>}).
+Two things make it fast. A transport writes at once instead of asking epoll when it may
+(L{WriteAtOnce <tseep.modes.transport.WriteAtOnce>}); and the reactor's cost of an event is paid once for a batch of
+clients (L{Watcher <tseep.modes.watcher.Watcher>}).
 """
 
 from __future__ import annotations
@@ -10,9 +11,7 @@ from __future__ import annotations
 import select
 from typing import TYPE_CHECKING, Any, Callable, List
 
-from twisted.internet import tcp, unix
 from twisted.internet.interfaces import IPushProducer, ITCPTransport
-from twisted.internet.main import CONNECTION_DONE
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper  # which has no public name
@@ -22,74 +21,21 @@ from zope.interface import implementer
 from ..interfaces import IConnection, IMode
 from . import address
 from .listener import Listener
+from .transport import TCPTransport, UNIXTransport
 from .waker import Waker
 from .watcher import Watcher
 
 if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
     from ..server import Server
     from ..session import Session
-
-READ_SIZE = 16 * 1024
-"""Bytes that are read from a client at once."""
 
 DRAIN = 2.0
 """Seconds that are spent at most on requests that had come when the server was told to stop."""
 
 POLL = 0.01
 """Seconds between looks at who is still connected while the server stops."""
-
-
-class WriteAtOnce:
-    """
-    A mixin for stream transports: a write tries the socket first.
-
-    What the socket does not take goes the inherited way, into the buffer, and so do errors, so that producers,
-    half-close and abort behave as ever. The usual reply fits, and costs one C{send} in place of two
-    C{epoll_ctl} and a turn of the reactor.
-    """
-
-    _idle = True  # whether nothing is queued and the connection stands
-
-    def doRead(self: Any) -> Any:
-        """Read once, and give the protocol what has come."""
-        try:
-            data = self.socket.recv(READ_SIZE)
-        except OSError:
-            return super().doRead()  # type: ignore[misc]
-        if not data:
-            return CONNECTION_DONE
-        self.protocol.dataReceived(data)
-        return None
-
-    def write(self: Any, data: bytes) -> None:
-        """Send C{data}, now as far as possible, later for the rest."""
-        sent = 0
-        if self._idle:
-            try:
-                sent = self.socket.send(data)
-            except OSError:
-                pass  # the inherited way meets it again, and knows what to do
-            if sent == len(data):
-                return
-        super().write(data[sent:])  # type: ignore[misc]
-
-    def startWriting(self: Any) -> None:
-        """Something is queued, or the end is."""
-        self._idle = False
-        super().startWriting()  # type: ignore[misc]
-
-    def stopWriting(self: Any) -> None:
-        """Nothing is queued any more."""
-        super().stopWriting()  # type: ignore[misc]
-        self._idle = self.connected
-
-
-class TCPTransport(WriteAtOnce, tcp.Server):
-    """A TCP connection that writes at once."""
-
-
-class UNIXTransport(WriteAtOnce, unix.Server):
-    """A Unix socket connection that writes at once."""
 
 
 @implementer(IPushProducer, IConnection)
@@ -280,8 +226,6 @@ class EventedMode:
     Where the platform has no epoll the reactor serves in the watcher's place.
 
     @ivar server: whose clients these are.
-    @ivar listener: what endpoints listen on, once started.
-    @ivar factory: what they listen for, C{operator_factory}: those of the operator.
     """
 
     name = "v2"
@@ -292,8 +236,6 @@ class EventedMode:
         self._watcher: Watcher | None = None
         self._waker = Waker(reactor, server, lambda: self.call(server.ring))
         self._holding: List[EventedProtocol] = []
-        self.factory = EventedFactory(self)
-        self.operator_factory = EventedFactory(self, True)
 
     def start(self) -> None:
         """Begin to watch."""
@@ -304,7 +246,11 @@ class EventedMode:
             self._watcher.start()
             self.server.batches = self._watcher.batches
         keepalive = self.server.config["tcp-keepalive"]
-        self.listener = Listener(self._watcher or self._reactor, TCPTransport, UNIXTransport, keepalive)
+        self._listener = Listener(self._watcher or self._reactor, TCPTransport, UNIXTransport, keepalive)
+
+    def listen(self, endpoint: str, reserved: bool = False) -> Deferred[Any]:
+        """Listen for clients on an endpoint."""
+        return self._listener.listen(endpoint, EventedFactory(self, reserved))
 
     def call(self, function: Callable[[], None]) -> None:
         """Call what changes something in the server, or sends."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import socket
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from twisted.internet import tcp, unix
+from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IProtocolFactory
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
 
 BACKLOG = 4096
 """Connections that may wait to be accepted; the kernel lowers it to net.core.somaxconn."""
@@ -30,6 +34,10 @@ class Listener:
         self._keepalive = keepalive
         self._tcp_transport = tcp_transport
         self._unix_transport = unix_transport
+
+    def listen(self, endpoint: str, factory: IProtocolFactory) -> Deferred[Any]:
+        """Listen on an endpoint; return a Deferred of its port."""
+        return serverFromString(self, endpoint).listen(factory)
 
     def listenTCP(self, port: int, factory: IProtocolFactory, backlog: int = 50, interface: str = "") -> tcp.Port:
         """Listen on a TCP port, as C{IReactorTCP} says."""

@@ -32,6 +32,8 @@ from .listener import Listener
 from .waker import Waker
 
 if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
     from ..server import Server
     from ..session import Session
 
@@ -273,8 +275,6 @@ class ThreadedMode:
     v1: a thread for every client.
 
     @ivar lock: held around everything that touches the server.
-    @ivar listener: what endpoints listen on, once started.
-    @ivar factory: what they listen for, C{operator_factory}: those of the operator.
     """
 
     name = "v1"
@@ -285,8 +285,6 @@ class ThreadedMode:
         self.server = server
         self.lock = threading.Lock()
         self._waker = Waker(reactor, server, lambda: self.call(server.ring))
-        self.factory = ThreadedFactory(self)
-        self.operator_factory = ThreadedFactory(self, True)
 
     def start(self) -> None:
         """Make ready to give threads."""
@@ -296,7 +294,11 @@ class ThreadedMode:
         # a client has a thread, and at times one that sends for it
         self._pool = ThreadPool(0, 2 * (self.server.config["maxclients"] + RESERVED_CLIENTS), "tseep")
         self._pool.start()
-        self.listener = ThreadListener(self._reactor, self.server.config["tcp-keepalive"])
+        self._listener = ThreadListener(self._reactor, self.server.config["tcp-keepalive"])
+
+    def listen(self, endpoint: str, reserved: bool = False) -> Deferred[Any]:
+        """Listen for clients on an endpoint."""
+        return self._listener.listen(endpoint, ThreadedFactory(self, reserved))
 
     def run(self, serve: Any, session: Session) -> None:
         """Let C{serve(session)} have a thread."""

@@ -38,12 +38,14 @@ class NoMode:
     """Calls a server, and waits for nothing."""
 
     name = "none"
-    listener = factory = operator_factory = None
 
     def __init__(self, server: Server) -> None:
         self.server = server
 
     def start(self) -> None:
+        """Nothing."""
+
+    def listen(self, endpoint: str, reserved: bool = False) -> None:
         """Nothing."""
 
     def call(self, function: Callable[[], None]) -> None:

@@ -7,7 +7,9 @@ from typing import Any, List
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
+from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
@@ -24,19 +26,21 @@ from .support import made_folder
 
 @implementer(IMode)
 class FakeMode:
-    """A mode that notes what it is asked to do; its listener is a reactor in memory."""
+    """A mode that notes what it is asked to do; it listens on a reactor in memory."""
 
     name = "fake"
-    factory = operator_factory = None
 
     def __init__(self, reactor: Any, server: Server) -> None:
-        self.listener = reactor
+        self._reactor = reactor
         self.server = server
         self.events: List[Any] = []
         self.stopped: Deferred[None] = Deferred()
 
     def start(self) -> None:
         self.events.append("start")
+
+    def listen(self, endpoint: str, reserved: bool = False) -> Deferred[Any]:
+        return serverFromString(self._reactor, endpoint).listen(Factory())
 
     def call(self, function: Any) -> None:
         self.events.append(function.__name__)

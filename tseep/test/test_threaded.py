@@ -15,7 +15,7 @@ from zope.interface.verify import verifyObject
 
 from ..config import Config
 from ..interfaces import IConnection, IMode
-from ..modes.threaded import Accepted, ThreadedConnection, ThreadedMode
+from ..modes.threaded import Accepted, ThreadedConnection, ThreadedFactory, ThreadedMode
 from ..server import TOO_MANY_CLIENTS, Server
 from ..session import Session
 
@@ -43,7 +43,7 @@ class ConnectionTests(SynchronousTestCase):
         near, far = socket.socketpair()
         self.addCleanup(near.close)
         self.addCleanup(far.close)
-        connection = self.mode.factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 50000))
+        connection = ThreadedFactory(self.mode).buildProtocol(IPv4Address("TCP", "127.0.0.1", 50000))
         connection.makeConnection(Accepted(near, connection, None, None, 0, None))
         connection.far = far
         return connection

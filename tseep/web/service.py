@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, List, Sequence
 
 from twisted.application.service import Service
 from twisted.internet.defer import gatherResults, maybeDeferred
+from twisted.internet.endpoints import serverFromString
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from ..modes import address
-from ..service import listen
+from ..service import port_of
 from .guard import Guarded
 from .metrics import Metrics
 from .pages import Health, add_page
@@ -70,7 +71,10 @@ class WebService(Service):
 
         @raise CannotStart: if that cannot be done on one of the endpoints.
         """
-        self._ports = [listen(self._reactor, endpoint, self._site, "--metrics") for endpoint in self._endpoints]
+        self._ports = [port_of(self._listen, endpoint, "--metrics") for endpoint in self._endpoints]
+
+    def _listen(self, endpoint: str) -> Deferred[Any]:
+        return serverFromString(self._reactor, endpoint).listen(self._site)
 
     def startService(self) -> None:
         """Begin to take samples, and say where one may look."""
