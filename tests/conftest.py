@@ -34,13 +34,13 @@ def pytest_configure() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-@pytest.fixture(scope="session", params=["v1", "v2"])
+@pytest.fixture(scope="session", params=["v1", "v2", "v3"])
 def running(request: pytest.FixtureRequest) -> Iterator[Tseep]:
     """A tseep in each mode, for many tests."""
     yield from _run(request.param, "--enable-debug-command", "yes")
 
 
-@pytest.fixture(scope="session", params=["v1", "v2"])
+@pytest.fixture(scope="session", params=["v1", "v2", "v3"])
 def running_guarded(request: pytest.FixtureRequest) -> Iterator[Tseep]:
     """The same, with a password."""
     yield from _run(request.param, "--requirepass", "secret")

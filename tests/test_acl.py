@@ -11,7 +11,7 @@ from .client import Client
 from .servers import Redis, Tseep, until
 
 
-@pytest.fixture(scope="module", params=["v1", "v2"])
+@pytest.fixture(scope="module", params=["v1", "v2", "v3"])
 def ours(request: pytest.FixtureRequest) -> Iterator[Tseep]:
     """A tseep in each mode."""
     with Tseep(request.param) as server:

@@ -21,7 +21,7 @@ from .servers import Redis, Tseep, until
 MIB = 2**20
 
 
-@pytest.fixture(params=["v1", "v2"])
+@pytest.fixture(params=["v1", "v2", "v3"])
 def fresh(request: pytest.FixtureRequest) -> Iterator[Tseep]:
     """A server of the test's own, whose memory nobody else has used."""
     with Tseep(request.param) as server:
@@ -280,7 +280,7 @@ async def test_silent_clients(fresh: Tseep) -> None:
         sock.close()
 
 
-@pytest.mark.parametrize("mode", ["v1", "v2"])
+@pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
 def test_too_many_clients(mode: str) -> None:
     """One too many gets Redis's error and is let go; when someone leaves, there is room again."""
     with Tseep(mode, "--maxclients", "3") as server:

@@ -15,7 +15,7 @@ from redis.retry import Retry
 from .client import PATIENCE, Client, connect, encode, error_frame, read_exactly, read_frame, read_to_end
 from .servers import Tseep, find_program, until
 
-MODES = pytest.mark.parametrize("mode", ["v1", "v2"])
+MODES = pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
 
 
 def run_program(name: str, *argv: str, stdin: str = "", **env: str) -> str:

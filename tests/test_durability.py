@@ -24,7 +24,7 @@ from .grammar import Grammar
 from .servers import Redis, Tseep, until
 from .test_differential import _docs, _generated
 
-MODES = ["v1", "v2"]
+MODES = ["v1", "v2", "v3"]
 
 APPENDING = ("--appendonly", "yes")
 

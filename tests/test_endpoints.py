@@ -17,7 +17,7 @@ import redis
 from .client import PATIENCE, connect, encode, read_exactly
 from .servers import Process, Tseep
 
-MODES = pytest.mark.parametrize("mode", ["v1", "v2"])
+MODES = pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
 
 
 class Certificates:

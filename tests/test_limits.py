@@ -14,7 +14,7 @@ from .client import Client, connect, encode, read_to_end
 from .servers import Redis, Tseep, until
 from .test_durability import info
 
-MODES = ["v1", "v2"]
+MODES = ["v1", "v2", "v3"]
 
 both = pytest.mark.parametrize("mode", MODES)
 

@@ -18,7 +18,7 @@ import pytest
 from .client import connect, encode, read_exactly, read_frame, read_to_end, response_frame
 from .servers import ROOT, Process, Tseep, until
 
-MODES = pytest.mark.parametrize("mode", ["v1", "v2"])
+MODES = pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 TSEEP = [sys.executable, "-m", "tseep"]
 TWISTD = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()"]

@@ -423,7 +423,7 @@ def test_unkillable(hasty: Tseep) -> None:
 
 def test_end_of_the_server() -> None:
     """A server that is to end does not wait for a script that never does."""
-    for mode in ("v1", "v2"):
+    for mode in ("v1", "v2", "v3"):
         with Tseep(mode, "--busy-reply-threshold", "100") as server, server.connect() as client:
             client.send(encode("EVAL", "while true do end", "0"))
             with server.connect() as other:

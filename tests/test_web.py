@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from .servers import Tseep, find_program, until
 
-MODES = pytest.mark.parametrize("mode", ["v1", "v2"])
+MODES = pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
 METRICS = ["--metrics", "tcp:0:interface=127.0.0.1"]
 
 

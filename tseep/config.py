@@ -11,6 +11,7 @@ from .notifications import ALL as ALL_CLASSES
 from .notifications import ORDER as CLASS_ORDER
 from .notifications import read_classes
 from .numeric import integer
+from .process import cores
 
 _UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1024, "m": 10**6, "mb": 2**20, "g": 10**9, "gb": 2**30}
 
@@ -20,6 +21,9 @@ POLICIES = (
     "noeviction",
 )  # fmt: skip
 """Which keys go when memory is short, by the words of maxmemory-policy."""
+
+
+MOST_WORKERS = 1024
 
 
 class Kind(NamedTuple):
@@ -117,6 +121,12 @@ def _parse_file_name(text: str) -> str:
     return text
 
 
+def _workers(text: str) -> int:
+    if text.lower() == "auto":
+        return max(1, cores() - 1)
+    return int(_number(1, MOST_WORKERS).parse(text))
+
+
 _folder, _file_name = Kind(_parse_folder), Kind(_parse_file_name)
 _yes_no = _choice("no", "yes")
 _LARGEST = 2**63 - 1
@@ -147,6 +157,13 @@ class Parameter(NamedTuple):
 
 PARAMETERS = [
     Parameter("maxclients", "10000", _number(1, 2**32 - 1), "Most clients connected at once."),
+    Parameter(
+        "workers",
+        "auto",
+        Kind(_workers),
+        "Processes in front of v3's server: a number, or auto, one for each core but one.",
+        fixed=True,
+    ),
     Parameter("timeout", "0", _number(0, 2**31 - 1), "Close a client that is idle for so many seconds; 0: never."),
     Parameter(
         "tcp-keepalive",

@@ -14,6 +14,7 @@ class IConnection(Interface):
     host = Attribute("The address that it connected to, in the same form: what CLIENT LIST calls laddr.")
     fileno = Attribute("The file descriptor's number, -1 if it has none.")
     unsent = Attribute("Bytes that the client has not taken yet.")
+    worker = Attribute("The number of the worker that has the socket; None where there are no workers.")
 
     def send(data: bytes) -> int:
         """
@@ -27,6 +28,20 @@ class IConnection(Interface):
 
     def close() -> None:
         """Send what was answered so far, then close. May be called again, and from the session's own call."""
+
+
+class IWorker(Interface):
+    """A process in front of the server: what an operator sees of it."""
+
+    number = Attribute("Its number, from 0.")
+    pid = Attribute("Its process ID.")
+    restarts = Attribute("How often another process had to take this place.")
+    clients = Attribute("How many clients it has.")
+    cpu_seconds = Attribute("CPU time that the process has used.")
+    resident = Attribute("Bytes of memory that are resident.")
+    lag_ns = Attribute("Nanoseconds that its event loop was late at worst in the last second.")
+    received = Attribute("Bytes that came over the link from it, C{sent}: that went to it.")
+    batches = Attribute("As L{Server.batches <tseep.server.Server>}.")
 
 
 class IMode(Interface):

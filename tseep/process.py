@@ -28,6 +28,12 @@ def resident_memory() -> int:
         return _peak()
 
 
+def cores() -> int:
+    """How many cores the process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # which PyPy does not have
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
 def supervised() -> bool:
     """Whether systemd has started the process, and wants to be told of it."""
     return "NOTIFY_SOCKET" in os.environ

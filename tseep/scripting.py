@@ -52,6 +52,7 @@ class Nowhere:
     host = ""
     fileno = -1
     unsent = 0
+    worker = None
 
     def send(self, data: bytes) -> int:
         """Forget it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Callable, Deque, Dict, List, Protocol
+from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, Protocol, Sequence
 
 from .acl import Users
 from .acl_log import AclLog
@@ -132,6 +132,7 @@ class Server:
     @ivar lag: how late the event loop is; whoever runs the server tells it.
     @ivar batches: how many clients were ready at once: number I{b} counts the looks that found less than 2**b, and at
         least half of that; empty in a mode that does not look.
+    @ivar workers: the processes in front, L{IWorker <tseep.interfaces.IWorker>}; none but in v3.
     @ivar stopping: whether the server is about to end, so that what runs for long is not waited for.
     @ivar rates: commands, bytes read and bytes written per second, as of the last second.
     @ivar active_expire: whether L{cron} removes expired keys.
@@ -178,6 +179,7 @@ class Server:
         self.rates = Rates(3)
         self.lag = Lag()
         self.batches: List[int] = []
+        self.workers: Sequence[Any] = ()
         self.active_expire = True
         self.started = clock()
         self.startup_memory = resident_memory()

@@ -152,7 +152,8 @@ class TseepService(Service):
         """Stop accepting, answer what was received, close, all within bounded time."""
         super().stopService()
         notify("STOPPING=1")
-        return Deferred.fromCoroutine(self._stop())
+        stopping = Deferred.fromCoroutine(self._stop())
+        return stopping.addErrback(lambda failure: self._log.failure("The end went wrong", failure))
 
     async def _stop(self) -> None:
         self._heartbeat.stop()

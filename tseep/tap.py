@@ -22,10 +22,11 @@ from .interfaces import IMode
 from .logs import LoggedInJson
 from .modes.evented import EventedMode
 from .modes.threaded import ThreadedMode
+from .modes.workers import WorkersMode
 from .server import Server
 from .service import TseepService
 
-MODES = {mode.name: mode for mode in (ThreadedMode, EventedMode)}
+MODES = {mode.name: mode for mode in (ThreadedMode, EventedMode, WorkersMode)}
 LOG_FORMATS = ("text", "json")
 DEFAULT_ENDPOINT = "tcp:6379:interface=127.0.0.1"
 PASSWORD_VARIABLE = "TSEEP_REQUIREPASS"
@@ -46,7 +47,7 @@ class Options(usage.Options):
     )
 
     optParameters = [
-        ["mode", "m", "v2", "How connections are handled: v1, a thread for each; v2, one epoll watcher for all."],
+        ["mode", "m", "v2", "Who waits on clients: v1, a thread for each; v2, an epoll watcher; v3, worker processes."],
         ["config", "c", None, "Configuration file in redis.conf's syntax; the command line wins over it."],
         ["log-format", None, "text", "How the log is written: text, or json, an object a line."],
         ["requirepass-file", None, None, "File whose first line is the password that clients must give."],

@@ -18,7 +18,7 @@ def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
             item.add_marker(pytest.mark.apps)
 
 
-@pytest.fixture(scope="session", params=["redis", "v1", "v2"])
+@pytest.fixture(scope="session", params=["redis", "v1", "v2", "v3"])
 def app_server(request: pytest.FixtureRequest) -> Iterator[Tseep | Redis]:
     """A server on a port of 127.0.0.1."""
     server = _redis() if request.param == "redis" else Tseep(request.param)

@@ -196,6 +196,7 @@ def facts(session: Session) -> Dict[str, object]:
         "resp": session.protocol,
         "lib-name": _text(session.library_name),
         "lib-ver": _text(session.library_version),
+        **({} if connection.worker is None else {"worker": connection.worker}),
     }
 
 

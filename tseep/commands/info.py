@@ -10,7 +10,7 @@ import os
 import platform
 import sys
 from itertools import islice
-from typing import TYPE_CHECKING, Callable, Dict, List, Set, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Set, Tuple
 
 from .. import __version__, process
 from ..persistence.worker import REWRITE, SNAPSHOT
@@ -74,7 +74,7 @@ def _server(server: Server) -> Fields:
         "redis_mode": "standalone",
         "tseep_mode": server.mode,
         "os": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "multiplexing_api": "epoll" if server.batches else "none",
+        "multiplexing_api": "epoll" if server.batches or server.workers else "none",
         "process_supervised": "systemd" if supervised() else "no",
         "arch_bits": 64 if sys.maxsize > 2**32 else 32,
         "python_implementation": platform.python_implementation(),
@@ -107,7 +107,16 @@ def _clients(server: Server) -> Fields:
         "maxclients": server.config["maxclients"],
         "blocked_clients": sum([session.blocked is not None for session in server.sessions.values()]),
         "tracking_clients": len(server.tracking.sessions),
+        **{f"worker{worker.number}": _worker(worker) for worker in server.workers},
     }
+
+
+def _worker(worker: Any) -> str:
+    """One of v3's workers."""
+    return (
+        f"pid={worker.pid},clients={worker.clients},cpu={worker.cpu_seconds:.2f},rss={worker.resident},"
+        f"lag_usec={worker.lag_ns // 1000},received={worker.received},sent={worker.sent},restarts={worker.restarts}"
+    )
 
 
 def _memory(server: Server) -> Fields:

@@ -55,6 +55,7 @@ class EventedProtocol(Protocol):
 
     transport: Any
     connected: int
+    worker = None
 
     def __init__(self, mode: EventedMode, reserved: bool) -> None:
         self._mode = mode

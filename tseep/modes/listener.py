@@ -16,6 +16,27 @@ BACKLOG = 4096
 """Connections that may wait to be accepted; the kernel lowers it to net.core.somaxconn."""
 
 
+class AdoptedUNIXPort(unix.Port):
+    """
+    A port on a Unix socket that somebody else has bound: its file and who may use it are theirs. (Twisted's own lets
+    everybody use it, and removes it in the end.)
+    """
+
+    def startListening(self) -> None:
+        """Begin to accept."""
+        tcp._reservedFD.reserve()  # for the refusal when there are no more files
+        self.factory.doStart()  # type: ignore[union-attr]
+        self.socket, self._preexistingSocket = self._preexistingSocket, None
+        self.fileno = self.socket.fileno  # type: ignore[method-assign, union-attr]
+        self.connected = True
+        self.numberAccepts = 100
+        self.startReading()
+
+    def connectionLost(self, reason: Any) -> None:
+        """It accepts no more."""
+        tcp.Port.connectionLost(self, reason)
+
+
 class Listener:
     """
     What Twisted's server endpoints ask of a reactor, so that every endpoint string works in every mode:
@@ -60,7 +81,7 @@ class Listener:
     def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: IProtocolFactory) -> tcp.Port:
         """Listen on a socket that somebody else has bound, as C{IReactorSocket} says."""
         if addressFamily == socket.AF_UNIX:
-            return self._listen(unix.Port._fromListeningDescriptor(self._reactor, fileDescriptor, factory))
+            return self._listen(AdoptedUNIXPort._fromListeningDescriptor(self._reactor, fileDescriptor, factory))
         return self._listen(tcp.Port._fromListeningDescriptor(self._reactor, fileDescriptor, addressFamily, factory))
 
     def _listen(self, port: tcp.Port) -> tcp.Port:

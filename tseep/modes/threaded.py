@@ -80,6 +80,8 @@ class ThreadedConnection:
     @ivar peer: the client's address, C{host} the one that it connected to.
     """
 
+    worker = None
+
     def __init__(self, mode: ThreadedMode, peer: Any, reserved: bool = False) -> None:
         self._mode = mode
         self._reserved = reserved

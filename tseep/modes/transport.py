@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 from twisted.internet import tcp, unix
@@ -62,3 +63,16 @@ class TCPTransport(WriteAtOnce, tcp.Server):
 
 class UNIXTransport(WriteAtOnce, unix.Server):
     """A Unix socket connection that writes at once."""
+
+
+class LinkTransport(WriteAtOnce, tcp.Connection):
+    """One end of the socket pair between a worker and the owner."""
+
+    read_size = 256 * 1024
+    bufferSize = 1024 * 1024
+    """Bytes that may wait to be taken before the other side counts as slow."""
+
+    def __init__(self, link: socket.socket, protocol: Any, reactor: Any) -> None:
+        super().__init__(link, protocol, reactor)
+        self.connected = 1
+        self.startReading()

@@ -133,6 +133,7 @@ class MemoryConnection:
     host = "127.0.0.1:6379"
     fileno = -1
     unsent = 0
+    worker = None
     closed = False
 
     def __init__(self) -> None:

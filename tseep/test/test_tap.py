@@ -60,7 +60,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_wrong(self) -> None:
         """Every wrong word is refused, and named."""
-        self.assertRefused("--mode must be one of v1, v2, not 'v9'", "--mode", "v9")
+        self.assertRefused("--mode must be one of v1, v2, v3, not 'v9'", "--mode", "v9")
         self.assertRefused("--maxclients 'many': argument couldn't be parsed into an integer", "--maxclients", "many")
         self.assertRefused("--timeout '-1': argument must be between 0 and", "--timeout", "-1")
         self.assertRefused("unexpected argument 'start'", "start")

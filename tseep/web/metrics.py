@@ -84,7 +84,31 @@ def families(server: Server) -> Iterator[Metric]:
     yield from _persistence(server)
     yield _durations("tseep_loop_lag_seconds", "How late the event loop was, looked at ten times a second.", server.lag)
     if server.batches:
-        yield _batches(server.batches)
+        yield _batches("tseep_watcher_batch_clients", [], [([], server.batches)])
+    if server.workers:
+        yield from _workers(server.workers)
+
+
+def _workers(workers: Sequence[Any]) -> Iterator[Metric]:
+    """What each of v3's workers has and costs."""
+    for kind, name, text, attribute in _WORKERS:
+        values = [((str(worker.number),), getattr(worker, attribute)) for worker in workers]
+        yield _labelled(kind(f"tseep_worker_{name}", text, labels=["worker"]), values)
+    lags = [((str(worker.number),), worker.lag_ns / 1e9) for worker in workers]
+    text = "How late its event loop was at worst in the last second."
+    yield _labelled(GaugeMetricFamily("tseep_worker_loop_lag_seconds", text, labels=["worker"]), lags)
+    batches = [([str(worker.number)], worker.batches) for worker in workers]
+    yield _batches("tseep_worker_batch_clients", ["worker"], batches)
+
+
+_WORKERS = (
+    (GaugeMetricFamily, "clients", "Clients connected to it.", "clients"),
+    (CounterMetricFamily, "cpu_seconds", "CPU time that it has used.", "cpu_seconds"),
+    (GaugeMetricFamily, "resident_bytes", "Memory that is resident.", "resident"),
+    (CounterMetricFamily, "received_bytes", "Bytes that came from it.", "received"),
+    (CounterMetricFamily, "sent_bytes", "Bytes that went to it.", "sent"),
+    (CounterMetricFamily, "restarts", "How often another process took its place.", "restarts"),
+)
 
 
 def _clients(server: Server) -> Iterator[Metric]:
@@ -165,15 +189,17 @@ def _points(buckets: Sequence[int]) -> Points:
     return [*points, ("+Inf", total)]
 
 
-def _batches(batches: Sequence[int]) -> Metric:
+def _batches(name: str, labels: List[str], batches: List[Tuple[List[str], Sequence[int]]]) -> Metric:
     """The looks that found somebody."""
-    points: Points = []
-    total = 0
-    for bucket, count in enumerate(batches[1:], 1):
-        total += count
-        points.append((str(2**bucket - 1), total))
-    text = "How many clients were ready when the watcher looked."
-    return HistogramMetricFamily("tseep_watcher_batch_clients", text, [*points, ("+Inf", total)], sum_value=None)
+    family = HistogramMetricFamily(name, "How many clients were ready when the watcher looked.", labels=labels)
+    for values, counts in batches:
+        points: Points = []
+        total = 0
+        for bucket, count in enumerate(counts[1:], 1):
+            total += count
+            points.append((str(2**bucket - 1), total))
+        family.add_metric(values, [*points, ("+Inf", total)], sum_value=None)
+    return family
 
 
 def _labelled(family: Any, values: Iterable[Tuple[Sequence[str], float]]) -> Metric:
