@@ -9,6 +9,7 @@ frame    said by   what follows
 ======== ========= =====================================================================================
 OPENED   worker    a client has come: JSON, its C{peer}, C{host}, C{fileno} and whether it is C{reserved}
 BYTES    both      what the client has sent, or is to be sent
+ENDED    worker    nothing: the client has said its last word, and may wait for answers
 CLOSED   worker    nothing: the client is gone
 CLOSE    owner     nothing: close it when it has taken what it was sent
 ABORT    owner     nothing: close it at once
@@ -27,7 +28,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import List, Tuple
 
-OPENED, BYTES, CLOSED, CLOSE, ABORT, MARK, TAKEN, BEGIN, PING, PONG, FINISH, FINISHED = range(1, 13)
+OPENED, BYTES, ENDED, CLOSED, CLOSE, ABORT, MARK, TAKEN, BEGIN, PING, PONG, FINISH, FINISHED = range(1, 14)
 
 Frame = Tuple[int, int, bytes]
 """What it is, the number of the client that it is about (0 for none), and what follows."""

@@ -16,7 +16,7 @@ import sys
 from time import perf_counter_ns
 from typing import Any, Callable, Dict, List, Set
 
-from twisted.internet.interfaces import IPushProducer, ITCPTransport
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer, ITCPTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import FileLogObserver, LogEvent, Logger, LogLevel, eventAsText, globalLogBeginner
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper  # which has no public name
@@ -46,7 +46,7 @@ MOST_NUMBERS = 2**32 - 1
 """The numbers of clients are not used again before there have been so many."""
 
 
-@implementer(IPushProducer)
+@implementer(IPushProducer, IHalfCloseableProtocol)
 class WorkerProtocol(Protocol):
     """
     One client: what it sends goes to the owner.
@@ -96,6 +96,16 @@ class WorkerProtocol(Protocol):
         if worker.full:
             self.transport.pauseProducing()
             worker.waiting.add(self)
+
+    def readConnectionLost(self) -> None:
+        """The client says no more. The owner answers what it has said, and then lets it go."""
+        if self._number:
+            self._worker.outbox.say(frames.ENDED, self._number)
+        else:
+            self.leave()
+
+    def writeConnectionLost(self) -> None:
+        """It is never closed in half."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The client is gone."""

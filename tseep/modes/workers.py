@@ -131,6 +131,12 @@ class RemoteConnection:
             self._paused = False
             self._release()
 
+    def ended(self, server: Server) -> None:
+        """The client has said its last word: it is let go when it has taken what it was answered."""
+        if not self._leaving:
+            self._leave()
+        self.lost(server)
+
     def lost(self, server: Server) -> None:
         """The client is gone."""
         self._leaving = True
@@ -240,15 +246,19 @@ class Link(Protocol):
         self._told: Deque[Frame] = deque()
 
     def dataReceived(self, data: bytes) -> None:
-        """
-        Do what the worker says.
-
-        While a long script runs this may be called in the middle of itself: so what was said before is done before.
-        """
+        """Do what the worker says."""
         said, self._rest = split(self._rest + data if self._rest else data)
         self.place.received += len(data)
+        self._told.extend(said)
+        self.go_on()
+
+    def go_on(self) -> None:
+        """
+        Do what is left of what the worker has said.
+
+        While a long script runs this is called in the middle of itself, so what was said first is done first.
+        """
         told, clients = self._told, self.clients
-        told.extend(said)
         while told:
             kind, number, text = told.popleft()
             try:
@@ -274,6 +284,10 @@ class Link(Protocol):
         client = RemoteConnection(self, number, facts["peer"], facts["host"], facts["fileno"])
         self.clients[number] = client
         client.begin(self._server, facts["reserved"])
+
+    def ended(self, number: int, text: bytes) -> None:
+        """A client says no more."""
+        self.clients[number].ended(self._server)
 
     def closed(self, number: int, text: bytes) -> None:
         """A client is gone."""
@@ -305,6 +319,7 @@ class Link(Protocol):
 
 _SAID: Dict[int, Callable[[Link, int, bytes], None]] = {
     frames.OPENED: Link.opened,
+    frames.ENDED: Link.ended,
     frames.CLOSED: Link.closed,
     frames.TAKEN: Link.taken,
     frames.PONG: lambda link, number, text: link.place.pong(json.loads(text)),
@@ -384,6 +399,11 @@ class Place:
         if self._link is not None:
             self._link.outbox.say(kind, 0, text)
             self._link.flush()
+
+    def go_on(self) -> None:
+        """Do what is left of what it has said."""
+        if self._link is not None:
+            self._link.go_on()
 
     def flush(self) -> None:
         """Say what there is to be said about its clients."""
@@ -484,7 +504,7 @@ class WorkersMode:
         """Begin to watch the links; the workers are started with the reactor."""
         server = self.server
         server.alarms.wake = self._waker.wake
-        server.serve_others = lambda: self.watcher.serve(0)
+        server.serve_others = self._serve_others
         server.workers = self._places
         self.watcher.start()
         self._listener = SharingListener(self._reactor, len(self._places), server.config["tcp-keepalive"])
@@ -528,6 +548,12 @@ class WorkersMode:
             self.server.persistence.commit()
         for place in self._places:
             place.flush()
+
+    def _serve_others(self) -> None:
+        """Called in the middle of what a worker has said."""
+        for place in self._places:
+            place.go_on()
+        self.watcher.serve(0)
 
     def _look(self) -> None:
         for place in self._places:
