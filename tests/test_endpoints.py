@@ -62,10 +62,14 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
+WATCHED = pytest.mark.parametrize("mode", ["v2", "v3"])
+
+
 @pytest.mark.tls
-def test_tls(certificates: Certificates) -> None:
+@WATCHED
+def test_tls(mode: str, certificates: Certificates) -> None:
     """Clients speak TLS; large values and pipelines pass as they do without it."""
-    with Tseep("v2", endpoint=f"ssl:0:{certificates.server}") as server:
+    with Tseep(mode, endpoint=f"ssl:0:{certificates.server}") as server:
         with certificates.client(server) as r:
             value = os.urandom(3_000_000)
             assert r.set("k", value) and r.get("k") == value
@@ -82,9 +86,10 @@ def test_tls(certificates: Certificates) -> None:
 
 
 @pytest.mark.tls
-def test_client_certificates(certificates: Certificates) -> None:
+@WATCHED
+def test_client_certificates(mode: str, certificates: Certificates) -> None:
     """With mtls: a client needs a certificate that the right authority has signed."""
-    with Tseep("v2", endpoint=f"mtls:0:{certificates.server}:clientCA={certificates.files['ca']}") as server:
+    with Tseep(mode, endpoint=f"mtls:0:{certificates.server}:clientCA={certificates.files['ca']}") as server:
         with certificates.client(server, "client") as r:
             assert r.ping()
             for name in ("", "stranger"):
@@ -180,9 +185,10 @@ PROXY_V2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11" + struct.pack(">H", len(ADDRESSES)) +
 @pytest.mark.parametrize(
     "header", [b"PROXY TCP4 192.0.2.9 192.0.2.1 5555 6379\r\n", PROXY_V2], ids=["version 1", "version 2"]
 )  # fmt: skip
-def test_proxy(header: bytes) -> None:
+@WATCHED
+def test_proxy(mode: str, header: bytes) -> None:
     """Behind a proxy the server knows its clients' own addresses."""
-    with Tseep("v2", "--protected-mode", "no", endpoint="haproxy:tcp:0:interface=127.0.0.1") as server:
+    with Tseep(mode, "--protected-mode", "no", endpoint="haproxy:tcp:0:interface=127.0.0.1") as server:
         with connect(server.address) as sock:
             sock.sendall(header + encode("CLIENT", "LIST"))
             assert b"addr=192.0.2.9:5555 laddr=192.0.2.1:6379 " in read_bulk(sock)
@@ -195,9 +201,10 @@ def test_proxy(header: bytes) -> None:
         assert server.stop() == 0
 
 
-def test_proxy_and_protected_mode() -> None:
+@WATCHED
+def test_proxy_and_protected_mode(mode: str) -> None:
     """A client that came to the proxy from elsewhere is no client of this machine."""
-    with Tseep("v2", endpoint="haproxy:tcp:0:interface=127.0.0.1") as server, connect(server.address) as sock:
+    with Tseep(mode, endpoint="haproxy:tcp:0:interface=127.0.0.1") as server, connect(server.address) as sock:
         sock.sendall(b"PROXY TCP4 192.0.2.9 192.0.2.1 5555 6379\r\n" + encode("PING"))
         assert sock.recv(1000).startswith(b"-DENIED protected mode")
 

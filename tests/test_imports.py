@@ -76,17 +76,43 @@ def test_no_io(path: Path) -> None:
     assert not [name for name in imported(path) if name.startswith(("tseep.modes", "tseep.service", "tseep.tap"))]
 
 
-@pytest.mark.parametrize(("mode", "others"), [("threaded", ["evented", "watcher"]), ("evented", ["threaded"])])
+@pytest.mark.parametrize(
+    ("mode", "others"),
+    [
+        ("threaded", ["evented", "watcher", "workers", "worker"]),
+        ("evented", ["threaded", "workers", "worker"]),
+        ("workers", ["threaded", "evented", "worker"]),
+        ("worker", ["threaded", "evented", "workers"]),
+    ],
+)
 def test_modes_are_apart(mode: str, others: List[str]) -> None:
     """No mode imports another."""
     names = set(imported(PACKAGE / "modes" / f"{mode}.py"))
     assert not names & {f"tseep.modes.{other}" for other in others}
 
 
-@_each([path for path in (PACKAGE / "modes").glob("*.py") if path.stem not in ("threaded", "evented")])
+OWN = ("threaded", "evented", "workers", "worker")
+
+
+@_each([path for path in (PACKAGE / "modes").glob("*.py") if path.stem not in OWN])
 def test_what_modes_share_knows_none(path: Path) -> None:
-    """What both modes use imports neither."""
-    assert not set(imported(path)) & {"tseep.modes.threaded", "tseep.modes.evented"}
+    """What the modes share imports none of them."""
+    assert not set(imported(path)) & {f"tseep.modes.{name}" for name in OWN}
+
+
+def test_workers_know_no_data() -> None:
+    """A worker has neither commands nor store: it carries bytes."""
+    modules = {"tseep.modes.worker"}
+    while True:
+        more = {name for each in modules for name in imported(_path(each)) if _path(name).is_file()} | modules
+        if more == modules:
+            break
+        modules = more
+    assert not [name for name in modules if name.startswith(("tseep.commands", "tseep.store", "tseep.session"))]
+
+
+def _path(module: str) -> Path:
+    return ROOT / f"{module.replace('.', '/')}.py"
 
 
 @_each([path for path in SERVER if path.stem != "tap"])

@@ -247,7 +247,7 @@ def test_no_new_clients_at_the_end(mode: str) -> None:
 @MODES
 def test_limit_on_files(mode: str) -> None:
     """Where the hard limit on open files is too low, maxclients is lowered, and a line says how to raise it."""
-    with Tseep(mode, files=256) as server:
+    with Tseep(mode, "--workers", "1", files=256) as server:
         lowered = re.search(r"maxclients is (\d+), not 10000.* 256.*ulimit -Hn", server.output)
         assert lowered is not None, server.output
         clients = int(lowered[1])

@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+import math
 import resource
 
 RESERVED = 64
 """Files beyond the clients: the log, the reactor's own, listening sockets, one to spare for a refusal."""
 
 
-def allow_clients(clients: int) -> tuple[int, int]:
+SPREAD = 3
+"""
+Processes over which clients are spread by chance have room for twice so many standard deviations more than their share:
+for I{n} clients the square root of I{n} is one.
+"""
+
+
+def files_for(clients: int, processes: int = 1) -> int:
+    """How many files each of some processes needs for its share of the clients."""
+    share = clients / processes
+    return math.ceil(share + (2 * SPREAD * math.sqrt(share) if processes > 1 else 0)) + RESERVED
+
+
+def clients_for(files: int, processes: int = 1) -> int:
+    """The inverse: how many clients there may be."""
+    share = max(0, files - RESERVED)
+    return math.floor(processes * (math.sqrt(share + SPREAD**2) - SPREAD) ** 2) if processes > 1 else share
+
+
+def allow_clients(clients: int, processes: int = 1) -> tuple[int, int]:
     """
     Raise the soft limit on open files to what so many clients need, as far as the hard limit lets.
 
+    @param processes: over how many the clients are spread.
     @return: the limit now, and how many clients that allows: C{clients} or fewer.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = clients + RESERVED
+    needed = files_for(clients, processes)
     if soft != resource.RLIM_INFINITY and soft < needed:
         soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     if soft == resource.RLIM_INFINITY:
         return needed, clients
-    return soft, min(clients, soft - RESERVED)
+    return soft, min(clients, clients_for(soft, processes))

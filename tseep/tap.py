@@ -17,7 +17,7 @@ from . import __version__
 from .config import PARAMETERS, Config
 from .config_file import USER, ConfigError, Directive, apply, read_directives
 from .errors import BadRule
-from .files import RESERVED, allow_clients
+from .files import RESERVED, allow_clients, files_for
 from .interfaces import IMode
 from .logs import LoggedInJson
 from .modes.evented import EventedMode
@@ -163,7 +163,10 @@ def make_service(reactor: Any, options: Options) -> IService:
     _check_endpoints(reactor, "operator-listen", options["operator-listen"])
     _check_endpoints(reactor, "metrics", options["metrics"])
     config = options.config
-    config.set("maxclients", str(_affordable_clients(config["maxclients"])))
+    config.set(
+        "maxclients",
+        str(_affordable_clients(config["maxclients"], config["workers"] if options["mode"] == WorkersMode.name else 1)),
+    )
     server = Server(config)
     server.config_file = options["config"] or ""
     _add_users(server, options.users)
@@ -278,13 +281,14 @@ def _check_endpoints(reactor: Any, option: str, endpoints: List[str]) -> None:
             raise SystemExit(f"tseep: --{option} {endpoint!r}: {error}") from None
 
 
-def _affordable_clients(wanted: int) -> int:
-    """How many clients the limit on open files allows; says so if they are fewer."""
-    files, allowed = allow_clients(wanted)
+def _affordable_clients(wanted: int, processes: int) -> int:
+    """How many clients the limit on open files allows in so many processes; says so if they are fewer."""
+    files, allowed = allow_clients(wanted, processes)
     if allowed < wanted:
         Logger().warn(
             "maxclients is {allowed}, not {wanted}: that many clients and {reserved} other files need a limit of "
-            "{needed} open files, and the hard limit is {files}; raise it with ulimit -Hn",
-            allowed=allowed, wanted=wanted, reserved=RESERVED, needed=wanted + RESERVED, files=files,
+            "{needed} open files{each}, and the hard limit is {files}; raise it with ulimit -Hn",
+            allowed=allowed, wanted=wanted, reserved=RESERVED, needed=files_for(wanted, processes), files=files,
+            each=f" in each of {processes} workers" if processes > 1 else "",
         )  # fmt: skip
     return allowed

@@ -88,15 +88,16 @@ class Listener:
         # a port's own documentation offers this attribute for the purpose
         port.transport = self._unix_transport if isinstance(port, unix.Port) else self._tcp_transport  # type: ignore[assignment]
         port.startListening()
-        if self._keepalive and port.addressFamily != socket.AF_UNIX:
-            _keep_alive(port.socket, self._keepalive)
+        self._keep_alive(port.socket)
         return port
 
-
-def _keep_alive(listening: socket.socket, seconds: int) -> None:
-    """Let the kernel look after the connections that a socket will accept, which inherit this, as Redis's are."""
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in (("TCP_KEEPIDLE", seconds), ("TCP_KEEPINTVL", max(1, seconds // 3)), ("TCP_KEEPCNT", 3)):
-        option = getattr(socket, name, None)  # not every platform has them
-        if option is not None:
-            listening.setsockopt(socket.IPPROTO_TCP, option, value)
+    def _keep_alive(self, listening: socket.socket) -> None:
+        """Let the kernel look after the connections that a socket will accept, which inherit this, as Redis's are."""
+        seconds = self._keepalive
+        if not seconds or listening.family == socket.AF_UNIX:
+            return
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in (("TCP_KEEPIDLE", seconds), ("TCP_KEEPINTVL", max(1, seconds // 3)), ("TCP_KEEPCNT", 3)):
+            option = getattr(socket, name, None)  # not every platform has them
+            if option is not None:
+                listening.setsockopt(socket.IPPROTO_TCP, option, value)

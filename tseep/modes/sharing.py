@@ -81,6 +81,8 @@ class SharingListener(Listener):
     def listenTCP(self, port: int, factory: IProtocolFactory, backlog: int = 50, interface: str = "") -> Any:
         """Bind a TCP port, a socket for each worker."""
         first, *others = _bind(interface, port, max(backlog, BACKLOG), self._workers)
+        for each in others:
+            self._keep_alive(each)
         with first:  # of which the port has a copy
             return SharedPort(super().adoptStreamPort(first.fileno(), first.family, factory), others)
 
@@ -144,7 +146,8 @@ class HandedListener(Listener):
 
     def listen(self, endpoint: str, factory: IProtocolFactory) -> Deferred[Any]:
         """Listen; what systemd has passed on, it has passed on to the owner."""
-        return super().listen(_SYSTEMD.sub("tcp:0", endpoint), factory)
+        with self._socket:  # of which the port has a copy
+            return super().listen(_SYSTEMD.sub("tcp:0", endpoint), factory)
 
     def listenTCP(self, port: int, factory: IProtocolFactory, backlog: int = 50, interface: str = "") -> tcp.Port:
         """Accept from a TCP socket, or whichever it is."""

@@ -16,6 +16,7 @@ import sys
 from time import perf_counter_ns
 from typing import Any, Callable, Dict, List, Set
 
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer, ITCPTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import FileLogObserver, LogEvent, Logger, LogLevel, eventAsText, globalLogBeginner
@@ -247,7 +248,7 @@ class Worker(Protocol):
         """Listen."""
         for place, (endpoint, reserved) in enumerate(json.loads(text)):
             listener = HandedListener(self.watcher, SOCKETS + place)
-            listening = listener.listen(endpoint, WorkerFactory(self, reserved))
+            listening = maybeDeferred(listener.listen, endpoint, WorkerFactory(self, reserved))
             listening.addCallbacks(self._ports.append, self._give_up, errbackArgs=(endpoint,))
 
     def _give_up(self, failure: Failure, endpoint: str) -> None:

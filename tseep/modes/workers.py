@@ -301,8 +301,7 @@ class Link(Protocol):
         """The worker is gone, and all of its clients with it."""
         self.transport = None
         self._told.clear()
-        clients, self.clients = self.clients, {}
-        for client in clients.values():
+        for client in self.clients.values():
             client.lost(self._server)
 
     def pauseProducing(self) -> None:

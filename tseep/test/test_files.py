@@ -8,7 +8,7 @@ from typing import List, Tuple
 from twisted.trial.unittest import SynchronousTestCase
 
 from .. import files
-from ..files import RESERVED, allow_clients
+from ..files import RESERVED, allow_clients, clients_for, files_for
 
 
 class AllowClientsTests(SynchronousTestCase):
@@ -50,3 +50,17 @@ class AllowClientsTests(SynchronousTestCase):
         made = self.limits(resource.RLIM_INFINITY, resource.RLIM_INFINITY)
         self.assertEqual(allow_clients(1000)[1], 1000)
         self.assertEqual(made, [])
+
+    def test_processes(self) -> None:
+        """Of several processes each must have room for its share, and for what chance adds to it."""
+        made = self.limits(100, 20_000)
+        self.assertEqual(allow_clients(100_000, 6), (17_506, 100_000))
+        self.assertEqual(made, [(17_506, 20_000)])
+
+    def test_too_many_for_the_processes(self) -> None:
+        """Where that is more than the limit, fewer clients are allowed; that many just fit."""
+        self.limits(256, 256)
+        _, allowed = allow_clients(10_000, 2)
+        self.assertTrue(128 < allowed < 2 * (256 - RESERVED), allowed)
+        self.assertTrue(files_for(allowed, 2) <= 256 < files_for(allowed + 3, 2))
+        self.assertEqual(clients_for(RESERVED - 1, 2), 0)
