@@ -18,6 +18,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 from prometheus_client.twisted import MetricsResource
+from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.web.resource import Resource
 
 from .. import __version__
@@ -58,7 +59,15 @@ class Metrics(Resource):
         gathered = ask(self._mode, lambda: list(families(server)))
         registry = CollectorRegistry()
         registry.register(_Gathered([*gathered, *self._process.collect()]))
+        _give_addresses(request)
         return MetricsResource(registry).render(request)
+
+
+def _give_addresses(request: Any) -> None:
+    """Let a request by a Unix socket have the hosts and ports that WSGI asks for."""
+    if isinstance(request.getHost(), UNIXAddress):
+        here = IPv4Address("TCP", "127.0.0.1", 0)
+        request.getHost = request.getClientAddress = lambda: here
 
 
 class _Gathered(Collector):
