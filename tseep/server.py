@@ -313,6 +313,7 @@ class Server:
         keyspace = self.keyspace
         now, second = keyspace.now, keyspace.second
         self.serve_others()
+        self.persistence.sync()
         keyspace.now, keyspace.second = now, second
         if self.stopping:
             busy.kill()
