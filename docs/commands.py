@@ -32,9 +32,9 @@ ABSENT = {
 """Why a command is not there; a container stands for all of its subcommands."""
 
 DIFFERENT = {
-    "acl getuser": "rules of commands in the order in which they were given",
-    "acl list": "rules of commands in the order in which they were given",
-    "config set": "the parameters that tseep has",
+    "acl getuser": "rules of commands in the order in which they were given, as Redis 7.2 has them",
+    "acl list": "rules of commands in the order in which they were given, as Redis 7.2 has them",
+    "config set": "the parameters that tseep has; tcp-keepalive at the start only",
     "dump": "of the forms that Redis has for a value, the plain one",
     "debug": "ERROR, OBJECT, PROTOCOL, SET-ACTIVE-EXPIRE and SLEEP; the others look into Redis itself",
     "fcall": "see eval",
@@ -50,6 +50,14 @@ DIFFERENT = {
     "xinfo stream": "the nodes of the radix tree are counted as chunks",
 }
 """What is different in a command that is there."""
+
+EVERYWHERE = [
+    "While data are loaded at the start nobody is answered: clients connect, wait, and are served when all is there. "
+    "redis-server tells them `LOADING`.",
+    "A rule that lets users give a command one first argument alone (`+get|word`) takes no spaces in it. redis-server "
+    "takes them, and cannot read its aclfile again.",
+]
+"""What is different, or might be thought to be, of no command in particular."""
 
 
 def redis_commands() -> List[Tuple[str, str]]:
@@ -84,6 +92,10 @@ def text() -> str:
         f"{sum(name in own for name in names)} of the {len(names)} commands and subcommands of Redis 7.0 are there. "
         "A [differential test](../tests/test_differential.py) compares them with redis-server 7.0.15, argument by "
         "argument and reply by reply. Written by `python docs/commands.py`.",
+        "",
+        "What is different wherever it comes up:",
+        "",
+        *[f"- {line}" for line in EVERYWHERE],
     ]
     for group, members in groupby(commands, key=lambda pair: pair[0]):
         lines += ["", f"## {group}", "", "| command | there | difference |", "|---|---|---|"]

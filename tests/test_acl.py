@@ -40,6 +40,7 @@ CONVERSATIONS = {
         ACL SETUSER h (~a +get) (~b +set) clearselectors (+@all)
         ACL SETUSER i +debug|object -debug +config|get -config|get +client +client|list -client
         ACL SETUSER i nocommands +@string -@string +@string
+        ACL SETUSER j skip-sanitize-payload on reset
         ACL LIST
         ACL USERS
         ACL GETUSER a

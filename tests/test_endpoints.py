@@ -9,12 +9,14 @@ import stat
 import struct
 import sys
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import pytest
 import redis
+from hypothesis import given
+from hypothesis import strategies as st
 
-from .client import PATIENCE, connect, encode, read_exactly
+from .client import PATIENCE, connect, encode, read_exactly, read_to_end
 from .servers import Process, Tseep
 
 MODES = pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
@@ -199,6 +201,39 @@ def test_proxy(mode: str, header: bytes) -> None:
             sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
             assert sock.recv(100) == b""
         assert server.stop() == 0
+
+
+HEADERS = [
+    b"PROXY ", b"TCP4 ", b"TCP6 ", b"UNKNOWN", b"192.0.2.9 ", b"::1 ", b"5555 ", b"-1 ", b"99999", b"\r\n", b"\r",
+    b"\n", b" ", b"PROXY TCP4 192.0.2.9 192.0.2.1 5555 6379\r\n", b"PROXY UNKNOWN\r\n", PROXY_V2, PROXY_V2[:12],
+    PROXY_V2[:16],
+    PROXY_V2[:12] + b"\x20\0\0\0", PROXY_V2[:12] + b"\x21\x21\0\x24", PROXY_V2[:12] + b"\x21\xff\0\0", encode("PING"),
+    PROXY_V2[:12] + b"\x21\x31\0\xd8", b"x" * 110, encode("SET", "a", 1),
+]  # fmt: skip
+
+
+@WATCHED
+def test_proxy_is_told_anything(mode: str) -> None:
+    """Whatever a proxy says, in whatever pieces, the connection comes to an end, and others are served."""
+    with Tseep(mode, "--protected-mode", "no", endpoint="haproxy:tcp:0:interface=127.0.0.1") as server:
+
+        @given(st.lists(st.one_of(st.sampled_from(HEADERS), st.binary(max_size=20)), max_size=6))
+        def check(pieces: List[bytes]) -> None:
+            with connect(server.address) as sock:
+                try:
+                    for piece in pieces:
+                        sock.sendall(piece)
+                    sock.shutdown(socket.SHUT_WR)
+                    read_to_end(sock)
+                except OSError:
+                    pass  # it was let go before that
+            with connect(server.address) as sock:
+                sock.sendall(PROXY_V2 + encode("PING"))
+                assert read_exactly(sock, 7) == b"+PONG\r\n"
+
+        check()
+        assert server.stop() == 0
+        assert "Traceback" not in server.output, server.output
 
 
 @WATCHED

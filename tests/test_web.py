@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import socket
 import urllib.error
 import urllib.request
 from base64 import b64encode
+from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from .client import connect, read_to_end
 from .servers import Tseep, find_program, until
 
 MODES = pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
@@ -90,6 +95,56 @@ def test_password(mode: str) -> None:
         assert [status(f"{url}{path}") for path in paths] == [401] * 3
         assert [status(f"{url}{path}", "default:secret") for path in paths] == [200] * 3
         assert json.loads(get(f"{url}/health")) == {"status": "ok", "reasons": []}
+
+
+def test_unix_socket(tmp_path: Path) -> None:
+    """The pages are there by a Unix socket, too, for whoever may open it."""
+    path = tmp_path / "metrics"
+    with Tseep("v2", "--metrics", f"unix:{path}:mode=600") as server:
+        server.wait_for("/metrics and /health are on")
+        for name in ("/", "/metrics", "/live.json", "/health"):
+            with connect(str(path)) as sock:
+                sock.sendall(f"GET {name} HTTP/1.0\r\n\r\n".encode())
+                assert read_to_end(sock).startswith(b"HTTP/1.0 200 OK\r\n"), name
+        assert server.stop() == 0
+        assert "Traceback" not in server.output, server.output
+        assert not path.exists()
+
+
+REQUESTS = [
+    b"GET ", b"HEAD ", b"POST ", b"PUT ", b"/", b"/metrics", b"/live.json?since=", b"/health", b"/nosuch",
+    b"/..%2f%00", b"//", b"1e999", b"nan", b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", b" HTTP/9\r\n", b"\r\n", b"\r\n\r\n",
+    b"Host: localhost\r\n", b"Host: [::1\r\n", b"Host: \xff\r\n", b"Authorization: Basic x\r\n",
+    b"Authorization: Basic ZGVmYXVsdDpzZWNyZXQ=\r\n", b"Authorization: Digest x\r\n",
+    b"Authorization: Basic /w==\r\n", b"Authorization: Basic Onjk\r\n", b"Content-Length: 9\r\n",
+    b"Content-Length: -1\r\n", b"Accept: */*\r\n", b"Transfer-Encoding: chunked\r\n", b"Accept-Encoding: gzip\r\n",
+    b"ffffffff\r\n", b"\0", b"\xff", b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n",
+    b"GET / HTTP/1.1\r\nHost: [::1]:1\r\n", b"GET /live.json HTTP/1.1\r\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", [[], ["--requirepass", "secret"]], ids=["open", "password"])
+def test_anything(options: List[str]) -> None:
+    """Whatever is asked by whoever it is, the pages are there afterwards, and nothing has gone wrong inside."""
+    with Tseep("v2", *METRICS, *options) as server:
+        url = page_of(server)
+        host, port = url[len("http://") :].split(":")
+
+        @given(st.lists(st.one_of(st.sampled_from(REQUESTS), st.binary(max_size=9)), max_size=8).map(b"".join))
+        def check(request: bytes) -> None:
+            with connect((host, int(port))) as sock:
+                try:
+                    sock.sendall(request + b"\r\nConnection: close\r\n\r\n")
+                    sock.shutdown(socket.SHUT_WR)
+                    read_to_end(sock)
+                except OSError:
+                    pass  # it was let go before that
+            assert status(f"{url}/health") == 200
+
+        check()
+        assert status(url, "default:secret") == 200
+        assert server.stop() == 0
+        assert "Traceback" not in server.output, server.output
 
 
 def test_only_for_those_who_asked(v2: Tseep) -> None:

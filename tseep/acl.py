@@ -188,7 +188,7 @@ class Selector:
             raise BadRule(UNKNOWN)
         if "|" in whole:
             raise BadRule(FIRST_ARGUMENT)
-        if not word:
+        if not _is_plain(word):  # what Redis takes, and cannot read again from an aclfile
             raise BadRule(SYNTAX)
         if command.subcommands:
             raise BadRule(UNKNOWN)
@@ -260,8 +260,8 @@ class Selector:
 
     def show(self) -> str:
         """All of it, as rules that make the same."""
-        channels = self.shown_channels if self.all_channels else f"resetchannels {self.shown_channels}"
-        return " ".join(f"{self.shown_keys} {channels} {self.shown_commands}".split())
+        reset = "" if self.all_channels else "resetchannels"
+        return " ".join(filter(None, [self.shown_keys, reset, self.shown_channels, self.shown_commands]))
 
 
 def _keys_of(command: Command, argv: List[bytes]) -> Iterator[Tuple[int, int]]:
@@ -272,7 +272,7 @@ def _keys_of(command: Command, argv: List[bytes]) -> Iterator[Tuple[int, int]]:
 
 
 def _is_plain(pattern: str) -> bool:
-    return bool(pattern) and not any(letter.isspace() or letter == "\0" for letter in pattern)
+    return bool(pattern) and not set(pattern) & set(" \t\n\v\f\r\0")
 
 
 @lru_cache(maxsize=4096)
@@ -339,12 +339,13 @@ class User:
             self.sanitize = word == "sanitize-payload"
         elif word == "reset":
             self.reset(all_channels)
+            self.sanitize = True  # which Redis shows of those who were reset
         elif word == "clearselectors":
             del self.selectors[1:]
         elif rule[:1] in (">", "#", "<", "!"):
             self._change_passwords(rule[0], rule[1:])
         elif rule[:1] == "(" and rule[-1:] == ")":
-            self._add_selector(rule[1:-1].split())
+            self._add_selector(_words(rule[1:-1].encode("utf-8", "surrogateescape")))
         else:
             self.selectors[0].set(rule)
 
@@ -415,6 +416,11 @@ def _with_selectors(rules: List[str]) -> List[str]:
         first = started.partition(" ")[0]
         raise BadRule(f"Unmatched parenthesis in acl selector starting at '{first}'.")
     return found
+
+
+def _words(line: bytes) -> List[str]:
+    """The words of a file's line, or of a selector, between ASCII's spaces."""
+    return [word.decode("utf-8", "surrogateescape") for word in line.split()]
 
 
 def _hash(password: bytes) -> str:
@@ -501,11 +507,11 @@ class Users:
         @raise BadRule: naming every line that is wrong, or why the file cannot be read; then nothing has changed.
         """
         try:
-            lines = path.read_text("utf-8", "surrogateescape").splitlines()
+            lines = path.read_bytes().split(b"\n")
         except OSError as error:
             raise BadRule(f"{path}: {error.strerror}") from error
         read = {b"default": self._first()}
-        read.update(self._read([(f"{path}:{number}", line.split()) for number, line in enumerate(lines, 1)]))
+        read.update(self._read([(f"{path}:{number}", _words(line)) for number, line in enumerate(lines, 1)]))
         for name in [name for name in self.named if name not in read]:
             self.delete(name, None)
         for user in read.values():

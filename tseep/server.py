@@ -202,7 +202,7 @@ class Server:
         self.native_dispatch: Dict[bytes, Command] = {}
         self.update_guard()
         self._last_id = 0
-        self._next_second = 0.0
+        self._next_second = self._next_http = 0.0
         self.configured()
 
     def configured(self) -> None:
@@ -315,6 +315,7 @@ class Server:
         keyspace = self.keyspace
         now, second = keyspace.now, keyspace.second
         self.serve_others()
+        self.persistence.sync()
         keyspace.now, keyspace.second = now, second
         if self.stopping:
             busy.kill()
@@ -387,6 +388,14 @@ class Server:
         self.slowlog.note(now, nanoseconds, argv, session)
         event = "fast-command" if "fast" in command.flags else "command"
         self.latency.note(event, now, nanoseconds)
+
+    def warn_of_http(self, session: Session) -> None:
+        """A client speaks HTTP: say so in the log, once a minute at most."""
+        now = self.clock()
+        if now >= self._next_http:
+            self._next_http = now + 60
+            text = "%s sent POST or Host: and was closed: a page may have led a browser here to harm this server"
+            self.log(3, text % session.connection.peer)
 
     @property
     def calls(self) -> int:

@@ -11,7 +11,6 @@ from typing import Any, Callable, List, Sequence
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
@@ -108,10 +107,13 @@ class TseepService(Service):
             raise CannotStart(f"tseep: cannot load {error}") from None
 
     def _beside(self, work: Callable[[], None], done: Callable[[Exception | None], None]) -> None:
-        """Run C{work} in a thread, then tell C{done} how it went."""
-        working = deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
-        working.addCallbacks(lambda _: None, lambda failure: failure.value)
-        working.addCallback(lambda error: self._mode.call(lambda: done(error)))
+        """Run C{work} in a thread, then tell C{done} how it went. A thread that serves a client may ask for it, too."""
+
+        def report(success: bool, result: Any) -> None:
+            error = None if success else result.value
+            self._reactor.callFromThread(self._mode.call, lambda: done(error))
+
+        self._reactor.getThreadPool().callInThreadWithCallback(report, work)
 
     def _fail(self, reason: str) -> None:
         """End at once: nobody may be answered any more, and nothing could be kept."""

@@ -408,6 +408,7 @@ class Session:
         self.muted, self.skip_next = self.skip_next, False
         command: Command | None = None
         if argv[0].lower() in _HTTP:
+            self.server.warn_of_http(self)
             self.closing = True
             return None, NO_REPLY
         try:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
 from typing import Iterable, List, NamedTuple
 
-from ..wire.inline import UnbalancedQuotes, split_words
+from ..numeric import integer
+from ..wire.inline import UnbalancedQuotes, quote, split_words
 
 BASE, INCREMENT, HISTORY = "bih"
+
+_PLAIN = re.compile(rb"[!#-&(-\[\]-~]+")
 
 
 class BadManifest(ValueError):
@@ -76,12 +81,15 @@ class Manifest:
 
     def show(self) -> bytes:
         """The text of the file that lists them."""
-        lines = [f"file {_quoted(name)} seq {number} type {kind}\n" for name, number, kind in self.files]
-        return "".join(lines).encode()
+        lines = [
+            b"file %b seq %d type %b\n" % (_quoted(name), number, kind.encode()) for name, number, kind in self.files
+        ]
+        return b"".join(lines)
 
 
-def _quoted(name: str) -> str:
-    return f'"{name}"' if " " in name else name
+def _quoted(name: str) -> bytes:
+    plain = os.fsencode(name)
+    return plain if _PLAIN.fullmatch(plain) else quote(plain)
 
 
 def read_manifest(name: str, text: bytes) -> Manifest:
@@ -107,11 +115,17 @@ def read_manifest(name: str, text: bytes) -> Manifest:
 
 def _read_line(number: int, line: bytes) -> File:
     try:
-        words = [word.decode() for word in split_words(line)]
-    except (UnbalancedQuotes, UnicodeError):
+        words = split_words(line)
+    except UnbalancedQuotes:
         words = []
     facts = dict(zip(words[::2], words[1::2]))
-    name, sequence, kind = (facts.get(key, "") for key in ("file", "seq", "type"))
-    if len(words) % 2 or not name or "/" in name or not sequence.isdigit() or kind not in ("b", "i", "h"):
+    name, sequence, kind = (facts.get(key, b"") for key in (b"file", b"seq", b"type"))
+    place = integer(sequence)
+    if len(words) % 2 or not _is_name(name) or place is None or place < 0 or kind not in (b"b", b"i", b"h"):
         raise BadManifest(f"line {number} is not 'file NAME seq NUMBER type b, i or h'")
-    return File(name, int(sequence), kind)
+    return File(os.fsdecode(name), place, kind.decode())
+
+
+def _is_name(name: bytes) -> bool:
+    """Whether it names a file, and one in the folder of the manifest."""
+    return bool(name) and not set(name) & set(b"/\0")

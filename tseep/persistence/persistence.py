@@ -166,9 +166,14 @@ class Persistence:
         """What is to be done every now and then."""
         if self._running:
             self.worker.look()
-            self._attempt(self.log.tick)
+            self.sync()
             if not self.worker.task:
                 self._begin_what_is_due()
+
+    def sync(self) -> None:
+        """Sync what was written to the append-only file, if that is due: in the middle of a long command, too."""
+        if self._running:
+            self._attempt(self.log.tick)
 
     def _begin_what_is_due(self) -> None:
         try:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 CHUNK = 1 << 18
 """Bytes that are parsed at once."""
 
+_HASH = ord("#")
+
 TOLD = 2.0
 """Seconds between two words about how far loading is."""
 
@@ -47,6 +49,32 @@ def open_source(path: Path) -> Source:
         if not path.stat().st_size:
             return b""
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+class Annotation(List[bytes]):
+    """A line of an append-only file that is for people, in place of a command."""
+
+
+class LogParser(Parser):
+    """Reads append-only files: commands as Redis writes them, and annotations. Clients may send more than that."""
+
+    __slots__ = ()
+
+    def _read_inline(self, data: bytes, at: int, commands: List[Argv]) -> int:
+        if data[at] != _HASH:
+            self.error = b"expected '*', got '%c'" % data[at]
+            return at
+        end = self._line_end(data, at, b"\n", b"too long a line")
+        if end < 0:
+            return at
+        commands.append(Annotation([data[at : end + 1]]))
+        return end + 1
+
+    def _read_count(self, data: bytes, at: int) -> int:
+        end = super()._read_count(data, at)
+        if end > at and self._argv is None and self.error is None:
+            self.error = b"invalid multibulk length"
+        return end
 
 
 class Loader:
@@ -120,7 +148,7 @@ class Loader:
     def _read(self, data: Source, path: Path) -> None:
         start = self._load(data, path, 0) if data[: len(MAGIC)] == MAGIC else 0
         self._session.select(0)
-        parser = Parser(Limits())
+        parser = LogParser(Limits())
         count = whole = 0
         for at in range(start, len(data), CHUNK):
             for argv in parser.feed(data[at : at + CHUNK]):
@@ -164,7 +192,7 @@ class Loader:
 
     def _run_unusual(self, argv: Argv) -> None:
         """A subcommand, a name in mixed case, an annotation, or what nobody knows."""
-        if argv[0].startswith(b"#"):
+        if isinstance(argv, Annotation):
             return
         command = self._server.find(argv)
         if command is None or command.run is None:
@@ -179,7 +207,7 @@ class Loader:
 
 def _place(data: Source, start: int, count: int) -> int:
     """Where so many commands of a file end. It is read anew for that, which only those pay who have to know."""
-    parser = Parser(Limits())
+    parser = LogParser(Limits())
     at = start
     while count:
         commands = parser.feed(data[at : at + CHUNK])
@@ -192,6 +220,4 @@ def _place(data: Source, start: int, count: int) -> int:
 
 def _length(argv: Argv) -> int:
     """How many bytes a command takes."""
-    if argv[0].startswith(b"#"):  # an annotation, a line of its own
-        return sum(map(len, argv)) + len(argv) + 1
-    return len(encode_command(argv))
+    return len(argv[0]) if isinstance(argv, Annotation) else len(encode_command(argv))

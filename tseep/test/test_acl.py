@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
+from typing import List
 
-from .support import Error, SessionTests
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ..config_file import USER, read_directives, rewritten
+from ..errors import BadRule
+from .support import Error, SessionTests, made_folder
 
 DENIED = Error("NOPERM this user has no permissions to run the 'set' command")
+
+RULES = [
+    "on", "off", "nopass", "resetpass", "reset", ">p", "<p", ">", "#", "!x", "~*", "~a", "~", "%R~a", "%RW~b", "%~",
+    "%W~", "&*", "&c", "&", "allkeys", "allchannels", "resetkeys", "resetchannels", "+@all", "-@all", "+@read",
+    "-@nosuch", "+get", "-get", "+config|get", "+get|x", "+get|x y", "+|", "-", "+", "(~a +get)", "(", ")", "()",
+    "(~q", "+set)", "clearselectors", "~a\"b", "~'", "sanitize-payload", "~\\x41", "~a\u3000b", "~a\x85b", "~a\x1cb",
+    "~\udcff", "nosuch",
+]  # fmt: skip
 
 
 class AclTests(SessionTests):
@@ -94,3 +109,22 @@ class AclTests(SessionTests):
         self.be()
         self.assertReply(1, "ACL", "DELUSER", "u")
         self.assertTrue(self.session.closing)
+
+    @settings(deadline=None, derandomize=True, database=None, max_examples=500)
+    @given(st.lists(st.one_of(st.sampled_from(RULES), st.text(max_size=4)), max_size=8))
+    def test_anything(self, rules: List[str]) -> None:
+        """Whatever the rules, they are refused, or the user is the same when it was written and read again."""
+        self.setUp()
+        users, path = self.server.users, Path(made_folder(self), "users.acl")
+        try:
+            users.change(b"u", rules)
+        except BadRule:
+            return
+        shown = [user.show() for user in users.named.values()]
+        users.save(path)
+        users.load(path)
+        self.assertEqual(sorted(shown), sorted(user.show() for user in users.named.values()))
+        lines = rewritten([], self.server.config, shown)
+        path.write_bytes(b"\n".join(lines))
+        directives = [each for each in read_directives(str(path)) if each.name == USER]
+        self.assertEqual([line.split(" ") for line in shown], [[USER, *each.words] for each in directives])

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import os
+from typing import List
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from ..config import Config
+from ..config import PARAMETERS, Config
 from ..config_file import ConfigError, Directive, apply, read_directives, rewritten
+
+NAMES = [parameter.name.encode() for parameter in PARAMETERS] + [b"include", b"user", b"port", b"bind", b"nosuch"]
+WORDS = [
+    b"yes", b"no", b"0", b"1", b"-1", b"5mb", b"1e3", b"always", b"normal", b"pubsub", b"lru", b"KEA", b'""',
+    b'"a b"', b"'", b'"', b"\\", b"\xff", b"\xc2\xb2", b"\xe3\x80\x80", b"\0", b"#", b"/nosuch", b".", b"*", b"\t",
+    b"\x0b", b"\x1c", b"\r",
+]  # fmt: skip
+LINE = st.builds(
+    lambda name, words: b" ".join([name, *words]),
+    st.sampled_from(NAMES),
+    st.lists(st.one_of(st.sampled_from(WORDS), st.binary(max_size=4)), max_size=5),
+)
 
 
 class ConfigFileTests(SynchronousTestCase):
@@ -59,6 +74,25 @@ class ConfigFileTests(SynchronousTestCase):
         self.write("maxclients 6\n", "b-2.part")
         config = self.apply(f"timeout 1\ninclude {self.folder}/b-*.part\ninclude {self.folder}/no*\n")
         self.assertEqual((config["timeout"], config["maxclients"]), (5, 6))
+
+    @settings(deadline=None, derandomize=True, database=None, max_examples=500)
+    @given(st.lists(LINE, max_size=4))
+    def test_anything(self, lines: List[bytes]) -> None:
+        """Whatever is in a file, it is refused, or it is the same when CONFIG REWRITE has written it."""
+        path = os.path.join(self.folder, "any.conf")
+        before, after = Config(), Config()
+        with open(path, "wb") as file:
+            file.write(b"\n".join(lines))
+        try:
+            apply(before, list(read_directives(path)))
+        except ConfigError:
+            return
+        text = b"\n".join(rewritten(b"\n".join(lines).split(b"\n"), before, []))
+        with open(path, "wb") as file:
+            file.write(text)
+        apply(after, list(read_directives(path)))
+        for parameter in PARAMETERS:
+            self.assertEqual(before.show(parameter.name), after.show(parameter.name), text)
 
     def test_wrong(self) -> None:
         """What is wrong is named with its file and line."""

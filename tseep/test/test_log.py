@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import List
+from typing import Any, List
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -74,6 +74,19 @@ class LogTests(SynchronousTestCase):
         del self.disk.calls[:]
         kept.cron(5)
         self.assertEqual([], self.disk.calls)
+
+    def test_everysec_in_a_long_script(self) -> None:
+        """What was answered before a script that runs for long is synced while it runs; what it does, after it."""
+        kept = self.kept("everysec")
+        kept.cron(1)
+        kept("RPUSH", "l", "x")
+        del self.disk.calls[:]
+        kept.now += 1
+        running: Any = object()
+        kept.persistence.recording.wrap(kept.server.commands[b"eval"], lambda *_: kept.server.breathe(running))(
+            kept.session, []
+        )
+        self.assertEqual(["sync"], self.disk.calls)
 
     def test_writing_waits_for_a_sync(self) -> None:
         """While a sync is under way nothing is written for up to two seconds, since that might have to wait, too."""

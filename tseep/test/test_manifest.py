@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from typing import List
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from ..persistence.manifest import BASE, HISTORY, INCREMENT, BadManifest, File, Manifest, read_manifest
+
+PIECES = [
+    b"file", b"seq", b"type", b" ", b" ", b" ", b"\n", b"a", b"x.1.base.rdb", b"1", b"2", b"b", b"i", b"h", b'"',
+    b"\\x41", b"file a seq 1 type b\n", b"file b seq 2 type i\n", b"file c seq ", b"\xc2\xb2", b" type h\n", b"#",
+    b"'", b"/", b"-1",
+]  # fmt: skip
 
 
 class ManifestTests(SynchronousTestCase):
@@ -41,3 +51,13 @@ class ManifestTests(SynchronousTestCase):
             b'file "x seq 1 type b\n', line + line, b"file x seq 2 type i\nfile y seq 1 type i\n", b"file x seq 1 type",
         ):  # fmt: skip
             self.assertRaises(BadManifest, read_manifest, "a", text)
+
+    @settings(deadline=None, derandomize=True, database=None, max_examples=300)
+    @given(st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=5)), max_size=20))
+    def test_anything(self, pieces: List[bytes]) -> None:
+        """Whatever is in a manifest, it is refused, or it is the same when it has been written and read again."""
+        try:
+            manifest = read_manifest("a", b"".join(pieces))
+        except BadManifest:
+            return
+        self.assertEqual(manifest.files, read_manifest("a", manifest.show()).files)

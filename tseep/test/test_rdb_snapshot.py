@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, List, Tuple
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from ..rdb.form import Corrupt, crc64
@@ -12,6 +14,9 @@ from ..store.keyspace import Keyspace
 from ..store.list import RedisList
 
 NOW = 1_000_000
+
+OPCODES = [*range(22), *range(245, 256)]
+"""What tells of a value's kind, or of something else."""
 
 
 class SnapshotTests(SynchronousTestCase):
@@ -88,6 +93,23 @@ class SnapshotTests(SynchronousTestCase):
             damaged = bytearray(data)
             damaged[at] ^= 4
             self.assertRaises(Corrupt, self.load, bytes(damaged))
+
+    @settings(deadline=None, derandomize=True, database=None, max_examples=500)
+    @given(
+        st.lists(st.tuples(st.integers(9, 90), st.one_of(st.integers(0, 255), st.sampled_from(OPCODES))), max_size=6)
+    )
+    def test_faults_inside(self, faults: List[Tuple[int, int]]) -> None:
+        """Whatever is wrong where a checksum does not tell, it is loaded or refused."""
+        damaged = bytearray(b"".join(write(self.filled(), [b"code"], {b"a": b"b"}))[:-8])
+        for at, byte in faults:
+            damaged[at % len(damaged)] = byte
+        keyspace = self.keyspace()
+        try:
+            Loading(keyspace, lambda code: None, lambda at: None, 0).load(bytes(damaged) + bytes(8))
+        except Corrupt:
+            return
+        for database in keyspace.databases:
+            self.assertEqual(set(), set(database.expires) - set(database.values))
 
     def test_senseless(self) -> None:
         """So is one of another version, with an unknown opcode, a key twice, or a database that is not there."""

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import List
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ..persistence.reading import CHUNK, CannotLoad, Loader, Torn
 from ..rdb.form import Corrupt
 from .support import SessionTests, encode, made_folder
+
+PIECES = [
+    encode("SET", "a", 1), encode("MULTI"), encode("EXEC"), encode("DISCARD"), encode("SELECT", 3),
+    encode("SELECT", 99), encode("RPUSH", "l", 1, 2), encode("INCR", "l"), encode("PEXPIREAT", "a", 5),
+    encode("XADD", "s", "1-1", "f", "v"), encode("XGROUP", "CREATE", "s", "g", "0"), encode("BLPOP", "l", 0),
+    encode("BLPOP", "nosuch", 0), encode("SUBSCRIBE", "c"), encode("MONITOR"), encode("QUIT"), encode("RESET"),
+    encode("AUTH", "x"), encode("HELLO", 3), encode("CLIENT", "REPLY", "OFF"), encode("WATCH", "a"),
+    encode("FLUSHALL"), encode("RESTORE", "r", 0, b"\0\1x"), encode("CONFIG", "SET", "maxmemory", 1),
+    encode("WAIT", 1, 0), encode("PUBLISH", "c", "x"), encode("GET"), encode("NOSUCH"), encode("CONFIG"),
+    b"#TS:17\r\n", b"#", b"SET a 1\r\n", b"*0\r\n", b"*-1\r\n", b"$1\r\n", b"\r\n", b"REDIS0010", b"\xff", b"\0",
+]  # fmt: skip
 
 
 class LoaderTests(SessionTests):
@@ -55,6 +70,20 @@ class LoaderTests(SessionTests):
         for bad in (b"*1\r\n%4\r\n", b"*-x\r\n", encode("NOSUCH"), encode("SET", "a")):
             error = self.assertRaises(Corrupt, self.load, good + bad + good)
             self.assertIn(f"byte {len(good)}", str(error))
+
+    @settings(deadline=None, derandomize=True, database=None, max_examples=300)
+    @given(st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=9)), max_size=8))
+    def test_anything(self, pieces: List[bytes]) -> None:
+        """Whatever is in a file, it is loaded or refused, and then the server answers."""
+        self.setUp()
+        data = b"".join(pieces)
+        try:
+            self.load(data)
+        except Torn as torn:
+            self.assertTrue(0 <= torn.good <= len(data))
+        except Corrupt:
+            pass
+        self.assertReply("OK", "SET", "a", 1)
 
     def test_annotations(self) -> None:
         """The times that Redis may write between commands are passed over, and counted right."""

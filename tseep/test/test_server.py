@@ -119,6 +119,21 @@ class LookupTests(SessionTests):
         self.assertIs(self.server.commands[b"set"].calls, native[b"SET"].calls)
 
 
+class HTTPTests(SessionTests):
+    """Browsers that were led here."""
+
+    def test_told_once_a_minute(self) -> None:
+        """Such a client is closed, and the log says so, but not for each."""
+        told: List[str] = []
+        self.server.log = lambda level, text: told.append(f"{level} {text}")
+        for seconds in (0, 59, 1):
+            self.clock.advance(seconds)
+            session = self.connect()
+            self.assertEqual(b"", self.send("POST", "/", session=session))
+            self.assertTrue(session.closing)
+        self.assertEqual(["3 127.0.0.1:50000 sent POST or Host: and was closed"] * 2, [text[:51] for text in told])
+
+
 class ConfiguredTests(SessionTests):
     """What the configuration reaches."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Dict
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -9,6 +10,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ..web.metrics import _Gathered, families
 from .support import SessionTests
+
+
+class Worker(SimpleNamespace):
+    """What is known of a worker."""
 
 
 class FamiliesTests(SessionTests):
@@ -102,3 +107,16 @@ class FamiliesTests(SessionTests):
         """Whatever code a script's error has, it can be written."""
         self.server.stats.count_error(b'\xff"\n')
         self.assertEqual(1, self.scraped(code='\\xff"\n')["tseep_error_replies_total"])
+
+    def test_workers(self) -> None:
+        """Each of v3's workers has figures of its own."""
+        facts = {"cpu_seconds": 1.5, "resident": 4096, "lag_ns": 2_000_000, "received": 10, "sent": 20, "restarts": 1}
+        self.server.workers = [Worker(number=number, clients=number, batches=[5, 1, 2], **facts) for number in range(2)]
+        seen = self.scraped(worker="1")
+        self.assertEqual(1, seen["tseep_worker_clients"])
+        self.assertEqual(1.5, seen["tseep_worker_cpu_seconds_total"])
+        self.assertEqual(4096, seen["tseep_worker_resident_bytes"])
+        self.assertEqual((10, 20), (seen["tseep_worker_received_bytes_total"], seen["tseep_worker_sent_bytes_total"]))
+        self.assertEqual(1, seen["tseep_worker_restarts_total"])
+        self.assertEqual(0.002, seen["tseep_worker_loop_lag_seconds"])
+        self.assertEqual(3, self.scraped(worker="0", le="3")["tseep_worker_batch_clients_bucket"])

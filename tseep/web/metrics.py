@@ -18,6 +18,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 from prometheus_client.twisted import MetricsResource
+from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.web.resource import Resource
 
 from .. import __version__
@@ -58,7 +59,15 @@ class Metrics(Resource):
         gathered = ask(self._mode, lambda: list(families(server)))
         registry = CollectorRegistry()
         registry.register(_Gathered([*gathered, *self._process.collect()]))
+        _give_addresses(request)
         return MetricsResource(registry).render(request)
+
+
+def _give_addresses(request: Any) -> None:
+    """Let a request by a Unix socket have the hosts and ports that WSGI asks for."""
+    if isinstance(request.getHost(), UNIXAddress):
+        here = IPv4Address("TCP", "127.0.0.1", 0)
+        request.getHost = request.getClientAddress = lambda: here
 
 
 class _Gathered(Collector):
@@ -93,7 +102,7 @@ def _workers(workers: Sequence[Any]) -> Iterator[Metric]:
     """What each of v3's workers has and costs."""
     for kind, name, text, attribute in _WORKERS:
         values = [((str(worker.number),), getattr(worker, attribute)) for worker in workers]
-        yield _labelled(kind(f"tseep_worker_{name}", text, labels=["worker"]), values)
+        yield _labelled(kind(name, text, labels=["worker"]), values)
     lags = [((str(worker.number),), worker.lag_ns / 1e9) for worker in workers]
     text = "How late its event loop was at worst in the last second."
     yield _labelled(GaugeMetricFamily("tseep_worker_loop_lag_seconds", text, labels=["worker"]), lags)
@@ -102,12 +111,12 @@ def _workers(workers: Sequence[Any]) -> Iterator[Metric]:
 
 
 _WORKERS = (
-    (GaugeMetricFamily, "clients", "Clients connected to it.", "clients"),
-    (CounterMetricFamily, "cpu_seconds", "CPU time that it has used.", "cpu_seconds"),
-    (GaugeMetricFamily, "resident_bytes", "Memory that is resident.", "resident"),
-    (CounterMetricFamily, "received_bytes", "Bytes that came from it.", "received"),
-    (CounterMetricFamily, "sent_bytes", "Bytes that went to it.", "sent"),
-    (CounterMetricFamily, "restarts", "How often another process took its place.", "restarts"),
+    (GaugeMetricFamily, "tseep_worker_clients", "Clients connected to it.", "clients"),
+    (CounterMetricFamily, "tseep_worker_cpu_seconds", "CPU time that it has used.", "cpu_seconds"),
+    (GaugeMetricFamily, "tseep_worker_resident_bytes", "Memory that is resident.", "resident"),
+    (CounterMetricFamily, "tseep_worker_received_bytes", "Bytes that came from it.", "received"),
+    (CounterMetricFamily, "tseep_worker_sent_bytes", "Bytes that went to it.", "sent"),
+    (CounterMetricFamily, "tseep_worker_restarts", "How often another process took its place.", "restarts"),
 )
 
 

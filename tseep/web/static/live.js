@@ -45,7 +45,7 @@ function duration(seconds) {
 // title, how values are written, and the lines: field of a sample, and what it is called; then the kind of scale
 const CHARTS = [
   ["Requests per second", count, [["commands", ""]]],
-  ["Latency of commands", microseconds, [["p50", "50 %"], ["p99", "99 %"], ["p999", "99.9 %"]], "logarithmic"],
+  ["Latency of commands", microseconds, [["p50", "p50"], ["p99", "p99"], ["p999", "p99.9"]], "logarithmic"],
   ["Connections", count, [["clients", "connected"], ["blocked", "waiting"]]],
   ["Memory, resident", bytes, [["memory", ""]], "binary"],
   ["Event loop's lag, worst", milliseconds, [["lag", ""]]],
@@ -59,7 +59,10 @@ const SCALES = {
   binary: { range: (_, low, high) => [0, Math.max(high || 0, 1024) * 1.1] },
   logarithmic: { distr: 3, range: (_, low, high) => [10 ** Math.floor(Math.log10(low || 1)), 10 ** Math.ceil(Math.log10((high || 1) * 1.01))] },
 };
-const POWERS = Array.from({ length: 44 }, (_, power) => 2 ** power);
+const AXES = {
+  binary: { incrs: Array.from({ length: 44 }, (_, power) => 2 ** power) },
+  logarithmic: { splits: (_, __, low, high) => powers(low, high) },
+};
 const COLOURS = ["a", "b", "c"];
 
 let samples = [];
@@ -81,7 +84,15 @@ function marks(to) {
 
 function ago(_, at, all) {
   const minutes = ((all.length - 1 - at) * MARK) / 60;
-  return minutes ? `−${minutes} min` : "now";
+  if (!minutes) return "now";
+  return at ? `−${minutes}` : `−${minutes} min`;
+}
+
+// Where an axis by powers of ten is marked: at every power if there are few, else at every second one.
+function powers(low, high) {
+  const [first, last] = [low, high].map((value) => Math.round(Math.log10(value)));
+  const step = last - first > 4 ? 2 : 1;
+  return Array.from({ length: Math.floor((last - first) / step) + 1 }, (_, at) => 10 ** (first + at * step));
 }
 
 class Chart {
@@ -112,7 +123,7 @@ class Chart {
       axes: [
         { ...axis, size: 26, splits: (_, __, from, to) => marks(to), values: (_, splits) => splits.map(ago) },
         {
-          ...axis, size: 66, ...(this.scale === "binary" ? { incrs: POWERS } : {}),
+          ...axis, size: 66, ...AXES[this.scale], filter: (_, splits) => splits,
           values: (_, splits) => splits.map((value) => (value === null ? "" : this.show(value))),
         },
       ],
