@@ -101,8 +101,8 @@ class Ratio(NamedTuple):
 
 
 def ratio(one: Sequence[float], other: Sequence[float]) -> Ratio | None:
-    """Compare two servers' values; None where one is not above 0, of which there is no ratio."""
-    if min(*one, *other) <= 0:
+    """Compare two servers' values; None where one is missing or not above 0, of which there is no ratio."""
+    if not (one and other) or min(*one, *other) <= 0:
         return None
     middle = median(one) / median(other)
     if min(len(one), len(other)) < FEWEST_RUNS:
