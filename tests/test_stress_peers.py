@@ -279,7 +279,7 @@ def test_every_name_is_found() -> None:
     for name in contestants.names():
         (found,) = contestants.find([name], OPTIONS)
         assert found.name == name
-        assert (found.missing is None) == bool(found.command(1, 1))
+        assert found.missing is None or "install" in found.missing
         if name.endswith("-pypy"):
             assert found.missing == "give PyPy with --pypy PATH (Debian: apt-get install pypy3)"
 
