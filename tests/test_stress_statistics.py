@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 import statistics
 import sys
 from collections import Counter
@@ -101,6 +102,17 @@ def test_real_leaves_out_one(one: List[float], real: bool) -> None:
     found = bootstrap.ratio(one, [1.0, 1.1, 1.2])
     assert found is not None
     assert found.real is real
+
+
+@pytest.mark.parametrize(("number", "at_most"), [(3, 0.13), (5, 0.06), (7, 0.06)])
+def test_equals_seldom_differ(number: int, at_most: float) -> None:
+    """Where nothing differs, a difference comes out as real about as often as the README says."""
+    draw = random.Random(1)
+    found = [
+        bootstrap.ratio(*([draw.gauss(100, 5) for _ in range(number)] for _ in range(2)))  # type: ignore[arg-type]
+        for _ in range(1000)
+    ]
+    assert 0 < sum(each.real for each in found) / len(found) < at_most
 
 
 @pytest.mark.parametrize(("one", "other"), [([1.0, 0.0, 2.0], VALUES), (VALUES, [-1.0] * 3), ([], VALUES)])
