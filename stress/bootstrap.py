@@ -280,13 +280,11 @@ def _terms(found: list[dict[str, Any]]) -> list[str]:
     terms, same = [], []
     for each in found:
         figure = COMPARED[each["figure"]].figure
-        told = f"{digits(each['ratio'])} times the {figure}"
-        if each["real"] is None:
-            terms.append(told)
-        elif each["real"]:
-            terms.append(f"{told} {_within(each['low'], each['high'])}")
-        else:
+        if each["real"] is False:
             same.append(figure)
+        else:
+            within = f" {_within(each['low'], each['high'])}" if each["real"] else ""
+            terms.append(f"{figure} x {digits(each['ratio'])}{within}")
     return terms + (["no real difference in " + " and ".join(same)] if same else [])
 
 
@@ -296,28 +294,11 @@ def _line(one: str, other: str, where: str, found: list[dict[str, Any]]) -> str:
     return f"{one} beside {other}, {where}: {', '.join(_terms(found))}{unsure}"
 
 
-LIMITED = {
-    "load": "the load set its pace, it can do more",
-    "machine": "the machine set its pace, it can do more",
-    "saturated": "the plan was more than it could do",
-}
-
-
-def _doubts(summary: dict[str, Any]) -> list[str]:
-    """Return what makes a summary's figures less than they seem."""
-    found = [f"{summary['errors']:,} errors"] if summary["errors"] else []
-    return found + ([LIMITED[summary["limited_by"]]] if summary["limited_by"] else [])
-
-
 def sentences(document: dict[str, Any]) -> list[str]:
-    """Return a line for each server beside the first, at the point with most clients and the highest rate, and one
-    for all that is to be doubted, of any point."""
+    """Return a line for each server beside the first, at the point with most clients and the highest rate."""
     last = max(map(_point, document["differences"]), default=(0, 0.0))
     pairs: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for each in document["differences"]:
         if _point(each) == last:
             pairs.setdefault((each["one"], each["other"]), []).append(each)
-    lines = [_line(*names, _where(*last), found) for names, found in pairs.items()]
-    for summary in document["summaries"]:
-        lines += [f"{summary['server']}, {_where(*_point(summary))}: {doubt}" for doubt in _doubts(summary)]
-    return lines
+    return [_line(*names, _where(*last), found) for names, found in pairs.items()]

@@ -194,19 +194,34 @@ def table(point: Point, found: list[Change]) -> Table:
     return drawn
 
 
+LIMITS = {
+    "load": "the load set the pace of",
+    "machine": "the machine set the pace of",
+    "saturated": "more was planned than could be done by",
+}
+
+
+def doubts(document: Document) -> Iterator[str]:
+    """Give what makes a document's figures less than they seem, a line for each kind of it."""
+    found = points(document)
+    for point, summary in found.items():
+        if summary["errors"]:
+            yield f"{where(point)}: {summary['errors']:,} errors"
+    for limit, words in LIMITS.items():
+        limited = [where(point) for point, summary in found.items() if summary["limited_by"] == limit]
+        if limited:
+            yield f"{words} {'; '.join(limited)}"
+
+
 def notes(a: Document, b: Document) -> Iterator[str]:
     """Give what has to be known beside the tables."""
     for differing in unlike(circumstances(a), circumstances(b)):
         yield f"A and B differ: {differing}"
-    ours, theirs = points(a), points(b)
-    for name, one, other in (("A", ours, theirs), ("B", theirs, ours)):
-        for point, summary in one.items():
-            if point not in other:
-                yield f"only in {name}: {where(point)}"
-            if summary["errors"]:
-                yield f"{name}: {where(point)}: {summary['errors']:,} errors"
-            if summary["limited_by"]:
-                yield f"{name}: {where(point)}: limited by {summary['limited_by']}, not by the server"
+    for name, one, other in (("A", a, b), ("B", b, a)):
+        alone = [where(point) for point in points(one) if point not in points(other)]
+        if alone:
+            yield f"only in {name}: {'; '.join(alone)}"
+        yield from (f"{name}: {doubt}" for doubt in doubts(one))
 
 
 def show(a: Document, b: Document, found: dict[Point, list[Change]], console: Console) -> None:

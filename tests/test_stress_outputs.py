@@ -202,7 +202,7 @@ def test_compare_notes_errors_and_limits(tmp_path: Path, capsys: pytest.CaptureF
     assert compared(tmp_path, a, b) == 0
     printed = capsys.readouterr().out
     assert "A: v2, 1,024 clients: 6 errors" in printed
-    assert "B: v2, 1,024 clients: limited by load, not by the server" in printed
+    assert "B: the load set the pace of v2, 1,024 clients" in printed
 
 
 def other_workload() -> Dict[str, Any]:

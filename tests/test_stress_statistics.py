@@ -197,21 +197,19 @@ def test_two_runs_tell_nothing() -> None:
 
 
 def test_sentences() -> None:
-    """A line for each server at the largest point, then what is to be doubted."""
+    """A line for each server, at the largest point."""
     made = completed(
         [
             *runs("v1", [10, 11, 12], clients=100),
-            *runs("v2", [10, 11, 12], clients=100, limited_by="load"),
+            *runs("v2", [10, 11, 12], clients=100),
             *runs("v1", [10, 11, 12], side=side(70.0, 40.0, 20_000.0)),
-            *runs("v2", [50, 55, 60], errors={"late": 1}),
+            *runs("v2", [50, 55, 60]),
         ]
     )
     assert bootstrap.sentences(made) == [
-        "v2 beside v1, 1,024 clients: 5.0 times the operations a second (4.2 to 6.0), 0.14 times the CPU per operation "
-        "(0.14 to 0.14), 0.00050 times the context switches per operation (0.00050 to 0.00050), 0.055 times the memory "
-        "per connection (0.055 to 0.055), no real difference in p99 latency",
-        "v2, 100 clients: the load set its pace, it can do more",
-        "v2, 1,024 clients: 3 errors",
+        "v2 beside v1, 1,024 clients: operations a second x 5.0 (4.2 to 6.0), CPU per operation x 0.14 (0.14 to 0.14), "
+        "context switches per operation x 0.00050 (0.00050 to 0.00050), memory per connection x 0.055 "
+        "(0.055 to 0.055), no real difference in p99 latency"
     ]
     assert bootstrap.sentences(document([])) == []
 
@@ -222,8 +220,10 @@ def test_sentences_of_an_open_loop() -> None:
         each for rate in (500, 1000) for name in ("v1", "v2") for each in runs(name, [9.0] * 2, target_per_second=rate)
     ]
     (line,) = bootstrap.sentences(completed(found))
-    assert line.startswith("v2 beside v1, 1,024 clients and 1,000 operations a second planned: 1.00 times the")
-    assert line.endswith("memory per connection; fewer than three runs do not tell what is real")
+    assert line.startswith(
+        "v2 beside v1, 1,024 clients and 1,000 operations a second planned: operations a second x 1.00, p99"
+    )
+    assert line.endswith("memory per connection x 1.00; fewer than three runs do not tell what is real")
 
 
 @pytest.mark.parametrize(
