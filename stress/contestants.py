@@ -151,7 +151,7 @@ def valkey_program() -> str | None:
         return found
     machine = os.uname()
     folder = Path(package.origin).parent / "_binaries" / f"{machine.sysname.lower()}-{machine.machine}"
-    return shutil.which(folder / "valkey-server")
+    return shutil.which(str(folder / "valkey-server"))
 
 
 def redis() -> Contestant:
