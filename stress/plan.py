@@ -6,6 +6,7 @@ import argparse
 import random
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -242,6 +243,8 @@ def mistakes(options: argparse.Namespace) -> list[str]:
         found.append("--sweep finds the rate: leave out --rate")
     if options.protocol == "native" and max(options.values.high) > 255:
         found.append("--values: the native protocol has values of 255 bytes at most, give --protocol resp")
+    if options.report and not all(map(find_spec, ("jinja2", "jsonschema", "matplotlib"))):
+        found.append("--report draws with jinja2 and matplotlib: pip install 'tseep[report]'")
     for name in ("json", "csv", "benchstat", "hlog", "report"):
         path = getattr(options, name)
         if path and not path.absolute().parent.is_dir():

@@ -89,15 +89,16 @@ class Progress:
                 yield told
             return
         task = self._bars.add_task(name, total=seconds, told="")
-        then, before, rate = start_ns, 0, 0.0
+        then, before, rate, said = start_ns, 0, 0.0, 0
 
         def tell(done: int) -> None:
-            nonlocal then, before, rate
+            nonlocal then, before, rate, said
             now = time.monotonic_ns()
             if now - then > 10**9:
                 rate, then, before = (done - before) / (now - then) * 1e9, now, done
-                if self._bars.disable:
-                    at = (now - start_ns) / 1e9
+                at = (now - start_ns) / 1e9
+                if self._bars.disable and QUARTERS * at / seconds >= said + 1:
+                    said = int(QUARTERS * at / seconds)
                     self._console.print(f"{name}: {at:.0f} of {seconds:g} s, {rate:,.0f}/s", soft_wrap=True)
             self._bars.update(task, completed=max(0, now - start_ns) / 1e9, told=f"{done:,} answers, {rate:,.0f}/s")
 

@@ -147,7 +147,7 @@ def table(runs: list[Run], width: int) -> Table:
     padding = (0, 1 if width >= WIDE else 0)
     several = len({run["clients"] for run in runs}) > 1
     drawn = Table(box=box.SIMPLE_HEAD, padding=padding, show_edge=False, show_lines=True)
-    drawn.add_column("server", min_width=6)
+    drawn.add_column("server", min_width=6, overflow="fold")
     for name in ("connect", "operation", "ops", "server CPU", "switches", "memory"):
         drawn.add_column(name, justify="right", no_wrap=True)
     drawn.add_column("errors", min_width=6)
@@ -205,12 +205,14 @@ def costs(run: Run) -> dict[str, float]:
 
 def load_line(runs: list[Run]) -> str:
     """Return what the load used itself, and what the machine had left."""
-    each = [
-        f"{_where(group[0], runs)} {_middle(group, lambda run: run['load']['busiest_core_share']) or 0:.0%} of a core, "
-        f"machine {_middle(group, lambda run: run['machine_idle_share']) or 0:.0%} idle"
-        for group in groups(runs)
-    ]
-    return f"load, {len(runs[0]['load']['cpu_seconds'])} process(es): " + "; ".join(each)
+    shares = _range([run["load"]["busiest_core_share"] for run in runs])
+    idle = _range([run["machine_idle_share"] for run in runs])
+    return f"load, {len(runs[0]['load']['cpu_seconds'])} process(es): {shares} of a core; machine {idle} idle"
+
+
+def _range(shares: list[float]) -> str:
+    low, high = f"{min(shares):.0%}", f"{max(shares):.0%}"
+    return low if low == high else f"{low} to {high}"
 
 
 def cost_line(runs: list[Run]) -> list[str]:
@@ -273,6 +275,7 @@ def show(document: dict[str, Any], console: Console) -> None:
     console.print()
     console.print(table(runs, console.width))
     console.print()
-    told = swept(document) or beside(runs) or bootstrap.sentences(document)
+    # Doubts come from notes(), which knows shares.
+    told = swept(document) or beside(runs) or bootstrap.sentences({**document, "summaries": []})
     for line in [*told, load_line(runs), *cost_line(runs), *notes(runs)]:
         console.print(line, highlight=False, markup=False)

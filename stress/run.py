@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Iterator
 from importlib import metadata
 from typing import Any, NoReturn
 
@@ -23,9 +24,11 @@ from server import Server, StartFailed, free_port
 
 try:
     import bootstrap
+    import compare
     import crew
     import limits
     import load
+    import outputs
     import pacing
     import plan
     import preload
@@ -124,16 +127,15 @@ def ripe(observer: Observer, pid: int | None, files: int) -> Look | None:
     return observer.look()
 
 
-def all_runs(setting: Setting, progress: Progress) -> list[Run]:
-    """Measure all that was asked for."""
+def all_runs(setting: Setting, progress: Progress) -> Iterator[Run]:
+    """Measure all that was asked for, one by one."""
     if setting.sweep is not None:
-        return sweep(setting, lambda point: measure(setting, point, progress))
+        yield from sweep(setting, lambda point: measure(setting, point, progress))
+        return
     points = list(setting.points())
-    runs = []
     for number, point in enumerate(points):
         progress.run(number, len(points), point)
-        runs.append(measure(setting, point, progress))
-    return runs
+        yield measure(setting, point, progress)
 
 
 def document(setting: Setting, runs: list[Run]) -> dict[str, Any]:
@@ -177,20 +179,43 @@ def written(options: argparse.Namespace, found: dict[str, Any]) -> None:
     """Write the files that were asked for."""
     if options.json:
         options.json.write_text(json.dumps(found) + "\n")
+    if options.csv:
+        outputs.write_csv(found, options.csv)
+    if options.benchstat:
+        outputs.write_benchstat(found, options.benchstat)
+    if options.hlog:
+        outputs.write_histogram_logs(found, options.hlog)
+    if options.report:
+        import page
+
+        page.write(found, options.report)
+
+
+def conclude(options: argparse.Namespace, setting: Setting, runs: list[Run]) -> None:
+    """Show and write what was measured."""
+    found = document(setting, runs)
+    report.show(found, Console())
+    written(options, found)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return the exit status."""
-    options = plan.parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    if given[:1] == ["compare"]:
+        return compare.main(given[1:])
+    options = plan.parser().parse_args(given)
     try:
         setting = plan.setting(options)
     except Refused as refused:
         refuse(list(refused.args))
-    with Progress() as progress:
-        runs = all_runs(setting, progress)
-    found = document(setting, runs)
-    report.show(found, Console())
-    written(options, found)
+    runs: list[Run] = []
+    try:
+        with Progress() as progress:
+            for measured in all_runs(setting, progress):
+                runs.append(measured)  # noqa: PERF402 - one by one, as those that are done are kept if the next fails
+    finally:
+        if runs:
+            conclude(options, setting, runs)
     return 1 if any(each["errors"] for each in runs) else 0
 
 

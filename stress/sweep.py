@@ -36,23 +36,17 @@ def search(capacity: float, good: Callable[[float], bool]) -> Iterator[float]:
             high = rate
 
 
-def sweep(setting: Setting, measure: Measure) -> list[Run]:
-    """Search for each server, number of clients and repeat; return all runs, with which the answer is seen. The
+def sweep(setting: Setting, measure: Measure) -> Iterator[Run]:
+    """Search for each server, number of clients and repeat; yield all runs, with which the answer is seen. The
     first, in a closed loop, tells what the server can do, and is no part of them."""
-    found = []
-    for point in setting.points():
-        found += _search(setting, point, measure)
-    return found
-
-
-def _search(setting: Setting, point: Point, measure: Measure) -> list[Run]:
     assert setting.sweep is not None
-    runs: dict[float, Run] = {}
-    most = measure(point)["operations"]["per_second"]
     bound = setting.sweep
-    for rate in search(most, lambda rate: holds(runs[rate], bound)):
-        runs[rate] = measure(point._replace(rate=rate))
-    return list(runs.values())
+    for point in setting.points():
+        runs: dict[float, Run] = {}
+        most = measure(point)["operations"]["per_second"]
+        for rate in search(most, lambda rate, runs=runs: holds(runs[rate], bound)):  # type: ignore[misc]
+            runs[rate] = measure(point._replace(rate=rate))
+            yield runs[rate]
 
 
 def best(runs: list[Run], seconds: float) -> dict[tuple[str, int, int], Run]:
