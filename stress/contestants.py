@@ -104,8 +104,9 @@ def tseep(name: str, mode: str, python: str) -> Contestant:
     found = asked(python)
     missing = None if found["twisted"] else f"{python} has no Twisted: {python} -m pip install tseep"
     title = f"tseep {mode}, {found['python']}"
+    version = found["tseep"] or "source tree"
     return Contestant(
-        name, title, found["tseep"], mode, lambda port, clients: tseep_command(python, mode, port, clients), missing
+        name, title, version, mode, lambda port, clients: tseep_command(python, mode, port, clients), missing
     )
 
 

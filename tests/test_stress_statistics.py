@@ -144,7 +144,7 @@ def test_percentiles_come_from_the_sum() -> None:
 
 @pytest.mark.parametrize(("number", "p99"), [(49, 49), (50, 50), (51, 50), (149, 148), (151, 149)])
 def test_percentiles_of_few(number: int, p99: int) -> None:
-    """Rank p * n / 100, rounded: below 51 values the p99 is the highest."""
+    """Rank p * n / 100, rounded: of 50 values or fewer the p99 is the highest."""
     (summary,) = bootstrap.summaries([run("v1", 1, values=range(1, number + 1))])
     assert summary["latency"]["p99_us"] == p99
 
