@@ -22,7 +22,7 @@ test: $(VENV)/test debian ## Run trial's unit tests, then the tests against real
 
 test-pypy: $(PYPY_VENV)/test debian ## The same on PyPy
 	$(PYPY_VENV)/bin/trial tseep
-	$(PYPY_VENV)/bin/pytest tests -m "not packaging and not soak and not apps and not browser and not tls"
+	$(PYPY_VENV)/bin/pytest tests -m "not packaging and not soak and not apps and not browser and not peers and not tls"
 
 fuzz: $(VENV)/test debian ## Compare with redis-server, and feed the parsers, for longer
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/test_differential.py tests/test_bad_input.py

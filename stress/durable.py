@@ -19,6 +19,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
+from contestants import Contestant
 from options import clients, positive, run
 from server import HOST, Server, free_port
 from versus import (
@@ -26,7 +27,6 @@ from versus import (
     REDIS,
     V1,
     V2,
-    Contestant,
     Failed,
     Kind,
     beside,

@@ -19,9 +19,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 import proc
+from contestants import Contestant
 from options import clients, positive, run, seconds
 from server import Server, free_port
-from versus import V1, Contestant, Failed, comparison, contestants, row, say, show
+from versus import V1, Failed, comparison, contestants, row, say, show
 
 FEW = 100  # clients that a server is made for
 BATCH = 1000  # commands in one write

@@ -15,10 +15,11 @@ import time
 from typing import NamedTuple
 
 import proc
+from contestants import Contestant
 from large import FEW, Connection
 from options import positive, run, seconds
 from server import Server, free_port
-from versus import V2, Contestant, attempt, contestants, row, say, where
+from versus import V2, attempt, contestants, row, say, where
 
 MOST_OFF = 0.15
 UNLIMITED = ["--maxmemory", "1000gb"]

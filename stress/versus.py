@@ -29,8 +29,9 @@ from typing import NamedTuple, TypeVar
 import limits
 import machine
 import proc
+from contestants import Contestant, find
 from options import clients, positive, run, seconds
-from server import HOST, Server, StartFailed, free_port, tseep_command, versions
+from server import HOST, Server, StartFailed, free_port
 
 VALUE = 64  # bytes
 PIPELINE = 16
@@ -40,7 +41,7 @@ MOST_SECONDS = 120.0  # for one call of redis-benchmark
 RESTED_SECONDS = 3.0  # redis-server gives idle clients' buffers back in the background
 PING, PONG = b"*1\r\n$4\r\nPING\r\n", b"+PONG\r\n"
 KIB = 1024
-REDIS, V2, PYPY, V1 = "redis", "v2", "pypy", "v1"
+REDIS, V2, PYPY, V1 = "redis", "v2", "v2-pypy", "v1"
 
 
 Found = TypeVar("Found")
@@ -76,16 +77,6 @@ TYPES = [
     Kind("XADD", words=("XADD", "mystream", "*", "field", "x" * VALUE)),
 ]
 RANDOM = 1_000_000  # different numbers in the names of members and fields
-
-
-class Contestant(NamedTuple):
-    """A server to be measured: its title, its command for a port and a number of clients, and
-    the mode whose limits it meets, "" for redis-server."""
-
-    name: str
-    title: str
-    command: Callable[[int, int], list[str]]
-    mode: str
 
 
 class Measured(NamedTuple):
@@ -137,33 +128,14 @@ def say(text: str) -> None:
 # Who is measured
 
 
-def redis_command(port: int, most: int) -> list[str]:
-    """Return the command that starts redis-server without persistence."""
-    given = {"bind": HOST, "port": port, "save": "", "appendonly": "no", "maxclients": most + 64}
-    return ["redis-server", *(str(x) for k, v in given.items() for x in (f"--{k}", v))]
-
-
-def redis_version() -> str:
-    """Return redis-server's version."""
-    output = subprocess.run(["redis-server", "--version"], capture_output=True, check=True)
-    words = output.stdout.decode().split()
-    return next(word[2:] for word in words if word.startswith("v="))
-
-
-def tseep(name: str, mode: str, python: str) -> Contestant:
-    """Return tseep in a mode on an interpreter."""
-    title = f"{mode}, {versions(python)['python']}"
-    return Contestant(name, title, lambda port, most: tseep_command(python, mode, port, most), mode)
-
-
 def contestants(python: str, pypy: str | None) -> list[Contestant]:
-    """Return who takes part, redis-server first."""
-    found = [Contestant(REDIS, f"redis-server {redis_version()}", redis_command, "")]
-    found.append(tseep(V2, "v2", python))
-    if pypy:
-        found.append(tseep(PYPY, "v2", pypy))
-    found.append(tseep(V1, "v1", python))
-    return found
+    """Return who takes part, redis-server first; raises Failed when one cannot run here."""
+    names = [REDIS, V2, *([PYPY] if pypy else []), V1]
+    found = find(names, argparse.Namespace(python=python, pypy=pypy))
+    for each in found:
+        if each.missing:
+            raise Failed(each.missing)
+    return [each._replace(title=each.title.replace("tseep ", "")) for each in found]
 
 
 # Throughput
@@ -292,7 +264,7 @@ def idle_all(found: list[Contestant], number: int) -> dict[str, Idle]:
     """Measure idle memory wherever the machine's limits allow it."""
     measured = {}
     for contestant in found:
-        need = limits.Need(number, 1, [contestant.mode or "v2"])
+        need = limits.Need(number, 1, [contestant.mode])
         complaints = limits.complaints(need, limits.have())
         for line in complaints:
             say(f"{contestant.title}: no idle memory: {line}")

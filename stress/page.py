@@ -1,0 +1,279 @@
+#!/usr/bin/env python3
+"""Draw what stress/run.py measured as one web page that needs no network, with its charts beside it.
+
+    python stress/page.py RUN.json FOLDER
+
+RUN.json is what `stress/run.py --json` wrote. FOLDER gets index.html, which a phone shows and a printer prints, and each
+chart as SVG and PNG for slides.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+try:
+    import charts
+    import jsonschema  # type: ignore
+    import tables
+    import verdict
+    import words
+    from jinja2 import Environment, FileSystemLoader
+    from measured import CALLS, CONNECT, CPU, LOAD, MEMORY, RATE, SWITCHES, Figure, Measured, Point, Record, added
+except ModuleNotFoundError as missing:
+    if missing.name not in ("hdrh", "jinja2", "jsonschema", "matplotlib"):
+        raise
+    print(f"{missing.name} is missing: pip install 'tseep[report]'", file=sys.stderr)
+    raise SystemExit(2) from None
+
+HERE = Path(__file__).parent
+SHORT = 3  # looks, below which a series is no line
+
+
+class NotADocument(Exception):
+    """A file that run.py did not write; says in one line what is wrong."""
+
+
+class Part(NamedTuple):
+    """A section: what it says, its chart if there is one, else why not, and its table."""
+
+    name: str
+    heading: str
+    text: str
+    chart: charts.Drawn | None
+    table: tables.Table | None
+    missing: str = ""
+
+
+def checked(document: Any) -> Record:
+    """Return a document as it is, or raise NotADocument with the first thing that the schema does not allow."""
+    schema = json.loads((HERE / "schema.json").read_text())
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(document))
+    if error is not None:
+        place = "/".join(str(each) for each in error.absolute_path) or "the document"
+        raise NotADocument(f"{place}: {' '.join(error.message.split())[:160]}")
+    found: Record = document
+    return found
+
+
+def read(path: Path) -> Record:
+    """Return the document of a file, or raise NotADocument."""
+    try:
+        return checked(json.loads(path.read_text()))
+    except OSError as error:
+        raise NotADocument(error.strerror or str(error)) from None
+    except ValueError as error:
+        raise NotADocument(f"no JSON: {error}") from None
+
+
+def write(document: Record, folder: Path) -> None:
+    """Write the page of a document, and its charts as SVG and PNG, into a folder, which is made if need be.
+
+    Raise NotADocument where the document is not as schema.json says, and OSError where nothing can be written.
+    """
+    measured = Measured(checked(document))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "index.html").write_text(page(measured, folder), encoding="utf-8")
+
+
+def page(measured: Measured, folder: Path) -> str:
+    """Return the page; its charts' files are written on the way."""
+    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters.update(count=words.count, number=words.number, share=words.share, shell=shlex.join)
+    last = measured.points[-1] if measured.points else None
+    return environment.get_template("page.html").render(
+        measured=measured,
+        document=measured.document,
+        style=(HERE / "page.css").read_text(),
+        title=title(measured),
+        asked=asked(measured),
+        sentences=verdict.sentences(measured),
+        troubled=bool(verdict.errors(measured) or verdict.limits(measured)),
+        key=tables.key(measured, last) if last else None,
+        looks=charts.styles(measured.servers),
+        parts=parts(measured, last, folder) if last else [],
+        errors=tables.errors(measured),
+        limits=tables.limits(measured),
+        differences=tables.differences(measured, last, main=True) if last else None,
+        others=tables.differences(measured, last, main=False) if last else None,
+        runs=tables.runs(measured),
+    )
+
+
+def title(measured: Measured) -> str:
+    """Say what was compared: v1, v2 and redis with 1,024 to 8,192 connections."""
+    clients = sorted({point.clients for point in measured.points} or set(measured.plan["clients"]))
+    ends = words.count(clients[0]) if len(clients) == 1 else f"{words.count(clients[0])} to {words.count(clients[-1])}"
+    names = measured.servers or [each["name"] for each in measured.document["servers"]]
+    return f"{words.several(names) or 'No server'} with {ends} connection{'s' * (clients[-1] != 1)}"
+
+
+WORKLOADS = {
+    "seed": "each client writes a value and reads it back, 255 bytes each",
+    "mix": "reads and writes",
+    "churn": "each client connects, asks once, closes, and begins again",
+    "idle": "few clients work while the others are connected and silent",
+}
+PROTOCOLS = {"native": "the seed’s frames", "resp": "RESP"}
+
+
+def asked(measured: Measured) -> list[tuple[str, str]]:
+    """Return the plan in words, by its parts."""
+    plan = measured.plan
+    every = f"every {words.count(plan['rounds'])} rounds" if plan["rounds"] else ""
+    length = f"{words.number(plan['duration_seconds'])} s" if plan["duration_seconds"] else every.replace("every ", "")
+    warm = f" after {words.number(plan['warmup_seconds'])} s of warm-up that do not count" if plan["warmup_seconds"] else ""
+    active = f", of which {words.count(plan['active'])} work" if plan["active"] is not None else ""
+    return [
+        ("Workload", words.capital(workload(plan["workload"]))),
+        ("Pace", words.capital(pace(plan["pacing"]))),
+        ("Connections", words.several([words.count(number) for number in plan["clients"]]) + active),
+        ("Runs", f"{words.count(plan['repeats'])} of each, the servers in turn; {length or 'until all is answered'}{warm}"),
+        ("Load", f"{words.plural(plan['load_processes'], 'process')}".replace("processs", "processes")
+         + f"; an answer may take {words.number(plan['timeout_seconds'])} s; seed {plan['seed']}"),
+    ]  # fmt: skip
+
+
+def workload(plan: Record) -> str:
+    """Say what clients do."""
+    parts = [WORKLOADS[plan["name"]]]
+    if "sets" in plan:
+        parts.append(f"{words.share(plan['sets'])} of the requests are writes")
+    if "values" in plan:
+        parts.append(f"values of {plan['values']} bytes")
+    if "keys" in plan:
+        parts.append(f"{words.count(plan['keys'])} keys" + (f", {plan['choice']}" if "choice" in plan else ""))
+    pipeline = f"{plan['pipeline']} requests at a time" if plan["pipeline"] > 1 else "one request at a time"
+    return "; ".join([*parts, f"{PROTOCOLS[plan['protocol']]}, {pipeline}"])
+
+
+def pace(plan: Record) -> str:
+    """Say when clients ask."""
+    if plan["loop"] == "closed":
+        return "closed loop: a client asks again when it was answered"
+    rates = words.several([words.number(rate) for rate in plan.get("rates", [])])
+    arrivals = {"poisson": " at random (Poisson)", "constant": " at a constant pace"}.get(plan.get("arrivals", ""), "")
+    sweep = f"; looked for the highest rate with the 99th percentile within {words.time(plan['p99_us'])}" if plan.get("p99_us") else ""
+    return f"open loop: {rates} requests a second{arrivals}; latency counts from the planned start{sweep}"
+
+
+TEXTS = {
+    RATE: "Answers a second that were whole and right.",
+    CPU: "User and system time of all the server’s processes, by the requests answered.",
+    SWITCHES: "How often the kernel took a server’s thread off a core, or the thread gave it up, for one request.",
+    CALLS: "Calls of the kernel that the server made for one request, counted by perf.",
+    MEMORY: "What resident memory grew by from no client to all connected and silent. Buffers in the kernel are not in it.",
+    LOAD: "What the generator of the load took itself. Where that is as much as the server took, they shared the machine evenly.",
+}
+UNKNOWN = {
+    CALLS: "System calls were not counted in these runs: perf was not there or was not allowed to.",
+    LOAD: "What the load took is not known.",
+}
+NOT_SEEN = "The servers’ own figures are not known: their processes could not be looked at."
+
+
+def parts(measured: Measured, last: Point, folder: Path) -> list[Part]:
+    """Return the sections with charts, in the order in which they are read."""
+    looks = charts.styles(measured.servers)
+    opened = open_loop(measured, last, looks, folder) if measured.open_loop else []
+    rate = [] if measured.open_loop else [figure_part(measured, RATE, looks, folder)]
+    costs = [figure_part(measured, figure, looks, folder) for figure in (CPU, SWITCHES, CALLS, MEMORY)]
+    return [
+        latency(measured, looks, folder), *opened, *rate, *costs, connecting(measured, looks, folder),
+        over_time(measured, last, looks, folder), figure_part(measured, LOAD, looks, folder),
+    ]  # fmt: skip
+
+
+def figure_part(measured: Measured, figure: Figure, looks: dict[str, charts.Style], folder: Path) -> Part:
+    """Return the section of one figure, or a note in its place where nobody knows it."""
+    name = figure.name.replace("_", "-")
+    if not measured.known(figure):
+        return Part(name, figure.title, "", None, None, UNKNOWN.get(figure, NOT_SEEN))
+    chart = charts.draw(charts.against(measured, figure, looks), folder)
+    return Part(name, figure.title, TEXTS[figure], chart, tables.matrix(measured, figure))
+
+
+def latency(measured: Measured, looks: dict[str, charts.Style], folder: Path) -> Part:
+    """Return the section of latency by percentile."""
+    text = "From the planned start to the answer." if measured.open_loop else (
+        "From the send to the answer. With N clients in a closed loop the mean is N by the throughput, whatever the server "
+        "does; the right end of a curve tells how evenly it serves."
+    )  # fmt: skip
+    table = tables.latency(measured)
+    if not any(summary["latency"]["number"] for _, _, summary in measured.summaries()):
+        return Part("latency", "Latency by percentile", text, None, table, "Nothing was answered.")
+    more = f" The chart shows {charts.PANELS} of {len(measured.points)} points." if len(measured.points) > charts.PANELS else ""
+    chart = charts.draw(charts.latency(measured, looks), folder)
+    return Part("latency", "Latency by percentile", text + more, chart, table)
+
+
+def open_loop(measured: Measured, last: Point, looks: dict[str, charts.Style], folder: Path) -> list[Part]:
+    """Return what only an open loop has: planned and achieved rate, and both clocks."""
+    rate = charts.draw(charts.achieved(measured, looks), folder)
+    clocks = charts.draw(charts.both_clocks(measured, last, looks, added), folder)
+    return [
+        Part("achieved", "Planned and achieved rate", "Where a line leaves the plan, the server was saturated.", rate,
+             tables.achieved(measured)),
+        Part("response-service", "Response time and service time",
+             "Response time counts from when a request was planned, service time from when it was sent. Where they part, "
+             "requests waited in the load for the server.", clocks, tables.both_clocks(measured, last)),
+    ]  # fmt: skip
+
+
+def connecting(measured: Measured, looks: dict[str, charts.Style], folder: Path) -> Part:
+    """Return the section of the connecting."""
+    heading, table = "Connecting", tables.connecting(measured)
+    if not measured.known(CONNECT):
+        return Part("connecting", heading, "", None, table, "How fast connections were made is not known.")
+    chart = charts.draw(charts.against(measured, CONNECT, looks), folder)
+    text = "The kernel makes a connection before the server accepts it, so that this grows where the backlog was full."
+    return Part("connecting", heading, text, chart, table)
+
+
+def over_time(measured: Measured, last: Point, looks: dict[str, charts.Style], folder: Path) -> Part:
+    """Return the section of the time series: at the last point, of each server the run with the middle rate."""
+    runs = {name: measured.middle_run(name, last) for name in measured.servers}
+    series = {name: run["series"] for name, run in runs.items() if run and run["series"]}
+    heading = "Second by second"
+    if max((len(each) for each in series.values()), default=0) < SHORT:
+        return Part("time", heading, "", None, None, "The runs were over before there was a series to draw.")
+    chart = charts.draw(charts.over_time(series, looks, last), folder)
+    text = f"At {charts.place(last)}, of each server the run with the middle rate, from the start of the connecting. What was before the operations is pale."
+    return Part("time", heading, text, chart, tables.over_time(series))
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    made = argparse.ArgumentParser(prog="stress/page.py", description=(__doc__ or "").partition("\n")[0])
+    made.add_argument("document", type=Path, metavar="RUN.json", help="what stress/run.py --json wrote")
+    made.add_argument("folder", type=Path, metavar="FOLDER", help="where index.html and the charts go")
+    return made
+
+
+def refuse(line: str) -> NoReturn:
+    """Say what is wrong, and end."""
+    print(f"stress/page.py: {line}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return the exit status."""
+    options = parser().parse_args(argv)
+    try:
+        document = read(options.document)
+    except NotADocument as error:
+        refuse(f"{options.document} is not what stress/run.py --json writes: {error}")
+    try:
+        write(document, options.folder)
+    except OSError as error:
+        refuse(f"{options.folder}: {error.strerror}")
+    print(options.folder / "index.html")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,39 @@
+"""A comparison server: the standard library's socketserver, a thread for each connection."""
+
+from __future__ import annotations
+
+import socket
+import socketserver
+
+from resp import Conversation, Keys
+from start import BACKLOG, HOST, port
+
+KEYS: Keys = {}
+
+
+class Client(socketserver.BaseRequestHandler):
+    """One connection, in a thread of its own; a dict needs no lock for what is done here."""
+
+    request: socket.socket
+
+    def handle(self) -> None:
+        """Answer until the client leaves; socketserver closes its socket then."""
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        conversation = Conversation(KEYS)
+        try:
+            while not conversation.ended and (data := self.request.recv(65_536)):
+                self.request.sendall(conversation.receive(data))
+        except ConnectionError:
+            pass  # the client left in the middle
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """Listens, and starts the threads."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = BACKLOG
+
+
+if __name__ == "__main__":
+    Server((HOST, port(__doc__)), Client).serve_forever()
