@@ -91,7 +91,7 @@ def test_modes_are_apart(mode: str, others: List[str]) -> None:
     assert not names & {f"tseep.modes.{other}" for other in others}
 
 
-OWN = ("threaded", "evented", "workers", "worker")
+OWN = ("threaded", "evented", "workers", "worker", "__main__")
 
 
 @_each([path for path in (PACKAGE / "modes").glob("*.py") if path.stem not in OWN])

@@ -39,6 +39,7 @@ def test_one_dies(workers: Tseep) -> None:
     os.kill(pid, signal.SIGKILL)
     with pytest.raises((EOFError, OSError)):
         lost.reply()
+    until(lambda: "blocked_clients:0" in kept("INFO", "clients").decode(), "nobody waits any more")
     assert kept("RPUSH", "l", "x") == 1
     assert kept("LPOP", "l") == b"x"
     until(lambda: _workers(kept)[0]["restarts"] == "1", "another is started")

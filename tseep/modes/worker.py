@@ -1,8 +1,8 @@
 """
 A worker of v3, a process of its own: accepts clients, and carries their bytes to the owner of the data and back.
 
-It is to be started by the owner, C{python -m tseep.modes.worker}, with the link to it as file number 3 and the sockets
-to listen on from number 4.
+It is to be started by the owner, C{python -m tseep.modes}, with the link to it as file number 3 and the sockets to
+listen on from number 4.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import signal
 import socket
 import sys
 from time import perf_counter_ns
@@ -320,16 +319,10 @@ def _as_line(event: LogEvent) -> str | None:
 
 
 def main() -> None:
-    """Work until the owner is gone. It alone is asked to end, so that what has come is answered first."""
+    """Work until the owner is gone."""
     from twisted.internet import reactor
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
     globalLogBeginner.beginLoggingTo([FileLogObserver(sys.stderr, _as_line)], redirectStandardIO=False)
     worker = Worker(reactor, lambda: os._exit(0))
     worker.start(socket.socket(fileno=LINK))
     reactor.run(installSignalHandlers=False)  # type: ignore[call-arg]
-
-
-if __name__ == "__main__":
-    main()

@@ -533,7 +533,7 @@ class WorkersMode:
         """Start a worker's process."""
         descriptors = [port.descriptor(number) for _, _, port in self._ports]
         files = {0: "w", 1: "r", 2: "r", **dict(enumerate([link, *descriptors], 3))}
-        argv = [sys.executable, "-m", f"{__package__}.worker", str(number)]
+        argv = [sys.executable, "-m", str(__package__), str(number)]
         return self._spawn(child, sys.executable, argv, env=_environment(), childFDs=files)
 
     def call(self, function: Callable[[], None]) -> None:
