@@ -46,6 +46,7 @@ class Options(Protocol):
 
     python: str
     pypy: str | None
+    workers: int | None  # of v3; None: as many as suit
 
 
 class Contestant(NamedTuple):
@@ -102,14 +103,15 @@ def asked(python: str) -> dict[str, str | None]:
     return found
 
 
-def tseep(name: str, mode: str, python: str) -> Contestant:
+def tseep(name: str, mode: str, python: str, workers: int | None) -> Contestant:
     """Return tseep in a mode on an interpreter."""
     found = asked(python)
     missing = None if found["twisted"] else f"{python} has no Twisted: {python} -m pip install tseep"
-    title = f"tseep {mode}, {found['python']}"
+    kind = f"{mode} with {workers} workers" if mode == "v3" and workers else mode
+    title = f"tseep {kind}, {found['python']}"
     version = found["tseep"] or "source tree"
     return Contestant(
-        name, title, version, mode, lambda port, clients: tseep_command(python, mode, port, clients), missing
+        name, title, version, mode, lambda port, clients: tseep_command(python, mode, port, clients, workers), missing
     )
 
 
@@ -183,7 +185,7 @@ def in_python(name: str, options: Options) -> Contestant:
     if python is None:
         return absent(name, name, NO_PYPY)
     try:
-        return tseep(name, plain, python) if plain in MODES else peer(name, SCRIPTS[plain], python)
+        return tseep(name, plain, python, options.workers) if plain in MODES else peer(name, SCRIPTS[plain], python)
     except (OSError, subprocess.SubprocessError, ValueError) as failure:
         return absent(name, name, f"{'--pypy' if on_pypy else '--python'} {python} is no Python: {failure}")
 

@@ -5,6 +5,7 @@ A limit met in the middle of a run looks like a fault of the server, so all are 
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 from pathlib import Path
@@ -13,9 +14,11 @@ from typing import NamedTuple
 import proc
 
 SPARE_FILES = 100
-UNEVEN = 1.25  # a worker process's part of the clients, beside an even one
+PER_PROCESS = 1024  # clients from which another load process is worth it
+CHANCE = 6  # so many standard deviations may a worker of v3 have more than its share of the clients
 SPARE_THREADS = 200
-PER_SOURCE = 20_000  # connections from one source address; Linux has 28,232 ports by default
+ONE_SOURCE = 20_000  # connections from one source address; Linux has 28,232 ports by default
+PER_SOURCE = 4_000  # where there are more: the fuller an address, the longer Linux looks for a free port
 SOURCES = 250  # 127.0.0.1 to 127.0.0.250
 KIB = 1024
 # Generous: socket buffers of the kernel, the session, and a thread's touched stack and kernel
@@ -32,7 +35,6 @@ class Need(NamedTuple):
     clients: int
     processes: int
     modes: list[str]
-    workers: int = 1  # processes of v3 that take clients
 
 
 class Have(NamedTuple):
@@ -85,21 +87,37 @@ def sources(clients: int, churn: bool = False) -> list[str]:
     addresses are used."""
     if churn:
         return [f"127.0.0.{1 + number % SOURCES}" for number in range(clients)]
-    if clients <= PER_SOURCE:
+    if clients <= ONE_SOURCE:
         return [""] * clients
     return [f"127.0.0.{1 + number // PER_SOURCE}" for number in range(clients)]
 
 
-def _server_files(need: Need, mode: str) -> int:
-    clients = need.clients
-    if mode == "v3" and need.workers > 1:
-        clients = int(UNEVEN * need.clients / need.workers)
-    return clients + SPARE_FILES
+def workers(clients: int, files: int, cores: int) -> int:
+    """Return how many workers suit v3: one for each core but one, as it takes by itself, or as many as
+    have the files that so many clients need."""
+    number = max(1, cores - 1)
+    while _worker_files(clients, number) > files:
+        number += 1
+    return number
+
+
+def _worker_files(clients: int, workers: int) -> int:
+    """Return how many files a worker needs; chance spreads the clients over them."""
+    share = clients / workers
+    chance = CHANCE * math.sqrt(share) if workers > 1 else 0.0
+    return math.ceil(share + chance) + SPARE_FILES
+
+
+def load_processes(clients: int, files: int, cores: int) -> int:
+    """Return how many load processes suit so many clients: one core is left to the server, and each has
+    the files that it needs."""
+    by_cores = min(cores - 1, clients // PER_PROCESS)
+    return max(1, by_cores, -(-clients // (files - SPARE_FILES)))
 
 
 def _files(need: Need, machine: Have) -> list[str]:
     load = -(-need.clients // need.processes) + SPARE_FILES
-    server = max((_server_files(need, mode) for mode in need.modes), default=0)
+    server = need.clients + SPARE_FILES if set(need.modes) - {"v3"} else 0  # v3 has as many processes as it takes
     found = []
     if server > machine.files:
         found.append(
@@ -115,7 +133,7 @@ def _files(need: Need, machine: Have) -> list[str]:
 
 
 def _ports(need: Need, machine: Have) -> list[str]:
-    most = min(need.clients, PER_SOURCE)
+    most = min(need.clients, ONE_SOURCE)
     if need.clients > PER_SOURCE * SOURCES:
         return [f"at most {PER_SOURCE * SOURCES} clients, {PER_SOURCE} for a loopback address"]
     if most > machine.ports:

@@ -39,7 +39,6 @@ MODES = {
     "all": list(contestants.MODES),
     "none": [],
 }
-PER_PROCESS = 1024  # clients from which another load process is worth it
 WARMUP = 2.0  # seconds, where a duration decides
 DURATION = 10.0
 
@@ -66,7 +65,8 @@ class Setting(NamedTuple):
 
     def load_processes(self, clients: int) -> int:
         """Return how many load processes there are for so many clients."""
-        return min(clients, self.processes or processes(clients, machine.cores()))
+        suited = limits.load_processes(clients, limits.raise_files(), machine.cores())
+        return min(clients, self.processes or suited)
 
     def names(self) -> list[str]:
         """Return the servers' names, in the order of the command line."""
@@ -103,6 +103,7 @@ def parser() -> argparse.ArgumentParser:
     add("--against", type=names, default=[], metavar="A,B", help=f"others: {', '.join(contestants.names())}")
     add("--python", default=sys.executable, metavar="PATH", help="interpreter of the servers in Python (this one)")
     add("--pypy", metavar="PATH", help="a PyPy: measures v2 on it too")
+    add("--workers", type=positive, metavar="N", help="of v3 (one for each core but one, more where files need it)")
     add("--address", type=address, metavar="HOST:PORT", help="load a server that runs already")
     add("--pid", type=positive, metavar="N", help="with --address: that server's process id")
     _workload(made.add_argument_group("workload"))
@@ -145,11 +146,6 @@ def _output(group: Any) -> None:
     add("--benchstat", type=Path, metavar="FILE", help="Go's benchmark format")
     add("--hlog", type=Path, metavar="DIR", help="HdrHistogram logs")
     add("--report", type=Path, metavar="DIR", help="a page with charts")
-
-
-def processes(number: int, cores: int) -> int:
-    """Return how many load processes suit so many clients: one core is left to the server."""
-    return max(1, min(cores - 1, number // PER_PROCESS))
 
 
 class Refused(Exception):
@@ -254,10 +250,10 @@ def mistakes(options: argparse.Namespace) -> list[str]:
 
 def complaints(made: Setting) -> list[str]:
     """Return what of this machine stands against the runs."""
-    modes, cores = [each.mode for each in made.servers], machine.cores()
+    modes = [each.mode for each in made.servers]
     have, found = limits.have(), []
     for clients in made.clients:
-        need = limits.Need(clients, made.load_processes(clients), modes, cores)
+        need = limits.Need(clients, made.load_processes(clients), modes)
         found += limits.complaints(need, have)
     for each in made.servers:
         if each.most and max(made.clients) > each.most:

@@ -11,6 +11,9 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+import limits
+import machine
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
@@ -34,11 +37,16 @@ def free_port() -> int:
         return port
 
 
-def tseep_command(python: str, mode: str, port: int, clients: int) -> list[str]:
-    """Return the command that starts tseep in a mode, ready for so many clients."""
+def tseep_command(python: str, mode: str, port: int, clients: int, workers: int | None = None) -> list[str]:
+    """Return the command that starts tseep in a mode, ready for so many clients; v3 with so many workers, or
+    with as many as suit them."""
     listen = f"tcp:{port}:interface={HOST}"
     most = str(clients + SPARE_CLIENTS)
-    return [python, "-m", "tseep", "--mode", mode, "--listen", listen, "--maxclients", most]
+    words = [python, "-m", "tseep", "--mode", mode, "--listen", listen, "--maxclients", most]
+    if mode == "v3":
+        number = workers or limits.workers(clients + SPARE_CLIENTS, limits.raise_files(), machine.cores())
+        words += ["--workers", str(number)]
+    return words
 
 
 class Server:

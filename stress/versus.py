@@ -131,7 +131,7 @@ def say(text: str) -> None:
 def contestants(python: str, pypy: str | None) -> list[Contestant]:
     """Return who takes part, redis-server first; raises Failed when one cannot run here."""
     names = [REDIS, V2, *([PYPY] if pypy else []), V1]
-    found = find(names, argparse.Namespace(python=python, pypy=pypy))
+    found = find(names, argparse.Namespace(python=python, pypy=pypy, workers=None))
     for each in found:
         if each.missing:
             raise Failed(each.missing)

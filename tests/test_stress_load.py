@@ -169,7 +169,6 @@ ENOUGH = limits.Have(files=20_000, ports=28_232, threads=32_000, maps=65_530, me
         (limits.Need(8192, 1, ["v1"]), {"maps": 16_000}, "vm.max_map_count=16784"),
         (limits.Need(8192, 1, ["v1"]), {"memory": 500_000}, "MiB available"),
         (limits.Need(8192, 1, ["v2"]), {"ports": 8_000}, "ip_local_port_range"),
-        (limits.Need(40_000, 4, ["v3"], 2), {"files": 25_000}, "ulimit -Hn 25100"),
         (limits.Need(40_000, 4, ["other"]), {}, "ulimit -Hn 40100"),
         (limits.Need(10**7, 999, []), {"files": 10**8, "memory": 10**9}, "5000000 clients"),
     ],

@@ -25,7 +25,7 @@ import run as rig
 from server import Server, free_port
 
 PEERS = ROOT / "stress" / "peers"
-OPTIONS = argparse.Namespace(python=sys.executable, pypy=None)
+OPTIONS = argparse.Namespace(python=sys.executable, pypy=None, workers=None)
 
 EXTRA = {"uvloop", "gevent", "fakeredis", "valkey"}
 

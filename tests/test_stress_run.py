@@ -252,9 +252,9 @@ def test_a_machine_too_small_is_refused(monkeypatch: pytest.MonkeyPatch, capsys:
 
 def test_one_core_is_left_to_the_server() -> None:
     """More load processes come with cores and clients, never fewer than one."""
-    chosen = [plan.processes(8192, 1), plan.processes(8192, 2), plan.processes(8192, 16)]
+    chosen = [limits.load_processes(8192, 20_000, cores) for cores in (1, 2, 16)]
     assert chosen == [1, 1, 8]
-    assert plan.processes(50, 16) == 1
+    assert limits.load_processes(50, 20_000, 16) == 1
 
 
 def command(*more: str) -> list[str]:
