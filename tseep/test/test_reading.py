@@ -67,9 +67,12 @@ class LoaderTests(SessionTests):
     def test_corrupt(self) -> None:
         """What makes no sense is refused with the place of it."""
         good = encode("SET", "a", 1)
-        for bad in (b"*1\r\n%4\r\n", b"*-x\r\n", encode("NOSUCH"), encode("SET", "a")):
+        for bad in (b"*1\r\n%4\r\n", b"*-x\r\n", encode("NOSUCH"), encode("SET", "a"), b"GET a\r\n", b"*0\r\n"):
             error = self.assertRaises(Corrupt, self.load, good + bad + good)
             self.assertIn(f"byte {len(good)}", str(error))
+        for end in (b"*1\n$4\nPING\n", b"*-", b"x", b"*1\r\nx"):
+            error = self.assertRaises(Corrupt, self.load, good + end)
+            self.assertIn(f"after byte {len(good)}", str(error))
 
     @settings(deadline=None, derandomize=True, database=None, max_examples=300)
     @given(st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=9)), max_size=8))
