@@ -64,7 +64,7 @@ class LogParser(Parser):
 
     def end(self) -> None:
         """No more comes: what is left must be the beginning of a line, or C{error} says that it is none."""
-        if not _BEGUN.fullmatch(self._tail):
+        if self.error is None and not _BEGUN.fullmatch(self._tail):
             self.error = b"a line of another kind"
 
     def _read_inline(self, data: bytes, at: int, commands: List[Argv]) -> int:

@@ -18,7 +18,7 @@ PIECES = [
     encode("XADD", "s", "1-1", "f", "v"), encode("XGROUP", "CREATE", "s", "g", "0"), encode("BLPOP", "l", 0),
     encode("BLPOP", "nosuch", 0), encode("SUBSCRIBE", "c"), encode("MONITOR"), encode("QUIT"), encode("RESET"),
     encode("AUTH", "x"), encode("HELLO", 3), encode("CLIENT", "REPLY", "OFF"), encode("WATCH", "a"),
-    encode("FLUSHALL"), encode("RESTORE", "r", 0, b"\0\1x"), encode("CONFIG", "SET", "maxmemory", 1),
+    encode("FLUSHALL"), encode("RESTORE", "r", 0, b"\0\1x"), encode("CONFIG", "SET", "slowlog-max-len", 1),
     encode("WAIT", 1, 0), encode("PUBLISH", "c", "x"), encode("GET"), encode("NOSUCH"), encode("CONFIG"),
     b"#TS:17\r\n", b"#", b"SET a 1\r\n", b"*0\r\n", b"*-1\r\n", b"$1\r\n", b"\r\n", b"REDIS0010", b"\xff", b"\0",
 ]  # fmt: skip
