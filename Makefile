@@ -26,6 +26,7 @@ test-pypy: $(PYPY_VENV)/test debian ## The same on PyPy
 
 fuzz: $(VENV)/test debian ## Compare with redis-server, and feed the parsers, for longer
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/test_differential.py tests/test_bad_input.py
+	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/test_endpoints.py tests/test_web.py tests/test_durability.py -k "anything or faults"
 
 apps: $(APPS_VENV)/apps debian ## Run Celery, RQ, Django and others against tseep in each mode, and against redis-server
 	$(APPS_VENV)/bin/pytest tests/apps -m apps

@@ -27,7 +27,7 @@ from versus import say
 
 SLOW = 8
 PAUSE = 2.0  # before memory is read at the end
-GROWTH = 1.10  # of memory, from the first third to the end
+GROWTH = 1.10  # of memory, from the middle third to the end
 SPARE = 16 << 20  # bytes by which it may grow, however small it is
 BATCH = 500
 RESERVE = 200  # clients above the crowd's: vanished ones that the server has not seen the last of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, List
 
@@ -22,6 +23,7 @@ CHUNK = 1 << 18
 """Bytes that are parsed at once."""
 
 _HASH = ord("#")
+_BEGUN = re.compile(rb"([*$][0-9]*\r?|#.*)?", re.DOTALL)
 
 TOLD = 2.0
 """Seconds between two words about how far loading is."""
@@ -59,6 +61,11 @@ class LogParser(Parser):
     """Reads append-only files: commands as Redis writes them, and annotations. Clients may send more than that."""
 
     __slots__ = ()
+
+    def end(self) -> None:
+        """No more comes: what is left must be the beginning of a line, or C{error} says that it is none."""
+        if self.error is None and not _BEGUN.fullmatch(self._tail):
+            self.error = b"a line of another kind"
 
     def _read_inline(self, data: bytes, at: int, commands: List[Argv]) -> int:
         if data[at] != _HASH:
@@ -159,6 +166,8 @@ class Loader:
                 count += 1
                 if self._transaction is None:
                     whole = count
+            if at + CHUNK >= len(data):
+                parser.end()
             if parser.error is not None:
                 raise Corrupt(f"after byte {_place(data, start, count)}: {parser.error.decode('utf-8', 'replace')}")
             self._tell(path, at, len(data))

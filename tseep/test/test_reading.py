@@ -18,7 +18,7 @@ PIECES = [
     encode("XADD", "s", "1-1", "f", "v"), encode("XGROUP", "CREATE", "s", "g", "0"), encode("BLPOP", "l", 0),
     encode("BLPOP", "nosuch", 0), encode("SUBSCRIBE", "c"), encode("MONITOR"), encode("QUIT"), encode("RESET"),
     encode("AUTH", "x"), encode("HELLO", 3), encode("CLIENT", "REPLY", "OFF"), encode("WATCH", "a"),
-    encode("FLUSHALL"), encode("RESTORE", "r", 0, b"\0\1x"), encode("CONFIG", "SET", "maxmemory", 1),
+    encode("FLUSHALL"), encode("RESTORE", "r", 0, b"\0\1x"), encode("CONFIG", "SET", "slowlog-max-len", 1),
     encode("WAIT", 1, 0), encode("PUBLISH", "c", "x"), encode("GET"), encode("NOSUCH"), encode("CONFIG"),
     b"#TS:17\r\n", b"#", b"SET a 1\r\n", b"*0\r\n", b"*-1\r\n", b"$1\r\n", b"\r\n", b"REDIS0010", b"\xff", b"\0",
 ]  # fmt: skip
@@ -67,9 +67,12 @@ class LoaderTests(SessionTests):
     def test_corrupt(self) -> None:
         """What makes no sense is refused with the place of it."""
         good = encode("SET", "a", 1)
-        for bad in (b"*1\r\n%4\r\n", b"*-x\r\n", encode("NOSUCH"), encode("SET", "a")):
+        for bad in (b"*1\r\n%4\r\n", b"*-x\r\n", encode("NOSUCH"), encode("SET", "a"), b"GET a\r\n", b"*0\r\n"):
             error = self.assertRaises(Corrupt, self.load, good + bad + good)
             self.assertIn(f"byte {len(good)}", str(error))
+        for end in (b"*1\n$4\nPING\n", b"*-", b"x", b"*1\r\nx"):
+            error = self.assertRaises(Corrupt, self.load, good + end)
+            self.assertIn(f"after byte {len(good)}", str(error))
 
     @settings(deadline=None, derandomize=True, database=None, max_examples=300)
     @given(st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=9)), max_size=8))
