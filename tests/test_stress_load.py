@@ -170,7 +170,7 @@ ENOUGH = limits.Have(files=20_000, ports=28_232, threads=32_000, maps=65_530, me
         (limits.Need(8192, 1, ["v1"]), {"memory": 500_000}, "MiB available"),
         (limits.Need(8192, 1, ["v2"]), {"ports": 8_000}, "ip_local_port_range"),
         (limits.Need(40_000, 4, ["other"]), {}, "ulimit -Hn 40100"),
-        (limits.Need(10**7, 999, []), {"files": 10**8, "memory": 10**9}, "5000000 clients"),
+        (limits.Need(10**7, 999, []), {"files": 10**8, "memory": 10**9}, "1000000 clients"),
     ],
 )
 def test_a_limit_too_low_is_told_with_what_to_change(need: limits.Need, have: dict[str, int], word: str) -> None:
@@ -183,14 +183,22 @@ def test_enough_is_enough() -> None:
     """What v1 needs in threads and maps is not asked of v2."""
     assert limits.complaints(limits.Need(8192, 1, ["v1", "v2"]), ENOUGH) == []
     assert limits.complaints(limits.Need(8192, 1, ["v2"]), ENOUGH._replace(threads=9)) == []
-    assert limits.complaints(limits.Need(250_000, 16, ["v3"], 16), ENOUGH) == []
+    assert limits.complaints(limits.Need(250_000, 16, ["v3"]), ENOUGH) == []
 
 
 def test_many_clients_come_from_several_addresses() -> None:
-    """One address serves 20,000 clients; beyond, the sources are loopback addresses in turn."""
+    """One address serves 20,000 clients; beyond, each of several has few enough to find free ports at once."""
     assert set(limits.sources(20_000)) == {""}
-    many = limits.sources(45_000)
-    assert [many.count(f"127.0.0.{n}") for n in (1, 2, 3)] == [20_000, 20_000, 5_000]
+    many = limits.sources(21_000)
+    assert [many.count(f"127.0.0.{n}") for n in (1, 2, 6)] == [4_000, 4_000, 1_000]
+
+
+def test_processes_by_files() -> None:
+    """There are as many workers, and as many load processes, as have the files for their clients."""
+    assert [limits.workers(clients, 20_000, 2) for clients in (10_000, 19_900, 19_901)] == [1, 1, 2]
+    assert limits.workers(1_000, 20_000, 8) == 7
+    assert limits.workers(102_400, 20_000, 2) == 6
+    assert [limits.load_processes(clients, 20_000, 2) for clients in (19_900, 19_901, 102_400)] == [1, 2, 6]
 
 
 def test_connections_that_come_and_go_use_all_addresses() -> None:

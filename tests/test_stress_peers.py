@@ -297,7 +297,7 @@ def test_every_name_is_found() -> None:
 def test_no_python() -> None:
     """An interpreter that is none is told with the option's name."""
     for python in ("/nowhere/python", "/bin/true", "/bin/false"):
-        options = argparse.Namespace(python=python, pypy=python)
+        options = argparse.Namespace(python=python, pypy=python, workers=None)
         plain, on_pypy = contestants.find(["v2", "threads-pypy"], options)
         assert plain.missing is not None
         assert plain.missing.startswith(f"--python {python} is no Python: ")
