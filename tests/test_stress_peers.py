@@ -310,7 +310,7 @@ def test_library_missing(tmp_path: Path) -> None:
     bare = tmp_path / "python"
     bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
     bare.chmod(0o755)
-    options = argparse.Namespace(python=str(bare), pypy=None)
+    options = argparse.Namespace(python=str(bare), pypy=None, workers=None)
     v2, gevent = contestants.find(["v2", "gevent"], options)
     assert v2.missing == f"{bare} has no Twisted: {bare} -m pip install tseep"
     assert gevent.missing == f"{bare} has no gevent: {bare} -m pip install gevent"
