@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import words
-from measured import CPU, FEW, MAIN, MEMORY, P99, RATE, Figure, Measured, Point
+from measured import CPU, FEW, LOAD, MAIN, MEMORY, P99, RATE, Figure, Measured, Point, point_of
 
 SHOWN = 4  # servers that a sentence names one by one
 
@@ -28,9 +28,10 @@ def verdict_point(measured: Measured) -> Point:
     return measured.points[-1]
 
 
-def where(point: Point) -> str:
-    """Say a point in words: 8,192 connections."""
-    return words.plural(point.clients, "connection")
+def where(measured: Measured, point: Point) -> str:
+    """Say a point in words: 8,192 connections, 50 of them at work."""
+    active = measured.plan["active"]
+    return words.plural(point.clients, "connection") + (f", {words.count(active)} of them at work," if active else "")
 
 
 class Ranking:
@@ -79,7 +80,7 @@ def failed(measured: Measured, name: str, point: Point) -> str:
 def closed_loop(measured: Measured, point: Point) -> str:
     """Say who answered the most."""
     rank = Ranking(measured, point, RATE)
-    begin = f"With {where(point)} "
+    begin = f"With {where(measured, point)} "
     best = rank.names[0]
     if not rank.values[best]:
         return f"{begin}no server answered anything."
@@ -123,7 +124,7 @@ def elsewhere(measured: Measured, leaders: list[str], point: Point) -> str:
     rank = Ranking(measured, least, RATE)
     if not rank.names or set(rank.leaders()) & set(leaders):
         return ""
-    return f"; with {where(least)} it was {rank.names[0]} ({rank.value(rank.names[0])})"
+    return f"; with {words.count(least.clients)} it was {rank.names[0]} ({rank.value(rank.names[0])})"
 
 
 def open_loop(measured: Measured, point: Point) -> str:
@@ -132,7 +133,7 @@ def open_loop(measured: Measured, point: Point) -> str:
         return sweep(measured, measured.plan["pacing"]["p99_us"])
     here = [name for name in measured.servers if measured.summary(name, point)]
     kept = [name for name in here if measured.limit(name, point) != "saturated"]
-    plan = f"{words.number(point.target or 0)} planned requests a second over {where(point)}"
+    plan = f"{words.number(point.target or 0)} planned requests a second over {where(measured, point).rstrip(',')}"
     if not kept:
         rank = Ranking(measured, point, RATE)
         return f"None of {plan} could be kept up: {rank.listed(rank.names)} a second." if len(here) > 1 else (
@@ -179,6 +180,19 @@ def highest(measured: Measured, server: str, p99_us: float) -> float:
          if p99 and p99.median <= p99_us and measured.limit(server, point) != "saturated"),
         default=0.0,
     )  # fmt: skip
+
+
+def load_cost(measured: Measured, point: Point) -> str:
+    """Say whether the load took less CPU for a request than the server that takes least."""
+    servers = Ranking(measured, point, CPU)
+    load = [each for name in servers.names[:1] if (each := measured.interval(name, point, LOAD))]
+    if not load:
+        return ""
+    least, took = servers.names[0], load[0].median
+    more = "less than" if took < servers.values[least] else "no less than"
+    return (
+        f"It took {words.time(took)} of CPU for a request to {least}, {more} the {servers.value(least)} of that server."
+    )
 
 
 def unknown_cost() -> str:
@@ -271,14 +285,12 @@ def runs(measured: Measured, point: Point | None) -> str:
     if number < FEW:
         single = f"{each} it cannot be told how much the figures vary"
         return f"{each} differences are not certain" if len(measured.servers) > 1 else single
-    here = [
-        found for found in measured.document["differences"]
-        if found["figure"] in {figure.name for figure in MAIN} and (found["clients"], found["target_per_second"]) == point
-    ]  # fmt: skip
+    main = {figure.name for figure in MAIN}
+    here = [each for each in measured.document["differences"] if each["figure"] in main and point_of(each) == point]
     real = sum(found["real"] is True for found in here)
     if not here:
         return f"{each}, medians and their 95 % intervals are given"
-    if real == len(here):
-        return f"{each}, all differences in rate, latency, CPU and memory at this point are larger than chance"
-    of = f"{real} of {len(here)} differences in rate, latency, CPU and memory at this point"
-    return f"{each}, {of} are larger than chance"
+    first = {found["other"] for found in here}
+    to = f" to {first.pop()}" if len(first) == 1 else ""
+    of = "all" if real == len(here) else f"{real} of {len(here)}"
+    return f"{each}, {of} differences{to} in rate, latency, CPU and memory here are larger than chance"
