@@ -258,11 +258,10 @@ def against(measured: Measured, figure: Figure, looks: dict[str, Style]) -> Char
             return
         own = {name: look for name, look in looks.items() if has(measured, name, figure)}
         for axes, (title, points) in zip(grid(drawing, narrow, len(axis.panels)), axis.panels):
-            axes.set_title(title)
+            axes.set_title(", ".join(each for each in (title, figure.unit) if each))
             lines(axes, measured, figure, own, points, axis.of)
             spread_ticks(axes, [axis.of(point) for point in points], NEAR[axis.label], narrow)
             axes.set_xlabel(axis.label)
-            axes.set_ylabel(figure.unit)
         legend(drawing, own, narrow)
 
     shape = "bars, one for each server" if single else f"a line for each server against {axis.label}"

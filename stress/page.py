@@ -72,8 +72,7 @@ def page(measured: Measured, folder: Path) -> str:
         parts=parts(measured, last, folder) if last else [],
         errors=tables.errors(measured),
         limits=tables.limits(measured),
-        differences=tables.differences(measured, last, here=True) if last else None,
-        others=tables.differences(measured, last, here=False) if last else None,
+        differences=tables.differences(measured),
         runs=tables.runs(measured),
     )
 

@@ -126,7 +126,7 @@ def key(measured: Measured, point: Point) -> Table:
             cells = [bounded(measured, server, point, figure)._replace(bounds="", mark="") for figure in shown]
             cells += [Cell(words.count(wrong[server]))] if any(wrong.values()) else []
             rows.append(Row(server, cells, mark(measured, server, point)))
-    heads = {RATE: "requests/s", P99: "p99", CPU: "CPU per request", MEMORY: "memory per connection"}
+    heads = {RATE: "requests/s", P99: "p99", CPU: "CPU per request", MEMORY: "memory per client"}
     head = ["server", *(heads[figure] for figure in shown), *(["errors"] if any(wrong.values()) else [])]
     return Table(f"At {place(point)}, medians over the runs", head, rows, noted(measured, [point]))
 
@@ -256,15 +256,12 @@ def errors(measured: Measured) -> Table:
     )
 
 
-def differences(measured: Measured, point: Point, here: bool) -> Table:
-    """Return the sentences of all differences at a point, or of those everywhere else."""
-    found = [each for each in measured.document["differences"] if (point_of(each) == point) is here]
-    rows = [Row(each["sentence"], [Cell(VERDICTS[each["real"]])], "", "" if here else place(point_of(each)))
-            for each in found]  # fmt: skip
-    return Table(f"At {place(point)}." if here else "At all other points.", ["difference", "real?"], rows, words=True)
-
-
-VERDICTS = {True: "yes", False: "may be chance", None: "not certain"}
+def differences(measured: Measured) -> dict[str, list[str]]:
+    """Return the sentences of all differences, by the name of their point, the hardest point first."""
+    found: dict[str, list[str]] = {place(point): [] for point in reversed(measured.points)}
+    for each in measured.document["differences"]:
+        found[place(point_of(each))].append(words.capital(each["sentence"]))
+    return {name: each for name, each in found.items() if each}
 
 
 def runs(measured: Measured) -> Table:

@@ -106,7 +106,7 @@ def run(
     able = kind.rate * (1 - 0.06 * (clients / 1024) ** 0.5) * draw.gauss(1, kind.noise)
     rate = min(able, target) if target else able
     mean = 1e6 * clients / able if not target else 300 / max(0.03, 1 - rate / able / 1.02)
-    service = [mean * draw.lognormvariate(-0.5 * kind.spread**2, kind.spread) for _ in range(4000)]
+    service = [mean * draw.lognormvariate(-0.5 * kind.spread**2, kind.spread) for _ in range(1200)]
     behind = max(0.0, (target or 0) / able - 1) * 1e6 * seconds
     response = [value * 1.2 + behind * draw.random() for value in service] if target else service
     took = latency(service)
