@@ -22,9 +22,10 @@ from multiprocessing.pool import Pool
 from typing import NamedTuple
 
 import machine
-from frames import pair, read_frame, response_frame, write_frame
+from frames import read_frame, response_frame, write_frame
 from options import duration, leave_signals_to_parent, positive, run
 from server import Server, StartFailed, free_port, tseep_command
+from workloads import pair
 
 AHEAD_NS = 50_000_000  # the start is set so far ahead that every process can be there in time
 ANSWER_SECONDS = 10.0

@@ -275,16 +275,25 @@ def _where(clients: int, rate: float) -> str:
 
 
 def _terms(found: list[dict[str, Any]]) -> list[str]:
-    """Return the parts of a line on all differences of two servers: real ones, unsure ones, and none."""
-    terms = []
+    """Return the parts of a line on all differences of two servers: those that are real, or of too few runs to tell,
+    and then what does not differ."""
+    terms, same = [], []
     for each in found:
-        told = f"{digits(each['ratio'])} times the {COMPARED[each['figure']].figure}"
-        if each["real"]:
+        figure = COMPARED[each["figure"]].figure
+        told = f"{digits(each['ratio'])} times the {figure}"
+        if each["real"] is None:
+            terms.append(told)
+        elif each["real"]:
             terms.append(f"{told} {_within(each['low'], each['high'])}")
-        elif each["real"] is None:
-            terms.append(f"{told} (real or not: fewer than three runs)")
-    same = [COMPARED[each["figure"]].figure for each in found if each["real"] is False]
+        else:
+            same.append(figure)
     return terms + (["no real difference in " + " and ".join(same)] if same else [])
+
+
+def _line(one: str, other: str, where: str, found: list[dict[str, Any]]) -> str:
+    few = any(each["real"] is None for each in found)
+    unsure = "; fewer than three runs do not tell what is real" if few else ""
+    return f"{one} beside {other}, {where}: {', '.join(_terms(found))}{unsure}"
 
 
 LIMITED = {
@@ -308,9 +317,7 @@ def sentences(document: dict[str, Any]) -> list[str]:
     for each in document["differences"]:
         if _point(each) == last:
             pairs.setdefault((each["one"], each["other"]), []).append(each)
-    lines = [
-        f"{one} beside {other}, {_where(*last)}: {', '.join(_terms(found))}" for (one, other), found in pairs.items()
-    ]
+    lines = [_line(*names, _where(*last), found) for names, found in pairs.items()]
     for summary in document["summaries"]:
         lines += [f"{summary['server']}, {_where(*_point(summary))}: {doubt}" for doubt in _doubts(summary)]
     return lines

@@ -122,6 +122,7 @@ def peer(name: str, script: Peer, python: str) -> Contestant:
 def redis_command(program: str, port: int, clients: int) -> list[str]:
     """Return the command that starts redis-server or valkey-server, without persistence."""
     given = {"bind": HOST, "port": port, "save": "", "appendonly": "no", "maxclients": clients + SPARE_CLIENTS}
+    given["protected-mode"] = "no"  # which takes no connection but from 127.0.0.1
     return [program, *(str(x) for k, v in given.items() for x in (f"--{k}", v))]
 
 
@@ -150,7 +151,7 @@ def valkey_program() -> str | None:
         return found
     machine = os.uname()
     folder = Path(package.origin).parent / "_binaries" / f"{machine.sysname.lower()}-{machine.machine}"
-    return shutil.which(folder / "valkey-server")
+    return shutil.which(str(folder / "valkey-server"))
 
 
 def redis() -> Contestant:

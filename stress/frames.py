@@ -1,31 +1,50 @@
-"""The seed's native frames, written here a second time on purpose.
+"""The two protocols as a client writes and reads them, written here a second time on purpose.
 
-The rig shares no code with the server: a codec used on both sides hides its own faults. All
-numbers are big-endian; a key or value has at most 255 bytes.
+The rig shares no code with the server: a codec used on both sides hides its own faults.
+
+native: the seed's frames. All numbers are big-endian; a key or value has at most 255 bytes.
+resp: RESP2, as far as GET and SET need it: https://redis.io/docs/latest/develop/reference/protocol-spec/
 """
 
 from __future__ import annotations
 
-import hashlib
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable
 from enum import Enum
+from typing import NamedTuple
 
 READ, WRITE, RESPONSE, ERROR = 1, 2, 3, 4
-SIZE = 255
-EMPTY = bytes((RESPONSE, 0))
+MOST = 255  # bytes in a key or value of the native frames
+LINE = 1024  # bytes in a line of RESP; what goes on without an end is none
 
 _head = struct.Struct(">BHB").pack
 
 
 class Verdict(Enum):
-    """What the bytes of an answer are, beside the answer expected."""
+    """What the beginning of the bytes received is, beside the answer expected."""
 
     PARTIAL = "not all of it yet"
     RIGHT = "the answer expected"
-    WRONG = "a frame with another value"
-    ERROR = "an ERROR frame"
-    GARBAGE = "no frame of the protocol, or more bytes than one frame"
+    WRONG = "another answer"
+    ERROR = "an error"
+    GARBAGE = "no answer of the protocol"
+
+
+class Protocol(NamedTuple):
+    """Requests, the right answers to them, and how to find the end of any answer."""
+
+    name: str
+    read: Callable[[bytes], bytes]  # asks for a key
+    write: Callable[[bytes, bytes], bytes]  # stores a value under a key
+    value: Callable[[bytes], bytes]  # answers a read
+    stored: Callable[[bytes], bytes]  # answers a write of this value
+    nothing: bytes  # answers a read of a key that is not there
+    end: Callable[[bytes], int]  # the length of the answer at the beginning; 0 not all there; -1 none
+    error: int  # the first byte of an error
+    most: int  # bytes in a value
+
+
+# Native
 
 
 def read_frame(key: bytes) -> bytes:
@@ -44,46 +63,85 @@ def response_frame(value: bytes) -> bytes:
     return bytes((RESPONSE, len(value))) + value
 
 
-def judge(answer: bytes, expected: bytes) -> Verdict:
-    """Say what `answer`, all bytes received since the request, is beside the frame `expected`."""
-    if answer == expected:
-        return Verdict.RIGHT
-    if answer[0] not in (RESPONSE, ERROR):
-        return Verdict.GARBAGE
-    if len(answer) < 2 or len(answer) < 2 + answer[1]:
-        return Verdict.PARTIAL
-    if len(answer) > 2 + answer[1]:
-        return Verdict.GARBAGE
-    return Verdict.ERROR if answer[0] == ERROR else Verdict.WRONG
+def frame_end(data: bytes) -> int:
+    """Return the length of the answer at the beginning of `data`: 0 if not all of it is there, -1
+    if it is none."""
+    if data[0] not in (RESPONSE, ERROR):
+        return -1
+    return 2 + data[1] if len(data) > 1 and len(data) >= 2 + data[1] else 0
+
+
+NATIVE = Protocol(
+    "native", read_frame, write_frame, response_frame, response_frame, response_frame(b""), frame_end, ERROR, MOST
+)
+
+
+# RESP
+
+
+def words(*given: bytes) -> bytes:
+    """Return a command as an array of bulk strings."""
+    return b"*%d\r\n" % len(given) + b"".join(map(bulk, given))
+
+
+def bulk(value: bytes) -> bytes:
+    """Return a bulk string."""
+    return b"$%d\r\n%b\r\n" % (len(value), value)
+
+
+def get(key: bytes) -> bytes:
+    """Return the command that asks for `key`."""
+    return words(b"GET", key)
+
+
+def set_(key: bytes, value: bytes) -> bytes:
+    """Return the command that stores `value` under `key`."""
+    return words(b"SET", key, value)
+
+
+def ok(value: bytes) -> bytes:
+    """Return the answer to a SET."""
+    return b"+OK\r\n"
+
+
+def reply_end(data: bytes) -> int:
+    """Return the length of the answer at the beginning of `data`, which is no array, as GET and SET
+    have none: 0 if not all of it is there, -1 if it is none."""
+    line = data.find(b"\r\n")
+    if data[0] not in b"+-:$":
+        return -1
+    if line < 0:
+        return 0 if len(data) < LINE else -1
+    if data[:1] != b"$" or data[1:line] == b"-1":
+        return line + 2
+    if not data[1:line].isdigit():
+        return -1
+    end = line + 2 + int(data[1:line]) + 2
+    return end if len(data) >= end else 0
+
+
+RESP = Protocol("resp", get, set_, bulk, ok, b"$-1\r\n", reply_end, ord("-"), 1 << 20)
+
+PROTOCOLS = {protocol.name: protocol for protocol in (NATIVE, RESP)}
+
+
+# Any
+
+
+def judge(protocol: Protocol, data: bytes, expected: bytes) -> tuple[Verdict, int]:
+    """Say what the beginning of `data`, which is not empty, is beside the answer `expected`, and how
+    many bytes of it are that answer."""
+    if data.startswith(expected):
+        return Verdict.RIGHT, len(expected)
+    end = protocol.end(data)
+    if end <= 0:
+        return (Verdict.PARTIAL if end == 0 else Verdict.GARBAGE), 0
+    return (Verdict.ERROR if data[0] == protocol.error else Verdict.WRONG), end
 
 
 def difference(answer: bytes, expected: bytes) -> str:
-    """Say in words where a RESPONSE differs from the one expected."""
+    """Say in words where an answer differs from the one expected."""
     if len(answer) != len(expected):
-        return f"a value of {len(answer) - 2} bytes for one of {len(expected) - 2}"
+        return f"an answer of {len(answer)} bytes for one of {len(expected)}: {answer[:16]!r}"
     first = next(at for at, byte in enumerate(answer) if byte != expected[at])
-    return f"a value of {len(answer) - 2} bytes, wrong from byte {first - 2}"
-
-
-def pair(seed: int, number: int, turn: int) -> tuple[bytes, bytes]:
-    """Return a key and a value of 255 bytes for one client's turn, the same for the same seed.
-
-    A hash gives them without any state, so they do not depend on how the clients are spread
-    over processes.
-    """
-    text = b"%d/%d/%d" % (seed, number, turn)
-    drawn = hashlib.shake_128(text).digest(2 * SIZE)
-    return drawn[:SIZE], drawn[SIZE:]
-
-
-def check(seed: int, number: int, turns: int) -> Iterator[tuple[bytes, bytes]]:
-    """Yield one client's requests, each with its right answer.
-
-    A turn reads a key that nobody wrote, writes it, and reads it back.
-    """
-    for turn in range(turns):
-        key, value = pair(seed, number, turn)
-        answer = response_frame(value)
-        yield read_frame(key), EMPTY
-        yield write_frame(key, value), answer
-        yield read_frame(key), answer
+    return f"an answer of {len(answer)} bytes, wrong from byte {first}"

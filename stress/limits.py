@@ -13,23 +13,26 @@ from typing import NamedTuple
 import proc
 
 SPARE_FILES = 100
+UNEVEN = 1.25  # a worker process's part of the clients, beside an even one
 SPARE_THREADS = 200
 PER_SOURCE = 20_000  # connections from one source address; Linux has 28,232 ports by default
 SOURCES = 250  # 127.0.0.1 to 127.0.0.250
 KIB = 1024
 # Generous: socket buffers of the kernel, the session, and a thread's touched stack and kernel
 # stack in v1. Measured figures are lower; this is to see the impossible before it begins.
-CLIENT_KIB = {"v1": 96, "v2": 24}
+CLIENT_KIB = {"v1": 96, "v2": 24, "v3": 40}
 LOAD_CLIENT_KIB = 12
 BASE_KIB = 150 * KIB
 
 
 class Need(NamedTuple):
-    """What a run is going to take; `modes` are those of the servers it starts itself."""
+    """What a run is going to take; `modes` are those of the servers it starts itself: v1, v2, v3, or "other"
+    for those that are not tseep."""
 
     clients: int
     processes: int
     modes: list[str]
+    workers: int = 1  # processes of v3 that take clients
 
 
 class Have(NamedTuple):
@@ -76,17 +79,27 @@ def have() -> Have:
     )
 
 
-def sources(clients: int) -> list[str]:
-    """Return the source address of each client: "" leaves it to the kernel, which is enough
-    while one address has ports for all."""
+def sources(clients: int, churn: bool = False) -> list[str]:
+    """Return the source address of each client: "" leaves it to the kernel, which is enough while one
+    address has ports for all. With churn a port stays taken for a while after its connection, so that all
+    addresses are used."""
+    if churn:
+        return [f"127.0.0.{1 + number % SOURCES}" for number in range(clients)]
     if clients <= PER_SOURCE:
         return [""] * clients
     return [f"127.0.0.{1 + number // PER_SOURCE}" for number in range(clients)]
 
 
+def _server_files(need: Need, mode: str) -> int:
+    clients = need.clients
+    if mode == "v3" and need.workers > 1:
+        clients = int(UNEVEN * need.clients / need.workers)
+    return clients + SPARE_FILES
+
+
 def _files(need: Need, machine: Have) -> list[str]:
     load = -(-need.clients // need.processes) + SPARE_FILES
-    server = need.clients + SPARE_FILES if need.modes else 0
+    server = max((_server_files(need, mode) for mode in need.modes), default=0)
     found = []
     if server > machine.files:
         found.append(

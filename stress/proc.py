@@ -20,12 +20,15 @@ class Switches(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """A process at one moment: CPU seconds since its start, resident bytes, and the switches of
-    each thread by thread id."""
+    """A process at one moment: CPU seconds since its start, resident bytes, the switches of each
+    thread by thread id, clock ticks in user and in kernel mode, and open files."""
 
     cpu_seconds: float
     resident: int
     threads: dict[int, Switches]
+    user: int = 0
+    system: int = 0
+    files: int = 0
 
 
 class Use(NamedTuple):
@@ -57,6 +60,11 @@ def switches(status: str) -> Switches:
     return Switches(int(fields["voluntary_ctxt_switches"]), int(fields["nonvoluntary_ctxt_switches"]))
 
 
+def status(pid: int) -> str:
+    """Return the text of /proc/PID/status."""
+    return Path(f"/proc/{pid}/status").read_text()
+
+
 def resident(status: str) -> int:
     """Return the resident memory in the text of /proc/PID/status, in bytes."""
     return int(fields_of(status)["VmRSS"].split()[0]) * KIB
@@ -78,7 +86,34 @@ def threads(pid: int) -> dict[int, Switches]:
 def sample(pid: int) -> Sample:
     """Look at a process now."""
     status = Path(f"/proc/{pid}/status").read_text()
-    return Sample(cpu_seconds(pid), resident(status), threads(pid))
+    return Sample(cpu_seconds(pid), resident(status), threads(pid), *ticks(pid), open_files(pid))
+
+
+def stat(pid: int) -> list[str]:
+    """Return the fields of /proc/PID/stat from the third on, the state; the second, the name, may have
+    spaces in it."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def ticks(pid: int) -> tuple[int, int]:
+    """Return a process's clock ticks in user and in kernel mode."""
+    fields = stat(pid)
+    return int(fields[11]), int(fields[12])
+
+
+def tree(pid: int) -> list[int]:
+    """Return a process and all its descendants that live, itself first."""
+    children: dict[int, list[int]] = {}
+    for found in os.listdir("/proc"):
+        if found.isdigit():
+            try:
+                children.setdefault(int(stat(int(found))[1]), []).append(int(found))
+            except (OSError, IndexError):  # it ended after it was listed
+                pass
+    members = [pid]
+    for member in members:
+        members += children.get(member, [])
+    return members
 
 
 def use(before: Sample, after: Sample) -> Use:
@@ -129,19 +164,20 @@ def others_share(before: Cores, after: Cores, own: float) -> float:
 
 def open_files(pid: int) -> int:
     """Return how many files and sockets a process has open."""
-    return len(os.listdir(f"/proc/{pid}/fd"))
+    folder = f"/proc/{pid}/fd"
+    return os.stat(folder).st_size or len(os.listdir(folder))  # Linux before 6.2 does not tell at once
 
 
 def settle(pid: int, files: int, patience: float = 1.0) -> int:
-    """Wait until a process has `files` files open, or until their count has not changed for
-    `patience` seconds. Return the count.
+    """Wait until a process and its descendants have `files` files open together, or until their count has
+    not changed for `patience` seconds. Return the count.
 
     A connection is made by the kernel, before the server has accepted it; only its files tell
     when the server has.
     """
-    count, since = -1, time.monotonic()
+    count, since, members = -1, time.monotonic(), tree(pid)
     while time.monotonic() - since < patience:
-        last, count = count, open_files(pid)
+        last, count = count, sum(map(open_files, members))
         if count >= files:
             break
         if count != last:

@@ -1,12 +1,16 @@
-"""How far a run is: a bar on a terminal, a line now and then elsewhere; on standard error."""
+"""How far the runs are: bars on a terminal, a line now and then elsewhere; on standard error."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from result import Point
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
 if TYPE_CHECKING:
@@ -14,16 +18,19 @@ if TYPE_CHECKING:
 
 QUARTERS = 4
 
+Told = Callable[[int], None]
+"""Called with how many steps are done."""
+
 
 class Progress:
-    """Tells of phases, one after the other, inside `with`."""
+    """Tells of runs, and of their phases, one after the other, inside `with`."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False)
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
+            TextColumn("{task.fields[told]}"),
             TimeElapsedColumn(),
         )
         self._bars = Bars(
@@ -33,6 +40,8 @@ class Progress:
             refresh_per_second=4,  # it shares the machine with what is measured
             disable=not self._console.is_terminal,
         )
+        self._began = time.monotonic()
+        self._all = self._bars.add_task("runs", total=1, told="", visible=False)
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -46,22 +55,57 @@ class Progress:
     ) -> None:
         self._bars.stop()
 
-    def phase(self, name: str, total: int) -> Phase:
-        """Begin a phase of `total` steps; call what is returned with the steps done."""
-        return Phase(self._bars, self._console, name, total)
+    def run(self, number: int, total: int, point: Point) -> None:
+        """Begin a run, of a number from nought on; the time that is left follows from those before."""
+        spent = time.monotonic() - self._began
+        left = f", {clock(spent / number * (total - number))} left" if number else ""
+        told = f"run {number + 1} of {total}{left}"
+        self._bars.update(self._all, total=total, completed=number, told=told, visible=total > 1)
+        if self._bars.disable and total > 1:
+            self._console.print(f"{told}: {point.server}, {point.clients:,} clients", soft_wrap=True)
+
+    @contextmanager
+    def phase(self, name: str, total: int) -> Iterator[Told]:
+        """Begin a phase of `total` steps; call what is given with the steps done."""
+        task = self._bars.add_task(name, total=total, told="")
+        said = 0
+
+        def tell(done: int) -> None:
+            nonlocal said
+            self._bars.update(task, completed=done, told=f"{done:,} of {total:,}")
+            quarter = QUARTERS * done // total
+            if self._bars.disable and quarter > said:
+                said = quarter
+                self._console.print(f"{name}: {done:,} of {total:,}", soft_wrap=True)
+
+        yield tell
+        self._bars.remove_task(task)
+
+    @contextmanager
+    def work(self, name: str, asked: int | None, seconds: float, start_ns: int) -> Iterator[Told]:
+        """Begin the operations: `asked` answers, or `seconds` of them from a monotonic time on."""
+        if asked is not None:
+            with self.phase(name, asked) as told:
+                yield told
+            return
+        task = self._bars.add_task(name, total=seconds, told="")
+        then, before, rate, said = start_ns, 0, 0.0, 0
+
+        def tell(done: int) -> None:
+            nonlocal then, before, rate, said
+            now = time.monotonic_ns()
+            if now - then > 10**9:
+                rate, then, before = (done - before) / (now - then) * 1e9, now, done
+                at = (now - start_ns) / 1e9
+                if self._bars.disable and QUARTERS * at / seconds >= said + 1:
+                    said = int(QUARTERS * at / seconds)
+                    self._console.print(f"{name}: {at:.0f} of {seconds:g} s, {rate:,.0f}/s", soft_wrap=True)
+            self._bars.update(task, completed=max(0, now - start_ns) / 1e9, told=f"{done:,} answers, {rate:,.0f}/s")
+
+        yield tell
+        self._bars.remove_task(task)
 
 
-class Phase:
-    """One phase; called with the number of steps done so far."""
-
-    def __init__(self, bars: Bars, console: Console, name: str, total: int) -> None:
-        self._bars, self._console, self._name, self._total = bars, console, name, total
-        self._task = bars.add_task(name, total=total)
-        self._told = 0
-
-    def __call__(self, done: int) -> None:
-        self._bars.update(self._task, completed=done)
-        quarter = QUARTERS * done // self._total
-        if self._bars.disable and quarter > self._told:
-            self._told = quarter
-            self._console.print(f"{self._name}: {done:,} of {self._total:,}", soft_wrap=True)
+def clock(seconds: float) -> str:
+    """Return a time in minutes and seconds."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

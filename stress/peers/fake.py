@@ -1,6 +1,7 @@
 """A comparison server: fakeredis's own, a thread for each connection and the keys of a test's fake Redis.
 
-It looks at idle connections with select(2), which takes no more than 1,024 open files.
+It looks at idle connections with select(2), which takes no more than 1,024 open files, and ends a connection
+after an error.
 """
 
 from __future__ import annotations

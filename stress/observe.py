@@ -1,0 +1,222 @@
+"""The server seen from outside, while the load is on it: each second, and where measuring begins and ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+
+import histogram
+import proc
+from calls import Counting, Uncounted
+from load import Second
+
+SECOND = 10**9
+FEW = 512  # threads; the switches of more are not looked at each second, as that takes the server's time
+SCAN_NS = 40_000  # for a thread's switches
+COUNTED_FROM, COUNTED_TO = 0.2, 0.9  # of the warm-up: then system calls are counted
+CONNECT, REST, WARMUP, OPERATE = "connect", "rest", "warmup", "operate"
+
+Row = dict[str, Any]
+
+
+class Look(NamedTuple):
+    """The server's processes at one moment, by process id, and the answers that there had been."""
+
+    done: int
+    processes: dict[int, proc.Sample]
+
+    def sum(self, name: str) -> int:
+        """Add up a field of all processes."""
+        return sum(getattr(sample, name) for sample in self.processes.values())
+
+    @property
+    def threads(self) -> int:
+        """The number of all threads."""
+        return sum(len(sample.threads) for sample in self.processes.values())
+
+
+class Used(NamedTuple):
+    """What the server's processes used between two looks; `cpu` of each process, the first one first."""
+
+    answers: int
+    cpu: list[float]
+    user_seconds: float
+    system_seconds: float
+    voluntary: int
+    involuntary: int
+
+
+def used(before: Look, after: Look) -> Used:
+    """Return what was used between two looks. A process that was born between them counts from nought."""
+    none = proc.Sample(0.0, 0, {})
+    pairs = [(before.processes.get(pid, none), now) for pid, now in after.processes.items()]
+    uses = [proc.use(then, now) for then, now in pairs]
+    cpu = [use.cpu_seconds for use in uses]
+    user = sum(now.user - then.user for then, now in pairs)
+    ticks = user + sum(now.system - then.system for then, now in pairs)
+    # The kernel's ticks tell how the time was divided, its clock how much it was.
+    user_seconds = sum(cpu) * user / ticks if ticks else sum(cpu)
+    return Used(
+        answers=after.done - before.done,
+        cpu=cpu,
+        user_seconds=user_seconds,
+        system_seconds=sum(cpu) - user_seconds,
+        voluntary=sum(use.voluntary for use in uses),
+        involuntary=sum(use.involuntary for use in uses),
+    )
+
+
+class Observer:
+    """Looks at a server, given by its process id; None: it can't be looked at. `done` tells how far the load is.
+
+    Inside `with`; watch() has to be called all the time.
+    """
+
+    def __init__(self, pid: int | None, done: Callable[[], int]) -> None:
+        self._pid, self._done = pid, done
+        self._began_ns = self._next_ns = time.monotonic_ns()
+        self._phase, self._phase_ns = CONNECT, self._began_ns
+        self._rows: dict[str, list[Row]] = {CONNECT: [], REST: [], OPERATE: []}
+        self._ticks = (0, 0)
+        self._switches: int | None = None
+        self._last_done = 0
+        self._dates: list[tuple[int, Callable[[], None]]] = []
+        self._stack = ExitStack()
+        self.first: Look | None = None  # where measuring begins
+        self.last: Look | None = None  # and ends
+        self.cores: list[proc.Cores] = []  # at the same times
+        self.calls_per_answer: float | None = None
+
+    def __enter__(self) -> Observer:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._stack.close()
+
+    def look(self) -> Look | None:
+        """Look at the server with all its threads; None if it is gone, which the load's faults tell."""
+        done = self._done()
+        found = {}
+        for member in proc.tree(self._pid) if self._pid else []:
+            try:
+                found[member] = proc.sample(member)
+            except (OSError, KeyError):  # a process that has ended but is not reaped has no memory
+                pass
+        return Look(done, found) if self._pid in found else None
+
+    # What is done at a time
+
+    def begin(self) -> None:
+        """Begin with the connecting, at once."""
+        self._began_ns = time.monotonic_ns()
+        self.phase(CONNECT, self._began_ns)
+
+    def phase(self, name: str, at_ns: int) -> None:
+        """Begin a phase, with looks each second from its begin on."""
+        self._phase, self._phase_ns, self._next_ns = name, at_ns, at_ns + SECOND
+        self._last_done = self._done()
+        self._row(at_ns)
+
+    def measure(self, start_ns: int, warmup: float, duration: float | None, idle: Look | None) -> None:
+        """Make the dates of a run, given the last look before it. Without a duration the end is told by ended()."""
+        begin = start_ns + int(warmup * SECOND)
+        lead = min(idle.threads * SCAN_NS if idle else 0, begin - start_ns)
+        self.first, self.cores = idle, [proc.cores_now()]
+        self._dates = [(begin - lead, self._look_first)] if warmup else []
+        if duration is not None:
+            self._dates.append((begin + int(duration * SECOND), self.ended))
+        if self._pid and warmup >= 1:
+            length = warmup * SECOND
+            self._dates.append((start_ns + int(length * COUNTED_FROM), self._begin_counting))
+        self._dates.sort(key=lambda date: date[0])
+        self._count_to_ns = start_ns + int(warmup * SECOND * COUNTED_TO) - lead
+
+    def ended(self) -> None:
+        """The measured time is over."""
+        if self.last is None:
+            self.cores.append(proc.cores_now())
+            self.last = self.look()
+
+    def _look_first(self) -> None:
+        self.cores = [proc.cores_now()]
+        self.first = self.look()
+
+    def _begin_counting(self) -> None:
+        assert self._pid is not None
+        try:
+            counting = self._stack.enter_context(Counting(proc.tree(self._pid)))
+            counting.begin()
+        except Uncounted:
+            self._stack.close()
+            return
+        before, end = self._done(), self._count_to_ns
+
+        def finish() -> None:
+            try:
+                answers = self._done() - before
+                self.calls_per_answer = counting.end() / max(1, answers)
+            except Uncounted:
+                pass
+            self._stack.close()
+
+        self._dates.insert(0, (end, finish))
+
+    def watch(self) -> float:
+        """Do what is due; return in how many seconds the next is."""
+        now = time.monotonic_ns()
+        while self._dates and self._dates[0][0] <= now:
+            self._dates.pop(0)[1]()
+        if self._next_ns <= now:
+            self._rows[self._phase].append(self._row(self._next_ns))
+            self._next_ns += SECOND
+        soonest = min([self._next_ns, *(date for date, _ in self._dates)])
+        return max(0.0, (soonest - time.monotonic_ns()) / 1e9)
+
+    # The seconds
+
+    def _row(self, at_ns: int) -> Row:
+        done = self._done()
+        row = {"at_seconds": (at_ns - self._began_ns) / 1e9, "phase": self._phase, "done": done - self._last_done}
+        self._last_done = done
+        if self._pid:
+            row.update(self._server())
+        return row
+
+    def _server(self) -> Row:
+        """Return the server's figures of the last second."""
+        row = {"resident": 0, "threads": 0, "open_files": 0}
+        user = system = 0
+        members = proc.tree(self._pid or 0)
+        try:
+            for member in members:
+                status = proc.fields_of(proc.status(member))
+                row["resident"] += int(status["VmRSS"].split()[0]) * proc.KIB
+                row["threads"] += int(status["Threads"])
+                row["open_files"] += proc.open_files(member)
+                user, system = (one + more for one, more in zip((user, system), proc.ticks(member)))
+        except (OSError, KeyError):
+            return {}
+        shares = [(now - then) / proc.TICKS for now, then in zip((user, system), self._ticks)]
+        self._ticks = user, system
+        return {**row, "user_share": shares[0], "system_share": shares[1], **self._switched(members, row["threads"])}
+
+    def _switched(self, members: list[int], threads: int) -> Row:
+        before, self._switches = self._switches, None
+        if threads > FEW:
+            return {}
+        self._switches = sum(sum(s) for member in members for s in proc.threads(member).values())
+        return {} if before is None else {"switches": max(0, self._switches - before)}
+
+    def series(self, answers: list[Second], start_ns: int, warmup: float) -> list[Row]:
+        """Return all seconds, those since the release with what the load says of them."""
+        rows = self._rows[CONNECT] + self._rows[REST]
+        at = (start_ns - self._began_ns) / 1e9
+        for number, second in enumerate(answers):
+            looked = self._rows[OPERATE][number] if number < len(self._rows[OPERATE]) else {}
+            p50, p99 = histogram.quick([second.latencies])
+            phase = WARMUP if number + 1 <= warmup else OPERATE
+            mine = {"at_seconds": at + number + 1, "phase": phase, "done": second.answers}
+            rows.append({**looked, **mine, "p50_us": p50, "p99_us": p99, "loop_lag_us": None})
+        return rows
