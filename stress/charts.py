@@ -25,7 +25,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
-from measured import RATE, Figure, Measured, Point, histogram, percentiles
+from measured import P99, RATE, Figure, Measured, Point, histogram, percentiles
 
 INK, MUTED, LINE, PAPER = "#1b1f24", "#59636e", "#d4d9de", "#fffffe"
 VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", LINE: "var(--line)", PAPER: "var(--paper)"}
@@ -291,7 +291,7 @@ def lines(
         for at, (point, _) in enumerate(found):
             face = PAPER if measured.limit(name, point) else look.colour
             axes.plot(x[at], y[at], look.marker, color=look.colour, markerfacecolor=face, zorder=3)
-        drawn += y
+        drawn += [*y, *(value - low for value, low in zip(y, below)), *(value + high for value, high in zip(y, above))]
     scale_values(axes, drawn, words.number if figure.divisor != 1 else figure.text)
 
 
@@ -313,17 +313,19 @@ def bars(
     several = len(points) > 1
     names = [f"{name}, {words.count(point.clients)}" if several else name for name, point, _ in rows]
     values = [each.median / figure.divisor for _, _, each in rows]
+    ends = [(each.high if each.high is not None else each.median) / figure.divisor for _, _, each in rows]
     drawing.set_figheight((70 + (34 if narrow else 38) * len(rows)) / PER_INCH)
     axes = drawing.subplots()
-    scale_values(axes, values, words.number if figure.divisor != 1 else figure.text, vertical=False)
+    scale_values(axes, [*values, *ends], words.number if figure.divisor != 1 else figure.text, vertical=False)
     dots = axes.get_xscale() == "log"
     for at, (name, point, each) in enumerate(rows):
         reach = [[part] for part in whiskers(each.median, each.low, each.high, figure)]
         bar(axes, at, values[at], looks[name], bool(measured.limit(name, point)), dots)
         if any(part[0] for part in reach):
             axes.errorbar([values[at]], [at], xerr=reach, color=INK, capsize=3, elinewidth=1, linestyle="none")
-        end = values[at] + reach[1][0]
-        axes.annotate(figure.text(each.median), (max(end, 0.0), at), (7, 0), textcoords="offset points", va="center")
+        axes.annotate(
+            figure.text(each.median), (max(ends[at], 0.0), at), (7, 0), textcoords="offset points", va="center"
+        )
     axes.set_yticks(range(len(rows)), names)
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
@@ -445,6 +447,19 @@ def both_clocks(measured: Measured, point: Point, looks: dict[str, Style], added
 
     text = f"Response and service time by percentile at {place(point)}, a panel for each server."
     return Chart("response-service", "Response time and service time", text, paint)
+
+
+def tried(measured: Measured, looks: dict[str, Style]) -> Chart:
+    """Draw the p99 at each rate that a sweep tried, and what it was to stay within."""
+    base = against(measured, P99, looks)
+
+    def paint(drawing: Drawing, narrow: bool) -> None:
+        base.paint(drawing, narrow)
+        for axes in drawing.axes:
+            axes.axhline(measured.bound or 0.0, color=MUTED, linewidth=1.2, linestyle=(0, (1, 1.5)), zorder=1)
+
+    text = f"{base.description} The dotted line is what it had to stay within."
+    return Chart("tried", "The rates that were tried", text, paint)
 
 
 def achieved(measured: Measured, looks: dict[str, Style]) -> Chart:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Dict, NamedTuple
 
 import bootstrap
+import sweep
 import words
 from hdrh.histogram import HdrHistogram  # type: ignore
 
@@ -55,15 +56,22 @@ FEW = 3  # with fewer runs no interval can be told
 
 class Measured:
     """
-    What a document says.
+    What a document says. Of a sweep only the answer counts, unless `whole`.
 
+    whole: the document as it was written.
+    document: the same; of a sweep, what `held` gives.
+    bound: of a sweep, the microseconds that the p99 had to stay within.
     servers: names of those with a summary, in the document's order.
     points: all that were measured, by clients, then by planned rate.
     """
 
-    def __init__(self, document: Record) -> None:
-        self.document = document
+    def __init__(self, document: Record, whole: bool = False) -> None:
+        self.whole = document
         self.plan: Record = document["plan"]
+        self.bound: float | None = self.plan["pacing"].get("p99_us")
+        if self.bound and not whole:
+            document = held(document, self.bound)
+        self.document = document
         self._summaries = {(each["server"], point_of(each)): each for each in document["summaries"]}
         named = [each["name"] for each in document["servers"]]
         seen = {server for server, _ in self._summaries}
@@ -138,12 +146,26 @@ class Measured:
         return found.real is False if found else mine == theirs
 
     def errors(self, server: str, point: Point | None = None) -> Counter[str]:
-        """A server's errors by kind, at a point or everywhere."""
-        total: Counter[str] = Counter()
-        for run in self.document["runs"]:
-            if run["server"] == server and point in (None, point_of(run)):
-                total.update(run["errors"])
-        return +total
+        """A server's errors by kind, at a point, or in all runs there were."""
+        runs = self.runs(server, point) if point else [run for run in self.whole["runs"] if run["server"] == server]
+        return errors_of(runs)
+
+
+def held(document: Record, bound: float) -> Record:
+    """Return a sweep's document with those runs alone that answer it: of each server and repeat the one at the highest
+    rate that held the bound, without that rate, so that they stand at one point. Who held none has no run in it."""
+    found = sweep.best(document["runs"], bound / 1e6).values()
+    runs = [{**run, "target_per_second": None} for run in found if sweep.holds(run, bound / 1e6)]
+    summaries = bootstrap.summaries(runs)
+    return {**document, "runs": runs, "summaries": summaries, "differences": bootstrap.differences(runs, summaries)}
+
+
+def errors_of(runs: Iterable[Record]) -> Counter[str]:
+    """Add up the errors of runs, by kind."""
+    total: Counter[str] = Counter()
+    for run in runs:
+        total.update(run["errors"])
+    return +total
 
 
 def point_of(record: Record) -> Point:

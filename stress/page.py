@@ -22,7 +22,7 @@ try:
     import words
     from compare import Incomparable, read
     from jinja2 import Environment, FileSystemLoader
-    from measured import CALLS, CONNECT, CPU, LOAD, MEMORY, RATE, SWITCHES, Figure, Measured, Point, Record, added
+    from measured import CALLS, CONNECT, CPU, LOAD, MEMORY, P99, RATE, SWITCHES, Figure, Measured, Point, Record, added
 except ModuleNotFoundError as missing:
     if missing.name not in ("hdrh", "jinja2", "jsonschema", "matplotlib"):
         raise
@@ -69,18 +69,18 @@ def page(measured: Measured, folder: Path) -> str:
         troubled=bool(verdict.errors(measured) or verdict.limits(measured)),
         key=tables.key(measured, last) if last else None,
         looks=charts.styles(measured.servers),
-        parts=parts(measured, last, folder) if last else [],
+        parts=[*swept(measured, folder), *(parts(measured, last, folder) if last else [])],
         errors=tables.errors(measured),
         limits=tables.limits(measured),
         differences=tables.differences(measured),
-        runs=tables.runs(measured),
+        runs=tables.runs(Measured(measured.whole, whole=True)),
     )
 
 
 def title(measured: Measured) -> str:
     """Say what was compared: v1, v2 and redis with 1,024 to 8,192 connections."""
     clients = sorted({point.clients for point in measured.points} or set(measured.plan["clients"]))
-    ends = words.count(clients[0]) if len(clients) == 1 else f"{words.count(clients[0])} to {words.count(clients[-1])}"
+    ends = (" to " if len(clients) > 2 else " and ").join(dict.fromkeys(map(words.count, (clients[0], clients[-1]))))
     names = measured.servers or [each["name"] for each in measured.document["servers"]]
     active = f", {words.count(measured.plan['active'])} of them at work" if measured.plan["active"] else ""
     return f"{words.several(names) or 'No server'} with {ends} connection{'s' * (clients[-1] != 1)}{active}"
@@ -134,13 +134,14 @@ def pace(plan: Record) -> str:
     if plan["loop"] == "closed":
         return "closed loop: a client asks again when it was answered"
     rates = words.several([words.number(rate) for rate in plan.get("rates", [])])
+    planned = f"{rates} requests a second" if rates else "a planned rate"
     arrivals = {"poisson": " at random (Poisson)", "constant": " at a constant pace"}.get(plan.get("arrivals", ""), "")
     sweep = (
         f"; looked for the highest rate with the 99th percentile within {words.time(plan['p99_us'])}"
         if plan.get("p99_us")
         else ""
     )
-    return f"open loop: {rates} requests a second{arrivals}; latency counts from the planned start{sweep}"
+    return f"open loop: {planned}{arrivals}; latency counts from the planned start{sweep}"
 
 
 TEXTS = {
@@ -161,8 +162,9 @@ NOT_SEEN = "The servers' own figures are not known: their processes could not be
 def parts(measured: Measured, last: Point, folder: Path) -> list[Part]:
     """Return the sections with charts, in the order in which they are read."""
     looks = charts.styles(measured.servers)
-    opened = open_loop(measured, last, looks, folder) if measured.open_loop else []
-    rate = [] if measured.open_loop else [figure_part(measured, RATE, looks, folder)]
+    planned = measured.open_loop and not measured.bound
+    opened = open_loop(measured, last, looks, folder) if planned else []
+    rate = [] if planned else [figure_part(measured, RATE, looks, folder)]
     costs = [figure_part(measured, figure, looks, folder) for figure in (CPU, SWITCHES, CALLS, MEMORY)]
     return [
         latency(measured, looks, folder), *opened, *rate, *costs, connecting(measured, looks, folder),
@@ -178,6 +180,16 @@ def figure_part(measured: Measured, figure: Figure, looks: dict[str, charts.Styl
     chart = charts.draw(charts.against(measured, figure, looks), folder)
     more = f" {verdict.load_cost(measured, measured.points[-1])}" if figure is LOAD else ""
     return Part(name, figure.title, TEXTS[figure] + more, chart, tables.matrix(measured, figure))
+
+
+def swept(measured: Measured, folder: Path) -> list[Part]:
+    """Return the section of what a sweep tried; nothing for other runs."""
+    whole = Measured(measured.whole, whole=True)
+    if not measured.bound or not whole.known(P99):
+        return []
+    text = "What follows is of each server the highest rate that held."
+    chart = charts.draw(charts.tried(whole, charts.styles(whole.servers)), folder)
+    return [Part("tried", "The rates that were tried", text, chart, tables.tried(whole))]
 
 
 def latency(measured: Measured, looks: dict[str, charts.Style], folder: Path) -> Part:

@@ -17,6 +17,7 @@ from measured import (
     Measured,
     Point,
     added,
+    errors_of,
     histogram,
     percentiles,
     point_of,
@@ -128,7 +129,8 @@ def key(measured: Measured, point: Point) -> Table:
             rows.append(Row(server, cells, mark(measured, server, point)))
     heads = {RATE: "requests/s", P99: "p99", CPU: "CPU per request", MEMORY: "memory per client"}
     head = ["server", *(heads[figure] for figure in shown), *(["errors"] if any(wrong.values()) else [])]
-    return Table(f"At {place(point)}, medians over the runs", head, rows, noted(measured, [point]))
+    rate = ", each at the highest rate that held the 99th percentile" if measured.bound else ""
+    return Table(f"At {place(point)}{rate}; medians over the runs.", head, rows, noted(measured, [point]))
 
 
 def level_cells(values: Any) -> list[Cell]:
@@ -239,44 +241,74 @@ def limits(measured: Measured) -> Table:
 
 
 def errors(measured: Measured) -> Table:
-    """Return errors by server, point and kind, with the first example of each."""
+    """Return the errors of all runs by point, server and kind, with the first example of each."""
+    groups: dict[tuple[str, Point], list[dict[str, Any]]] = {}
+    for run in measured.whole["runs"]:
+        groups.setdefault((run["server"], point_of(run)), []).append(run)
     rows = []
-    for server, point in dict.fromkeys((run["server"], point_of(run)) for run in measured.document["runs"]):
-        examples: dict[str, str] = {}
-        for run in measured.runs(server, point):
-            examples = {**run["first_errors"], **examples}
-        for kind, number in measured.errors(server, point).most_common():
-            cells = [Cell(kind), Cell(words.count(number)), Cell(examples.get(kind, words.NONE))]
-            rows.append(Row(server, cells, "", place(point)))
-    return Table(
-        "Errors by kind, with the first example of each.",
-        ["server", "kind", "number", "first example"],
-        rows,
-        words=True,
-    )
+    for (server, point), each in groups.items():
+        for kind, number in errors_of(each).most_common():
+            example = next((run["first_errors"][kind] for run in each if kind in run["first_errors"]), words.NONE)
+            rows.append(Row(server, [Cell(kind), Cell(words.count(number)), Cell(example)], "", place(point)))
+    head = ["server", "kind", "number", "first example"]
+    return Table("Errors by kind, with the first example of each.", head, rows, words=True)
 
 
 def differences(measured: Measured) -> dict[str, list[str]]:
     """Return the sentences of all differences, by the name of their point, the hardest point first."""
     found: dict[str, list[str]] = {place(point): [] for point in reversed(measured.points)}
     for each in measured.document["differences"]:
-        found[place(point_of(each))].append(words.capital(each["sentence"]))
+        found[place(point_of(each))].append(each["sentence"])
     return {name: each for name, each in found.items() if each}
 
 
-def runs(measured: Measured) -> Table:
-    """Return every run."""
+def tried(whole: Measured) -> Table:
+    """Return all that a sweep tried."""
     rows = []
-    for run in measured.document["runs"]:
-        did, side = run["operations"], run["side"]
-        times = [Cell(words.time(did["response"][name])) if did["response"][name] is not None else EMPTY
-                 for name in ("p50_us", "p99_us", "max_us")]  # fmt: skip
-        cells = [
-            Cell(words.count(run["repeat"])), Cell(words.number(did["per_second"])), *times, Cell(words.time(side["cpu_us_per_operation"])) if side else EMPTY,
-            Cell(words.time(run["load"]["cpu_us_per_operation"])), Cell(words.share(run["machine_idle_share"])),
-            Cell(words.count(sum(run["errors"].values()))),
-        ]  # fmt: skip
-        sign = MARKS.get(run["limited_by"], "")
-        rows.append(Row(f"{run['server']}, {named(measured, point_of(run))}", cells, sign))
-    head = ["server", "run", "requests/s", "p50", "p99", "max", "CPU / request", "load's CPU", "machine idle", "errors"]
-    return Table("Every run, in the order in which they ran.", head, rows, noted(measured, measured.points))
+    for server in whole.servers:
+        for point in whole.points:
+            rate, p99 = (whole.interval(server, point, figure) for figure in (RATE, P99))
+            if rate and point.target:
+                cells = [Cell(words.count(rate.median)), Cell(words.time(p99.median)) if p99 else EMPTY]
+                name = f"{server}, {words.count(point.clients)} connections"
+                rows.append(Row(words.count(point.target), cells, mark(whole, server, point), name))
+    caption = f"The rates that were tried; the 99th percentile had to stay within {words.time(whole.bound or 0.0)}."
+    return Table(caption, ["planned/s", "achieved/s", "p99"], rows, noted(whole, whole.points))
+
+
+def runs(whole: Measured) -> Table:
+    """Return every run there was."""
+    rows = [
+        Row(f"{run['server']}, {named(whole, point_of(run))}", run_cells(run), MARKS.get(run["limited_by"], ""))
+        for run in whole.document["runs"]
+    ]
+    head = [
+        "server",
+        "run",
+        "requests/s",
+        "p50",
+        "p99",
+        "max",
+        "CPU per request",
+        "load's CPU",
+        "machine idle",
+        "errors",
+    ]
+    limited = {run["limited_by"] for run in whole.document["runs"]}
+    notes = [(MARKS[kind], NOTES[kind]) for kind in MARKS if kind in limited]
+    return Table("Every run, in the order in which they ran.", head, rows, notes)
+
+
+def run_cells(run: dict[str, Any]) -> list[Cell]:
+    """Return a run's figures."""
+    did, side, load = run["operations"], run["side"], run["load"]
+    latencies = [did["response"][name] for name in ("p50_us", "p99_us", "max_us")]
+    return [
+        Cell(words.count(run["repeat"])),
+        Cell(words.number(did["per_second"])),
+        *(Cell(words.time(value)) if value is not None else EMPTY for value in latencies),
+        Cell(words.time(side["cpu_us_per_operation"])) if side else EMPTY,
+        Cell(words.time(load["cpu_us_per_operation"])),
+        Cell(words.share(run["machine_idle_share"])),
+        Cell(words.count(sum(run["errors"].values()))),
+    ]
