@@ -138,7 +138,8 @@ def shared(measured: Measured, rank: Ranking, leaders: list[str], point: Point) 
     each = [f"{bound}{failed(measured, name, point)}" for bound, name in zip(bounds, leaders)]
     rest = [name for name in rank.names if name not in leaders]
     most = "answered the most requests and " if rest else ""
-    return f"{words.several(leaders)} {most}are too close to call, {words.several(each)} requests a second{rank.followed(rest)}"
+    rates = f"{words.several(each)} requests a second"
+    return f"{words.several(leaders)} {most}are too close to call, {rates}{rank.followed(rest)}"
 
 
 def elsewhere(measured: Measured, leaders: list[str], point: Point) -> str:

@@ -119,7 +119,8 @@ def run(
             "latency": latency([draw.lognormvariate(6, 0.8) for _ in range(clients // 2 + 1)]),
         },
         "operations": {
-            "asked": int(target * seconds) if target else None, "answered": answered, "seconds": float(seconds), "per_second": rate,
+            "asked": int(target * seconds) if target else None,
+            "answered": answered, "seconds": float(seconds), "per_second": rate,
             "response": latency(response) if target else took, "service": took,
         },
         "errors": kind.errors, "first_errors": {word: f"client 17: {word} <b>&amp;</b>" for word in kind.errors},
