@@ -135,8 +135,8 @@ def inlined(text: str, chart: Chart, variant: str) -> str:
     root = ElementTree.fromstring(text)
     for name in ("width", "height", "version"):
         root.attrib.pop(name, None)
-    for child in [*root.findall(f"{SVG}metadata"), *root.findall(f"{SVG}defs")]:
-        root.remove(child)  # the style in these defs would be the whole page's
+    for child in [*root.findall(f"{SVG}metadata"), *root.findall(f"{SVG}defs[{SVG}style]")]:
+        root.remove(child)  # the style would be the whole page's
     used = set(re.findall(r"#([\w-]+)", text))
     for element in root.iter():
         if element.get("id") not in used:

@@ -24,7 +24,7 @@ try:
     from jinja2 import Environment, FileSystemLoader
     from measured import CALLS, CONNECT, CPU, LOAD, MEMORY, P99, RATE, SWITCHES, Figure, Measured, Point, Record, added
 except ModuleNotFoundError as missing:
-    if missing.name not in ("hdrh", "jinja2", "jsonschema", "matplotlib"):
+    if missing.name not in ("hdrh", "jinja2", "jsonschema", "matplotlib", "rich"):
         raise
     print(f"{missing.name} is missing: pip install 'tseep[report]'", file=sys.stderr)
     raise SystemExit(2) from None

@@ -336,6 +336,7 @@ def test_the_page_is_whole(name: str, drawn: Drawn) -> None:
     assert "@import" not in text and not re.search(r"url\((?!['\"]?#)", text)
     names = re.findall(r'\bid="([^"]+)"', text)
     assert len(names) == len(set(names))
+    assert set(re.findall(r'(?:url\(|href=")#([^)"]+)', text)) <= set(names)
 
 
 @SAMPLES
