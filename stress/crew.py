@@ -141,6 +141,7 @@ class Crew:
             patience = min(LOOK_SECONDS, watch(self.done()))
             for pipe in wait([pipe for pipe in self._pipes if pipe not in results], max(0.0, patience)):
                 results[pipe] = _receive(pipe)  # type: ignore[index,arg-type]
+        watch(self.done())
         return [results[pipe] for pipe in self._pipes]
 
 

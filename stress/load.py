@@ -44,7 +44,7 @@ COARSE_NS = 2 * MILLISECOND  # epoll's waits are rounded up to milliseconds; sho
 BIND_ADDRESS_NO_PORT = 24
 IN, OUT = select.EPOLLIN, select.EPOLLOUT
 
-_monotonic = time.monotonic_ns
+_monotonic, _read, _write = time.monotonic_ns, os.read, os.write
 
 
 class Plan(NamedTuple):
@@ -151,7 +151,8 @@ class Load:
         self.clients: dict[int, Client] = {}  # with a connection, or connecting, by descriptor
         self.busy = 0  # clients that are connecting, or waiting for an answer
         self.connects, self.services = array("q"), array("q")
-        self.responses = self.services if plan.pacing.rate is None else array("q")
+        self._open = plan.pacing.rate is not None
+        self.responses = array("q") if self._open else self.services
         self._active = [client for client in self.crowd if plan.works(client.number)]
         self._churns = plan.workload.churns
         self._codec = plan.workload.codec
@@ -162,16 +163,18 @@ class Load:
         self._hurt: list[Client] = []  # that lost a connection, where the workload is connecting
         self._poll = select.epoll()
         self._start = self._dial if self._churns else self._send
-        self._free = self._again if plan.pacing.rate is None else self._next_planned
+        self._free = self._next_planned if self._open else self._again
+        self._done = self._hang_up if self._churns else self._free  # called when all answers are in
         self._now = self._answered_ns = self._end_ns = 0
-        self._read = self._supply()
+        self._most = self._supply()
         gc.collect()
         gc.disable()  # the loop makes no cycles, and a collection would stop all clients
 
     def _supply(self) -> int:
         """Give the clients their requests; return how many bytes to read at once."""
         plan = self.plan
-        self._requests = Supply(plan.workload, plan.rounds, plan.seed, plan.first)  # kept, as to free it takes long
+        # Kept to the end, as to free it takes long.
+        self._requests = Supply(plan.workload, plan.rounds, plan.seed, plan.first, len(self._active))
         for client in self._active:
             client.requests = self._requests.of(client.number)
         most = plan.workload.pipeline * (max(*plan.workload.values.high, 255) + 16)
@@ -252,10 +255,10 @@ class Load:
         time.sleep(max(0, start_ns - _monotonic()) / 1e9)
         began = self._now = self._answered_ns = _monotonic()
         self._tick()
-        if plan.pacing.rate is None:
-            self._run_closed()
-        else:
+        if self._open:
             self._run_open(start_ns)
+        else:
+            self._run_closed()
         self._finish()
         return self._operated(began)
 
@@ -322,13 +325,13 @@ class Load:
         # These answers were all there when the poll returned. The time that this process takes
         # to read them is not the server's.
         self._now = now = _monotonic()
-        clients = self.clients
+        clients, most = self.clients, self._most
         for fd, mask in events:
             client = clients[fd]
             if mask != IN and self._wrote(client, mask):
                 continue
             try:
-                data = os.read(fd, self._read)
+                data = _read(fd, most)
             except OSError as error:
                 self._lose(client, CLOSED, f"at receive: {error.strerror}")
                 continue
@@ -358,7 +361,7 @@ class Load:
         client.sent_ns = now = _monotonic()
         client.planned_ns = planned_ns or now
         try:
-            sent = os.write(client.fd, frame)
+            sent = _write(client.fd, frame)
         except BlockingIOError:
             sent = 0
         except OSError as error:
@@ -371,7 +374,7 @@ class Load:
     def _send_rest(self, client: Client) -> None:
         """Send what the socket had no room for, or no connection."""
         try:
-            sent = os.write(client.fd, client.unsent)
+            sent = _write(client.fd, client.unsent)
         except BlockingIOError:
             sent = 0
         except OSError as error:
@@ -396,21 +399,17 @@ class Load:
         service = now - client.sent_ns
         self._answered_ns = now
         if service > self._timeout_ns:
-            for _ in range(answers):
-                self._fault(client, LATE, f"{service / 1e9:.3f} s")
+            self._late(client, service, answers)
         if answers == 1:
             self.services.append(service)
         else:
             self.services.extend((service,) * answers)
-        if self.responses is not self.services:
+        if self._open:
             self.responses.extend((now - client.planned_ns,) * answers)
 
-    def _done(self, client: Client, now: int) -> None:
-        """All answers are in."""
-        if self._churns:
-            self._hang_up(client)
-        else:
-            self._free(client, now)
+    def _late(self, client: Client, service: int, answers: int) -> None:
+        for _ in range(answers):
+            self._fault(client, LATE, f"{service / 1e9:.3f} s")
 
     def _again(self, client: Client, now: int) -> None:
         if now < self._end_ns:
@@ -485,7 +484,7 @@ class Load:
 
     # Connections that are made for a request
 
-    def _hang_up(self, client: Client) -> None:
+    def _hang_up(self, client: Client, now: int) -> None:
         """Say that no more comes. The server ends the connection then; what else it sends is wrong."""
         assert client.socket is not None
         client.closing, client.expected = True, b""
@@ -538,7 +537,7 @@ class Load:
         ended = self._answered_ns if self.plan.duration is None else self._end_ns
         cpu = cpu_then - cpu
         services = histogram.packed(self.services[first:])
-        responses = services if self.responses is self.services else histogram.packed(self.responses[first:])
+        responses = histogram.packed(self.responses[first:]) if self._open else services
         connects = histogram.packed(self.connects)
         answered, share = last - first, cpu / max(1, ended - began) * SECOND
         seconds = [self._second(*ends) for ends in zip([0, *self._marks], self._marks)]
@@ -569,7 +568,7 @@ class Load:
         for fd, _ in self._poll.poll(0, max(1, len(self.clients))):
             client = self.clients[fd]
             try:
-                self._suspect(client, os.read(fd, self._read), 0)
+                self._suspect(client, _read(fd, self._most), 0)
             except OSError as error:
                 self._lose(client, CLOSED, f"at the end: {error.strerror}")
         for client in self.clients.values():

@@ -85,7 +85,7 @@ def part(text: str) -> Callable[[int], int]:
 
 def value_sizes(text: str) -> Sizes:
     """Read sizes of values: 64, or 32-1024, or either with a weight in a list, 64:9,1024:1."""
-    found = [re.fullmatch(r"(\d+)(?:-(\d+))?(?::(\d+))?", one) for one in text.split(",")]
+    found = [re.fullmatch(r"(\d+)(?:-(\d+))?(?::([1-9]\d*))?", one) for one in text.split(",")]
     ranges = [tuple(int(part or 0) for part in one.groups()) for one in found if one]
     low = tuple(low for low, _, _ in ranges)
     high = tuple(high or low for low, high, _ in ranges)

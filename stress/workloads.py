@@ -143,11 +143,15 @@ def _gaussian(draw: random.Random, keys: int) -> int:
             return number
 
 
-def mixed(workload: Workload, seed: int, draw: random.Random) -> Iterator[Pair]:
-    """Draw GETs and SETs, as many as a load process needs before it may begin again."""
-    protocol = workload.codec
+def enough(workload: Workload) -> int:
+    """Return how many requests a load process needs at most before it may begin again."""
     each = workload.values.mean * (1 if workload.pipeline == 1 else 2) + 200
-    number = max(workload.pipeline, min(DRAWN, int(DRAWN_BYTES / each)))
+    return max(workload.pipeline, min(DRAWN, int(DRAWN_BYTES / each)))
+
+
+def mixed(workload: Workload, seed: int, draw: random.Random, number: int) -> Iterator[Pair]:
+    """Draw so many GETs and SETs."""
+    protocol = workload.codec
     known: dict[int, tuple[Pair, Pair]] = {}
     for key in chosen(workload, draw, number):
         if key not in known:
@@ -171,14 +175,18 @@ def grouped(pairs: Iterator[Pair], size: int) -> Iterator[Request]:
 
 
 class Supply:
-    """The requests of a load process's clients; `rounds` limits each client's, None does not."""
+    """The requests of a load process's clients, of which so many work; `rounds` limits each client's, None does
+    not."""
 
-    def __init__(self, workload: Workload, rounds: int | None, seed: int, first: int) -> None:
+    def __init__(self, workload: Workload, rounds: int | None, seed: int, first: int, clients: int) -> None:
         self._workload, self._rounds, self._seed = workload, rounds, seed
         self._drawn: Iterator[Request] = iter(())
         if workload.shares_keys:
             draw = random.Random(f"{seed}/{first}")
-            drawn = list(grouped(mixed(workload, seed, draw), workload.pipeline))
+            number = enough(workload)
+            if rounds is not None:
+                number = min(number, asked(workload, rounds, max(1, clients)))
+            drawn = list(grouped(mixed(workload, seed, draw, number), workload.pipeline))
             self._drawn = chain.from_iterable(repeat(drawn))
 
     def of(self, number: int) -> Iterator[Request]:

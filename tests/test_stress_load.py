@@ -1,4 +1,4 @@
-"""The stress rig's parts: frames, faults, histograms, /proc, limits."""
+"""The stress rig's parts: protocols, faults, histograms, /proc, limits."""
 
 from __future__ import annotations
 
@@ -21,11 +21,15 @@ import crew
 import frames
 import histogram
 import limits
+import load
+import options
+import pacing
 import proc
 import report
 import result
+import workloads
 from faults import Faults
-from frames import Verdict
+from frames import NATIVE, RESP, Protocol, Verdict
 
 
 def test_the_frames_are_the_ones_of_the_protocol() -> None:
@@ -36,37 +40,45 @@ def test_the_frames_are_the_ones_of_the_protocol() -> None:
     assert frames.write_frame(b"k" * 255, b"v" * 255)[:4] == b"\x02\x02\x00\xff"
 
 
-def test_a_check_reads_nothing_writes_and_reads_back() -> None:
-    """One turn is READ, WRITE, READ of 255 bytes; the same seed gives the same frames."""
-    (first, nothing), (write, echoed), (again, back) = frames.check(7, 3, 1)
-    key, value = frames.pair(7, 3, 0)
-    assert (len(key), len(value)) == (255, 255)
-    assert first == again == frames.read_frame(key)
-    assert write == frames.write_frame(key, value)
-    assert nothing == b"\x03\x00"
-    assert echoed == back == b"\x03\xff" + value
-    others = [frames.pair(8, 3, 0), frames.pair(7, 4, 0), frames.pair(7, 3, 1)]
-    assert len({key, *(other for other, _ in others)}) == 4
+def test_the_commands_are_the_ones_of_the_protocol() -> None:
+    """The bytes are those of RESP's specification, written out."""
+    assert RESP.read(b"key") == b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n"
+    assert RESP.write(b"key", b"va\r\nue") == b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$6\r\nva\r\nue\r\n"
+    assert (RESP.value(b"v"), RESP.stored(b"v"), RESP.nothing) == (b"$1\r\nv\r\n", b"+OK\r\n", b"$-1\r\n")
 
 
 @pytest.mark.parametrize(
-    ("answer", "verdict"),
+    ("protocol", "data", "verdict", "length"),
     [
-        (b"\x03\x02ab", Verdict.RIGHT),
-        (b"\x03", Verdict.PARTIAL),
-        (b"\x03\x02a", Verdict.PARTIAL),
-        (b"\x04\x02a", Verdict.PARTIAL),
-        (b"\x03\x02ax", Verdict.WRONG),
-        (b"\x03\x00", Verdict.WRONG),
-        (b"\x04\x02no", Verdict.ERROR),
-        (b"\x03\x02ab\x03", Verdict.GARBAGE),
-        (b"+OK\r\n", Verdict.GARBAGE),
-        (b"\x01", Verdict.GARBAGE),
+        (NATIVE, b"\x03\x02ab", Verdict.RIGHT, 4),
+        (NATIVE, b"\x03\x02ab\x03", Verdict.RIGHT, 4),
+        (NATIVE, b"\x03", Verdict.PARTIAL, 0),
+        (NATIVE, b"\x03\x02a", Verdict.PARTIAL, 0),
+        (NATIVE, b"\x04\x02a", Verdict.PARTIAL, 0),
+        (NATIVE, b"\x03\x02ax", Verdict.WRONG, 4),
+        (NATIVE, b"\x03\x00", Verdict.WRONG, 2),
+        (NATIVE, b"\x04\x02no", Verdict.ERROR, 4),
+        (NATIVE, b"+OK\r\n", Verdict.GARBAGE, 0),
+        (NATIVE, b"\x01", Verdict.GARBAGE, 0),
+        (RESP, b"$2\r\nab\r\n", Verdict.RIGHT, 8),
+        (RESP, b"$2\r\nab\r\n+OK\r\n", Verdict.RIGHT, 8),
+        (RESP, b"$", Verdict.PARTIAL, 0),
+        (RESP, b"$2\r\nab", Verdict.PARTIAL, 0),
+        (RESP, b"-ERR no", Verdict.PARTIAL, 0),
+        (RESP, b"$2\r\nax\r\n", Verdict.WRONG, 8),
+        (RESP, b"$-1\r\n", Verdict.WRONG, 5),
+        (RESP, b"+OK\r\n", Verdict.WRONG, 5),
+        (RESP, b":12\r\n:13\r\n", Verdict.WRONG, 5),
+        (RESP, b"-ERR no\r\n+OK\r\n", Verdict.ERROR, 9),
+        (RESP, b"\x03\x02ab", Verdict.GARBAGE, 0),
+        (RESP, b"*1\r\n", Verdict.GARBAGE, 0),
+        (RESP, b"$x\r\n", Verdict.GARBAGE, 0),
+        (RESP, b"+" + b"x" * 2000, Verdict.GARBAGE, 0),
     ],
 )
-def test_answers_are_judged(answer: bytes, verdict: Verdict) -> None:
-    """Each kind of answer is told from the others."""
-    assert frames.judge(answer, b"\x03\x02ab") is verdict
+def test_answers_are_judged(protocol: Protocol, data: bytes, verdict: Verdict, length: int) -> None:
+    """Each kind of answer is told from the others, and its end is found."""
+    assert frames.judge(protocol, data, protocol.value(b"ab")) == (verdict, length)
 
 
 def test_a_merged_histogram_is_the_histogram_of_all() -> None:
@@ -76,17 +88,23 @@ def test_a_merged_histogram_is_the_histogram_of_all() -> None:
     merged = histogram.merged(histogram.packed(shard) for shard in shards)
     assert merged == histogram.merged([histogram.packed(chain.from_iterable(shards))])
     values = sorted(value // 1000 for shard in shards for value in shard)
-    assert merged.number == len(values) == 3510
-    assert merged.p50_us == pytest.approx(values[len(values) // 2], rel=0.005)
-    assert merged.p99_us == pytest.approx(values[len(values) * 99 // 100], rel=0.005)
-    assert merged.max_us == pytest.approx(values[-1], rel=0.002)
+    assert merged["number"] == len(values) == 3510
+    assert merged["p50_us"] == pytest.approx(values[len(values) // 2], rel=0.005)
+    assert merged["p90_us"] == pytest.approx(values[len(values) * 90 // 100], rel=0.005)
+    assert merged["p99_us"] == pytest.approx(values[len(values) * 99 // 100], rel=0.005)
+    assert merged["p999_us"] == pytest.approx(values[len(values) * 999 // 1000], rel=0.005)
+    assert merged["max_us"] == pytest.approx(values[-1], rel=0.002)
+    assert merged["mean_us"] == pytest.approx(sum(values) / len(values), rel=0.005)
+    assert histogram.quick([merged["histogram"].encode()]) == (merged["p50_us"], merged["p99_us"])
 
 
 def test_a_histogram_of_nothing_claims_nothing() -> None:
     """No answers give no percentiles, and no division by nought."""
     empty = histogram.packed([])
-    assert histogram.merged([empty, empty]) == (0, None, None, None)
-    assert histogram.merged([empty, histogram.packed([7_000])]).max_us == 7
+    nothing = histogram.merged([empty, empty])
+    assert (nothing["number"], nothing["p50_us"], nothing["max_us"], nothing["mean_us"]) == (0, None, None, None)
+    assert histogram.merged([empty, histogram.packed([7_000])])["max_us"] == 7
+    assert histogram.quick([empty]) == (None, None)
 
 
 def test_faults_add_up_and_keep_the_first_example() -> None:
@@ -151,6 +169,8 @@ ENOUGH = limits.Have(files=20_000, ports=28_232, threads=32_000, maps=65_530, me
         (limits.Need(8192, 1, ["v1"]), {"maps": 16_000}, "vm.max_map_count=16784"),
         (limits.Need(8192, 1, ["v1"]), {"memory": 500_000}, "MiB available"),
         (limits.Need(8192, 1, ["v2"]), {"ports": 8_000}, "ip_local_port_range"),
+        (limits.Need(40_000, 4, ["v3"], 2), {"files": 25_000}, "ulimit -Hn 25100"),
+        (limits.Need(40_000, 4, ["other"]), {}, "ulimit -Hn 40100"),
         (limits.Need(10**7, 999, []), {"files": 10**8, "memory": 10**9}, "5000000 clients"),
     ],
 )
@@ -164,6 +184,7 @@ def test_enough_is_enough() -> None:
     """What v1 needs in threads and maps is not asked of v2."""
     assert limits.complaints(limits.Need(8192, 1, ["v1", "v2"]), ENOUGH) == []
     assert limits.complaints(limits.Need(8192, 1, ["v2"]), ENOUGH._replace(threads=9)) == []
+    assert limits.complaints(limits.Need(250_000, 16, ["v3"], 16), ENOUGH) == []
 
 
 def test_many_clients_come_from_several_addresses() -> None:
@@ -173,40 +194,108 @@ def test_many_clients_come_from_several_addresses() -> None:
     assert [many.count(f"127.0.0.{n}") for n in (1, 2, 3)] == [20_000, 20_000, 5_000]
 
 
+def test_connections_that_come_and_go_use_all_addresses() -> None:
+    """A port rests for a while after its connection, so that one address has too few."""
+    assert len(set(limits.sources(1000, churn=True))) == limits.SOURCES
+
+
+MIX = workloads.Workload("mix", "resp", 1, 0.5, options.value_sizes("64"), 100, "uniform")
+
+
+def plan_of(clients: int, active: int) -> load.Plan:
+    """Return a plan of many clients, for one process."""
+    return load.Plan(
+        address=("127.0.0.1", 1),
+        sources=[""] * clients,
+        first=0,
+        clients=clients,
+        active=active,
+        workload=MIX,
+        pacing=pacing.Pacing(),
+        rounds=1,
+        warmup=0,
+        duration=None,
+        timeout=1.0,
+        seed=0,
+    )
+
+
 def test_clients_are_spread_evenly_and_numbered_through() -> None:
     """No client is left out or doubled, and no process has much more than another."""
-    plans = crew.spread(("127.0.0.1", 1), [""] * 10, 3, 1, 1.0, 0)
+    plans = crew.spread(plan_of(10, 10), 3)
     assert [(plan.first, len(plan.sources)) for plan in plans] == [(0, 3), (3, 3), (6, 4)]
 
 
-def made(server_cpu: float | None, load: float, idle: float) -> result.Result:
-    """Return a run of one second with these shares of a core."""
-    latency = histogram.Latency(3000, 1, 2, 3)
+@pytest.mark.parametrize(("clients", "active"), [(10, 10), (10, 1), (10, 3), (2048, 20), (1000, 999)])
+def test_those_that_work_are_spread_evenly_among_all(clients: int, active: int) -> None:
+    """There are as many as was said, and no part of the clients has more than its share."""
+    plan = plan_of(clients, active)
+    working = [number for number in range(clients) if plan.works(number)]
+    assert len(working) == active
+    gaps = [after - before for before, after in zip(working, working[1:])]
+    assert max(gaps, default=0) - min(gaps, default=0) <= 1
+
+
+def made(server_cpu: float | None, load: float, idle: float, target: float | None = None) -> result.Run:
+    """Return a run of one second with these shares of a core, in which 3,000 answers came."""
     side = None
     if server_cpu is not None:
-        side = result.ServerSide(server_cpu, 1.0, 10, 5, 1, 2**20, 1024.0)
-    connecting = crew.Connecting(1.0, latency)
-    operating = crew.Operating(1.0, latency, [load], [load])
-    return result.Result("v2", 1000, 3000, connecting, operating, side, Faults(), idle)
+        cpu = {"cpu_us_per_operation": server_cpu * 1e6 / 3000, "processes": [{"cpu_seconds": server_cpu}]}
+        side = {**cpu, "cpu_seconds": server_cpu}
+    run: result.Run = {
+        "server": "v2",
+        "clients": 1000,
+        "target_per_second": target,
+        "operations": {"asked": target, "answered": 3000, "per_second": 3000.0, "seconds": 1.0},
+        "side": side,
+        "load": {"busiest_core_share": load, "cpu_us_per_operation": load * 1e6 / 3000, "cpu_seconds": [load]},
+        "machine_idle_share": idle,
+        "errors": {},
+        "first_errors": {},
+    }
+    run["limited_by"] = result.limited_by(run)
+    return run
 
 
 @pytest.mark.parametrize(
-    ("server", "load", "idle", "limit"),
+    ("server", "load", "idle", "target", "limit"),
     [
-        (0.5, 0.5, 0.5, None),
-        (0.5, 0.95, 0.3, "load"),
-        (0.95, 0.95, 0.0, None),
-        (0.6, 0.6, 0.01, "machine"),
-        (None, 0.95, 0.3, "load"),
+        (0.5, 0.5, 0.5, None, None),
+        (0.5, 0.95, 0.3, None, "load"),
+        (0.95, 0.95, 0.0, None, None),
+        (0.6, 0.6, 0.01, None, "machine"),
+        (None, 0.95, 0.3, None, "load"),
+        (0.5, 0.5, 0.5, 3010.0, None),
+        (0.5, 0.5, 0.5, 3100.0, "saturated"),
+        (0.95, 0.5, 0.5, 3100.0, "saturated"),
+        (0.5, 0.95, 0.3, 3100.0, "load"),
     ],
 )
 def test_a_run_that_the_server_did_not_limit_is_marked(
-    server: float | None, load: float, idle: float, limit: str | None
+    server: float | None, load: float, idle: float, target: float | None, limit: str | None
 ) -> None:
-    """A server that used its core was the limit; else a full load process or machine was."""
-    run = made(server, load, idle)
-    assert run.limited_by() == limit
+    """A server that used its core was the limit; else a full load process or machine was; or too much was planned."""
+    run = made(server, load, idle, target)
+    assert run["limited_by"] == limit
     assert any(line.startswith("*") for line in report.notes([run])) == bool(limit)
+
+
+def test_a_server_of_several_processes_is_at_its_limit_when_one_is() -> None:
+    """Two half-used workers are no limit; a full owner process is."""
+    run = made(1.0, 0.95, 0.3)
+    run["side"]["processes"] = [{"cpu_seconds": 0.5}, {"cpu_seconds": 0.5}]
+    assert result.limited_by(run) == "load"
+    run["side"]["processes"] = [{"cpu_seconds": 0.95}, {"cpu_seconds": 0.05}]
+    assert result.limited_by(run) is None
+
+
+@pytest.mark.parametrize(("load", "word"), [(0.2, "costs less than every server"), (0.9, "costs more")])
+def test_the_load_says_whether_it_costs_more_than_the_fastest_server(load: float, word: str) -> None:
+    """The fastest is the one that spends the least CPU on a request."""
+    runs = [made(0.8, load, 0.5), {**made(0.5, load, 0.5), "server": "redis"}]
+    (line,) = report.cost_line(runs)
+    assert word in line
+    assert "redis, the fastest" in line
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "stress"))
 
 pytest.importorskip("hdrh")
 pytest.importorskip("rich")
+pytest.importorskip("jsonschema")
 
+import contestants
+import jsonschema
 import limits
+import plan
 import run
 import server
 
 STRESS = Path(run.__file__).parent
+SCHEMA = jsonschema.Draft202012Validator(json.loads((STRESS / "schema.json").read_text()))
 
 
 def fixture_command(port: int, *more: str) -> list[str]:
@@ -44,6 +49,7 @@ def load(target: server.Server, json_file: Path, *more: str) -> tuple[int, dict[
     options = ["--address", where, "--json", str(json_file), "--pid", str(target.pid), *more]
     status = run.main(options)
     written = json.loads(json_file.read_text())
+    SCHEMA.validate(written)
     assert len(written["runs"]) == 1
     return status, written["runs"][0]
 
@@ -53,20 +59,26 @@ def test_a_good_server_passes_and_the_json_is_true(tmp_path: Path) -> None:
     with fixture() as target:
         status, ran = load(target, tmp_path / "out.json", "--clients", "40", "--rounds", "2")
     assert (status, ran["errors"]) == (0, {})
-    operations = ran["operations"]
-    assert operations["asked"] == operations["number"] == 40 * 2 * 3
-    assert ran["connect"]["number"] == ran["clients"] == 40
-    assert operations["p50_us"] <= operations["p99_us"] <= operations["max_us"]
+    operations, latency = ran["operations"], ran["operations"]["response"]
+    assert operations["asked"] == operations["answered"] == latency["number"] == 40 * 2 * 3
+    assert operations["service"] == latency
+    assert ran["connect"]["latency"]["number"] == ran["clients"] == ran["active"] == 40
+    assert ran["connect"]["failed"] == 0
+    assert latency["p50_us"] <= latency["p90_us"] <= latency["p99_us"] <= latency["max_us"]
     assert operations["per_second"] == pytest.approx(240 / operations["seconds"])
-    assert ran["server"]["threads"] == 1
-    assert ran["server"]["resident"] > 10**6
+    side = ran["side"]
+    assert (side["threads"], len(side["processes"])) == (1, 1)
+    assert side["resident"] > 10**6
+    assert side["open_files"] > 40
+    assert side["user_seconds"] + side["system_seconds"] == pytest.approx(side["cpu_seconds"])
+    assert sum(second["done"] for second in ran["series"] if second["phase"] == "operate") == 240
 
 
 def test_an_answer_in_pieces_is_an_answer(tmp_path: Path) -> None:
     """TCP may cut an answer anywhere."""
     with fixture("--fault", "split") as target:
         status, ran = load(target, tmp_path / "out.json", "--clients", "5")
-    assert (status, ran["errors"], ran["operations"]["number"]) == (0, {}, 15)
+    assert (status, ran["errors"], ran["operations"]["answered"]) == (0, {}, 15)
 
 
 def test_clients_beyond_one_address_come_from_the_next(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -74,7 +86,7 @@ def test_clients_beyond_one_address_come_from_the_next(monkeypatch: pytest.Monke
     monkeypatch.setattr(limits, "PER_SOURCE", 8)
     with fixture() as target:
         status, ran = load(target, tmp_path / "out.json", "--clients", "20")
-    assert (status, ran["errors"], ran["operations"]["number"]) == (0, {}, 60)
+    assert (status, ran["errors"], ran["operations"]["answered"]) == (0, {}, 60)
 
 
 # Half of ten clients meet the fault at the second of three requests. After a fault that leaves
@@ -86,7 +98,7 @@ def test_clients_beyond_one_address_come_from_the_next(monkeypatch: pytest.Monke
         ("error", "error", 30),
         ("late", "late", 30),
         ("garbage", "wrong", 20),
-        ("twice", "wrong", 20),
+        ("twice", "wrong", 25),
         ("drop", "missing", 20),
         ("close", "closed", 20),
     ],
@@ -98,7 +110,7 @@ def test_each_fault_is_counted_and_fails_the_run(fault: str, kind: str, answered
         status, ran = load(target, tmp_path / "out.json", *options)
     assert (status, ran["errors"]) == (1, {kind: 5})
     assert list(ran["first_errors"]) == [kind]
-    assert ran["operations"]["number"] == answered
+    assert ran["operations"]["answered"] == answered
 
 
 def test_nobody_there_is_refused(tmp_path: Path) -> None:
@@ -107,24 +119,67 @@ def test_nobody_there_is_refused(tmp_path: Path) -> None:
     assert run.main(["--clients", "7", "--address", where, "--json", str(file)]) == 1
     ran = json.loads(file.read_text())["runs"][0]
     assert ran["errors"] == {"refused": 7}
-    assert ran["operations"]["number"] == 0
+    assert ran["operations"]["answered"] == 0
+
+
+def starts(monkeypatch: pytest.MonkeyPatch, **commands: list[str]) -> None:
+    """Let the rig start fixture servers, with these options, in place of those of their names."""
+
+    def find(names: list[str], options: object) -> list[contestants.Contestant]:
+        return [
+            contestants.Contestant(
+                name, name, None, "v2", lambda port, clients, more=commands[name]: fixture_command(port, *more)
+            )
+            for name in names
+        ]
+
+    monkeypatch.setattr(plan.contestants, "find", find)
 
 
 def test_a_started_server_has_to_end_well(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An exit status other than 0 after SIGTERM fails a run with no other fault."""
-    commands = {
-        "v1": lambda port: fixture_command(port, "--status", "3"),
-        "v2": lambda port: fixture_command(port),
-    }
-    monkeypatch.setattr(run, "tseep_command", lambda python, mode, port, most: commands[mode](port))
+    starts(monkeypatch, v1=["--status", "3"], v2=[])
     file = tmp_path / "out.json"
     assert run.main(["--clients", "6", "--json", str(file)]) == 1
     first, second = json.loads(file.read_text())["runs"]
-    assert (first["mode"], first["errors"]) == ("v1", {"exit": 1})
-    assert (second["mode"], second["errors"]) == ("v2", {})
+    assert (first["server"], first["errors"]) == ("v1", {"exit": 1})
+    assert (second["server"], second["errors"]) == ("v2", {})
     assert "v1: first exit: status 3 after SIGTERM" in capsys.readouterr().out
+
+
+def test_servers_take_turns_and_what_is_done_is_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Points, repeats and servers in order, each repeat with another one first; a server that does not start at last
+    loses none of the runs before it."""
+    starts(monkeypatch, v1=[], v2=[])
+    began = run.measure
+
+    def measure(setting: object, point: Any, progress: object) -> Any:
+        if (point.clients, point.repeat, point.server) == (5, 3, "v2"):
+            raise server.StartFailed("not today")
+        return began(setting, point, progress)
+
+    monkeypatch.setattr(run, "measure", measure)
+    file = tmp_path / "out.json"
+    with pytest.raises(server.StartFailed):
+        run.main(["--clients", "4,5", "--repeats", "3", "--json", str(file)])
+    written = json.loads(file.read_text())
+    SCHEMA.validate(written)
+    order = [(each["clients"], each["repeat"], each["server"]) for each in written["runs"]]
+    assert (
+        order
+        == [
+            (clients, repeat, name)
+            for clients in (4, 5)
+            for repeat, names in ((1, ("v1", "v2")), (2, ("v2", "v1")), (3, ("v1", "v2")))
+            for name in names
+        ][:-1]
+    )
+    assert [summary["runs"] for summary in written["summaries"]] == [3, 3, 3, 2]
+    assert "v2 beside v1, 5 clients" in capsys.readouterr().out
 
 
 def test_a_server_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +192,7 @@ def test_a_server_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(("text", "number"), [("8k", 8192), ("1K", 1024), ("500", 500), ("20k", 20480)])
 def test_clients_are_counted_in_k(text: str, number: int) -> None:
     """A k is 1024."""
-    assert run.parser().parse_args(["--clients", text]).clients == number
+    assert plan.parser().parse_args(["--clients", text]).clients == [number]
 
 
 @pytest.mark.parametrize(
@@ -156,6 +211,20 @@ def test_clients_are_counted_in_k(text: str, number: int) -> None:
         ["--clients", "5", "--pid", "1"],
         ["--clients", "5", "--json", "/nowhere/out.json"],
         ["--clients", "5", "--python", "/nowhere/python"],
+        ["--clients", "5", "--csv", "/nowhere/out.csv"],
+        ["--clients", "5", "--report", "/nowhere/at/all"],
+        ["--clients", "5,", "--clients", ""],
+        ["--clients", "5", "--pypy", "/nowhere/pypy"],
+        ["--clients", "5", "--against", "memcached"],
+        ["--clients", "5", "--mode", "v2", "--against", "redis", "--protocol", "native"],
+        ["--clients", "5", "--rate", "no"],
+        ["--clients", "5", "--rounds", "3", "--rate", "500"],
+        ["--clients", "5", "--warmup", "3"],
+        ["--clients", "5", "--poisson"],
+        ["--clients", "5", "--rate", "5", "--sweep", "5ms"],
+        ["--clients", "5", "--protocol", "native", "--values", "300"],
+        ["--clients", "5", "--active", "0%"],
+        ["--clients", "5", "--address", "127.0.0.1:1", "--mode", "v1"],
         [],
     ],
 )
@@ -165,7 +234,8 @@ def test_a_wrong_command_line_is_refused(wrong: list[str], capsys: pytest.Captur
         run.main(wrong)
     assert refused.value.code == 2
     last = capsys.readouterr().err.splitlines()[-1]
-    assert (wrong[-2] if wrong else "--clients") in last
+    named = [word for word in wrong if word.startswith("--")] or ["--clients"]
+    assert named[-1] in last
 
 
 def test_a_machine_too_small_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -182,9 +252,9 @@ def test_a_machine_too_small_is_refused(monkeypatch: pytest.MonkeyPatch, capsys:
 
 def test_one_core_is_left_to_the_server() -> None:
     """More load processes come with cores and clients, never fewer than one."""
-    chosen = [run.processes(8192, 1), run.processes(8192, 2), run.processes(8192, 16)]
+    chosen = [plan.processes(8192, 1), plan.processes(8192, 2), plan.processes(8192, 16)]
     assert chosen == [1, 1, 8]
-    assert run.processes(50, 16) == 1
+    assert plan.processes(50, 16) == 1
 
 
 def command(*more: str) -> list[str]:
@@ -207,15 +277,16 @@ def test_the_command_line_end_to_end() -> None:
     assert "150 in" in ran.stdout
     assert "none" in ran.stdout
     assert "connect: 50 of 50" in ran.stderr
+    assert "operate: 150 of 150" in ran.stderr
     assert max(map(len, ran.stdout.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_no_child(number: signal.Signals) -> None:
     """Ctrl-C and SIGTERM in the middle end the load processes too."""
-    with fixture("--fault", "drop") as target:
+    with fixture("--delay", "0.1") as target:
         where = "{}:{}".format(*target.address)
-        options = command("--clients", "20", "--processes", "2", "--address", where)
+        options = command("--clients", "20", "--processes", "2", "--address", where, "--rounds", "20")
         with subprocess.Popen(options, stderr=subprocess.PIPE, text=True) as running:
             assert running.stderr is not None
             told = ""
@@ -248,6 +319,8 @@ def test_both_modes_for_real(tmp_path: Path) -> None:
     file = tmp_path / "out.json"
     assert run.main(["--clients", "64", "--json", str(file)]) == 0
     written = json.loads(file.read_text())
-    assert [ran["mode"] for ran in written["runs"]] == ["v1", "v2"]
-    assert [ran["operations"]["number"] for ran in written["runs"]] == [192, 192]
-    assert all(ran["server"]["cpu_seconds"] > 0 for ran in written["runs"])
+    SCHEMA.validate(written)
+    assert [ran["server"] for ran in written["runs"]] == ["v1", "v2"]
+    assert [ran["operations"]["answered"] for ran in written["runs"]] == [192, 192]
+    assert all(ran["side"]["cpu_seconds"] > 0 for ran in written["runs"])
+    assert [ran["side"]["threads"] for ran in written["runs"]] == [65, 1]
