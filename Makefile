@@ -33,6 +33,7 @@ apps: $(APPS_VENV)/apps debian ## Run Celery, RQ, Django and others against tsee
 
 soak: $(VENV)/test ## All that clients do, in each mode: make soak SECONDS=3600 for an hour each
 	$(BIN)/python stress/soak.py --time $(SECONDS)
+	$(BIN)/python stress/soak.py --time $(SECONDS) --mode v3
 	$(BIN)/python stress/soak.py --time $(SECONDS) --mode v1 --clients 1k --rate 1000
 
 kills: $(VENV)/test debian ## The long runs: thousands of clients in each mode, servers killed hundreds of times

@@ -121,7 +121,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="stress/soak.py", description=(__doc__ or "").partition("\n")[0])
     add = made.add_argument
     add("--python", default=sys.executable, metavar="PATH", help="interpreter of the server")
-    add("--mode", choices=["v1", "v2"], default="v2", help="of the server (v2)")
+    add("--mode", choices=["v1", "v2", "v3"], default="v2", help="of the server (v2)")
     add("--clients", type=clients, default=8192, metavar="N", help="all together (8k)")
     add("--rate", type=positive, default=3000, metavar="N", help="requests a second that are tried (3000)")
     add("--time", type=seconds, default=120.0, metavar="SECONDS", help="how long, up to an hour (120)")
