@@ -80,13 +80,13 @@ def soak(options: argparse.Namespace, folder: str) -> list[str]:
         say(f"{options.clients:,} clients are connected to {options.mode}")
         memory = []
         for passed in crowd.run(options.time, options.rate):
-            memory.append(proc.sample(server.pid).resident)
+            memory.append(resident(server.pid))
             if len(memory) % 10 == 0:
                 wrong = sum(crowd.complaints.values())
                 say(f"{passed:,.0f} s: {crowd.done:,} requests, {memory[-1] / 2**20:.1f} MiB, {wrong} wrong")
         crowd.settle(60)
         time.sleep(PAUSE)
-        memory.append(proc.sample(server.pid).resident)
+        memory.append(resident(server.pid))
         crowd.last_requests()
         for _ in range(3):
             crowd.poll()
@@ -97,6 +97,11 @@ def soak(options: argparse.Namespace, folder: str) -> list[str]:
         found = judge(crowd, memory)
         failure = server.stop()
         return [*found, *([failure] if failure else [])]
+
+
+def resident(pid: int) -> int:
+    """Return the bytes of memory of a server, all of its processes together."""
+    return sum(proc.sample(each).resident for each in proc.tree(pid))
 
 
 def judge(crowd: Crowd, memory: list[int]) -> list[str]:

@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "stress"))
 import crowd
 import soak
 
-MODES = pytest.mark.parametrize("mode", ["v1", "v2"])
+MODES = pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
 
 
 @MODES
