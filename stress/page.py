@@ -22,7 +22,7 @@ try:
     import words
     from compare import Incomparable, read
     from jinja2 import Environment, FileSystemLoader
-    from measured import CALLS, CONNECT, CPU, LOAD, MEMORY, P99, RATE, SWITCHES, Figure, Measured, Point, Record, added
+    from measured import CALLS, CONNECT, CPU, LOAD, MEMORY, P99, RATE, SWITCHES, Figure, Measured, Point, Record
 except ModuleNotFoundError as missing:
     if missing.name not in ("hdrh", "jinja2", "jsonschema", "matplotlib", "rich"):
         raise
@@ -57,7 +57,7 @@ def write(document: Record, folder: Path) -> None:
 def page(measured: Measured, folder: Path) -> str:
     """Return the page; its charts' files are written on the way."""
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(count=words.count, number=words.number, share=words.share, shell=shlex.join)
+    environment.filters.update(number=words.number, shell=shlex.join)
     last = measured.points[-1] if measured.points else None
     return environment.get_template("page.html").render(
         measured=measured,
@@ -213,7 +213,7 @@ def latency(measured: Measured, looks: dict[str, charts.Style], folder: Path) ->
 def open_loop(measured: Measured, last: Point, looks: dict[str, charts.Style], folder: Path) -> list[Part]:
     """Return what only an open loop has: planned and achieved rate, and both clocks."""
     rate = charts.draw(charts.achieved(measured, looks), folder)
-    clocks = charts.draw(charts.both_clocks(measured, last, looks, added), folder)
+    clocks = charts.draw(charts.both_clocks(measured, last, looks), folder)
     return [
         Part("achieved", "Planned and achieved rate", "Where a line leaves the plan, the server was saturated.", rate,
              tables.achieved(measured)),
