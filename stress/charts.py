@@ -35,6 +35,7 @@ DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (6, 2, 1, 2)), (0, (1, 1.5)), (
 
 WIDE, NARROW = 720, 350  # units of the SVG, which are the page's pixels
 PANEL = 270  # height of one
+LEGEND_ROW = 17  # height of one
 GAP = 5  # around a panel
 PER_INCH = 72
 SLIDE_DPI = 216
@@ -178,8 +179,11 @@ def legend(drawing: Drawing, looks: dict[str, Style], narrow: bool, more: Iterab
     handles = [*lines, *more]
     longest = max(len(str(handle.get_label())) for handle in handles)
     room = (NARROW if narrow else WIDE) // (longest * 8 + 55)
+    columns = max(1, min(room, len(handles)))
+    more_rows = math.ceil(len(handles) / columns) - 1
+    drawing.set_figheight(drawing.get_figheight() + more_rows * LEGEND_ROW / PER_INCH)
     drawing.legend(
-        handles=handles, loc="outside upper left", ncols=max(1, min(room, len(handles))),
+        handles=handles, loc="outside upper left", ncols=columns,
         borderpad=0, handlelength=2.6, columnspacing=1.4,
     )  # fmt: skip
 
