@@ -24,8 +24,8 @@ import words
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
-from measured import RATE, Figure, Measured, Point, histogram, percentiles
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from measured import P99, RATE, Figure, Measured, Point, added, histogram, percentiles
 
 INK, MUTED, LINE, PAPER = "#1b1f24", "#59636e", "#d4d9de", "#fffffe"
 VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", LINE: "var(--line)", PAPER: "var(--paper)"}
@@ -35,13 +35,18 @@ DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (6, 2, 1, 2)), (0, (1, 1.5)), (
 
 WIDE, NARROW = 720, 350  # units of the SVG, which are the page's pixels
 PANEL = 270  # height of one
+LEGEND_ROW = 17  # height of one
+GAP = 5  # around a panel
 PER_INCH = 72
 SLIDE_DPI = 216
+BEGIN = 1.25  # of the axis of percentiles, which is 1/(1-p): the 20th
 LEVELS = (50, 90, 99, 99.9, 99.99)
+NEAR = {"connections": 3, "planned requests per second": 20}  # up to this ratio of its ends an axis is linear
 LOG_SPAN = 30  # from this ratio of the largest to the smallest an axis is logarithmic
+WIDE_SPAN = 1000  # and to this one it has a mark between powers of ten
 PANELS = 6
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "axes.edgecolor": MUTED, "axes.labelcolor": INK, "axes.facecolor": "none", "axes.linewidth": 0.8,
     "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 12, "axes.titlelocation": "left",
     "axes.labelsize": 12, "axes.grid": True, "axes.axisbelow": True, "grid.color": LINE, "grid.linewidth": 0.8,
@@ -91,7 +96,9 @@ def draw(chart: Chart, folder: Path) -> Drawn:
         drawing = painted(chart, narrow=False)
         wide = svg(drawing)
         for ending in ("svg", "png"):
-            drawing.savefig(folder / f"{chart.name}.{ending}", dpi=SLIDE_DPI, facecolor="white", metadata=undated(ending))
+            drawing.savefig(
+                folder / f"{chart.name}.{ending}", dpi=SLIDE_DPI, facecolor="white", metadata=undated(ending)
+            )
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": f"{chart.name}-narrow"}):
         narrow = svg(painted(chart, narrow=True))
     return Drawn(chart.name, inlined(wide, chart, "wide"), inlined(narrow, chart, "narrow"))
@@ -106,6 +113,7 @@ def painted(chart: Chart, narrow: bool) -> Drawing:
     """Make a drawing; the chart gives it its height."""
     width = NARROW if narrow else WIDE
     drawing = Drawing(figsize=(width / PER_INCH, PANEL / PER_INCH), layout="constrained")
+    drawing.get_layout_engine().set(h_pad=GAP / PER_INCH, w_pad=GAP / PER_INCH)  # type: ignore[union-attr,call-arg]
     chart.paint(drawing, narrow)
     return drawing
 
@@ -128,8 +136,8 @@ def inlined(text: str, chart: Chart, variant: str) -> str:
     root = ElementTree.fromstring(text)
     for name in ("width", "height", "version"):
         root.attrib.pop(name, None)
-    for child in [*root.findall(f"{SVG}metadata"), *root.findall(f"{SVG}defs")]:
-        root.remove(child)  # the style in these defs would be the whole page's
+    for child in [*root.findall(f"{SVG}metadata"), *root.findall(f"{SVG}defs[{SVG}style]")]:
+        root.remove(child)  # the style would be the whole page's
     used = set(re.findall(r"#([\w-]+)", text))
     for element in root.iter():
         if element.get("id") not in used:
@@ -154,7 +162,7 @@ def grid(drawing: Drawing, narrow: bool, number: int, share_y: bool = False) -> 
     """Set panels side by side, or one below the other on a phone, and give the drawing its height."""
     columns = 1 if narrow or number == 1 else 2
     rows = math.ceil(number / columns)
-    height = PANEL if number == 1 else 40 + rows * (PANEL - 45)
+    height = PANEL if number == 1 else 50 + rows * (PANEL - 35)
     drawing.set_figheight((height + (30 if number == 1 and not narrow else 0)) / PER_INCH)
     found = drawing.subplots(rows, columns, squeeze=False, sharey=share_y).flatten()
     for spare in found[number:]:
@@ -171,8 +179,11 @@ def legend(drawing: Drawing, looks: dict[str, Style], narrow: bool, more: Iterab
     handles = [*lines, *more]
     longest = max(len(str(handle.get_label())) for handle in handles)
     room = (NARROW if narrow else WIDE) // (longest * 8 + 55)
+    columns = max(1, min(room, len(handles)))
+    more_rows = math.ceil(len(handles) / columns) - 1
+    drawing.set_figheight(drawing.get_figheight() + more_rows * LEGEND_ROW / PER_INCH)
     drawing.legend(
-        handles=handles, loc="outside upper left", ncols=max(1, min(room, len(handles))),
+        handles=handles, loc="outside upper left", ncols=columns,
         borderpad=0, handlelength=2.6, columnspacing=1.4,
     )  # fmt: skip
 
@@ -181,7 +192,7 @@ def short(text: Callable[[float], str]) -> FuncFormatter:
     """Write an axis's ticks as its figure is written, without noughts at the end."""
 
     def format_tick(value: float, _: object) -> str:
-        return re.sub(r"(\.\d*?)0+(?=\D|$)", r"\1", text(value)).replace(". ", " ").rstrip(".")
+        return re.sub(r"\.0+(?!\d)|(\.\d*[1-9])0+(?!\d)", r"\1", text(value))
 
     return FuncFormatter(format_tick)
 
@@ -193,11 +204,8 @@ def scale_values(axes: Axes, values: Sequence[float], text: Callable[[float], st
     lowest, highest = min(values, default=0.0), max(values, default=0.0)
     if 0 < lowest * LOG_SPAN < highest:
         set_scale("log")
-        low = 10 ** math.floor(math.log10(lowest))
-        set_limits(low, 10 ** math.ceil(math.log10(highest * 1.05)))
-        decades = math.log10(highest / low)
-        step = math.ceil(decades / 6)
-        axis.set_major_locator(FixedLocator([low * 10.0 ** (step * at) for at in range(int(decades / step) + 2)]))
+        set_limits(lowest * 0.7, highest * 1.4)
+        axis.set_major_locator(LogLocator(10, (1.0, 3.0) if highest < lowest * WIDE_SPAN else (1.0,), numticks=8))
         axis.set_minor_locator(NullLocator())
     else:
         set_limits(min(0.0, lowest * 1.15), highest * 1.15 or 1.0)
@@ -205,16 +213,18 @@ def scale_values(axes: Axes, values: Sequence[float], text: Callable[[float], st
     axis.set_major_formatter(short(text))
 
 
-def spread_ticks(axes: Axes, values: Sequence[float], narrow: bool) -> None:
-    """Name points on a logarithmic axis, as many as have room."""
-    axes.set_xscale("log", base=2)
-    span = math.log(values[-1] / values[0]) or 1.0
-    room = 0.19 if narrow else 0.1
-    ticks = [values[-1]]
-    for value in reversed(values[:-1]):
-        if math.log(ticks[-1] / value) / span >= room:
-            ticks.append(value)
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
+def spread_ticks(axes: Axes, values: Sequence[float], near: float, narrow: bool) -> None:
+    """Name points, as many as have room, on an axis that is logarithmic where they are far apart."""
+    far = values[-1] > near * values[0]
+    if far:
+        axes.set_xscale("log", base=2)
+    at = [math.log(value) if far else value for value in values]
+    room = (0.19 if narrow else 0.1) * (at[-1] - at[0])
+    ticks = [len(at) - 1]
+    for each in range(len(at) - 2, -1, -1):
+        if at[ticks[-1]] - at[each] >= room:
+            ticks.append(each)
+    axes.xaxis.set_major_locator(FixedLocator([values[each] for each in ticks]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: words.count(value)))
     axes.set_xmargin(0.06)
@@ -252,11 +262,10 @@ def against(measured: Measured, figure: Figure, looks: dict[str, Style]) -> Char
             return
         own = {name: look for name, look in looks.items() if has(measured, name, figure)}
         for axes, (title, points) in zip(grid(drawing, narrow, len(axis.panels)), axis.panels):
-            axes.set_title(title)
+            axes.set_title(", ".join(each for each in (title, figure.unit) if each))
             lines(axes, measured, figure, own, points, axis.of)
-            spread_ticks(axes, [axis.of(point) for point in points], narrow)
+            spread_ticks(axes, [axis.of(point) for point in points], NEAR[axis.label], narrow)
             axes.set_xlabel(axis.label)
-            axes.set_ylabel(figure.unit)
         legend(drawing, own, narrow)
 
     shape = "bars, one for each server" if single else f"a line for each server against {axis.label}"
@@ -279,12 +288,14 @@ def lines(
         found = [(point, each) for point in points if (each := measured.interval(name, point, figure))]
         x = [of(point) for point, _ in found]
         y = [each.median / figure.divisor for _, each in found]
-        below, above = zip(*[whiskers(each.median, each.low, each.high, figure) for _, each in found]) if found else ((), ())
+        below, above = (
+            zip(*[whiskers(each.median, each.low, each.high, figure) for _, each in found]) if found else ((), ())
+        )
         axes.errorbar(x, y, yerr=(below, above), color=look.colour, linestyle=look.dashes, capsize=3, elinewidth=1)
         for at, (point, _) in enumerate(found):
             face = PAPER if measured.limit(name, point) else look.colour
             axes.plot(x[at], y[at], look.marker, color=look.colour, markerfacecolor=face, zorder=3)
-        drawn += y
+        drawn += [*y, *(value - low for value, low in zip(y, below)), *(value + high for value, high in zip(y, above))]
     scale_values(axes, drawn, words.number if figure.divisor != 1 else figure.text)
 
 
@@ -300,34 +311,39 @@ def bars(
 ) -> None:
     """Draw a bar for each server; one that the server did not limit is hatched. Where values are too far apart for
     bars, dots on a logarithmic axis."""
-    rows = [
-        (name, point, each) for point in points for name in looks if (each := measured.interval(name, point, figure))
-    ]
-    several = len(points) > 1
-    names = [f"{name}, {words.count(point.clients)}" if several else name for name, point, _ in rows]
+    every = [(name, point, measured.interval(name, point, figure)) for point in points for name in looks]
+    rows = [(name, point, each) for name, point, each in every if each]
     values = [each.median / figure.divisor for _, _, each in rows]
+    ends = [(each.high if each.high is not None else each.median) / figure.divisor for _, _, each in rows]
     drawing.set_figheight((70 + (34 if narrow else 38) * len(rows)) / PER_INCH)
     axes = drawing.subplots()
-    scale_values(axes, values, words.number if figure.divisor != 1 else figure.text, vertical=False)
-    dots = axes.get_xscale() == "log"
+    scale_values(axes, [*values, *ends], words.number if figure.divisor != 1 else figure.text, vertical=False)
     for at, (name, point, each) in enumerate(rows):
+        bar(axes, at, values[at], looks[name], bool(measured.limit(name, point)))
         reach = [[part] for part in whiskers(each.median, each.low, each.high, figure)]
-        bar(axes, at, values[at], looks[name], bool(measured.limit(name, point)), dots)
-        axes.errorbar([values[at]], [at], xerr=reach, color=INK, capsize=3, elinewidth=1, linestyle="none")
-        end = values[at] + reach[1][0]
-        axes.annotate(figure.text(each.median), (max(end, 0.0), at), (7, 0), textcoords="offset points", va="center")
-    axes.set_yticks(range(len(rows)), names)
+        if any(part[0] for part in reach):
+            axes.errorbar([values[at]], [at], xerr=reach, color=INK, capsize=3, elinewidth=1, linestyle="none")
+        place_of_text = (max(ends[at], 0.0), at)
+        axes.annotate(figure.text(each.median), place_of_text, (7, 0), textcoords="offset points", va="center")
+    names = [f"{name}, {words.count(point.clients)}" if len(points) > 1 else name for name, point, _ in rows]
+    frame(axes, names, figure.unit, narrow)
+
+
+def frame(axes: Axes, names: Sequence[str], unit: str, narrow: bool) -> None:
+    """Name the rows of bars, the first on top, and leave room for the values beside them."""
+    axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
-    axes.set_xlabel(figure.unit)
+    axes.set_xlabel(unit)
     left, right = axes.get_xlim()
-    axes.set_xlim(left, right * (8 if narrow else 3) if dots else right * (1.3 if narrow else 1.1))
+    linear, log = (1.3, 8) if narrow else (1.1, 3)
+    axes.set_xlim(left, right * (log if axes.get_xscale() == "log" else linear))
 
 
-def bar(axes: Axes, at: int, value: float, look: Style, limited: bool, dot: bool) -> None:
+def bar(axes: Axes, at: int, value: float, look: Style, limited: bool) -> None:
     """Draw one value, hatched or hollow where the server did not limit it."""
-    if dot:
+    if axes.get_xscale() == "log":
         axes.plot(value, at, look.marker, color=look.colour, markerfacecolor=PAPER if limited else look.colour)
     else:
         axes.barh(at, value, 0.62, color="none" if limited else look.colour, edgecolor=look.colour,
@@ -337,14 +353,14 @@ def bar(axes: Axes, at: int, value: float, look: Style, limited: bool, dot: bool
 def curve(values: Any) -> tuple[list[float], list[float]]:
     """Return a histogram's curve: x is 1/(1-p), y the latency, up to the percentile that one value in all decides."""
     number = values.get_total_count()
-    decades = math.log10(max(2, number))
-    steps = max(2, int(24 * decades))
-    x = [10 ** (decades * at / steps) for at in range(steps + 1)]
+    first, last = math.log10(BEGIN), math.log10(max(2, number))
+    steps = max(2, int(24 * (last - first)))
+    x = [10 ** (first + (last - first) * at / steps) for at in range(steps + 1)]
     found = percentiles(values, [100 * (1 - 1 / each) for each in x])
     return x, list(found.values()) if len(found) == len(x) else [0.0] * len(x)
 
 
-def trace(axes: Axes, values: Any, look: Style, dashes: Any, hollow: bool = False) -> list[float]:
+def trace(axes: Axes, values: Any, look: Style, dashes: Any, hollow: bool) -> list[float]:
     """Draw a percentile curve, with markers at the levels that have names, and return its latencies."""
     if not values.get_total_count():
         return []
@@ -360,7 +376,7 @@ def trace(axes: Axes, values: Any, look: Style, dashes: Any, hollow: bool = Fals
 def percentile_axes(axes: Axes, drawn: Sequence[float], reach: float) -> None:
     """Set the axes of percentile curves: each nine has the same width."""
     axes.set_xscale("log")
-    axes.set_xlim(1, max(110.0, reach * 1.15))
+    axes.set_xlim(BEGIN, max(110.0, reach * 1.15))
     levels = [level for level in (*LEVELS, 99.999) if 100 / (100 - level) <= axes.get_xlim()[1]]
     axes.xaxis.set_major_locator(FixedLocator([100 / (100 - level) for level in levels]))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -368,26 +384,37 @@ def percentile_axes(axes: Axes, drawn: Sequence[float], reach: float) -> None:
     scale_values(axes, [value for value in drawn if value > 0], words.time)
 
 
+class Curve(NamedTuple):
+    """A histogram to be drawn by percentile, and how; hollow marks set it apart."""
+
+    values: Any
+    look: Style
+    dashes: Any
+    hollow: bool
+
+
+def curves(drawing: Drawing, narrow: bool, panels: Sequence[tuple[str, Sequence[Curve]]]) -> None:
+    """Draw percentile curves in panels that share their axes."""
+    each_axes = grid(drawing, narrow, len(panels), share_y=True)
+    drawn: list[float] = []
+    for axes, (title, each) in zip(each_axes, panels):
+        axes.set_title(title)
+        for one in each:
+            drawn += trace(axes, *one)
+    reach = max((one.values.get_total_count() for _, each in panels for one in each), default=1)
+    for axes in each_axes:
+        percentile_axes(axes, drawn, reach)
+        axes.tick_params(labelleft=True)
+        axes.set_xlabel("percentile")
+
+
 def latency(measured: Measured, looks: dict[str, Style]) -> Chart:
     """Draw latency by percentile, a panel for each point."""
     points = chosen(measured.points)
 
     def paint(drawing: Drawing, narrow: bool) -> None:
-        panels = grid(drawing, narrow, len(points), share_y=True)
-        drawn: list[float] = []
-        reach = 1.0
-        for axes, point in zip(panels, points):
-            axes.set_title(place(point) if len(points) > 1 else "")
-            for name, look in looks.items():
-                summary = measured.summary(name, point)
-                if summary:
-                    values = histogram(summary["latency"])
-                    drawn += trace(axes, values, look, look.dashes, bool(measured.limit(name, point)))
-                    reach = max(reach, values.get_total_count())
-        for axes in panels:
-            percentile_axes(axes, drawn, reach)
-            axes.tick_params(labelleft=True)
-            axes.set_xlabel("percentile")
+        panels = [(place(point) if len(points) > 1 else "", responses(measured, point, looks)) for point in points]
+        curves(drawing, narrow, panels)
         legend(drawing, looks, narrow)
 
     of = "a panel for each point and a line for each server" if len(points) > 1 else "a line for each server"
@@ -395,10 +422,19 @@ def latency(measured: Measured, looks: dict[str, Style]) -> Chart:
     return Chart("latency", "Latency by percentile", text, paint)
 
 
+def responses(measured: Measured, point: Point, looks: dict[str, Style]) -> list[Curve]:
+    """Return the response times of all servers at a point."""
+    return [
+        Curve(histogram(summary["latency"]), look, look.dashes, bool(measured.limit(name, point)))
+        for name, look in looks.items()
+        if (summary := measured.summary(name, point))
+    ]
+
+
 def place(point: Point) -> str:
     """Name a point in a panel's title."""
     rate = f", {words.number(point.target)}/s" if point.target is not None else ""
-    return f"{words.count(point.clients)} connections{rate}"
+    return f"{words.plural(point.clients, 'connection')}{rate}"
 
 
 def chosen(points: Sequence[Point]) -> list[Point]:
@@ -408,33 +444,44 @@ def chosen(points: Sequence[Point]) -> list[Point]:
     return [points[round(at * (len(points) - 1) / (PANELS - 1))] for at in range(PANELS)]
 
 
-def both_clocks(measured: Measured, point: Point, looks: dict[str, Style], added: Callable[..., Any]) -> Chart:
+FROM_SEND = (0, (2, 1.5))  # the dashes of service time
+
+
+def both_clocks(measured: Measured, point: Point, looks: dict[str, Style]) -> Chart:
     """Draw, for an open loop, latency from the planned start beside latency from the send, a panel for each server."""
     names = [name for name in looks if measured.runs(name, point)]
 
     def paint(drawing: Drawing, narrow: bool) -> None:
-        panels = grid(drawing, narrow, len(names), share_y=True)
-        drawn: list[float] = []
-        reach = 1.0
-        for axes, name in zip(panels, names):
-            runs = measured.runs(name, point)
-            for kind, dashes in (("response", "-"), ("service", (0, (2, 1.5)))):
-                values = added(run["operations"][kind] for run in runs)
-                drawn += trace(axes, values, looks[name], dashes, kind == "service")
-                reach = max(reach, values.get_total_count())
-            axes.set_title(name)
-        for axes in panels:
-            percentile_axes(axes, drawn, reach)
-            axes.tick_params(labelleft=True)
-            axes.set_xlabel("percentile")
-        kinds = [
-            Line2D([], [], color=MUTED, marker="o", label="from the planned start"),
-            Line2D([], [], color=MUTED, linestyle=(0, (2, 1.5)), marker="o", markerfacecolor=PAPER, label="from the send"),
-        ]
-        legend(drawing, {}, narrow, kinds)
+        curves(drawing, narrow, [(name, clocks(measured.runs(name, point), looks[name])) for name in names])
+        plan = Line2D([], [], color=MUTED, marker="o", label="from the planned start")
+        sent = Line2D(
+            [], [], color=MUTED, marker="o", markerfacecolor=PAPER, linestyle=FROM_SEND, label="from the send"
+        )
+        legend(drawing, {}, narrow, [plan, sent])
 
     text = f"Response and service time by percentile at {place(point)}, a panel for each server."
     return Chart("response-service", "Response time and service time", text, paint)
+
+
+def clocks(runs: Sequence[dict[str, Any]], look: Style) -> list[Curve]:
+    """Return the response time of runs, and their service time."""
+    kinds = (("response", "-"), ("service", FROM_SEND))
+    return [
+        Curve(added(run["operations"][kind] for run in runs), look, dashes, kind == "service") for kind, dashes in kinds
+    ]
+
+
+def tried(measured: Measured, looks: dict[str, Style]) -> Chart:
+    """Draw the p99 at each rate that a sweep tried, and what it was to stay within."""
+    base = against(measured, P99, looks)
+
+    def paint(drawing: Drawing, narrow: bool) -> None:
+        base.paint(drawing, narrow)
+        for axes in drawing.axes:
+            axes.axhline(measured.bound or 0.0, color=MUTED, linewidth=1.2, linestyle=(0, (1, 1.5)), zorder=1)
+
+    text = f"{base.description} The dotted line is what it had to stay within."
+    return Chart("tried", "The rates that were tried", text, paint)
 
 
 def achieved(measured: Measured, looks: dict[str, Style]) -> Chart:
@@ -445,16 +492,17 @@ def achieved(measured: Measured, looks: dict[str, Style]) -> Chart:
     def paint(drawing: Drawing, narrow: bool) -> None:
         base.paint(drawing, narrow)
         for axes, (_, points) in zip(drawing.axes, axis.panels):
-            if len(points) > 1:
-                ends = [min(axis.of(p) for p in points), max(axis.of(p) for p in points)]
-                planned = [min(p.target or 0.0 for p in points), max(p.target or 0.0 for p in points)]
-                axes.plot(ends, planned, color=MUTED, linewidth=1, linestyle=(0, (1, 1.5)), zorder=1)
-                scale_values(axes, planned, words.number)
-                axes.annotate("as planned", (ends[0], planned[0]), (4, 10), textcoords="offset points", color=MUTED)
+            dotted: dict[str, Any] = {"color": MUTED, "linewidth": 1.2, "linestyle": (0, (1, 1.5)), "zorder": 1}
+            planned = [point.target or 0.0 for point in points]
+            if len(points) == 1:
+                axes.axvline(planned[0], **dotted)
+            elif len(set(planned)) == 1:
+                axes.axhline(planned[0], **dotted)
             else:
-                axes.axvline(points[0].target or 0.0, color=MUTED, linewidth=1, linestyle=(0, (1, 1.5)))
+                axes.plot(*[[planned[0] + (planned[-1] - planned[0]) * at / 50 for at in range(51)]] * 2, **dotted)
 
-    return Chart("achieved", "Planned and achieved rate", base.description, paint)
+    text = f"{base.description} The dotted line is the plan."
+    return Chart("achieved", "Planned and achieved rate", text, paint)
 
 
 class Track(NamedTuple):
@@ -471,8 +519,8 @@ def cpu_share(look: dict[str, Any]) -> float | None:
 
 
 TRACKS = (
-    Track("done per second", words.number, lambda look: float(look["done"])),
-    Track("99th percentile of that second", words.time, lambda look: look.get("p99_us")),
+    Track("done a second", words.number, lambda look: float(look["done"])),
+    Track("p99 of the second", words.time, lambda look: look.get("p99_us")),
     Track("CPU, of one core", words.share, cpu_share),
     Track("resident memory, MiB", words.number, lambda look: look["resident"] / 2**20 if "resident" in look else None),
     Track("worst lag of the loop", words.time, lambda look: look.get("loop_lag_us")),
@@ -499,6 +547,7 @@ def over_time(series: dict[str, list[dict[str, Any]]], looks: dict[str, Style], 
             scale_values(axes, drawn, track.text)
             axes.set_title(track.title)
             axes.set_xlabel("seconds")
+            axes.set_xlim(0, max(look["at_seconds"] for seen in series.values() for look in seen) * 1.02)
             axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         legend(drawing, {name: looks[name] for name in series}, narrow)
 
@@ -522,6 +571,8 @@ def stretches(seen: Sequence[dict[str, Any]]) -> Iterator[tuple[str, list[dict[s
 def stroke(axes: Axes, at: Sequence[tuple[float, float]], look: Style, working: bool) -> None:
     """Draw a stretch of a series."""
     if at:
-        alone = look.marker if len(at) == 1 else ""
+        alone = look.marker if working and len(at) == 1 else ""
         x, y = zip(*at)
-        axes.plot(x, y, color=look.colour, linestyle=look.dashes, marker=alone, alpha=1 if working else 0.45, linewidth=1.5)
+        axes.plot(
+            x, y, color=look.colour, linestyle=look.dashes, marker=alone, alpha=1 if working else 0.45, linewidth=1.5
+        )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, Dict, NamedTuple
 
+import bootstrap
+import sweep
 import words
 from hdrh.histogram import HdrHistogram  # type: ignore
 
@@ -44,7 +45,7 @@ P99 = Figure("p99_us", "99th percentile of the latency", "", words.time)
 CPU = Figure("cpu_us_per_operation", "CPU per request", "", words.time)
 SWITCHES = Figure("switches_per_operation", "Context switches per request", "per request", words.number)
 CALLS = Figure("system_calls_per_operation", "System calls per request", "per request", words.number)
-MEMORY = Figure("resident_per_connection", "Memory per connection", "KiB", words.memory, divisor=words.KIB)
+MEMORY = Figure("resident_per_connection", "Memory per connection", "KiB", words.kib, divisor=words.KIB)
 CONNECT = Figure("connect_per_second", "Connections made per second", "connections/s", words.number, True)
 LOAD = Figure("load_cpu_us_per_operation", "CPU that the load took per request", "", words.time)
 
@@ -55,15 +56,22 @@ FEW = 3  # with fewer runs no interval can be told
 
 class Measured:
     """
-    What a document says.
+    What a document says. Of a sweep only the answer counts, unless `whole`.
 
+    whole: the document as it was written.
+    document: the same; of a sweep, what `held` gives.
+    bound: of a sweep, the microseconds that the p99 had to stay within.
     servers: names of those with a summary, in the document's order.
     points: all that were measured, by clients, then by planned rate.
     """
 
-    def __init__(self, document: Record) -> None:
-        self.document = document
+    def __init__(self, document: Record, whole: bool = False) -> None:
+        self.whole = document
         self.plan: Record = document["plan"]
+        self.bound: float | None = self.plan["pacing"].get("p99_us")
+        if self.bound and not whole:
+            document = held(document, self.bound)
+        self.document = document
         self._summaries = {(each["server"], point_of(each)): each for each in document["summaries"]}
         named = [each["name"] for each in document["servers"]]
         seen = {server for server, _ in self._summaries}
@@ -83,10 +91,6 @@ class Measured:
         """How many runs the summary with the fewest stands for."""
         return min((each["runs"] for each in self._summaries.values()), default=0)
 
-    def title(self, server: str) -> str:
-        """What a reader calls a server."""
-        return next((each["title"] for each in self.document["servers"] if each["name"] == server), server)
-
     def summary(self, server: str, point: Point) -> Record | None:
         """All runs of a server at a point, or None if there was none."""
         return self._summaries.get((server, point))
@@ -101,9 +105,14 @@ class Measured:
         summary = self.summary(server, point)
         return summary["limited_by"] if summary else None
 
+    def figures(self, server: str, point: Point) -> Record:
+        """All figures that are known of a server at a point, as the document has them."""
+        found: Record = (self.summary(server, point) or {"figures": {}})["figures"]
+        return found
+
     def interval(self, server: str, point: Point, figure: Figure) -> Interval | None:
         """A figure, or None where it is not known."""
-        found = (self.summary(server, point) or {"figures": {}})["figures"].get(figure.name)
+        found = self.figures(server, point).get(figure.name)
         return Interval(found["median"], found["low"], found["high"]) if found else None
 
     def known(self, figure: Figure) -> bool:
@@ -119,23 +128,40 @@ class Measured:
         runs = sorted(self.runs(server, point), key=lambda run: float(run["operations"]["per_second"]))
         return runs[(len(runs) - 1) // 2] if runs else None
 
-    def difference(self, figure: Figure, point: Point, one: str, other: str) -> Record | None:
-        """How two servers differ, whichever of them the document names first; the ratio is that of the document."""
-        at = self._differences
-        return at.get((figure.name, point, one, other)) or at.get((figure.name, point, other, one))
-
     def same(self, figure: Figure, point: Point, one: str, other: str) -> bool:
-        """Whether a difference between two servers was looked for and may be chance."""
-        found = self.difference(figure, point, one, other)
-        return bool(found) and found["real"] is False  # type: ignore[index]
+        """Whether the difference between two servers may be chance; it is taken for real where nothing tells.
+
+        The document compares each server with the first only; others are compared here, in the same way.
+        """
+        at = self._differences
+        told = at.get((figure.name, point, one, other)) or at.get((figure.name, point, other, one))
+        if told:
+            return told["real"] is False
+        mine, theirs = (self.figures(name, point)[figure.name]["values"] for name in (one, other))
+        found = bootstrap.ratio(mine, theirs)
+        return found.real is False if found else mine == theirs
 
     def errors(self, server: str, point: Point | None = None) -> Counter[str]:
-        """A server's errors by kind, at a point or everywhere."""
-        total: Counter[str] = Counter()
-        for run in self.document["runs"]:
-            if run["server"] == server and point in (None, point_of(run)):
-                total.update(run["errors"])
-        return +total
+        """A server's errors by kind, at a point, or in all runs there were."""
+        runs = self.runs(server, point) if point else [run for run in self.whole["runs"] if run["server"] == server]
+        return errors_of(runs)
+
+
+def held(document: Record, bound: float) -> Record:
+    """Return a sweep's document with those runs alone that answer it: of each server and repeat the one at the highest
+    rate that held the bound, without that rate, so that they stand at one point. Who held none has no run in it."""
+    found = sweep.best(document["runs"], bound / 1e6).values()
+    runs = [{**run, "target_per_second": None} for run in found if sweep.holds(run, bound / 1e6)]
+    summaries = bootstrap.summaries(runs)
+    return {**document, "runs": runs, "summaries": summaries, "differences": bootstrap.differences(runs, summaries)}
+
+
+def errors_of(runs: Iterable[Record]) -> Counter[str]:
+    """Add up the errors of runs, by kind."""
+    total: Counter[str] = Counter()
+    for run in runs:
+        total.update(run["errors"])
+    return +total
 
 
 def point_of(record: Record) -> Point:

@@ -3,39 +3,38 @@
 
     python stress/page.py RUN.json FOLDER
 
-RUN.json is what `stress/run.py --json` wrote. FOLDER gets index.html, which a phone shows and a printer prints, and each
-chart as SVG and PNG for slides.
+RUN.json is what `stress/run.py --json` wrote. FOLDER gets index.html, to be read on a phone, on a desk or on paper, and
+each chart as SVG and PNG for slides.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import re
 import shlex
 import sys
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 try:
     import charts
-    import jsonschema  # type: ignore
     import tables
     import verdict
     import words
+    from compare import Incomparable, read
     from jinja2 import Environment, FileSystemLoader
-    from measured import CALLS, CONNECT, CPU, LOAD, MEMORY, RATE, SWITCHES, Figure, Measured, Point, Record, added
+    from markupsafe import Markup, escape
+    from measured import CALLS, CONNECT, CPU, LOAD, MEMORY, P99, RATE, SWITCHES, Figure, Measured, Point, Record
 except ModuleNotFoundError as missing:
-    if missing.name not in ("hdrh", "jinja2", "jsonschema", "matplotlib"):
+    if missing.name not in ("hdrh", "jinja2", "jsonschema", "matplotlib", "rich"):
         raise
     print(f"{missing.name} is missing: pip install 'tseep[report]'", file=sys.stderr)
     raise SystemExit(2) from None
 
 HERE = Path(__file__).parent
 SHORT = 3  # looks, below which a series is no line
-
-
-class NotADocument(Exception):
-    """A file that run.py did not write; says in one line what is wrong."""
 
 
 class Part(NamedTuple):
@@ -49,33 +48,12 @@ class Part(NamedTuple):
     missing: str = ""
 
 
-def checked(document: Any) -> Record:
-    """Return a document as it is, or raise NotADocument with the first thing that the schema does not allow."""
-    schema = json.loads((HERE / "schema.json").read_text())
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(document))
-    if error is not None:
-        place = "/".join(str(each) for each in error.absolute_path) or "the document"
-        raise NotADocument(f"{place}: {' '.join(error.message.split())[:160]}")
-    found: Record = document
-    return found
-
-
-def read(path: Path) -> Record:
-    """Return the document of a file, or raise NotADocument."""
-    try:
-        return checked(json.loads(path.read_text()))
-    except OSError as error:
-        raise NotADocument(error.strerror or str(error)) from None
-    except ValueError as error:
-        raise NotADocument(f"no JSON: {error}") from None
-
-
 def write(document: Record, folder: Path) -> None:
     """Write the page of a document, and its charts as SVG and PNG, into a folder, which is made if need be.
 
-    Raise NotADocument where the document is not as schema.json says, and OSError where nothing can be written.
+    The document is taken to be as schema.json says. Raise OSError where nothing can be written.
     """
-    measured = Measured(checked(document))
+    measured = Measured(document)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "index.html").write_text(page(measured, folder), encoding="utf-8")
 
@@ -83,7 +61,8 @@ def write(document: Record, folder: Path) -> None:
 def page(measured: Measured, folder: Path) -> str:
     """Return the page; its charts' files are written on the way."""
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(count=words.count, number=words.number, share=words.share, shell=shlex.join)
+    names = [server["name"] for server in measured.whole["servers"]]
+    environment.filters.update(number=words.number, shell=shlex.join, unbroken=partial(unbroken, names))
     last = measured.points[-1] if measured.points else None
     return environment.get_template("page.html").render(
         measured=measured,
@@ -95,46 +74,63 @@ def page(measured: Measured, folder: Path) -> str:
         troubled=bool(verdict.errors(measured) or verdict.limits(measured)),
         key=tables.key(measured, last) if last else None,
         looks=charts.styles(measured.servers),
-        parts=parts(measured, last, folder) if last else [],
+        parts=[*swept(measured, folder), *(parts(measured, last, folder) if last else [])],
         errors=tables.errors(measured),
         limits=tables.limits(measured),
-        differences=tables.differences(measured, last, main=True) if last else None,
-        others=tables.differences(measured, last, main=False) if last else None,
-        runs=tables.runs(measured),
+        differences=tables.differences(measured),
+        runs=tables.runs(Measured(measured.whole, whole=True)),
+    )
+
+
+def unbroken(names: Sequence[str], text: str) -> Markup:
+    """Return text as HTML in which no line ends within a server's name."""
+    known = "|".join(re.escape(str(escape(name))) for name in sorted(names, key=len, reverse=True))
+    return Markup(
+        re.sub(rf"(?<![\w-])({known})(?![\w-])", r'<span class="name">\1</span>', str(escape(text)))
+        if known
+        else escape(text)
     )
 
 
 def title(measured: Measured) -> str:
     """Say what was compared: v1, v2 and redis with 1,024 to 8,192 connections."""
     clients = sorted({point.clients for point in measured.points} or set(measured.plan["clients"]))
-    ends = words.count(clients[0]) if len(clients) == 1 else f"{words.count(clients[0])} to {words.count(clients[-1])}"
+    ends = (" to " if len(clients) > 2 else " and ").join(dict.fromkeys(map(words.count, (clients[0], clients[-1]))))
     names = measured.servers or [each["name"] for each in measured.document["servers"]]
-    return f"{words.several(names) or 'No server'} with {ends} connection{'s' * (clients[-1] != 1)}"
+    active = f", {words.count(measured.plan['active'])} of them at work" if measured.plan["active"] else ""
+    who = words.several(names) or "No server"
+    if len(names) > verdict.SHOWN:
+        who = f"{len(names)} servers"
+    return f"{who} with {ends} connection{'s' * (clients[-1] != 1)}{active}"
 
 
 WORKLOADS = {
-    "seed": "each client writes a value and reads it back, 255 bytes each",
+    "seed": "each client reads a key that nobody wrote, writes it and reads it back; keys and values of 255 bytes",
     "mix": "reads and writes",
     "churn": "each client connects, asks once, closes, and begins again",
     "idle": "few clients work while the others are connected and silent",
 }
-PROTOCOLS = {"native": "the seed’s frames", "resp": "RESP"}
+PROTOCOLS = {"native": "the seed's frames", "resp": "RESP"}
 
 
 def asked(measured: Measured) -> list[tuple[str, str]]:
     """Return the plan in words, by its parts."""
     plan = measured.plan
-    every = f"every {words.count(plan['rounds'])} rounds" if plan["rounds"] else ""
-    length = f"{words.number(plan['duration_seconds'])} s" if plan["duration_seconds"] else every.replace("every ", "")
-    warm = f" after {words.number(plan['warmup_seconds'])} s of warm-up that do not count" if plan["warmup_seconds"] else ""
+    length = [
+        *([f"{words.plain(plan['duration_seconds'])} s"] if plan["duration_seconds"] else []),
+        *([f"{words.plural(plan['rounds'], 'round')} by each client"] if plan["rounds"] else []),
+    ]
+    warm = (
+        f" after {words.plain(plan['warmup_seconds'])} s of warm-up that do not count" if plan["warmup_seconds"] else ""
+    )
     active = f", of which {words.count(plan['active'])} work" if plan["active"] is not None else ""
     return [
         ("Workload", words.capital(workload(plan["workload"]))),
         ("Pace", words.capital(pace(plan["pacing"]))),
         ("Connections", words.several([words.count(number) for number in plan["clients"]]) + active),
-        ("Runs", f"{words.count(plan['repeats'])} of each, the servers in turn; {length or 'until all is answered'}{warm}"),
-        ("Load", f"{words.plural(plan['load_processes'], 'process')}".replace("processs", "processes")
-         + f"; an answer may take {words.number(plan['timeout_seconds'])} s; seed {plan['seed']}"),
+        ("Runs", f"{words.count(plan['repeats'])} of each, the servers in turn; {words.several(length)}{warm}"),
+        ("Load", f"{words.count(plan['load_processes'])} process{'es' * (plan['load_processes'] > 1)}"
+         + f"; an answer may take {words.plain(plan['timeout_seconds'])} s; seed {plan['seed']}"),
     ]  # fmt: skip
 
 
@@ -156,31 +152,37 @@ def pace(plan: Record) -> str:
     if plan["loop"] == "closed":
         return "closed loop: a client asks again when it was answered"
     rates = words.several([words.number(rate) for rate in plan.get("rates", [])])
+    planned = f"{rates} requests a second" if rates else "a planned rate"
     arrivals = {"poisson": " at random (Poisson)", "constant": " at a constant pace"}.get(plan.get("arrivals", ""), "")
-    sweep = f"; looked for the highest rate with the 99th percentile within {words.time(plan['p99_us'])}" if plan.get("p99_us") else ""
-    return f"open loop: {rates} requests a second{arrivals}; latency counts from the planned start{sweep}"
+    sweep = (
+        f"; looked for the highest rate with the 99th percentile within {words.time(plan['p99_us'])}"
+        if plan.get("p99_us")
+        else ""
+    )
+    return f"open loop: {planned}{arrivals}; latency counts from the planned start{sweep}"
 
 
 TEXTS = {
     RATE: "Answers a second that were whole and right.",
-    CPU: "User and system time of all the server’s processes, by the requests answered.",
-    SWITCHES: "How often the kernel took a server’s thread off a core, or the thread gave it up, for one request.",
+    CPU: "User and system time of all the server's processes, by the requests answered.",
+    SWITCHES: "How often the kernel took a server's thread off a core, or the thread gave it up, for one request.",
     CALLS: "Calls of the kernel that the server made for one request, counted by perf.",
-    MEMORY: "What resident memory grew by from no client to all connected and silent. Buffers in the kernel are not in it.",
-    LOAD: "What the generator of the load took itself. Where that is as much as the server took, they shared the machine evenly.",
+    MEMORY: "How much resident memory grew until all were connected and silent. The kernel's buffers are not in it.",
+    LOAD: "The generator of the load runs on the same machine.",
 }
 UNKNOWN = {
     CALLS: "System calls were not counted in these runs: perf was not there or was not allowed to.",
     LOAD: "What the load took is not known.",
 }
-NOT_SEEN = "The servers’ own figures are not known: their processes could not be looked at."
+NOT_SEEN = "The servers' own figures are not known: their processes could not be looked at."
 
 
 def parts(measured: Measured, last: Point, folder: Path) -> list[Part]:
     """Return the sections with charts, in the order in which they are read."""
     looks = charts.styles(measured.servers)
-    opened = open_loop(measured, last, looks, folder) if measured.open_loop else []
-    rate = [] if measured.open_loop else [figure_part(measured, RATE, looks, folder)]
+    planned = measured.open_loop and not measured.bound
+    opened = open_loop(measured, last, looks, folder) if planned else []
+    rate = [] if planned else [figure_part(measured, RATE, looks, folder)]
     costs = [figure_part(measured, figure, looks, folder) for figure in (CPU, SWITCHES, CALLS, MEMORY)]
     return [
         latency(measured, looks, folder), *opened, *rate, *costs, connecting(measured, looks, folder),
@@ -194,19 +196,34 @@ def figure_part(measured: Measured, figure: Figure, looks: dict[str, charts.Styl
     if not measured.known(figure):
         return Part(name, figure.title, "", None, None, UNKNOWN.get(figure, NOT_SEEN))
     chart = charts.draw(charts.against(measured, figure, looks), folder)
-    return Part(name, figure.title, TEXTS[figure], chart, tables.matrix(measured, figure))
+    more = f" {verdict.load_cost(measured, measured.points[-1])}" if figure is LOAD else ""
+    return Part(name, figure.title, TEXTS[figure] + more, chart, tables.matrix(measured, figure))
+
+
+def swept(measured: Measured, folder: Path) -> list[Part]:
+    """Return the section of what a sweep tried; nothing for other runs."""
+    whole = Measured(measured.whole, whole=True)
+    if not measured.bound or not whole.known(P99):
+        return []
+    text = "What follows is of each server the highest rate that held."
+    chart = charts.draw(charts.tried(whole, charts.styles(whole.servers)), folder)
+    return [Part("tried", "The rates that were tried", text, chart, tables.tried(whole))]
 
 
 def latency(measured: Measured, looks: dict[str, charts.Style], folder: Path) -> Part:
     """Return the section of latency by percentile."""
     text = "From the planned start to the answer." if measured.open_loop else (
-        "From the send to the answer. With N clients in a closed loop the mean is N by the throughput, whatever the server "
-        "does; the right end of a curve tells how evenly it serves."
+        "From the send to the answer. With N clients in a closed loop the mean is N by the throughput, whatever the "
+        "server does; the right end of a curve tells how evenly it serves."
     )  # fmt: skip
     table = tables.latency(measured)
     if not any(summary["latency"]["number"] for _, _, summary in measured.summaries()):
         return Part("latency", "Latency by percentile", text, None, table, "Nothing was answered.")
-    more = f" The chart shows {charts.PANELS} of {len(measured.points)} points." if len(measured.points) > charts.PANELS else ""
+    more = (
+        f" The chart shows {charts.PANELS} of {len(measured.points)} points."
+        if len(measured.points) > charts.PANELS
+        else ""
+    )
     chart = charts.draw(charts.latency(measured, looks), folder)
     return Part("latency", "Latency by percentile", text + more, chart, table)
 
@@ -214,13 +231,13 @@ def latency(measured: Measured, looks: dict[str, charts.Style], folder: Path) ->
 def open_loop(measured: Measured, last: Point, looks: dict[str, charts.Style], folder: Path) -> list[Part]:
     """Return what only an open loop has: planned and achieved rate, and both clocks."""
     rate = charts.draw(charts.achieved(measured, looks), folder)
-    clocks = charts.draw(charts.both_clocks(measured, last, looks, added), folder)
+    clocks = charts.draw(charts.both_clocks(measured, last, looks), folder)
     return [
         Part("achieved", "Planned and achieved rate", "Where a line leaves the plan, the server was saturated.", rate,
              tables.achieved(measured)),
         Part("response-service", "Response time and service time",
-             "Response time counts from when a request was planned, service time from when it was sent. Where they part, "
-             "requests waited in the load for the server.", clocks, tables.both_clocks(measured, last)),
+             "Response time counts from when a request was planned, service time from when it was sent. Where they "
+             "part, requests waited in the load for the server.", clocks, tables.both_clocks(measured, last)),
     ]  # fmt: skip
 
 
@@ -230,7 +247,9 @@ def connecting(measured: Measured, looks: dict[str, charts.Style], folder: Path)
     if not measured.known(CONNECT):
         return Part("connecting", heading, "", None, table, "How fast connections were made is not known.")
     chart = charts.draw(charts.against(measured, CONNECT, looks), folder)
-    text = "The kernel makes a connection before the server accepts it, so that this grows where the backlog was full."
+    text = (
+        "The kernel makes a connection before the server accepts it: its latency grows only where the backlog was full."
+    )
     return Part("connecting", heading, text, chart, table)
 
 
@@ -242,7 +261,10 @@ def over_time(measured: Measured, last: Point, looks: dict[str, charts.Style], f
     if max((len(each) for each in series.values()), default=0) < SHORT:
         return Part("time", heading, "", None, None, "The runs were over before there was a series to draw.")
     chart = charts.draw(charts.over_time(series, looks, last), folder)
-    text = f"At {charts.place(last)}, of each server the run with the middle rate, from the start of the connecting. What was before the operations is pale."
+    text = (
+        f"At {charts.place(last)}, of each server the run with the middle rate, from the start of the connecting. What "
+        "was before the operations is pale."
+    )
     return Part("time", heading, text, chart, tables.over_time(series))
 
 
@@ -265,8 +287,8 @@ def main(argv: list[str] | None = None) -> int:
     options = parser().parse_args(argv)
     try:
         document = read(options.document)
-    except NotADocument as error:
-        refuse(f"{options.document} is not what stress/run.py --json writes: {error}")
+    except Incomparable as error:
+        refuse(str(error))
     try:
         write(document, options.folder)
     except OSError as error:

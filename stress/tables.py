@@ -10,26 +10,26 @@ from charts import LEVELS, Track, place, tracks
 from measured import (
     CONNECT,
     CPU,
-    MAIN,
     MEMORY,
     P99,
     RATE,
-    SWITCHES,
     Figure,
     Measured,
     Point,
     added,
+    errors_of,
     histogram,
     percentiles,
+    point_of,
 )
 
 MARKS = {"load": "*", "machine": "†", "saturated": "‡"}
 NOTES = {
     "load": "The load set the pace, as one of its processes used all of a core: the server may do more than this.",
     "machine": "The machine was full, so that server and load took time from each other: alone the server may do more.",
-    "saturated": "More was planned than could be done: latency from the planned start grows for as long as a run lasts.",
+    "saturated": "More was planned than could be done: latency from the planned start grows as long as a run lasts.",
 }
-KEY = (RATE, P99, CPU, SWITCHES, MEMORY)
+KEY = (RATE, P99, CPU, MEMORY)
 FEW_VALUES = 10  # a percentile that fewer values lie above says little
 
 
@@ -42,10 +42,12 @@ class Cell(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row's own heading, and its cells."""
+    """A row's own heading, its cells, the mark of what limited all of them, and the group of rows it belongs to."""
 
     name: str
     cells: Sequence[Cell]
+    mark: str = ""
+    group: str = ""
 
 
 class Table(NamedTuple):
@@ -77,25 +79,30 @@ def bounded(measured: Measured, server: str, point: Point, figure: Figure) -> Ce
     each = measured.interval(server, point, figure)
     if each is None:
         return EMPTY
-    known = each.low is not None and each.high is not None
-    bounds = f"{figure.text(each.low or 0.0)} – {figure.text(each.high or 0.0)}" if known else ""
+    known = each.low is not None and each.high is not None and each.low < each.high
+    bounds = words.between(figure.text, each.low or 0.0, each.high or 0.0) if known else ""
     return Cell(figure.text(each.median), bounds, mark(measured, server, point))
 
 
 def named(measured: Measured, point: Point) -> str:
     """Name a point in a row: what it does not share with all others."""
-    several_rates = len({each.target for each in measured.points}) > 1
-    several_clients = len({each.clients for each in measured.points}) > 1
-    rate = [f"{words.number(point.target)}/s" if point.target is not None else "unbounded"] if several_rates else []
-    clients = [words.count(point.clients)] if several_clients or not rate else []
+    rates = {each.target for each in measured.points}
+    numbers = {each.clients for each in measured.points}
+    rate = [f"{words.number(point.target)}/s" if point.target is not None else "unbounded"] if len(rates) > 1 else []
+    clients = [words.count(point.clients)] if len(numbers) > 1 or not rate else []
     return ", ".join([*clients, *rate])
 
 
 def axis(measured: Measured) -> str:
     """Name the column of points."""
-    several_rates = len({each.target for each in measured.points}) > 1
-    several_clients = len({each.clients for each in measured.points}) > 1
-    return {(True, True): "connections, plan", (True, False): "planned"}.get((several_rates, several_clients), "connections")
+    names = ["connections"] if len({each.clients for each in measured.points}) > 1 else []
+    names += ["planned"] if len({each.target for each in measured.points}) > 1 else []
+    return ", ".join(names) or "connections"
+
+
+def group(measured: Measured, point: Point) -> str:
+    """Name a point above its rows, where there are several."""
+    return place(point) if len(measured.points) > 1 else ""
 
 
 def matrix(measured: Measured, figure: Figure) -> Table:
@@ -105,17 +112,25 @@ def matrix(measured: Measured, figure: Figure) -> Table:
         for point in measured.points
     ]
     interval = "Medians over the runs" + (", and below each its 95 % interval" if measured.fewest_runs > 2 else "")
-    return Table(f"{figure.title}. {interval}.", [axis(measured), *measured.servers], rows, noted(measured, measured.points))
+    return Table(
+        f"{figure.title}. {interval}.", [axis(measured), *measured.servers], rows, noted(measured, measured.points)
+    )
 
 
 def key(measured: Measured, point: Point) -> Table:
     """Return the main figures of each server at one point."""
     shown = [figure for figure in KEY if measured.known(figure)]
-    rows = [Row(server, [bounded(measured, server, point, figure)._replace(bounds="") for figure in shown])
-            for server in measured.servers if measured.summary(server, point)]  # fmt: skip
-    heads = {RATE: "requests/s", P99: "p99", CPU: "CPU / request", SWITCHES: "switches / request", MEMORY: "memory / conn."}
-    marked = [(sign, text) for sign, text in noted(measured, [point])]
-    return Table(f"At {place(point)}, medians over the runs", ["", *(heads[figure] for figure in shown)], rows, marked)
+    wrong = {server: sum(measured.errors(server, point).values()) for server in measured.servers}
+    rows = []
+    for server in measured.servers:
+        if measured.summary(server, point):
+            cells = [bounded(measured, server, point, figure)._replace(bounds="", mark="") for figure in shown]
+            cells += [Cell(words.count(wrong[server]))] if any(wrong.values()) else []
+            rows.append(Row(server, cells, mark(measured, server, point)))
+    heads = {RATE: "requests/s", P99: "p99", CPU: "CPU per request", MEMORY: "memory per client"}
+    head = ["server", *(heads[figure] for figure in shown), *(["errors"] if any(wrong.values()) else [])]
+    rate = ", each at the highest rate that held the 99th percentile" if measured.bound else ""
+    return Table(f"At {place(point)}{rate}; medians over the runs.", head, rows, noted(measured, [point]))
 
 
 def level_cells(values: Any) -> list[Cell]:
@@ -133,12 +148,13 @@ def latency(measured: Measured) -> Table:
         values = histogram(summary["latency"])
         number = values.get_total_count()
         most = Cell(words.time(values.get_max_value())) if number else EMPTY
-        name = f"{named(measured, point)}  {server}" if len(measured.points) > 1 else server
-        sign = mark(measured, server, point)
         cells = [*level_cells(values), most, Cell(words.count(number))]
-        rows.append(Row(name, [cells[0]._replace(mark=sign), *cells[1:]]))
-    head = [f"{axis(measured)}, server" if len(measured.points) > 1 else "server", *(f"p{level:g}" for level in LEVELS), "max", "values"]
-    caption = "Latency. The histograms of a point's runs are added up; a percentile with fewer than ten values above it is left out."
+        rows.append(Row(server, cells, mark(measured, server, point), group(measured, point)))
+    head = ["server", *(f"p{level:g}" for level in LEVELS), "max", "answers"]
+    caption = (
+        "Latency. The histograms of a point's runs are added up; from the 99.9th on, a percentile with fewer than ten "
+        "answers above it is left out."
+    )
     return Table(caption, head, rows, noted(measured, measured.points))
 
 
@@ -149,21 +165,29 @@ def both_clocks(measured: Measured, point: Point) -> Table:
         for kind, text in (("response", "from the plan"), ("service", "from the send")):
             runs = measured.runs(server, point)
             if runs:
-                rows.append(Row(f"{server}, {text}", level_cells(added(run["operations"][kind] for run in runs))))
-    return Table(f"Response and service time at {place(point)}.", ["server", *(f"p{level:g}" for level in LEVELS)], rows)
+                cells = level_cells(added(run["operations"][kind] for run in runs))
+                rows.append(Row(text, cells, mark(measured, server, point), server))
+    return Table(
+        f"Response and service time at {place(point)}.", ["counted", *(f"p{level:g}" for level in LEVELS)], rows
+    )
 
 
 def achieved(measured: Measured) -> Table:
-    """Return planned and achieved rates."""
-    rows = []
-    for server, point, _ in measured.summaries():
-        rate = measured.interval(server, point, RATE)
-        if rate and point.target:
-            part = 100 * rate.median / point.target
-            cells = [Cell(words.count(point.target)), bounded(measured, server, point, RATE), Cell(f"{part:.1f} %")]
-            rows.append(Row(f"{server}, {words.count(point.clients)}", cells))
-    head = ["server, connections", "planned/s", "achieved/s", "of the plan"]
-    return Table("Planned and achieved rate.", head, rows, noted(measured, measured.points))
+    """Return achieved rates, and below each its share of the plan: a row for each point, a column for each server."""
+    rows = [
+        Row(place(point), [of_plan(measured, server, point) for server in measured.servers])
+        for point in measured.points
+    ]
+    caption = "Achieved rate a second, medians over the runs, and below each its share of the plan."
+    return Table(caption, ["planned", *measured.servers], rows, noted(measured, measured.points))
+
+
+def of_plan(measured: Measured, server: str, point: Point) -> Cell:
+    """Return a rate with its share of the plan in place of its interval."""
+    cell, rate = bounded(measured, server, point, RATE), measured.interval(server, point, RATE)
+    if rate is None or not point.target:
+        return cell
+    return cell._replace(bounds=f"{100 * rate.median / point.target:.1f}{words.SPACE}%")
 
 
 def connecting(measured: Measured) -> Table:
@@ -175,9 +199,9 @@ def connecting(measured: Measured) -> Table:
         times = [Cell(words.time(value)) for value in found.values()] or [EMPTY] * 3
         failures = Cell(words.count(sum(run["connect"]["failed"] for run in runs)))
         rate = bounded(measured, server, point, CONNECT)._replace(mark="", bounds="")
-        rows.append(Row(f"{named(measured, point)}  {server}" if len(measured.points) > 1 else server, [rate, *times, failures]))
-    head = [f"{axis(measured)}, server" if len(measured.points) > 1 else "server", "made/s", "p50", "p99", "max", "failed"]
-    return Table("Connecting: connections a second, and the latency of one.", head, rows)
+        rows.append(Row(server, [rate, *times, failures], "", group(measured, point)))
+    head = ["server", "made/s", "p50", "p99", "max", "failed"]
+    return Table("Connections made a second, and the latency of one.", head, rows)
 
 
 def over_time(series: dict[str, list[dict[str, Any]]]) -> Table:
@@ -196,8 +220,7 @@ def extremes(track: Track, looks: Sequence[dict[str, Any]]) -> Cell:
     values = sorted(value for look in looks if (value := track.of(look)) is not None)
     if not values:
         return EMPTY
-    ends = f"{track.text(values[0])} – {track.text(values[-1])}"
-    return Cell(track.text(values[(len(values) - 1) // 2]), ends)
+    return Cell(track.text(values[(len(values) - 1) // 2]), words.between(track.text, values[0], values[-1]))
 
 
 def limits(measured: Measured) -> Table:
@@ -210,66 +233,82 @@ def limits(measured: Measured) -> Table:
             idle = min((run["machine_idle_share"] for run in runs), default=0.0)
             own = [run["side"]["cpu_seconds"] / run["operations"]["seconds"] for run in runs
                    if run["side"] and run["operations"]["seconds"]]  # fmt: skip
-            cells = [Cell(summary["limited_by"], mark=MARKS[summary["limited_by"]]), Cell(words.share(load)),
+            cells = [Cell(summary["limited_by"]), Cell(words.share(load)),
                      Cell(words.share(max(own))) if own else EMPTY, Cell(words.share(idle))]  # fmt: skip
-            rows.append(Row(f"{server}, {place(point)}", cells))
+            rows.append(Row(server, cells, MARKS[summary["limited_by"]], place(point)))
     head = ["server", "limited by", "load, of a core", "server, of a core", "machine idle"]
     return Table("Rows that the server did not limit: how busy all were.", head, rows, noted(measured, measured.points))
 
 
 def errors(measured: Measured) -> Table:
-    """Return errors by server, point and kind, with the first example of each."""
+    """Return the errors of all runs by point, server and kind, with the first example of each."""
+    groups: dict[tuple[str, Point], list[dict[str, Any]]] = {}
+    for run in measured.whole["runs"]:
+        groups.setdefault((run["server"], point_of(run)), []).append(run)
     rows = []
-    for server, point in dict.fromkeys((run["server"], Point(run["clients"], run["target_per_second"]))
-                                       for run in measured.document["runs"]):  # fmt: skip
-        examples: dict[str, str] = {}
-        for run in measured.document["runs"]:
-            if (run["server"], run["clients"], run["target_per_second"]) == (server, *point):
-                examples = {**run["first_errors"], **examples}
-        for kind, number in measured.errors(server, point).most_common():
-            cells = [Cell(kind), Cell(words.count(number)), Cell(examples.get(kind, words.NONE))]
-            rows.append(Row(f"{server}, {place(point)}", cells))
-    return Table("Errors by kind, with the first example of each.", ["server", "kind", "number", "first example"], rows, words=True)
+    for (server, point), each in groups.items():
+        for kind, number in errors_of(each).most_common():
+            example = next((run["first_errors"][kind] for run in each if kind in run["first_errors"]), words.NONE)
+            rows.append(Row(server, [Cell(kind), Cell(words.count(number)), Cell(example)], "", place(point)))
+    head = ["server", "kind", "number", "first example"]
+    return Table("Errors by kind, with the first example of each.", head, rows, words=True)
 
 
-def differences(measured: Measured, point: Point, main: bool) -> Table:
-    """Return differences between servers: those of the main figures at a point, or all others."""
-    names = [figure.name for figure in MAIN]
-    found = [
-        each for each in measured.document["differences"]
-        if (each["figure"] in names and (each["clients"], each["target_per_second"]) == point) is main
-    ]  # fmt: skip
-    if main:
-        found.sort(key=lambda each: names.index(each["figure"]))
-    rows = [Row(each["sentence"], [Cell(*ratio(each)), Cell(VERDICTS[each["real"]])]) for each in found]
-    caption = f"Differences at {place(point)}." if main else "All other differences."
-    return Table(caption, ["difference", "ratio", "real?"], rows, words=True)
+def differences(measured: Measured) -> dict[str, list[str]]:
+    """Return the sentences of all differences, by the name of their point, the hardest point first."""
+    found: dict[str, list[str]] = {place(point): [] for point in reversed(measured.points)}
+    for each in measured.document["differences"]:
+        found[place(point_of(each))].append(each["sentence"])
+    return {name: each for name, each in found.items() if each}
 
 
-VERDICTS = {True: "yes", False: "may be chance", None: "not certain"}
-
-
-def ratio(difference: dict[str, Any]) -> tuple[str, str]:
-    """Say a ratio and its interval."""
-    low, high = difference["low"], difference["high"]
-    known = low is not None and high is not None
-    return words.number(difference["ratio"]), f"{words.number(low)} – {words.number(high)}" if known else ""
-
-
-def runs(measured: Measured) -> Table:
-    """Return every run."""
+def tried(whole: Measured) -> Table:
+    """Return all that a sweep tried."""
     rows = []
-    for run in measured.document["runs"]:
-        did, side = run["operations"], run["side"]
-        times = [Cell(words.time(did["response"][name])) if did["response"][name] is not None else EMPTY
-                 for name in ("p50_us", "p99_us", "max_us")]  # fmt: skip
-        cells = [
-            Cell(words.count(run["repeat"])), Cell(words.number(did["per_second"]), mark=MARKS.get(run["limited_by"], "")),
-            *times, Cell(words.time(side["cpu_us_per_operation"])) if side else EMPTY,
-            Cell(words.time(run["load"]["cpu_us_per_operation"])), Cell(words.share(run["machine_idle_share"])),
-            Cell(words.count(sum(run["errors"].values()))),
-        ]  # fmt: skip
-        point = Point(run["clients"], run["target_per_second"])
-        rows.append(Row(f"{run['server']}, {named(measured, point)}", cells))
-    head = ["server", "run", "requests/s", "p50", "p99", "max", "CPU / request", "load’s CPU", "machine idle", "errors"]
-    return Table("Every run, in the order in which they ran.", head, rows, noted(measured, measured.points))
+    for server in whole.servers:
+        for point in whole.points:
+            rate, p99 = (whole.interval(server, point, figure) for figure in (RATE, P99))
+            if rate and point.target:
+                cells = [Cell(words.count(rate.median)), Cell(words.time(p99.median)) if p99 else EMPTY]
+                name = f"{server}, {words.count(point.clients)} connections"
+                rows.append(Row(words.count(point.target), cells, mark(whole, server, point), name))
+    caption = f"The rates that were tried; the 99th percentile had to stay within {words.time(whole.bound or 0.0)}."
+    return Table(caption, ["planned/s", "achieved/s", "p99"], rows, noted(whole, whole.points))
+
+
+def runs(whole: Measured) -> Table:
+    """Return every run there was."""
+    rows = [
+        Row(f"{run['server']}, {named(whole, point_of(run))}", run_cells(run), MARKS.get(run["limited_by"], ""))
+        for run in whole.document["runs"]
+    ]
+    head = [
+        "server",
+        "run",
+        "requests/s",
+        "p50",
+        "p99",
+        "max",
+        "CPU per request",
+        "load's CPU",
+        "machine idle",
+        "errors",
+    ]
+    limited = {run["limited_by"] for run in whole.document["runs"]}
+    notes = [(MARKS[kind], NOTES[kind]) for kind in MARKS if kind in limited]
+    return Table("Every run, in the order in which they ran.", head, rows, notes)
+
+
+def run_cells(run: dict[str, Any]) -> list[Cell]:
+    """Return a run's figures."""
+    did, side, load = run["operations"], run["side"], run["load"]
+    latencies = [did["response"][name] for name in ("p50_us", "p99_us", "max_us")]
+    return [
+        Cell(words.count(run["repeat"])),
+        Cell(words.number(did["per_second"])),
+        *(Cell(words.time(value)) if value is not None else EMPTY for value in latencies),
+        Cell(words.time(side["cpu_us_per_operation"])) if side else EMPTY,
+        Cell(words.time(load["cpu_us_per_operation"])),
+        Cell(words.share(run["machine_idle_share"])),
+        Cell(words.count(sum(run["errors"].values()))),
+    ]

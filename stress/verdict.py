@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import words
-from measured import CPU, FEW, MAIN, MEMORY, P99, RATE, Figure, Measured, Point
+from measured import CPU, FEW, LOAD, MAIN, MEMORY, P99, RATE, Figure, Measured, Point, point_of
+from result import KEPT
 
 SHOWN = 4  # servers that a sentence names one by one
 
@@ -17,9 +18,15 @@ SHOWN = 4  # servers that a sentence names one by one
 def sentences(measured: Measured) -> list[str]:
     """Return the three sentences."""
     if not measured.points:
-        return ["Nothing was measured: no run came to its end.", unknown_cost(), certainty(measured, None)]
+        none = (
+            f"No rate that was tried {within(measured)}"
+            if measured.whole["runs"]
+            else "Nothing was measured: no run ended"
+        )
+        return [f"{none}.", unknown_cost(), certainty(measured, None)]
     point = verdict_point(measured)
-    first = open_loop(measured, point) if measured.open_loop else closed_loop(measured, point)
+    planned = measured.open_loop and not measured.bound
+    first = open_loop(measured, point) if planned else closed_loop(measured, point)
     return [first, cost(measured, point), certainty(measured, point)]
 
 
@@ -28,9 +35,21 @@ def verdict_point(measured: Measured) -> Point:
     return measured.points[-1]
 
 
-def where(point: Point) -> str:
-    """Say a point in words: 8,192 connections."""
-    return words.plural(point.clients, "connection")
+def where(measured: Measured, point: Point) -> str:
+    """Say a point in words: 8,192 connections, 50 of them at work."""
+    active = measured.plan["active"]
+    return words.plural(point.clients, "connection") + (f", {words.count(active)} of them at work," if active else "")
+
+
+def within(measured: Measured) -> str:
+    """Say what a sweep looked for."""
+    return f"had 99 of 100 answers within {words.time(measured.bound or 0.0)}"
+
+
+def unanswered(measured: Measured, point: Point) -> str:
+    """Say which servers a sweep has no answer for, or nothing."""
+    none = [each["name"] for each in measured.whole["servers"] if not measured.summary(each["name"], point)]
+    return f"; no rate that was tried {within(measured)} from {words.several(none)}" if measured.bound and none else ""
 
 
 class Ranking:
@@ -50,10 +69,13 @@ class Ranking:
         return [name for name in self.names if name == best or same(self.figure, self._point, best, name)]
 
     def value(self, name: str) -> str:
-        """Say a server's value, and where it can only be more."""
+        """Say a server's value."""
+        return self.figure.text(self.values[name])
+
+    def bound(self, name: str) -> str:
+        """Say a server's rate, and where it can only be more."""
         limited = self._measured.limit(name, self._point) in ("load", "machine")
-        least = "at least " if limited and self.figure is RATE else ""
-        return least + self.figure.text(self.values[name])
+        return f"at least {self.value(name)}" if limited else self.value(name)
 
     def listed(self, names: Sequence[str]) -> str:
         """Say servers with their values; of many only the next and the last."""
@@ -61,7 +83,7 @@ class Ranking:
 
     def followed(self, names: Sequence[str]) -> str:
         """Say what the others answered, or nothing where there are none."""
-        each = [f"{name} {self.value(name)}" for name in few(names)]
+        each = [f"{name} {self.bound(name)}" for name in few(names)]
         return f"; {words.several(each)}" if each else ""
 
 
@@ -79,16 +101,17 @@ def failed(measured: Measured, name: str, point: Point) -> str:
 def closed_loop(measured: Measured, point: Point) -> str:
     """Say who answered the most."""
     rank = Ranking(measured, point, RATE)
-    begin = f"With {where(point)} "
+    soon_enough = f"and 99 of 100 answers within {words.time(measured.bound)} " if measured.bound else ""
+    begin = f"With {where(measured, point)} {soon_enough}"
     best = rank.names[0]
     if not rank.values[best]:
         return f"{begin}no server answered anything."
     if len(rank.names) == 1:
-        text = f"{begin}{best} answered {rank.value(best)} requests a second{soon(measured, best, point)}"
-        return f"{text}{failed(measured, best, point)}."
+        text = f"{begin}{best} answered {rank.bound(best)} requests a second{soon(measured, best, point)}"
+        return f"{text}{failed(measured, best, point)}{unanswered(measured, point)}."
     leaders = rank.leaders()
     text = shared(measured, rank, leaders, point) if len(leaders) > 1 else alone(measured, rank, point)
-    return begin + text + elsewhere(measured, leaders, point) + "."
+    return begin + text + elsewhere(measured, leaders, point) + unanswered(measured, point) + "."
 
 
 def soon(measured: Measured, name: str, point: Point) -> str:
@@ -100,19 +123,23 @@ def soon(measured: Measured, name: str, point: Point) -> str:
 def alone(measured: Measured, rank: Ranking, point: Point) -> str:
     """Say who is first, by how much, and who follows."""
     best, following, *others = rank.names
-    text = f"{best} answered the most requests, {rank.value(best)} a second{failed(measured, best, point)}"
+    text = f"{best} answered the most requests, {rank.bound(best)} a second{failed(measured, best, point)}"
     if not rank.values[following]:
         return f"{text}; {words.several([following, *others])} answered none"
     ratio = words.times(rank.values[best] / rank.values[following])
-    return f"{text}, {ratio} as many as {following} ({rank.value(following)}){rank.followed(others)}"
+    return f"{text}, {ratio} as many as {following} ({rank.bound(following)}){rank.followed(others)}"
 
 
 def shared(measured: Measured, rank: Ranking, leaders: list[str], point: Point) -> str:
     """Say that several are first, within chance, and who follows."""
-    each = [f"{rank.value(name)}{failed(measured, name, point)}" for name in leaders]
+    bounds = [rank.bound(name) for name in leaders]
+    if all(each.startswith("at least ") for each in bounds):
+        bounds[1:] = [rank.value(name) for name in leaders[1:]]
+    each = [f"{bound}{failed(measured, name, point)}" for bound, name in zip(bounds, leaders)]
     rest = [name for name in rank.names if name not in leaders]
-    verb = "answered the most requests and are too close to call"
-    return f"{words.several(leaders)} {verb}, {words.several(each)} a second{rank.followed(rest)}"
+    most = "answered the most requests and " if rest else ""
+    rates = f"{words.several(each)} requests a second"
+    return f"{words.several(leaders)} {most}are too close to call, {rates}{rank.followed(rest)}"
 
 
 def elsewhere(measured: Measured, leaders: list[str], point: Point) -> str:
@@ -123,24 +150,32 @@ def elsewhere(measured: Measured, leaders: list[str], point: Point) -> str:
     rank = Ranking(measured, least, RATE)
     if not rank.names or set(rank.leaders()) & set(leaders):
         return ""
-    return f"; with {where(least)} it was {rank.names[0]} ({rank.value(rank.names[0])})"
+    return f"; with {words.count(least.clients)} it was {rank.names[0]} ({rank.bound(rank.names[0])})"
 
 
 def open_loop(measured: Measured, point: Point) -> str:
     """Say who kept to the plan, and who answered soonest."""
-    if measured.plan["pacing"].get("p99_us"):
-        return sweep(measured, measured.plan["pacing"]["p99_us"])
-    here = [name for name in measured.servers if measured.summary(name, point)]
-    kept = [name for name in here if measured.limit(name, point) != "saturated"]
-    plan = f"{words.number(point.target or 0)} planned requests a second over {where(point)}"
-    if not kept:
-        rank = Ranking(measured, point, RATE)
-        return f"None of {plan} could be kept up: {rank.listed(rank.names)} a second." if len(here) > 1 else (
-            f"{here[0]} could not keep up with {plan}: it answered {rank.value(here[0])} a second."
-        )  # fmt: skip
-    behind = [name for name in here if name not in kept]
-    late = f"; {words.several(behind)} could not keep up" if behind else ""
-    return f"{words.several(kept)} kept up with {plan}{soonest(measured, kept, point)}{late}."
+    here = [name for name in measured.servers if measured.interval(name, point, RATE)]
+    on_time = [name for name in here if kept(measured, name, point)]
+    plan = f"{words.number(point.target or 0)} planned requests a second over {where(measured, point).rstrip(',')}"
+    late = behind(measured, [name for name in here if name not in on_time], point)
+    if not on_time:
+        return f"{late} with {plan}."
+    return f"{words.several(on_time)} kept up with {plan}{soonest(measured, on_time, point)}{late and '; '}{late}."
+
+
+def kept(measured: Measured, name: str, point: Point) -> bool:
+    """Whether a server answered as many requests as were planned."""
+    rate = measured.interval(name, point, RATE)
+    done = rate is not None and rate.median >= KEPT * (point.target or 0.0)
+    return done and measured.limit(name, point) != "saturated"
+
+
+def behind(measured: Measured, names: Sequence[str], point: Point) -> str:
+    """Say who could not keep up, and what they did; nothing where all could."""
+    rank = Ranking(measured, point, RATE, names) if names else None
+    each = [f"{name} ({rank.value(name)} a second)" for name in rank.names] if rank else []
+    return f"{words.several(each)} could not keep up" if each else ""
 
 
 def soonest(measured: Measured, kept: list[str], point: Point) -> str:
@@ -158,27 +193,17 @@ def soonest(measured: Measured, kept: list[str], point: Point) -> str:
     return f"; 99 of 100 answers came soonest from {words.several(leaders)}, within {each}{errors}{also}"
 
 
-def sweep(measured: Measured, p99_us: float) -> str:
-    """Say the highest rate of each server that held the p99."""
-    held = {name: highest(measured, name, p99_us) for name in measured.servers}
-    ranked = sorted((name for name in held if held[name]), key=lambda name: -held[name])
-    none = [name for name in measured.servers if not held[name]]
-    bound = f"the 99th percentile within {words.time(p99_us)}"
-    if not ranked:
-        return f"At no rate that was tried was {bound}."
-    each = [f"{name} up to {words.number(held[name])}" for name in ranked]
-    rest = f"; {words.several(none)} did at no rate that was tried" if none else ""
-    return f"Of the planned requests a second, {words.several(each)} were answered with {bound}{rest}."
-
-
-def highest(measured: Measured, server: str, p99_us: float) -> float:
-    """Return the highest planned rate of a server that was reached within the p99; 0 if there is none."""
-    found = [(point, measured.interval(server, point, P99)) for point in measured.points]
-    return max(
-        (point.target or 0.0 for point, p99 in found
-         if p99 and p99.median <= p99_us and measured.limit(server, point) != "saturated"),
-        default=0.0,
-    )  # fmt: skip
+def load_cost(measured: Measured, point: Point) -> str:
+    """Say whether the load took less CPU for a request than the server that takes least."""
+    servers = Ranking(measured, point, CPU)
+    load = [each for name in servers.names[:1] if (each := measured.interval(name, point, LOAD))]
+    if not load:
+        return ""
+    least, took = servers.names[0], load[0].median
+    more = "less than" if took < servers.values[least] else "no less than"
+    return (
+        f"It took {words.time(took)} of CPU for a request to {least}, {more} the {servers.value(least)} of that server."
+    )
 
 
 def unknown_cost() -> str:
@@ -217,14 +242,16 @@ def cheapest(rank: Ranking, what: str, kind: str) -> str:
 def certainty(measured: Measured, point: Point | None) -> str:
     """Say what is wrong or not certain: errors, limits, too few runs, differences that may be chance."""
     troubles = [*errors(measured), *limits(measured)]
-    pace = "every plan was kept" if measured.open_loop else "it was the servers that set the pace"
+    pace = (
+        "every plan was kept" if measured.open_loop and not measured.bound else "it was the servers that set the pace"
+    )
     fine = [] if troubles or point is None else [f"no request failed, and {pace}"]
     return words.capital("; ".join([*troubles, *fine, *([runs(measured, point)] if point else [])])) + "."
 
 
 def errors(measured: Measured) -> list[str]:
     """Say which servers had errors, of which kinds."""
-    names = dict.fromkeys(run["server"] for run in measured.document["runs"])
+    names = dict.fromkeys(run["server"] for run in measured.whole["runs"])
     each = []
     for name in names:
         found = measured.errors(name)
@@ -245,23 +272,29 @@ def limits(measured: Measured) -> list[str]:
     """Say which figures are not the servers' own limits."""
     said = []
     for kind, text in LIMITS.items():
-        each = [limited(measured, name, kind) for name in measured.servers]
-        if any(each):
-            said.append(f"{text} {words.several([one for one in each if one])}")
+        places = {name: limited(measured, name, kind) for name in measured.servers}
+        always = [name for name, each in places.items() if each is None]
+        if len(always) == len(measured.servers):
+            said.append(f"{text} all servers")
+        elif any(each != [] for each in places.values()):
+            said.append(f"{text} {listed(always, {name: each for name, each in places.items() if each})}")
     return said
 
 
-def limited(measured: Measured, name: str, kind: str) -> str:
-    """Say where a server was limited in a way; nothing if nowhere."""
+def limited(measured: Measured, name: str, kind: str) -> list[str] | None:
+    """Return the points at which a server was limited in a way; None if it was at all of its points."""
     own = [point for point in measured.points if measured.summary(name, point)]
     found = [point for point in own if measured.limit(name, point) == kind]
-    if not found:
-        return ""
     if len(found) == len(own):
-        return f"{name} throughout" if len(own) > 1 else name
-    rates = {point.target for point in own}
-    places = [words.number(p.target or 0) if len(rates) > 1 else words.count(p.clients) for p in found]
-    return f"{name} at {words.several(places)}" + (" a second" if len(rates) > 1 else "")
+        return None
+    several = len({point.target for point in own}) > 1
+    return [f"{words.number(p.target or 0)}/s" if several else words.count(p.clients) for p in found]
+
+
+def listed(always: Sequence[str], places: dict[str, list[str] | None]) -> str:
+    """Join servers with those that something holds for at some points only."""
+    throughout = [f"{words.several(always)}{' throughout' if places else ''}"] if always else []
+    return words.several([*throughout, *(f"{name} at {words.several(each or [])}" for name, each in places.items())])
 
 
 def runs(measured: Measured, point: Point | None) -> str:
@@ -271,14 +304,12 @@ def runs(measured: Measured, point: Point | None) -> str:
     if number < FEW:
         single = f"{each} it cannot be told how much the figures vary"
         return f"{each} differences are not certain" if len(measured.servers) > 1 else single
-    here = [
-        found for found in measured.document["differences"]
-        if found["figure"] in {figure.name for figure in MAIN} and (found["clients"], found["target_per_second"]) == point
-    ]  # fmt: skip
+    main = {figure.name for figure in MAIN}
+    here = [each for each in measured.document["differences"] if each["figure"] in main and point_of(each) == point]
     real = sum(found["real"] is True for found in here)
     if not here:
         return f"{each}, medians and their 95 % intervals are given"
-    if real == len(here):
-        return f"{each}, all differences in rate, latency, CPU and memory at this point are larger than chance"
-    of = f"{real} of {len(here)} differences in rate, latency, CPU and memory at this point"
-    return f"{each}, {of} are larger than chance"
+    first = {found["other"] for found in here}
+    to = f" to {first.pop()}" if len(first) == 1 else ""
+    of = "all" if real == len(here) else f"{real} of {len(here)}"
+    return f"{each}, {of} differences{to} in rate, latency, CPU and memory here are larger than chance"

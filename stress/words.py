@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-NONE = "–"
+NONE = "\u2013"
+SPACE = "\u00a0"  # no line ends between a number and its unit
 KIB = 1024.0
 
 
@@ -20,6 +21,11 @@ def number(value: float) -> str:
     return f"{float(figures):,.0f}"
 
 
+def plain(value: float) -> str:
+    """Return a number that was given, as it was given: 10, 0.5."""
+    return f"{value:g}"
+
+
 def count(value: float) -> str:
     """Return a whole number with all its digits: 8,192."""
     return f"{value:,.0f}"
@@ -27,25 +33,26 @@ def count(value: float) -> str:
 
 def time(microseconds: float) -> str:
     """Return a time given in microseconds: 14.2 µs, 3.05 ms, 12.0 s."""
-    return _in_units(microseconds, 1000.0, ("µs", "ms", "s"))
+    for limit, unit in ((1e3, "µs"), (1e6, "ms")):
+        if abs(microseconds) < limit * 0.9995:
+            return f"{number(microseconds * 1e3 / limit)}{SPACE}{unit}"
+    return f"{number(microseconds / 1e6)}{SPACE}s"
 
 
-def memory(size: float) -> str:
-    """Return a size given in bytes: 512 B, 1.31 KiB, 42.0 MiB."""
-    return _in_units(size, KIB, ("B", "KiB", "MiB", "GiB"))
+def kib(size: float) -> str:
+    """Return a size given in bytes: 1.31 KiB."""
+    return f"{number(size / KIB)}{SPACE}KiB"
 
 
-def _in_units(value: float, step: float, units: Sequence[str]) -> str:
-    for unit in units[:-1]:
-        if abs(value) < step * 0.9995:
-            return f"{number(value)} {unit}"
-        value /= step
-    return f"{number(value)} {units[-1]}"
+def between(text: Callable[[float], str], low: float, high: float) -> str:
+    """Return two values, with the unit once where both have the same: 1.02 to 1.08 KiB."""
+    (one, *unit), other = text(low).split(SPACE), text(high)
+    return f"{one if unit == other.split(SPACE)[1:] else text(low)} to {other}"
 
 
 def share(value: float) -> str:
     """Return a share from 0 to 1 in hundredths: 93 %."""
-    return f"{100 * value:.0f} %"
+    return f"{100 * value:.0f}{SPACE}%"
 
 
 def times(ratio: float) -> str:

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import itertools
 import random
-from statistics import median
+import sys
+from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 from hdrh.histogram import HdrHistogram
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "stress"))
+
+import bootstrap
+
 Record = Dict[str, Any]
-FIGURES = {
-    "per_second": ("operations", "per_second"),
-    "p50_us": ("operations", "response", "p50_us"),
-    "p99_us": ("operations", "response", "p99_us"),
-    "p999_us": ("operations", "response", "p999_us"),
-    "max_us": ("operations", "response", "max_us"),
-    "connect_per_second": ("connect", "per_second"),
-    "cpu_us_per_operation": ("side", "cpu_us_per_operation"),
-    "switches_per_operation": ("side", "switches_per_operation"),
-    "system_calls_per_operation": ("side", "system_calls_per_operation"),
-    "resident_per_connection": ("side", "resident_per_connection"),
-    "load_cpu_us_per_operation": ("load", "cpu_us_per_operation"),
-}
-"""A summary's figures, and where a run has them."""
 
 
 class Kind(NamedTuple):
@@ -51,14 +42,6 @@ KINDS = {
     "redis": Kind("Redis 7.0.15", 52_000, 12.3, 0.01, 2.4, 1_430, 0.3),
     "asyncio-streams": Kind("asyncio streams, CPython 3.11.7", 21_000, 44, 0.05, 3.2, 9_300, 0.55),
 }
-
-
-def at(record: Record, path: Sequence[str]) -> Any:
-    """What is at a path of names; None if something on it is null."""
-    found: Any = record
-    for name in path:
-        found = found[name] if found is not None else None
-    return found
 
 
 def latency(values: Sequence[float]) -> Record:
@@ -93,7 +76,9 @@ def series(draw: random.Random, kind: Kind, clients: int, rate: float, seconds: 
             busy = draw.uniform(0.92, 0.99) if works else 0.1
             look.update(user_share=busy * 0.6, system_share=busy * 0.4, threads=3, open_files=clients + 9)
             grown = min(1.0, (second + 1) / 2)
-            look.update(resident=int(31e6 + grown * clients * kind.memory + second * 2e5), switches=int(rate * kind.switches))
+            look.update(
+                resident=int(31e6 + grown * clients * kind.memory + second * 2e5), switches=int(rate * kind.switches)
+            )
             look["loop_lag_us"] = draw.uniform(2e3, 9e3) if kind.title.startswith("tseep") and works else None
         looks.append(look)
     return looks
@@ -121,7 +106,7 @@ def run(
     able = kind.rate * (1 - 0.06 * (clients / 1024) ** 0.5) * draw.gauss(1, kind.noise)
     rate = min(able, target) if target else able
     mean = 1e6 * clients / able if not target else 300 / max(0.03, 1 - rate / able / 1.02)
-    service = [mean * draw.lognormvariate(-0.5 * kind.spread**2, kind.spread) for _ in range(4000)]
+    service = [mean * draw.lognormvariate(-0.5 * kind.spread**2, kind.spread) for _ in range(1200)]
     behind = max(0.0, (target or 0) / able - 1) * 1e6 * seconds
     response = [value * 1.2 + behind * draw.random() for value in service] if target else service
     took = latency(service)
@@ -134,7 +119,8 @@ def run(
             "latency": latency([draw.lognormvariate(6, 0.8) for _ in range(clients // 2 + 1)]),
         },
         "operations": {
-            "asked": None, "answered": answered, "seconds": float(seconds), "per_second": rate,
+            "asked": int(target * seconds) if target else None,
+            "answered": answered, "seconds": float(seconds), "per_second": rate,
             "response": latency(response) if target else took, "service": took,
         },
         "errors": kind.errors, "first_errors": {word: f"client 17: {word} <b>&amp;</b>" for word in kind.errors},
@@ -145,55 +131,11 @@ def run(
     }  # fmt: skip
 
 
-def interval(values: Sequence[float]) -> Record:
-    """A median and the range, in place of a bootstrap."""
-    few = len(values) < 3
-    low, high = (None, None) if few else (min(values), max(values))
-    return {"median": median(values), "low": low, "high": high, "values": list(values)}
-
-
-def summary(runs: List[Record]) -> Record:
-    """All runs of one server at one point."""
-    total = HdrHistogram(1, 3_600_000_000, 3)
-    for each in runs:
-        total.decode_and_add(each["operations"]["response"]["histogram"])
-    found = {name: [at(each, path) for each in runs] for name, path in FIGURES.items()}
-    return {
-        **{name: runs[0][name] for name in ("server", "clients", "target_per_second", "limited_by")},
-        "runs": len(runs), "errors": sum(sum(each["errors"].values()) for each in runs), "latency": described(total),
-        "figures": {name: interval(values) for name, values in found.items() if None not in values},
-    }  # fmt: skip
-
-
-def difference(name: str, one: Record, other: Record) -> Record:
-    """How two summaries differ in a figure: really, where their ranges do not meet."""
-    mine, theirs = one["figures"][name], other["figures"][name]
-    few = mine["low"] is None
-    apart = not few and (mine["low"] > theirs["high"] or theirs["low"] > mine["high"])
-    ratio = mine["median"] / theirs["median"] if theirs["median"] else 1.0
-    return {
-        "figure": name, "clients": one["clients"], "target_per_second": one["target_per_second"],
-        "one": one["server"], "other": other["server"], "ratio": ratio,
-        "low": None if few else ratio * 0.97, "high": None if few else ratio * 1.03, "real": None if few else apart,
-        "sentence": f"{one['server']} has {ratio:.2f} times the {name} of {other['server']}.",
-    }  # fmt: skip
-
-
-def differences(summaries: List[Record]) -> List[Record]:
-    """All pairs of servers at the same point."""
-    pairs = itertools.combinations(summaries, 2)
-    return [
-        difference(name, one, other)
-        for one, other in pairs
-        if (one["clients"], one["target_per_second"]) == (other["clients"], other["target_per_second"])
-        for name in FIGURES
-        if name in one["figures"] and name in other["figures"]
-    ]
-
-
 def plan(clients: Sequence[int], rates: Sequence[float], repeats: int, seconds: int) -> Record:
     """What was asked."""
-    pacing = {"loop": "open", "arrivals": "poisson", "rates": list(rates), "p99_us": None} if rates else {"loop": "closed"}
+    pacing = (
+        {"loop": "open", "arrivals": "poisson", "rates": list(rates), "p99_us": None} if rates else {"loop": "closed"}
+    )
     return {
         "workload": {"name": "seed", "protocol": "native", "pipeline": 1}, "pacing": pacing, "clients": list(clients),
         "active": None, "repeats": repeats, "warmup_seconds": 2.0, "duration_seconds": float(seconds), "rounds": None,
@@ -217,7 +159,8 @@ def document(
         for rate in (rates or (None,))
         for name, kind in kinds.items()
     ]
-    summaries = [summary(group) for group in groups]
+    runs = list(itertools.chain(*groups))
+    summaries = bootstrap.summaries(runs)
     return {
         "schema": "tseep-stress-1", "date": "2026-11-25T04:00:00+00:00",
         "command": "python stress/run.py --clients 1k --report out",
@@ -229,5 +172,5 @@ def document(
              "command": ["python", "-m", "tseep", "--mode", name] if kind.known else []}
             for name, kind in kinds.items()
         ],
-        "runs": list(itertools.chain(*groups)), "summaries": summaries, "differences": differences(summaries),
+        "runs": runs, "summaries": summaries, "differences": bootstrap.differences(runs, summaries),
     }  # fmt: skip

@@ -11,7 +11,8 @@ from typing import Any, Dict, Iterator, List
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from .servers import Tseep, find_program, until
+from .browsers import emulate, open_browser, resize
+from .servers import Tseep, until
 
 MODES = pytest.mark.parametrize("mode", ["v1", "v2"])
 METRICS = ["--metrics", "tcp:0:interface=127.0.0.1"]
@@ -100,25 +101,8 @@ def test_only_for_those_who_asked(v2: Tseep) -> None:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Chromium, without a window."""
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = find_program("chromium")
-    for word in (
-        "headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
-        "disable-component-update", "disable-sync", "disable-dev-shm-usage",
-    ):  # fmt: skip
-        options.add_argument(f"--{word}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(find_program("chromedriver")))
-    yield driver
-    driver.quit()
-
-
-def resize(browser: Any, width: int, height: int) -> None:
-    """Let the browser be of a size, whatever the least of its window."""
-    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    with open_browser() as driver:
+        yield driver
 
 
 def texts(browser: Any, selector: str) -> List[str]:
@@ -208,8 +192,7 @@ def test_dark(browser: Any) -> None:
     with Tseep("v2", *METRICS) as server:
         grounds = []
         for scheme in ("light", "dark"):
-            features = [{"name": "prefers-color-scheme", "value": scheme}]
-            browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+            emulate(browser, scheme)
             browser.get(page_of(server))
             colour = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
             grounds.append(sum(int(part) for part in colour.strip("rgb()").split(",")))

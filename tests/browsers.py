@@ -1,0 +1,42 @@
+"""Chromium without a window, for tests that look at pages."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import Any, Iterator
+
+from .servers import find_program
+
+OPTIONS = (
+    "headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
+    "disable-component-update", "disable-sync", "disable-dev-shm-usage",
+)  # fmt: skip
+
+
+@contextmanager
+def open_browser() -> Iterator[Any]:
+    """A browser whose console and whose requests are kept, as logs C{browser} and C{performance}."""
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = find_program("chromium")
+    for word in OPTIONS:
+        options.add_argument(f"--{word}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(find_program("chromedriver")))
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+def resize(browser: Any, width: int, height: int) -> None:
+    """Let the browser be of a size, whatever the least of its window."""
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def emulate(browser: Any, scheme: str) -> None:
+    """Let the browser prefer C{light} or C{dark}."""
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
