@@ -25,7 +25,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
-from measured import P99, RATE, Figure, Measured, Point, histogram, percentiles
+from measured import P99, RATE, Figure, Measured, Point, added, histogram, percentiles
 
 INK, MUTED, LINE, PAPER = "#1b1f24", "#59636e", "#d4d9de", "#fffffe"
 VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", LINE: "var(--line)", PAPER: "var(--paper)"}
@@ -35,6 +35,7 @@ DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (6, 2, 1, 2)), (0, (1, 1.5)), (
 
 WIDE, NARROW = 720, 350  # units of the SVG, which are the page's pixels
 PANEL = 270  # height of one
+LEGEND_ROW = 17  # height of one
 GAP = 5  # around a panel
 PER_INCH = 72
 SLIDE_DPI = 216
@@ -178,8 +179,11 @@ def legend(drawing: Drawing, looks: dict[str, Style], narrow: bool, more: Iterab
     handles = [*lines, *more]
     longest = max(len(str(handle.get_label())) for handle in handles)
     room = (NARROW if narrow else WIDE) // (longest * 8 + 55)
+    columns = max(1, min(room, len(handles)))
+    more_rows = math.ceil(len(handles) / columns) - 1
+    drawing.set_figheight(drawing.get_figheight() + more_rows * LEGEND_ROW / PER_INCH)
     drawing.legend(
-        handles=handles, loc="outside upper left", ncols=max(1, min(room, len(handles))),
+        handles=handles, loc="outside upper left", ncols=columns,
         borderpad=0, handlelength=2.6, columnspacing=1.4,
     )  # fmt: skip
 
@@ -307,37 +311,39 @@ def bars(
 ) -> None:
     """Draw a bar for each server; one that the server did not limit is hatched. Where values are too far apart for
     bars, dots on a logarithmic axis."""
-    rows = [
-        (name, point, each) for point in points for name in looks if (each := measured.interval(name, point, figure))
-    ]
-    several = len(points) > 1
-    names = [f"{name}, {words.count(point.clients)}" if several else name for name, point, _ in rows]
+    every = [(name, point, measured.interval(name, point, figure)) for point in points for name in looks]
+    rows = [(name, point, each) for name, point, each in every if each]
     values = [each.median / figure.divisor for _, _, each in rows]
     ends = [(each.high if each.high is not None else each.median) / figure.divisor for _, _, each in rows]
     drawing.set_figheight((70 + (34 if narrow else 38) * len(rows)) / PER_INCH)
     axes = drawing.subplots()
     scale_values(axes, [*values, *ends], words.number if figure.divisor != 1 else figure.text, vertical=False)
-    dots = axes.get_xscale() == "log"
     for at, (name, point, each) in enumerate(rows):
+        bar(axes, at, values[at], looks[name], bool(measured.limit(name, point)))
         reach = [[part] for part in whiskers(each.median, each.low, each.high, figure)]
-        bar(axes, at, values[at], looks[name], bool(measured.limit(name, point)), dots)
         if any(part[0] for part in reach):
             axes.errorbar([values[at]], [at], xerr=reach, color=INK, capsize=3, elinewidth=1, linestyle="none")
-        axes.annotate(
-            figure.text(each.median), (max(ends[at], 0.0), at), (7, 0), textcoords="offset points", va="center"
-        )
-    axes.set_yticks(range(len(rows)), names)
+        place_of_text = (max(ends[at], 0.0), at)
+        axes.annotate(figure.text(each.median), place_of_text, (7, 0), textcoords="offset points", va="center")
+    names = [f"{name}, {words.count(point.clients)}" if len(points) > 1 else name for name, point, _ in rows]
+    frame(axes, names, figure.unit, narrow)
+
+
+def frame(axes: Axes, names: Sequence[str], unit: str, narrow: bool) -> None:
+    """Name the rows of bars, the first on top, and leave room for the values beside them."""
+    axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
-    axes.set_xlabel(figure.unit)
+    axes.set_xlabel(unit)
     left, right = axes.get_xlim()
-    axes.set_xlim(left, right * (8 if narrow else 3) if dots else right * (1.3 if narrow else 1.1))
+    linear, log = (1.3, 8) if narrow else (1.1, 3)
+    axes.set_xlim(left, right * (log if axes.get_xscale() == "log" else linear))
 
 
-def bar(axes: Axes, at: int, value: float, look: Style, limited: bool, dot: bool) -> None:
+def bar(axes: Axes, at: int, value: float, look: Style, limited: bool) -> None:
     """Draw one value, hatched or hollow where the server did not limit it."""
-    if dot:
+    if axes.get_xscale() == "log":
         axes.plot(value, at, look.marker, color=look.colour, markerfacecolor=PAPER if limited else look.colour)
     else:
         axes.barh(at, value, 0.62, color="none" if limited else look.colour, edgecolor=look.colour,
@@ -354,7 +360,7 @@ def curve(values: Any) -> tuple[list[float], list[float]]:
     return x, list(found.values()) if len(found) == len(x) else [0.0] * len(x)
 
 
-def trace(axes: Axes, values: Any, look: Style, dashes: Any, hollow: bool = False) -> list[float]:
+def trace(axes: Axes, values: Any, look: Style, dashes: Any, hollow: bool) -> list[float]:
     """Draw a percentile curve, with markers at the levels that have names, and return its latencies."""
     if not values.get_total_count():
         return []
@@ -378,26 +384,37 @@ def percentile_axes(axes: Axes, drawn: Sequence[float], reach: float) -> None:
     scale_values(axes, [value for value in drawn if value > 0], words.time)
 
 
+class Curve(NamedTuple):
+    """A histogram to be drawn by percentile, and how; hollow marks set it apart."""
+
+    values: Any
+    look: Style
+    dashes: Any
+    hollow: bool
+
+
+def curves(drawing: Drawing, narrow: bool, panels: Sequence[tuple[str, Sequence[Curve]]]) -> None:
+    """Draw percentile curves in panels that share their axes."""
+    each_axes = grid(drawing, narrow, len(panels), share_y=True)
+    drawn: list[float] = []
+    for axes, (title, each) in zip(each_axes, panels):
+        axes.set_title(title)
+        for one in each:
+            drawn += trace(axes, *one)
+    reach = max((one.values.get_total_count() for _, each in panels for one in each), default=1)
+    for axes in each_axes:
+        percentile_axes(axes, drawn, reach)
+        axes.tick_params(labelleft=True)
+        axes.set_xlabel("percentile")
+
+
 def latency(measured: Measured, looks: dict[str, Style]) -> Chart:
     """Draw latency by percentile, a panel for each point."""
     points = chosen(measured.points)
 
     def paint(drawing: Drawing, narrow: bool) -> None:
-        panels = grid(drawing, narrow, len(points), share_y=True)
-        drawn: list[float] = []
-        reach = 1.0
-        for axes, point in zip(panels, points):
-            axes.set_title(place(point) if len(points) > 1 else "")
-            for name, look in looks.items():
-                summary = measured.summary(name, point)
-                if summary:
-                    values = histogram(summary["latency"])
-                    drawn += trace(axes, values, look, look.dashes, bool(measured.limit(name, point)))
-                    reach = max(reach, values.get_total_count())
-        for axes in panels:
-            percentile_axes(axes, drawn, reach)
-            axes.tick_params(labelleft=True)
-            axes.set_xlabel("percentile")
+        panels = [(place(point) if len(points) > 1 else "", responses(measured, point, looks)) for point in points]
+        curves(drawing, narrow, panels)
         legend(drawing, looks, narrow)
 
     of = "a panel for each point and a line for each server" if len(points) > 1 else "a line for each server"
@@ -405,10 +422,19 @@ def latency(measured: Measured, looks: dict[str, Style]) -> Chart:
     return Chart("latency", "Latency by percentile", text, paint)
 
 
+def responses(measured: Measured, point: Point, looks: dict[str, Style]) -> list[Curve]:
+    """Return the response times of all servers at a point."""
+    return [
+        Curve(histogram(summary["latency"]), look, look.dashes, bool(measured.limit(name, point)))
+        for name, look in looks.items()
+        if (summary := measured.summary(name, point))
+    ]
+
+
 def place(point: Point) -> str:
     """Name a point in a panel's title."""
     rate = f", {words.number(point.target)}/s" if point.target is not None else ""
-    return f"{words.count(point.clients)} connections{rate}"
+    return f"{words.plural(point.clients, 'connection')}{rate}"
 
 
 def chosen(points: Sequence[Point]) -> list[Point]:
@@ -418,35 +444,31 @@ def chosen(points: Sequence[Point]) -> list[Point]:
     return [points[round(at * (len(points) - 1) / (PANELS - 1))] for at in range(PANELS)]
 
 
-def both_clocks(measured: Measured, point: Point, looks: dict[str, Style], added: Callable[..., Any]) -> Chart:
+FROM_SEND = (0, (2, 1.5))  # the dashes of service time
+
+
+def both_clocks(measured: Measured, point: Point, looks: dict[str, Style]) -> Chart:
     """Draw, for an open loop, latency from the planned start beside latency from the send, a panel for each server."""
     names = [name for name in looks if measured.runs(name, point)]
 
     def paint(drawing: Drawing, narrow: bool) -> None:
-        panels = grid(drawing, narrow, len(names), share_y=True)
-        drawn: list[float] = []
-        reach = 1.0
-        for axes, name in zip(panels, names):
-            runs = measured.runs(name, point)
-            for kind, dashes in (("response", "-"), ("service", (0, (2, 1.5)))):
-                values = added(run["operations"][kind] for run in runs)
-                drawn += trace(axes, values, looks[name], dashes, kind == "service")
-                reach = max(reach, values.get_total_count())
-            axes.set_title(name)
-        for axes in panels:
-            percentile_axes(axes, drawn, reach)
-            axes.tick_params(labelleft=True)
-            axes.set_xlabel("percentile")
-        kinds = [
-            Line2D([], [], color=MUTED, marker="o", label="from the planned start"),
-            Line2D(
-                [], [], color=MUTED, linestyle=(0, (2, 1.5)), marker="o", markerfacecolor=PAPER, label="from the send"
-            ),
-        ]
-        legend(drawing, {}, narrow, kinds)
+        curves(drawing, narrow, [(name, clocks(measured.runs(name, point), looks[name])) for name in names])
+        plan = Line2D([], [], color=MUTED, marker="o", label="from the planned start")
+        sent = Line2D(
+            [], [], color=MUTED, marker="o", markerfacecolor=PAPER, linestyle=FROM_SEND, label="from the send"
+        )
+        legend(drawing, {}, narrow, [plan, sent])
 
     text = f"Response and service time by percentile at {place(point)}, a panel for each server."
     return Chart("response-service", "Response time and service time", text, paint)
+
+
+def clocks(runs: Sequence[dict[str, Any]], look: Style) -> list[Curve]:
+    """Return the response time of runs, and their service time."""
+    kinds = (("response", "-"), ("service", FROM_SEND))
+    return [
+        Curve(added(run["operations"][kind] for run in runs), look, dashes, kind == "service") for kind, dashes in kinds
+    ]
 
 
 def tried(measured: Measured, looks: dict[str, Style]) -> Chart:

@@ -91,10 +91,6 @@ class Measured:
         """How many runs the summary with the fewest stands for."""
         return min((each["runs"] for each in self._summaries.values()), default=0)
 
-    def title(self, server: str) -> str:
-        """What a reader calls a server."""
-        return next((each["title"] for each in self.document["servers"] if each["name"] == server), server)
-
     def summary(self, server: str, point: Point) -> Record | None:
         """All runs of a server at a point, or None if there was none."""
         return self._summaries.get((server, point))

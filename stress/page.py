@@ -10,8 +10,11 @@ each chart as SVG and PNG for slides.
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 import sys
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -22,7 +25,8 @@ try:
     import words
     from compare import Incomparable, read
     from jinja2 import Environment, FileSystemLoader
-    from measured import CALLS, CONNECT, CPU, LOAD, MEMORY, P99, RATE, SWITCHES, Figure, Measured, Point, Record, added
+    from markupsafe import Markup, escape
+    from measured import CALLS, CONNECT, CPU, LOAD, MEMORY, P99, RATE, SWITCHES, Figure, Measured, Point, Record
 except ModuleNotFoundError as missing:
     if missing.name not in ("hdrh", "jinja2", "jsonschema", "matplotlib", "rich"):
         raise
@@ -57,7 +61,8 @@ def write(document: Record, folder: Path) -> None:
 def page(measured: Measured, folder: Path) -> str:
     """Return the page; its charts' files are written on the way."""
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(count=words.count, number=words.number, share=words.share, shell=shlex.join)
+    names = [server["name"] for server in measured.whole["servers"]]
+    environment.filters.update(number=words.number, shell=shlex.join, unbroken=partial(unbroken, names))
     last = measured.points[-1] if measured.points else None
     return environment.get_template("page.html").render(
         measured=measured,
@@ -77,13 +82,26 @@ def page(measured: Measured, folder: Path) -> str:
     )
 
 
+def unbroken(names: Sequence[str], text: str) -> Markup:
+    """Return text as HTML in which no line ends within a server's name."""
+    known = "|".join(re.escape(str(escape(name))) for name in sorted(names, key=len, reverse=True))
+    return Markup(
+        re.sub(rf"(?<![\w-])({known})(?![\w-])", r'<span class="name">\1</span>', str(escape(text)))
+        if known
+        else escape(text)
+    )
+
+
 def title(measured: Measured) -> str:
     """Say what was compared: v1, v2 and redis with 1,024 to 8,192 connections."""
     clients = sorted({point.clients for point in measured.points} or set(measured.plan["clients"]))
     ends = (" to " if len(clients) > 2 else " and ").join(dict.fromkeys(map(words.count, (clients[0], clients[-1]))))
     names = measured.servers or [each["name"] for each in measured.document["servers"]]
     active = f", {words.count(measured.plan['active'])} of them at work" if measured.plan["active"] else ""
-    return f"{words.several(names) or 'No server'} with {ends} connection{'s' * (clients[-1] != 1)}{active}"
+    who = words.several(names) or "No server"
+    if len(names) > verdict.SHOWN:
+        who = f"{len(names)} servers"
+    return f"{who} with {ends} connection{'s' * (clients[-1] != 1)}{active}"
 
 
 WORKLOADS = {
@@ -213,7 +231,7 @@ def latency(measured: Measured, looks: dict[str, charts.Style], folder: Path) ->
 def open_loop(measured: Measured, last: Point, looks: dict[str, charts.Style], folder: Path) -> list[Part]:
     """Return what only an open loop has: planned and achieved rate, and both clocks."""
     rate = charts.draw(charts.achieved(measured, looks), folder)
-    clocks = charts.draw(charts.both_clocks(measured, last, looks, added), folder)
+    clocks = charts.draw(charts.both_clocks(measured, last, looks), folder)
     return [
         Part("achieved", "Planned and achieved rate", "Where a line leaves the plan, the server was saturated.", rate,
              tables.achieved(measured)),

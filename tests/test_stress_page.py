@@ -407,6 +407,16 @@ def test_each_server_keeps_a_look_of_its_own() -> None:
     assert len({(look.colour, look.marker, str(look.dashes)) for look in looks.values()}) == 20
 
 
+def test_no_line_ends_within_a_name() -> None:
+    """The longest name that fits is kept together; what is no name stays as it is, and nothing becomes HTML."""
+    names = ["v1", "asyncio", "asyncio-streams", "<b>"]
+    assert page.unbroken(names, "asyncio-streams & v1, v12, <b> <i>") == (
+        '<span class="name">asyncio-streams</span> &amp; <span class="name">v1</span>, v12, '
+        '<span class="name">&lt;b&gt;</span> &lt;i&gt;'
+    )
+    assert page.unbroken([], "v1 <i>") == "v1 &lt;i&gt;"
+
+
 # The command line
 
 
