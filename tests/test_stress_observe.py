@@ -1,4 +1,5 @@
-"""The server seen from outside: sums over processes, what was used between looks, the seconds, system calls."""
+"""The server seen from outside: sums over processes, what was used between looks, the seconds, system calls; and what
+stress/agree.py calls agreement."""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "stress"))
 
 pytest.importorskip("hdrh")
+pytest.importorskip("rich")
 
+import agree
 import calls
 import histogram
 import observe
@@ -135,3 +138,13 @@ def test_system_calls_are_counted() -> None:
     except calls.Uncounted as reason:
         pytest.skip(f"perf does not count here: {reason}")
     assert 1000 <= number < 1200
+
+
+def test_agreement_is_of_the_percentiles() -> None:
+    """Ten per cent at most, of p50 and p99; the rates and the maxima may differ."""
+    theirs = {"per_second": 50_000.0, "p50": 0.4, "p99": 1.0, "max": 5.0}
+    lines, good = agree.agreement(theirs, {"per_second": 80_000.0, "p50": 0.43, "p99": 0.91, "max": 9.0})
+    assert good
+    assert "| p50 | 0.400 ms | 0.430 ms | 1.07 |" in lines
+    for off in ({"p50": 0.35}, {"p99": 1.2}):
+        assert not agree.agreement(theirs, {**theirs, **off})[1]
