@@ -122,9 +122,8 @@ def test_a_perf_that_may_not_count_is_told(monkeypatch: pytest.MonkeyPatch, tmp_
     perf.write_text("#!/bin/sh\necho no permission >&2\nexit 1\n")
     perf.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setattr(calls, "PATIENCE", 0.5)
     with calls.Counting([os.getpid()]) as counting, pytest.raises(calls.Uncounted):
-        counting.begin()
+        counting.begin(0.5)
 
 
 def test_system_calls_are_counted() -> None:
