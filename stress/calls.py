@@ -63,13 +63,13 @@ class Counting:
             self._stack.callback(os.close, end)
         return ends
 
-    def begin(self) -> None:
-        """Begin to count."""
-        self._order(b"enable\n")
+    def begin(self, patience: float = PATIENCE) -> None:
+        """Begin to count, if perf is ready for it within so many seconds."""
+        self._order(b"enable\n", patience)
 
     def end(self) -> int:
         """Return how many system calls there were."""
-        self._order(b"disable\n")
+        self._order(b"disable\n", PATIENCE)
         self._perf.send_signal(signal.SIGINT)
         try:
             self._perf.wait(PATIENCE)
@@ -78,9 +78,9 @@ class Counting:
         self._output.seek(0)
         return counted(self._output.read().decode("utf-8", "replace"))
 
-    def _order(self, word: bytes) -> None:
+    def _order(self, word: bytes, patience: float) -> None:
         os.write(self._orders, word)
-        if not select.select([self._acks], [], [], PATIENCE)[0] or self._perf.poll() is not None:
+        if not select.select([self._acks], [], [], max(0.0, patience))[0] or self._perf.poll() is not None:
             raise Uncounted("perf does not answer")
         os.read(self._acks, 64)
 

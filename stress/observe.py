@@ -16,6 +16,7 @@ SECOND = 10**9
 FEW = 512  # threads; the switches of more are not looked at each second, as that takes the server's time
 SCAN_NS = 40_000  # for a thread's switches
 COUNTED_FROM, COUNTED_TO = 0.2, 0.9  # of the warm-up: then system calls are counted
+LEAST_NS = SECOND // 4  # that is counted, or nothing is
 CONNECT, REST, WARMUP, OPERATE = "connect", "rest", "warmup", "operate"
 
 Row = dict[str, Any]
@@ -147,7 +148,7 @@ class Observer:
         assert self._pid is not None
         try:
             counting = self._stack.enter_context(Counting(proc.tree(self._pid)))
-            counting.begin()
+            counting.begin((self._count_to_ns - LEAST_NS - time.monotonic_ns()) / 1e9)
         except Uncounted:
             self._stack.close()
             return
@@ -156,7 +157,8 @@ class Observer:
         def finish() -> None:
             try:
                 answers = self._done() - before
-                self.calls_per_answer = counting.end() / max(1, answers)
+                number = counting.end()
+                self.calls_per_answer = number / answers if answers > 0 else None
             except Uncounted:
                 pass
             self._stack.close()

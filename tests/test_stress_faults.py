@@ -34,12 +34,6 @@ WORKLOADS = {
     "idle": ["--workload", "idle", "--protocol", "resp", "--active", "50%"],
 }
 PACES = {"closed": CLOSED, "open": OPEN, "poisson": [*OPEN, "--poisson"]}
-EVERY = [
-    *((workload, "closed") for workload in WORKLOADS),
-    *((workload, "open") for workload in ("seed", "mix", "mix-pipelined", "churn")),
-    ("idle", "poisson"),
-]
-
 # What a fault is counted as. Where an answer is missing among others that were sent in one go, those after it are
 # taken for it.
 KINDS = {
@@ -53,6 +47,12 @@ KINDS = {
     "drop": {"missing", "wrong"},
     "close": {"closed"},
 }
+
+OPENED = [*((workload, "open") for workload in ("seed", "mix", "mix-pipelined", "churn")), ("idle", "poisson")]
+EVERY = [
+    *((workload, "closed", fault) for workload in WORKLOADS for fault in KINDS),
+    *((*opened, fault) for opened in OPENED for fault in ("none", "wrong", "late", "twice", "drop")),
+]
 
 
 def measured(tmp_path: Path, fixture: list[str], *options: str) -> tuple[int, dict[str, Any]]:
@@ -73,8 +73,7 @@ def spoken(options: list[str]) -> list[str]:
     return ["--protocol", options[options.index("--protocol") + 1], "--skip", str(KEYS if shares else 0)]
 
 
-@pytest.mark.parametrize("fault", KINDS)
-@pytest.mark.parametrize(("workload", "pace"), EVERY)
+@pytest.mark.parametrize(("workload", "pace", "fault"), EVERY)
 def test_every_mistake_is_found(workload: str, pace: str, fault: str, tmp_path: Path) -> None:
     """One request in fifty goes wrong: the run fails and says how; where none does, all is well."""
     options = WORKLOADS[workload]

@@ -1,4 +1,5 @@
-"""The server seen from outside: sums over processes, what was used between looks, the seconds, system calls."""
+"""The server seen from outside: sums over processes, what was used between looks, the seconds, system calls; and what
+stress/agree.py calls agreement."""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "stress"))
 
 pytest.importorskip("hdrh")
+pytest.importorskip("rich")
 
+import agree
 import calls
 import histogram
 import observe
@@ -119,9 +122,8 @@ def test_a_perf_that_may_not_count_is_told(monkeypatch: pytest.MonkeyPatch, tmp_
     perf.write_text("#!/bin/sh\necho no permission >&2\nexit 1\n")
     perf.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setattr(calls, "PATIENCE", 0.5)
     with calls.Counting([os.getpid()]) as counting, pytest.raises(calls.Uncounted):
-        counting.begin()
+        counting.begin(0.5)
 
 
 def test_system_calls_are_counted() -> None:
@@ -135,3 +137,13 @@ def test_system_calls_are_counted() -> None:
     except calls.Uncounted as reason:
         pytest.skip(f"perf does not count here: {reason}")
     assert 1000 <= number < 1200
+
+
+def test_agreement_is_of_the_percentiles() -> None:
+    """Ten per cent at most, of p50 and p99; the rates and the maxima may differ."""
+    theirs = {"per_second": 50_000.0, "p50": 0.4, "p99": 1.0, "max": 5.0}
+    lines, good = agree.agreement(theirs, {"per_second": 80_000.0, "p50": 0.43, "p99": 0.91, "max": 9.0})
+    assert good
+    assert "| p50 | 0.400 ms | 0.430 ms | 1.07 |" in lines
+    for off in ({"p50": 0.35}, {"p99": 1.2}):
+        assert not agree.agreement(theirs, {**theirs, **off})[1]
