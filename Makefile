@@ -8,7 +8,7 @@ APPS_VENV ?= .venv-apps
 SECONDS ?= 120
 BIN = $(VENV)/bin
 
-.PHONY: help serve test test-pypy fuzz apps soak kills lint format types stress bench debian clean
+.PHONY: help serve test test-pypy fuzz apps soak kills lint format types stress agree bench debian clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ types: $(VENV)/lint ## Check the types
 
 stress: $(VENV)/test ## Compare v1 and v2 under 1,024 clients; see stress/run.py --help for more
 	$(BIN)/python stress/run.py --clients 1k
+
+agree: $(VENV)/test debian ## Hold the stress rig against redis-benchmark; wants a quiet machine
+	$(BIN)/python stress/agree.py
 
 bench: $(VENV)/test $(PYPY_VENV)/test debian ## Measure side by side with redis-server, and print the tables of the README
 	$(BIN)/python stress/versus.py --pypy $(PYPY_VENV)/bin/python

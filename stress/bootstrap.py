@@ -4,14 +4,14 @@ The interval is the bootstrap's for a median, by percentiles: the runs are drawn
 replacement, as many as there were, and the middle 95 % of the medians of such draws are taken
 (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13). For medians of few
 runs the chance of each outcome can be worked out, so nothing is drawn: the result is that of
-endlessly many draws and always the same. scipy would bring 100 MB for less than that.
+endlessly many draws, always the same, and needs neither scipy nor a seed.
 
 What the interval can tell depends on the runs. Of three, four or five it is the lowest to the
 highest value, and the true median lies in that with a chance of 1 - 2 / 2**runs: 75 %, 88 %, 94 %.
 
 Latencies are added up as histograms; percentiles are never averaged. HdrHistogram's percentile p
 of n values is the value of rank p * n / 100, rounded to a whole number and at least 1, to three
-digits: below 50 values the p99 is the highest value, and below 500 the p99.9 is.
+digits: of 50 values or fewer the p99 is the highest, of 500 or fewer the p99.9.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from math import comb
 from statistics import median, mode
 from typing import Any, Callable, NamedTuple
 
-from hdrh.histogram import HdrHistogram  # type: ignore
-from histogram import DIGITS, HIGHEST_US, LOWEST_US
+from histogram import merged
 
 FEWEST_RUNS = 3
 TAIL = 0.025  # on either side of an interval of 95 %
@@ -139,23 +138,6 @@ FIGURES: dict[str, Callable[[Run], float | None]] = {
 }
 
 
-def added(latencies: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Add up the histograms of latencies, in the schema's form."""
-    total = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
-    for latency in latencies:
-        if latency["number"]:
-            total.decode_and_add(latency["histogram"])
-    number = total.get_total_count()
-    at = {"p50_us": 50, "p90_us": 90, "p99_us": 99, "p999_us": 99.9}
-    return {
-        "number": number,
-        **{name: total.get_value_at_percentile(percentile) if number else None for name, percentile in at.items()},
-        "max_us": total.get_max_value() if number else None,
-        "mean_us": total.get_mean_value() if number else None,
-        "histogram": total.encode().decode("ascii"),
-    }
-
-
 def _figures(runs: list[Run]) -> dict[str, Any]:
     """Return the intervals of all figures that are known of these runs."""
     found = {}
@@ -173,7 +155,7 @@ def _summary(runs: list[Run]) -> dict[str, Any]:
         "runs": len(runs),
         "errors": sum(sum(run["errors"].values()) for run in runs),
         "limited_by": mode(run["limited_by"] for run in runs),
-        "latency": added(run["operations"]["response"] for run in runs),
+        "latency": merged(run["operations"]["response"]["histogram"] for run in runs),
         "figures": _figures(runs),
     }
 
@@ -280,13 +262,11 @@ def _terms(found: list[dict[str, Any]]) -> list[str]:
     terms, same = [], []
     for each in found:
         figure = COMPARED[each["figure"]].figure
-        told = f"{digits(each['ratio'])} times the {figure}"
-        if each["real"] is None:
-            terms.append(told)
-        elif each["real"]:
-            terms.append(f"{told} {_within(each['low'], each['high'])}")
-        else:
+        if each["real"] is False:
             same.append(figure)
+        else:
+            within = f" {_within(each['low'], each['high'])}" if each["real"] else ""
+            terms.append(f"{figure} x {digits(each['ratio'])}{within}")
     return terms + (["no real difference in " + " and ".join(same)] if same else [])
 
 
@@ -296,28 +276,11 @@ def _line(one: str, other: str, where: str, found: list[dict[str, Any]]) -> str:
     return f"{one} beside {other}, {where}: {', '.join(_terms(found))}{unsure}"
 
 
-LIMITED = {
-    "load": "the load set its pace, it can do more",
-    "machine": "the machine set its pace, it can do more",
-    "saturated": "the plan was more than it could do",
-}
-
-
-def _doubts(summary: dict[str, Any]) -> list[str]:
-    """Return what makes a summary's figures less than they seem."""
-    found = [f"{summary['errors']:,} errors"] if summary["errors"] else []
-    return found + ([LIMITED[summary["limited_by"]]] if summary["limited_by"] else [])
-
-
 def sentences(document: dict[str, Any]) -> list[str]:
-    """Return a line for each server beside the first, at the point with most clients and the highest rate, and one
-    for all that is to be doubted, of any point."""
+    """Return a line for each server beside the first, at the point with most clients and the highest rate."""
     last = max(map(_point, document["differences"]), default=(0, 0.0))
     pairs: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for each in document["differences"]:
         if _point(each) == last:
             pairs.setdefault((each["one"], each["other"]), []).append(each)
-    lines = [_line(*names, _where(*last), found) for names, found in pairs.items()]
-    for summary in document["summaries"]:
-        lines += [f"{summary['server']}, {_where(*_point(summary))}: {doubt}" for doubt in _doubts(summary)]
-    return lines
+    return [_line(*names, _where(*last), found) for names, found in pairs.items()]

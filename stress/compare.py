@@ -44,10 +44,10 @@ FIGURES = {
     "p50_us": Figure("p50, us"),
     "p99_us": Figure("p99, us"),
     "p999_us": Figure("p99.9, us"),
-    "cpu_us_per_operation": Figure("CPU, us/operation"),
-    "switches_per_operation": Figure("context switches/operation"),
-    "system_calls_per_operation": Figure("system calls/operation"),
-    "resident_per_connection": Figure("memory, bytes/connection"),
+    "cpu_us_per_operation": Figure("CPU, us/op"),
+    "switches_per_operation": Figure("context switches/op"),
+    "system_calls_per_operation": Figure("system calls/op"),
+    "resident_per_connection": Figure("memory, bytes/conn"),
     "connect_per_second": Figure("connections/s", True),
 }
 
@@ -68,13 +68,13 @@ class Change(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """Say what that means."""
+        """Say what that means: better, worse, not real, or why that cannot be said."""
         if self.found is None:
-            return "no ratio: not above 0"
+            return "no ratio"
         if self.found.real is None:
-            return "fewer than 3 runs"
+            return "too few runs"
         if not self.found.real:
-            return "no real difference"
+            return "not real"
         return "worse" if self.worse > 1 else "better"
 
 
@@ -169,7 +169,7 @@ def common(a: Document, b: Document) -> dict[Point, list[Change]]:
 
 def value(number: float) -> str:
     """Return a figure in three digits, or as a whole number."""
-    return f"{number:,.0f}" if abs(number) >= 99.95 else f"{number:.3g}"
+    return f"{number:,.0f}" if abs(number) >= 99.95 else f"{number:#.3g}"
 
 
 COLOURS = {"worse": "red", "better": "green"}
@@ -181,7 +181,7 @@ def table(point: Point, found: list[Change]) -> Table:
     drawn.add_column("")
     for name in ("A", "B", "B / A", "95 %"):
         drawn.add_column(name, justify="right", no_wrap=True)
-    drawn.add_column("")
+    drawn.add_column("difference")
     for change in found:
         ratio, within = "-", "-"
         if change.found:
@@ -194,19 +194,34 @@ def table(point: Point, found: list[Change]) -> Table:
     return drawn
 
 
+LIMITS = {
+    "load": "the load set the pace of",
+    "machine": "the machine set the pace of",
+    "saturated": "more was planned than could be done by",
+}
+
+
+def doubts(document: Document) -> Iterator[str]:
+    """Give what makes a document's figures less than they seem, a line for each kind of it."""
+    found = points(document)
+    for point, summary in found.items():
+        if summary["errors"]:
+            yield f"{where(point)}: {summary['errors']:,} errors"
+    for limit, words in LIMITS.items():
+        limited = [where(point) for point, summary in found.items() if summary["limited_by"] == limit]
+        if limited:
+            yield f"{words} {'; '.join(limited)}"
+
+
 def notes(a: Document, b: Document) -> Iterator[str]:
     """Give what has to be known beside the tables."""
     for differing in unlike(circumstances(a), circumstances(b)):
         yield f"A and B differ: {differing}"
-    ours, theirs = points(a), points(b)
-    for name, one, other in (("A", ours, theirs), ("B", theirs, ours)):
-        for point, summary in one.items():
-            if point not in other:
-                yield f"only in {name}: {where(point)}"
-            if summary["errors"]:
-                yield f"{name}: {where(point)}: {summary['errors']:,} errors"
-            if summary["limited_by"]:
-                yield f"{name}: {where(point)}: limited by {summary['limited_by']}, not by the server"
+    for name, one, other in (("A", a, b), ("B", b, a)):
+        alone = [where(point) for point in points(one) if point not in points(other)]
+        if alone:
+            yield f"only in {name}: {'; '.join(alone)}"
+        yield from (f"{name}: {doubt}" for doubt in doubts(one))
 
 
 def show(a: Document, b: Document, found: dict[Point, list[Change]], console: Console) -> None:

@@ -52,7 +52,7 @@ class Contestant(NamedTuple):
     """A server that can be measured. `title` and `version` are for a reader; `mode` is tseep's,
     "other" for all else; `command` takes a port and a number of clients and gives the command
     line; `missing` says in one line why it cannot run here, with what to do, and is None when it
-    can."""
+    can; `most` is how many clients it can have, None where only the machine limits that."""
 
     name: str
     title: str
@@ -60,6 +60,7 @@ class Contestant(NamedTuple):
     mode: str
     command: Callable[[int, int], list[str]]
     missing: str | None = None
+    most: int | None = None
 
     @property
     def native(self) -> bool:
@@ -68,11 +69,13 @@ class Contestant(NamedTuple):
 
 
 class Peer(NamedTuple):
-    """A script of stress/peers: what it shows, and the package that it needs, "" for none."""
+    """A script of stress/peers: what it shows, the package that it needs, "" for none, and how many clients it can
+    have."""
 
     script: str
     title: str
     package: str = ""
+    most: int | None = None
 
 
 SCRIPTS = {
@@ -82,7 +85,7 @@ SCRIPTS = {
     "gevent": Peer("on_gevent.py", "gevent", "gevent"),
     "threads": Peer("threads.py", "socketserver threads"),
     "twisted": Peer("on_twisted.py", "Twisted protocol", "twisted"),
-    "fakeredis": Peer("fake.py", "fakeredis", "fakeredis"),
+    "fakeredis": Peer("fake.py", "fakeredis", "fakeredis", 1000),  # select(2) takes 1,024 files
 }
 
 
@@ -104,8 +107,9 @@ def tseep(name: str, mode: str, python: str) -> Contestant:
     found = asked(python)
     missing = None if found["twisted"] else f"{python} has no Twisted: {python} -m pip install tseep"
     title = f"tseep {mode}, {found['python']}"
+    version = found["tseep"] or "source tree"
     return Contestant(
-        name, title, found["tseep"], mode, lambda port, clients: tseep_command(python, mode, port, clients), missing
+        name, title, version, mode, lambda port, clients: tseep_command(python, mode, port, clients), missing
     )
 
 
@@ -116,7 +120,9 @@ def peer(name: str, script: Peer, python: str) -> Contestant:
     missing = None if version else f"{python} has no {script.package}: {python} -m pip install {script.package}"
     title = " ".join(filter(None, [script.title, script.package and version])) + f", {found['python']}"
     path = str(PEERS / script.script)
-    return Contestant(name, title, version, OTHER, lambda port, clients: [python, path, "--port", str(port)], missing)
+    return Contestant(
+        name, title, version, OTHER, lambda port, clients: [python, path, "--port", str(port)], missing, script.most
+    )
 
 
 def redis_command(program: str, port: int, clients: int) -> list[str]:

@@ -79,8 +79,8 @@ class Resp:
 
 
 class Conversation:
-    """One connection: its bytes not yet answered, how many requests it has made, and when the last of its
-    answers is due."""
+    """One connection: since when there is one, its bytes not yet answered, how many requests it has made, and when
+    the last of its answers is due."""
 
     def __init__(self, connection: socket.socket, faulty: bool) -> None:
         self.socket = connection
@@ -88,13 +88,15 @@ class Conversation:
         self.received = b""
         self.requests = 0
         self.due = 0.0
+        self.since = time.monotonic()
 
 
 def pieces(protocol: Native | Resp, fault: str, answer: bytes, late: float) -> list[tuple[float, bytes | None]]:
     """Return what a fault makes of an answer: bytes, each with the seconds to wait before them;
     None stands for the connection's end."""
     last = len(answer) - protocol.tail
-    wrong = answer[:last] + bytes((answer[last] ^ 1,)) + answer[last + 1 :]
+    changed = answer[:last] + bytes((answer[last] ^ 1,)) + answer[last + 1 :]
+    wrong = protocol.value(b"x") if answer == protocol.nothing else changed
     told: dict[str, list[tuple[float, bytes | None]]] = {
         "none": [(0, answer)],
         "split": [(0, answer[:1]), (PAUSE, answer[1:7]), (2 * PAUSE, answer[7:])],  # yet right
@@ -126,12 +128,26 @@ class Fixture:
     def serve(self) -> None:
         """Serve until a signal ends the process."""
         while True:
-            for key, _ in self.selector.select(max(0.0, self.next_due() - time.monotonic())):
+            for key, _ in self.selector.select(self.patience()):
                 if key.data is None:
                     self.accept()
                 else:
                     self.receive(key.data)
             self.pay()
+            self.cut_idle()
+
+    def patience(self) -> float:
+        """Return how long to wait for what comes next."""
+        return max(0.0, min(PAUSE, self.next_due() - time.monotonic()))
+
+    def cut_idle(self) -> None:
+        """End connections on which nobody has said anything for long."""
+        if not self.options.cut_idle:
+            return
+        talks = [key.data for key in self.selector.get_map().values() if key.data and not key.data.requests]
+        for talk in talks:
+            if time.monotonic() - talk.since > self.options.cut_idle:
+                self.send(talk, None)
 
     def next_due(self) -> float:
         """Return when the next answer is due."""
@@ -227,6 +243,7 @@ def parser() -> argparse.ArgumentParser:
     add("--delay", type=float, default=0.0, help="of every answer, seconds")
     add("--stall-at", type=int, help="the request at which everything stands still")
     add("--stall", type=float, default=0.5, help="for so many seconds")
+    add("--cut-idle", type=float, help="end connections that said nothing for so many seconds")
     add("--status", type=int, default=0, help="exit status after SIGTERM")
     return made
 

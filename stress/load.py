@@ -29,7 +29,7 @@ from frames import Verdict, difference, judge
 from workloads import Request, Supply, Workload
 
 CONNECTING = 256  # connects under way at once in one process; a listen backlog is no longer
-BATCH = 64  # answers taken from one poll, so that their common time of arrival stays true
+BATCH = 64  # answers taken from one poll, so that the clock is looked at often enough
 TICK_NS = 10**8  # between looks at the clock at least
 LOOK_NS = 10**9  # between looks for what is overdue at most
 SECOND = 10**9
@@ -322,9 +322,7 @@ class Load:
             select.select((self._poll,), (), (), nanoseconds / 1e9)
             nanoseconds = 0
         events = self._poll.poll(max(0, min(nanoseconds, TICK_NS) - MILLISECOND) / 1e9, BATCH)
-        # These answers were all there when the poll returned. The time that this process takes
-        # to read them is not the server's.
-        self._now = now = _monotonic()
+        self._now = _monotonic()
         clients, most = self.clients, self._most
         for fd, mask in events:
             client = clients[fd]
@@ -335,6 +333,7 @@ class Load:
             except OSError as error:
                 self._lose(client, CLOSED, f"at receive: {error.strerror}")
                 continue
+            now = _monotonic()  # as redis-benchmark, memtier_benchmark and wrk2 have it, when it is read
             if data == client.expected and data and not client.received:
                 self._record(client, now, len(client.ends))
                 self._done(client, now)

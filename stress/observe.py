@@ -135,7 +135,7 @@ class Observer:
 
     def ended(self) -> None:
         """The measured time is over."""
-        if self.last is None:
+        if len(self.cores) < 2:
             self.cores.append(proc.cores_now())
             self.last = self.look()
 

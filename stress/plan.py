@@ -259,6 +259,9 @@ def complaints(made: Setting) -> list[str]:
     for clients in made.clients:
         need = limits.Need(clients, made.load_processes(clients), modes, cores)
         found += limits.complaints(need, have)
+    for each in made.servers:
+        if each.most and max(made.clients) > each.most:
+            found.append(f"{each.name} can have {each.most:,} clients at most: take fewer, or leave it out")
     return list(dict.fromkeys(found))
 
 

@@ -40,7 +40,8 @@ class Progress:
             refresh_per_second=4,  # it shares the machine with what is measured
             disable=not self._console.is_terminal,
         )
-        self._began = time.monotonic()
+        self._began = self._run_began = time.monotonic()
+        self._number, self._total = 0, 1
         self._all = self._bars.add_task("runs", total=1, told="", visible=False)
 
     def __enter__(self) -> Self:
@@ -56,13 +57,28 @@ class Progress:
         self._bars.stop()
 
     def run(self, number: int, total: int, point: Point) -> None:
-        """Begin a run, of a number from nought on; the time that is left follows from those before."""
-        spent = time.monotonic() - self._began
-        left = f", {clock(spent / number * (total - number))} left" if number else ""
-        told = f"run {number + 1} of {total}{left}"
-        self._bars.update(self._all, total=total, completed=number, told=told, visible=total > 1)
+        """Begin a run, of a number from nought on."""
+        self._number, self._total, self._run_began = number, total, time.monotonic()
+        self._bars.update(self._all, total=total, completed=number, visible=total > 1)
+        self._tell_left()
         if self._bars.disable and total > 1:
-            self._console.print(f"{told}: {point.server}, {point.clients:,} clients", soft_wrap=True)
+            self.say(f"{self._left()}: {point.server}, {point.clients:,} clients")
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        self._console.print(text, soft_wrap=True)
+
+    def _left(self) -> str:
+        """Return which run this is, and the time that is left, as those before it make one think."""
+        told, number = f"run {self._number + 1} of {self._total}", self._number
+        if not number:
+            return told
+        each = (self._run_began - self._began) / number
+        left = max(0.0, each * (self._total - number) - (time.monotonic() - self._run_began))
+        return f"{told}, {clock(left)} left"
+
+    def _tell_left(self) -> None:
+        self._bars.update(self._all, told=self._left())
 
     @contextmanager
     def phase(self, name: str, total: int) -> Iterator[Told]:
@@ -73,10 +89,11 @@ class Progress:
         def tell(done: int) -> None:
             nonlocal said
             self._bars.update(task, completed=done, told=f"{done:,} of {total:,}")
+            self._tell_left()
             quarter = QUARTERS * done // total
             if self._bars.disable and quarter > said:
                 said = quarter
-                self._console.print(f"{name}: {done:,} of {total:,}", soft_wrap=True)
+                self.say(f"{name}: {done:,} of {total:,}")
 
         yield tell
         self._bars.remove_task(task)
@@ -99,8 +116,9 @@ class Progress:
                 at = (now - start_ns) / 1e9
                 if self._bars.disable and QUARTERS * at / seconds >= said + 1:
                     said = int(QUARTERS * at / seconds)
-                    self._console.print(f"{name}: {at:.0f} of {seconds:g} s, {rate:,.0f}/s", soft_wrap=True)
+                    self.say(f"{name}: {at:.0f} of {seconds:g} s, {rate:,.0f}/s")
             self._bars.update(task, completed=max(0, now - start_ns) / 1e9, told=f"{done:,} answers, {rate:,.0f}/s")
+            self._tell_left()
 
         yield tell
         self._bars.remove_task(task)

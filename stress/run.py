@@ -130,7 +130,13 @@ def ripe(observer: Observer, pid: int | None, files: int) -> Look | None:
 def all_runs(setting: Setting, progress: Progress) -> Iterator[Run]:
     """Measure all that was asked for, one by one."""
     if setting.sweep is not None:
-        yield from sweep(setting, lambda point: measure(setting, point, progress))
+
+        def attempt(point: Point) -> Run:
+            pace = f"{point.rate:,.0f}/s" if point.rate else "as much as it can"
+            progress.say(f"{point.server}, {point.clients:,} clients, {pace}")
+            return measure(setting, point, progress)
+
+        yield from sweep(setting, attempt)
         return
     points = list(setting.points())
     for number, point in enumerate(points):

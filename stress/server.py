@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -22,21 +21,6 @@ TRY_SECONDS = 0.002  # between two tries to connect
 STOP_SECONDS = 30.0  # thousands of threads take seconds to end
 SPARE_CLIENTS = 16  # above the load's, for the look whether the server listens
 
-_VERSIONS = """
-import json, platform
-from importlib import metadata
-def version(name):
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
-print(json.dumps({
-    "python": platform.python_implementation() + " " + platform.python_version(),
-    "twisted": version("Twisted"),
-    "tseep": version("tseep") or "source tree",
-}))
-"""
-
 
 class StartFailed(Exception):
     """The server did not come to listen; the text says what it printed."""
@@ -55,17 +39,6 @@ def tseep_command(python: str, mode: str, port: int, clients: int) -> list[str]:
     listen = f"tcp:{port}:interface={HOST}"
     most = str(clients + SPARE_CLIENTS)
     return [python, "-m", "tseep", "--mode", mode, "--listen", listen, "--maxclients", most]
-
-
-def versions(python: str) -> dict[str, str | None]:
-    """Ask an interpreter for its own version, Twisted's and tseep's.
-
-    Raises OSError, subprocess.SubprocessError or ValueError when it is no Python.
-    """
-    command = [python, "-c", _VERSIONS]
-    done = subprocess.run(command, capture_output=True, check=True, timeout=60, cwd=REPOSITORY)
-    found: dict[str, str | None] = json.loads(done.stdout)
-    return found
 
 
 class Server:

@@ -169,7 +169,7 @@ def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert re.search(r"operations/s +1,010 +505 +0\.50 +0\.49 to 0\.51 +worse", printed)
     assert re.search(r"p99, us +1,089 +2,179 +2\.0 +2\.0 to 2\.0 +worse", printed)
-    assert re.search(r"CPU, us/operation +10 +10 +1\.00 +1\.00 to 1\.00 +no real difference", printed)
+    assert re.search(r"CPU, us/op +10\.0 +10\.0 +1\.00 +1\.00 to 1\.00 +not real", printed)
     assert "A and B differ: server v2: tseep v2 (1.0) and tseep v2 (1.1)" in printed
     assert "only in A: v1, 1,024 clients" in printed
     assert max(map(len, printed.splitlines())) <= 80
@@ -202,7 +202,7 @@ def test_compare_notes_errors_and_limits(tmp_path: Path, capsys: pytest.CaptureF
     assert compared(tmp_path, a, b) == 0
     printed = capsys.readouterr().out
     assert "A: v2, 1,024 clients: 6 errors" in printed
-    assert "B: v2, 1,024 clients: limited by load, not by the server" in printed
+    assert "B: the load set the pace of v2, 1,024 clients" in printed
 
 
 def other_workload() -> Dict[str, Any]:

@@ -21,6 +21,7 @@ sys.path.insert(1, str(ROOT / "stress" / "peers"))
 
 import contestants
 import resp
+import run as rig
 from server import Server, free_port
 
 PEERS = ROOT / "stress" / "peers"
@@ -266,6 +267,15 @@ def test_found_in_order() -> None:
     assert found[1].command(70, 1000)[:5] == [sys.executable, "-m", "tseep", "--mode", "v2"]
 
 
+@pytest.mark.peers
+def test_too_many_clients(capsys: pytest.CaptureFixture[str]) -> None:
+    """A run that a server cannot bear is refused before it begins."""
+    with pytest.raises(SystemExit) as refused:
+        rig.main(["--mode", "none", "--against", "fakeredis", "--clients", "1001"])
+    assert refused.value.code == 2
+    assert "fakeredis can have 1,000 clients at most: take fewer, or leave it out" in capsys.readouterr().err
+
+
 def test_unknown() -> None:
     """The names that there are."""
     with pytest.raises(contestants.Unknown) as unknown:
@@ -279,7 +289,7 @@ def test_every_name_is_found() -> None:
     for name in contestants.names():
         (found,) = contestants.find([name], OPTIONS)
         assert found.name == name
-        assert (found.missing is None) == bool(found.command(1, 1))
+        assert found.missing is None or "install" in found.missing
         if name.endswith("-pypy"):
             assert found.missing == "give PyPy with --pypy PATH (Debian: apt-get install pypy3)"
 

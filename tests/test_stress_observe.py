@@ -1,0 +1,150 @@
+"""The server seen from outside: sums over processes, what was used between looks, the seconds, system calls; and what
+stress/agree.py calls agreement."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "stress"))
+
+pytest.importorskip("hdrh")
+pytest.importorskip("rich")
+
+import agree
+import calls
+import histogram
+import observe
+import proc
+from load import Second
+from observe import SECOND, Look, Observer
+from proc import Sample, Switches
+
+WORKER = "import time; print('there', flush=True); time.sleep(60)"
+PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {WORKER!r}])"
+
+
+def test_what_was_used_is_added_up_over_processes() -> None:
+    """A process that was born between the looks counts from nought; user and kernel time are as the ticks say."""
+    before = Look(100, {1: Sample(1.0, 10, {1: Switches(5, 5)}, user=80, system=20)})
+    after = Look(
+        300,
+        {
+            1: Sample(1.5, 20, {1: Switches(15, 6)}, user=110, system=30),
+            2: Sample(0.5, 7, {2: Switches(2, 0), 3: Switches(1, 1)}, user=30, system=30),
+        },
+    )
+    used = observe.used(before, after)
+    assert (used.answers, used.cpu) == (200, [0.5, 0.5])
+    assert (used.user_seconds, used.system_seconds) == pytest.approx((0.6, 0.4))
+    assert (used.voluntary, used.involuntary) == (13, 2)
+    assert (after.sum("resident"), after.threads) == (27, 3)
+
+
+def test_a_process_and_its_children_are_one_server() -> None:
+    """Descendants are found, and looked at together."""
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        parent.stdout.readline()
+        members = proc.tree(parent.pid)
+        look = Observer(parent.pid, lambda: 5).look()
+        for member in members:
+            os.kill(member, 9)
+    assert members[0] == parent.pid
+    assert len(members) == 2
+    assert look is not None
+    assert (look.done, list(look.processes)) == (5, members)
+    assert look.sum("resident") > max(sample.resident for sample in look.processes.values())
+
+
+def test_a_server_that_is_gone_is_not_looked_at() -> None:
+    """No look, and seconds without the server's figures."""
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as gone:
+        gone.wait()
+    observer = Observer(gone.pid, lambda: 0)
+    assert observer.look() is None
+    observer.begin()
+    time.sleep(1.05)
+    observer.watch()
+    (row,) = observer.series([], 0, 0.0)
+    assert set(row) == {"at_seconds", "phase", "done"}
+
+
+def test_seconds_of_the_load_and_of_the_server_are_put_together() -> None:
+    """Rows of the operations carry the load's answers and latencies, and say whether they were the warm-up's."""
+    observer = Observer(None, lambda: 0)
+    start = time.monotonic_ns() + 2 * SECOND
+    seconds = [Second(10, histogram.packed([5_000_000] * 10)), Second(0, histogram.packed([])), Second(1, b"")]
+    seconds[2] = Second(1, histogram.packed([7_000_000]))
+    rows = observer.series(seconds, start, 2.0)
+    assert [row["phase"] for row in rows] == ["warmup", "warmup", "operate"]
+    assert [row["done"] for row in rows] == [10, 0, 1]
+    assert [row["p50_us"] for row in rows] == [pytest.approx(5000, rel=0.001), None, pytest.approx(7000, rel=0.001)]
+    assert rows[0]["at_seconds"] == pytest.approx(3, abs=0.01)
+
+
+def test_each_second_of_a_live_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CPU, memory, threads, files and switches are there; switches not of a crowd of threads."""
+    done = iter(range(0, 1000, 10))
+    observer = Observer(os.getpid(), lambda: next(done))
+    observer.begin()
+    first = observer._row(SECOND)
+    assert first["done"] == 10
+    assert {"resident", "threads", "open_files", "user_share", "system_share", "switches"} <= set(first)
+    assert first["threads"] >= 1
+    monkeypatch.setattr(observe, "FEW", 0)
+    assert "switches" not in observer._row(SECOND)
+
+
+def test_what_perf_prints_is_read() -> None:
+    """The number stands before the event; no number is no count."""
+    assert calls.counted("Events disabled\n1006,,raw_syscalls:sys_enter,434715,100.00,,\n") == 1006
+    for output in ("<not supported>,,raw_syscalls:sys_enter,0,100.00,,\n", "No permission\n", ""):
+        with pytest.raises(calls.Uncounted):
+            calls.counted(output)
+
+
+def test_without_perf_nothing_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is said, and no more."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(calls.Uncounted, match="no perf"):
+        calls.Counting([os.getpid()])
+
+
+def test_a_perf_that_may_not_count_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One that ends at once is not waited for."""
+    perf = tmp_path / "perf"
+    perf.write_text("#!/bin/sh\necho no permission >&2\nexit 1\n")
+    perf.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(calls, "PATIENCE", 0.5)
+    with calls.Counting([os.getpid()]) as counting, pytest.raises(calls.Uncounted):
+        counting.begin()
+
+
+def test_system_calls_are_counted() -> None:
+    """A thousand calls are a thousand calls, where perf may count."""
+    try:
+        with calls.Counting([os.getpid()]) as counting:
+            counting.begin()
+            for _ in range(1000):
+                os.getppid()
+            number = counting.end()
+    except calls.Uncounted as reason:
+        pytest.skip(f"perf does not count here: {reason}")
+    assert 1000 <= number < 1200
+
+
+def test_agreement_is_of_the_percentiles() -> None:
+    """Ten per cent at most, of p50 and p99; the rates and the maxima may differ."""
+    theirs = {"per_second": 50_000.0, "p50": 0.4, "p99": 1.0, "max": 5.0}
+    lines, good = agree.agreement(theirs, {"per_second": 80_000.0, "p50": 0.43, "p99": 0.91, "max": 9.0})
+    assert good
+    assert "| p50 | 0.400 ms | 0.430 ms | 1.07 |" in lines
+    for off in ({"p50": 0.35}, {"p99": 1.2}):
+        assert not agree.agreement(theirs, {**theirs, **off})[1]
