@@ -6,6 +6,7 @@ VENV ?= .venv
 PYPY_VENV ?= .venv-pypy
 APPS_VENV ?= .venv-apps
 SECONDS ?= 120
+AT_ONCE ?= -n 4 --dist loadfile # tests wait for servers more than they compute
 BIN = $(VENV)/bin
 
 .PHONY: help serve test test-pypy fuzz apps soak kills lint format types stress agree bench debian clean
@@ -18,11 +19,11 @@ serve: $(VENV)/serve ## Install into .venv and run the server on 127.0.0.1:6379
 
 test: $(VENV)/test debian ## Run trial's unit tests, then the tests against real servers and clients
 	$(BIN)/trial tseep
-	$(BIN)/pytest tests
+	$(BIN)/pytest tests $(AT_ONCE)
 
 test-pypy: $(PYPY_VENV)/test debian ## The same on PyPy
 	$(PYPY_VENV)/bin/trial tseep
-	$(PYPY_VENV)/bin/pytest tests -m "not packaging and not soak and not apps and not browser and not peers and not tls"
+	$(PYPY_VENV)/bin/pytest tests $(AT_ONCE) -m "not packaging and not soak and not apps and not browser and not peers and not tls"
 
 fuzz: $(VENV)/test debian ## Compare with redis-server, and feed the parsers, for longer
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/test_differential.py tests/test_bad_input.py
