@@ -1,15 +1,17 @@
-"""The rig beside redis-benchmark, on the same load of redis-server; and whether it keeps a planned rate.
+"""The rig beside redis-benchmark, on the same load of one server; and whether it keeps a planned rate.
 
-    python stress/agree.py
+    python stress/agree.py --server twisted --clients 50
 
-Both ask redis-server for 64-byte values in a closed loop, one after the other, round by round. Prints each one's rate
+Both ask the server for 64-byte values in a closed loop, one after the other, round by round. Prints each one's rate
 and percentiles and their ratio, of the medians over the rounds (wanted within 10 %); then how near the rig's open
 loop comes to a plan of half of what the server can do (wanted within 1 %). Exit status: 0 when both are so, 1 when
 one is not, 2 when a server did not start. On a machine that does other things too, neither says anything.
 
-Few clients, as a load's own queue is measured differently: redis-benchmark reads an answer, and begins the next latency
-when its loop comes to the connection again, to write; the rig sends at once, and with N clients its mean is N divided
-by the rate. The more clients are ready at once, the more of the time redis-benchmark counts to nobody.
+In a closed loop clients divided by the rate is the mean latency, whatever the server does (Little's law). So each
+tool's mean times its rate is printed as well: how many of the clients it accounts for. redis-benchmark reads an
+answer and begins the next latency when its loop comes to the connection again, to write, so that with many clients
+it leaves out the time in its own queue; the rig sends at once. With few clients both account for nearly all of
+them, and the rig's Python is some 10 us more of a latency than redis-benchmark's C.
 """
 
 from __future__ import annotations
@@ -31,7 +33,10 @@ from progress import Progress
 from server import HOST, Server, StartFailed, free_port
 from versus import row
 
-NAMES = {"per_second": "rps", "p50": "p50_latency_ms", "p99": "p99_latency_ms", "max": "max_latency_ms"}
+NAMES = {
+    "per_second": "rps", "mean": "avg_latency_ms", "p50": "p50_latency_ms", "p99": "p99_latency_ms",
+    "max": "max_latency_ms",
+}  # fmt: skip
 AGREED = 0.10
 KEPT = 0.01
 HALF = 0.5
@@ -45,9 +50,12 @@ def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     made = argparse.ArgumentParser(prog="stress/agree.py", description=(__doc__ or "").partition("\n")[0])
     add = made.add_argument
-    add("--clients", type=clients, default=2, metavar="N", help="connections (2)")
+    add("--server", default="twisted", metavar="NAME", help="as stress/run.py names them (twisted)")
+    add("--python", default=sys.executable, metavar="PATH", help="interpreter of a server in Python (this one)")
+    add("--clients", type=clients, default=50, metavar="N", help="connections (50)")
     add("--rounds", type=positive, default=5, metavar="N", help="measurements of each (5)")
     add("--time", type=seconds, default=5.0, metavar="S", help="of a measurement (5)")
+    made.set_defaults(pypy=None, workers=None)
     return made
 
 
@@ -71,7 +79,10 @@ def ours(port: int, options: argparse.Namespace, *more: str) -> Figures:
         raise StartFailed(f"the rig found faults: {measured['first_errors']}")
     operations = measured["operations"]
     latency = operations["response"]
-    return {"per_second": operations["per_second"], **{n: latency[f"{n}_us"] / 1000 for n in ("p50", "p99", "max")}}
+    return {
+        "per_second": operations["per_second"],
+        **{n: latency[f"{n}_us"] / 1000 for n in NAMES if n != "per_second"},
+    }
 
 
 def middle(rounds: list[Figures]) -> Figures:
@@ -98,6 +109,8 @@ def agreement(one: Figures, other: Figures) -> tuple[list[str], bool]:
         cells = [f"{figures[name]:,.{digits}f}{unit}" for figures in (one, other)]
         lines.append(row([name.replace("_", " "), *cells, f"{other[name] / one[name]:.2f}"]))
     good = all(abs(other[name] / one[name] - 1) <= AGREED for name in ("p50", "p99"))
+    told = [f"{figures['mean'] / 1000 * figures['per_second']:.2f}" for figures in (one, other)]
+    lines.append(row(["mean times rate: clients", *told, ""]))
     return [*lines, "", f"Percentiles within {AGREED:.0%}: {'yes' if good else 'no'}."], good
 
 
@@ -113,21 +126,25 @@ def pace(port: int, options: argparse.Namespace, capacity: float) -> tuple[str, 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     options = parser().parse_args(argv)
-    redis = contestants.redis()
-    if redis.missing:
-        print(f"stress/agree.py: {redis.missing}", file=sys.stderr)
+    try:
+        (server,) = contestants.find([options.server], options)
+    except contestants.Unknown as unknown:
+        print(f"stress/agree.py: {unknown}", file=sys.stderr)
+        return 2
+    if server.missing:
+        print(f"stress/agree.py: {server.missing}", file=sys.stderr)
         return 2
     port = free_port()
     try:
         with ExitStack() as stack:
-            stack.enter_context(Server(redis.command(port, 2 * options.clients), port))
+            stack.enter_context(Server(server.command(port, 2 * options.clients), port))
             one, other = compare(port, options)
             kept, near = pace(port, options, min(one["per_second"], other["per_second"]))
     except (StartFailed, subprocess.SubprocessError, plan.Refused) as failure:
         print(f"stress/agree.py: {failure}", file=sys.stderr)
         return 2
     lines, good = agreement(one, other)
-    print(f"{redis.title}, {options.clients} clients, {options.rounds} rounds; {machine.cpu_model()}, ", end="")
+    print(f"{server.title}, {options.clients} clients, {options.rounds} rounds; {machine.cpu_model()}, ", end="")
     print("\n".join([f"{machine.cores()} cores", "", *lines, kept]))
     return 0 if good and near else 1
 

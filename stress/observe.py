@@ -187,28 +187,26 @@ class Observer:
         return row
 
     def _server(self) -> Row:
-        """Return the server's figures of the last second."""
-        row = {"resident": 0, "threads": 0, "open_files": 0}
-        user = system = 0
-        members = proc.tree(self._pid or 0)
-        try:
-            for member in members:
-                status = proc.fields_of(proc.status(member))
-                row["resident"] += int(status["VmRSS"].split()[0]) * proc.KIB
-                row["threads"] += int(status["Threads"])
-                row["open_files"] += proc.open_files(member)
-                user, system = (one + more for one, more in zip((user, system), proc.ticks(member)))
-        except (OSError, KeyError):
+        """Return the server's figures of the last second; none if it is gone."""
+        found: dict[int, tuple[int, ...]] = {}
+        for member in proc.tree(self._pid or 0):
+            try:
+                found[member] = _figures(member)
+            except (OSError, KeyError):  # as in look()
+                pass
+        if self._pid not in found:
             return {}
-        shares = [(now - then) / proc.TICKS for now, then in zip((user, system), self._ticks)]
-        self._ticks = user, system
-        return {**row, "user_share": shares[0], "system_share": shares[1], **self._switched(members, row["threads"])}
+        resident, threads, files, *ticks = [sum(each) for each in zip(*found.values())]
+        user, system = [(now - then) / proc.TICKS for now, then in zip(ticks, self._ticks)]
+        self._ticks = ticks[0], ticks[1]
+        row = {"resident": resident, "threads": threads, "open_files": files}
+        return {**row, "user_share": user, "system_share": system, **self._switched(list(found), threads)}
 
     def _switched(self, members: list[int], threads: int) -> Row:
         before, self._switches = self._switches, None
         if threads > FEW:
             return {}
-        self._switches = sum(sum(s) for member in members for s in proc.threads(member).values())
+        self._switches = sum(sum(s) for member in members for s in _threads(member).values())
         return {} if before is None else {"switches": max(0, self._switches - before)}
 
     def series(self, answers: list[Second], start_ns: int, warmup: float) -> list[Row]:
@@ -222,3 +220,17 @@ class Observer:
             mine = {"at_seconds": at + number + 1, "phase": phase, "done": second.answers}
             rows.append({**looked, **mine, "p50_us": p50, "p99_us": p99, "loop_lag_us": None})
         return rows
+
+
+def _figures(pid: int) -> tuple[int, ...]:
+    """Return a process's resident bytes, threads and open files, and its ticks in user and in kernel mode."""
+    status = proc.fields_of(proc.status(pid))
+    resident = int(status["VmRSS"].split()[0]) * proc.KIB
+    return resident, int(status["Threads"]), proc.open_files(pid), *proc.ticks(pid)
+
+
+def _threads(pid: int) -> dict[int, proc.Switches]:
+    try:
+        return proc.threads(pid)
+    except OSError:  # it ended since
+        return {}

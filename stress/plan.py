@@ -41,6 +41,7 @@ MODES = {
 }
 WARMUP = 2.0  # seconds, where a duration decides
 DURATION = 10.0
+REPEATS = 5  # from so many on a difference that is called real mostly is
 
 
 class Setting(NamedTuple):
@@ -134,7 +135,7 @@ def _pacing(group: Any) -> None:
     add("--rounds", type=positive, metavar="N", help="checks, or requests, by each client (1 for the seed's)")
     add("--duration", type=seconds, metavar="S", help=f"seconds that count ({DURATION:g}, without --rounds)")
     add("--warmup", type=pause, metavar="S", help=f"seconds before that do not count ({WARMUP:g})")
-    add("--repeats", type=positive, default=1, metavar="N", help="runs of each, in turns (1; 5 tell differences)")
+    add("--repeats", type=positive, metavar="N", help=f"runs of each, in turns (1; with --report {REPEATS})")
     add("--timeout", type=seconds, default=30.0, metavar="S", help="for an answer (30)")
     add("--processes", type=positive, metavar="N", help="load processes (by cores and clients)")
 
@@ -177,7 +178,7 @@ def setting(options: argparse.Namespace) -> Setting:
         sweep=options.sweep,
         clients=options.clients,
         active=options.active or _all_or_few(options.workload),
-        repeats=options.repeats,
+        repeats=options.repeats or (REPEATS if options.report else 1),
         rounds=None if timed else options.rounds or 1,
         warmup=(WARMUP if options.warmup is None else options.warmup) if timed else 0.0,
         duration=(options.duration or DURATION) if timed else None,

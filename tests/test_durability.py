@@ -417,7 +417,8 @@ def test_rewrite_by_growth(tmp_path: Path) -> None:
         for number in range(1000):
             client("SET", "a", number)
         until(lambda: int(info(client, "aof_rewrites")) >= 1, "it begins")
-        until(lambda: int(info(client, "aof_current_size")) < 15_000, "it is shorter than what was written")
+        # 29,000 bytes were written, and no rewrite begins with less than 10 KiB of them
+        until(lambda: int(info(client, "aof_current_size")) < 20_000, "it is shorter than what was written")
         assert client("GET", "a") == b"999"
 
 

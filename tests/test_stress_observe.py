@@ -141,9 +141,10 @@ def test_system_calls_are_counted() -> None:
 
 def test_agreement_is_of_the_percentiles() -> None:
     """Ten per cent at most, of p50 and p99; the rates and the maxima may differ."""
-    theirs = {"per_second": 50_000.0, "p50": 0.4, "p99": 1.0, "max": 5.0}
-    lines, good = agree.agreement(theirs, {"per_second": 80_000.0, "p50": 0.43, "p99": 0.91, "max": 9.0})
+    theirs = {"per_second": 50_000.0, "mean": 0.5, "p50": 0.4, "p99": 1.0, "max": 5.0}
+    lines, good = agree.agreement(theirs, {"per_second": 80_000.0, "mean": 0.45, "p50": 0.43, "p99": 0.91, "max": 9.0})
     assert good
     assert "| p50 | 0.400 ms | 0.430 ms | 1.07 |" in lines
+    assert "| mean times rate: clients | 25.00 | 36.00 |  |" in lines
     for off in ({"p50": 0.35}, {"p99": 1.2}):
         assert not agree.agreement(theirs, {**theirs, **off})[1]
