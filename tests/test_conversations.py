@@ -234,7 +234,7 @@ def _unescaped(word: str) -> bytes:
 
 
 @pytest.mark.parametrize("name", CONVERSATIONS)
-def test_conversation(v2: Tseep, oracle: Redis, name: str) -> None:
+def test_conversation(watched: Tseep, oracle: Redis, name: str) -> None:
     """Each client is sent the same as by redis-server, in the same order."""
-    for ours, theirs in zip(_hold(v2, CONVERSATIONS[name]), _hold(oracle, CONVERSATIONS[name])):
+    for ours, theirs in zip(_hold(watched, CONVERSATIONS[name]), _hold(oracle, CONVERSATIONS[name])):
         assert ours == theirs
