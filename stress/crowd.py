@@ -19,7 +19,8 @@ from typing import NamedTuple
 READ = 1 << 16
 RESET = struct.pack("ii", 1, 0)  # for SO_LINGER: close with a reset, as a client that vanishes
 TICK = 0.02
-GONE = select.EPOLLHUP | select.EPOLLERR | select.EPOLLRDHUP
+RDHUP = getattr(select, "EPOLLRDHUP", 0x2000)  # PyPy has no name for it
+GONE = select.EPOLLHUP | select.EPOLLERR | RDHUP
 
 BIG = b"0123456789" * 10_000
 BIG_REPLY = b"$%d\r\n%b\r\n" % (len(BIG), BIG)
@@ -165,7 +166,7 @@ class Client:
 
     # What kinds of clients differ in
 
-    reading = select.EPOLLIN | select.EPOLLRDHUP
+    reading = select.EPOLLIN | RDHUP
 
     def begin(self) -> None:
         """It is connected."""
@@ -346,7 +347,7 @@ class Worker(Client):
 class Slow(Client):
     """Asks for far more than it reads."""
 
-    reading = select.EPOLLRDHUP
+    reading = RDHUP
 
     def __init__(self, crowd: Crowd, number: int) -> None:
         super().__init__(crowd, number)
@@ -421,7 +422,7 @@ class Subscriber(Client):
 class Deaf(Client):
     """Subscribes to everything and never reads: the server has to close it, and does no wrong by that."""
 
-    reading = select.EPOLLRDHUP
+    reading = RDHUP
 
     def begin(self) -> None:
         self.send(command("PSUBSCRIBE", "soak:ch:*"))
