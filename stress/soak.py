@@ -28,7 +28,7 @@ from versus import say
 SLOW = 8
 PAUSE = 2.0  # before memory is read at the end
 GROWTH = 1.10  # of memory, from the middle third to the end
-SPARE = 16 << 20  # bytes by which it may grow, however small it is
+SPARE = 16  # MiB by which it may grow, however small it is
 BATCH = 500
 RESERVE = 200  # clients above the crowd's: vanished ones that the server has not seen the last of
 
@@ -94,7 +94,7 @@ def soak(options: argparse.Namespace, folder: str) -> list[str]:
         crowd.drain()
     with server_of(options, folder) as server:
         verify(crowd, server.address)
-        found = judge(crowd, memory)
+        found = judge(crowd, memory, options.spare)
         failure = server.stop()
         return [*found, *([failure] if failure else [])]
 
@@ -104,7 +104,7 @@ def resident(pid: int) -> int:
     return sum(proc.sample(each).resident for each in proc.tree(pid))
 
 
-def judge(crowd: Crowd, memory: list[int]) -> list[str]:
+def judge(crowd: Crowd, memory: list[int], spare: int = SPARE) -> list[str]:
     """Return what was wrong, and say what was done."""
     third = len(memory) // 3
     before, after = median(memory[third : 2 * third] or memory), memory[-1]
@@ -114,7 +114,7 @@ def judge(crowd: Crowd, memory: list[int]) -> list[str]:
         f"memory {before / 2**20:.1f}, at the end {after / 2**20:.1f} MiB"
     )
     wrong = [f"{count} x {text}" for text, count in crowd.complaints.most_common(20)]
-    if after > before * GROWTH + SPARE:
+    if after > before * GROWTH + (spare << 20):
         wrong.append(f"memory has grown from {before / 2**20:.1f} to {after / 2**20:.1f} MiB")
     if not crowd.deaf_closed:
         wrong.append("no subscriber that does not read was closed")
@@ -129,6 +129,7 @@ def parser() -> argparse.ArgumentParser:
     add("--mode", choices=["v1", "v2", "v3"], default="v2", help="of the server (v2)")
     add("--clients", type=clients, default=8192, metavar="N", help="all together (8k)")
     add("--rate", type=positive, default=3000, metavar="N", help="requests a second that are tried (3000)")
+    add("--spare", type=positive, default=SPARE, metavar="MIB", help=f"by which memory may grow ({SPARE})")
     add("--time", type=seconds, default=120.0, metavar="SECONDS", help="how long, up to an hour (120)")
     return made
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 import sys
 from typing import Any, List
@@ -22,6 +23,8 @@ MODES = pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
 def test_nothing_wrong(mode: str) -> None:
     """A short run of few clients has storms, clients that vanish and subscribers that are closed, and ends well."""
     argv = [sys.executable, "stress/soak.py", "--clients", "150", "--time", "11", "--rate", "1000", "--mode", mode]
+    if platform.python_implementation() == "PyPy":
+        argv += ["--spare", "256"]  # its compiler and its heap grow for minutes before they are steady
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert (done.stdout, done.returncode) == ("nothing was wrong\n", 0), done.stderr
     assert ", 1 storms, " in done.stderr and " 0 clients vanished" not in done.stderr
