@@ -24,10 +24,11 @@ def test_nothing_wrong(mode: str) -> None:
     """A short run of few clients has storms, clients that vanish and subscribers that are closed, and ends well."""
     argv = [sys.executable, "stress/soak.py", "--clients", "150", "--time", "11", "--rate", "1000", "--mode", mode]
     if platform.python_implementation() == "PyPy":
-        argv += ["--spare", "256"]  # its compiler and its heap grow for minutes before they are steady
+        # its compiler works for long, in which v1 sends little, and its heap grows for minutes
+        argv += ["--time", "28", "--spare", "256"]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert (done.stdout, done.returncode) == ("nothing was wrong\n", 0), done.stderr
-    assert ", 1 storms, " in done.stderr and " 0 clients vanished" not in done.stderr
+    assert " 0 storms, " not in done.stderr and " 0 clients vanished" not in done.stderr
 
 
 def test_lost_writes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
