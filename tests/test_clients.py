@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from socket import SHUT_WR
+from threading import Thread
 from typing import Any, Iterator
 
 import pytest
@@ -344,3 +346,18 @@ def connect_ipv6(port: int) -> Any:
     import socket
 
     return socket.create_connection(("::1", port), PATIENCE)
+
+
+@MODES
+def test_last_word_after_a_pipeline(mode: str) -> None:
+    """Who sends a pipeline, says no more and reads on is answered all of it, however much that is."""
+    with Tseep(mode) as server, server.connect() as other:
+        value = b"x" * 1000
+        other("SET", "a", value)
+        reply = b"$%d\r\n%b\r\n" % (len(value), value)
+        with connect(server.address) as sock:
+            sender = Thread(target=lambda: (sock.sendall(encode("GET", "a") * 20_000), sock.shutdown(SHUT_WR)))
+            sender.start()
+            assert read_to_end(sock) == reply * 20_000
+            sender.join()
+        assert server.stop() == 0

@@ -131,17 +131,24 @@ class RemoteConnection:
             self._paused = False
             self._release()
 
-    def ended(self, server: Server) -> None:
-        """The client has said its last word: it is let go when it has taken what it was answered."""
+    def ended(self) -> None:
+        """The client has said its last word: it is let go when it was answered, as far as it takes that."""
+        if self._unread or (self._session is not None and self._session.waiting is not None):
+            self._keep(_LAST_WORD)
+        else:
+            self._finish()
+
+    def _finish(self) -> None:
+        """The client was answered, and says no more."""
         if not self._leaving:
             self._leave()
-        self.lost(server)
+        self.lost()
 
-    def lost(self, server: Server) -> None:
+    def lost(self) -> None:
         """The client is gone."""
         self._leaving = True
         if self._session is not None:
-            server.disconnect(self._session)
+            self._session.server.disconnect(self._session)
             self._session = None
 
     def send(self, data: bytes) -> int:
@@ -201,7 +208,11 @@ class RemoteConnection:
         if self._session is not None:
             self._go_on(self._session)
         while self._unread and not self._paused and not self._leaving:
-            self.receive(self._unread.popleft())
+            data = self._unread.popleft()
+            if data is _LAST_WORD:
+                self._finish()
+            else:
+                self.receive(data)
 
     def _go_on(self, session: Session) -> None:
         """Answer what is left, as long as the client takes it; let it go if that is what is next."""
@@ -220,6 +231,9 @@ class RemoteConnection:
 
 _NOTHING: Deque[bytes] = deque(maxlen=0)
 """What most clients have sent too soon."""
+
+_LAST_WORD = b""
+"""Stands among what has come too soon for the end of it; a worker passes nothing else on that is empty."""
 
 
 @implementer(IPushProducer)
@@ -268,7 +282,8 @@ class Link(Protocol):
                     _SAID[kind](self, number, text)
             except Exception:
                 self._log.failure("A client's turn failed; closing its connection")
-                clients[number].close()
+                if number in clients:
+                    clients[number].close()
 
     def flush(self) -> None:
         """Say, all at once, what there is to be said."""
@@ -287,11 +302,11 @@ class Link(Protocol):
 
     def ended(self, number: int, text: bytes) -> None:
         """A client says no more."""
-        self.clients[number].ended(self._server)
+        self.clients[number].ended()
 
     def closed(self, number: int, text: bytes) -> None:
         """A client is gone."""
-        self.clients.pop(number).lost(self._server)
+        self.clients.pop(number).lost()
 
     def taken(self, number: int, text: bytes) -> None:
         """A client has taken what it was sent."""
@@ -302,7 +317,7 @@ class Link(Protocol):
         self.transport = None
         self._told.clear()
         for client in self.clients.values():
-            client.lost(self._server)
+            client.lost()
 
     def pauseProducing(self) -> None:
         """The worker does not take what it is told: do no more of what it says."""

@@ -85,6 +85,9 @@ class Failing:
 
     id = 1
 
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
     def receive(self, data: bytes) -> bytes:
         raise RuntimeError("as the test wants")
 
@@ -245,7 +248,7 @@ class ClientTests(WorkersTests):
         """A command that goes wrong in itself closes its own client, and no other."""
         self.opened(1, 2)
 
-        self.server.sessions[1].connection._session = Failing()
+        self.server.sessions[1].connection._session = Failing(self.server)
         self.assertEqual([(frames.CLOSE, 1, b"")], self.say(1, b"PING\r\n"))
         self.assertEqual(1, len(self.flushLoggedErrors(RuntimeError)))
         self.assertEqual(b"+PONG\r\n", self.answers(self.say(2, b"PING\r\n"), 2))
@@ -354,6 +357,32 @@ class PressureTests(WorkersTests):
         heard += self.hear(self.process)
         self.assertEqual(6, self.answers(heard, 1).count(b"$%d\r\n" % MARK))
         self.assertEqual((frames.CLOSE, 1, b""), heard[-1])
+
+    def test_last_word_after_a_pipeline(self) -> None:
+        """One that says no more after a pipeline is answered all of it, at its own pace, and then let go."""
+        heard = self.say(1, encode("GET", "big") * 20)
+        self.process.box.say_bytes(1, encode("ECHO", "last"))
+        self.process.box.say(frames.ENDED, 1)
+        self.turn()
+        heard += self.hear(self.process)
+        self.assertNotIn((frames.CLOSE, 1, b""), heard)
+        for _ in range(40):
+            self.process.box.say(frames.TAKEN, 1)
+            self.turn()
+            heard += self.hear(self.process)
+        answers = self.answers(heard)
+        self.assertEqual((20, True), (answers.count(b"$%d\r\n" % MARK), answers.endswith(b"$4\r\nlast\r\n")))
+        self.assertEqual((frames.CLOSE, 1, b""), [frame for frame in heard if frame[0] != frames.MARK][-1])
+        self.assertNotIn(1, self.server.sessions)
+
+    def test_last_word_while_waiting(self) -> None:
+        """One that says no more while it waits for a key is let go at once: nothing is popped for it."""
+        self.say(1, encode("BLPOP", "l", 0))
+        self.process.box.say(frames.ENDED, 1)
+        self.turn()
+        self.assertEqual([(frames.CLOSE, 1, b"")], self.hear(self.process))
+        self.say(2, encode("RPUSH", "l", "x"))
+        self.assertEqual(b":1\r\n", self.answers(self.say(2, encode("LLEN", "l")), 2))
 
     def test_worker_that_does_not_read(self) -> None:
         """Of a worker that does not take what it is told no more is heard until it does."""
