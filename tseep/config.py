@@ -23,9 +23,6 @@ POLICIES = (
 """Which keys go when memory is short, by the words of maxmemory-policy."""
 
 
-MOST_WORKERS = 1024
-
-
 class Kind(NamedTuple):
     """How a value is read from text (C{ValueError} says what it must be) and shown again."""
 
@@ -124,7 +121,7 @@ def _parse_file_name(text: str) -> str:
 def _workers(text: str) -> int:
     if text.lower() == "auto":
         return max(1, cores() - 1)
-    return int(_number(1, MOST_WORKERS).parse(text))
+    return int(_number(1, 1024).parse(text))
 
 
 _folder, _file_name = Kind(_parse_folder), Kind(_parse_file_name)

@@ -163,10 +163,8 @@ def make_service(reactor: Any, options: Options) -> IService:
     _check_endpoints(reactor, "operator-listen", options["operator-listen"])
     _check_endpoints(reactor, "metrics", options["metrics"])
     config = options.config
-    config.set(
-        "maxclients",
-        str(_affordable_clients(config["maxclients"], config["workers"] if options["mode"] == WorkersMode.name else 1)),
-    )
+    processes = config["workers"] if options["mode"] == WorkersMode.name else 1
+    config.set("maxclients", str(_affordable_clients(config["maxclients"], processes)))
     server = Server(config)
     server.config_file = options["config"] or ""
     _add_users(server, options.users)

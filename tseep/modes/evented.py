@@ -11,17 +11,17 @@ from __future__ import annotations
 import select
 from typing import TYPE_CHECKING, Any, Callable, List
 
-from twisted.internet.interfaces import IPushProducer, ITCPTransport
+from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import deferLater
-from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper  # which has no public name
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..interfaces import IConnection, IMode
 from . import address
+from .ending import POLL, wait_while
 from .listener import Listener
-from .transport import TCPTransport, UNIXTransport
+from .transport import TCPTransport, UNIXTransport, descriptor, prepare
 from .waker import Waker
 from .watcher import Watcher
 
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
 DRAIN = 2.0
 """Seconds that are spent at most on requests that had come when the server was told to stop."""
-
-POLL = 0.01
-"""Seconds between looks at who is still connected while the server stops."""
 
 
 @implementer(IPushProducer, IConnection)
@@ -80,14 +77,11 @@ class EventedProtocol(Protocol):
     @property
     def fileno(self) -> int:
         """The socket's number; -1 where something stands between."""
-        handle = getattr(self.transport, "fileno", None)
-        return handle() if handle is not None else -1
+        return descriptor(self.transport)
 
     def connectionMade(self) -> None:
         """A client has come. One that came through a proxy is known only when the proxy has said who it is."""
-        if ITCPTransport.providedBy(self.transport):
-            self.transport.setTcpNoDelay(True)
-        if not isinstance(self.transport, HAProxyProtocolWrapper):
+        if prepare(self.transport):
             self._begin()
 
     def _begin(self) -> Session | None:
@@ -289,9 +283,7 @@ class EventedMode:
             self._watcher.serve(DRAIN)
         self.commit()
         self._close_all()
-        deadline = self._reactor.seconds() + grace
-        while self.server.sessions and self._reactor.seconds() < deadline:
-            await deferLater(self._reactor, POLL)
+        await wait_while(self._reactor, lambda: self.server.sessions, grace)
         self._close_all()
         await deferLater(self._reactor, POLL)
         self._waker.stop()

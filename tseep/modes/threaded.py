@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Callable, Deque
 from twisted.internet import tcp
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import Factory
-from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
@@ -28,6 +27,7 @@ from zope.interface import implementer
 from ..interfaces import IConnection, IMode
 from ..server import RESERVED_CLIENTS
 from . import address
+from .ending import wait_while
 from .listener import Listener
 from .waker import Waker
 
@@ -60,9 +60,6 @@ BREATH = 0.001
 
 _RESET = struct.pack("ii", 1, 0)
 """For SO_LINGER: closing does not wait for anything to be taken."""
-
-POLL = 0.01
-"""Seconds between looks at who is still connected while the server stops."""
 
 
 class Accepted:
@@ -345,19 +342,13 @@ class ThreadedMode:
         sys.setswitchinterval(ENDING_INTERVAL)
         for connection in self._connections():
             connection.finish()
-        await self._wait(DRAIN)
+        await wait_while(self._reactor, lambda: self.server.sessions, DRAIN)
         for connection in self._connections():
             connection.close()
-        await self._wait(grace)
+        await wait_while(self._reactor, lambda: self.server.sessions, grace)
         self._waker.stop()
         self._pool.stop()
         sys.setswitchinterval(interval)
-
-    async def _wait(self, most: float) -> None:
-        """Wait until everyone is gone, but not longer than C{most} seconds."""
-        deadline = self._reactor.seconds() + most
-        while self.server.sessions and self._reactor.seconds() < deadline:
-            await deferLater(self._reactor, POLL)
 
     def _connections(self) -> list[Any]:
         with self.lock:

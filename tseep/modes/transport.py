@@ -1,4 +1,4 @@
-"""Transports of Twisted's that write at once."""
+"""Transports of Twisted's that write at once, and what is asked of any transport."""
 
 from __future__ import annotations
 
@@ -6,7 +6,26 @@ import socket
 from typing import Any
 
 from twisted.internet import tcp, unix
+from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.main import CONNECTION_DONE
+from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper  # which has no public name
+
+
+def prepare(transport: Any) -> bool:
+    """
+    Make a new client's transport ready.
+
+    @return: whether it is known who the client is: one that came through a proxy is, when the proxy has said it.
+    """
+    if ITCPTransport.providedBy(transport):
+        transport.setTcpNoDelay(True)
+    return not isinstance(transport, HAProxyProtocolWrapper)
+
+
+def descriptor(transport: Any) -> int:
+    """The number of a transport's socket; -1 where something stands between."""
+    handle = getattr(transport, "fileno", None)
+    return int(handle()) if handle is not None else -1
 
 
 class WriteAtOnce:

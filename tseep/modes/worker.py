@@ -16,10 +16,9 @@ from time import perf_counter_ns
 from typing import Any, Callable, Dict, List, Set
 
 from twisted.internet.defer import maybeDeferred
-from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer, ITCPTransport
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import FileLogObserver, LogEvent, Logger, LogLevel, eventAsText, globalLogBeginner
-from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper  # which has no public name
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -29,7 +28,7 @@ from ..process import resident_memory
 from . import address, frames
 from .frames import Outbox, split
 from .sharing import HandedListener
-from .transport import LinkTransport
+from .transport import LinkTransport, descriptor, prepare
 from .watcher import Watcher
 
 LINK = 3
@@ -69,19 +68,16 @@ class WorkerProtocol(Protocol):
 
     def connectionMade(self) -> None:
         """A client has come. One that came through a proxy is known only when the proxy has said who it is."""
-        if ITCPTransport.providedBy(self.transport):
-            self.transport.setTcpNoDelay(True)
-        if not isinstance(self.transport, HAProxyProtocolWrapper):
+        if prepare(self.transport):
             self._begin()
 
     def _begin(self) -> None:
         self.transport.registerProducer(self, True)
-        handle = getattr(self.transport, "fileno", None)
         self._number = self._worker.open(
             self,
             peer=address.show(self.transport.getPeer()),
             host=address.show(self.transport.getHost()),
-            fileno=handle() if handle is not None else -1,
+            fileno=descriptor(self.transport),
             reserved=self._reserved,
         )
 

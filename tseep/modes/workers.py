@@ -26,6 +26,7 @@ from zope.interface import implementer
 
 from ..interfaces import IConnection, IMode, IWorker
 from . import frames
+from .ending import POLL, wait_while
 from .frames import Frame, Outbox, split
 from .sharing import SharingListener
 from .transport import LinkTransport
@@ -62,9 +63,6 @@ DRAIN = 3.0
 
 END = 2.0
 """Seconds that a worker may take to end once the link to it is closed."""
-
-POLL = 0.01
-"""Seconds between looks at who is still connected while the server stops."""
 
 
 @implementer(IConnection)
@@ -434,7 +432,7 @@ class Place:
             return
         if self._silent >= SILENCE:
             self._log.error("worker {number} does not answer, and is ended", number=self.number)
-            self._kill()
+            self.kill()
         self._silent += 1
         self.say(frames.PING)
 
@@ -480,16 +478,13 @@ class Place:
         """Whether its process has not ended."""
         return self._process is not None
 
-    def _kill(self) -> None:
-        try:
-            self._process.signalProcess("KILL")
-        except ProcessExitedAlready:
-            pass
-
-    def end(self) -> None:
-        """End the process, if it has not by now."""
+    def kill(self) -> None:
+        """End the process at once, if it has not ended by now."""
         if self._process is not None:
-            self._kill()
+            try:
+                self._process.signalProcess("KILL")
+            except ProcessExitedAlready:
+                pass
 
 
 @implementer(IMode)
@@ -583,28 +578,20 @@ class WorkersMode:
             self._looking.stop()
         for place in self._places:
             place.finish()
-        await self._wait(lambda: any(place.busy for place in self._places), DRAIN)
+        await wait_while(self._reactor, lambda: any(place.busy for place in self._places), DRAIN)
         self._close_all()
-        await self._wait(lambda: bool(self.server.sessions), grace)
+        await wait_while(self._reactor, lambda: self.server.sessions, grace)
         self._close_all()
         await deferLater(self._reactor, POLL)
         await self._end_workers()
         self._waker.stop()
         self.watcher.stop()
 
-    async def _wait(self, while_: Callable[[], bool], most: float) -> None:
-        """Wait while something is so, but not longer than C{most} seconds."""
-        deadline = self._reactor.seconds() + most
-        while while_() and self._reactor.seconds() < deadline:
-            await deferLater(self._reactor, POLL)
-
     async def _end_workers(self) -> None:
-        for place in self._places:
-            place.leave()
-        await self._wait(lambda: any(place.alive for place in self._places), END)
-        for place in self._places:
-            place.end()
-        await self._wait(lambda: any(place.alive for place in self._places), END)
+        for end in (Place.leave, Place.kill):
+            for place in self._places:
+                end(place)
+            await wait_while(self._reactor, lambda: any(place.alive for place in self._places), END)
 
     def _close_all(self) -> None:
         """Ask every client to go; the second time, those who lingered are cut off."""
