@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     add("--server", default="twisted", metavar="NAME", help="as stress/run.py names them (twisted)")
     add("--python", default=sys.executable, metavar="PATH", help="interpreter of a server in Python (this one)")
     add("--clients", type=clients, default=50, metavar="N", help="connections (50)")
-    add("--rounds", type=positive, default=5, metavar="N", help="measurements of each (5)")
+    add("--rounds", type=positive, default=9, metavar="N", help="measurements of each (9)")
     add("--time", type=seconds, default=5.0, metavar="S", help="of a measurement (5)")
     made.set_defaults(pypy=None, workers=None)
     return made

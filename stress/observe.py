@@ -78,7 +78,7 @@ class Observer:
     def __init__(self, pid: int | None, done: Callable[[], int]) -> None:
         self._pid, self._done = pid, done
         self._began_ns = self._next_ns = time.monotonic_ns()
-        self._phase, self._phase_ns = CONNECT, self._began_ns
+        self._phase = CONNECT
         self._rows: dict[str, list[Row]] = {CONNECT: [], REST: [], OPERATE: []}
         self._ticks = (0, 0)
         self._switches: int | None = None
@@ -116,7 +116,7 @@ class Observer:
 
     def phase(self, name: str, at_ns: int) -> None:
         """Begin a phase, with looks each second from its begin on."""
-        self._phase, self._phase_ns, self._next_ns = name, at_ns, at_ns + SECOND
+        self._phase, self._next_ns = name, at_ns + SECOND
         self._last_done = self._done()
         self._row(at_ns)
 

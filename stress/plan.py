@@ -116,13 +116,13 @@ def parser() -> argparse.ArgumentParser:
 def _workload(group: Any) -> None:
     add = group.add_argument
     add("--clients", type=points, required=True, metavar="1k,8k,N", help="clients at once, a run for each number")
-    add("--workload", choices=("seed", "mix", "churn", "idle"), default="seed", help="(seed)")
+    add("--workload", choices=workloads.NAMES, default=workloads.SEED, help="(seed)")
     add("--protocol", choices=("native", "resp"), help="(native for seed where all servers speak it, else resp)")
     add("--pipeline", type=pipeline, default=1, metavar="N", help="requests sent in one go (1)")
     add("--sets", type=share, default=0.1, metavar="0.1", help="share of SETs in a mix (0.1)")
     add("--values", type=value_sizes, default="64", metavar="64", help="bytes: 64, 32-1024 or 64:9,1024:1 (64)")
     add("--keys", type=positive, default=10_000, metavar="N", help="different keys in a mix (10000)")
-    add("--choice", choices=("uniform", "gaussian", "zipf"), default="uniform", help="of keys (uniform)")
+    add("--choice", choices=workloads.CHOICES, default=workloads.UNIFORM, help="of keys (uniform)")
     add("--active", type=part, metavar="N|N%", help="of the clients, so many work (idle: 1%%; else all)")
     add("--seed", type=int, metavar="N", help="for keys and values (drawn, and told in the JSON)")
 

@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 from frames import MOST, PROTOCOLS, Protocol
 
-SEED, MIX, CHURN, IDLE = "seed", "mix", "churn", "idle"
-UNIFORM, GAUSSIAN, ZIPF = "uniform", "gaussian", "zipf"
+NAMES = SEED, MIX, CHURN, IDLE = "seed", "mix", "churn", "idle"
+CHOICES = UNIFORM, GAUSSIAN, ZIPF = "uniform", "gaussian", "zipf"
 EXPONENT = 0.99  # of Zipf's law, as YCSB has it
 DEVIATIONS = 6  # standard deviations in the range of the keys, as memtier_benchmark has it
 DRAWN = 1 << 17  # requests drawn by a load process before it starts; then they come again
