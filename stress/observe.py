@@ -99,12 +99,7 @@ class Observer:
     def look(self) -> Look | None:
         """Look at the server with all its threads; None if it is gone, which the load's faults tell."""
         done = self._done()
-        found = {}
-        for member in proc.tree(self._pid) if self._pid else []:
-            try:
-                found[member] = proc.sample(member)
-            except (OSError, KeyError):  # a process that has ended but is not reaped has no memory
-                pass
+        found = proc.of_each(proc.tree(self._pid), proc.sample) if self._pid else {}
         return Look(done, found) if self._pid in found else None
 
     # What is done at a time
@@ -188,12 +183,7 @@ class Observer:
 
     def _server(self) -> Row:
         """Return the server's figures of the last second; none if it is gone."""
-        found: dict[int, tuple[int, ...]] = {}
-        for member in proc.tree(self._pid or 0):
-            try:
-                found[member] = _figures(member)
-            except (OSError, KeyError):  # as in look()
-                pass
+        found = proc.of_each(proc.tree(self._pid or 0), _figures)
         if self._pid not in found:
             return {}
         resident, threads, files, *ticks = [sum(each) for each in zip(*found.values())]
@@ -206,7 +196,8 @@ class Observer:
         before, self._switches = self._switches, None
         if threads > FEW:
             return {}
-        self._switches = sum(sum(s) for member in members for s in _threads(member).values())
+        counts = proc.of_each(members, proc.threads)
+        self._switches = sum(sum(s) for each in counts.values() for s in each.values())
         return {} if before is None else {"switches": max(0, self._switches - before)}
 
     def series(self, answers: list[Second], start_ns: int, warmup: float) -> list[Row]:
@@ -227,10 +218,3 @@ def _figures(pid: int) -> tuple[int, ...]:
     status = proc.fields_of(proc.status(pid))
     resident = int(status["VmRSS"].split()[0]) * proc.KIB
     return resident, int(status["Threads"]), proc.open_files(pid), *proc.ticks(pid)
-
-
-def _threads(pid: int) -> dict[int, proc.Switches]:
-    try:
-        return proc.threads(pid)
-    except OSError:  # it ended since
-        return {}

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 KIB = 1024
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -114,6 +117,17 @@ def tree(pid: int) -> list[int]:
     for member in members:
         members += children.get(member, [])
     return members
+
+
+def of_each(pids: Iterable[int], look: Callable[[int], T]) -> dict[int, T]:
+    """Return what a function says of each process; those that have ended by now are left out."""
+    found = {}
+    for pid in pids:
+        try:
+            found[pid] = look(pid)
+        except (OSError, KeyError):  # a process that has ended but is not reaped has no memory
+            pass
+    return found
 
 
 def use(before: Sample, after: Sample) -> Use:

@@ -78,15 +78,17 @@ def soak(options: argparse.Namespace, folder: str) -> list[str]:
         crowd = Crowd(server.address, options.clients, SLOW, CHANNELS)
         crowd.connect()
         say(f"{options.clients:,} clients are connected to {options.mode}")
+        # Not the children that write in the background, which share nearly all of it.
+        members = proc.tree(server.pid)
         memory = []
         for passed in crowd.run(options.time, options.rate):
-            memory.append(resident(server.pid))
+            memory.append(resident(members))
             if len(memory) % 10 == 0:
                 wrong = sum(crowd.complaints.values())
                 say(f"{passed:,.0f} s: {crowd.done:,} requests, {memory[-1] / 2**20:.1f} MiB, {wrong} wrong")
         crowd.settle(60)
         time.sleep(PAUSE)
-        memory.append(resident(server.pid))
+        memory.append(resident(members))
         crowd.last_requests()
         for _ in range(3):
             crowd.poll()
@@ -99,9 +101,9 @@ def soak(options: argparse.Namespace, folder: str) -> list[str]:
         return [*found, *([failure] if failure else [])]
 
 
-def resident(pid: int) -> int:
-    """Return the bytes of memory of a server, all of its processes together."""
-    return sum(proc.sample(each).resident for each in proc.tree(pid))
+def resident(pids: list[int]) -> int:
+    """Return the bytes of memory of a server's processes together."""
+    return sum(sample.resident for sample in proc.of_each(pids, proc.sample).values())
 
 
 def judge(crowd: Crowd, memory: list[int], spare: int = SPARE) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
 import sys
 import threading
 import time
@@ -142,6 +143,17 @@ def test_switches_are_counted_thread_by_thread() -> None:
     before = proc.Sample(1.0, 0, {1: proc.Switches(10, 1), 2: proc.Switches(500, 50)})
     after = proc.Sample(1.5, 0, {1: proc.Switches(13, 1), 3: proc.Switches(4, 2)})
     assert proc.use(before, after) == (0.5, 7, 2)
+
+
+def test_who_has_ended_is_left_out() -> None:
+    """Of a child that has ended, and of one that was never there, nothing is said; of the others it is."""
+    child = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.read()  # it has ended, and is not reaped
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert child.pid in proc.tree(os.getpid())
+    assert set(proc.of_each([os.getpid(), child.pid, 2**22 + 1], proc.sample)) == {os.getpid()}
+    child.wait()
 
 
 def test_a_live_process_is_sampled() -> None:
