@@ -52,12 +52,6 @@ def v2() -> Iterator[Tseep]:
     yield from _run("v2", "--enable-debug-command", "yes")
 
 
-@pytest.fixture(scope="session", params=["v2", "v3"])
-def watched(request: pytest.FixtureRequest) -> Iterator[Tseep]:
-    """A tseep in each mode in which one thread answers all clients, so that all orders are fixed."""
-    yield from _run(request.param)
-
-
 def _run(mode: str, *options: str) -> Iterator[Tseep]:
     with Tseep(mode, *options) as server:
         yield server
