@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import histogram
 import proc
 from calls import Counting, Uncounted
+from lag import Lag
 from load import Second
 
 SECOND = 10**9
@@ -70,13 +71,14 @@ def used(before: Look, after: Look) -> Used:
 
 
 class Observer:
-    """Looks at a server, given by its process id; None: it can't be looked at. `done` tells how far the load is.
+    """Looks at a server, given by its process id; None: it can't be looked at. `done` tells how far the load is,
+    `lag` how late the server's loop is, where it can be asked.
 
     Inside `with`; watch() has to be called all the time.
     """
 
-    def __init__(self, pid: int | None, done: Callable[[], int]) -> None:
-        self._pid, self._done = pid, done
+    def __init__(self, pid: int | None, done: Callable[[], int], lag: Lag | None = None) -> None:
+        self._pid, self._done, self._lag = pid, done, lag
         self._began_ns = self._next_ns = time.monotonic_ns()
         self._phase = CONNECT
         self._rows: dict[str, list[Row]] = {CONNECT: [], REST: [], OPERATE: []}
@@ -162,6 +164,8 @@ class Observer:
 
     def watch(self) -> float:
         """Do what is due; return in how many seconds the next is."""
+        if self._lag:
+            self._lag.hear()
         now = time.monotonic_ns()
         while self._dates and self._dates[0][0] <= now:
             self._dates.pop(0)[1]()
@@ -179,6 +183,8 @@ class Observer:
         self._last_done = done
         if self._pid:
             row.update(self._server())
+        if self._lag:
+            self._lag.ask(row)
         return row
 
     def _server(self) -> Row:
@@ -209,7 +215,7 @@ class Observer:
             p50, p99 = histogram.quick([second.latencies])
             phase = WARMUP if number + 1 <= warmup else OPERATE
             mine = {"at_seconds": at + number + 1, "phase": phase, "done": second.answers}
-            rows.append({**looked, **mine, "p50_us": p50, "p99_us": p99, "loop_lag_us": None})
+            rows.append({**looked, **mine, "p50_us": p50, "p99_us": p99})
         return rows
 
 

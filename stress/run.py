@@ -14,6 +14,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from importlib import metadata
 from typing import Any, NoReturn
 
@@ -33,8 +34,9 @@ try:
     import plan
     import preload
     import report
-    from contestants import Contestant
+    from contestants import OTHER, Contestant
     from faults import EXIT
+    from lag import Lag
     from observe import OPERATE, REST, Look, Observer
     from plan import Refused, Setting
     from progress import Progress
@@ -53,11 +55,12 @@ REST_SECONDS = 0.2  # for what a server does after its start, or after it accept
 def measure(setting: Setting, point: Point, progress: Progress) -> Run:
     """Start the point's server if it does not run already, run the load once, and stop it."""
     if setting.address:
-        return loaded(setting, point, setting.address, setting.pid, progress)
+        return loaded(setting, point, setting.address, setting.pid, progress, None)
     contestant = next(each for each in setting.servers if each.name == point.server)
     port = free_port()
-    with Server(contestant.command(port, point.clients), port) as server:
-        measured = loaded(setting, point, server.address, server.pid, progress)
+    with Server(contestant.command(port, point.clients), port) as server, ExitStack() as stack:
+        lag = stack.enter_context(Lag(server.address)) if contestant.mode != OTHER else None
+        measured = loaded(setting, point, server.address, server.pid, progress, lag)
         fault = server.stop()
     if fault:
         measured["errors"][EXIT] = 1
@@ -65,7 +68,9 @@ def measure(setting: Setting, point: Point, progress: Progress) -> Run:
     return measured
 
 
-def loaded(setting: Setting, point: Point, address: tuple[str, int], pid: int | None, progress: Progress) -> Run:
+def loaded(
+    setting: Setting, point: Point, address: tuple[str, int], pid: int | None, progress: Progress, lag: Lag | None
+) -> Run:
     """Set the keys if the workload shares some, and run the load once."""
     if setting.workload.shares_keys:
         preload.load(address, setting.workload, setting.seed, setting.timeout)
@@ -84,7 +89,7 @@ def loaded(setting: Setting, point: Point, address: tuple[str, int], pid: int | 
         seed=setting.seed,
     )
     plans = crew.spread(whole, setting.load_processes(point.clients))
-    with crew.Crew(plans) as working, Observer(pid, working.done) as observer:
+    with crew.Crew(plans) as working, Observer(pid, working.done, lag) as observer:
         return drive(whole, point, working, observer, progress, pid)
 
 

@@ -79,7 +79,8 @@ def series(draw: random.Random, kind: Kind, clients: int, rate: float, seconds: 
             look.update(
                 resident=int(31e6 + grown * clients * kind.memory + second * 2e5), switches=int(rate * kind.switches)
             )
-            look["loop_lag_us"] = draw.uniform(2e3, 9e3) if kind.title.startswith("tseep") and works else None
+        if works and kind.title.startswith("tseep"):
+            look["loop_lag_us"] = draw.randint(2000, 9000)
         looks.append(look)
     return looks
 

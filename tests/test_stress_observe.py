@@ -4,9 +4,12 @@ stress/agree.py calls agreement."""
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,9 +24,12 @@ import calls
 import histogram
 import observe
 import proc
+from lag import ASK, Lag
 from load import Second
 from observe import SECOND, Look, Observer
 from proc import Sample, Switches
+
+from .servers import Tseep, until
 
 WORKER = "import time; print('there', flush=True); time.sleep(60)"
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {WORKER!r}])"
@@ -99,6 +105,62 @@ def test_each_second_of_a_live_process(monkeypatch: pytest.MonkeyPatch) -> None:
     assert first["threads"] >= 1
     monkeypatch.setattr(observe, "FEW", 0)
     assert "switches" not in observer._row(SECOND)
+
+
+@pytest.fixture
+def asked() -> Iterator[tuple[Lag, socket.socket]]:
+    """Who asks, and the server's side of the connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, Lag(listener.getsockname()) as lag:
+        peer, _ = listener.accept()
+        with peer:
+            yield lag, peer
+
+
+def test_each_answer_goes_to_the_row_that_asked(asked: tuple[Lag, socket.socket]) -> None:
+    """Answers may come late, in pieces and together; until then a row says nothing of the loop."""
+    lag, peer = asked
+    rows = [{"done": number} for number in range(3)]
+    for row in rows:
+        lag.ask(row)
+    assert peer.recv(3 * len(ASK), socket.MSG_WAITALL) == 3 * ASK
+    lag.hear()
+    assert rows == [{"done": 0}, {"done": 1}, {"done": 2}]
+    peer.sendall(b"$9\r\n# Stats\r\nloop_lag_usec:12")
+    time.sleep(0.01)
+    lag.hear()
+    assert "loop_lag_us" not in rows[0]
+    peer.sendall(b"34\r\n\r\n$9\r\nloop_lag_usec:7\r\nother:5\r\n\r\n")
+    until(lambda: lag.hear() or "loop_lag_us" in rows[1], "two answers")
+    assert rows == [{"done": 0, "loop_lag_us": 1234}, {"done": 1, "loop_lag_us": 7}, {"done": 2}]
+
+
+def test_who_goes_away_says_no_more(asked: tuple[Lag, socket.socket]) -> None:
+    """That is no failure of the look."""
+    lag, peer = asked
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    peer.close()  # with a reset
+    row: dict[str, int] = {}
+    for _ in range(3):
+        lag.ask(row)
+        lag.hear()
+    assert row == {}
+
+
+@pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
+def test_tseep_tells_how_late_its_loop_was(mode: str) -> None:
+    """A server that stood still for half a second says so when it goes on."""
+    with Tseep(mode) as server, Lag(("127.0.0.1", server.port)) as lag:
+        server.send_signal(signal.SIGSTOP)
+        time.sleep(0.5)
+        server.send_signal(signal.SIGCONT)
+        row: dict[str, int] = {}
+
+        def late() -> bool:
+            lag.ask(row)
+            lag.hear()
+            return row.get("loop_lag_us", 0) > 300_000
+
+        until(late, "a late beat")
 
 
 def test_what_perf_prints_is_read() -> None:

@@ -477,14 +477,17 @@ def test_a_folder_that_cannot_be_made_is_told(small: Path) -> None:
 
 
 def test_what_was_measured_is_drawn(tmp_path: Path) -> None:
-    """A run of the rig draws the page that its document gives afterwards."""
+    """A run of the rig draws the page that its document gives afterwards, with what tseep told of its loop."""
     files = ("--json", tmp_path / "run.json", "--report", tmp_path / "page")
-    done = call("run.py", "--clients", 20, "--mode", "v2", "--rounds", 5, *files)
+    length = ("--duration", 3, "--warmup", 1, "--repeats", 1)
+    done = call("run.py", "--clients", 20, "--mode", "v2", *length, *files)
     assert done.returncode == 0, done.stderr
     assert call("page.py", tmp_path / "run.json", tmp_path / "again").returncode == 0
     text = (tmp_path / "page" / "index.html").read_text()
     assert text == (tmp_path / "again" / "index.html").read_text()
-    assert "With 20 connections v2 answered" in re.sub(r"<[^>]*>", "", text)
+    plain = re.sub(r"<[^>]*>", "", text)
+    assert "With 20 connections v2 answered" in plain
+    assert "worst lag of the loop" in plain
 
 
 # In a browser

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Iterable, List, Sequence
+from collections import deque
+from typing import Deque, Iterable, List, Sequence
 
 BUCKETS = 65
 """So many powers of two a number of 64 bits can be near."""
+
+RECENT = 10
+"""So many times are the last second of a L{heartbeat <tseep.heartbeat.Heartbeat>}."""
 
 
 class Durations:
@@ -43,24 +47,24 @@ class Durations:
 
 
 class Lag(Durations):
-    """How late something came, time after time; and the worst of late."""
+    """How late something came, time after time; and the worst of the last L{RECENT} times."""
 
-    __slots__ = ("_worst",)
+    __slots__ = ("_recent",)
 
     def reset(self) -> None:
         """Begin again at nothing."""
         super().reset()
-        self._worst = 0
+        self._recent: Deque[int] = deque(maxlen=RECENT)
 
     def note(self, nanoseconds: int) -> None:
         """It was so late once more."""
         super().note(nanoseconds)
-        self._worst = max(self._worst, nanoseconds)
+        self._recent.append(nanoseconds)
 
-    def take_worst(self) -> int:
-        """The most nanoseconds since this was called the last time."""
-        worst, self._worst = self._worst, 0
-        return worst
+    @property
+    def worst(self) -> int:
+        """The most nanoseconds of late."""
+        return max(self._recent, default=0)
 
 
 def estimate(buckets: Sequence[int], percentile: float) -> float:

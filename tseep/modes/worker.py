@@ -257,7 +257,7 @@ class Worker(Protocol):
         costs = {
             "cpu_seconds": used.ru_utime + used.ru_stime,
             "resident": resident_memory(),
-            "lag_ns": self._lag.take_worst(),
+            "lag_ns": self._lag.worst,
             "batches": self.watcher.batches,
         }
         self.outbox.say(frames.PONG, 0, json.dumps(costs).encode())

@@ -71,11 +71,19 @@ class LagTests(SynchronousTestCase):
     """What is kept of how late something was."""
 
     def test_worst(self) -> None:
-        """The worst is since it was asked for the last time."""
+        """The worst is that of the last ten times, for everyone who asks."""
+        lag = Lag()
+        self.assertEqual(0, lag.worst)
+        lag.note(5)
+        for _ in range(9):
+            lag.note(3)
+        self.assertEqual((5, 5), (lag.worst, lag.worst))
+        lag.note(2)
+        self.assertEqual((3, 11), (lag.worst, lag.count))
+
+    def test_reset(self) -> None:
+        """After a reset there was nothing."""
         lag = Lag()
         lag.note(5)
-        lag.note(3)
-        self.assertEqual(5, lag.take_worst())
-        self.assertEqual(0, lag.take_worst())
-        lag.note(2)
-        self.assertEqual((2, 3), (lag.take_worst(), lag.count))
+        lag.reset()
+        self.assertEqual((0, 0), (lag.worst, lag.count))

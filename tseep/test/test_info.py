@@ -110,6 +110,13 @@ class InfoTests(SessionTests):
         names = ("instantaneous_ops_per_sec", "instantaneous_input_kbps", "instantaneous_output_kbps")
         self.assertEqual(["12", "2.00", "0.50"], [fields[name] for name in names])
 
+    def test_loop_lag(self) -> None:
+        """The stats section tells how late the event loop was at worst in the last second, in microseconds."""
+        self.assertEqual("0", self.fields("stats")["loop_lag_usec"])
+        self.server.lag.note(2_500_999)
+        self.server.lag.note(1_000)
+        self.assertEqual("2500", self.fields("stats")["loop_lag_usec"])
+
     def test_replication(self) -> None:
         """The replication section says that this is a master without replicas."""
         fields = self.fields("replication")

@@ -89,7 +89,7 @@ class Samples:
                 blocked=sum([session.blocked is not None for session in server.sessions.values()]),
                 memory=resident_memory(),
                 keys=sum(map(len, keyspace.databases)),
-                lag=server.lag.take_worst() / 1e6,
+                lag=server.lag.worst / 1e6,
             )
         )
 
