@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from math import inf
 from typing import Any, NamedTuple
 
 import histogram
@@ -18,7 +19,7 @@ FEW = 512  # threads; the switches of more are not looked at each second, as tha
 SCAN_NS = 40_000  # for a thread's switches
 COUNTED_FROM, COUNTED_TO = 0.2, 0.9  # of the warm-up: then system calls are counted
 LEAST_NS = SECOND // 4  # that is counted, or nothing is
-CONNECT, REST, WARMUP, OPERATE = "connect", "rest", "warmup", "operate"
+CONNECT, REST, WARMUP, OPERATE, DRAIN = "connect", "rest", "warmup", "operate", "drain"
 
 Row = dict[str, Any]
 
@@ -206,14 +207,16 @@ class Observer:
         self._switches = sum(sum(s) for each in counts.values() for s in each.values())
         return {} if before is None else {"switches": max(0, self._switches - before)}
 
-    def series(self, answers: list[Second], start_ns: int, warmup: float) -> list[Row]:
-        """Return all seconds, those since the release with what the load says of them."""
+    def series(self, answers: list[Second], start_ns: int, warmup: float, duration: float | None) -> list[Row]:
+        """Return all seconds, those since the release with what the load says of them; what came after the duration
+        is the drain, which is no whole second."""
+        end = inf if duration is None else warmup + duration
         rows = self._rows[CONNECT] + self._rows[REST]
         at = (start_ns - self._began_ns) / 1e9
         for number, second in enumerate(answers):
             looked = self._rows[OPERATE][number] if number < len(self._rows[OPERATE]) else {}
             p50, p99 = histogram.quick([second.latencies])
-            phase = WARMUP if number + 1 <= warmup else OPERATE
+            phase = WARMUP if number + 1 <= warmup else OPERATE if number < end else DRAIN
             mine = {"at_seconds": at + number + 1, "phase": phase, "done": second.answers}
             rows.append({**looked, **mine, "p50_us": p50, "p99_us": p99})
         return rows

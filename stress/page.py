@@ -256,7 +256,7 @@ def connecting(measured: Measured, looks: dict[str, charts.Style], folder: Path)
 def over_time(measured: Measured, last: Point, looks: dict[str, charts.Style], folder: Path) -> Part:
     """Return the section of the time series: at the last point, of each server the run with the middle rate."""
     runs = {name: measured.middle_run(name, last) for name in measured.servers}
-    series = {name: run["series"] for name, run in runs.items() if run and run["series"]}
+    series = {name: whole_seconds(run["series"]) for name, run in runs.items() if run and run["series"]}
     heading = "Second by second"
     if max((len(each) for each in series.values()), default=0) < SHORT:
         return Part("time", heading, "", None, None, "The runs were over before there was a series to draw.")
@@ -266,6 +266,11 @@ def over_time(measured: Measured, last: Point, looks: dict[str, charts.Style], f
         "was before the operations is pale."
     )
     return Part("time", heading, text, chart, tables.over_time(series))
+
+
+def whole_seconds(series: list[Record]) -> list[Record]:
+    """Leave out what came after the duration: a part of a second, which would look like a fall."""
+    return [look for look in series if look["phase"] != "drain"]
 
 
 def parser() -> argparse.ArgumentParser:

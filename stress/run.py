@@ -113,7 +113,7 @@ def drive(
     observer.ended()
     faults = working.close()
     seen = Seen(alone, idle, observer.first, observer.last, observer.calls_per_answer)
-    series = observer.series(operating.series, start, whole.warmup)
+    series = observer.series(operating.series, start, whole.warmup, whole.duration)
     return made(point, connecting, operating, seen, observer.cores, faults, series, whole.workload.churns)
 
 

@@ -62,7 +62,7 @@ def described(histogram: Any) -> Record:
 
 
 def series(draw: random.Random, kind: Kind, clients: int, rate: float, seconds: int) -> List[Record]:
-    """A look each second: a second of connecting, one of rest, then the operations."""
+    """A look each second: a second of connecting, one of rest, the operations, and the last answers."""
     looks = []
     for second in range(seconds + 2):
         phase = ("connect", "rest")[second] if second < 2 else "operate"
@@ -82,7 +82,8 @@ def series(draw: random.Random, kind: Kind, clients: int, rate: float, seconds: 
         if works and kind.title.startswith("tseep"):
             look["loop_lag_us"] = draw.randint(2000, 9000)
         looks.append(look)
-    return looks
+    tail: Record = {"at_seconds": seconds + 3.0, "phase": "drain", "done": 3, "p50_us": 1e3, "p99_us": 2e3}
+    return [*looks, tail]
 
 
 def side(draw: random.Random, kind: Kind, clients: int, answered: int) -> Record:

@@ -77,7 +77,7 @@ def test_a_server_that_is_gone_is_not_looked_at() -> None:
     observer.begin()
     time.sleep(1.05)
     observer.watch()
-    (row,) = observer.series([], 0, 0.0)
+    (row,) = observer.series([], 0, 0.0, None)
     assert set(row) == {"at_seconds", "phase", "done"}
 
 
@@ -87,11 +87,13 @@ def test_seconds_of_the_load_and_of_the_server_are_put_together() -> None:
     start = time.monotonic_ns() + 2 * SECOND
     seconds = [Second(10, histogram.packed([5_000_000] * 10)), Second(0, histogram.packed([])), Second(1, b"")]
     seconds[2] = Second(1, histogram.packed([7_000_000]))
-    rows = observer.series(seconds, start, 2.0)
+    rows = observer.series(seconds, start, 2.0, None)
     assert [row["phase"] for row in rows] == ["warmup", "warmup", "operate"]
     assert [row["done"] for row in rows] == [10, 0, 1]
     assert [row["p50_us"] for row in rows] == [pytest.approx(5000, rel=0.001), None, pytest.approx(7000, rel=0.001)]
     assert rows[0]["at_seconds"] == pytest.approx(3, abs=0.01)
+    for duration, phases in [(2.0, ["operate", "operate", "drain"]), (1.5, ["operate", "operate", "drain"])]:
+        assert [row["phase"] for row in observer.series(seconds, start, 0.0, duration)] == phases
 
 
 def test_each_second_of_a_live_process(monkeypatch: pytest.MonkeyPatch) -> None:

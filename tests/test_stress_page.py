@@ -476,6 +476,13 @@ def test_a_folder_that_cannot_be_made_is_told(small: Path) -> None:
     assert done.stderr.count("\n") == 1 and "run.json: File exists" in done.stderr
 
 
+def test_the_last_answers_are_no_second() -> None:
+    """What came after the duration is not drawn, or every line would end in a fall."""
+    series = document()["runs"][0]["series"]
+    assert series[-1]["phase"] == "drain"
+    assert page.whole_seconds(series) == series[:-1]
+
+
 def test_what_was_measured_is_drawn(tmp_path: Path) -> None:
     """A run of the rig draws the page that its document gives afterwards, with what tseep told of its loop."""
     files = ("--json", tmp_path / "run.json", "--report", tmp_path / "page")
