@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 ASK = b"*2\r\n$4\r\nINFO\r\n$5\r\nstats\r\n"
-TOLD = re.compile(rb"loop_lag_usec:(\d+)\r\n")
+TOLD = re.compile(rb"tseep_loop_lag_usec:(\d+)\r\n")
 PIECE = 65536
 
 

@@ -127,11 +127,11 @@ def test_each_answer_goes_to_the_row_that_asked(asked: tuple[Lag, socket.socket]
     assert peer.recv(3 * len(ASK), socket.MSG_WAITALL) == 3 * ASK
     lag.hear()
     assert rows == [{"done": 0}, {"done": 1}, {"done": 2}]
-    peer.sendall(b"$9\r\n# Stats\r\nloop_lag_usec:12")
+    peer.sendall(b"$9\r\n# Stats\r\ntseep_loop_lag_usec:12")
     time.sleep(0.01)
     lag.hear()
     assert "loop_lag_us" not in rows[0]
-    peer.sendall(b"34\r\n\r\n$9\r\nloop_lag_usec:7\r\nother:5\r\n\r\n")
+    peer.sendall(b"34\r\n\r\n$9\r\ntseep_loop_lag_usec:7\r\nother:5\r\n\r\n")
     until(lambda: lag.hear() or "loop_lag_us" in rows[1], "two answers")
     assert rows == [{"done": 0, "loop_lag_us": 1234}, {"done": 1, "loop_lag_us": 7}, {"done": 2}]
 

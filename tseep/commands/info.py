@@ -243,7 +243,7 @@ def _stats(server: Server) -> Fields:
         "tracking_total_items": sum(map(len, server.tracking.readers.values())),
         "tracking_total_prefixes": len(server.tracking.prefixes),
         "total_error_replies": sum(stats.errors.values()),
-        "loop_lag_usec": server.lag.worst // 1000,  # tseep's own: the worst of the last second
+        "tseep_loop_lag_usec": server.lag.worst // 1000,  # the worst of the last second
     }
 
 
