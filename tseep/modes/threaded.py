@@ -49,10 +49,12 @@ overflow only near its own idea of a stack, 768 KiB, so that it must have more t
 DRAIN = 2.0
 """Seconds that are spent at most on requests that had come when the server was told to stop."""
 
-ENDING_INTERVAL = 1.0
+SWITCH_INTERVAL = 1.0
 """
-Seconds that a thread may keep the interpreter while all of them end. Each has little to do; with CPython's usual 5 ms
-thousands that wait take it from one another before they are done, and the end takes twice as long.
+Seconds that a thread may keep the interpreter (L{sys.setswitchinterval}). Whoever waits for it wakes so often to ask
+again: with CPython's usual 5 ms thousands of waiting threads take all of the processor for that, and none is served.
+Nothing else needs it short: a thread gives the interpreter away with each call of the system, and while one runs a long
+command the others wait for the lock.
 """
 
 BREATH = 0.001
@@ -288,6 +290,8 @@ class ThreadedMode:
     def start(self) -> None:
         """Make ready to give threads."""
         threading.stack_size(STACK_SIZE)
+        self._interval = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_INTERVAL)
         self.server.alarms.wake = self._wake
         self.server.serve_others = self._serve_others
         # a client has a thread, and at times one that sends for it
@@ -338,8 +342,6 @@ class ThreadedMode:
 
         @param grace: seconds after which who still does not take its replies is cut off.
         """
-        interval = sys.getswitchinterval()
-        sys.setswitchinterval(ENDING_INTERVAL)
         for connection in self._connections():
             connection.finish()
         await wait_while(self._reactor, lambda: self.server.sessions, DRAIN)
@@ -348,7 +350,7 @@ class ThreadedMode:
         await wait_while(self._reactor, lambda: self.server.sessions, grace)
         self._waker.stop()
         self._pool.stop()
-        sys.setswitchinterval(interval)
+        sys.setswitchinterval(self._interval)
 
     def _connections(self) -> list[Any]:
         with self.lock:

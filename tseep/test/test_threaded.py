@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 import threading
 from typing import Any, List
 
@@ -15,7 +16,7 @@ from zope.interface.verify import verifyObject
 
 from ..config import Config
 from ..interfaces import IConnection, IMode
-from ..modes.threaded import Accepted, ThreadedConnection, ThreadedFactory, ThreadedMode
+from ..modes.threaded import SWITCH_INTERVAL, Accepted, ThreadedConnection, ThreadedFactory, ThreadedMode
 from ..server import TOO_MANY_CLIENTS, Server
 from ..session import Session
 
@@ -198,12 +199,27 @@ class HelpTests(ConnectionTests):
 class ThreadedModeTests(SynchronousTestCase):
     """The mode gives every client a thread, and ends them."""
 
+    def setUp(self) -> None:
+        self.addCleanup(sys.setswitchinterval, sys.getswitchinterval())
+
     def test_interface(self) -> None:
         """It is a mode."""
         mode = ThreadedMode(Clock(), Server())
         mode.start()
         self.addCleanup(mode._pool.stop)
         verifyObject(IMode, mode)
+
+    def test_switch_interval(self) -> None:
+        """Threads that wait for the interpreter seldom wake to ask for it, until the mode has stopped."""
+        clock = Clock()
+        before = sys.getswitchinterval()
+        mode = ThreadedMode(clock, Server())
+        mode.start()
+        self.assertEqual(sys.getswitchinterval(), SWITCH_INTERVAL)
+        stopped = ensureDeferred(mode.stop(1.0))
+        clock.pump([0.02] * 100)
+        self.successResultOf(stopped)
+        self.assertEqual(sys.getswitchinterval(), before)
 
     def test_call_holds_the_lock(self) -> None:
         """The server's regular work is done under the lock."""
