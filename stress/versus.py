@@ -76,7 +76,7 @@ TYPES = [
     Kind("ZADD"),
     Kind("XADD", words=("XADD", "mystream", "*", "field", "x" * VALUE)),
 ]
-RANDOM = 1_000_000  # different numbers in the names of members and fields
+RANDOM = 1_000_000  # different numbers in the names of keys, members and fields
 
 
 class Measured(NamedTuple):
@@ -373,7 +373,7 @@ def markdown(findings: Findings, options: argparse.Namespace) -> str:
     """Return the report."""
     how = (
         f"{where()}. Medians of {options.rounds} rounds "
-        f"of {options.time:g} s, in turns: `redis-benchmark -c {options.clients} -d {VALUE}`, "
+        f"of {options.time:g} s, in turns: `redis-benchmark -c {options.clients} -d {VALUE} -r {RANDOM}`, "
         "in brackets the median of the ratios to redis-server in the same round."
     )
     lines = [
