@@ -88,8 +88,7 @@ def threads(pid: int) -> dict[int, Switches]:
 
 def sample(pid: int) -> Sample:
     """Look at a process now."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return Sample(cpu_seconds(pid), resident(status), threads(pid), *ticks(pid), open_files(pid))
+    return Sample(cpu_seconds(pid), resident(status(pid)), threads(pid), *ticks(pid), open_files(pid))
 
 
 def stat(pid: int) -> list[str]:
