@@ -281,3 +281,8 @@ def until(condition: Callable[[], Any], what: str) -> Any:
         if time.monotonic() > deadline:
             raise AssertionError(f"in vain: {what}")
         time.sleep(0.005)
+
+
+def until_alone(client: Client) -> None:
+    """Wait until C{client} is the only one: a server may learn later than others ask that someone has gone."""
+    until(lambda: client("CLIENT", "LIST").count(b"\n") == 1, "all others are gone from CLIENT LIST")
