@@ -34,7 +34,7 @@ ABSENT = {
 DIFFERENT = {
     "acl getuser": "rules of commands in the order in which they were given, as Redis 7.2 has them",
     "acl list": "rules of commands in the order in which they were given, as Redis 7.2 has them",
-    "config set": "the parameters that tseep has; tcp-keepalive at the start only",
+    "config set": "the parameters that tseep has",
     "dump": "of the forms that Redis has for a value, the plain one",
     "debug": "ERROR, OBJECT, PROTOCOL, SET-ACTIVE-EXPIRE and SLEEP; the others look into Redis itself",
     "fcall": "see eval",

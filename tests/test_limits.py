@@ -155,10 +155,23 @@ def test_keepalive(mode: str) -> None:
     """The kernel looks after the connections, as often as it is told."""
     with Tseep(mode, "--tcp-keepalive", "60") as server, server.connect() as client:
         assert client("CONFIG", "GET", "tcp-keepalive") == [b"tcp-keepalive", b"60"]
-        text = Path("/proc/net/tcp").read_text()
-        port = f":{server.port:04X}"
-        (line,) = [line.split() for line in text.splitlines() if line.split()[1].endswith(port) and " 01 " in line]
-        assert line[5].startswith("02:"), "the connection has a keep-alive timer"
+        assert has_keepalive_timer(server, client)
+        assert client("CONFIG", "SET", "tcp-keepalive", "0") == "OK"
+        with server.connect() as unasked:
+            assert unasked("PING") == "PONG"
+            assert not has_keepalive_timer(server, unasked)
+        assert client("CONFIG", "SET", "tcp-keepalive", "2147483647") == "OK"
+        with server.connect() as other:
+            assert other("PING") == "PONG"
+            assert has_keepalive_timer(server, other)
+
+
+def has_keepalive_timer(server: Tseep, client: Client) -> bool:
+    """Whether the kernel will ask a client of a server whether it is there, as /proc/net/tcp tells."""
+    ours, theirs = f":{server.port:04X}", f":{client.socket.getsockname()[1]:04X}"
+    lines = map(str.split, Path("/proc/net/tcp").read_text().splitlines())
+    (timer,) = [line[5] for line in lines if line[1].endswith(ours) and line[2].endswith(theirs)]
+    return timer.startswith("02:")
 
 
 @both

@@ -123,6 +123,8 @@ class Server:
     @ivar busy: what has been running for so long that others are answered in the meantime; None most of the time.
     @ivar serve_others: lets the mode answer other clients for a moment, in the middle of a command; whoever runs the
         server sets it.
+    @ivar keep_alive: lets the kernel ask the clients that will come, when they have been silent for so many seconds,
+        whether they are there; 0 for never. The mode sets it.
     @ivar log: writes what a script wants to be written; takes Redis's level, from 0 to 3, and a text. Whoever runs the
         server sets it.
     @ivar uncommitted: whether something was recorded that must be written before anybody is answered: a mode holds back
@@ -171,6 +173,7 @@ class Server:
         self.stopping = False
         self.log: Callable[[int, str], None] = lambda level, text: None
         self.serve_others: Callable[[], None] = lambda: None
+        self.keep_alive: Callable[[int], None] = lambda seconds: None
         self._settling = False
         self.stats = Stats()
         self.sweep_ns = 0
@@ -221,6 +224,7 @@ class Server:
         self.slow = min(self.slowlog.threshold_ns, self.latency.threshold_ns)
         self.changes.notifications.classes = read_classes(config["notify-keyspace-events"])
         self.tracking.most = config["tracking-table-max-keys"]
+        self.keep_alive(config["tcp-keepalive"])
         self.persistence.configured()
         self.eviction.configured()
         self.changes.update()

@@ -242,6 +242,7 @@ class EventedMode:
             self.server.batches = self._watcher.batches
         keepalive = self.server.config["tcp-keepalive"]
         self._listener = Listener(self._watcher or self._reactor, TCPTransport, UNIXTransport, keepalive)
+        self.server.keep_alive = self._listener.keep_alive
 
     def listen(self, endpoint: str, reserved: bool = False) -> Deferred[Any]:
         """Listen for clients on an endpoint."""

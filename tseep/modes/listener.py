@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, List
 
 from twisted.internet import tcp, unix
 from twisted.internet.endpoints import serverFromString
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 BACKLOG = 4096
 """Connections that may wait to be accepted; the kernel lowers it to net.core.somaxconn."""
+
+MOST_SECONDS = 32767
+"""What the kernel takes for a time of TCP's keep-alive."""
 
 
 class AdoptedUNIXPort(unix.Port):
@@ -52,6 +55,7 @@ class Listener:
         self, reactor: Any, tcp_transport: Callable[..., Any], unix_transport: Callable[..., Any], keepalive: int = 0
     ) -> None:
         self._reactor = reactor
+        self._sockets: List[socket.socket] = []
         self._keepalive = keepalive
         self._tcp_transport = tcp_transport
         self._unix_transport = unix_transport
@@ -88,16 +92,35 @@ class Listener:
         # a port's own documentation offers this attribute for the purpose
         port.transport = self._unix_transport if isinstance(port, unix.Port) else self._tcp_transport  # type: ignore[assignment]
         port.startListening()
-        self._keep_alive(port.socket)
+        self._listens(port.socket)
         return port
 
-    def _keep_alive(self, listening: socket.socket) -> None:
-        """Let the kernel look after the connections that a socket will accept, which inherit this, as Redis's are."""
-        seconds = self._keepalive
-        if not seconds or listening.family == socket.AF_UNIX:
-            return
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in (("TCP_KEEPIDLE", seconds), ("TCP_KEEPINTVL", max(1, seconds // 3)), ("TCP_KEEPCNT", 3)):
-            option = getattr(socket, name, None)  # not every platform has them
-            if option is not None:
-                listening.setsockopt(socket.IPPROTO_TCP, option, value)
+    def _listens(self, listening: socket.socket) -> None:
+        """To be called with each socket."""
+        self._sockets.append(listening)
+        if self._keepalive:  # else they stay as they are: a worker's were made ready by the owner
+            _keep_alive(listening, self._keepalive)
+
+    def keep_alive(self, seconds: int) -> None:
+        """
+        Let the kernel look after the connections that will be accepted.
+
+        @param seconds: as C{keepalive}.
+        """
+        self._keepalive = seconds
+        for listening in self._sockets:
+            _keep_alive(listening, seconds)
+
+
+def _keep_alive(listening: socket.socket, seconds: int) -> None:
+    """Set how the kernel asks silent clients: what a socket accepts inherits it. The times are those of Redis."""
+    if listening.family == socket.AF_UNIX or listening.fileno() < 0:
+        return
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, seconds > 0)
+    if not seconds:
+        return
+    idle = min(seconds, MOST_SECONDS)
+    for name, value in (("TCP_KEEPIDLE", idle), ("TCP_KEEPINTVL", max(1, idle // 3)), ("TCP_KEEPCNT", 3)):
+        option = getattr(socket, name, None)  # not every platform has them
+        if option is not None:
+            listening.setsockopt(socket.IPPROTO_TCP, option, value)

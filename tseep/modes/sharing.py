@@ -82,7 +82,7 @@ class SharingListener(Listener):
         """Bind a TCP port, a socket for each worker."""
         first, *others = _bind(interface, port, max(backlog, BACKLOG), self._workers)
         for each in others:
-            self._keep_alive(each)
+            self._listens(each)
         with first:  # of which the port has a copy
             return SharedPort(super().adoptStreamPort(first.fileno(), first.family, factory), others)
 

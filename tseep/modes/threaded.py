@@ -298,6 +298,7 @@ class ThreadedMode:
         self._pool = ThreadPool(0, 2 * (self.server.config["maxclients"] + RESERVED_CLIENTS), "tseep")
         self._pool.start()
         self._listener = ThreadListener(self._reactor, self.server.config["tcp-keepalive"])
+        self.server.keep_alive = self._listener.keep_alive
 
     def listen(self, endpoint: str, reserved: bool = False) -> Deferred[Any]:
         """Listen for clients on an endpoint."""

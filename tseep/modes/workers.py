@@ -517,6 +517,7 @@ class WorkersMode:
         server.workers = self._places
         self.watcher.start()
         self._listener = SharingListener(self._reactor, len(self._places), server.config["tcp-keepalive"])
+        server.keep_alive = self._listener.keep_alive
         self._reactor.callWhenRunning(self._begin)
 
     def _begin(self) -> None:

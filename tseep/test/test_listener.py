@@ -85,11 +85,42 @@ class ListenerTests(SynchronousTestCase):
             self.addCleanup(self.close, port)
         self.assertIs(port.transport, UNIX)
 
+    def test_keepalive(self) -> None:
+        """The kernel asks silent clients as often as was said at last, at ports that come later, too, or not at all."""
+        first = self.listen("tcp:0:interface=127.0.0.1")
+        self.assertEqual(0, _keepalive_of(first)[0])
+        self.listener.keep_alive(60)
+        second = self.listen("tcp:0:interface=127.0.0.1")
+        self.assertEqual([(1, 60, 20, 3)] * 2, [_keepalive_of(first), _keepalive_of(second)])
+        self.listener.keep_alive(2)
+        self.assertEqual((1, 2, 1, 3), _keepalive_of(first))
+        self.listener.keep_alive(0)
+        self.assertEqual(0, _keepalive_of(second)[0])
+
+    def test_keepalive_for_long(self) -> None:
+        """It is not asked for more seconds than it takes."""
+        port = self.listen("tcp:0:interface=127.0.0.1")
+        self.listener.keep_alive(100_000)
+        self.assertEqual((1, 32767, 10922, 3), _keepalive_of(port))
+
+    def test_keepalive_of_none(self) -> None:
+        """A Unix socket has no such thing, and a port that is closed needs none."""
+        self.listen(f"unix:{self.mktemp()}")
+        self.close(self.listener.listenTCP(0, Factory(), interface="127.0.0.1"))
+        self.listener.keep_alive(60)
+
     def test_busy(self) -> None:
         """A port that is taken is an error of Twisted's."""
         taken = self.listen("tcp:0:interface=127.0.0.1").getHost().port
         endpoint = serverFromString(self.listener, f"tcp:{taken}:interface=127.0.0.1")
         self.failureResultOf(endpoint.listen(Factory()), CannotListenError)
+
+
+def _keepalive_of(port: Any) -> tuple[int, ...]:
+    """Whether the kernel asks, after how many seconds, how many later again, and how often."""
+    get = port.socket.getsockopt
+    options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+    return (get(socket.SOL_SOCKET, socket.SO_KEEPALIVE), *(get(socket.IPPROTO_TCP, option) for option in options))
 
 
 class ThreadListenerTests(SynchronousTestCase):
