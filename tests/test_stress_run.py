@@ -281,13 +281,18 @@ def test_the_command_line_end_to_end() -> None:
     assert max(map(len, ran.stdout.splitlines())) <= 80
 
 
+def _heed_interrupts() -> None:
+    """In the child: a shell has what it runs in the background, these tests maybe, ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_no_child(number: signal.Signals) -> None:
     """Ctrl-C and SIGTERM in the middle end the load processes too."""
     with fixture("--delay", "0.1") as target:
         where = "{}:{}".format(*target.address)
         options = command("--clients", "20", "--processes", "2", "--address", where, "--rounds", "20")
-        with subprocess.Popen(options, stderr=subprocess.PIPE, text=True) as running:
+        with subprocess.Popen(options, stderr=subprocess.PIPE, text=True, preexec_fn=_heed_interrupts) as running:
             assert running.stderr is not None
             told = ""
             while "operate" not in told:
