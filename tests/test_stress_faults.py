@@ -35,24 +35,31 @@ WORKLOADS = {
 }
 PACES = {"closed": CLOSED, "open": OPEN, "poisson": [*OPEN, "--poisson"]}
 # What a fault is counted as. Where an answer is missing among others that were sent in one go, those after it are
-# taken for it.
+# taken for it. What the machine itself delays by half a second is late, and what is late already is missing then; other
+# faults need not be waited for, so that their tests are as patient as one likes.
 KINDS = {
     "none": set(),
     "split": set(),
     "wrong": {"wrong"},
     "error": {"error"},
-    "late": {"late"},
+    "late": {"late", "missing"},
     "garbage": {"wrong"},
     "twice": {"wrong"},
-    "drop": {"missing", "wrong"},
+    "drop": {"missing", "wrong", "late"},
     "close": {"closed"},
 }
 
 OPENED = [*((workload, "open") for workload in ("seed", "mix", "mix-pipelined", "churn")), ("idle", "poisson")]
+LATE = ["--late", "0.75"]
 EVERY = [
     *((workload, "closed", fault) for workload in WORKLOADS for fault in KINDS),
     *((*opened, fault) for opened in OPENED for fault in ("none", "wrong", "late", "twice", "drop")),
 ]
+
+
+def timeout(fault: str) -> list[str]:
+    """Return the rig's option: from then on an answer is late, and after twice the time it is missing."""
+    return ["--timeout", "0.5" if fault in ("late", "drop") else "10"]
 
 
 def measured(tmp_path: Path, fixture: list[str], *options: str) -> tuple[int, dict[str, Any]]:
@@ -77,23 +84,21 @@ def spoken(options: list[str]) -> list[str]:
 def test_every_mistake_is_found(workload: str, pace: str, fault: str, tmp_path: Path) -> None:
     """One request in fifty goes wrong: the run fails and says how; where none does, all is well."""
     options = WORKLOADS[workload]
-    fixture = [*spoken(options), "--fault", fault, "--one-in", "50", "--late", "0.3"]
-    more = ["--clients", "8", "--keys", str(KEYS), "--timeout", "0.2", *PACES[pace]]
+    fixture = [*spoken(options), "--fault", fault, "--one-in", "50", *LATE]
+    more = ["--clients", "8", "--keys", str(KEYS), *timeout(fault), *PACES[pace]]
     status, ran = measured(tmp_path, fixture, *options, *more)
     found = set(ran["errors"])
     assert status == (1 if KINDS[fault] else 0), ran["first_errors"]
     assert bool(found) == bool(KINDS[fault])
-    if fault == "late" and "pipelined" in workload:
-        found.discard("missing")  # of several late ones on one connection the last is past twice the timeout
-    assert found <= KINDS[fault] | ({"late"} if pace != "closed" else set()), ran["first_errors"]
+    assert found <= KINDS[fault], ran["first_errors"]
 
 
 @pytest.mark.parametrize("fault", ["wrong", "late", "twice", "drop"])
 def test_one_mistake_in_ten_thousand_is_found(fault: str, tmp_path: Path) -> None:
     """Of 12,800 requests one goes wrong."""
-    fixture = ["--protocol", "resp", "--skip", str(KEYS), "--fault", fault, "--one-in", "10000", "--late", "0.7"]
+    fixture = ["--protocol", "resp", "--skip", str(KEYS), "--fault", fault, "--one-in", "10000", *LATE]
     mix = ["--workload", "mix", "--keys", str(KEYS), "--pipeline", "16", "--clients", "8", "--rounds", "100"]
-    status, ran = measured(tmp_path, fixture, *mix, "--timeout", "0.5")
+    status, ran = measured(tmp_path, fixture, *mix, *timeout(fault))
     assert status == 1
     assert set(ran["errors"]) <= KINDS[fault]
     assert sum(ran["errors"].values()) <= 16
@@ -158,14 +163,14 @@ def test_a_plan_that_is_too_much_is_told(tmp_path: Path) -> None:
 
 def test_the_warm_up_is_left_out(tmp_path: Path) -> None:
     """The first answers are late, which no figure shows, but the seconds do."""
-    fixture = ["--protocol", "resp", "--stall-at", str(KEYS + 1), "--stall", "0.5"]
+    fixture = ["--protocol", "resp", "--stall-at", str(KEYS + 1), "--stall", "0.7"]
     options = ["--workload", "mix", "--keys", str(KEYS), "--clients", "2", "--rate", "100"]
     status, ran = measured(tmp_path, fixture, *options, "--warmup", "2", "--duration", "1")
     assert status == 0
-    assert ran["operations"]["response"]["max_us"] < 490_000
+    assert ran["operations"]["response"]["max_us"] < 690_000
     seconds = [row for row in ran["series"] if row["phase"] in ("warmup", "operate")]
     assert [row["phase"] for row in seconds][:3] == ["warmup", "warmup", "operate"]
-    assert seconds[0]["p99_us"] >= 450_000
+    assert seconds[0]["p99_us"] >= 600_000
 
 
 @pytest.mark.parametrize("workload", ["mix-pipelined", "idle", "churn"])

@@ -105,8 +105,8 @@ def test_clients_beyond_one_address_come_from_the_next(monkeypatch: pytest.Monke
 )
 def test_each_fault_is_counted_and_fails_the_run(fault: str, kind: str, answered: int, tmp_path: Path) -> None:
     """A check that can fail: five faulty answers are five faults, and exit status 1."""
-    with fixture("--fault", fault, "--every", "2", "--late", "0.3") as target:
-        options = ("--clients", "10", "--timeout", "0.2")
+    with fixture("--fault", fault, "--every", "2", "--late", "3") as target:
+        options = ("--clients", "10", "--timeout", "2")
         status, ran = load(target, tmp_path / "out.json", *options)
     assert (status, ran["errors"]) == (1, {kind: 5})
     assert list(ran["first_errors"]) == [kind]
