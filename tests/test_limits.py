@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import time
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from .client import Client, connect, encode, read_to_end
 from .servers import Redis, Tseep, until
-from .test_durability import info
+from .test_durability import info, kill
 
 MODES = ["v1", "v2", "v3"]
 
@@ -128,7 +127,7 @@ def test_counts_what_was_loaded(mode: str, tmp_path: Path) -> None:
         assert client("CONFIG", "SET", "maxmemory-policy", "allkeys-lru") == "OK"
         until(lambda: 100 < client("DBSIZE") < 600, "keys go")
         left = client("DBSIZE")
-        server.send_signal(signal.SIGKILL)
+        kill(server, client)
     with Tseep(mode, *folder) as server, server.connect() as client:
         assert client("DBSIZE") <= left, "who was evicted stays so"
 

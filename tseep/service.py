@@ -162,6 +162,8 @@ class TseepService(Service):
         for port in self._ports:
             self._accept_all(port)
             await maybeDeferred(port.stopListening)
+        self._server.stopping = True
+        self._mode.call(self._server.persistence.commit)
         await self._mode.stop(GRACE)
         self._mode.call(self._server.persistence.stop)
         self._log.info("tseep has stopped")

@@ -67,6 +67,7 @@ def shutdown(session: Session, argv: List[bytes]) -> Reply:
     _save(server, options)
     session.closing = True
     server.stop()
+    server.persistence.commit()  # the client is let go, and may end the process, before the log is closed
     return NO_REPLY
 
 

@@ -71,13 +71,14 @@ class AppendOnlyFile:
         self._buffer += encoded
         self.pending += sum(map(len, encoded))
 
-    def flush(self) -> None:
+    def flush(self, at_once: bool = False) -> None:
         """
         Write what was added, and sync it if that is due with every write.
 
+        @param at_once: whether not even a sync that is under way may postpone it.
         @raise CannotContinue: if each command should be on the disk before it is answered, and that fails.
         """
-        if not self._buffer or self._postponed():
+        if not self._buffer or (self._postponed() and not at_once):
             return
         try:
             self._write(b"".join(self._buffer))
@@ -163,8 +164,7 @@ class AppendOnlyFile:
 
         @raise OSError: if that fails.
         """
-        self._waiting_since = float("-inf")
-        self.flush()
+        self.flush(at_once=True)
         if self.error is not None:
             raise self.error
 

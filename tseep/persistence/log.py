@@ -249,12 +249,12 @@ class Log:
 
     def flush(self) -> None:
         """
-        Write what was added, before it is answered.
+        Write what was added, before it is answered; nothing postpones that when the server is about to end.
 
         @raise CannotContinue: as L{AppendOnlyFile.flush} does.
         """
         if self._file is not None:
-            self._file.flush()
+            self._file.flush(at_once=self._server.stopping)
 
     def tick(self) -> None:
         """

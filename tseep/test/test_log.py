@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ..persistence.reading import CannotLoad
 from .disks import Died, Failed, FaultyDisk, Kept
-from .support import Error, made_folder
+from .support import Error, encode, made_folder
 
 
 class LogTests(SynchronousTestCase):
@@ -103,6 +103,23 @@ class LogTests(SynchronousTestCase):
         self.assertEqual([], self.disk.calls)
         kept.cron(0.2)
         self.assertEqual(["write"], self.disk.calls)
+
+    def test_the_end_waits_for_no_sync(self) -> None:
+        """What was postponed is written before whoever asks for the end sees it, and nothing is postponed after."""
+        kept = self.kept("everysec")
+        kept("RPUSH", "l", 1)
+        kept.persistence.beside = lambda work, done: None  # it takes very long
+        kept.cron(1)
+        del self.disk.calls[:]
+        kept("RPUSH", "l", 2)
+        self.assertEqual([], self.disk.calls)
+        kept.session.receive(encode("RPUSH", "l", 3) + encode("SHUTDOWN", "NOSAVE"))
+        self.assertEqual(["write"], self.disk.calls)
+        kept.session.closing = False
+        kept("RPUSH", "l", 4)
+        self.assertEqual(["write"] * 2, self.disk.calls)
+        kept.crash()
+        self.assertEqual([b"1", b"2", b"3", b"4"], self.found())
 
     def test_no(self) -> None:
         """With no, only the end syncs."""

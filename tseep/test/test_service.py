@@ -117,9 +117,9 @@ class ServiceTests(SynchronousTestCase):
         self.reactor.advance(INTERVAL)
         service.stopService()
         self.reactor.advance(INTERVAL)
-        self.assertEqual(self.mode.events, ["start", "cron", "cron", "stop"])
+        self.assertEqual(self.mode.events, ["start", "cron", "cron", "commit", "stop"])
         self.mode.stopped.callback(None)
-        self.assertEqual(self.mode.events[4:], ["stop"])
+        self.assertEqual(self.mode.events[5:], ["stop"])
 
     def test_stop(self) -> None:
         """It has stopped when the mode has."""
