@@ -283,6 +283,9 @@ def until(condition: Callable[[], Any], what: str) -> Any:
         time.sleep(0.005)
 
 
-def until_alone(client: Client) -> None:
-    """Wait until C{client} is the only one: a server may learn later than others ask that someone has gone."""
-    until(lambda: client("CLIENT", "LIST").count(b"\n") == 1, "all others are gone from CLIENT LIST")
+def until_connected(client: Client, number: int) -> None:
+    """
+    Wait until so many clients are connected, C{client} among them: a server may learn later than others ask that
+    someone has gone.
+    """
+    until(lambda: client("CLIENT", "LIST").count(b"\n") == number, f"CLIENT LIST has {number}")

@@ -16,7 +16,7 @@ from twisted.internet.defer import gatherResults
 from twisted.internet.endpoints import HostnameEndpoint, connectProtocol
 
 from .client import TwistedClient, connect, encode, read_exactly, read_frame, read_to_end, write_frame
-from .servers import Redis, Tseep, until, until_alone
+from .servers import Redis, Tseep, until, until_connected
 
 MIB = 2**20
 
@@ -240,7 +240,7 @@ def test_a_client_that_leaves_without_reading(server: Tseep) -> None:
         greedy.sendall(encode("GET", "big") * 100)
         assert client("PING") == "PONG"
         greedy.close()
-        until_alone(client)
+        until_connected(client, 1)
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ def test_too_many_clients(mode: str) -> None:
             extra.close()
         assert b"rejected_connections:3\r\n" in clients[0]("INFO", "stats")
         clients.pop().close()
-        until(lambda: clients[0]("CLIENT", "LIST").count(b"\n") == 2, "the client that left is forgotten")
+        until_connected(clients[0], 2)
         with server.connect() as client:
             assert client("PING") == "PONG"
         assert server.stop() == 0
@@ -309,4 +309,4 @@ def test_churn(server: Tseep) -> None:
             if number % 3 == 0:  # a reset in place of an end
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
             sock.close()
-        until_alone(client)
+        until_connected(client, 1)

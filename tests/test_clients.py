@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from .client import PATIENCE, Client, connect, encode, error_frame, read_exactly, read_frame, read_to_end
-from .servers import Tseep, find_program, until, until_alone
+from .servers import Tseep, find_program, until, until_connected
 
 MODES = pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
 
@@ -186,7 +186,7 @@ def test_redis_py_asyncio(server: Tseep, protocol: int) -> None:
 def test_client_kill(server: Tseep) -> None:
     """CLIENT KILL closes whom it names, and nobody else."""
     with server.connect() as control, server.connect() as first, server.connect() as second, server.connect() as third:
-        until(lambda: control("CLIENT", "LIST").count(b"\n") == 4, "whoever came before is gone")
+        until_connected(control, 4)
         number = first("CLIENT", "ID")
         assert second("PING") == third("PING") == "PONG"
         assert control("CLIENT", "KILL", "ID", number) == 1
@@ -217,7 +217,7 @@ def test_client_kill_of_one_who_does_not_read(server: Tseep) -> None:
         number = greedy("CLIENT", "ID")
         greedy.send(encode("GET", "big") * 100)
         assert control("CLIENT", "KILL", "ID", number) == 1
-        until_alone(control)
+        until_connected(control, 1)
         greedy.close()
 
 

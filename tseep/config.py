@@ -166,7 +166,7 @@ PARAMETERS = [
         "tcp-keepalive",
         "300",
         _number(0, 2**31 - 1),
-        "Seconds after which a silent client is asked whether it is there; 0: never.",
+        "Seconds after which a silent client is asked whether it is there, 32767 at most; 0: never.",
     ),
     Parameter("requirepass", "", _TEXT, "Password that clients must give; visible in ps, see --requirepass-file."),
     Parameter("aclfile", "", _TEXT, "File of users, for ACL LOAD and ACL SAVE.", fixed=True),

@@ -71,14 +71,13 @@ class AppendOnlyFile:
         self._buffer += encoded
         self.pending += sum(map(len, encoded))
 
-    def flush(self, at_once: bool = False) -> None:
+    def flush(self) -> None:
         """
         Write what was added, and sync it if that is due with every write.
 
-        @param at_once: whether not even a sync that is under way may postpone it.
         @raise CannotContinue: if each command should be on the disk before it is answered, and that fails.
         """
-        if not self._buffer or (self._postponed() and not at_once):
+        if not self._buffer or self._postponed():
             return
         try:
             self._write(b"".join(self._buffer))
@@ -90,6 +89,10 @@ class AppendOnlyFile:
             if self.policy == ALWAYS:
                 raise CannotContinue(f"cannot write to {self.path}: {error.strerror}") from error
         self._unsynced = self.policy != ALWAYS
+
+    def hurry(self) -> None:
+        """Let the sync that is under way, if there is one, postpone no writing."""
+        self._waiting_since = float("-inf")
 
     def _postponed(self) -> bool:
         """Whether a sync under way is a reason not to write yet."""
@@ -164,7 +167,8 @@ class AppendOnlyFile:
 
         @raise OSError: if that fails.
         """
-        self.flush(at_once=True)
+        self.hurry()
+        self.flush()
         if self.error is not None:
             raise self.error
 

@@ -254,7 +254,9 @@ class Log:
         @raise CannotContinue: as L{AppendOnlyFile.flush} does.
         """
         if self._file is not None:
-            self._file.flush(at_once=self._server.stopping)
+            if self._server.stopping:
+                self._file.hurry()
+            self._file.flush()
 
     def tick(self) -> None:
         """
