@@ -26,8 +26,8 @@ test-pypy: $(PYPY_VENV)/test debian ## The same on PyPy
 	$(PYPY_VENV)/bin/pytest tests $(AT_ONCE) -m "not packaging and not soak and not apps and not browser and not peers and not tls"
 
 fuzz: $(VENV)/test debian ## Compare with redis-server, and feed the parsers, for longer
-	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/test_differential.py tests/test_bad_input.py
-	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/test_endpoints.py tests/test_web.py tests/test_durability.py -k "anything or faults"
+	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/differential/test_differential.py tests/server/test_bad_input.py
+	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/server/test_endpoints.py tests/server/test_web.py tests/server/test_durability.py -k "anything or faults"
 
 apps: $(APPS_VENV)/apps debian ## Run Celery, RQ, Django and others against tseep in each mode, and against redis-server
 	$(APPS_VENV)/bin/pytest tests/apps -m apps
@@ -38,7 +38,7 @@ soak: $(VENV)/test ## All that clients do, in each mode: make soak SECONDS=3600 
 	$(BIN)/python stress/soak.py --time $(SECONDS) --mode v1 --clients 1k --rate 1000
 
 kills: $(VENV)/test debian ## The long runs: thousands of clients in each mode, servers killed hundreds of times
-	TSEEP_KILLS=300 $(BIN)/pytest tests/test_durability.py -k killed
+	TSEEP_KILLS=300 $(BIN)/pytest tests/server/test_durability.py -k killed
 	$(BIN)/pytest tests -m soak
 
 lint: $(VENV)/lint ## Look for mistakes and style
@@ -56,16 +56,16 @@ stress: $(VENV)/test ## Compare v1 and v2 under 1,024 clients; see stress/run.py
 	$(BIN)/python stress/run.py --clients 1k
 
 agree: $(VENV)/test debian ## Hold the stress rig against redis-benchmark; wants a quiet machine
-	$(BIN)/python stress/agree.py
+	$(BIN)/python stress/study.py agree
 
 bench: $(VENV)/test $(PYPY_VENV)/test debian ## Measure side by side with redis-server, and print the tables of the README
-	$(BIN)/python stress/versus.py --pypy $(PYPY_VENV)/bin/python
-	$(BIN)/python stress/versus.py --types --pypy $(PYPY_VENV)/bin/python
-	$(BIN)/python stress/publish.py --pypy $(PYPY_VENV)/bin/python
-	$(BIN)/python stress/large.py --pypy $(PYPY_VENV)/bin/python
-	$(BIN)/python stress/durable.py --pypy $(PYPY_VENV)/bin/python
-	$(BIN)/python stress/slow.py --pypy $(PYPY_VENV)/bin/python
-	$(BIN)/python stress/memory.py
+	$(BIN)/python stress/study.py versus --pypy $(PYPY_VENV)/bin/python
+	$(BIN)/python stress/study.py versus --types --pypy $(PYPY_VENV)/bin/python
+	$(BIN)/python stress/study.py publish --pypy $(PYPY_VENV)/bin/python
+	$(BIN)/python stress/study.py large --pypy $(PYPY_VENV)/bin/python
+	$(BIN)/python stress/study.py durable --pypy $(PYPY_VENV)/bin/python
+	$(BIN)/python stress/study.py slow --pypy $(PYPY_VENV)/bin/python
+	$(BIN)/python stress/study.py memory
 
 # What the tests need of Debian: the oracle, the load, a browser, and PyPy. Installed where one may, named where not.
 debian:

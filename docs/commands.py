@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import List, Tuple
 
 from tseep.commands import COMMANDS
-from tseep.commands.table import every
+from tseep.registry.table import every
 
 HERE = Path(__file__).resolve().parent
 
@@ -90,8 +90,8 @@ def text() -> str:
         "# Redis 7.0's commands in tseep",
         "",
         f"{sum(name in own for name in names)} of the {len(names)} commands and subcommands of Redis 7.0 are there. "
-        "A [differential test](../tests/test_differential.py) compares them with redis-server 7.0.15, argument by "
-        "argument and reply by reply. Written by `python docs/commands.py`.",
+        "A [differential test](../tests/differential/test_differential.py) compares them with redis-server 7.0.15, "
+        "argument by argument and reply by reply. Written by `python docs/commands.py`.",
         "",
         "What is different wherever it comes up:",
         "",

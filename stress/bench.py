@@ -21,11 +21,11 @@ from contextlib import ExitStack
 from multiprocessing.pool import Pool
 from typing import NamedTuple
 
-import machine
-from frames import read_frame, response_frame, write_frame
-from options import duration, leave_signals_to_parent, positive, run
-from server import Server, StartFailed, free_port, tseep_command
-from workloads import pair
+from probes import machine
+from rig.codec import read_frame, response_frame, write_frame
+from rig.options import duration, leave_signals_to_parent, positive, run
+from rig.workloads import pair
+from servers.process import Server, StartFailed, free_port, tseep_command
 
 AHEAD_NS = 50_000_000  # the start is set so far ahead that every process can be there in time
 ANSWER_SECONDS = 10.0

@@ -12,147 +12,31 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack
 from importlib import metadata
 from typing import Any, NoReturn
 
-import machine
-import proc
-from options import run
-from server import Server, StartFailed, free_port
+from probes import machine
+from rig.options import require, run
+from servers.process import StartFailed
 
 try:
-    import bootstrap
-    import compare
-    import crew
-    import limits
-    import load
-    import outputs
-    import pacing
-    import plan
-    import preload
-    import report
-    from contestants import OTHER, Contestant
-    from faults import EXIT
-    from lag import Lag
-    from observe import OPERATE, REST, Look, Observer
-    from plan import Refused, Setting
-    from progress import Progress
-    from result import Point, Run, Seen, made
     from rich.console import Console
-    from sweep import sweep
+
+    from report import compare, export, intervals, table
+    from rig import crew, plan, preload
+    from rig.plan import Refused, Setting
+    from rig.progress import Progress
+    from rig.result import Run
+    from rig.runner import all_runs
+    from servers.catalogue import Contestant
 except ModuleNotFoundError as missing:
-    if missing.name not in ("hdrh", "rich", "jsonschema"):
-        raise
-    print(f"{missing.name} is missing: pip install 'tseep[stress]'", file=sys.stderr)
-    raise SystemExit(2) from None
-
-REST_SECONDS = 0.2  # for what a server does after its start, or after it accepted a client
-
-
-def measure(setting: Setting, point: Point, progress: Progress) -> Run:
-    """Start the point's server if it does not run already, run the load once, and stop it."""
-    if setting.address:
-        return loaded(setting, point, setting.address, setting.pid, progress, None)
-    contestant = next(each for each in setting.servers if each.name == point.server)
-    port = free_port()
-    with Server(contestant.command(port, point.clients), port) as server, ExitStack() as stack:
-        lag = stack.enter_context(Lag(server.address)) if contestant.mode != OTHER else None
-        measured = loaded(setting, point, server.address, server.pid, progress, lag)
-        fault = server.stop()
-    if fault:
-        measured["errors"][EXIT] = 1
-        measured["first_errors"][EXIT] = fault
-    return measured
-
-
-def loaded(
-    setting: Setting, point: Point, address: tuple[str, int], pid: int | None, progress: Progress, lag: Lag | None
-) -> Run:
-    """Set the keys if the workload shares some, and run the load once."""
-    if setting.workload.shares_keys:
-        preload.load(address, setting.workload, setting.seed, setting.timeout)
-    whole = load.Plan(
-        address=address,
-        sources=limits.sources(point.clients, setting.workload.churns),
-        first=0,
-        clients=point.clients,
-        active=point.active,
-        workload=setting.workload,
-        pacing=pacing.Pacing(point.rate, setting.arrivals),
-        rounds=setting.rounds,
-        warmup=setting.warmup,
-        duration=setting.duration,
-        timeout=setting.timeout,
-        seed=setting.seed,
-    )
-    plans = crew.spread(whole, setting.load_processes(point.clients))
-    with crew.Crew(plans) as working, Observer(pid, working.done, lag) as observer:
-        return drive(whole, point, working, observer, progress, pid)
-
-
-def drive(
-    whole: load.Plan, point: Point, working: crew.Crew, observer: Observer, progress: Progress, pid: int | None
-) -> Run:
-    """Lead the load through its phases, with a look at the server between them."""
-    working.ready()
-    files = settled(pid, sys.maxsize, REST_SECONDS)
-    alone = observer.look()
-    observer.begin()
-    with progress.phase(f"{point.server} connect", point.clients) as told:
-        connecting = working.connect(lambda done: told(done) or observer.watch())
-    observer.phase(REST, time.monotonic_ns())
-    idle = alone if whole.workload.churns else ripe(observer, pid, files + point.clients)
-    start = time.monotonic_ns() + crew.AHEAD_NS
-    observer.phase(OPERATE, start)
-    observer.measure(start, whole.warmup, whole.duration, idle)
-    with progress.work(f"{point.server} operate", point.asked, whole.warmup + (whole.duration or 0), start) as told:
-        operating = working.operate(start, lambda done: told(done) or observer.watch())
-    observer.ended()
-    faults = working.close()
-    seen = Seen(alone, idle, observer.first, observer.last, observer.calls_per_answer)
-    series = observer.series(operating.series, start, whole.warmup, whole.duration)
-    return made(point, connecting, operating, seen, observer.cores, faults, series, whole.workload.churns)
-
-
-def settled(pid: int | None, files: int, patience: float) -> int:
-    """Wait until the server has so many files open, or no more come; return the count."""
-    try:
-        return proc.settle(pid, files, patience) if pid else 0
-    except OSError:  # it is gone, which the load's faults tell
-        return 0
-
-
-def ripe(observer: Observer, pid: int | None, files: int) -> Look | None:
-    """Look at the server when it has taken all clients in; None if it is gone."""
-    settled(pid, files, 1.0)
-    time.sleep(REST_SECONDS)
-    return observer.look()
-
-
-def all_runs(setting: Setting, progress: Progress) -> Iterator[Run]:
-    """Measure all that was asked for, one by one."""
-    if setting.sweep is not None:
-
-        def attempt(point: Point) -> Run:
-            pace = f"{point.rate:,.0f}/s" if point.rate else "as much as it can"
-            progress.say(f"{point.server}, {point.clients:,} clients, {pace}")
-            return measure(setting, point, progress)
-
-        yield from sweep(setting, attempt)
-        return
-    points = list(setting.points())
-    for number, point in enumerate(points):
-        progress.run(number, len(points), point)
-        yield measure(setting, point, progress)
+    require("stress", missing)
 
 
 def document(setting: Setting, runs: list[Run]) -> dict[str, Any]:
     """Return the JSON report."""
     rig = {name: metadata.version(name) for name in ("hdrhistogram", "rich")}
-    summaries = bootstrap.summaries(runs)
+    summaries = intervals.summaries(runs)
     return {
         "schema": "tseep-stress-1",
         "date": machine.today(),
@@ -163,7 +47,7 @@ def document(setting: Setting, runs: list[Run]) -> dict[str, Any]:
         "servers": [server(each) for each in setting.servers] or [stranger(setting)],
         "runs": runs,
         "summaries": summaries,
-        "differences": bootstrap.differences(runs, summaries),
+        "differences": intervals.differences(runs, summaries),
     }
 
 
@@ -191,13 +75,13 @@ def written(options: argparse.Namespace, found: dict[str, Any]) -> None:
     if options.json:
         options.json.write_text(json.dumps(found) + "\n")
     if options.csv:
-        outputs.write_csv(found, options.csv)
+        export.write_csv(found, options.csv)
     if options.benchstat:
-        outputs.write_benchstat(found, options.benchstat)
+        export.write_benchstat(found, options.benchstat)
     if options.hlog:
-        outputs.write_histogram_logs(found, options.hlog)
+        export.write_histogram_logs(found, options.hlog)
     if options.report:
-        import page
+        from report import page
 
         page.write(found, options.report)
 
@@ -205,7 +89,7 @@ def written(options: argparse.Namespace, found: dict[str, Any]) -> None:
 def conclude(options: argparse.Namespace, setting: Setting, runs: list[Run]) -> None:
     """Show and write what was measured."""
     found = document(setting, runs)
-    report.show(found, Console())
+    table.show(found, Console())
     written(options, found)
 
 
@@ -214,6 +98,10 @@ def main(argv: list[str] | None = None) -> int:
     given = sys.argv[1:] if argv is None else argv
     if given[:1] == ["compare"]:
         return compare.main(given[1:])
+    if given[:1] == ["page"]:
+        from report import page
+
+        return page.main(given[1:])
     options = plan.parser().parse_args(given)
     try:
         setting = plan.setting(options)

@@ -18,12 +18,11 @@ import tempfile
 import time
 from statistics import median
 
-import limits
-import proc
-from crowd import BIG, CHANNELS, Crowd, command, reply_end
-from options import clients, positive, run, seconds
-from server import Server, StartFailed, free_port, tseep_command
-from versus import say
+from probes import limits, proc
+from rig.options import clients, positive, run, seconds
+from servers.process import Server, StartFailed, free_port, tseep_command
+from soaking.crowd import BIG, CHANNELS, Crowd, command, reply_end
+from studies.versus import say
 
 SLOW = 8
 PAUSE = 2.0  # before memory is read at the end

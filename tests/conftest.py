@@ -9,7 +9,7 @@ from typing import Iterator
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from .servers import Redis, Tseep, require_oracle
+from .support.servers import Redis, Tseep, require_oracle
 
 _CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 

@@ -24,7 +24,7 @@ class IConnection(Interface):
         """
 
     def resume() -> None:
-        """The session may go on: L{Session.resume <tseep.session.Session.resume>} it, if it waits for that."""
+        """The session may go on: L{Session.resume <tseep.session.session.Session.resume>} it, if it waits for that."""
 
     def close() -> None:
         """Send what was answered so far, then close. May be called again, and from the session's own call."""
@@ -41,14 +41,14 @@ class IWorker(Interface):
     resident = Attribute("Bytes of memory that are resident.")
     lag_ns = Attribute("Nanoseconds that its event loop was late at worst in the last second.")
     received = Attribute("Bytes that came over the link from it, C{sent}: that went to it.")
-    batches = Attribute("As L{Server.batches <tseep.server.Server>}.")
+    batches = Attribute("As L{Server.batches <tseep.server.server.Server>}.")
 
 
 class IMode(Interface):
     """A way of handling connections."""
 
     name = Attribute("What C{--mode} calls it.")
-    server = Attribute("The L{Server <tseep.server.Server>}.")
+    server = Attribute("The L{Server <tseep.server.server.Server>}.")
 
     def start() -> None:
         """Make ready."""

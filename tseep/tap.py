@@ -13,18 +13,20 @@ from twisted.internet.endpoints import quoteStringArgument, serverFromString
 from twisted.logger import Logger
 from twisted.python import usage
 
-from . import __version__
-from .config import PARAMETERS, Config
-from .config_file import USER, ConfigError, Directive, apply, read_directives
-from .errors import BadRule
-from .files import RESERVED, allow_clients, files_for
-from .interfaces import IMode
-from .logs import LoggedInJson
-from .modes.evented import EventedMode
-from .modes.threaded import ThreadedMode
-from .modes.workers import WorkersMode
-from .server import Server
-from .service import TseepService
+from tseep import __version__
+from tseep.configuration.file import USER, ConfigError, Directive, apply, read_directives
+from tseep.configuration.parameters import PARAMETERS, Config
+from tseep.daemon.json_log import LoggedInJson
+from tseep.daemon.service import TseepService
+from tseep.errors import BadRule
+from tseep.interfaces import IMode
+from tseep.modes.evented import EventedMode
+from tseep.modes.threaded import ThreadedMode
+from tseep.modes.workers.owner import WorkersMode
+from tseep.server.server import Server
+from tseep.system.open_files import RESERVED, allow_clients, files_for
+
+_log = Logger("tseep.tap")
 
 MODES = {mode.name: mode for mode in (ThreadedMode, EventedMode, WorkersMode)}
 LOG_FORMATS = ("text", "json")
@@ -170,7 +172,7 @@ def make_service(reactor: Any, options: Options) -> IService:
     _add_users(server, options.users)
     if options.unknown:
         text = "{file}: tseep does not have, and ignores: {names}"
-        Logger().warn(text, file=server.config_file, names=", ".join(options.unknown))
+        _log.warn(text, file=server.config_file, names=", ".join(options.unknown))
     _stop_on_signals(server)
     reactor.callWhenRunning(_stop_on_signals, server)  # again, since the reactor has handlers of its own
     mode = MODES[options["mode"]](reactor, server)
@@ -198,7 +200,7 @@ def _add_users(server: Server, directives: List[Directive]) -> None:
 def _with_web(reactor: Any, service: IService, mode: IMode, endpoints: List[str]) -> IService:
     """The service, and beside it the one for who looks at it."""
     try:
-        from .web.service import WebService
+        from tseep.web.service import WebService
     except ImportError as error:
         raise SystemExit(
             f"tseep: --metrics: {error}; it needs prometheus-client: pip install 'tseep[metrics]'"
@@ -283,7 +285,7 @@ def _affordable_clients(wanted: int, processes: int) -> int:
     """How many clients the limit on open files allows in so many processes; says so if they are fewer."""
     files, allowed = allow_clients(wanted, processes)
     if allowed < wanted:
-        Logger().warn(
+        _log.warn(
             "maxclients is {allowed}, not {wanted}: that many clients and {reserved} other files need a limit of "
             "{needed} open files{each}, and the hard limit is {files}; raise it with ulimit -Hn",
             allowed=allowed, wanted=wanted, reserved=RESERVED, needed=files_for(wanted, processes), files=files,

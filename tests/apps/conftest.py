@@ -8,7 +8,7 @@ from typing import Iterator, List
 
 import pytest
 
-from ..servers import Redis, Tseep, require_oracle
+from ..support.servers import Redis, Tseep, require_oracle
 
 
 def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:

@@ -8,7 +8,7 @@ from typing import Iterator
 
 import pytest
 
-from ..servers import Process
+from ..support.servers import Process
 
 TASKS = """
 import os

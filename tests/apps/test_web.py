@@ -6,7 +6,7 @@ import asyncio
 import sys
 from typing import Any, List
 
-from ..servers import Process, until
+from ..support.servers import Process, until
 
 
 def test_flask_session(url: str) -> None:

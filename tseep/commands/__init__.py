@@ -1,30 +1,16 @@
 """The commands: a module per family, each registering its functions in the one table."""
 
-from . import (
-    acl,
+from tseep.commands.admin import acl, command, config, debug, info, latency, memory, persistence, server, slowlog
+from tseep.commands.client import client, connection, functions, monitor, pubsub, scripting, tracking, transactions
+from tseep.commands.data import (
     bits,
-    client,
-    command,
-    config,
-    connection,
-    debug,
     dumping,
-    functions,
     geo,
     hashes,
     hyperloglog,
-    info,
     keys,
-    latency,
     lists,
-    memory,
-    monitor,
-    persistence,
-    pubsub,
-    scripting,
-    server,
     sets,
-    slowlog,
     sort,
     sorted_set_algebra,
     sorted_set_ranges,
@@ -32,10 +18,8 @@ from . import (
     stream_groups,
     streams,
     strings,
-    tracking,
-    transactions,
 )
-from .table import COMMANDS, Command
+from tseep.registry.table import COMMANDS, Command
 
 __all__ = [
     "COMMANDS",

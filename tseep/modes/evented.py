@@ -2,8 +2,8 @@
 v2: Protocol and Factory, on a watcher that epoll wakes.
 
 Two things make it fast. A transport writes at once instead of asking epoll when it may
-(L{WriteAtOnce <tseep.modes.transport.WriteAtOnce>}); and the reactor's cost of an event is paid once for a batch of
-clients (L{Watcher <tseep.modes.watcher.Watcher>}).
+(L{WriteAtOnce <tseep.net.transport.WriteAtOnce>}); and the reactor's cost of an event is paid once for a batch of
+clients (L{Watcher <tseep.net.watcher.Watcher>}).
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..interfaces import IConnection, IMode
-from . import address
-from .ending import POLL, wait_while
-from .listener import Listener
-from .transport import TCPTransport, UNIXTransport, descriptor, prepare
-from .waker import Waker
-from .watcher import Watcher
+from tseep.interfaces import IConnection, IMode
+from tseep.modes.shutdown import POLL, wait_while
+from tseep.modes.waker import Waker
+from tseep.net import address
+from tseep.net.listener import Listener
+from tseep.net.transport import TCPTransport, UNIXTransport, descriptor, prepare
+from tseep.net.watcher import Watcher
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
-    from ..server import Server
-    from ..session import Session
+    from tseep.server.server import Server
+    from tseep.session.session import Session
 
 DRAIN = 2.0
 """Seconds that are spent at most on requests that had come when the server was told to stop."""

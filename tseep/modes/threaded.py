@@ -24,18 +24,20 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
-from ..interfaces import IConnection, IMode
-from ..server import RESERVED_CLIENTS
-from . import address
-from .ending import wait_while
-from .listener import Listener
-from .waker import Waker
+from tseep.interfaces import IConnection, IMode
+from tseep.modes.shutdown import wait_while
+from tseep.modes.waker import Waker
+from tseep.net import address
+from tseep.net.listener import Listener
+from tseep.server.server import RESERVED_CLIENTS
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
-    from ..server import Server
-    from ..session import Session
+    from tseep.server.server import Server
+    from tseep.session.session import Session
+
+_log = Logger("tseep.modes.threaded.ThreadedMode")
 
 READ_SIZE = 16 * 1024
 
@@ -279,7 +281,6 @@ class ThreadedMode:
     """
 
     name = "v1"
-    _log = Logger()
 
     def __init__(self, reactor: Any, server: Server) -> None:
         self._reactor = reactor
@@ -307,9 +308,7 @@ class ThreadedMode:
     def run(self, serve: Any, session: Session) -> None:
         """Let C{serve(session)} have a thread."""
         served = deferToThreadPool(self._reactor, self._pool, serve, session)
-        served.addErrback(
-            lambda failure: self._log.failure("A client's thread failed; its connection is closed", failure)
-        )
+        served.addErrback(lambda failure: _log.failure("A client's thread failed; its connection is closed", failure))
 
     def call(self, function: Callable[[], None]) -> None:
         """Call what changes something in the server, or sends."""

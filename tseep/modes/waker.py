@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable
 
-from ..alarms import delay_until
+from tseep.coordination.timers import delay_until
 
 if TYPE_CHECKING:
-    from ..server import Server
+    from tseep.server.server import Server
 
 
 class Waker:

@@ -6,8 +6,8 @@ import os
 import re
 from typing import Iterable, List, NamedTuple
 
-from ..numeric import integer
-from ..wire.inline import UnbalancedQuotes, quote, split_words
+from tseep.algorithms.numeric import integer
+from tseep.protocol.inline import UnbalancedQuotes, quote, split_words
 
 BASE, INCREMENT, HISTORY = "bih"
 

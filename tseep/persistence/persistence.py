@@ -9,17 +9,17 @@ import os
 import sys
 from typing import TYPE_CHECKING, Callable
 
-from ..errors import CommandError
-from .append_only import Beside, CannotContinue
-from .disk import Disk
-from .log import Log
-from .reading import CannotLoad, Loader
-from .recording import Recording
-from .snapshots import Snapshots
-from .worker import SNAPSHOT, Worker
+from tseep.errors import CommandError
+from tseep.persistence.aof import Log
+from tseep.persistence.aof_loader import CannotLoad, Loader
+from tseep.persistence.aof_writer import Beside, CannotContinue
+from tseep.persistence.jobs import SNAPSHOT, Worker
+from tseep.persistence.snapshots import Snapshots
+from tseep.propagation.recording import Recording
+from tseep.system.filesystem import Disk
 
 if TYPE_CHECKING:
-    from ..server import Server
+    from tseep.server.server import Server
 
 
 def run_now(work: Callable[[], None], done: Callable[[Exception | None], None]) -> None:

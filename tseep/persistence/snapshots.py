@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Iterator
 
-from ..errors import CommandError
-from ..rdb.snapshot import write
-from .worker import REWRITE, SNAPSHOT
+from tseep.errors import CommandError
+from tseep.persistence.jobs import REWRITE, SNAPSHOT
+from tseep.rdb.snapshot import write
 
 if TYPE_CHECKING:
-    from ..server import Server
-    from .disk import Disk
-    from .recording import Recording
-    from .worker import Worker
+    from tseep.persistence.jobs import Worker
+    from tseep.propagation.recording import Recording
+    from tseep.server.server import Server
+    from tseep.system.filesystem import Disk
 
 RETRY = 5
 """Seconds after which a snapshot that failed is tried again."""

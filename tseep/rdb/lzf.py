@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .form import Corrupt
+from tseep.rdb.format import Corrupt
 
 LITERAL = 32
 """A control byte below this says how many bytes, less one, follow as they are."""

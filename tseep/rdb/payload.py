@@ -5,9 +5,9 @@ from __future__ import annotations
 from struct import pack, unpack
 from typing import Any, List
 
-from .form import FUNCTION_2, NEWEST, VERSION, Corrupt, crc64, opcode, string
-from .reader import DAMAGED, Reader
-from .values import read_value, write_value
+from tseep.rdb.format import FUNCTION_2, NEWEST, VERSION, Corrupt, crc64, opcode, string
+from tseep.rdb.reader import DAMAGED, Reader
+from tseep.rdb.values import read_value, write_value
 
 _FOOTER = 10  # bytes: the version and the checksum
 BAD_FOOTER = "DUMP payload version or checksum are wrong"

@@ -1,4 +1,4 @@
-"""Reading what L{form} says, step by step."""
+"""Reading what L{format} says, step by step."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from mmap import mmap
 from struct import error, unpack_from
 from typing import Union
 
-from .form import Corrupt
-from .lzf import decompress
+from tseep.rdb.format import Corrupt
+from tseep.rdb.lzf import decompress
 
 Source = Union[bytes, mmap]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from struct import pack, unpack
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List
 
-from . import form
-from .form import MAGIC, NEWEST, VERSION, Corrupt, crc64, milliseconds, opcode, string
-from .reader import DAMAGED, Reader, Source
-from .values import read_value, write_value
+from tseep.rdb import format
+from tseep.rdb.format import MAGIC, NEWEST, VERSION, Corrupt, crc64, milliseconds, opcode, string
+from tseep.rdb.reader import DAMAGED, Reader, Source
+from tseep.rdb.values import read_value, write_value
 
 if TYPE_CHECKING:
-    from ..store.keyspace import Database, Keyspace
+    from tseep.keyspace.keyspace import Database, Keyspace
 
 BATCH = 1000
 """Keys that are written at once, and keys between two words about how far reading is."""
@@ -38,23 +38,23 @@ def write(keyspace: Keyspace, libraries: Iterable[bytes], about: Dict[bytes, byt
 
 def _pieces(keyspace: Keyspace, libraries: Iterable[bytes], about: Dict[bytes, bytes]) -> Iterator[bytes]:
     yield MAGIC + b"%04d" % VERSION
-    yield b"".join([opcode(form.AUX) + string(name) + string(value) for name, value in about.items()])
-    yield b"".join([opcode(form.FUNCTION_2) + string(code) for code in libraries])
+    yield b"".join([opcode(format.AUX) + string(name) + string(value) for name, value in about.items()])
+    yield b"".join([opcode(format.FUNCTION_2) + string(code) for code in libraries])
     for database in keyspace.databases:
         if database:
             yield from _database(database)
-    yield opcode(form.END)
+    yield opcode(format.END)
 
 
 def _database(database: Database) -> Iterator[bytes]:
     values, expires = database.values, database.expires
-    sizes = form.length(len(values)) + form.length(len(expires))
-    yield opcode(form.SELECT) + form.length(database.number) + opcode(form.RESIZE) + sizes
+    sizes = format.length(len(values)) + format.length(len(expires))
+    yield opcode(format.SELECT) + format.length(database.number) + opcode(format.RESIZE) + sizes
     out: List[bytes] = []
     for key, value in values.items():
         when = expires.get(key)
         if when is not None:
-            out.append(opcode(form.EXPIRY_MS) + milliseconds(when))
+            out.append(opcode(format.EXPIRY_MS) + milliseconds(when))
         kind, content = write_value(value)
         out += opcode(kind), string(key), content
         if len(out) > 3 * BATCH:
@@ -114,8 +114,8 @@ class Loading:
         byte, take = reader.byte, reader.string
         keys = 0
         kind = byte()
-        while kind != form.END:
-            if kind < form.FUNCTION_2:
+        while kind != format.END:
+            if kind < format.FUNCTION_2:
                 key = take()
                 value = take() if not kind else read_value(kind, reader)
                 if self._when or self._idle:
@@ -176,14 +176,14 @@ class Loading:
 
 
 _OPCODES: Dict[int, Callable[[Loading, Reader], None]] = {
-    form.FUNCTION_2: Loading._take_library,
-    form.IDLE: Loading._take_idle,
-    form.FREQUENCY: Loading._take_frequency,
-    form.AUX: Loading._take_about,
-    form.RESIZE: Loading._resize,
-    form.EXPIRY_MS: Loading._take_milliseconds,
-    form.EXPIRY: Loading._take_seconds,
-    form.SELECT: Loading._select,
+    format.FUNCTION_2: Loading._take_library,
+    format.IDLE: Loading._take_idle,
+    format.FREQUENCY: Loading._take_frequency,
+    format.AUX: Loading._take_about,
+    format.RESIZE: Loading._resize,
+    format.EXPIRY_MS: Loading._take_milliseconds,
+    format.EXPIRY: Loading._take_seconds,
+    format.SELECT: Loading._select,
 }
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from struct import unpack
 from typing import Iterator, List, Sequence, Tuple
 
-from ..store.stream import SEQUENCE, Consumer, Fields, Group, Pending, Stream
-from .form import Corrupt, length, milliseconds, string
-from .packed import Element, as_bytes, read_listpack, write_listpack
-from .reader import Reader
+from tseep.datatypes.stream import SEQUENCE, Consumer, Fields, Group, Pending, Stream
+from tseep.rdb.format import Corrupt, length, milliseconds, string
+from tseep.rdb.listpack import Element, as_bytes, read_listpack, write_listpack
+from tseep.rdb.reader import Reader
 
 _DELETED, _SAME_FIELDS = 1, 2
 _UNKNOWN = 2**64 - 1  # how many entries a group has read

@@ -6,16 +6,16 @@ from math import isnan
 from struct import Struct
 from typing import Any, Callable, Dict, List, Tuple
 
-from ..store.hash import Hash
-from ..store.list import RedisList
-from ..store.set import Set
-from ..store.sorted_set import SortedSet
-from ..store.stream import Stream
-from . import form
-from .form import Corrupt, length, string
-from .packed import Element, as_bytes, read_intset, read_listpack, read_ziplist, read_zipmap
-from .reader import Reader
-from .streams import read_stream, write_stream
+from tseep.datatypes.hash import Hash
+from tseep.datatypes.list import RedisList
+from tseep.datatypes.set import Set
+from tseep.datatypes.sorted_set import SortedSet
+from tseep.datatypes.stream import Stream
+from tseep.rdb import format
+from tseep.rdb.format import Corrupt, length, string
+from tseep.rdb.listpack import Element, as_bytes, read_intset, read_listpack, read_ziplist, read_zipmap
+from tseep.rdb.reader import Reader
+from tseep.rdb.streams import read_stream, write_stream
 
 _double = Struct("<d").pack
 
@@ -29,31 +29,31 @@ def write_value(value: Any) -> Tuple[int, bytes]:
 
 
 def _write_list(value: RedisList) -> Tuple[int, bytes]:
-    return form.LIST, length(len(value)) + b"".join(map(string, value))
+    return format.LIST, length(len(value)) + b"".join(map(string, value))
 
 
 def _write_set(value: Set) -> Tuple[int, bytes]:
-    return form.SET, length(len(value)) + b"".join(map(string, value.members))
+    return format.SET, length(len(value)) + b"".join(map(string, value.members))
 
 
 def _write_hash(value: Hash) -> Tuple[int, bytes]:
     parts = [string(part) for pair in value.items() for part in pair]
-    return form.HASH, length(len(value)) + b"".join(parts)
+    return format.HASH, length(len(value)) + b"".join(parts)
 
 
 def _write_sorted_set(value: SortedSet) -> Tuple[int, bytes]:
     parts = [string(member) + _double(score) for member, score in value.scores.items()]
-    return form.ZSET_2, length(len(value)) + b"".join(parts)
+    return format.ZSET_2, length(len(value)) + b"".join(parts)
 
 
 _WRITERS: Dict[type, Callable[[Any], Tuple[int, bytes]]] = {
-    bytes: lambda value: (form.STRING, string(value)),
-    bytearray: lambda value: (form.STRING, string(value)),
+    bytes: lambda value: (format.STRING, string(value)),
+    bytearray: lambda value: (format.STRING, string(value)),
     RedisList: _write_list,
     Set: _write_set,
     Hash: _write_hash,
     SortedSet: _write_sorted_set,
-    Stream: lambda value: (form.STREAM_LISTPACKS_2, write_stream(value)),
+    Stream: lambda value: (format.STREAM_LISTPACKS_2, write_stream(value)),
 }
 
 
@@ -145,23 +145,23 @@ def _scored(elements: List[Element]) -> SortedSet:
 
 
 _READERS: Dict[int, Callable[[Reader], Any]] = {
-    form.STRING: Reader.string,
-    form.LIST: lambda reader: _list(_strings(reader, reader.length())),
-    form.SET: lambda reader: _set(_strings(reader, reader.length())),
-    form.HASH: lambda reader: _hash(_strings(reader, 2 * reader.length())),
-    form.ZSET: lambda reader: _read_sorted_set(reader, Reader.double_as_text),
-    form.ZSET_2: lambda reader: _read_sorted_set(reader, Reader.double),
-    form.HASH_ZIPMAP: lambda reader: _hash(_texts(read_zipmap(reader.string()))),
-    form.LIST_ZIPLIST: lambda reader: _list(_texts(read_ziplist(reader.string()))),
-    form.SET_INTSET: lambda reader: _set(read_intset(reader.string())),
-    form.ZSET_ZIPLIST: lambda reader: _scored(read_ziplist(reader.string())),
-    form.HASH_ZIPLIST: lambda reader: _hash(_texts(read_ziplist(reader.string()))),
-    form.LIST_QUICKLIST: _read_quicklist,
-    form.HASH_LISTPACK: lambda reader: _hash(_texts(read_listpack(reader.string()))),
-    form.ZSET_LISTPACK: lambda reader: _scored(read_listpack(reader.string())),
-    form.LIST_QUICKLIST_2: _read_quicklist_2,
-    form.SET_LISTPACK: lambda reader: _set(_texts(read_listpack(reader.string()))),
-    form.STREAM_LISTPACKS: lambda reader: read_stream(reader, 1),
-    form.STREAM_LISTPACKS_2: lambda reader: read_stream(reader, 2),
-    form.STREAM_LISTPACKS_3: lambda reader: read_stream(reader, 3),
+    format.STRING: Reader.string,
+    format.LIST: lambda reader: _list(_strings(reader, reader.length())),
+    format.SET: lambda reader: _set(_strings(reader, reader.length())),
+    format.HASH: lambda reader: _hash(_strings(reader, 2 * reader.length())),
+    format.ZSET: lambda reader: _read_sorted_set(reader, Reader.double_as_text),
+    format.ZSET_2: lambda reader: _read_sorted_set(reader, Reader.double),
+    format.HASH_ZIPMAP: lambda reader: _hash(_texts(read_zipmap(reader.string()))),
+    format.LIST_ZIPLIST: lambda reader: _list(_texts(read_ziplist(reader.string()))),
+    format.SET_INTSET: lambda reader: _set(read_intset(reader.string())),
+    format.ZSET_ZIPLIST: lambda reader: _scored(read_ziplist(reader.string())),
+    format.HASH_ZIPLIST: lambda reader: _hash(_texts(read_ziplist(reader.string()))),
+    format.LIST_QUICKLIST: _read_quicklist,
+    format.HASH_LISTPACK: lambda reader: _hash(_texts(read_listpack(reader.string()))),
+    format.ZSET_LISTPACK: lambda reader: _scored(read_listpack(reader.string())),
+    format.LIST_QUICKLIST_2: _read_quicklist_2,
+    format.SET_LISTPACK: lambda reader: _set(_texts(read_listpack(reader.string()))),
+    format.STREAM_LISTPACKS: lambda reader: read_stream(reader, 1),
+    format.STREAM_LISTPACKS_2: lambda reader: read_stream(reader, 2),
+    format.STREAM_LISTPACKS_3: lambda reader: read_stream(reader, 3),
 }

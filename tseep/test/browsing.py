@@ -11,11 +11,11 @@ from twisted.internet.testing import StringTransport
 from twisted.web.server import Site
 from zope.interface import implementer
 
-from ..interfaces import IMode
-from ..server import Server
-from ..web.samples import Samples
-from ..web.service import make_site
-from .support import SessionTests
+from tseep.interfaces import IMode
+from tseep.server.server import Server
+from tseep.test.support import SessionTests
+from tseep.web.samples import Samples
+from tseep.web.service import make_site
 
 LOCAL = IPv4Address("TCP", "127.0.0.1", 50000)
 

@@ -9,12 +9,12 @@ from typing import List, Tuple
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ..config import Config
-from ..persistence.disk import Disk
-from ..persistence.persistence import Persistence
-from ..server import Server
-from ..session import Session
-from .support import START, MemoryConnection, decode, encode
+from tseep.configuration.parameters import Config
+from tseep.persistence.persistence import Persistence
+from tseep.server.server import Server
+from tseep.session.session import Session
+from tseep.system.filesystem import Disk
+from tseep.test.support import START, MemoryConnection, decode, encode
 
 
 class Died(BaseException):

@@ -13,10 +13,10 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from ..config import Config
-from ..interfaces import IConnection
-from ..server import Server
-from ..session import Session
+from tseep.configuration.parameters import Config
+from tseep.interfaces import IConnection
+from tseep.server.server import Server
+from tseep.session.session import Session
 
 Argument = Union[bytes, str, int, float]
 

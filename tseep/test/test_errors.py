@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ..errors import CommandError, invalid_expire_time, wrong_arguments, wrong_subcommand
+from tseep.errors import CommandError, invalid_expire_time, wrong_arguments, wrong_subcommand
 
 
 class CommandErrorTests(SynchronousTestCase):

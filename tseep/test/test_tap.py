@@ -14,11 +14,11 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
-from .. import __main__, __version__, tap
-from ..config import PARAMETERS
-from ..modes.evented import EventedMode
-from ..modes.threaded import ThreadedMode
-from ..tap import DEFAULT_ENDPOINT, PASSWORD_VARIABLE, Options, make_service
+from tseep import __main__, __version__, tap
+from tseep.configuration.parameters import PARAMETERS
+from tseep.modes.evented import EventedMode
+from tseep.modes.threaded import ThreadedMode
+from tseep.tap import DEFAULT_ENDPOINT, PASSWORD_VARIABLE, Options, make_service
 
 
 def parse(*words: str) -> Options:

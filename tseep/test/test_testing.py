@@ -1,4 +1,4 @@
-"""Tests for L{tseep.testing}; tests/test_testing.py shows the rest with pytest."""
+"""Tests for L{tseep.testing}; tests/project/test_testing.py shows the rest with pytest."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from twisted.internet.endpoints import clientFromString, connectProtocol
 from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import TestCase
 
-from ..testing import InProcess
-from .support import decode, encode
+from tseep.test.support import decode, encode
+from tseep.testing import InProcess
 
 
 class Client(Protocol):

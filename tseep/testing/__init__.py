@@ -14,11 +14,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..config import Config
-from ..modes.evented import EventedMode
-from ..modes.threaded import ThreadedMode
-from ..server import Server
-from ..service import TseepService
+from tseep.configuration.parameters import Config
+from tseep.daemon.service import TseepService
+from tseep.modes.evented import EventedMode
+from tseep.modes.threaded import ThreadedMode
+from tseep.server.server import Server
 
 HOST = "127.0.0.1"
 

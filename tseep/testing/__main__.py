@@ -14,8 +14,8 @@ from twisted.internet.protocol import connectionDone
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
-from ..files import allow_clients
-from . import InProcess
+from tseep.system.open_files import allow_clients
+from tseep.testing import InProcess
 
 CLIENTS = 1000
 """So many clients the limit on open files is raised for."""

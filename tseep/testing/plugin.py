@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Callable, Iterator, List
 import pytest
 
 if TYPE_CHECKING:
-    from . import ChildProcess
+    from tseep.testing import ChildProcess
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def tseep_proc(request: pytest.FixtureRequest) -> Iterator[ChildProcess]:
     """A running tseep, which all tests of the session share; they see each other's keys."""
-    from . import ChildProcess  # not above: pytest loads this module whatever it tests
+    from tseep.testing import ChildProcess
 
     server = ChildProcess(str(request.config.getini("tseep_mode")))
     yield server
@@ -52,7 +52,7 @@ def tseep_url(tseep_server: ChildProcess) -> str:
 @pytest.fixture
 def tseep_factory() -> Iterator[Callable[..., ChildProcess]]:
     """Makes servers of their own for a test: takes the mode and, by name, the parameters that CONFIG SET takes."""
-    from . import ChildProcess
+    from tseep.testing import ChildProcess
 
     servers: List[ChildProcess] = []
 

@@ -14,13 +14,13 @@ from twisted.web.guard import BasicCredentialFactory, HTTPAuthSessionWrapper
 from twisted.web.resource import IResource, Resource
 from zope.interface import implementer
 
-from .asking import ask
-from .pages import harden
+from tseep.web.pages import harden
+from tseep.web.query import ask
 
 if TYPE_CHECKING:
-    from ..acl import User
-    from ..interfaces import IMode
-    from ..server import Server
+    from tseep.access.users import User
+    from tseep.interfaces import IMode
+    from tseep.server.server import Server
 
 _NEEDED = ([b"info"], [b"slowlog", b"get"], [b"client", b"list"])
 

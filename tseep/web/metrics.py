@@ -21,14 +21,14 @@ from prometheus_client.twisted import MetricsResource
 from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.web.resource import Resource
 
-from .. import __version__
-from ..commands.table import Command, every
-from .asking import ask
+from tseep import __version__
+from tseep.registry.table import Command, every
+from tseep.web.query import ask
 
 if TYPE_CHECKING:
-    from ..durations import Durations
-    from ..interfaces import IMode
-    from ..server import Server
+    from tseep.interfaces import IMode
+    from tseep.server.server import Server
+    from tseep.telemetry.histogram import Durations
 
 FINEST, COARSEST = 10, 34
 """The buckets of durations that are shown end at two to these powers in nanoseconds: from 1 us to 17 s."""

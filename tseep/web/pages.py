@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, Dict, List
 from twisted.web.resource import Resource
 from twisted.web.static import Data
 
-from .. import __version__
-from ..commands.client import facts
-from .asking import ask
+from tseep import __version__
+from tseep.commands.client.client import facts
+from tseep.web.query import ask
 
 if TYPE_CHECKING:
-    from ..interfaces import IMode
-    from ..server import Server
-    from ..session import Session
-    from ..slowlog import Entry
-    from .samples import Samples
+    from tseep.interfaces import IMode
+    from tseep.server.server import Server
+    from tseep.session.session import Session
+    from tseep.telemetry.slowlog import Entry
+    from tseep.web.samples import Samples
 
 STATIC = Path(__file__).with_name("static")
 PAGE = "index.html"

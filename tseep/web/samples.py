@@ -6,13 +6,13 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING, Deque, List, NamedTuple
 
-from ..commands.table import every
-from ..durations import added, estimate
-from ..process import resident_memory
-from ..rates import Rates
+from tseep.registry.table import every
+from tseep.system.process import resident_memory
+from tseep.telemetry.histogram import added, estimate
+from tseep.telemetry.rates import Rates
 
 if TYPE_CHECKING:
-    from ..server import Server
+    from tseep.server.server import Server
 
 LENGTH = 300
 """Seconds that are kept."""

@@ -12,17 +12,19 @@ from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-from ..modes import address
-from ..service import port_of
-from .guard import Guarded
-from .metrics import Metrics
-from .pages import Health, add_page
-from .samples import Samples
+from tseep.daemon.service import port_of
+from tseep.net import address
+from tseep.web.guard import Guarded
+from tseep.web.metrics import Metrics
+from tseep.web.pages import Health, add_page
+from tseep.web.samples import Samples
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
-    from ..interfaces import IMode
+    from tseep.interfaces import IMode
+
+_log = Logger("tseep.web.service.WebService")
 
 IDLE = 60
 """Seconds after which a silent connection is closed."""
@@ -54,8 +56,6 @@ class WebService(Service):
     @param endpoints: Twisted's strings for server endpoints.
     """
 
-    _log = Logger()
-
     def __init__(self, reactor: Any, mode: IMode, endpoints: Sequence[str]) -> None:
         self._reactor = reactor
         self._endpoints = endpoints
@@ -81,7 +81,7 @@ class WebService(Service):
         super().startService()
         self._sampling.start(1.0)
         addresses = ", ".join([address.show(port.getHost()) for port in self._ports])
-        self._log.info("the live page, /metrics and /health are on {addresses}", addresses=addresses)
+        _log.info("the live page, /metrics and /health are on {addresses}", addresses=addresses)
 
     def stopService(self) -> Deferred[Any]:
         """Listen no more. Who is connected is let go with the process."""

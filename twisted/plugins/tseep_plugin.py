@@ -2,7 +2,7 @@
 
 from twisted.application.service import ServiceMaker
 
-from tseep.mtls import MutualTLSParser
+from tseep.net.mtls import MutualTLSParser
 
 tseep = ServiceMaker("tseep", "tseep.tap", "A Redis-compatible key-value server.", "tseep")
 mutual_tls = MutualTLSParser()

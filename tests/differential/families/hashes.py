@@ -1,0 +1,61 @@
+"""What the differential test knows of hashes; see L{tests.families}."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List
+
+from ..pool import Pool
+
+GROUP = "hash"
+
+FIELDS = Pool([b"f", b"g", b"h"], [b"", b"\xff", b"x" * 65])
+
+POOLS = {
+    ("", "field"): FIELDS,
+    **{
+        (name, "value"): Pool([b"1", b"-5", b"3.5", b"text", b"10"], [b"", b"9223372036854775807", b"x" * 65, b"inf"])
+        for name in ("hset", "hmset", "hsetnx")
+    },
+    ("hscan", "cursor"): Pool([b"0"], [b"abc", b""]),
+    ("hrandfield", "count"): Pool([b"1", b"2", b"-3", b"10", b"0"], [b"abc", b"9223372036854775807"]),
+}
+
+BEGIN: List[List[bytes]] = [
+    [b"HSET", b"a", b"f", b"1", b"g", b"text"],
+    [b"HSET", b"a", b"h", b"3.5"],
+    [b"HSET", b"b", b"f", b"10", b"x" * 65, b"2"],
+    [b"SET", b"b", b"string"],
+]
+
+
+def _in_any_order(reply: Any) -> List[Any]:
+    return sorted(repr(part) for part in reply.value)
+
+
+LOOSE: Dict[str, Callable[[Any], Any]] = {
+    "hgetall": _in_any_order,
+    "hkeys": _in_any_order,
+    "hvals": _in_any_order,
+    "hscan": lambda reply: sorted(map(repr, reply.value[1].value)),
+}
+
+BY_HAND = {"hrandfield": "picks at random: L{LISTED}, tseep.test.commands.data.test_hashes"}
+
+LISTED = """
+DEL lh
+HRANDFIELD lh
+HRANDFIELD lh 5
+HRANDFIELD lh abc
+HRANDFIELD lh 1 NONSENSE
+HRANDFIELD lh 1 WITHVALUES x
+HSET lh f 1
+HRANDFIELD lh
+HRANDFIELD lh 5
+HRANDFIELD lh 5 WITHVALUES
+HRANDFIELD lh -3
+HRANDFIELD lh -3 WITHVALUES
+HRANDFIELD lh 0
+HRANDFIELD lh 9223372036854775807 WITHVALUES
+HRANDFIELD lh -9223372036854775808 WITHVALUES
+DEL lh
+"""

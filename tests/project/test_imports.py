@@ -1,0 +1,145 @@
+"""Who never imports whom, read from the source."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Iterator, List, Set
+
+import pytest
+
+from ..support.servers import ROOT
+
+PACKAGE = ROOT / "tseep"
+
+SERVER = sorted(path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] != "test")
+
+ROOMS_WITH_IO = ("tap.py", "__main__.py", "daemon", "modes", "net", "testing", "web")
+WITH_IO = [path for path in SERVER if path.relative_to(PACKAGE).parts[0] in ROOMS_WITH_IO]
+WITHOUT_IO = [path for path in SERVER if path not in WITH_IO]
+"""What takes bytes and gives bytes, and never waits for anything."""
+
+WAITING = {
+    "twisted",
+    "socket",
+    "select",
+    "selectors",
+    "threading",
+    "_thread",
+    "asyncio",
+    "concurrent",
+    "multiprocessing",
+}
+
+OUTSIDE = sorted([*(ROOT / "stress").rglob("*.py"), *(ROOT / "tests").rglob("*.py")])
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Everything that a file imports, anywhere in it, by full name: both C{a.b} and, for C{from a import b}, C{a}."""
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = _absolute(path, node)
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def _absolute(path: Path, node: ast.ImportFrom) -> str:
+    """The module that an import is from, without dots in front."""
+    if not node.level:
+        return node.module or ""
+    package = list(path.relative_to(ROOT).parts[: -node.level])
+    return ".".join([*package, *([node.module] if node.module else [])])
+
+
+def roots(path: Path) -> Set[str]:
+    """The first part of the names of what a file imports."""
+    return {name.partition(".")[0] for name in imported(path)}
+
+
+def _each(paths: List[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("path", paths, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+@_each(WITHOUT_IO)
+def test_no_io(path: Path) -> None:
+    """The protocols, the commands, the store and the session wait for nothing, so that every mode can run them."""
+    assert not roots(path) & WAITING
+    assert not [name for name in imported(path) if name.startswith(("tseep.modes", "tseep.daemon", "tseep.tap"))]
+
+
+@pytest.mark.parametrize(
+    ("mode", "others"),
+    [
+        ("threaded", ["evented", "workers"]),
+        ("evented", ["threaded", "workers"]),
+        ("workers.owner", ["threaded", "evented", "workers.worker"]),
+        ("workers.worker", ["threaded", "evented", "workers.owner"]),
+    ],
+)
+def test_modes_are_apart(mode: str, others: List[str]) -> None:
+    """No mode imports another."""
+    names = set(imported(_path(f"tseep.modes.{mode}")))
+    assert not [name for name in names for other in others if f"{name}.".startswith(f"tseep.modes.{other}.")]
+
+
+OWN = ("threaded", "evented", "workers")
+
+
+@_each([path for path in (PACKAGE / "modes").glob("*.py") if path.stem not in OWN])
+def test_what_modes_share_knows_none(path: Path) -> None:
+    """What the modes share imports none of them."""
+    assert not [name for name in imported(path) for own in OWN if name.startswith(f"tseep.modes.{own}")]
+
+
+def test_workers_know_no_data() -> None:
+    """A worker has neither commands nor store: it carries bytes."""
+    modules = {"tseep.modes.workers.worker"}
+    while True:
+        more = {name for each in modules for name in imported(_path(each)) if _path(name).is_file()} | modules
+        if more == modules:
+            break
+        modules = more
+    assert not [name for name in modules if name.startswith(("tseep.commands", "tseep.keyspace", "tseep.session"))]
+
+
+def _path(module: str) -> Path:
+    return ROOT / f"{module.replace('.', '/')}.py"
+
+
+@_each([path for path in SERVER if path.stem != "tap"])
+def test_nothing_imports_tap(path: Path) -> None:
+    """The command line is at the end of everything."""
+    assert not [name for name in imported(path) if name.startswith("tseep.tap")]
+
+
+@_each(OUTSIDE)
+def test_the_rigs_know_no_codec(path: Path) -> None:
+    """Tests and load share no code with the server: what shares the codecs cannot see their faults."""
+    assert "tseep" not in roots(path)
+
+
+def test_all_are_looked_at() -> None:
+    """The rules are held against every room, wherever the tree lies."""
+    names = {str(path.relative_to(PACKAGE)) for path in WITHOUT_IO}
+    assert {
+        "session/session.py",
+        "protocol/resp.py",
+        "registry/table.py",
+        "keyspace/keyspace.py",
+        "algorithms/lcs.py",
+        "system/process.py",
+    } <= names
+    assert {path.relative_to(ROOT).parts[0] for path in OUTSIDE} == {"stress", "tests"}
+    assert set(WITH_IO) < set(SERVER)
+
+
+def test_the_rules_can_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Imports are found wherever they stand, and however they are written."""
+    monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)
+    file = tmp_path / "tseep" / "protocol" / "x.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("def f():\n    from .. import tap\n    from ..modes.threaded import x\n    import socket as s\n")
+    assert {"tseep.tap", "tseep.modes.threaded", "socket"} <= set(imported(file))
+    assert "socket" in roots(file)

@@ -1,0 +1,279 @@
+"""Users and their permissions: every conversation has the same replies as with redis-server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Iterator, List
+
+import pytest
+
+from ..support.client import Client
+from ..support.servers import Redis, Tseep, until
+
+
+@pytest.fixture(scope="module", params=["v1", "v2", "v3"])
+def ours(request: pytest.FixtureRequest) -> Iterator[Tseep]:
+    """A tseep in each mode."""
+    with Tseep(request.param) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def theirs() -> Iterator[Redis]:
+    """A redis-server of this module's own, whose users may be changed."""
+    with Redis() as server:
+        yield server
+
+
+CONVERSATIONS = {
+    "rules": """
+        ACL SETUSER a
+        ACL SETUSER b on >p ~x* %R~y* %RW~z &ch* +@read -get +config|get +select|0 (~k +set) ( %W~q +@write)
+        ACL GETUSER b
+        ACL SETUSER b +config
+        ACL SETUSER c reset nopass ~* &* +@all -@dangerous -get|x +acl|whoami
+        ACL SETUSER d allkeys allchannels allcommands -set +@write -@write +set sanitize-payload
+        ACL SETUSER e ALLKEYS +GET -Get +GET on
+        ACL SETUSER f #5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8 on skip-sanitize-payload
+        ACL SETUSER f !5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8 >x >y <x
+        ACL SETUSER g %W~a %R~a %R~b %W~c ~d resetchannels &a &a &b
+        ACL SETUSER h (~a +get) (~b +set) clearselectors (+@all)
+        ACL SETUSER i +debug|object -debug +config|get -config|get +client +client|list -client
+        ACL SETUSER i nocommands +@string -@string +@string
+        ACL SETUSER j skip-sanitize-payload on reset
+        ACL LIST
+        ACL USERS
+        ACL GETUSER a
+        ACL GETUSER c
+        ACL GETUSER h
+        ACL GETUSER nosuch
+        ACL GETUSER default
+        ACL DELUSER a nosuch b
+        ACL DELUSER default
+        ACL USERS
+        ACL WHOAMI
+    """,
+    "errors": """
+        ACL SETUSER x +nosuch
+        ACL SETUSER x -nosuch
+        ACL SETUSER x foo
+        ACL SETUSER x %X~a
+        ACL SETUSER x %~a
+        ACL SETUSER x %Ra
+        ACL SETUSER x <nopw
+        ACL SETUSER x #abc
+        ACL SETUSER x +config|nosuch
+        ACL SETUSER x +config|get|x
+        ACL SETUSER x -select|0
+        ACL SETUSER x +select|
+        ACL SETUSER x +@nosuch
+        ACL SETUSER x (foo
+        ACL SETUSER x foo)
+        ACL SETUSER x (+nosuch)
+        ACL SETUSER x ( ~a +nosuch )
+        ACL SETUSER x ~* ~a
+        ACL SETUSER x allchannels &a
+        ACL USERS
+        ACL CAT nosuch
+        ACL GENPASS 0
+        ACL GENPASS 5000
+        ACL GENPASS x
+        ACL NOSUCH
+        ACL SETUSER
+        ACL LOG x
+        ACL LOAD
+        ACL SAVE
+        AUTH a b c
+        AUTH nosuch x
+        AUTH x
+        HELLO 2 AUTH nosuch x
+    """,
+    "dryrun": """
+        ACL SETUSER u on nopass +get +set +mget +xadd +copy +publish +subscribe +eval +sort ~a* %R~r* %W~w* &c*
+        ACL DRYRUN u GET a1
+        ACL DRYRUN u GET r1
+        ACL DRYRUN u GET w1
+        ACL DRYRUN u SET r1 x
+        ACL DRYRUN u SET w1 x
+        ACL DRYRUN u SET w1 x GET
+        ACL DRYRUN u MGET a r b
+        ACL DRYRUN u COPY r w
+        ACL DRYRUN u COPY w r
+        ACL DRYRUN u DEL a
+        ACL DRYRUN u PUBLISH c x
+        ACL DRYRUN u PUBLISH d x
+        ACL DRYRUN u EVAL x 2 a b
+        ACL DRYRUN u NOSUCH
+        ACL DRYRUN u GET
+        ACL DRYRUN nosuch GET a
+        ACL SETUSER u (~b* +get) (~q* +@all)
+        ACL DRYRUN u GET b1
+        ACL DRYRUN u GET q1
+        ACL DRYRUN u GET z1
+        ACL DRYRUN u SET b1 x
+        ACL DRYRUN u DEL q
+    """,
+    "as a user": """
+        ACL SETUSER u on >p +get +set +multi +exec +eval +select|1 +publish +subscribe +ping ~a* &c*
+        SET b 1
+        AUTH u p
+        PING
+        GET a
+        GET b
+        SET a 1
+        KEYS *
+        CONFIG GET x
+        ACL WHOAMI
+        SELECT 1
+        SELECT 2
+        PUBLISH c x
+        PUBLISH d x
+        MULTI
+        SET a 5
+        GET b
+        EXEC
+        MULTI
+        SET a 6
+        EXEC
+        EVAL return(redis.call('get','a')) 0
+        EVAL return(redis.call('get','b')) 0
+        EVAL return(redis.call('keys','*')) 0
+        EVAL return(redis.call('publish','d','x')) 0
+        NOSUCH
+        AUTH default x
+        GET b
+        RESET
+    """,
+}
+
+
+def _play(client: Client, lines: str) -> List[Any]:
+    return [(line, _in_order(client(*line.split()))) for line in map(str.strip, lines.strip().splitlines())]
+
+
+def _in_order(reply: Any) -> Any:
+    """A reply with the words of texts in order, since redis-server shows rules of commands in none."""
+    if isinstance(reply, list):
+        return [_in_order(part) for part in reply]
+    return sorted(reply.split(b" ")) if isinstance(reply, bytes) else reply
+
+
+def _clean(server: Any) -> Client:
+    client = server.connect()
+    for name in client("ACL", "USERS"):
+        if name != b"default":
+            client("ACL", "DELUSER", name)
+    client("ACL", "LOG", "RESET")
+    client("FLUSHALL")
+    return client
+
+
+@pytest.mark.parametrize("name", CONVERSATIONS)
+def test_conversation(ours: Tseep, theirs: Redis, name: str) -> None:
+    """Each reply is that of redis-server."""
+    with _clean(ours) as one, _clean(theirs) as other:
+        assert _play(one, CONVERSATIONS[name]) == _play(other, CONVERSATIONS[name])
+
+
+def _log(client: Client) -> List[Any]:
+    entries = [dict(zip(entry[::2], entry[1::2])) for entry in client("ACL", "LOG")]
+    return [[entry[key] for key in (b"count", b"reason", b"context", b"object", b"username")] for entry in entries]
+
+
+def test_log(ours: Tseep, theirs: Redis) -> None:
+    """What was denied is logged, the same together, and by whom."""
+    logs = []
+    for server in (ours, theirs):
+        with _clean(server) as admin, server.connect() as client:
+            admin("ACL", "SETUSER", "u", "on", "nopass", "+get", "+multi", "+exec", "+publish", "+eval", "~a")
+            client("AUTH", "nosuch", "x"), client("AUTH", "u", "x")
+            for words in ("GET b", "GET b", "GET c", "SET a 1", "PUBLISH c x", "MULTI", "GET b", "EXEC"):
+                client(*words.split())
+            client("EVAL", "return redis.pcall('get', 'b')", 0)
+            logs.append(_log(admin))
+            assert len(admin("ACL", "LOG", 2)) == 2
+            assert b"user=u" in dict(zip(*[iter(admin("ACL", "LOG", 1)[0])] * 2))[b"client-info"]
+    assert logs[0] == logs[1]
+
+
+def test_categories(ours: Tseep, theirs: Redis) -> None:
+    """Every category has the commands that redis-server has in it, as far as there are such."""
+    with ours.connect() as one, theirs.connect() as other:
+        categories = one("ACL", "CAT")
+        assert categories == other("ACL", "CAT")
+        known = {name for category in categories for name in one("ACL", "CAT", category)}
+        added = {b"client|no-touch", b"client|setinfo"}
+        for category in categories:
+            found = set(one("ACL", "CAT", category)) - added
+            assert found == set(other("ACL", "CAT", category)) & known, category
+
+
+def test_live_sessions(ours: Tseep) -> None:
+    """What is changed of a user holds at once for those who are it; who is deleted, or may not hear any more, goes."""
+    with _clean(ours) as admin, ours.connect() as client, ours.connect() as hearing:
+        admin("ACL", "SETUSER", "u", "on", "nopass", "+@all", "~*", "&*")
+        for one in (client, hearing):
+            assert one("AUTH", "u", "x") == "OK"
+        hearing("SUBSCRIBE", "c")
+        assert client("SET", "a", 1) == "OK"
+        assert b"user=u" in admin("CLIENT", "LIST")
+        admin("ACL", "SETUSER", "u", "-set", "resetchannels", "&d")
+        assert client("SET", "a", 1) == "NOPERM this user has no permissions to run the 'set' command"
+        assert client("GET", "a") == b"1"
+        with pytest.raises((EOFError, OSError)):
+            hearing.reply()
+        client("MULTI"), client("GET", "a")
+        admin("ACL", "SETUSER", "u", "-get")
+        assert "ACLs rules changed" in client("EXEC")[0]
+        assert admin("ACL", "DELUSER", "u") == 1
+        with pytest.raises((EOFError, OSError)):
+            client("PING")
+        admin("ACL", "SETUSER", "v", "on", "nopass", "+@all", "~*")
+        with ours.connect() as other:
+            other("AUTH", "v", "x")
+            assert admin("CLIENT", "KILL", "USER", "v") == 1
+            until(lambda: b"user=v" not in admin("CLIENT", "LIST"), "it is gone")
+        assert "No such user" in admin("CLIENT", "KILL", "USER", "nosuch")
+
+
+def test_file(tmp_path: Path) -> None:
+    """Users are read from their file at the start and on demand, all or none, and written to it."""
+    path = tmp_path / "users.acl"
+    path.write_text("user default on nopass ~* &* +@all\n\nuser u on >p +get ~a ( +set ~b )\n")
+    shown = []
+    for start in (lambda: Tseep("v2", "--aclfile", str(path)), lambda: Redis("--aclfile", str(path))):
+        with start() as server, server.connect() as admin, server.connect() as client:
+            lines = [admin("ACL", "LIST"), client("AUTH", "u", "p"), client("GET", "a"), client("GET", "b")]
+            lines += [admin("ACL", "SETUSER", "v", "on", "nopass", "+ping"), admin("ACL", "SAVE"), path.read_text()]
+            path.write_text("user default on nopass ~* &* +@all\nuser w +nosuch\n")
+            lines.append("WARNING: ACL errors detected, no change" in admin("ACL", "LOAD"))
+            lines += [admin("ACL", "USERS"), client("GET", "a")]
+            path.write_text("user default on nopass ~* &* +@all\nuser w on nopass +@all\n")
+            lines += [admin("ACL", "LOAD"), admin("ACL", "LIST")]
+            with pytest.raises((EOFError, OSError)):
+                client("GET", "a")
+            shown.append(lines)
+        path.write_text("user default on nopass ~* &* +@all\n\nuser u on >p +get ~a ( +set ~b )\n")
+    assert shown[0] == shown[1]
+    path.write_text("user u +nosuch\nnonsense\n")
+    with pytest.raises(AssertionError, match=r"cannot load the users: .*users.acl:1: Unknown command.*users.acl:2: "):
+        Tseep("v2", "--aclfile", str(path))
+
+
+def test_default_user(theirs: Redis) -> None:
+    """requirepass is the default user's password; that user may be closed, and others let in."""
+    shown = []
+    with Tseep("v2") as fresh:
+        for server in (fresh, theirs):
+            with _clean(server) as admin:
+                lines = [admin("CONFIG", "SET", "requirepass", "foo"), admin("ACL", "LIST")]
+                with server.connect() as client:
+                    lines += [client("PING"), client("AUTH", "bar"), client("AUTH", "foo"), client("PING")]
+                lines += [admin("ACL", "SETUSER", "w", "on", ">w", "+ping"), admin("ACL", "SETUSER", "default", "off")]
+                with server.connect() as client:
+                    lines += [client("AUTH", "foo"), client("PING"), client("AUTH", "w", "w"), client("PING")]
+                    lines += [client("HELLO", 2, "AUTH", "w", "x"), client("GET", "a"), client("RESET"), client("PING")]
+                lines += [admin("ACL", "SETUSER", "default", "on", "nopass"), admin("ACL", "DELUSER", "w")]
+                lines += [admin("CONFIG", "SET", "requirepass", ""), admin("ACL", "LIST")]
+                shown.append(lines)
+    assert shown[0] == shown[1]

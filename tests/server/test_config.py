@@ -1,0 +1,70 @@
+"""Configuration files: redis-server and tseep read what the other has written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..support.servers import Redis, Tseep
+
+FILE = """# kept
+timeout 5
+
+client-output-buffer-limit pubsub 64mb 16mb 90
+user eve on >pw ~k* resetchannels &c* -@all +get
+"""
+
+CHANGES = {
+    "timeout": "77", "maxmemory": "100mb", "maxmemory-policy": "allkeys-lfu", "save": "900 1 60 100",
+    "requirepass": 'a "b" \\ \xff', "notify-keyspace-events": "KEA", "slowlog-max-len": "7",
+    "client-output-buffer-limit": "normal 1mb 0 0", "lua-time-limit": "123",
+}  # fmt: skip
+
+
+def change(client: Any) -> None:
+    """Change parameters and users, and have that written."""
+    for name, value in CHANGES.items():
+        assert client("CONFIG", "SET", name, value) == "OK", name
+    assert client("ACL", "SETUSER", "bob", "on", "nopass", "~*", "+@all", "(%R~x +get)") == "OK"
+    assert client("CONFIG", "REWRITE") == "OK"
+
+
+def state(client: Any) -> Any:
+    """What was changed, as it is now."""
+    assert client("AUTH", "bob", "") == "OK"
+    parameters = {name: client("CONFIG", "GET", name) for name in CHANGES}
+    users = {name: client("ACL", "GETUSER", name) for name in ("bob", "eve", "default")}
+    users["default"][1] = []  # whether payloads are looked at, which is said of it or not
+    return parameters, users
+
+
+def test_redis_reads_ours(tmp_path: Path) -> None:
+    """redis-server reads a file that we have rewritten, and we read it again."""
+    file = tmp_path / "a.conf"
+    file.write_text(FILE)
+    with Tseep("v2", "--config", str(file)) as server, server.connect() as client:
+        change(client)
+        ours = state(client)
+        assert server.stop() == 0
+    assert file.read_text().startswith("# kept\ntimeout 77\n\nclient-output-buffer-limit normal 1048576 0 0 ")
+    with Tseep("v2", "--config", str(file)) as server, server.connect() as client:
+        assert state(client) == ours
+    theirs = tmp_path / "b.conf"
+    lines = file.read_bytes().splitlines()
+    own = (b"dir ", b"maxclients ")  # which are not of the file but of the process
+    theirs.write_bytes(b"\n".join([line for line in lines if not line.startswith(own)]))
+    with Redis(config=theirs) as oracle, oracle.connect() as client:
+        parameters, users = state(client)
+        assert users == ours[1]
+        assert parameters == ours[0]
+
+
+def test_we_read_theirs(tmp_path: Path) -> None:
+    """We read a file that redis-server has rewritten."""
+    file = tmp_path / "a.conf"
+    file.write_text(FILE)
+    with Redis(config=file) as oracle, oracle.connect() as client:
+        change(client)
+        theirs = state(client)
+        with Tseep("v2", "--config", str(file)) as server, server.connect() as other:
+            assert state(other) == theirs

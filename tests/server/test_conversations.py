@@ -1,0 +1,242 @@
+"""
+Conversations of several clients: what each is sent, asked or not, is the same as from redis-server.
+
+A line of a conversation is a client's name and its command. When that is answered every client says PING, and all that
+it was sent until the answer is compared. Who gave the command is the first: of a monitor one reads another's command in
+place of the answer, and the next client would speak while v1's threads still work on it.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import ExitStack
+from typing import List, Set
+
+import pytest
+
+from ..support.client import Client, Reply, encode
+from ..support.servers import Redis, Tseep
+
+_MARK = b"--"
+
+CONVERSATIONS = {
+    "what was read is told once": """
+        a HELLO 3
+        a CLIENT TRACKING ON
+        a GET k
+        a MGET k x y
+        b SET k 1
+        b SET k 2
+        b MSET x 1 y 2
+        a CLIENT TRACKINGINFO
+        a GET k
+        a SET k 3
+        a GET k
+        b DEL k
+        a GET none
+        b SET none 1
+        a CLIENT TRACKING OFF
+        a GET k
+        b SET k 1
+    """,
+    "flushes tell everything": """
+        a HELLO 3
+        a CLIENT TRACKING ON
+        a GET k
+        b FLUSHALL
+        b FLUSHALL
+        a FLUSHDB
+        b SET k 1
+    """,
+    "what a transaction reads counts": """
+        a HELLO 3
+        a CLIENT TRACKING ON
+        a MULTI
+        a GET k
+        a SET k 1
+        a EXEC
+        b SET k 2
+        a GET k
+        b MULTI
+        b SET k 1
+        b SET k 2
+        b EXEC
+    """,
+    "one's own changes": """
+        a HELLO 3
+        a CLIENT TRACKING ON NOLOOP
+        a GET k
+        a SET k 1
+        a GET k
+        b SET k 2
+        a FLUSHALL
+    """,
+    "those who opt in": """
+        a HELLO 3
+        a CLIENT CACHING YES
+        a CLIENT TRACKING ON OPTIN
+        a GET k
+        b SET k 1
+        a CLIENT CACHING YES
+        a CLIENT TRACKINGINFO
+        a GET k
+        a GET x
+        b MSET k 1 x 1
+        a CLIENT CACHING NO
+        a CLIENT CACHING YES
+        a MULTI
+        a GET k
+        a GET x
+        a EXEC
+        b MSET k 1 x 1
+    """,
+    "those who opt out": """
+        a HELLO 3
+        a CLIENT TRACKING ON OPTOUT
+        a CLIENT CACHING YES
+        a CLIENT CACHING NO
+        a GET k
+        a GET x
+        b MSET k 1 x 1
+        a CLIENT TRACKING ON OPTIN
+        a CLIENT CACHING MAYBE
+    """,
+    "every change, by prefix": """
+        a HELLO 3
+        a CLIENT TRACKING ON BCAST PREFIX k PREFIX l
+        a CLIENT TRACKINGINFO
+        a CLIENT TRACKING ON BCAST PREFIX kk
+        a CLIENT TRACKING ON BCAST PREFIX m
+        a CLIENT TRACKINGINFO
+        b MSET k 1 kk 2 z 3 m 4 l 5
+        a SET k 1
+        b LPUSH list 1
+        b LPOP list
+        b FLUSHALL
+        a CLIENT TRACKING ON
+        a RESET
+        b SET k 1
+    """,
+    "every change": """
+        a HELLO 3
+        a CLIENT TRACKING ON BCAST
+        b MSET k 1 x 1
+        b PEXPIRE k 0
+        b RENAME x y
+        a CLIENT TRACKING ON BCAST NOLOOP
+        a SET k 1
+        b SET k 1
+    """,
+    "told in another's place": """
+        b SUBSCRIBE __redis__:invalidate
+        a CLIENT TRACKING ON REDIRECT 999999
+        a CLIENT GETREDIR
+        a CLIENT TRACKING ON
+        a CLIENT GETREDIR
+        a GET k
+        c SET k 1
+    """,
+    "wrong words": """
+        a CLIENT TRACKING
+        a CLIENT TRACKING MAYBE
+        a CLIENT TRACKING ON OPTIN OPTOUT
+        a CLIENT TRACKING ON PREFIX a
+        a CLIENT TRACKING ON PREFIX
+        a CLIENT TRACKING ON BCAST PREFIX a PREFIX ab
+        a CLIENT TRACKING ON BCAST OPTIN
+        a CLIENT TRACKING ON REDIRECT x
+        a CLIENT TRACKING ON REDIRECT
+        a CLIENT TRACKING ON NONSENSE
+        a CLIENT TRACKING OFF BCAST OPTIN
+        a CLIENT TRACKINGINFO
+        a CLIENT PAUSE
+        a CLIENT PAUSE x
+        a CLIENT PAUSE -1
+        a CLIENT PAUSE 1 SOMETIMES
+        a CLIENT PAUSE 1 ALL x
+        a CLIENT UNPAUSE
+        a CLIENT UNPAUSE x
+    """,
+    "reading goes on while changes are held": """
+        a CLIENT PAUSE 100000 WRITE
+        a GET k
+        b MULTI
+        b GET k
+        b EXEC
+        a CLIENT UNPAUSE
+        b SET k 1
+    """,
+    "all commands are shown": """
+        m MONITOR
+        a SET k 1
+        b GET k"\\x01\\xff
+        a MULTI
+        a SELECT 3
+        a INCR n
+        a EXEC
+        a GET n
+        a NONSENSE
+        a GET
+        a AUTH secret
+        a HELLO 3 AUTH default secret
+        a CONFIG GET save
+        a SUBSCRIBE news
+        b PUBLISH news 1
+        m GET k
+        m CLIENT TRACKINGINFO
+        m RESET
+        m GET k
+        m MULTI
+        m MONITOR
+        m EXEC
+    """,
+}
+
+
+def _shown(reply: Reply) -> str:
+    """A reply, without the time and the addresses that MONITOR shows, and without the client's number in HELLO's."""
+    shown = re.sub(r"\d+\.\d{6} \[(\d+) \S+\]", r"TIME [\1 PEER]", repr(reply))
+    return re.sub(r"(b'id'\), Reply\(mark=':', value=)'\d+'", r"\1ID", shown)
+
+
+def _catch_up(client: Client) -> List[str]:
+    """All that a client was sent by now."""
+    client.send(encode("PING", _MARK))
+    came = []
+    while True:
+        reply = client.reply()
+        if reply.plain in (_MARK, [b"pong", _MARK]):
+            return came
+        came.append(_shown(reply))
+
+
+def _hold(server: Tseep | Redis, conversation: str) -> List[str]:
+    """Hold a conversation, and write down what came of it."""
+    record = []
+    server.flush()
+    with ExitStack() as stack:
+        clients = {name: stack.enter_context(server.connect()) for name in "abcm"}
+        queueing: Set[str] = set()  # those who are in a MULTI, where PING would be queued
+        for line in filter(None, map(str.strip, conversation.splitlines())):
+            name, *words = line.split()
+            clients[name].send(encode(*map(_unescaped, words)))
+            if words[0] == "MULTI":
+                queueing.add(name)
+            elif words[0] == "EXEC":
+                queueing.discard(name)
+            reply = _shown(clients[name].reply())
+            others = [other for other in (name, *sorted(clients.keys() - name)) if other not in queueing]
+            came = {other: _catch_up(clients[other]) for other in others}
+            record.append(f"{line}: {reply}, {came}")
+    return record
+
+
+def _unescaped(word: str) -> bytes:
+    return word.encode().decode("unicode_escape").encode("latin-1")
+
+
+@pytest.mark.parametrize("name", CONVERSATIONS)
+def test_conversation(running: Tseep, oracle: Redis, name: str) -> None:
+    """Each client is sent the same as by redis-server, in the same order."""
+    for ours, theirs in zip(_hold(running, CONVERSATIONS[name]), _hold(oracle, CONVERSATIONS[name])):
+        assert ours == theirs

@@ -1,0 +1,199 @@
+"""What a server does when somebody asks for too much: the others don't notice, and it tells which limit that was."""
+
+from __future__ import annotations
+
+import socket
+import time
+from pathlib import Path
+from typing import Any, Iterator, List
+
+import pytest
+
+from ..support.client import Client, connect, encode, read_to_end
+from ..support.servers import Redis, Tseep, until
+from .test_durability import info, kill
+
+MODES = ["v1", "v2", "v3"]
+
+both = pytest.mark.parametrize("mode", MODES)
+
+
+@pytest.fixture(params=[*MODES, "redis"])
+def limited(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Starts a server with some options, in each mode; and redis-server, which should do the same."""
+    running: List[Any] = []
+
+    def start(*options: str) -> Any:
+        server = Redis(*options) if request.param == "redis" else Tseep(request.param, *options)
+        running.append(server)
+        return server
+
+    yield start
+    for server in running:
+        server.kill()
+
+
+def test_output_limit(limited: Any) -> None:
+    """A subscriber that does not read is closed at its limit; one that reads gets everything."""
+    server = limited("--client-output-buffer-limit", "pubsub 1mb 0 0")
+    with server.connect() as good, server.connect() as publisher:
+        bad = connect(server.address, receive_buffer=4096)
+        for sock in (bad, good.socket):
+            sock.sendall(encode("SUBSCRIBE", "c"))
+        good.reply()
+        until(lambda: publisher("PUBSUB", "NUMSUB", "c")[1] == 2, "both listen")
+        sent = 0
+        while publisher("PUBLISH", "c", "x" * 100_000) == 2:
+            sent += 1
+            assert good.reply().value[2].value == b"x" * 100_000
+        assert 10 <= sent < 200
+        assert good.reply().value[2].value == b"x" * 100_000
+        assert len(read_to_end(bad)) < 100_000 * 200
+
+
+def test_query_limit(limited: Any) -> None:
+    """A client that sends a command larger than may be is closed; others go on."""
+    server = limited("--client-query-buffer-limit", "1mb")
+    with server.connect() as other:
+        sock = connect(server.address)
+        try:
+            sock.sendall(b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$4000000\r\n" + b"x" * 3_000_000)
+        except OSError:
+            pass
+        assert read_to_end(sock) == b""
+        assert other("GET", "a") is None
+
+
+def test_too_many(limited: Any) -> None:
+    """One client too many is told so, and there is room again when another has gone."""
+    server = limited("--maxclients", "3")
+    clients = [server.connect() for _ in range(3)]
+    assert all(client("PING") == "PONG" for client in clients)
+    assert read_to_end(connect(server.address)) == b"-ERR max number of clients reached\r\n"
+    clients.pop().close()
+
+    def fits() -> bool:
+        with server.connect() as client:
+            try:
+                return bool(client("PING") == "PONG")
+            except (EOFError, OSError):
+                return False
+
+    until(fits, "there is room again")
+
+
+@both
+def test_operator_gets_in(mode: str, tmp_path: Path) -> None:
+    """Where there are too many clients, an operator still gets in by an endpoint of its own."""
+    path = str(tmp_path / "operator")
+    with Tseep(mode, "--maxclients", "2", "--operator-listen", f"unix:{path}:mode=600") as server:
+        clients = [server.connect() for _ in range(2)]
+        assert [client("PING") for client in clients] == ["PONG", "PONG"]
+        assert read_to_end(connect(server.address)) == b"-ERR max number of clients reached\r\n"
+        with Client(path) as operator:
+            assert len(operator("CLIENT", "LIST").splitlines()) == 3
+            assert operator("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes") == 2
+        with server.connect() as client:
+            assert client("PING") == "PONG"
+
+
+def test_evicts_keys(limited: Any) -> None:
+    """At its limit a server lets keys go, or refuses what needs memory, by its policy."""
+    server = limited("--maxmemory", "8mb")
+    with server.connect() as client:
+        number = 0
+        while (reply := client("SET", f"key:{number}", "x" * 10_000)) == "OK":
+            number += 1
+            assert number < 2000
+        assert reply == "OOM command not allowed when used memory > 'maxmemory'."
+        assert client("GET", "key:0") == b"x" * 10_000
+        assert client("CONFIG", "SET", "maxmemory-policy", "allkeys-lru") == "OK"
+        for extra in range(500):
+            assert client("SET", f"more:{extra}", "x" * 10_000) == "OK"
+        assert int(info(client, "evicted_keys")) > 300 and client("DBSIZE") < number + 200
+
+
+@both
+def test_counts_what_was_loaded(mode: str, tmp_path: Path) -> None:
+    """Keys that came from a file count against the limit, and none is lost while they are loaded."""
+    folder = ("--dir", str(tmp_path), "--appendonly", "yes")
+    with Tseep(mode, *folder) as server, server.connect() as client:
+        for number in range(1000):
+            client("SET", f"key:{number}", "x" * 10_000)
+        assert server.stop() == 0
+    with Tseep(mode, *folder, "--maxmemory", "5mb") as server, server.connect() as client:
+        assert client("DBSIZE") == 1000
+        assert client("SET", "a", "b").startswith("OOM")
+        assert client("CONFIG", "SET", "maxmemory-policy", "allkeys-lru") == "OK"
+        until(lambda: 100 < client("DBSIZE") < 600, "keys go")
+        left = client("DBSIZE")
+        kill(server, client)
+    with Tseep(mode, *folder) as server, server.connect() as client:
+        assert client("DBSIZE") <= left, "who was evicted stays so"
+
+
+def test_evicts_clients(limited: Any) -> None:
+    """Clients that hold too much together are closed, the largest first, but for those that are spared."""
+    server = limited("--maxmemory-clients", "2mb")
+    with server.connect() as small, server.connect() as spared, server.connect() as large:
+        assert spared("CLIENT", "NO-EVICT", "ON") == "OK"
+        for client in (spared, large):
+            assert client("MULTI") == "OK"
+        try:
+            for _ in range(40):
+                spared("SET", "a", "x" * 40_000)
+                large("SET", "a", "x" * 50_000)
+        except (EOFError, OSError):
+            pass
+        until(lambda: info(small, "evicted_clients") == "1", "one is closed")
+        assert small("PING") == "PONG" and spared("DISCARD") == "OK"
+
+
+@both
+def test_keepalive(mode: str) -> None:
+    """The kernel looks after the connections, as often as it is told."""
+    with Tseep(mode, "--tcp-keepalive", "60") as server, server.connect() as client:
+        assert client("CONFIG", "GET", "tcp-keepalive") == [b"tcp-keepalive", b"60"]
+        assert has_keepalive_timer(server, client)
+        assert client("CONFIG", "SET", "tcp-keepalive", "0") == "OK"
+        with server.connect() as unasked:
+            assert unasked("PING") == "PONG"
+            assert not has_keepalive_timer(server, unasked)
+        assert client("CONFIG", "SET", "tcp-keepalive", "2147483647") == "OK"
+        with server.connect() as other:
+            assert other("PING") == "PONG"
+            assert has_keepalive_timer(server, other)
+
+
+def has_keepalive_timer(server: Tseep, client: Client) -> bool:
+    """Whether the kernel will ask a client of a server whether it is there, as /proc/net/tcp tells."""
+    ours, theirs = f":{server.port:04X}", f":{client.socket.getsockname()[1]:04X}"
+    lines = map(str.split, Path("/proc/net/tcp").read_text().splitlines())
+    (timer,) = [line[5] for line in lines if line[1].endswith(ours) and line[2].endswith(theirs)]
+    return timer.startswith("02:")
+
+
+@both
+def test_slow_reader(mode: str) -> None:
+    """A client with a great many commands queued that reads a byte now and then costs little, and delays nobody."""
+    with Tseep(mode) as server, server.connect() as other:
+        other("SET", "a", "x" * 1000)
+        before = server.memory
+        slow = connect(server.address, receive_buffer=4096)
+        slow.setblocking(False)
+        batch = encode("GET", "a") * 1000
+        sent = 0
+        deadline = time.monotonic() + 3
+        while sent < 1000 and time.monotonic() < deadline:
+            try:
+                slow.send(batch)
+                sent += 1
+            except BlockingIOError:
+                time.sleep(0.01)
+            assert other("PING") == "PONG"
+        slow.setblocking(True)
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+        for _ in range(5):
+            assert slow.recv(1)
+            assert other("GET", "a") == b"x" * 1000
+        assert server.memory - before < 20 * 2**20

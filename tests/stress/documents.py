@@ -1,0 +1,174 @@
+"""Documents as stress/run.py writes them, made up: what stress/report/page.py is tried on. All figures are invented."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+
+from hdrh.histogram import HdrHistogram
+
+from report import intervals
+
+Record = Dict[str, Any]
+
+
+class Kind(NamedTuple):
+    """A server that never was."""
+
+    title: str
+    rate: float = 60_000
+    cpu: float = 14.0
+    switches: float = 0.02
+    calls: Optional[float] = 2.1
+    memory: float = 1100
+    spread: float = 0.5
+    """How unevenly it serves: the deviation of the logarithm of its latencies."""
+    known: bool = True
+    """Whether its process can be looked at."""
+    errors: Dict[str, int] = {}
+    limited_by: Optional[str] = None
+    noise: float = 0.02
+    """How much its runs vary."""
+
+
+KINDS = {
+    "v1": Kind("tseep v1, CPython 3.11.7", 14_000, 71, 41, 6.3, 20_500, 1.2),
+    "v2": Kind("tseep v2, CPython 3.11.7", 64_000, 14.6, 0.03, 2.05, 1_060, 0.35),
+    "redis": Kind("Redis 7.0.15", 52_000, 12.3, 0.01, 2.4, 1_430, 0.3),
+    "asyncio-streams": Kind("asyncio streams, CPython 3.11.7", 21_000, 44, 0.05, 3.2, 9_300, 0.55),
+}
+
+
+def latency(values: Sequence[float]) -> Record:
+    """What is said of latencies in microseconds."""
+    histogram = HdrHistogram(1, 3_600_000_000, 3)
+    for value in values:
+        histogram.record_value(max(1, int(value)))
+    return described(histogram)
+
+
+def described(histogram: Any) -> Record:
+    """What a histogram says."""
+    number = histogram.get_total_count()
+    levels = {"p50_us": 50, "p90_us": 90, "p99_us": 99, "p999_us": 99.9, "max_us": 100}
+    found = {name: histogram.get_value_at_percentile(level) if number else None for name, level in levels.items()}
+    mean = histogram.get_mean_value() if number else None
+    return {"number": number, **found, "mean_us": mean, "histogram": histogram.encode().decode()}
+
+
+def series(draw: random.Random, kind: Kind, clients: int, rate: float, seconds: int) -> List[Record]:
+    """A look each second: a second of connecting, one of rest, the operations, and the last answers."""
+    looks = []
+    for second in range(seconds + 2):
+        phase = ("connect", "rest")[second] if second < 2 else "operate"
+        works = phase == "operate"
+        look: Record = {"at_seconds": second + 1.0, "phase": phase, "done": 0 if phase == "rest" else clients}
+        if works:
+            look["done"] = int(rate * draw.uniform(0.9, 1.06))
+            look["p50_us"] = 1e6 * clients / rate
+            look["p99_us"] = look["p50_us"] * (1 + 3 * kind.spread * draw.uniform(0.7, 1.4))
+        if kind.known:
+            busy = draw.uniform(0.92, 0.99) if works else 0.1
+            look.update(user_share=busy * 0.6, system_share=busy * 0.4, threads=3, open_files=clients + 9)
+            grown = min(1.0, (second + 1) / 2)
+            look.update(
+                resident=int(31e6 + grown * clients * kind.memory + second * 2e5), switches=int(rate * kind.switches)
+            )
+        if works and kind.title.startswith("tseep"):
+            look["loop_lag_us"] = draw.randint(2000, 9000)
+        looks.append(look)
+    tail: Record = {"at_seconds": seconds + 3.0, "phase": "drain", "done": 3, "p50_us": 1e3, "p99_us": 2e3}
+    return [*looks, tail]
+
+
+def side(draw: random.Random, kind: Kind, clients: int, answered: int) -> Record:
+    """The server's own figures."""
+    cpu = kind.cpu * draw.gauss(1, kind.noise)
+    switches = kind.switches * draw.gauss(1, kind.noise)
+    used = cpu * answered / 1e6
+    resident = int(31e6 + clients * kind.memory)
+    return {
+        "cpu_seconds": used, "user_seconds": used * 0.6, "system_seconds": used * 0.4, "cpu_us_per_operation": cpu,
+        "voluntary_switches": int(switches * answered), "involuntary_switches": 12, "switches_per_operation": switches,
+        "threads": 3, "open_files": clients + 9, "resident": resident,
+        "resident_per_connection": kind.memory * draw.gauss(1, kind.noise),
+        "system_calls_per_operation": kind.calls, "processes": [{"cpu_seconds": used, "resident": resident}],
+    }  # fmt: skip
+
+
+def run(
+    draw: random.Random, name: str, kind: Kind, clients: int, target: Optional[float], repeat: int, seconds: int = 10
+) -> Record:
+    """One run."""
+    able = kind.rate * (1 - 0.06 * (clients / 1024) ** 0.5) * draw.gauss(1, kind.noise)
+    rate = min(able, target) if target else able
+    mean = 1e6 * clients / able if not target else 300 / max(0.03, 1 - rate / able / 1.02)
+    service = [mean * draw.lognormvariate(-0.5 * kind.spread**2, kind.spread) for _ in range(1200)]
+    behind = max(0.0, (target or 0) / able - 1) * 1e6 * seconds
+    response = [value * 1.2 + behind * draw.random() for value in service] if target else service
+    took = latency(service)
+    saturated = "saturated" if target and able < target * 0.99 else None
+    answered = int(rate * seconds)
+    return {
+        "server": name, "clients": clients, "active": clients, "repeat": repeat, "target_per_second": target,
+        "connect": {
+            "seconds": clients / 9000, "per_second": 9000 * draw.gauss(1, 0.04), "failed": 0,
+            "latency": latency([draw.lognormvariate(6, 0.8) for _ in range(clients // 2 + 1)]),
+        },
+        "operations": {
+            "asked": int(target * seconds) if target else None,
+            "answered": answered, "seconds": float(seconds), "per_second": rate,
+            "response": latency(response) if target else took, "service": took,
+        },
+        "errors": kind.errors, "first_errors": {word: f"client 17: {word} <b>&amp;</b>" for word in kind.errors},
+        "side": side(draw, kind, clients, answered) if kind.known else None,
+        "load": {"cpu_seconds": [seconds * 0.7], "cpu_us_per_operation": 11.5, "busiest_core_share": 0.7},
+        "machine_idle_share": 0.22, "limited_by": kind.limited_by or saturated,
+        "series": series(draw, kind, clients, rate, seconds),
+    }  # fmt: skip
+
+
+def plan(clients: Sequence[int], rates: Sequence[float], repeats: int, seconds: int) -> Record:
+    """What was asked."""
+    pacing = (
+        {"loop": "open", "arrivals": "poisson", "rates": list(rates), "p99_us": None} if rates else {"loop": "closed"}
+    )
+    return {
+        "workload": {"name": "seed", "protocol": "native", "pipeline": 1}, "pacing": pacing, "clients": list(clients),
+        "active": None, "repeats": repeats, "warmup_seconds": 2.0, "duration_seconds": float(seconds), "rounds": None,
+        "timeout_seconds": 30.0, "load_processes": 1, "seed": 7,
+    }  # fmt: skip
+
+
+def document(
+    kinds: Optional[Dict[str, Kind]] = None,
+    clients: Sequence[int] = (1024,),
+    rates: Sequence[float] = (),
+    repeats: int = 3,
+    seconds: int = 10,
+) -> Record:
+    """A whole document: each kind of server, at each number of clients and each planned rate."""
+    kinds = KINDS if kinds is None else kinds
+    draw = random.Random(1)
+    groups = [
+        [run(draw, name, kind, number, rate, repeat, seconds) for repeat in range(1, repeats + 1)]
+        for number in clients
+        for rate in (rates or (None,))
+        for name, kind in kinds.items()
+    ]
+    runs = list(itertools.chain(*groups))
+    summaries = intervals.summaries(runs)
+    return {
+        "schema": "tseep-stress-1", "date": "2026-11-25T04:00:00+00:00",
+        "command": "python stress/run.py --clients 1k --report out",
+        "machine": {"cpu": "An Invented Processor 3000", "cores": 4, "system": "Linux 6.1.0", "memory_mib": 7_900},
+        "rig": {"python": "CPython 3.11.7", "tseep": "0.9", "hdrhistogram": "0.10.8", "rich": "13.9.4"},
+        "plan": plan(clients, rates, repeats, seconds),
+        "servers": [
+            {"name": name, "title": kind.title, "version": kind.title.rpartition(" ")[2],
+             "command": ["python", "-m", "tseep", "--mode", name] if kind.known else []}
+            for name, kind in kinds.items()
+        ],
+        "runs": runs, "summaries": summaries, "differences": intervals.differences(runs, summaries),
+    }  # fmt: skip

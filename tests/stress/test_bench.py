@@ -1,0 +1,121 @@
+"""stress/bench.py and stress/study.py versus: what they print, and that faults are told."""
+
+from __future__ import annotations
+
+import argparse
+import re
+
+import pytest
+
+import bench
+from rig import options
+from studies import versus
+
+from . import STRESS
+
+# The Go benchmark data format, https://go.dev/design/14313-benchmark-format
+CONFIGURATION = re.compile(r"[a-z][^\sA-Z]*:[ \t]+\S.*")
+RESULT = re.compile(r"Benchmark[A-Z]\S*-\d+[ \t]+[1-9]\d*([ \t]+\d+(\.\d+)?[ \t]+ns/op)")
+OTHER = re.compile(r"PASS|ok  \t\S+\t\d+\.\d{3}s")
+
+
+def start_fixture(monkeypatch: pytest.MonkeyPatch, *more: str) -> None:
+    """Let the benchmark start the fixture server in place of tseep."""
+
+    def command(python: str, mode: str, port: int, clients: int) -> list[str]:
+        return [python, str(STRESS / "servers" / "faulty.py"), "--port", str(port), *more]
+
+    monkeypatch.setattr(bench, "tseep_command", command)
+
+
+def test_the_output_is_gos_benchmark_format(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every line is of the format; rounds of the modes take turns."""
+    start_fixture(monkeypatch)
+    assert bench.main(["--rounds", "2", "--time", "50ms"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines[:4]] == ["goos", "goarch", "pkg", "cpu"]
+    assert all(CONFIGURATION.fullmatch(line) for line in lines[:4])
+    assert all(RESULT.fullmatch(line) for line in lines[4:8]), lines
+    assert [line[:11] for line in lines[4:8]] == ["BenchmarkV1", "BenchmarkV2"] * 2
+    assert all(OTHER.fullmatch(line) for line in lines[8:]), lines
+    assert len(lines) == 10
+
+
+def test_a_wrong_answer_fails_the_benchmark(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Speed without right answers is no result."""
+    start_fixture(monkeypatch, "--fault", "wrong")
+    assert bench.main(["--mode", "v2", "--rounds", "1", "--time", "50ms"]) == 1
+    assert "FAIL" in capsys.readouterr().out
+
+
+def test_a_line_says_the_time_of_an_operation() -> None:
+    """Wall time over all connections' operations, as Go counts it."""
+    line = bench.line("v2", 2, 12345, 1.0)
+    assert line == "BenchmarkV2-2\t   12345\t     81004 ns/op"
+    assert RESULT.fullmatch(line)
+
+
+@pytest.mark.parametrize(("text", "value"), [("1s", 1.0), ("500ms", 0.5), ("0.5m", 30.0)])
+def test_times_are_read_as_go_writes_them(text: str, value: float) -> None:
+    """Seconds, milliseconds and minutes."""
+    assert options.duration(text) == value
+
+
+@pytest.mark.parametrize("text", ["1", "s", "-1s", "0s", "2h", "99999s"])
+def test_other_times_are_refused(text: str) -> None:
+    """No unit, no length, or no end."""
+    with pytest.raises(argparse.ArgumentTypeError):
+        options.duration(text)
+
+
+CSV = '"test","rps","avg_latency_ms"\n"GET","54347.83","0.1"\n'
+
+
+def test_redis_benchmarks_csv_is_parsed() -> None:
+    """The rate stands beside the command; anything else is a failure, with what was printed."""
+    assert versus.requests_per_second(CSV, "GET") == 54347.83
+    with pytest.raises(versus.Failed, match="no SET"):
+        versus.requests_per_second(CSV, "SET")
+
+
+def contestant(name: str, title: str, mode: str) -> versus.Contestant:
+    """Return a server that is not started."""
+    return versus.Contestant(name, title, None, mode, lambda port, clients: [])
+
+
+def findings() -> versus.Findings:
+    """Return two servers in two rounds, the second always twice as fast as redis-server."""
+    found = [
+        contestant(versus.REDIS, "redis-server 7.0.15", "other"),
+        contestant(versus.V2, "v2, CPython 3.11.7", "v2"),
+        contestant(versus.V1, "v1, CPython 3.11.7", "v1"),
+    ]
+    speeds = {versus.REDIS: 1000.0, versus.V2: 2000.0, versus.V1: 500.0}
+    rounds = {
+        (name, kind): [versus.Measured(speed * turn, 12.0, 0.25, 0.04) for turn in (1, 4)]
+        for name, speed in speeds.items()
+        for kind in versus.KINDS
+    }
+    return versus.Findings(found, versus.KINDS, rounds, {versus.V2: versus.Idle(1536.0, 2048.0)})
+
+
+def test_ratios_are_taken_within_a_round() -> None:
+    """A machine four times as fast in the second round changes no ratio."""
+    kind = versus.KINDS[0]
+    assert findings().ratios(versus.V2, versus.REDIS, kind) == [2.0, 2.0]
+
+
+def test_the_report_is_markdown_with_the_targets_beside_the_results() -> None:
+    """Rows have as many cells as the head; PyPy left out is told; memory not measured is -."""
+    text = versus.markdown(findings(), versus.parser().parse_args([]))
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in tables} == {5, 4}
+    assert "| GET, requests/s (beside redis-server) | 2,500 (1.00) | 5,000 (2.00)" in text
+    assert "| 8,192 idle clients, never spoke, KiB each | - | 1.50 | - |" in text
+    assert "| v2, CPython 3.11.7 / v1, CPython 3.11.7, GET | >= 4 | 4.00 (4.00 to 4.00) |" in text
+    assert "took 4% of the cores' time" in text
+    assert "No PyPy was given" in text

@@ -1,0 +1,261 @@
+"""stress/report/export.py and stress/report/compare.py: what other tools read, and two documents side by side."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+
+pytest.importorskip("hdrh")
+pytest.importorskip("rich")
+
+from hdrh.histogram import HdrHistogram
+from hdrh.log import HistogramLogReader
+
+from report import compare, export, intervals
+
+from . import STRESS
+from .runs import document, latency, run, runs
+
+RESULT = re.compile(r"Benchmark[A-Z]\S*\t\d+(\t[\d.e+-]+ \S+)+")
+"""A result line of Go's benchmark data format: a name, iterations, and pairs of value and unit."""
+
+
+def completed(found: List[Dict[str, Any]], **how: Any) -> Dict[str, Any]:
+    """Return a document with what is made of its runs."""
+    made = document(found, **how)
+    made["summaries"] = intervals.summaries(found)
+    made["differences"] = intervals.differences(found, made["summaries"])
+    return made
+
+
+# CSV
+
+
+def test_csv(tmp_path: Path) -> None:
+    """A row for each run; what is not known is empty, and all else as it was measured."""
+    made = document([run("v1", 10.5, errors={"late": 3, "wrong": 1}), run("v2", 50, side=None)])
+    export.write_csv(made, tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(newline="") as file:
+        first, second = csv.DictReader(file)
+    assert (first["server"], first["title"], first["date"]) == ("v1", "tseep v1", made["date"])
+    assert (float(first["per_second"]), float(first["response_p99_us"])) == (10.5, 1089)
+    assert (first["errors"], first["error_kinds"]) == ("4", "late 3, wrong 1")
+    assert float(first["server_resident_bytes"]) == 50_000_000
+    assert (second["server_cpu_seconds"], second["target_per_second"], second["errors"]) == ("", "", "0")
+
+
+def test_csv_has_all_that_the_schema_names() -> None:
+    """Each number of a run has its column, but for the looks of each second and what is told of single processes."""
+    schema = json.loads((STRESS / "report" / "schema.json").read_text())["$defs"]
+    properties = schema["run"]["properties"]
+    side = properties["side"]["anyOf"][1]["required"]
+    wanted = {f"operations.{each}" for each in properties["operations"]["required"]} - {
+        "operations.response",
+        "operations.service",
+    }
+    wanted |= {f"side.{each}" for each in side if each != "processes"}
+    for place in ("connect.latency", "operations.response", "operations.service"):
+        wanted |= {f"{place}.{each}" for each in schema["latency"]["required"] if each not in ("number", "histogram")}
+    assert wanted <= set(export.COLUMNS.values())
+
+
+# Go benchmark text
+
+
+def test_benchstat(tmp_path: Path) -> None:
+    """Result lines in Go's format, the runs of a point under one name, and no configuration line that a comparison
+    of two days would stumble over."""
+    made = document([*runs("v1", [1000, 1100]), *runs("v2-pypy", [50_000])])
+    export.write_benchstat(made, tmp_path / "out.txt")
+    lines = (tmp_path / "out.txt").read_text().splitlines()
+    results = [line for line in lines if line.startswith("Benchmark")]
+    assert all(RESULT.fullmatch(line) for line in results), results
+    assert [line.split("\t")[0] for line in results] == [
+        "BenchmarkSeed/server=v1/clients=1024",
+        "BenchmarkSeed/server=v1/clients=1024",
+        "BenchmarkSeed/server=v2-pypy/clients=1024",
+    ]
+    fields = results[0].split("\t")
+    assert fields[1] == "1000"
+    assert {"1e+06 ns/op", "1000 op/s", "1.089e+06 p99-ns", "10000 cpu-ns/op", "1100 B/conn"} <= set(fields[2:])
+    assert [line for line in lines if re.match(r"[a-z]+:", line)] == [
+        "pkg: tseep",
+        "cpu: A Made-up Processor",
+        "workload: name seed, protocol native, pipeline 1, loop closed",
+    ]
+    assert "Unit op/s better=higher" in lines
+
+
+def test_benchstat_without_answers() -> None:
+    """A run that answered nothing has no time for an operation, and becomes a comment."""
+    *_, line = export.benchstat_lines(document([run("v1", 0, values=[])]))
+    assert line == "# BenchmarkSeed/server=v1/clients=1024: nothing was answered"
+
+
+def test_benchstat_of_an_open_loop() -> None:
+    """The planned rate belongs to the name."""
+    *_, line = export.benchstat_lines(document([run("v1", 499.5, target_per_second=500.0)], rates=[500.0]))
+    assert line.startswith("BenchmarkSeed/server=v1/clients=1024/rate=500\t")
+
+
+# HdrHistogram logs
+
+
+def interval_lines(path: Path) -> List[Any]:
+    """Read a log back with HdrHistogram's own reader."""
+    reader = HistogramLogReader(str(path), HdrHistogram(1, 3_600_000_000, 3))
+    found = []
+    while True:
+        interval = reader.get_next_interval_histogram()
+        if interval is None:
+            reader.close()
+            return found
+        found.append(interval)
+
+
+def test_histogram_logs(tmp_path: Path) -> None:
+    """A log for each server and point, an interval for each run, and the latencies in it."""
+    found = [run("v1", 1, 1, values=[5, 7000]), run("v2", 1, values=[9]), run("v1", 1, 2, values=[80])]
+    export.write_histogram_logs(document(found), tmp_path / "logs")
+    names = sorted(path.name for path in (tmp_path / "logs").iterdir())
+    assert names == ["v1-1024-clients.response.hlog", "v2-1024-clients.response.hlog"]
+    first, second = interval_lines(tmp_path / "logs" / names[0])
+    assert [first.get_total_count(), first.get_min_value(), second.get_min_value()] == [2, 5, 80]
+    assert first.get_max_value() == pytest.approx(7000, rel=0.001)
+    stamps = [first.get_start_time_stamp(), first.get_end_time_stamp(), second.get_start_time_stamp()]
+    assert stamps == [1_795_579_200_000, 1_795_579_210_000, 1_795_579_210_000]  # 2026-11-25, 04:00 UTC, and 10 s later
+
+
+def test_histogram_logs_of_an_open_loop(tmp_path: Path) -> None:
+    """Response and service times are logs of their own; a run without answers is no interval."""
+    found = [run("127.0.0.1:70/x", 1, target_per_second=20.0, values=[50], service=latency([3]))]
+    found.append(run("127.0.0.1:70/x", 0, target_per_second=20.0, values=[]))
+    export.write_histogram_logs(document(found, rates=[20.0]), tmp_path)
+    (response,) = interval_lines(tmp_path / "127.0.0.1_70_x-1024-clients-20-per-second.response.hlog")
+    (service,) = interval_lines(tmp_path / "127.0.0.1_70_x-1024-clients-20-per-second.service.hlog")
+    assert (response.get_max_value(), service.get_max_value()) == (50, 3)
+
+
+# compare
+
+
+def write(folder: Path, name: str, made: Any) -> str:
+    """Write a document and return where."""
+    (folder / name).write_text(made if isinstance(made, str) else json.dumps(made))
+    return str(folder / name)
+
+
+def compared(folder: Path, a: Any, b: Any, *more: str) -> int:
+    """Compare two documents and return the exit status."""
+    return compare.main([write(folder, "a.json", a), write(folder, "b.json", b), *more])
+
+
+def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A row for each figure, with what it means; what is better depends on the figure."""
+    a = completed([*runs("v1", [100, 101, 102]), *runs("v2", [1000, 1010, 1020])])
+    b = completed([*runs("v2", [500, 505, 510], values=range(200, 2200))])
+    b["servers"][0]["version"] = "1.1"
+    assert compared(tmp_path, a, b) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"operations/s +1,010 +505 +0\.50 +0\.49 to 0\.51 +worse", printed)
+    assert re.search(r"p99, us +1,089 +2,179 +2\.0 +2\.0 to 2\.0 +worse", printed)
+    assert re.search(r"CPU, us/op +10\.0 +10\.0 +1\.00 +1\.00 to 1\.00 +not real", printed)
+    assert "A and B differ: server v2: tseep v2 (1.0) and tseep v2 (1.1)" in printed
+    assert "only in A: v1, 1,024 clients" in printed
+    assert max(map(len, printed.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(("ratio", "status"), [("1.5", 1), ("3", 0)])
+def test_compare_fails_on_what_got_worse(
+    ratio: str, status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By more than was allowed, and really; the line says what."""
+    a, b = completed(runs("v2", [1000, 1010, 1020])), completed(runs("v2", [500, 505, 510]))
+    assert compared(tmp_path, a, b, "--fail-on", ratio) == status
+    told = capsys.readouterr().err
+    line = "stress/run.py compare: v2, 1,024 clients: operations/s is 2.0 times worse, 1.50 were allowed\n"
+    assert told == (line if status else "")
+
+
+def test_compare_lets_better_and_unsure_pass(tmp_path: Path) -> None:
+    """Twice as fast is no failure, nor is half as fast of two runs."""
+    a, b = completed(runs("v2", [500, 505, 510])), completed(runs("v2", [1000, 1010, 1020]))
+    assert compared(tmp_path, a, b, "--fail-on", "1.1") == 0
+    few = completed(runs("v2", [100, 100]))
+    assert compared(tmp_path, a, few, "--fail-on", "1.1") == 0
+
+
+def test_compare_notes_errors_and_limits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What makes a figure less than it seems is told, of both."""
+    a = completed(runs("v2", [1, 1, 1], errors={"late": 2}))
+    b = completed(runs("v2", [1, 1, 1], limited_by="load"))
+    assert compared(tmp_path, a, b) == 0
+    printed = capsys.readouterr().out
+    assert "A: v2, 1,024 clients: 6 errors" in printed
+    assert "B: the load set the pace of v2, 1,024 clients" in printed
+
+
+def other_workload() -> Dict[str, Any]:
+    """Return a document of pipelined requests."""
+    made = completed(runs("v2", [1, 1, 1]))
+    made["plan"]["workload"]["pipeline"] = 16
+    return made
+
+
+@pytest.mark.parametrize(
+    ("b", "why"),
+    [
+        (other_workload(), "did not measure the same: pipeline 1 and 16"),
+        (
+            completed(runs("v1", [1, 1, 1])),
+            "no server was measured at the same point: A has v2, 1,024 clients, and B v1, 1,024 clients",
+        ),
+        (document([]), "and B nothing"),
+        ("{", "b.json: Expecting property name"),
+        ("[]", "was not written by stress/run.py --json: at $, [] is not of type 'object'"),
+        ('{"schema": NaN}', "NaN is no number of JSON"),
+        ("[" * 100_000, "b.json"),
+        ({**document([]), "date": 5}, "at $.date, 5 is not of type 'string'"),
+        ({**document([]), "summaries": [{"server": "v2"}]}, "at $.summaries[0], 'clients' is a required property"),
+    ],
+)
+def test_compare_refuses(b: Any, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit status 2 and one line that says why."""
+    assert compared(tmp_path, completed(runs("v2", [1, 1, 1])), b) == 2
+    told = capsys.readouterr().err
+    assert why in told
+    assert len(told.splitlines()) == 1
+
+
+def test_compare_refuses_what_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that does not exist, and one that is no text."""
+    (tmp_path / "b.json").write_bytes(b"\xff\xfe")
+    assert compare.main([str(tmp_path / "a.json"), str(tmp_path / "b.json")]) == 2
+    assert "No such file" in capsys.readouterr().err
+    a = write(tmp_path, "a.json", completed(runs("v2", [1, 1, 1])))
+    assert compare.main([a, str(tmp_path / "b.json")]) == 2
+    assert "can't decode" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ratio", ["0.9", "nan", "inf", "x"])
+def test_compare_refuses_no_ratio(ratio: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The option is explained."""
+    with pytest.raises(SystemExit) as ended:
+        compare.main(["a", "b", "--fail-on", ratio])
+    assert ended.value.code == 2
+    assert "is no ratio from 1 up" in capsys.readouterr().err
+
+
+def test_compare_as_a_command(tmp_path: Path) -> None:
+    """Its help says what the exit status means."""
+    command = [sys.executable, str(STRESS / "run.py"), "compare", "--help"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0
+    assert "Exit status" in ran.stdout

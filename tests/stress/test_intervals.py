@@ -1,0 +1,232 @@
+"""stress/report/intervals.py: medians, their intervals, and what is real. Nothing in it is drawn at random."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import statistics
+from collections import Counter
+from typing import Any, Dict, List, Sequence
+
+import pytest
+
+pytest.importorskip("hdrh")
+
+from jsonschema import Draft202012Validator
+
+from report import intervals
+
+from . import STRESS
+from .runs import document, run, runs, side
+
+SCHEMA = json.loads((STRESS / "report" / "schema.json").read_text())
+VALUES = [3.0, 10.0, 4.5, 8.25, 6.0, 7.0]
+
+
+def completed(found: List[Dict[str, Any]]) -> Dict[str, Any]:
+    """Return a document with what is made of its runs."""
+    made = document(found)
+    made["summaries"] = intervals.summaries(found)
+    made["differences"] = intervals.differences(found, made["summaries"])
+    return made
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6])
+def test_chances_are_those_of_all_draws(number: int) -> None:
+    """What is worked out is what all draws with replacement, one by one, come to; for odd and even numbers."""
+    values = VALUES[:number]
+    every: Counter[float] = Counter()
+    for draw in itertools.product(values, repeat=number):
+        every[statistics.median(draw)] += 1
+    ours: Counter[float] = Counter()
+    for value, chance in intervals.medians(values):
+        ours[value] += chance  # type: ignore[assignment]
+    assert dict(ours) == pytest.approx({value: count / number**number for value, count in every.items()})
+
+
+def by_all_draws(values: Sequence[float]) -> List[float]:
+    """Return the interval that all draws give, sorted and cut at both ends."""
+    drawn = sorted(statistics.median(draw) for draw in itertools.product(values, repeat=len(values)))
+    edge = int(len(drawn) * intervals.TAIL)
+    return [drawn[edge], drawn[-1 - edge]]
+
+
+@pytest.mark.parametrize("number", [3, 4, 5, 6])
+def test_interval_is_that_of_all_draws(number: int) -> None:
+    """The bounds are the percentiles of all draws."""
+    found = intervals.interval(VALUES[:number])
+    assert [found["low"], found["high"]] == by_all_draws(VALUES[:number])
+    assert found["median"] == statistics.median(VALUES[:number])
+    assert found["values"] == VALUES[:number]
+
+
+def test_more_runs_narrow_the_interval() -> None:
+    """Of five it is the lowest to the highest; of fifteen the outer ones are left out."""
+    five = intervals.interval([float(value) for value in range(5)])
+    fifteen = intervals.interval([float(value) for value in range(15)])
+    assert (five["low"], five["high"]) == (0, 4)
+    assert 2 < fifteen["low"] <= fifteen["median"] == 7 <= fifteen["high"] < 12
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_few_runs_have_no_interval(number: int) -> None:
+    """Fewer than three runs give a median and no more."""
+    found = intervals.interval(VALUES[:number])
+    assert (found["low"], found["high"]) == (None, None)
+    compared = intervals.ratio(VALUES, VALUES[:number])
+    assert compared is not None
+    assert (compared.low, compared.high, compared.real) == (None, None, None)
+
+
+def test_ratio_draws_both() -> None:
+    """Its interval is that of the ratios of all pairs of draws."""
+    one, other = [4.0, 5.0, 7.0], [1.0, 2.0, 2.5]
+    pairs = itertools.product(
+        map(statistics.median, itertools.product(one, repeat=3)),
+        map(statistics.median, itertools.product(other, repeat=3)),
+    )
+    every = sorted(a / b for a, b in pairs)
+    edge = int(len(every) * intervals.TAIL)
+    assert intervals.ratio(one, other) == (2.5, every[edge], every[-1 - edge], True)
+
+
+@pytest.mark.parametrize(
+    ("one", "real"), [([1.0, 1.1, 1.2], False), ([0.9, 1.0, 1.3], False), ([1.3, 1.4, 1.5], True), ([0.5] * 3, True)]
+)
+def test_real_leaves_out_one(one: List[float], real: bool) -> None:
+    """A difference is real where the whole interval lies on one side of 1."""
+    found = intervals.ratio(one, [1.0, 1.1, 1.2])
+    assert found is not None
+    assert found.real is real
+
+
+@pytest.mark.parametrize(("number", "at_most"), [(3, 0.13), (5, 0.06), (7, 0.06)])
+def test_equals_seldom_differ(number: int, at_most: float) -> None:
+    """Where nothing differs, a difference comes out as real about as often as the README says."""
+    draw = random.Random(1)
+    found = [
+        intervals.ratio(*([draw.gauss(100, 5) for _ in range(number)] for _ in range(2)))  # type: ignore[arg-type]
+        for _ in range(1000)
+    ]
+    assert 0 < sum(each.real for each in found) / len(found) < at_most
+
+
+@pytest.mark.parametrize(("one", "other"), [([1.0, 0.0, 2.0], VALUES), (VALUES, [-1.0] * 3), ([], VALUES)])
+def test_no_ratio(one: List[float], other: List[float]) -> None:
+    """What is not above 0 has no ratio."""
+    assert intervals.ratio(one, other) is None
+
+
+def test_summaries() -> None:
+    """Runs of a server at a point are one summary, whatever their order; the form is the schema's."""
+    found = [run("v1", 10), run("v2", 50), *runs("v1", [14, 12]), run("v1", 9, clients=2048)]
+    made = completed(found)
+    Draft202012Validator(SCHEMA).validate(made)
+    first, second, third = made["summaries"]
+    assert [first["server"], first["clients"], first["runs"]] == ["v1", 1024, 3]
+    assert first["figures"]["per_second"] == {"median": 12, "low": 10, "high": 14, "values": [10, 14, 12]}
+    assert (second["server"], third["clients"]) == ("v2", 2048)
+
+
+def test_percentiles_come_from_the_sum() -> None:
+    """Two runs of different latencies: the p99 of all values, where the percentiles' mean would be 550."""
+    quick, slow = run("v1", 1, values=[100] * 990), run("v1", 1, values=[1000] * 10)
+    (summary,) = intervals.summaries([quick, slow])
+    at = summary["latency"]
+    assert (at["number"], at["p50_us"], at["p90_us"], at["p99_us"]) == (1000, 100, 100, 100)
+    assert at["p999_us"] == at["max_us"] == pytest.approx(1000, rel=0.001)
+    assert at["mean_us"] == pytest.approx(109, rel=0.01)
+
+
+@pytest.mark.parametrize(("number", "p99"), [(49, 49), (50, 50), (51, 50), (149, 148), (151, 149)])
+def test_percentiles_of_few(number: int, p99: int) -> None:
+    """Rank p * n / 100, rounded: of 50 values or fewer the p99 is the highest."""
+    (summary,) = intervals.summaries([run("v1", 1, values=range(1, number + 1))])
+    assert summary["latency"]["p99_us"] == p99
+
+
+def test_nothing_answered() -> None:
+    """A run without answers has no latency, and a server at an address no figures of its own."""
+    (summary,) = intervals.summaries([run("v1", 0, values=[], side=None, errors={"refused": 3, "late": 1})])
+    assert summary["errors"] == 4
+    assert (summary["latency"]["number"], summary["latency"]["p99_us"]) == (0, None)
+    assert set(summary["figures"]) == {"per_second", "connect_per_second", "load_cpu_us_per_operation"}
+
+
+def test_limits_are_those_of_most_runs() -> None:
+    """One odd run of three does not mark a server."""
+    found = [run("v1", 1, limited_by=limit) for limit in ("load", None, "load")]
+    assert intervals.summaries(found)[0]["limited_by"] == "load"
+
+
+def test_differences() -> None:
+    """Each server is set beside the first one, at the same point alone; one's median by the other's."""
+    found = [*runs("v1", [10, 11, 12]), *runs("v2", [50, 55, 60]), *runs("redis", [11, 12, 10])]
+    found += runs("v2", [70, 71, 72], clients=2048)
+    made = completed(found)
+    Draft202012Validator(SCHEMA).validate(made)
+    rates = [each for each in made["differences"] if each["figure"] == "per_second"]
+    assert [(each["one"], each["other"], each["clients"], each["real"]) for each in rates] == [
+        ("v2", "v1", 1024, True),
+        ("redis", "v1", 1024, False),
+    ]
+    assert rates[0]["ratio"] == 5
+    assert rates[0]["sentence"] == "v2 answers 5.0 times as many operations a second as v1 (4.2 to 6.0): real"
+    assert rates[1]["sentence"] == "no real difference in operations a second between redis and v1 (0.83 to 1.20)"
+
+
+def test_differences_leave_out_what_is_not_known() -> None:
+    """No ratio with nought, nor with a server whose process cannot be seen."""
+    found = [*runs("v1", [1] * 3, side=side(9.0, 0.0, 1000.0)), *runs("v2", [2] * 3), *runs("x", [3] * 3, side=None)]
+    made = completed(found)
+    told = {each["figure"] for each in made["differences"] if each["one"] == "v2"}
+    assert told == set(intervals.COMPARED) - {"switches_per_operation"}
+    assert {each["figure"] for each in made["differences"] if each["one"] == "x"} == {"per_second", "p99_us"}
+    assert intervals.differences([], []) == []
+
+
+def test_two_runs_tell_nothing() -> None:
+    """The sentence says so."""
+    (first, *_) = completed([*runs("v1", [10, 10]), *runs("v2", [20, 20])])["differences"]
+    assert first["real"] is None
+    assert first["sentence"].endswith("as v1; fewer than three runs do not tell whether that is real")
+
+
+def test_sentences() -> None:
+    """A line for each server, at the largest point."""
+    made = completed(
+        [
+            *runs("v1", [10, 11, 12], clients=100),
+            *runs("v2", [10, 11, 12], clients=100),
+            *runs("v1", [10, 11, 12], side=side(70.0, 40.0, 20_000.0)),
+            *runs("v2", [50, 55, 60]),
+        ]
+    )
+    assert intervals.sentences(made) == [
+        "v2 beside v1, 1,024 clients: operations a second x 5.0 (4.2 to 6.0), CPU per operation x 0.14 (0.14 to 0.14), "
+        "context switches per operation x 0.00050 (0.00050 to 0.00050), memory per connection x 0.055 "
+        "(0.055 to 0.055), no real difference in p99 latency"
+    ]
+    assert intervals.sentences(document([])) == []
+
+
+def test_sentences_of_an_open_loop() -> None:
+    """The point is the highest rate, and is named."""
+    found = [
+        each for rate in (500, 1000) for name in ("v1", "v2") for each in runs(name, [9.0] * 2, target_per_second=rate)
+    ]
+    (line,) = intervals.sentences(completed(found))
+    assert line.startswith(
+        "v2 beside v1, 1,024 clients and 1,000 operations a second planned: operations a second x 1.00, p99"
+    )
+    assert line.endswith("memory per connection x 1.00; fewer than three runs do not tell what is real")
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0.000012345, "0.000012"), (0.0312, "0.031"), (0.31, "0.31"), (1.0, "1.00"), (4.84, "4.8"), (12345.6, "12,346")],
+)
+def test_digits(number: float, text: str) -> None:
+    """Two or three digits, and no power of ten."""
+    assert intervals.digits(number) == text

@@ -1,0 +1,323 @@
+"""The stress rig's parts: protocols, faults, histograms, /proc, limits."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from itertools import chain
+
+import pytest
+
+pytest.importorskip("hdrh")
+pytest.importorskip("rich")
+
+from probes import limits, proc
+from report import table
+from rig import codec, crew, histogram, load, options, pacing, result, workloads
+from rig.codec import NATIVE, RESP, Protocol, Verdict
+from rig.faults import Faults
+
+from ..support.servers import until
+
+
+def test_the_frames_are_the_ones_of_the_protocol() -> None:
+    """The bytes are those of the specification, written out."""
+    assert codec.read_frame(b"key") == b"\x01\x00\x04\x03key"
+    assert codec.write_frame(b"key", b"value") == b"\x02\x00\x0a\x03key\x05value"
+    assert codec.response_frame(b"value") == b"\x03\x05value"
+    assert codec.write_frame(b"k" * 255, b"v" * 255)[:4] == b"\x02\x02\x00\xff"
+
+
+def test_the_commands_are_the_ones_of_the_protocol() -> None:
+    """The bytes are those of RESP's specification, written out."""
+    assert RESP.read(b"key") == b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n"
+    assert RESP.write(b"key", b"va\r\nue") == b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$6\r\nva\r\nue\r\n"
+    assert (RESP.value(b"v"), RESP.stored(b"v"), RESP.nothing) == (b"$1\r\nv\r\n", b"+OK\r\n", b"$-1\r\n")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "data", "verdict", "length"),
+    [
+        (NATIVE, b"\x03\x02ab", Verdict.RIGHT, 4),
+        (NATIVE, b"\x03\x02ab\x03", Verdict.RIGHT, 4),
+        (NATIVE, b"\x03", Verdict.PARTIAL, 0),
+        (NATIVE, b"\x03\x02a", Verdict.PARTIAL, 0),
+        (NATIVE, b"\x04\x02a", Verdict.PARTIAL, 0),
+        (NATIVE, b"\x03\x02ax", Verdict.WRONG, 4),
+        (NATIVE, b"\x03\x00", Verdict.WRONG, 2),
+        (NATIVE, b"\x04\x02no", Verdict.ERROR, 4),
+        (NATIVE, b"+OK\r\n", Verdict.GARBAGE, 0),
+        (NATIVE, b"\x01", Verdict.GARBAGE, 0),
+        (RESP, b"$2\r\nab\r\n", Verdict.RIGHT, 8),
+        (RESP, b"$2\r\nab\r\n+OK\r\n", Verdict.RIGHT, 8),
+        (RESP, b"$", Verdict.PARTIAL, 0),
+        (RESP, b"$2\r\nab", Verdict.PARTIAL, 0),
+        (RESP, b"-ERR no", Verdict.PARTIAL, 0),
+        (RESP, b"$2\r\nax\r\n", Verdict.WRONG, 8),
+        (RESP, b"$-1\r\n", Verdict.WRONG, 5),
+        (RESP, b"+OK\r\n", Verdict.WRONG, 5),
+        (RESP, b":12\r\n:13\r\n", Verdict.WRONG, 5),
+        (RESP, b"-ERR no\r\n+OK\r\n", Verdict.ERROR, 9),
+        (RESP, b"\x03\x02ab", Verdict.GARBAGE, 0),
+        (RESP, b"*1\r\n", Verdict.GARBAGE, 0),
+        (RESP, b"$x\r\n", Verdict.GARBAGE, 0),
+        (RESP, b"+" + b"x" * 2000, Verdict.GARBAGE, 0),
+    ],
+)
+def test_answers_are_judged(protocol: Protocol, data: bytes, verdict: Verdict, length: int) -> None:
+    """Each kind of answer is told from the others, and its end is found."""
+    assert codec.judge(protocol, data, protocol.value(b"ab")) == (verdict, length)
+
+
+def test_a_merged_histogram_is_the_histogram_of_all() -> None:
+    """Percentiles over three processes are those of all values together."""
+    draw = random.Random(5)
+    shards = [[draw.randrange(10**3, 10**9) for _ in range(n)] for n in (10, 500, 3000)]
+    merged = histogram.merged(histogram.packed(shard) for shard in shards)
+    assert merged == histogram.merged([histogram.packed(chain.from_iterable(shards))])
+    values = sorted(value // 1000 for shard in shards for value in shard)
+    assert merged["number"] == len(values) == 3510
+    assert merged["p50_us"] == pytest.approx(values[len(values) // 2], rel=0.005)
+    assert merged["p90_us"] == pytest.approx(values[len(values) * 90 // 100], rel=0.005)
+    assert merged["p99_us"] == pytest.approx(values[len(values) * 99 // 100], rel=0.005)
+    assert merged["p999_us"] == pytest.approx(values[len(values) * 999 // 1000], rel=0.005)
+    assert merged["max_us"] == pytest.approx(values[-1], rel=0.002)
+    assert merged["mean_us"] == pytest.approx(sum(values) / len(values), rel=0.005)
+    assert histogram.quick([merged["histogram"].encode()]) == (merged["p50_us"], merged["p99_us"])
+
+
+def test_a_histogram_of_nothing_claims_nothing() -> None:
+    """No answers give no percentiles, and no division by nought."""
+    empty = histogram.packed([])
+    nothing = histogram.merged([empty, empty])
+    assert (nothing["number"], nothing["p50_us"], nothing["max_us"], nothing["mean_us"]) == (0, None, None, None)
+    assert histogram.merged([empty, histogram.packed([7_000])])["max_us"] == 7
+    assert histogram.quick([empty]) == (None, None)
+
+
+def test_faults_add_up_and_keep_the_first_example() -> None:
+    """Counts are summed by kind; the earlier example stays."""
+    one, two = Faults(), Faults()
+    one.add("late", "first")
+    two.add("late", "second")
+    two.add("wrong", "third")
+    one.merge(two)
+    assert one.counts == {"late": 2, "wrong": 1}
+    assert one.examples == {"late": "first", "wrong": "third"}
+    assert one
+    assert not Faults()
+
+
+def test_proc_status_is_parsed() -> None:
+    """Memory and switches are read from the text the kernel writes."""
+    status = "Name:\ta) b\nVmRSS:\t   52340 kB\nThreads:\t3\n"
+    counted = "voluntary_ctxt_switches:\t150\nnonvoluntary_ctxt_switches:\t545\n"
+    assert proc.resident(status) == 52340 * 1024
+    assert proc.switches(status + counted) == (150, 545)
+
+
+def test_proc_stat_is_parsed() -> None:
+    """Idle time includes waiting for a disk, and not what the host took."""
+    before = proc.cores("cpu  10 0 10 100 20 0 0 60 9 9\ncpu0 1 2\n")
+    after = proc.cores("cpu  20 0 20 150 30 0 0 80 99 9\ncpu0 1 2\n")
+    assert before == (120 / proc.TICKS, 200 / proc.TICKS)
+    assert proc.idle_share(before, after) == pytest.approx(0.6)
+    assert proc.others_share(before, after, 10 / proc.TICKS) == pytest.approx(0.3)
+
+
+def test_switches_are_counted_thread_by_thread() -> None:
+    """A born thread counts from nought, and an ended one does not count backwards."""
+    before = proc.Sample(1.0, 0, {1: proc.Switches(10, 1), 2: proc.Switches(500, 50)})
+    after = proc.Sample(1.5, 0, {1: proc.Switches(13, 1), 3: proc.Switches(4, 2)})
+    assert proc.use(before, after) == (0.5, 7, 2)
+
+
+def test_who_has_ended_is_left_out() -> None:
+    """Of a child that has ended, and of one that was never there, nothing is said; of the others it is."""
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    until(lambda: proc.stat(child.pid)[0] == "Z", "the child's end")  # it is not reaped yet
+    assert child.pid in proc.tree(os.getpid())
+    assert set(proc.of_each([os.getpid(), child.pid, 2**22 + 1], proc.sample)) == {os.getpid()}
+    child.wait()
+
+
+def test_a_live_process_is_sampled() -> None:
+    """This process has CPU time, memory, and each of its threads."""
+    with_thread = threading.Event()
+    thread = threading.Thread(target=with_thread.wait)
+    thread.start()
+    sample = proc.sample(os.getpid())
+    with_thread.set()
+    thread.join()
+    assert {thread.native_id, os.getpid()} <= set(sample.threads)
+    assert sample.cpu_seconds == pytest.approx(time.process_time(), abs=0.5)
+    assert sample.resident > 1024**2
+
+
+ENOUGH = limits.Have(files=20_000, ports=28_232, threads=32_000, maps=65_530, memory=10**8)
+
+
+@pytest.mark.parametrize(
+    ("need", "have", "word"),
+    [
+        (limits.Need(8192, 2, ["v2"]), {"files": 8_000}, "ulimit -Hn 8292"),
+        (limits.Need(8192, 2, []), {"files": 4_000}, "--processes"),
+        (limits.Need(8192, 1, ["v1"]), {"threads": 8_000}, "kernel.threads-max"),
+        (limits.Need(8192, 1, ["v1"]), {"maps": 16_000}, "vm.max_map_count=16784"),
+        (limits.Need(8192, 1, ["v1"]), {"memory": 500_000}, "MiB available"),
+        (limits.Need(8192, 1, ["v2"]), {"ports": 8_000}, "ip_local_port_range"),
+        (limits.Need(40_000, 4, ["other"]), {}, "ulimit -Hn 40100"),
+        (limits.Need(10**7, 999, []), {"files": 10**8, "memory": 10**9}, "1000000 clients"),
+    ],
+)
+def test_a_limit_too_low_is_told_with_what_to_change(need: limits.Need, have: dict[str, int], word: str) -> None:
+    """Each limit gives one line of its own, and none on a machine that has enough."""
+    lines = limits.complaints(need, ENOUGH._replace(**have))
+    assert [word in line for line in lines] == [True]
+
+
+def test_enough_is_enough() -> None:
+    """What v1 needs in threads and maps is not asked of v2."""
+    assert limits.complaints(limits.Need(8192, 1, ["v1", "v2"]), ENOUGH) == []
+    assert limits.complaints(limits.Need(8192, 1, ["v2"]), ENOUGH._replace(threads=9)) == []
+    assert limits.complaints(limits.Need(250_000, 16, ["v3"]), ENOUGH) == []
+
+
+def test_many_clients_come_from_several_addresses() -> None:
+    """One address serves 20,000 clients; beyond, each of several has few enough to find free ports at once."""
+    assert set(limits.sources(20_000)) == {""}
+    many = limits.sources(21_000)
+    assert [many.count(f"127.0.0.{n}") for n in (1, 2, 6)] == [4_000, 4_000, 1_000]
+
+
+def test_processes_by_files() -> None:
+    """There are as many workers, and as many load processes, as have the files for their clients."""
+    assert [limits.workers(clients, 20_000, 2) for clients in (10_000, 19_900, 19_901)] == [1, 1, 2]
+    assert limits.workers(1_000, 20_000, 8) == 7
+    assert limits.workers(102_400, 20_000, 2) == 6
+    assert [limits.load_processes(clients, 20_000, 2) for clients in (19_900, 19_901, 102_400)] == [1, 2, 6]
+
+
+def test_connections_that_come_and_go_use_all_addresses() -> None:
+    """A port rests for a while after its connection, so that one address has too few."""
+    assert len(set(limits.sources(1000, churn=True))) == limits.SOURCES
+
+
+MIX = workloads.Workload("mix", "resp", 1, 0.5, options.value_sizes("64"), 100, "uniform")
+
+
+def plan_of(clients: int, active: int) -> load.Plan:
+    """Return a plan of many clients, for one process."""
+    return load.Plan(
+        address=("127.0.0.1", 1),
+        sources=[""] * clients,
+        first=0,
+        clients=clients,
+        active=active,
+        workload=MIX,
+        pacing=pacing.Pacing(),
+        rounds=1,
+        warmup=0,
+        duration=None,
+        timeout=1.0,
+        seed=0,
+    )
+
+
+def test_clients_are_spread_evenly_and_numbered_through() -> None:
+    """No client is left out or doubled, and no process has much more than another."""
+    plans = crew.spread(plan_of(10, 10), 3)
+    assert [(plan.first, len(plan.sources)) for plan in plans] == [(0, 3), (3, 3), (6, 4)]
+
+
+@pytest.mark.parametrize(("clients", "active"), [(10, 10), (10, 1), (10, 3), (2048, 20), (1000, 999)])
+def test_those_that_work_are_spread_evenly_among_all(clients: int, active: int) -> None:
+    """There are as many as was said, and no part of the clients has more than its share."""
+    plan = plan_of(clients, active)
+    working = [number for number in range(clients) if plan.works(number)]
+    assert len(working) == active
+    gaps = [after - before for before, after in zip(working, working[1:])]
+    assert max(gaps, default=0) - min(gaps, default=0) <= 1
+
+
+def made(server_cpu: float | None, load: float, idle: float, target: float | None = None) -> result.Run:
+    """Return a run of one second with these shares of a core, in which 3,000 answers came."""
+    side = None
+    if server_cpu is not None:
+        cpu = {"cpu_us_per_operation": server_cpu * 1e6 / 3000, "processes": [{"cpu_seconds": server_cpu}]}
+        side = {**cpu, "cpu_seconds": server_cpu}
+    run: result.Run = {
+        "server": "v2",
+        "clients": 1000,
+        "target_per_second": target,
+        "operations": {"asked": target, "answered": 3000, "per_second": 3000.0, "seconds": 1.0},
+        "side": side,
+        "load": {"busiest_core_share": load, "cpu_us_per_operation": load * 1e6 / 3000, "cpu_seconds": [load]},
+        "machine_idle_share": idle,
+        "errors": {},
+        "first_errors": {},
+    }
+    run["limited_by"] = result.limited_by(run)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("server", "load", "idle", "target", "limit"),
+    [
+        (0.5, 0.5, 0.5, None, None),
+        (0.5, 0.95, 0.3, None, "load"),
+        (0.95, 0.95, 0.0, None, None),
+        (0.6, 0.6, 0.01, None, "machine"),
+        (None, 0.95, 0.3, None, "load"),
+        (0.5, 0.5, 0.5, 3010.0, None),
+        (0.5, 0.5, 0.5, 3100.0, "saturated"),
+        (0.95, 0.5, 0.5, 3100.0, "saturated"),
+        (0.5, 0.95, 0.3, 3100.0, "load"),
+    ],
+)
+def test_a_run_that_the_server_did_not_limit_is_marked(
+    server: float | None, load: float, idle: float, target: float | None, limit: str | None
+) -> None:
+    """A server that used its core was the limit; else a full load process or machine was; or too much was planned."""
+    run = made(server, load, idle, target)
+    assert run["limited_by"] == limit
+    assert any(line.startswith("*") for line in table.notes([run])) == bool(limit)
+
+
+def test_a_server_of_several_processes_is_at_its_limit_when_one_is() -> None:
+    """Two half-used workers are no limit; a full owner process is."""
+    run = made(1.0, 0.95, 0.3)
+    run["side"]["processes"] = [{"cpu_seconds": 0.5}, {"cpu_seconds": 0.5}]
+    assert result.limited_by(run) == "load"
+    run["side"]["processes"] = [{"cpu_seconds": 0.95}, {"cpu_seconds": 0.05}]
+    assert result.limited_by(run) is None
+
+
+@pytest.mark.parametrize(("load", "word"), [(0.2, "costs less than every server"), (0.9, "costs more")])
+def test_the_load_says_whether_it_costs_more_than_the_fastest_server(load: float, word: str) -> None:
+    """The fastest is the one that spends the least CPU on a request."""
+    runs = [made(0.8, load, 0.5), {**made(0.5, load, 0.5), "server": "redis"}]
+    (line,) = table.cost_line(runs)
+    assert word in line
+    assert "redis, the fastest" in line
+
+
+@pytest.mark.parametrize(
+    ("microseconds", "text"),
+    [
+        (None, "-"),
+        (85, "85.0us"),
+        (999.4, "999us"),
+        (999.6, "1.00ms"),
+        (12_345, "12.3ms"),
+        (999_900, "1.00s"),
+        (2_310_000, "2.31s"),
+    ],
+)
+def test_times_are_told_in_three_digits(microseconds: float | None, text: str) -> None:
+    """The unit changes before a fourth digit comes."""
+    assert table.time_text(microseconds) == text

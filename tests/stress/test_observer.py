@@ -1,0 +1,211 @@
+"""The server seen from outside: sums over processes, what was used between looks, the seconds, system calls; and what
+stress/study.py agree calls agreement."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("hdrh")
+pytest.importorskip("rich")
+
+from probes import proc, syscalls
+from probes.lag import ASK, Lag
+from probes.proc import Sample, Switches
+from rig import histogram
+from rig.load import Second
+from rig.observer import SECOND, Look, Observer, used
+from studies import agree
+
+from ..support.servers import Tseep, until
+
+WORKER = "import time; print('there', flush=True); time.sleep(60)"
+PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {WORKER!r}])"
+
+
+def test_what_was_used_is_added_up_over_processes() -> None:
+    """A process that was born between the looks counts from nought; user and kernel time are as the ticks say."""
+    before = Look(100, {1: Sample(1.0, 10, {1: Switches(5, 5)}, user=80, system=20)})
+    after = Look(
+        300,
+        {
+            1: Sample(1.5, 20, {1: Switches(15, 6)}, user=110, system=30),
+            2: Sample(0.5, 7, {2: Switches(2, 0), 3: Switches(1, 1)}, user=30, system=30),
+        },
+    )
+    usage = used(before, after)
+    assert (usage.answers, usage.cpu) == (200, [0.5, 0.5])
+    assert (usage.user_seconds, usage.system_seconds) == pytest.approx((0.6, 0.4))
+    assert (usage.voluntary, usage.involuntary) == (13, 2)
+    assert (after.sum("resident"), after.threads) == (27, 3)
+
+
+def test_a_process_and_its_children_are_one_server() -> None:
+    """Descendants are found, and looked at together."""
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        parent.stdout.readline()
+        members = proc.tree(parent.pid)
+        look = Observer(parent.pid, lambda: 5).look()
+        for member in members:
+            os.kill(member, 9)
+    assert members[0] == parent.pid
+    assert len(members) == 2
+    assert look is not None
+    assert (look.done, list(look.processes)) == (5, members)
+    assert look.sum("resident") > max(sample.resident for sample in look.processes.values())
+
+
+def test_a_server_that_is_gone_is_not_looked_at() -> None:
+    """No look, and seconds without the server's figures."""
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as gone:
+        gone.wait()
+    observer = Observer(gone.pid, lambda: 0)
+    assert observer.look() is None
+    observer.begin()
+    time.sleep(1.05)
+    observer.watch()
+    (row,) = observer.series([], 0, 0.0, None)
+    assert set(row) == {"at_seconds", "phase", "done"}
+
+
+def test_seconds_of_the_load_and_of_the_server_are_put_together() -> None:
+    """Rows of the operations carry the load's answers and latencies, and say whether they were the warm-up's."""
+    observer = Observer(None, lambda: 0)
+    start = time.monotonic_ns() + 2 * SECOND
+    seconds = [Second(10, histogram.packed([5_000_000] * 10)), Second(0, histogram.packed([])), Second(1, b"")]
+    seconds[2] = Second(1, histogram.packed([7_000_000]))
+    rows = observer.series(seconds, start, 2.0, None)
+    assert [row["phase"] for row in rows] == ["warmup", "warmup", "operate"]
+    assert [row["done"] for row in rows] == [10, 0, 1]
+    assert [row["p50_us"] for row in rows] == [pytest.approx(5000, rel=0.001), None, pytest.approx(7000, rel=0.001)]
+    assert rows[0]["at_seconds"] == pytest.approx(3, abs=0.01)
+    for duration, worked in [(1.0, 1), (1.5, 2), (2.0, 2), (3.0, 3)]:
+        phases = [row["phase"] for row in observer.series(seconds, start, 0.0, duration)]
+        assert phases == ["operate"] * worked + ["drain"] * (3 - worked)
+
+
+def test_each_second_of_a_live_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CPU, memory, threads, files and switches are there; switches not of a crowd of threads."""
+    done = iter(range(0, 1000, 10))
+    observer = Observer(os.getpid(), lambda: next(done))
+    observer.begin()
+    first = observer._row(SECOND)
+    assert first["done"] == 10
+    assert {"resident", "threads", "open_files", "user_share", "system_share", "switches"} <= set(first)
+    assert first["threads"] >= 1
+    monkeypatch.setattr("rig.observer.FEW", 0)
+    assert "switches" not in observer._row(SECOND)
+
+
+@pytest.fixture
+def asked() -> Iterator[tuple[Lag, socket.socket]]:
+    """Who asks, and the server's side of the connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, Lag(listener.getsockname()) as lag:
+        peer, _ = listener.accept()
+        with peer:
+            yield lag, peer
+
+
+def test_each_answer_goes_to_the_row_that_asked(asked: tuple[Lag, socket.socket]) -> None:
+    """Answers may come late, in pieces and together; until then a row says nothing of the loop."""
+    lag, peer = asked
+    rows = [{"done": number} for number in range(3)]
+    for row in rows:
+        lag.ask(row)
+    assert peer.recv(3 * len(ASK), socket.MSG_WAITALL) == 3 * ASK
+    lag.hear()
+    assert rows == [{"done": 0}, {"done": 1}, {"done": 2}]
+    peer.sendall(b"$9\r\n# Stats\r\ntseep_loop_lag_usec:12")
+    time.sleep(0.01)
+    lag.hear()
+    assert "loop_lag_us" not in rows[0]
+    peer.sendall(b"34\r\n\r\n$9\r\ntseep_loop_lag_usec:7\r\nother:5\r\n\r\n")
+    until(lambda: lag.hear() or "loop_lag_us" in rows[1], "two answers")
+    assert rows == [{"done": 0, "loop_lag_us": 1234}, {"done": 1, "loop_lag_us": 7}, {"done": 2}]
+
+
+def test_who_goes_away_says_no_more(asked: tuple[Lag, socket.socket]) -> None:
+    """That is no failure of the look."""
+    lag, peer = asked
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    peer.close()  # with a reset
+    row: dict[str, int] = {}
+    for _ in range(3):
+        lag.ask(row)
+        lag.hear()
+    assert row == {}
+
+
+@pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
+def test_tseep_tells_how_late_its_loop_was(mode: str) -> None:
+    """A server that stands still for half a second says so when it goes on."""
+    with Tseep(mode) as server, Lag(("127.0.0.1", server.port)) as lag:
+
+        def late() -> bool:
+            row: dict[str, int] = {}
+            server.send_signal(signal.SIGSTOP)
+            lag.ask(row)
+            time.sleep(0.5)
+            server.send_signal(signal.SIGCONT)
+            until(lambda: lag.hear() or row, "an answer")
+            return row["loop_lag_us"] > 300_000
+
+        until(late, "a late beat")
+
+
+def test_what_perf_prints_is_read() -> None:
+    """The number stands before the event; no number is no count."""
+    assert syscalls.counted("Events disabled\n1006,,raw_syscalls:sys_enter,434715,100.00,,\n") == 1006
+    for output in ("<not supported>,,raw_syscalls:sys_enter,0,100.00,,\n", "No permission\n", ""):
+        with pytest.raises(syscalls.Uncounted):
+            syscalls.counted(output)
+
+
+def test_without_perf_nothing_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is said, and no more."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(syscalls.Uncounted, match="no perf"):
+        syscalls.Counting([os.getpid()])
+
+
+def test_a_perf_that_may_not_count_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One that ends at once is not waited for."""
+    perf = tmp_path / "perf"
+    perf.write_text("#!/bin/sh\necho no permission >&2\nexit 1\n")
+    perf.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with syscalls.Counting([os.getpid()]) as counting, pytest.raises(syscalls.Uncounted):
+        counting.begin(0.5)
+
+
+def test_system_calls_are_counted() -> None:
+    """A thousand calls are a thousand calls, where perf may count."""
+    try:
+        with syscalls.Counting([os.getpid()]) as counting:
+            counting.begin()
+            for _ in range(1000):
+                os.getppid()
+            number = counting.end()
+    except syscalls.Uncounted as reason:
+        pytest.skip(f"perf does not count here: {reason}")
+    assert 1000 <= number < 1200
+
+
+def test_agreement_is_of_the_percentiles() -> None:
+    """Ten per cent at most, of p50 and p99; the rates and the maxima may differ."""
+    theirs = {"per_second": 50_000.0, "mean": 0.5, "p50": 0.4, "p99": 1.0, "max": 5.0}
+    lines, good = agree.agreement(theirs, {"per_second": 80_000.0, "mean": 0.45, "p50": 0.43, "p99": 0.91, "max": 9.0})
+    assert good
+    assert "| p50 | 0.400 ms | 0.430 ms | 1.07 |" in lines
+    assert "| mean times rate: clients | 25.00 | 36.00 |  |" in lines
+    for off in ({"p50": 0.35}, {"p99": 1.2}):
+        assert not agree.agreement(theirs, {**theirs, **off})[1]

@@ -1,0 +1,645 @@
+"""stress/report/page.py: what a run measured as a page, whose sentences are true and which a browser shows whole."""
+
+from __future__ import annotations
+
+import copy
+import html
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Tuple
+from xml.etree import ElementTree
+
+import pytest
+
+pytest.importorskip("jinja2", reason="the page is drawn on CPython")
+pytest.importorskip("matplotlib", reason="matplotlib has no wheels for PyPy")
+
+from report import charts, compare, intervals
+
+from ..support.browsers import emulate, open_browser, resize
+from .documents import KINDS, Kind, Record, document, latency  # which puts stress/ on the path
+
+import jsonschema  # isort: skip
+from report import page, units, verdict
+from report.lookup import Measured
+
+from . import STRESS
+
+
+def said(found: Record) -> List[str]:
+    """The verdict's sentences, with plain spaces."""
+    return [sentence.replace("\u00a0", " ") for sentence in verdict.sentences(Measured(found))]
+
+
+def steady(rate: float, **more: Any) -> Kind:
+    """A server whose runs are all alike."""
+    return Kind("steady", rate=rate, noise=0, **more)
+
+
+def bench(repeats: int = 3, **kinds: Kind) -> Record:
+    """A document of some servers at 1,024 connections, where a server answers 94 of 100 of its rate."""
+    return document(kinds, repeats=repeats)
+
+
+# Sentences
+
+
+def test_three_sentences() -> None:
+    """Whatever came out, the verdict has three sentences, each with an end."""
+    for found in (bench(**KINDS), bench(1, a=KINDS["v2"]), document({}), document(rates=(5000, 90_000))):
+        sentences = said(found)
+        assert len(sentences) == 3
+        assert all(sentence.endswith(".") and not sentence.endswith("..") for sentence in sentences)
+
+
+def test_who_is_first() -> None:
+    """The fastest is named with its rate, its lead, and those behind."""
+    first = said(bench(a=steady(10_000), b=steady(40_000), c=steady(20_000)))[0]
+    told = "b answered the most requests, 37,600 a second, 2.00 times as many as c (18,800); a 9,400."
+    assert first == f"With 1,024 connections {told}"
+
+
+def test_a_tie_is_no_win() -> None:
+    """Where a difference may be chance nobody is called first, also where neither is the document's first server."""
+    near = {"a": steady(10_000), "b": Kind("b", rate=50_000, noise=0.1), "c": Kind("c", rate=50_500, noise=0.1)}
+    first = said(bench(5, **near))[0]
+    assert re.search(r"(b and c|c and b) answered the most requests and are too close to call, ", first)
+    assert first.endswith("; a 9,400.")
+
+
+def test_the_same_in_every_run_is_a_tie() -> None:
+    """Equal figures are equal, and where nobody is behind nobody has the most."""
+    first = said(bench(a=steady(10_000), b=steady(10_000)))[0]
+    assert first == "With 1,024 connections a and b are too close to call, 9,400 and 9,400 requests a second."
+
+
+def test_few_runs_are_told() -> None:
+    """With fewer than three runs nothing is certain, and the verdict says so."""
+    both = {"a": steady(10_000), "b": steady(40_000)}
+    assert "with 1 run of each differences are not certain" in said(bench(1, **both))[2]
+    assert "with 2 runs of each differences are not certain" in said(bench(2, **both))[2]
+    assert "not certain" not in said(bench(3, **both))[2]
+    assert "it cannot be told how much the figures vary" in said(bench(1, a=steady(10_000)))[2]
+
+
+def test_errors_are_never_hidden() -> None:
+    """Errors stand in the verdict: beside the first, and by kind."""
+    sentences = said(bench(a=steady(10_000), b=steady(40_000, errors={"wrong": 2, "late": 12})))
+    assert "though with 42 errors" in sentences[0]
+    assert sentences[2].startswith("Errors: b 42 (36 late, 6 wrong);")
+    assert "no request failed" not in sentences[2].lower()
+
+
+def test_errors_elsewhere_are_told() -> None:
+    """So do those of another server, and of another number of connections."""
+    found = document({"a": steady(10_000), "b": steady(40_000)}, clients=(128, 1024), repeats=3)
+    found["runs"][0]["errors"] = {"closed": 3}
+    assert said(found)[2].startswith("Errors: a 3 (3 closed);")
+
+
+def test_limits_are_never_hidden() -> None:
+    """Where the load or the machine set the pace, a rate is a lower bound, and the verdict says whose."""
+    limited = {"b": steady(40_000, limited_by="load"), "c": steady(5000, limited_by="machine")}
+    sentences = said(bench(a=steady(10_000), **limited))
+    assert "b answered the most requests, at least 37,600 a second" in sentences[0]
+    assert "The load and not the server set the pace of b; the machine was full and set the pace of c;" in sentences[2]
+    all_of_them = said(bench(a=steady(10_000, limited_by="machine"), b=steady(40_000, limited_by="machine")))
+    assert all_of_them[2].startswith("The machine was full and set the pace of all servers;")
+
+
+def test_where_a_server_was_limited_is_told() -> None:
+    """A limit that was met at some points is told with these."""
+    found = document({"a": steady(10_000), "b": steady(40_000)}, clients=(128, 1024), repeats=3)
+    for summary in found["summaries"]:
+        summary["limited_by"] = "load" if summary["server"] == "b" and summary["clients"] == 128 else None
+    assert said(found)[2].startswith("The load and not the server set the pace of b at 128;")
+
+
+def test_all_is_well() -> None:
+    """Without errors and limits that is said as well."""
+    third = said(bench(a=steady(10_000), b=steady(40_000, cpu=20, memory=2000)))[2]
+    assert third == (
+        "No request failed, and it was the servers that set the pace; with 3 runs of each, all differences to a in "
+        "rate, latency, CPU and memory here are larger than chance."
+    )
+
+
+def test_costs() -> None:
+    """The least CPU and the least memory are named, each with its server."""
+    second = said(bench(a=steady(10_000, cpu=50, memory=1024), b=steady(40_000, cpu=20, memory=2048)))[1]
+    cpu, memory = "the least CPU, 20.0 µs (a 50.0 µs)", "the least memory, 1.00 KiB (b 2.00 KiB)"
+    assert second == f"A request cost b {cpu} and an idle connection cost a {memory}."
+
+
+def test_costs_that_are_not_known() -> None:
+    """A server whose process nobody saw is told apart."""
+    kinds = {"a": steady(10_000, cpu=50, memory=1024), "b": steady(40_000, known=False)}
+    assert said(bench(**kinds))[1].endswith("; of b this is not known.")
+    assert "is not known" in said(bench(b=kinds["b"]))[1]
+
+
+def test_another_leader_with_fewer_connections() -> None:
+    """A server that is first only where clients are few is told."""
+    found = document({"a": steady(10_000), "b": steady(40_000)}, clients=(128, 1024), repeats=3)
+    for run in found["runs"]:
+        if run["clients"] == 128:
+            run["server"] = {"a": "b", "b": "a"}[run["server"]]
+    found["summaries"] = intervals.summaries(found["runs"])
+    found["differences"] = intervals.differences(found["runs"], found["summaries"])
+    first = said(found)[0]
+    assert "b answered the most requests" in first
+    assert first.endswith("; with 128 it was a (39,200).")
+
+
+def test_an_open_loop() -> None:
+    """Of an open loop it is told who kept to the plan, who answered soonest, and who could not."""
+    kinds = {"a": steady(10_000), "b": steady(60_000), "c": steady(30_000)}
+    sentences = said(document(kinds, rates=(5000, 20_000), repeats=3))
+    assert sentences[0].startswith("b and c kept up with 20,000 planned requests a second over 1,024 connections; ")
+    assert "99 of 100 answers came soonest from b, within" in sentences[0]
+    assert sentences[0].endswith("; a (9,400 a second) could not keep up.")
+    assert sentences[2].startswith("More was planned than was done by a at 20,000/s;")
+
+
+def test_an_open_loop_that_nobody_kept() -> None:
+    """Saturation of all is no victory of one."""
+    first = said(document({"a": steady(10_000), "b": steady(8000)}, rates=(20_000,)))[0]
+    plan = "20,000 planned requests a second over 1,024 connections"
+    assert first == f"a (9,400 a second) and b (7,520 a second) could not keep up with {plan}."
+
+
+def test_a_full_machine_does_not_hide_that_a_plan_failed() -> None:
+    """Whatever a row is said to be limited by: who answered less than was planned did not keep up."""
+    found = document({"a": steady(10_000, limited_by="machine"), "b": steady(60_000)}, rates=(20_000,), repeats=3)
+    first = said(found)[0]
+    assert first.startswith("b kept up with 20,000 planned requests a second over 1,024 connections, 99 of 100 answers")
+    assert first.endswith("of their planned time; a (9,400 a second) could not keep up.")
+
+
+def swept(p99_us: float) -> Record:
+    """A sweep of two servers."""
+    found = document({"a": steady(10_000), "b": steady(60_000)}, rates=(5000, 20_000, 90_000), repeats=3)
+    found["plan"]["pacing"].update(rates=[], p99_us=p99_us)
+    return found
+
+
+def test_a_sweep() -> None:
+    """Of a sweep the highest rate of each server that held the p99 counts, and nothing else."""
+    first = said(swept(50_000.0))[0]
+    begin = "With 1,024 connections and 99 of 100 answers within 50.0 ms "
+    assert first == f"{begin}b answered the most requests, 20,000 a second, 4.00 times as many as a (5,000)."
+
+
+def test_a_sweep_that_held_for_one() -> None:
+    """A server that held at no rate is told, and is not measured by another."""
+    found = swept(50_000.0)
+    for run in found["runs"]:
+        if run["server"] == "a":
+            run["errors"] = {"wrong": 1}
+    sentences = said(found)
+    assert "b answered 20,000 requests a second" in sentences[0]
+    assert sentences[0].endswith("; no rate that was tried had 99 of 100 answers within 50.0 ms from a.")
+    assert sentences[2].startswith("Errors: a 9 (9 wrong);")
+    assert said(swept(1.0))[0] == "No rate that was tried had 99 of 100 answers within 1.00 µs."
+
+
+def test_the_loads_own_cost() -> None:
+    """It is said whether the load took less CPU than the cheapest server."""
+    for cpu, text in ((50.0, "less than the 50.0 µs"), (5.0, "no less than the 5.00 µs")):
+        measured = Measured(bench(a=steady(10_000, cpu=cpu)))
+        told = verdict.load_cost(measured, measured.points[-1]).replace("\u00a0", " ")
+        assert f"for a request to a, {text} of that server" in told
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (0.00312, "0.0031"),
+        (0.031, "0.031"),
+        (1.234, "1.23"),
+        (14.2, "14.2"),
+        (61_234, "61,200"),
+        (-3, "-3.00"),
+    ],
+)
+def test_numbers(value: float, text: str) -> None:
+    """Three digits, never powers of ten."""
+    assert units.number(value) == text
+
+
+def test_a_unit_is_said_once() -> None:
+    """Where both ends of an interval have the same."""
+    assert units.between(units.time, 900, 990).replace("\u00a0", " ") == "900 to 990 µs"
+    assert units.between(units.time, 900, 1100).replace("\u00a0", " ") == "900 µs to 1.10 ms"
+
+
+# The page
+
+
+def idle() -> Record:
+    """Few of many clients work, and nobody saw the servers."""
+    found = document({name: kind._replace(known=False) for name, kind in KINDS.items()}, clients=(8192,), repeats=3)
+    found["plan"]["workload"]["name"], found["plan"]["active"] = "idle", 50
+    return found
+
+
+def silent() -> Record:
+    """A server that took connections and never answered."""
+    found = document({"v2": KINDS["v2"]}, repeats=1, seconds=1)
+    for run in found["runs"]:
+        run["operations"].update(answered=0, per_second=0.0, response=latency([]), service=latency([]))
+        run["errors"] = {"missing": 1024}
+    found["summaries"] = intervals.summaries(found["runs"])
+    return found
+
+
+def odd() -> Record:
+    """One run with errors, of a server whose name is neither HTML nor a formula."""
+    kind = Kind('<b>&"$x^2$', known=False, calls=None, errors={"late": 12, "wrong": 2}, limited_by="load")
+    return document({'<b>"$x^2$': kind}, repeats=1, seconds=1)
+
+
+def many() -> Record:
+    """Eight servers whose CPU is of every size."""
+    kinds = [*KINDS.values()] * 2
+    named = {f"server-{at}-of-many": kind._replace(cpu=9.0 * 3**at) for at, kind in enumerate(kinds)}
+    return document(named, clients=(512, 1024), repeats=3)
+
+
+SHAPES = {
+    "four servers": lambda: document(clients=(1024, 2048, 4096, 8192), repeats=5),
+    "one run with errors": odd,
+    "open loop": lambda: document(rates=(5000, 10_000, 20_000, 40_000), repeats=3),
+    "open loop, one rate": lambda: document(clients=(1, 1024), rates=(20_000,), repeats=1),
+    "open loop, many clients": lambda: document(clients=(256, 1024), rates=(5000, 9000), repeats=1),
+    "sweep": lambda: swept(50_000.0),
+    "sweep without an answer": lambda: swept(1.0),
+    "idle": idle,
+    "eight servers": many,
+    "nothing answered": silent,
+    "nothing at all": lambda: document({}),
+}
+"""Documents of every shape."""
+
+SAMPLES = pytest.mark.parametrize("name", SHAPES)
+
+Drawn = Dict[str, Tuple[Record, Path]]
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
+    """Every sample, drawn into a folder of its own."""
+    made = {}
+    for name, shape in SHAPES.items():
+        made[name] = shape(), tmp_path_factory.mktemp("page") / "new" / "folder"
+        page.write(*made[name])
+    return made
+
+
+def text_of(drawn: Drawn, name: str) -> str:
+    """The page of a sample."""
+    return (drawn[name][1] / "index.html").read_text(encoding="utf-8")
+
+
+def section_of(text: str, name: str) -> str:
+    """A section of a page."""
+    found = re.search(rf'<section id="{name}">(.*?)</section>', text, re.S)
+    assert found, name
+    return found[1]
+
+
+@SAMPLES
+def test_the_samples_are_documents(name: str, drawn: Drawn) -> None:
+    """What the tests draw is what the schema allows."""
+    schema = json.loads(compare.SCHEMA.read_text())
+    jsonschema.Draft202012Validator(schema).validate(drawn[name][0])
+
+
+@SAMPLES
+def test_the_page_is_whole(name: str, drawn: Drawn) -> None:
+    """The page has the verdict, the plan, every run and the commands; nothing in it comes from elsewhere."""
+    found, text = drawn[name][0], text_of(drawn, name)
+    assert len(text) < 1_500_000
+    plain = html.unescape(re.sub(r"<[^>]*>", "", text))
+    for sentence in verdict.sentences(Measured(found)):
+        assert sentence in plain
+    assert found["command"] in plain
+    assert f"Every run ({len(found['runs'])})" in plain
+    assert not re.search(r"(src|href)=[\"'](?!#|data:)", text)
+    assert "@import" not in text and not re.search(r"url\((?!['\"]?#)", text)
+    names = re.findall(r'\bid="([^"]+)"', text)
+    assert len(names) == len(set(names))
+    assert set(re.findall(r'(?:url\(|href=")#([^)"]+)', text)) <= set(names)
+
+
+@SAMPLES
+def test_every_chart_has_its_table_and_files(name: str, drawn: Drawn) -> None:
+    """Beside each chart stands a table in the page, and an SVG and a PNG in the folder."""
+    folder = drawn[name][1]
+    bodies = re.findall(r"<section id=\"[\w-]+\">(.*?)</section>", text_of(drawn, name), re.S)
+    with_chart = [body for body in bodies if "<figure>" in body]
+    assert all("<table" in body and "<title" in body and "<desc" in body for body in with_chart)
+    assert len(list(folder.glob("*.png"))) == len(list(folder.glob("*.svg"))) == len(with_chart)
+    for path in folder.glob("*.svg"):
+        ElementTree.parse(path)
+        assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_chart_for_every_question(drawn: Drawn) -> None:
+    """A comparison has all charts that there are; an open loop those of its plan, a sweep what it tried."""
+    costs = {"cpu-us-per-operation", "switches-per-operation", "system-calls-per-operation", "resident-per-connection"}
+    always = {"latency", "connect-per-second", "time", "load-cpu-us-per-operation", *costs}
+    of_shape = {
+        "four servers": {"per-second"},
+        "open loop": {"achieved", "response-service"},
+        "sweep": {"tried", "per-second"},
+    }
+    for name, more in of_shape.items():
+        assert {path.stem for path in drawn[name][1].glob("*.svg")} == always | more
+
+
+def test_what_is_not_known_leaves_a_note(drawn: Drawn) -> None:
+    """Where nobody saw the servers, no chart of their costs is drawn, and the page says why."""
+    for name in ("cpu-us-per-operation", "switches-per-operation", "resident-per-connection"):
+        section = section_of(text_of(drawn, "idle"), name)
+        assert "not known" in section and "<svg" not in section
+
+
+def test_marks_and_examples_stand_in_the_page(drawn: Drawn) -> None:
+    """A row that the load limited has its mark and what that means; errors have their first example, as text."""
+    text = text_of(drawn, "one run with errors")
+    assert '<sup class="mark">*</sup>' in text
+    assert "The load set the pace" in text
+    assert "client 17: late &lt;b&gt;&amp;amp;&lt;/b&gt;" in section_of(text, "limits")
+    assert "<b>&amp;" not in text
+
+
+def test_the_tables_say_what_the_document_says(drawn: Drawn) -> None:
+    """Figures in the page are the document's."""
+    found, text = drawn["four servers"][0], text_of(drawn, "four servers")
+    for summary in found["summaries"]:
+        rate, cpu = (summary["figures"][name] for name in ("per_second", "cpu_us_per_operation"))
+        assert f"<td>{units.number(rate['median'])}<small>" in section_of(text, "per-second")
+        low, high = units.time(cpu["low"]).split()[0], units.time(cpu["high"])
+        assert f"<small>{low} to {high}</small>" in section_of(text, "cpu-us-per-operation")
+        assert f"<td>{units.time(summary['latency']['p99_us'])}</td>" in section_of(text, "latency")
+
+
+def test_the_same_document_gives_the_same_page(tmp_path: Path) -> None:
+    """Nothing in the page depends on when it is drawn."""
+    found = document({"v2": KINDS["v2"]}, repeats=3)
+    for name in "ab":
+        page.write(copy.deepcopy(found), tmp_path / name)
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
+
+
+def test_each_server_keeps_a_look_of_its_own() -> None:
+    """Colour, marker and dashes together are no two servers'."""
+    looks = charts.styles([f"s{number}" for number in range(20)])
+    assert len({(look.colour, look.marker, str(look.dashes)) for look in looks.values()}) == 20
+
+
+def test_no_line_ends_within_a_name() -> None:
+    """The longest name that fits is kept together; what is no name stays as it is, and nothing becomes HTML."""
+    names = ["v1", "asyncio", "asyncio-streams", "<b>"]
+    assert page.unbroken(names, "asyncio-streams & v1, v12, <b> <i>") == (
+        '<span class="name">asyncio-streams</span> &amp; <span class="name">v1</span>, v12, '
+        '<span class="name">&lt;b&gt;</span> &lt;i&gt;'
+    )
+    assert page.unbroken([], "v1 <i>") == "v1 &lt;i&gt;"
+
+
+# The command line
+
+
+def call(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Call a program of stress/."""
+    command = [sys.executable, str(STRESS / program), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A small document, in a file."""
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps(document({"v2": KINDS["v2"]}, repeats=1, seconds=1)))
+    return path
+
+
+def test_the_command_line_draws_a_page(tmp_path: Path, small: Path) -> None:
+    """It says where the page is."""
+    done = call("run.py", "page", small, tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(tmp_path / "out" / "index.html")
+    assert (tmp_path / "out" / "index.html").is_file()
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"schema": "tseep-stress-0"}', "\x00"])
+def test_what_is_no_document_is_told(tmp_path: Path, small: Path, text: str) -> None:
+    """One line of help, and status 2."""
+    small.write_text(text)
+    done = call("run.py", "page", small, tmp_path / "out")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and "run.json" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_wrong_figure_is_told(tmp_path: Path, small: Path) -> None:
+    """The line says where."""
+    found = json.loads(small.read_text())
+    found["runs"][0]["operations"]["per_second"] = "many"
+    small.write_text(json.dumps(found))
+    done = call("run.py", "page", small, tmp_path / "out")
+    assert done.returncode == 2
+    assert "per_second" in done.stderr and "'many'" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """So is a document that nobody wrote."""
+    done = call("run.py", "page", tmp_path / "none.json", tmp_path / "out")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and "No such file" in done.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_told(small: Path) -> None:
+    """So is a file where the folder would be."""
+    done = call("run.py", "page", small, small)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and "run.json: File exists" in done.stderr
+
+
+def test_the_last_answers_are_no_second() -> None:
+    """What came after the duration is not drawn, or every line would end in a fall."""
+    series = document()["runs"][0]["series"]
+    assert series[-1]["phase"] == "drain"
+    assert page.whole_seconds(series) == series[:-1]
+
+
+def test_what_was_measured_is_drawn(tmp_path: Path) -> None:
+    """A run of the rig draws the page that its document gives afterwards, with what tseep told of its loop."""
+    files = ("--json", tmp_path / "run.json", "--report", tmp_path / "page")
+    length = ("--duration", 3, "--warmup", 1, "--repeats", 1)
+    done = call("run.py", "--clients", 20, "--mode", "v2", *length, *files)
+    assert done.returncode == 0, done.stderr
+    assert call("run.py", "page", tmp_path / "run.json", tmp_path / "again").returncode == 0
+    text = (tmp_path / "page" / "index.html").read_text()
+    assert text == (tmp_path / "again" / "index.html").read_text()
+    plain = re.sub(r"<[^>]*>", "", text)
+    assert "With 20 connections v2 answered" in plain
+    assert "worst lag of the loop" in plain
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, without a window."""
+    with open_browser() as driver:
+        yield driver
+
+
+OVERFLOWING = """
+const inside = (one) => one.closest(".scroll");
+return [...document.querySelectorAll("body *")].filter((one) => {
+  if (inside(one)) return false;
+  const box = one.getBoundingClientRect();
+  const block = !(one instanceof SVGElement) && getComputedStyle(one).display !== "inline" && one.clientWidth;
+  return box.width && (box.right > innerWidth + 1 || box.left < -1 || block && one.scrollWidth > one.clientWidth + 1);
+}).map((one) => one.outerHTML.slice(0, 90));
+"""
+"""What does not fit, but for what has a box of its own to scroll in."""
+
+CUT = """
+const shown = (one) => one.getBoundingClientRect().width;
+return [...document.querySelectorAll("figure svg")].filter(shown).flatMap((svg) => {
+  const all = svg.getBoundingClientRect();
+  return [...svg.querySelectorAll("text")].filter((text) => {
+    const box = text.getBoundingClientRect();
+    return box.left < all.left - 1 || box.right > all.right + 1 || box.top < all.top - 1 || box.bottom > all.bottom + 1;
+  }).map((text) => text.textContent);
+});
+"""
+"""Words of charts that their edge cuts."""
+
+OVERLAPPING = """
+const shown = (one) => one.getBoundingClientRect().width;
+const meet = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2
+  && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 3;
+return [...document.querySelectorAll("figure svg")].filter(shown).flatMap((svg) => {
+  const boxes = [...svg.querySelectorAll("text")].map((text) => [text.textContent, text.getBoundingClientRect()]);
+  return boxes.flatMap(([one, a], at) =>
+    boxes.slice(at + 1).filter(([, b]) => meet(a, b)).map(([other]) => `${one} | ${other}`));
+});
+"""
+"""Words of charts that lie on each other."""
+
+SMALL = """
+const size = (text) => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a;
+return [...document.querySelectorAll("figure svg text")]
+  .filter((text) => text.getBoundingClientRect().width && size(text) < 9.5).map((text) => text.textContent);
+"""
+"""Words of charts that are too small to be read."""
+
+CONTRASTS = """
+const parse = (colour) => colour.match(/[\\d.]+/g).slice(0, 3).map(Number);
+const light = (colour) => {
+  const linear = (c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  const [r, g, b] = parse(colour).map((part) => linear(part / 255));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const ground = (one) => {
+  for (let at = one; at; at = at.parentElement) {
+    const colour = getComputedStyle(at).backgroundColor;
+    if (!/, 0\\)$|transparent/.test(colour)) return colour;
+  }
+  return "rgb(255, 255, 255)";
+};
+const found = {};
+for (const one of document.querySelectorAll("body *")) {
+  const own = [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+  if (!own || !one.getBoundingClientRect().width) continue;
+  const style = getComputedStyle(one);
+  const colour = one instanceof SVGElement ? style.fill : style.color;
+  const [a, b] = [light(colour), light(ground(one))].sort((x, y) => y - x);
+  found[`${colour} on ${ground(one)}`] = (a + 0.05) / (b + 0.05);
+}
+return found;
+"""
+"""The contrast of every text with what is behind it, as WCAG 2 counts it."""
+
+SHOWN = """
+const all = (selector) => [...document.querySelectorAll(selector)];
+return [all("figure svg").filter((one) => one.getBoundingClientRect().width).length, all("figure").length];
+"""
+"""How many charts are to be seen, and how many there are, each of which is drawn twice."""
+
+TONES = """
+const sum = (colour) => colour.match(/\\d+/g).map(Number).reduce((a, b) => a + b);
+const words = document.querySelector("svg.wide text");
+return [getComputedStyle(document.body).backgroundColor, getComputedStyle(words).fill].map(sum);
+"""
+"""How light the page is, and how light its charts' words."""
+
+READABLE = 4.5  # the least contrast of text, by WCAG 2
+
+
+def requested(browser: Any) -> List[str]:
+    """What the browser asked for."""
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    return [url for url in asked if not url.startswith("data:")]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 900)], ids=["phone", "desktop"])
+@SAMPLES
+def test_a_browser_shows_it_whole(browser: Any, drawn: Drawn, name: str, width: int, height: int, scheme: str) -> None:
+    """Nothing is cut off, lies on something else, is too small or too pale, is fetched or goes wrong."""
+    url = (drawn[name][1] / "index.html").as_uri()
+    emulate(browser, scheme)
+    resize(browser, width, height)
+    for log in ("browser", "performance"):
+        browser.get_log(log)
+    browser.get(url)
+    browser.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    for script in (OVERFLOWING, CUT, OVERLAPPING, SMALL):
+        assert browser.execute_script(script) == []
+    pale = {pair: ratio for pair, ratio in browser.execute_script(CONTRASTS).items() if ratio < READABLE}
+    assert pale == {}
+    shown, figures = browser.execute_script(SHOWN)
+    assert shown == figures
+    assert browser.get_log("browser") == []
+    assert requested(browser) == [url]
+
+
+@pytest.mark.browser
+def test_the_first_screen_tells_the_verdict(browser: Any, drawn: Drawn) -> None:
+    """The three sentences stand on the first screen of a phone."""
+    emulate(browser, "light")
+    resize(browser, 390, 844)
+    browser.get((drawn["four servers"][1] / "index.html").as_uri())
+    ends = browser.execute_script(
+        "return [...document.querySelectorAll('.sentence')].map((one) => one.getBoundingClientRect().bottom)"
+    )
+    assert len(ends) == 3 and max(ends) < 844
+
+
+@pytest.mark.browser
+def test_dark_is_dark(browser: Any, drawn: Drawn) -> None:
+    """In the dark the page is dark, and the words of its charts are light."""
+    seen = []
+    for scheme in ("light", "dark"):
+        emulate(browser, scheme)
+        browser.get((drawn["four servers"][1] / "index.html").as_uri())
+        seen.append(browser.execute_script(TONES))
+    (paper, ink), (night, chalk) = seen
+    assert paper > 600 > 200 > ink
+    assert chalk > 600 > 200 > night

@@ -1,0 +1,131 @@
+"""The rig's measurements of messages and of large values, on small numbers; and that they find faults."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+import threading
+from typing import Callable
+
+import pytest
+
+from studies import large, publish, versus
+
+from ..support.servers import ROOT
+
+
+def _run(*words: str) -> str:
+    run = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def test_durable() -> None:
+    """stress/study.py durable loads both forms of the keys and writes with each policy, and prints both tables."""
+    output = _run("stress/study.py", "durable", "--keys", "2000", "--clients", "10", "--rounds", "1")
+    assert "| 2,000 keys from a snapshot, s" in output and "| 2,000 keys from an append-only file, s" in output
+    for policy in ("no append-only file", "--appendfsync no", "--appendfsync everysec", "--appendfsync always"):
+        assert f"| SET, {policy}, requests/s" in output
+
+
+def test_slow() -> None:
+    """stress/study.py slow shows each server with a client that hardly reads, which it stops taking from."""
+    output = _run("stress/study.py", "slow", "--gets", "500000", "--time", "1")
+    rows = [line.split("|") for line in output.splitlines() if line.startswith(("| redis", "| v"))]
+    assert len(rows) == 3
+    assert all(int(cells[5].replace(",", "")) < 500_000 for cells in rows if cells[1].startswith(" v"))
+
+
+def test_memory() -> None:
+    """stress/study.py memory compares what is counted with what the server has grown by."""
+    words = [
+        sys.executable,
+        "stress/study.py",
+        "memory",
+        "--keys",
+        "50000",
+        "--only",
+        "strings of 1,000",
+        "--settle",
+        "0.1",
+    ]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode in (0, 1), done.stderr  # PyPy's collector takes more than what is counted
+    output = done.stdout
+    assert re.search(r"\| strings of 1,000 bytes \| [\d.]+ \| [\d.]+ \| (0|1)\.\d\d \|", output)
+
+
+def test_publish() -> None:
+    """All servers deliver all messages, and the table says how quickly."""
+    output = _run("stress/study.py", "publish", "--subscribers", "20", "--messages", "50", "--rounds", "1")
+    line = next(line for line in output.splitlines() if "deliveries/s" in line)
+    assert len(re.findall(r"[\d,]+ \(\d+\.\d\d\)", line)) == 3
+    assert "(1.00)" in line
+
+
+def test_large() -> None:
+    """Each type and each way of freeing has its row."""
+    output = _run("stress/study.py", "large", "--elements", "2k", "--calls", "3", "--settle", "0.1")
+    for name in ("set", "hash", "list", "sorted set", "stream", "`SMEMBERS`", "`UNLINK k`", "`FLUSHALL ASYNC`"):
+        assert f"\n| {name}" in output, name
+
+
+def _talk(answers: bytes, talk: Callable[[socket.socket], None]) -> None:
+    """Talk to a server that says C{answers} and no more."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(answers)
+        theirs.shutdown(socket.SHUT_WR)
+        talk(ours)
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: data[:-3] + b"y\r\n", lambda data: data[9:]])
+def test_wrong_message(damage: Callable[[bytes], bytes]) -> None:
+    """A message that is cut off, changed or not one is found."""
+    with pytest.raises(versus.Failed):
+        _talk(damage(publish.DELIVERED * 3), lambda ours: publish.receive([ours], 3))
+    _talk(publish.DELIVERED * 3, lambda ours: publish.receive([ours], 3))
+
+
+def test_lost_subscriber() -> None:
+    """A message that did not reach all is found."""
+    with pytest.raises(versus.Failed):
+        _talk(b":1\r\n", lambda ours: publish.publish(ours, 1, 2))
+    _talk(b":2\r\n", lambda ours: publish.publish(ours, 1, 2))
+
+
+def test_errors_are_found() -> None:
+    """An answer that is an error ends the measurement of large values."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        peer, _ = listening.accept()
+        with peer:
+            peer.recv(1000)
+            peer.sendall(b"*2\r\n$1\r\nx\r\n$-1\r\n-ERR no\r\n")
+
+    server = threading.Thread(target=serve)
+    server.start()
+    client = large.Connection(listening.getsockname())
+    client.send(["GET x"])
+    client.skip()
+    with pytest.raises(versus.Failed, match="ERR no"):
+        client.skip()
+    server.join()
+    listening.close()
+
+
+def test_percentile() -> None:
+    """The share of the values that is asked for is not above it."""
+    assert [large.percentile([3.0, 1.0, 2.0], share) for share in (0.0, 0.5, 0.99)] == [1.0, 2.0, 3.0]
+
+
+def test_types() -> None:
+    """What takes elements away has something that puts them there, and what has no test of its own has words."""
+    kinds = {kind.command: kind for kind in versus.TYPES}
+    assert kinds["RPOP"].fill
+    assert kinds["SPOP"].fill
+    assert kinds["XADD"].words[0] == "XADD"
+    assert versus.requests_per_second('"test","rps"\n"MSET (10 keys)","5.0"\n', "MSET") == 5.0

@@ -1,0 +1,291 @@
+"""The servers that the tests talk to, as child processes: tseep, and redis-server to compare it with."""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from threading import Condition, Thread
+from typing import Any, Callable, Sequence
+
+from .client import PATIENCE, Client
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+_running: set[Process] = set()
+
+
+class Process:
+    """
+    A child process whose output is kept. It dies with the tests, however they end.
+
+    @param argv: the command.
+    @param env: what to add to the environment.
+    @param files: hard and soft limit on open files, if it is not to be the tests' own.
+    @param largest_file: limit on the size of files that it writes, in bytes; 0 for none.
+    @param descriptor: a file that it is left as number 3, as systemd does; 0 for none.
+    @ivar lines: what it has written so far, on either stream.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        env: dict[str, str] | None = None,
+        files: int = 0,
+        cwd: Path | str = ROOT,
+        largest_file: int = 0,
+        descriptor: int = 0,
+    ) -> None:
+        self.argv = list(argv)
+        self.lines: list[str] = []
+        self._changed = Condition()
+        self._child = subprocess.Popen(
+            self.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=cwd,
+            env=_environment(env or {}),
+            preexec_fn=lambda: _prepare(files, largest_file, descriptor),
+            pass_fds=[3] if descriptor else [],
+        )
+        _running.add(self)
+        self._ended = False
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    @property
+    def pid(self) -> int:
+        """The process ID."""
+        return self._child.pid
+
+    @property
+    def output(self) -> str:
+        """All that it has written so far."""
+        return "\n".join(self.lines)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self._child.poll() is None
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that are its own at present (VmRSS)."""
+        return self._status("VmRSS") * 1024
+
+    @property
+    def most_memory(self) -> int:
+        """The most that L{memory} ever was (VmHWM)."""
+        return self._status("VmHWM") * 1024
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """Wait until it writes a line that matches."""
+        found: list[re.Match[str]] = []
+
+        def look() -> bool:
+            found.extend(match for line in self.lines if (match := re.search(pattern, line)))
+            return bool(found) or self._ended
+
+        with self._changed:
+            in_time = self._changed.wait_for(look, PATIENCE)
+        if not found:
+            why = "ended" if in_time else "is silent"
+            raise AssertionError(f"{self.argv} {why} without a line like {pattern!r}; it wrote:\n{self.output}")
+        return found[0]
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._child.send_signal(number)
+
+    def wait(self) -> int:
+        """Wait for its end and all of its output; return the exit status."""
+        try:
+            status = self._child.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.argv} does not end; it wrote:\n{self.output}") from None
+        self._reader.join(PATIENCE)
+        _running.discard(self)
+        return status
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send it a signal, and wait for its end; return the exit status."""
+        self.send_signal(number)
+        return self.wait()
+
+    def kill(self) -> None:
+        """End it at once, if it has not ended by now."""
+        if self in _running:
+            self._child.kill()
+            self.wait()
+        self._child.stdout.close()  # type: ignore[union-attr]
+
+    def _status(self, name: str) -> int:
+        text = Path(f"/proc/{self.pid}/status").read_text()
+        match = re.search(rf"^{name}:\s*(\d+)", text, re.MULTILINE)
+        assert match is not None, f"no {name} in /proc/{self.pid}/status"
+        return int(match[1])
+
+    def _read(self) -> None:
+        for line in self._child.stdout:  # type: ignore[union-attr]
+            with self._changed:
+                self.lines.append(line.decode("utf-8", "replace").rstrip("\n"))
+                self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+
+def _environment(added: dict[str, str]) -> dict[str, str]:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("TSEEP_")}
+    return {**env, "PYTHONUNBUFFERED": "1", **added}
+
+
+def _prepare(files: int, largest_file: int, descriptor: int) -> None:
+    """In the child: die with the parent, have fewer or smaller files, and a certain one, if that is asked for."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if files:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    if largest_file:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    if descriptor:
+        os.dup2(descriptor, 3)
+
+
+@atexit.register
+def kill_all() -> None:
+    """End every child that is left."""
+    for process in list(_running):
+        process.kill()
+
+
+class _Listening(Process):
+    """A process that clients can connect to."""
+
+    address: str | tuple[str, int]
+
+    def connect(self) -> Client:
+        """A new client."""
+        return Client(self.address)
+
+    def flush(self) -> None:
+        """Forget every key."""
+        with self.connect() as client:
+            assert client("FLUSHALL") == "OK"
+
+
+class Tseep(_Listening):
+    """
+    A running tseep, ready for clients.
+
+    @param options: more options for its command line.
+    @param unix: whether it listens on a Unix socket, in place of a port.
+    @param endpoint: where it listens, if that is to be said.
+    """
+
+    def __init__(self, mode: str, *options: str, unix: bool = False, endpoint: str = "", **how: Any) -> None:
+        self.mode = mode
+        self._folder = tempfile.TemporaryDirectory(prefix="tseep-") if unix else None
+        endpoint = endpoint or (f"unix:{self._folder.name}/socket" if self._folder else "tcp:0:interface=127.0.0.1")
+        argv = [sys.executable, "-m", "tseep", "--mode", mode, "--listen", endpoint, *options]
+        super().__init__(argv, **how)
+        self.address = self._find_address()
+
+    def _find_address(self) -> str | tuple[str, int]:
+        ready = self.wait_for(r"is ready: mode \S+ on (\S+?):(\d+)[;,]")
+        return ready[1] if ready[1].startswith("/") else (ready[1], int(ready[2]))
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self.address[1])
+
+    def kill(self) -> None:
+        """End it at once, and leave nothing behind."""
+        super().kill()
+        if self._folder:
+            self._folder.cleanup()
+
+
+class Redis(_Listening):
+    """
+    A running redis-server, ready for clients, which keeps nothing on disk unless it is told otherwise.
+
+    @param options: more options for its command line.
+    @param config: its configuration file, if it is to have one.
+    """
+
+    def __init__(self, *options: str, config: Path | None = None) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="tseep-oracle-")
+        self.address = f"{self._folder.name}/socket"
+        kept = [str(config)] if config is not None else ["--save", "", "--appendonly", "no"]
+        argv = ["redis-server", *kept, "--port", "0", "--unixsocket", self.address]
+        super().__init__([*argv, *options], cwd=self._folder.name)
+        self.wait_for("eady to accept connections|now ready to accept connections at")
+
+    def kill(self) -> None:
+        """End it at once, and leave nothing behind."""
+        super().kill()
+        self._folder.cleanup()
+
+
+def find_program(name: str) -> str:
+    """
+    Where a program is that the tests need.
+
+    @raise LookupError: saying how to get it.
+    """
+    path = shutil.which(name)
+    if path is None:
+        raise LookupError(f"{name} is not installed, and tests compare with it: apt-get install redis-server")
+    return path
+
+
+def require_oracle() -> None:
+    """
+    Look whether there is a redis-server that tseep can be compared with.
+
+    @raise LookupError: if not, saying what is missing.
+    """
+    text = subprocess.run([find_program("redis-server"), "--version"], capture_output=True, text=True).stdout
+    version = re.search(r"v=(\S+)", text)
+    if version is None or not version[1].startswith("7.0."):
+        raise LookupError(f"tests compare tseep with redis-server 7.0, and this is {text.strip()!r}")
+
+
+def until(condition: Callable[[], Any], what: str) -> Any:
+    """Ask again and again until C{condition} gives something true, and return that."""
+    import time
+
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"in vain: {what}")
+        time.sleep(0.005)
+
+
+def until_connected(client: Client, number: int) -> None:
+    """
+    Wait until so many clients are connected, C{client} among them: a server may learn later than others ask that
+    someone has gone.
+    """
+    until(lambda: client("CLIENT", "LIST").count(b"\n") == number, f"CLIENT LIST has {number}")

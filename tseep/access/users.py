@@ -1,0 +1,603 @@
+"""
+Users, and what each may do
+(https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/; redis/src/acl.c).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple
+
+from tseep.algorithms.glob import Match, matcher
+from tseep.errors import BadRule
+from tseep.registry.categories import CATEGORIES, categories_of
+from tseep.registry.table import Command, every
+from tseep.system.filesystem import Disk
+
+if TYPE_CHECKING:
+    from tseep.server.server import Server
+    from tseep.session.session import Session
+
+READ, WRITE = 1, 2
+_BY_LETTER = {"R": READ, "W": WRITE}
+_SIGNS = {READ: "%R~", WRITE: "%W~", READ | WRITE: "~"}
+_CHANGING_FLAGS = {"insert", "delete", "update"}
+_LONGEST_HASH = 64
+
+UNKNOWN = "Unknown command or category name in ACL"
+SYNTAX = "Syntax error"
+AFTER_ALL_KEYS = (
+    "Adding a pattern after the * pattern (or the 'allkeys' flag) is not valid and does not have any effect. Try "
+    "'resetkeys' to start with an empty list of patterns"
+)
+AFTER_ALL_CHANNELS = (
+    "Adding a pattern after the * pattern (or the 'allchannels' flag) is not valid and does not have any effect. Try "
+    "'resetchannels' to start with an empty list of channels"
+)
+NO_SUCH_PASSWORD = "The password you are trying to remove from the user does not exist"
+BAD_HASH = "The password hash must be exactly 64 characters and contain only lowercase hexadecimal characters"
+FIRST_ARGUMENT = "Allowing first-arg of a subcommand is not supported"
+
+UNCHANGED = "WARNING: ACL errors detected, no change to the previously active ACL rules was performed"
+
+COMMAND, KEY, CHANNEL = "command", "key", "channel"
+"""What a user may have no permission for."""
+
+_CHANNEL_COMMANDS = frozenset({b"publish", b"spublish", b"subscribe", b"ssubscribe", b"psubscribe"})
+
+
+class Denied(NamedTuple):
+    """
+    Why a user may not do something.
+
+    @ivar reason: L{COMMAND}, L{KEY} or L{CHANNEL}.
+    @ivar place: where in the command the key or the channel is; C{what}: which one, or the command's name.
+    """
+
+    reason: str
+    place: int
+    what: bytes
+
+    @property
+    def weight(self) -> Tuple[int, int]:
+        """How near it came to be allowed, by which the reason that is told is chosen among several."""
+        return (COMMAND, KEY, CHANNEL).index(self.reason), self.place
+
+
+class Selector:
+    """
+    A set of permissions: commands, keys and channels.
+
+    @param commands: every command of the server, by name.
+    """
+
+    def __init__(self, commands: Dict[bytes, Command], all_channels: bool) -> None:
+        self._commands = commands
+        self.everything = False  # what rules take away from, or add to
+        self.rules: List[str] = []
+        self.allowed: Set[bytes] = set()
+        self.first_arguments: Dict[bytes, Set[bytes]] = {}
+        self.all_keys = False
+        self.patterns: Dict[str, int] = {}
+        self.all_channels = all_channels
+        self.channels: List[str] = []
+
+    def copy(self) -> Selector:
+        """Another one with the same permissions."""
+        other = Selector(self._commands, self.all_channels)
+        other.everything, other.rules, other.allowed = self.everything, self.rules[:], set(self.allowed)
+        other.first_arguments = {name: set(words) for name, words in self.first_arguments.items()}
+        other.all_keys, other.patterns, other.channels = self.all_keys, dict(self.patterns), self.channels[:]
+        return other
+
+    @property
+    def restricted(self) -> bool:
+        """Whether there is anything that it does not allow."""
+        return bool(self.rules) or not (self.everything and self.all_keys and self.all_channels)
+
+    # Rules
+
+    def set(self, rule: str) -> None:
+        """
+        Apply a rule.
+
+        @raise BadRule: if it is none.
+        """
+        word = rule.lower()
+        if word in ("allkeys", "~*"):
+            self.all_keys, self.patterns = True, {}
+        elif word == "resetkeys":
+            self.all_keys, self.patterns = False, {}
+        elif word in ("allchannels", "&*"):
+            self.all_channels, self.channels = True, []
+        elif word == "resetchannels":
+            self.all_channels, self.channels = False, []
+        elif word in ("allcommands", "+@all"):
+            self._set_all(True)
+        elif word in ("nocommands", "-@all"):
+            self._set_all(False)
+        elif rule[:1] in ("~", "%"):
+            self._add_pattern(rule)
+        elif rule[:1] == "&":
+            self._add_channel(rule[1:])
+        elif rule[:1] in ("+", "-"):
+            self._change_commands(word[0] == "+", word[1:])
+        else:
+            raise BadRule(SYNTAX)
+
+    def _set_all(self, allowed: bool) -> None:
+        self.everything, self.rules, self.first_arguments = allowed, [], {}
+        self.allowed = {command.name for command in every(self._commands)} if allowed else set()
+
+    def _add_pattern(self, rule: str) -> None:
+        if self.all_keys:
+            raise BadRule(AFTER_ALL_KEYS)
+        letters, tilde, pattern = rule.partition("~")
+        kinds = [_BY_LETTER.get(letter.upper()) for letter in letters[1:]] if letters else [READ, WRITE]
+        if not tilde or not kinds or None in kinds or not _is_plain(pattern):
+            raise BadRule(SYNTAX)
+        for kind in kinds:
+            self.patterns[pattern] = self.patterns.get(pattern, 0) | (kind or 0)
+
+    def _add_channel(self, pattern: str) -> None:
+        if self.all_channels:
+            raise BadRule(AFTER_ALL_CHANNELS)
+        if not _is_plain(pattern):
+            raise BadRule(SYNTAX)
+        if pattern not in self.channels:
+            self.channels.append(pattern)
+
+    def _change_commands(self, allow: bool, name: str) -> None:
+        if name.startswith("@"):
+            self._change_category(allow, name)
+            return
+        chosen = self._find(name)
+        if chosen is not None:
+            for command in (chosen, *chosen.subcommands.values()):
+                self._change(allow, command.name)
+        elif allow and "|" in name:
+            self._allow_first_argument(name)
+        else:
+            raise BadRule(UNKNOWN)
+        self._note(allow, name)
+
+    def _find(self, name: str) -> Command | None:
+        first, bar, second = name.encode("utf-8", "surrogateescape").partition(b"|")
+        command = self._commands.get(first)
+        return command.subcommands.get(second) if command is not None and bar else command
+
+    def _change(self, allow: bool, name: bytes) -> None:
+        (self.allowed.add if allow else self.allowed.discard)(name)
+        self.first_arguments.pop(name, None)
+
+    def _change_category(self, allow: bool, name: str) -> None:
+        if name[1:] not in CATEGORIES:
+            raise BadRule(UNKNOWN)
+        for command in every(self._commands):
+            if name[1:] in categories_of(command):
+                self._change(allow, command.name)
+        self._note(allow, name)
+
+    def _allow_first_argument(self, name: str) -> None:
+        whole, _, word = name.rpartition("|")
+        command = self._find(whole)
+        if command is None:
+            raise BadRule(UNKNOWN)
+        if "|" in whole:
+            raise BadRule(FIRST_ARGUMENT)
+        if not _is_plain(word):  # what Redis takes, and cannot read again from an aclfile
+            raise BadRule(SYNTAX)
+        if command.subcommands:
+            raise BadRule(UNKNOWN)
+        words = self.first_arguments.setdefault(command.name, set())
+        words.add(word.encode("utf-8", "surrogateescape"))
+
+    def _note(self, allow: bool, name: str) -> None:
+        """Remember a rule; those before it that it says again, or whose subcommands it names, say nothing more."""
+        self.rules = [rule for rule in self.rules if rule[1:] != name and not rule[1:].startswith(name + "|")]
+        self.rules.append(("+" if allow else "-") + name)
+
+    # Asking
+
+    def check(self, command: Command, argv: List[bytes]) -> Denied | None:
+        """Why a command may not be run; None if it may."""
+        if command.name not in self.allowed and "no_auth" not in command.flags:
+            words = self.first_arguments.get(command.name)
+            if words is None or len(argv) < 2 or argv[1].lower() not in words:
+                return Denied(COMMAND, 0, command.name)
+        return self._check_keys(command, argv) or self._check_channels(command, argv)
+
+    def _check_keys(self, command: Command, argv: List[bytes]) -> Denied | None:
+        if self.all_keys:
+            return None
+        for place, needed in _keys_of(command, argv):
+            if not self.may_use(argv[place], needed):
+                return Denied(KEY, place, argv[place])
+        return None
+
+    def may_use(self, key: bytes, needed: int) -> bool:
+        """Whether a key may be used for reading, writing or both."""
+        return self.all_keys or any(
+            kinds & needed == needed and _matches(pattern, key) for pattern, kinds in self.patterns.items()
+        )
+
+    def _check_channels(self, command: Command, argv: List[bytes]) -> Denied | None:
+        if self.all_channels or command.name not in _CHANNEL_COMMANDS:
+            return None
+        places = range(1, 2 if command.name.endswith(b"publish") else len(argv))
+        for place in places:
+            if not self.may_hear(argv[place], command.name == b"psubscribe"):
+                return Denied(CHANNEL, place, argv[place])
+        return None
+
+    def may_hear(self, channel: bytes, is_pattern: bool) -> bool:
+        """Whether a channel may be used; a pattern only if it is allowed as it stands."""
+        if self.all_channels:
+            return True
+        if is_pattern:
+            return channel.decode("utf-8", "surrogateescape") in self.channels
+        return any(_matches(pattern, channel) for pattern in self.channels)
+
+    # Showing
+
+    @property
+    def shown_commands(self) -> str:
+        """The rules of commands."""
+        return " ".join(["+@all" if self.everything else "-@all", *self.rules])
+
+    @property
+    def shown_keys(self) -> str:
+        """The patterns of keys."""
+        return "~*" if self.all_keys else " ".join([_SIGNS[kinds] + name for name, kinds in self.patterns.items()])
+
+    @property
+    def shown_channels(self) -> str:
+        """The patterns of channels."""
+        return "&*" if self.all_channels else " ".join(["&" + name for name in self.channels])
+
+    def show(self) -> str:
+        """All of it, as rules that make the same."""
+        reset = "" if self.all_channels else "resetchannels"
+        return " ".join(filter(None, [self.shown_keys, reset, self.shown_channels, self.shown_commands]))
+
+
+def _keys_of(command: Command, argv: List[bytes]) -> Iterator[Tuple[int, int]]:
+    """The places of a command's keys, and what each is used for."""
+    for place, flags in command.uses_of_keys(argv):
+        if "not_key" not in flags:
+            yield place, (READ if "access" in flags else 0) | (0 if _CHANGING_FLAGS.isdisjoint(flags) else WRITE)
+
+
+def _is_plain(pattern: str) -> bool:
+    return bool(pattern) and not set(pattern) & set(" \t\n\v\f\r\0")
+
+
+@lru_cache(maxsize=4096)
+def _matcher_of(pattern: str) -> Match:
+    """What matches a pattern, which is made once and not for every command."""
+    return matcher(pattern.encode("utf-8", "surrogateescape"))
+
+
+def _matches(pattern: str, text: bytes) -> bool:
+    return bool(_matcher_of(pattern)(text))
+
+
+class User:
+    """
+    Somebody who may do something.
+
+    @ivar enabled: whether one can authenticate as this user, C{nopass}: with any password.
+    @ivar sanitize: what was said about the sanitizing of payloads, which are always looked at; None for nothing.
+    @ivar hashes: of the passwords: SHA-256 in hexadecimal.
+    @ivar selectors: the permissions, the first one the user's own.
+    @ivar restricted: whether there is anything that may not be done.
+    """
+
+    def __init__(self, name: bytes, commands: Dict[bytes, Command], all_channels: bool = False) -> None:
+        self.name = name
+        self._commands = commands
+        self.reset(all_channels)
+
+    def reset(self, all_channels: bool) -> None:
+        """Become a user who may do nothing."""
+        self.enabled = self.nopass = False
+        self.sanitize: bool | None = None
+        self.hashes: List[str] = []
+        self.selectors = [Selector(self._commands, all_channels)]
+        self.restricted = True
+
+    def copy(self) -> User:
+        """Another one of the same name, passwords and permissions."""
+        other = User(self.name, self._commands)
+        other.take(self)
+        return other
+
+    def take(self, other: User) -> None:
+        """Become like another user."""
+        self.enabled, self.nopass, self.sanitize = other.enabled, other.nopass, other.sanitize
+        self.hashes, self.selectors = other.hashes[:], [selector.copy() for selector in other.selectors]
+        self.restricted = all(selector.restricted for selector in self.selectors)
+
+    def set(self, rule: str, all_channels: bool) -> None:
+        """
+        Apply a rule.
+
+        @param all_channels: whether a user who is reset may use all channels.
+        @raise BadRule: if it is none.
+        """
+        word = rule.lower()
+        if word in ("on", "off"):
+            self.enabled = word == "on"
+        elif word == "nopass":
+            self.nopass, self.hashes = True, []
+        elif word == "resetpass":
+            self.nopass, self.hashes = False, []
+        elif word in ("sanitize-payload", "skip-sanitize-payload"):
+            self.sanitize = word == "sanitize-payload"
+        elif word == "reset":
+            self.reset(all_channels)
+            self.sanitize = True  # which Redis shows of those who were reset
+        elif word == "clearselectors":
+            del self.selectors[1:]
+        elif rule[:1] in (">", "#", "<", "!"):
+            self._change_passwords(rule[0], rule[1:])
+        elif rule[:1] == "(" and rule[-1:] == ")":
+            self._add_selector(_words(rule[1:-1].encode("utf-8", "surrogateescape")))
+        else:
+            self.selectors[0].set(rule)
+
+    def _change_passwords(self, sign: str, text: str) -> None:
+        hashed = _hash(text.encode("utf-8", "surrogateescape")) if sign in "><" else text
+        if sign == "#" and not (len(text) == _LONGEST_HASH and set(text) <= set("0123456789abcdef")):
+            raise BadRule(BAD_HASH)
+        if sign in ">#":
+            self.nopass = False
+            self.hashes += [] if hashed in self.hashes else [hashed]
+        elif hashed in self.hashes:
+            self.hashes.remove(hashed)
+        else:
+            raise BadRule(NO_SUCH_PASSWORD)
+
+    def _add_selector(self, rules: List[str]) -> None:
+        selector = Selector(self._commands, False)
+        for rule in rules:
+            selector.set(rule)
+        self.selectors.append(selector)
+
+    def accepts(self, password: bytes) -> bool:
+        """Whether one may authenticate with a password. Takes the same time for all that are wrong."""
+        given = _hash(password)
+        right = [hmac.compare_digest(given, known) for known in self.hashes]
+        return self.enabled and (self.nopass or any(right))
+
+    def check(self, command: Command, argv: List[bytes]) -> Denied | None:
+        """Why the user may not run a command; None if that is allowed."""
+        denials = []
+        for selector in self.selectors:
+            denied = selector.check(command, argv)
+            if denied is None:
+                return None
+            denials.append(denied)
+        return max(denials, key=lambda denied: denied.weight)
+
+    def may_hear(self, channel: bytes, is_pattern: bool) -> bool:
+        """Whether the user may hear a channel, or what matches a pattern."""
+        return any(selector.may_hear(channel, is_pattern) for selector in self.selectors)
+
+    @property
+    def flags(self) -> List[str]:
+        """What is to be said of the user, besides passwords and permissions."""
+        sanitize = {None: [], True: ["sanitize-payload"], False: ["skip-sanitize-payload"]}[self.sanitize]
+        return ["on" if self.enabled else "off", *(["nopass"] if self.nopass else []), *sanitize]
+
+    def show(self) -> str:
+        """The line of ACL LIST: rules that make the same user."""
+        first, *others = [selector.show() for selector in self.selectors]
+        words = [*self.flags, *["#" + hashed for hashed in self.hashes], first, *[f"({other})" for other in others]]
+        return f"user {self.name.decode('utf-8', 'surrogateescape')} {' '.join(words)}"
+
+
+def _with_selectors(rules: List[str]) -> List[str]:
+    """The rules, with those of each selector as one."""
+    found: List[str] = []
+    started = ""
+    for rule in rules:
+        if started or (rule.startswith("(") and not rule.endswith(")")):
+            started = f"{started} {rule}".strip()
+            if rule.endswith(")"):
+                found.append(started)
+                started = ""
+        else:
+            found.append(rule)
+    if started:
+        first = started.partition(" ")[0]
+        raise BadRule(f"Unmatched parenthesis in acl selector starting at '{first}'.")
+    return found
+
+
+def _words(line: bytes) -> List[str]:
+    """The words of a file's line, or of a selector, between ASCII's spaces."""
+    return [word.decode("utf-8", "surrogateescape") for word in line.split()]
+
+
+def _hash(password: bytes) -> str:
+    return hashlib.sha256(password).hexdigest()
+
+
+class Users:
+    """
+    The users of one server.
+
+    @ivar named: all of them.
+    @ivar default: the one whom a client is that has not authenticated.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._required = ""
+        self.default = self._first()
+        self.named: Dict[bytes, User] = {b"default": self.default}
+
+    def _first(self) -> User:
+        """The default user as it is at first: with all permissions, and no password."""
+        user = User(b"default", self._server.commands)
+        for rule in ("on", "nopass", "allkeys", "allchannels", "allcommands"):
+            user.set(rule, True)
+        user.restricted = False
+        return user
+
+    @property
+    def open(self) -> bool:
+        """Whether a client need not authenticate."""
+        return self.default.nopass and self.default.enabled
+
+    def require(self, password: str) -> None:
+        """Let the default user have this password, if it was another one before; an empty one lets everybody in."""
+        if password != self._required:
+            self._required = password
+            self.default.set("resetpass", True)
+            self.default.set(f">{password}" if password else "nopass", True)
+
+    def find(self, name: bytes, password: bytes) -> User | None:
+        """The user with a name, if the password is right."""
+        user = self.named.get(name)
+        return user if user is not None and user.accepts(password) else None
+
+    def change(self, name: bytes, rules: List[str]) -> None:
+        """
+        Make a user, or change one: by all rules, or by none.
+
+        @raise BadRule: if one of them is none; its C{args} are the reason and the rule.
+        """
+        known = self.named.get(name)
+        self._take(self._changed(name, known, rules))
+
+    def _changed(self, name: bytes, known: User | None, rules: List[str]) -> User:
+        """A user, known or new, after some rules."""
+        all_channels = self._server.config["acl-pubsub-default"] == "allchannels"
+        changed = User(name, self._server.commands, all_channels) if known is None else known.copy()
+        for rule in _with_selectors(rules):
+            try:
+                changed.set(rule, all_channels)
+            except BadRule as error:
+                raise BadRule(str(error), rule) from None
+        return changed
+
+    def _take(self, changed: User) -> None:
+        """Let a user, known or new, be like this one; what the clients that are it may do follows."""
+        user = self.named.setdefault(changed.name, changed)
+        user.take(changed)
+        for session in self._sessions_of(user):
+            self._follow(session, user)
+
+    def clear(self) -> None:
+        """Forget all users but the default one, which is as at first."""
+        for name in [name for name in self.named if name != b"default"]:
+            self.delete(name, None)
+        self._take(self._first())
+        self._required = ""
+
+    def load(self, path: Path) -> None:
+        """
+        Read all users from a file, in place of those that there are; clients of users that are not in it are closed.
+
+        @raise BadRule: naming every line that is wrong, or why the file cannot be read; then nothing has changed.
+        """
+        try:
+            lines = path.read_bytes().split(b"\n")
+        except OSError as error:
+            raise BadRule(f"{path}: {error.strerror}") from error
+        read = {b"default": self._first()}
+        read.update(self._read([(f"{path}:{number}", _words(line)) for number, line in enumerate(lines, 1)]))
+        for name in [name for name in self.named if name not in read]:
+            self.delete(name, None)
+        for user in read.values():
+            self._take(user)
+
+    def add(self, lines: Iterable[Tuple[str, List[str]]]) -> None:
+        """
+        Make the users of some lines, beside those that there are or in their place.
+
+        @param lines: their places, for errors, and their words.
+        @raise BadRule: naming every line that is wrong; then nothing has changed.
+        """
+        for user in self._read(lines).values():
+            self._take(user)
+
+    def _read(self, lines: Iterable[Tuple[str, List[str]]]) -> Dict[bytes, User]:
+        """The users that some lines make."""
+        read: Dict[bytes, User] = {}
+        seen: Set[bytes] = set()
+        errors = []
+        for place, words in lines:
+            try:
+                user = self._read_line(words, seen)
+            except BadRule as error:
+                errors.append(f"{place}: {error.args[0]}. ")
+            else:
+                read.update({} if user is None else {user.name: user})
+        if errors:
+            raise BadRule("".join(errors) + UNCHANGED)
+        return read
+
+    def changed(self) -> List[str]:
+        """The lines that make the users; none, while there is the default one alone, and no rule has changed it."""
+        first = self._first()
+        if self._required:
+            first.set("resetpass", True)
+            first.set(f">{self._required}", True)
+        lines = self._lines()
+        return [] if lines == [first.show()] else lines
+
+    def _lines(self) -> List[str]:
+        return [user.show() for _, user in sorted(self.named.items())]
+
+    def _read_line(self, words: List[str], seen: Set[bytes]) -> User | None:
+        """The user of a line; None if there is nothing in it."""
+        if not words:
+            return None
+        if words[0].lower() != "user" or len(words) < 2:
+            raise BadRule("it should start with user keyword followed by the username")
+        name = words[1].encode("utf-8", "surrogateescape")
+        if name in seen:
+            raise BadRule("Duplicate user found. A user can only be defined once in config files")
+        seen.add(name)
+        return self._changed(name, None, words[2:])
+
+    def save(self, path: Path) -> None:
+        """
+        Write all users to a file.
+
+        @raise OSError: if that fails; the file is as it was then.
+        """
+        text = "".join([f"{line}\n" for line in self._lines()])
+        Disk().write_in_place(path, text.encode("utf-8", "surrogateescape"))
+
+    def _follow(self, session: Session, user: User) -> None:
+        """Let a client's state be as its user's is now; close it if it hears what it may hear no more."""
+        session.update_guard()
+        own = session.subscriptions
+        if own and not (
+            all(user.may_hear(channel, False) for channel in (*own.channels, *own.shards))
+            and all(user.may_hear(pattern, True) for pattern in own.patterns)
+        ):
+            session.connection.close()
+
+    def _sessions_of(self, user: User) -> List[Session]:
+        return [session for session in self._server.sessions.values() if session.user is user]
+
+    def delete(self, name: bytes, asking: Session | None) -> bool:
+        """Forget a user, and close the clients that are it. Returns whether there was one."""
+        user = self.named.pop(name, None)
+        if user is None:
+            return False
+        for session in self._sessions_of(user):
+            if session is asking:
+                session.closing = True
+            else:
+                self._server.disconnect(session)
+                session.connection.close()
+        return True

@@ -1,0 +1,210 @@
+"""ACL: who may do what (https://redis.io/docs/latest/commands/?group=server)."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, List
+
+from tseep.algorithms.numeric import require_integer
+from tseep.errors import BadRule, CommandError, wrong_arguments
+from tseep.registry.categories import CATEGORIES, categories_of
+from tseep.registry.table import command, container, every
+from tseep.replies import OK, Reply, SetReply
+
+if TYPE_CHECKING:
+    from tseep.access.users import Denied, User
+    from tseep.session.session import Session
+
+_ADMIN = "admin noscript loading stale"
+_ANYBODY = "noscript loading stale"
+_USERS = "O(N). Where N is the number of configured users."
+_MOST_BITS = 4096
+_GENERATED = 256
+_SHOWN = 10
+_NO_FILE = (
+    "ERR This Redis instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER "
+    "command and then issue a CONFIG REWRITE (assuming you have a Redis configuration file set) in order to store "
+    "users in the Redis configuration."
+)
+
+_sub: Dict[str, Any] = {"since": "6.0.0"}
+
+container("ACL", __name__, "Holds the commands about users.", since="6.0.0", help_since="6.0.0")
+
+
+@command("ACL WHOAMI", arity=2, flags=_ANYBODY, complexity="O(1)", **_sub)
+def acl_whoami(session: Session, argv: List[bytes]) -> Reply:
+    """Answers the name of the user that this connection is."""
+    return session.user.name
+
+
+@command("ACL USERS", arity=2, flags=_ADMIN, complexity=_USERS, **_sub)
+def acl_users(session: Session, argv: List[bytes]) -> Reply:
+    """Answers the names of all users."""
+    return sorted(session.server.users.named)
+
+
+@command("ACL LIST", arity=2, flags=_ADMIN, complexity=_USERS, **_sub)
+def acl_list(session: Session, argv: List[bytes]) -> Reply:
+    """Answers a line for each user, of rules that make the same user."""
+    return [_encode(user.show()) for _, user in sorted(session.server.users.named.items())]
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+@command(
+    "ACL GETUSER", arity=3, flags=_ADMIN, syntax="username",
+    complexity="O(N). Where N is the number of password, command and pattern rules that the user has.", **_sub,
+)  # fmt: skip
+def acl_getuser(session: Session, argv: List[bytes]) -> Reply:
+    """Tells what a user may do."""
+    user = session.server.users.named.get(argv[2])
+    if user is None:
+        return None
+    first, *others = [
+        {
+            b"commands": _encode(selector.shown_commands),
+            b"keys": _encode(selector.shown_keys),
+            b"channels": _encode(selector.shown_channels),
+        }
+        for selector in user.selectors
+    ]
+    flags = SetReply(map(_encode, user.flags))
+    return {b"flags": flags, b"passwords": list(map(_encode, user.hashes)), **first, b"selectors": others}
+
+
+@command(
+    "ACL SETUSER", arity=-3, flags=_ADMIN, complexity="O(N). Where N is the number of rules provided.",
+    syntax="username [rule [rule ...]]", **_sub,
+)  # fmt: skip
+def acl_setuser(session: Session, argv: List[bytes]) -> Reply:
+    """Makes a user, or changes one."""
+    name = argv[2]
+    rules = [rule.decode("utf-8", "surrogateescape") for rule in argv[3:]]
+    argv[3:] = [b"(redacted)"] * len(rules)
+    if any(byte in b" \t\n\r\v\f\0" for byte in name):
+        raise CommandError("ERR Usernames can't contain spaces or null characters")
+    try:
+        session.server.users.change(name, rules)
+    except BadRule as error:
+        reason, *rule = error.args
+        where = f"Error in ACL SETUSER modifier '{rule[0]}': " if rule else ""
+        raise CommandError(_encode(f"ERR {where}{reason}")) from error
+    return OK
+
+
+@command(
+    "ACL DELUSER", arity=-3, flags=_ADMIN, complexity="O(1) amortized time considering the typical user.",
+    syntax="username [username ...]", **_sub,
+)  # fmt: skip
+def acl_deluser(session: Session, argv: List[bytes]) -> Reply:
+    """Forgets users, and closes the connections that are they; answers how many there were."""
+    if b"default" in argv[2:]:
+        raise CommandError("ERR The 'default' user cannot be removed")
+    return sum([session.server.users.delete(name, session) for name in argv[2:]])
+
+
+def _optional(argv: List[bytes]) -> bytes | None:
+    """The one argument that a subcommand may have; None if it has none."""
+    if len(argv) > 3:
+        raise wrong_arguments(b"|".join(argv[:2]).lower())
+    return argv[2] if len(argv) == 3 else None
+
+
+@command(
+    "ACL CAT", arity=-2, flags=_ANYBODY, complexity="O(1) since the categories and commands are a fixed set.",
+    syntax="[categoryname:string]", **_sub,
+)  # fmt: skip
+def acl_cat(session: Session, argv: List[bytes]) -> Reply:
+    """Lists the categories of commands, or the commands of one."""
+    name = _optional(argv)
+    if name is None:
+        return [_encode(category) for category in CATEGORIES]
+    category = name.lower().decode("utf-8", "replace")
+    if category not in CATEGORIES:
+        raise CommandError(b"ERR Unknown category '%b'" % name[:128])
+    return [entry.name for entry in every(session.server.commands) if category in categories_of(entry)]
+
+
+@command("ACL GENPASS", arity=-2, flags=_ANYBODY, complexity="O(1)", syntax="[bits]", **_sub)
+def acl_genpass(session: Session, argv: List[bytes]) -> Reply:
+    """Makes a password that nobody can guess."""
+    text = _optional(argv)
+    bits = _GENERATED if text is None else require_integer(text)
+    if not 0 < bits <= _MOST_BITS:
+        raise CommandError(
+            "ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096"
+        )
+    digits = (bits + 3) // 4
+    return secrets.token_hex(digits)[:digits].encode()
+
+
+@command(
+    "ACL DRYRUN", arity=-4, flags=_ADMIN, since="7.0.0", complexity="O(1).",
+    syntax="username command [arg [arg ...]]",
+)  # fmt: skip
+def acl_dryrun(session: Session, argv: List[bytes]) -> Reply:
+    """Tells whether a user may run a command, without running it."""
+    server, words = session.server, argv[3:]
+    user: User | None = server.users.named.get(argv[2])
+    if user is None:
+        raise CommandError(b"ERR User '%b' not found" % argv[2])
+    found = server.find(words)
+    if found is None:
+        raise CommandError(b"ERR Command '%b' not found" % words[0])
+    if found.run is None or not found.takes(len(words)):
+        raise wrong_arguments(found.name)
+    denied = user.check(found, words)
+    return OK if denied is None else _explanation(denied)
+
+
+def _explanation(denied: Denied) -> bytes:
+    if denied.reason in ("key", "channel"):
+        return b"This user has no permissions to access the '%b' %b" % (denied.what, denied.reason.encode())
+    return b"This user has no permissions to run the '%b' command" % denied.what
+
+
+@command(
+    "ACL LOG", arity=-2, flags=_ADMIN, complexity="O(N) with N being the number of entries shown.",
+    syntax="[count | RESET]", **_sub,
+)  # fmt: skip
+def acl_log(session: Session, argv: List[bytes]) -> Reply:
+    """Lists what was denied to clients, the latest first, or forgets it."""
+    log, word = session.server.acl_log, _optional(argv)
+    if word is not None and word.lower() == b"reset":
+        log.clear()
+        return OK
+    count = _SHOWN if word is None else max(0, require_integer(word))
+    return log.show(count, session.server.clock())
+
+
+@command("ACL LOAD", arity=2, flags=_ADMIN, complexity=_USERS, **_sub)
+def acl_load(session: Session, argv: List[bytes]) -> Reply:
+    """Reads the users from their file: all, or none."""
+    path = _file(session)
+    try:
+        session.server.users.load(path)
+    except BadRule as error:
+        raise CommandError(_encode(f"ERR {error}")) from error
+    return OK
+
+
+@command("ACL SAVE", arity=2, flags=_ADMIN, complexity=_USERS, **_sub)
+def acl_save(session: Session, argv: List[bytes]) -> Reply:
+    """Writes the users to their file."""
+    path = _file(session)
+    try:
+        session.server.users.save(path)
+    except OSError as error:
+        raise CommandError(f"ERR There was an error trying to save the ACLs: {path}: {error.strerror}") from error
+    return OK
+
+
+def _file(session: Session) -> Path:
+    path = session.server.config["aclfile"]
+    if not path:
+        raise CommandError(_NO_FILE)
+    return Path(path)

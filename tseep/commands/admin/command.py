@@ -1,0 +1,220 @@
+"""COMMAND: what the command table knows (https://redis.io/docs/latest/commands/command/)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List
+
+from tseep.algorithms.glob import matcher
+from tseep.errors import SYNTAX, CommandError
+from tseep.registry.categories import categories_of
+from tseep.registry.syntax import document
+from tseep.registry.table import Command, add_help, command, every
+from tseep.replies import Reply, SetReply, Status
+
+if TYPE_CHECKING:
+    from tseep.server.server import Server
+    from tseep.session.session import Session
+
+Commands = Dict[bytes, Command]
+
+FLAGS = (
+    "write", "readonly", "denyoom", "module", "admin", "pubsub", "noscript", "blocking", "loading", "stale",
+    "skip_monitor", "skip_slowlog", "asking", "fast", "no_auth", "may_replicate", "no_mandatory_keys",
+    "no_async_loading", "no_multi", "movablekeys", "allow_busy",
+)  # fmt: skip
+"""The flags of commands, in Redis's order."""
+
+_OPEN = "loading stale"
+_ANY_ORDER = "nondeterministic_output_order"
+_NAMED = "O(N) where N is the number of commands asked for."
+_ALL = "O(N) where N is the number of commands."
+
+
+@command(
+    "COMMAND",
+    arity=-1,
+    flags=_OPEN,
+    acl="@connection",
+    since="2.8.13",
+    complexity=_ALL,
+    tips=_ANY_ORDER,
+)
+def command_(session: Session, argv: List[bytes]) -> Reply:
+    """Tells the facts about every command."""
+    return [_facts(entry) for entry in session.server.commands.values()]
+
+
+add_help("COMMAND")
+
+
+@command("COMMAND COUNT", arity=2, flags=_OPEN, acl="@connection", since="2.8.13")
+def command_count(session: Session, argv: List[bytes]) -> Reply:
+    """Counts the commands."""
+    return len(session.server.commands)
+
+
+@command(
+    "COMMAND INFO",
+    arity=-2,
+    flags=_OPEN,
+    acl="@connection",
+    since="2.8.13",
+    complexity=_NAMED,
+    syntax="[command-name [command-name ...]]",
+    tips=_ANY_ORDER,
+)
+def command_info(session: Session, argv: List[bytes]) -> Reply:
+    """Tells the facts about some commands, or about every one."""
+    if len(argv) == 2:
+        return command_(session, argv)
+    entries = [_named(session.server, name) for name in argv[2:]]
+    return [None if entry is None else _facts(entry) for entry in entries]
+
+
+def _named(server: Server, name: bytes) -> Command | None:
+    """The command or subcommand of a name such as C{get} or C{client|id}."""
+    first, _, second = name.lower().partition(b"|")
+    entry = server.commands.get(first)
+    return entry.subcommands.get(second) if entry is not None and second else entry
+
+
+def _facts(entry: Command) -> List[Any]:
+    """An element of COMMAND's reply."""
+    return [
+        entry.name,
+        entry.arity,
+        _words(flag for flag in FLAGS if flag in entry.flags),
+        *entry.keys,
+        _words(f"@{category}" for category in categories_of(entry)),
+        SetReply(tip.encode() for tip in entry.tips),
+        SetReply(_key_specifications(entry)),
+        SetReply(_facts(subcommand) for subcommand in entry.subcommands.values()),
+    ]
+
+
+def _words(words: Iterable[str]) -> SetReply:
+    return SetReply(Status(word.encode()) for word in words)
+
+
+def _key_specifications(entry: Command) -> Iterator[Dict[bytes, Any]]:
+    """Where the keys are and what happens to them: a specification each, the last one for all that follow."""
+    for specification in entry.specifications:
+        yield {b"flags": _words(specification.flags), **specification.describe()}
+
+
+@command(
+    "COMMAND DOCS",
+    arity=-2,
+    flags=_OPEN,
+    acl="@connection",
+    since="7.0.0",
+    complexity=_NAMED,
+    syntax="[command-name [command-name ...]]",
+    tips=_ANY_ORDER,
+)
+def command_docs(session: Session, argv: List[bytes]) -> Reply:
+    """Documents some commands, or every one."""
+    server = session.server
+    entries = [_named(server, name) for name in argv[2:]] if len(argv) > 2 else server.commands.values()
+    return {entry.name: _documentation(entry) for entry in entries if entry is not None}
+
+
+def _documentation(entry: Command) -> Dict[bytes, Any]:
+    facts: Dict[bytes, Any] = {
+        b"summary": entry.summary.encode(),
+        b"since": entry.since.encode(),
+        b"group": entry.group.encode(),
+        b"complexity": entry.complexity.encode(),
+    }
+    if entry.syntax:
+        facts[b"arguments"] = document(entry.syntax, len(entry.specifications))
+    if entry.subcommands:
+        facts[b"subcommands"] = {sub.name: _documentation(sub) for sub in entry.subcommands.values()}
+    return facts
+
+
+@command(
+    "COMMAND LIST",
+    arity=-2,
+    flags=_OPEN,
+    acl="@connection",
+    since="7.0.0",
+    complexity=_ALL,
+    syntax="[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]",
+    tips=_ANY_ORDER,
+)
+def command_list(session: Session, argv: List[bytes]) -> Reply:
+    """Names every command, or those that pass a filter."""
+    commands = session.server.commands
+    if len(argv) == 2:
+        return list(commands)
+    test = _FILTERS.get(argv[3].lower()) if len(argv) == 5 and argv[2].lower() == b"filterby" else None
+    if test is None:
+        raise CommandError(SYNTAX)
+    chosen = test(argv[4])
+    return [entry.name for entry in every(commands) if chosen(entry)]
+
+
+def _in_category(name: bytes) -> Callable[[Command], bool]:
+    category = name.decode("utf-8", "replace").lower()
+    return lambda entry: category in categories_of(entry)
+
+
+def _with_name_like(pattern: bytes) -> Callable[[Command], bool]:
+    match = matcher(pattern.lower())
+    return lambda entry: match(entry.name)
+
+
+_FILTERS: Dict[bytes, Callable[[bytes], Callable[[Command], bool]]] = {
+    b"module": lambda name: lambda entry: False,  # there are no modules
+    b"aclcat": _in_category,
+    b"pattern": _with_name_like,
+}
+
+
+@command(
+    "COMMAND GETKEYS",
+    arity=-4,
+    flags=_OPEN,
+    acl="@connection",
+    since="2.8.13",
+    complexity="O(N) where N is the number of arguments of the command.",
+    syntax="command [arg [arg ...]]",
+)
+def command_getkeys(session: Session, argv: List[bytes]) -> Reply:
+    """Answers the keys in a whole command."""
+    entry = _with_keys(session.server, argv[2:])
+    keys = entry.keys_in(argv[2:])
+    if not keys and "no_mandatory_keys" not in entry.flags:
+        raise CommandError("ERR Invalid arguments specified for command")
+    return keys
+
+
+@command(
+    "COMMAND GETKEYSANDFLAGS",
+    arity=-4,
+    flags=_OPEN,
+    acl="@connection",
+    since="7.0.0",
+    complexity="O(N) where N is the number of arguments of the command.",
+    syntax="command [arg [arg ...]]",
+)
+def command_getkeysandflags(session: Session, argv: List[bytes]) -> Reply:
+    """Answers the keys in a whole command, and what it does with each."""
+    entry = _with_keys(session.server, argv[2:])
+    words = argv[2:]
+    return [[words[place], _words(flags)] for place, flags in entry.uses_of_keys(words)]
+
+
+def _with_keys(server: Server, argv: List[bytes]) -> Command:
+    """The command that a client would call so, which must have keys."""
+    entry = server.commands.get(argv[0].lower())
+    if entry is not None and entry.subcommands:
+        entry = entry.subcommands.get(argv[1].lower()) if len(argv) > 1 else entry
+    if entry is None:
+        raise CommandError("ERR Invalid command specified")
+    if not entry.specifications:
+        raise CommandError("ERR The command has no key arguments")
+    if not entry.takes(len(argv)):
+        raise CommandError("ERR Invalid number of arguments specified for command")
+    return entry

@@ -1,0 +1,171 @@
+"""CONFIG: the parameters while the server runs (https://redis.io/docs/latest/commands/config-set/)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, List
+
+from tseep.algorithms.glob import matcher
+from tseep.commands.client.connection import REDACTED
+from tseep.configuration.file import rewritten
+from tseep.errors import SYNTAX, CommandError
+from tseep.registry.table import command, container, every
+from tseep.replies import OK, Reply
+from tseep.system.filesystem import Disk
+
+if TYPE_CHECKING:
+    from tseep.configuration.parameters import Config, Parameter
+    from tseep.server.server import Server
+    from tseep.session.session import Session
+
+_ADMIN = "admin noscript loading stale"
+_PARAMETERS = "O(N) where N is the number of parameters."
+_SECRETS = {"requirepass"}
+_PROTECTED = {"dir", "dbfilename"}
+"""What would let a client write files wherever it wants."""
+
+container("CONFIG", __name__, "Holds the commands about the configuration.", since="2.0.0")
+
+
+@command(
+    "CONFIG GET",
+    arity=-3,
+    flags=_ADMIN,
+    since="2.0.0",
+    complexity=_PARAMETERS,
+    syntax="parameter [parameter ...]",
+)
+def config_get(session: Session, argv: List[bytes]) -> Reply:
+    """Answers the parameters that match, and their values."""
+    config = session.server.config
+    found: Dict[bytes, bytes] = {}
+    for pattern in argv[2:]:
+        for name in _named(config, pattern):
+            found.setdefault(name, _encode(config.show(_decode(name.lower()))))
+    return found
+
+
+def _named(config: Config, pattern: bytes) -> List[bytes]:
+    """The names that match a pattern; a plain name is spelt as the client spells it."""
+    if not set(pattern) & set(b"*?["):
+        return [pattern] if _decode(pattern.lower()) in config.parameters else []
+    return list(filter(matcher(pattern.lower()), map(str.encode, config.parameters)))
+
+
+@command(
+    "CONFIG SET",
+    arity=-4,
+    flags=_ADMIN,
+    since="2.0.0",
+    complexity=_PARAMETERS,
+    syntax="parameter value [parameter value ...]",
+    tips="request_policy:all_nodes response_policy:all_succeeded",
+)
+def config_set(session: Session, argv: List[bytes]) -> Reply:
+    """Sets parameters: all that are named, or none."""
+    if len(argv) % 2:
+        raise CommandError(SYNTAX)
+    names, texts = argv[2::2], argv[3::2]
+    _redact(argv)
+    server = session.server
+    parameters = [_parameter(server.config, name) for name in names]
+    _require_settable(names, parameters)
+    for name, parameter, text in zip(names, parameters, texts):
+        _read(name, parameter, _decode(text))
+    _set_all(server, {parameter.name: _decode(text) for parameter, text in zip(parameters, texts)})
+    return OK
+
+
+def _set_all(server: Server, texts: Dict[str, str]) -> None:
+    """Set parameters, and let the server do as they say; if it cannot, everything is as it was."""
+    config = server.config
+    before = {name: config.show(name) for name in texts}
+    try:
+        for name, text in texts.items():
+            config.set(name, text)
+        server.configured()
+    except CommandError:
+        for name, text in before.items():
+            config.set(name, text)
+        server.configured()
+        raise
+
+
+def _redact(argv: List[bytes]) -> None:
+    """Take the secrets out of a CONFIG SET."""
+    for at in range(2, len(argv), 2):
+        if _decode(argv[at].lower()) in _SECRETS:
+            argv[at + 1] = REDACTED
+
+
+def _parameter(config: Config, name: bytes) -> Parameter:
+    parameter = config.parameters.get(_decode(name.lower()))
+    if parameter is None:
+        raise CommandError(b"ERR Unknown option or number of arguments for CONFIG SET - '%b'" % name)
+    return parameter
+
+
+def _require_settable(names: List[bytes], parameters: List[Parameter]) -> None:
+    """See that all of them can be set, and none twice."""
+    for at, (name, parameter) in enumerate(zip(names, parameters)):
+        if parameter.name in _PROTECTED:
+            raise _failed(name, "can't set protected config")
+        if parameter.fixed:
+            raise _failed(name, "can't set immutable config")
+        if parameter in parameters[:at]:
+            raise _failed(name, "duplicate parameter")
+
+
+def _read(name: bytes, parameter: Parameter, text: str) -> Any:
+    try:
+        return parameter.kind.parse(text)
+    except ValueError as error:
+        raise _failed(name, str(error)) from error
+
+
+def _failed(name: bytes, why: str) -> CommandError:
+    text = b"ERR CONFIG SET failed (possibly related to argument '%b') - %b"
+    return CommandError(text % (name, why.encode()))
+
+
+def _decode(text: bytes) -> str:
+    return text.decode("utf-8", "surrogateescape")
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+@command("CONFIG RESETSTAT", arity=2, flags=_ADMIN, since="2.0.0")
+def config_resetstat(session: Session, argv: List[bytes]) -> Reply:
+    """Lets the statistics of INFO begin again at nothing."""
+    _reset_statistics(session.server)
+    return OK
+
+
+def _reset_statistics(server: Server) -> None:
+    server.stats.reset()
+    server.keyspace.reset_counts()
+    server.rates.reset()
+    server.lag.reset()
+    server.batches[:] = [0] * len(server.batches)
+    for entry in every(server.commands):
+        entry.calls.reset()
+
+
+@command("CONFIG REWRITE", arity=2, flags=_ADMIN, since="2.8.0")
+def config_rewrite(session: Session, argv: List[bytes]) -> Reply:
+    """Writes what has been changed to the configuration file, and leaves the rest of it as it is."""
+    server = session.server
+    if not server.config_file:
+        raise CommandError("ERR The server is running without a config file")
+    path = Path(server.config_file)
+    users = [] if server.config["aclfile"] else server.users.changed()
+    try:
+        lines = rewritten(path.read_bytes().splitlines(), server.config, users)
+        Disk().write_in_place(path, b"\n".join([*lines, b""]))
+    except OSError as error:
+        server.log(3, f"CONFIG REWRITE failed: {path}: {error.strerror}")
+        raise CommandError(f"ERR Rewriting config file: {error.strerror}") from error
+    server.log(2, f"CONFIG REWRITE has written {path}")
+    return OK

@@ -1,0 +1,134 @@
+"""DEBUG: what only tests of servers and clients ask for (https://redis.io/docs/latest/commands/debug/)."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple
+
+from tseep.commands.client.client import is_local
+from tseep.datatypes.encoding import encoding, references
+from tseep.errors import NO_SUCH_KEY, CommandError, wrong_subcommand
+from tseep.registry.table import command
+from tseep.replies import OK, Attributed, BigNumber, Push, Reply, SetReply, Several, Status, Verbatim
+
+if TYPE_CHECKING:
+    from tseep.session.session import Session
+
+_REFUSAL = (
+    'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from '
+    "a local connection, otherwise you need to set this option in the configuration file, and then restart the "
+    "server."
+)
+_LONGEST_SLEEP = 1_000_000_000
+_NUMBER = re.compile(rb"\s*\+?(\d+\.?\d*|\.\d+)")
+
+TYPES: Dict[bytes, Reply] = {
+    b"string": b"Hello World",
+    b"integer": 12345,
+    b"double": 3.141,
+    b"bignum": BigNumber(1234567999999999999999999999999999999),
+    b"null": None,
+    b"array": [0, 1, 2],
+    b"set": SetReply([0, 1, 2]),
+    b"map": {0: False, 1: True, 2: False},
+    b"attrib": Attributed({b"key-popularity": [b"key:123", 90]}, b"Some real reply following the attribute"),
+    b"push": Several([Push([b"server-cpu-usage", 42]), b"Some real reply following the push reply"]),
+    b"verbatim": Verbatim(b"This is a verbatim\nstring"),
+    b"true": True,
+    b"false": False,
+}
+"""What DEBUG PROTOCOL answers, by the type that is asked for."""
+
+
+class Subcommand(NamedTuple):
+    """
+    Something that DEBUG does.
+
+    @ivar run: takes the session and the arguments after the subcommand's name.
+    @ivar arguments: how they are called in HELP, and so how many there are.
+    """
+
+    run: Callable[[Session, List[bytes]], Reply]
+    arguments: List[str]
+    summary: str
+
+
+@command(
+    "DEBUG",
+    arity=-2,
+    flags="admin noscript loading stale",
+    complexity="Depends on subcommand.",
+)
+def debug(session: Session, argv: List[bytes]) -> Reply:
+    """Does what tests of servers and clients need."""
+    if not _is_allowed(session):
+        raise CommandError(_REFUSAL)
+    subcommand = _SUBCOMMANDS.get(argv[1].lower())
+    if subcommand is None or len(argv) - 2 != len(subcommand.arguments):
+        raise wrong_subcommand(argv)
+    return subcommand.run(session, argv[2:])
+
+
+def _is_allowed(session: Session) -> bool:
+    allowed, connection = session.server.config["enable-debug-command"], session.connection
+    return allowed == "yes" or (allowed == "local" and is_local(connection))
+
+
+def _sleep(session: Session, arguments: List[bytes]) -> Reply:
+    time.sleep(min(_number(arguments[0]), _LONGEST_SLEEP))
+    return OK
+
+
+def _number(text: bytes) -> float:
+    """The number that a text begins with; 0 if it does not, as C's atof has it."""
+    match = _NUMBER.match(text)
+    return float(match[1]) if match else 0.0
+
+
+def _object(session: Session, arguments: List[bytes]) -> Reply:
+    db, key = session.db, arguments[0]
+    value = db.peek(key)
+    if value is None:
+        raise CommandError(NO_SUCH_KEY)
+    idle = 0 if session.server.keyspace.frequency is not None else db.idle(key)
+    text = f"Value at:{id(value):#x} refcount:{references(value)} encoding:{encoding(value).decode()}"
+    return Status(f"{text} lru_seconds_idle:{idle}".encode())
+
+
+def _set_active_expire(session: Session, arguments: List[bytes]) -> Reply:
+    session.server.active_expire = _number(arguments[0]) >= 1
+    return OK
+
+
+def _error(session: Session, arguments: List[bytes]) -> Reply:
+    raise CommandError(arguments[0])
+
+
+def _protocol(session: Session, arguments: List[bytes]) -> Reply:
+    name = arguments[0].lower()
+    if name not in TYPES:
+        raise CommandError(
+            "ERR Wrong protocol type name. Please use one of the following: "
+            "string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false"
+        )
+    if name == b"push" and session.protocol < 3:
+        raise CommandError("ERR RESP2 is not supported by this command")
+    return TYPES[name]
+
+
+def _help(session: Session, arguments: List[bytes]) -> Reply:
+    lines = ["DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"]
+    for name, subcommand in _SUBCOMMANDS.items():
+        lines += [" ".join([name.decode().upper(), *subcommand.arguments]), f"    {subcommand.summary}"]
+    return [Status(line.encode()) for line in lines]
+
+
+_SUBCOMMANDS: Dict[bytes, Subcommand] = {
+    b"error": Subcommand(_error, ["message"], "Answers an error."),
+    b"object": Subcommand(_object, ["key"], "Tells how a value is held."),
+    b"protocol": Subcommand(_protocol, ["type"], "Answers an example of a type of reply."),
+    b"set-active-expire": Subcommand(_set_active_expire, ["0|1"], "Leaves expired keys where they are, or not."),
+    b"sleep": Subcommand(_sleep, ["seconds"], "Lets the server, and so every client, wait."),
+    b"help": Subcommand(_help, [], "Lists the subcommands."),
+}

@@ -1,0 +1,352 @@
+"""
+INFO: the server's figures (https://redis.io/docs/latest/commands/info/).
+
+What tseep does not know it leaves out.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Set, Tuple
+
+from tseep import __version__
+from tseep.persistence.jobs import REWRITE, SNAPSHOT
+from tseep.registry.table import Calls, command, every
+from tseep.replies import Reply, Verbatim
+from tseep.system import process
+from tseep.system.process import supervised
+
+if TYPE_CHECKING:
+    from tseep.keyspace.keyspace import Database
+    from tseep.server.server import Server
+    from tseep.session.session import Session
+
+Fields = Dict[str, object]
+Section = Tuple[str, Callable[["Server"], Fields]]
+
+HZ = 10
+"""How many times a second L{Server.cron <tseep.server.server.Server.cron>} runs."""
+
+TTL_SAMPLE = 100
+"""Of how many keys INFO keyspace takes the average time to live."""
+
+_UNITS = "KMGTP"
+
+PERCENTILES = (50.0, 99.0, 99.9)
+
+
+@command(
+    "INFO",
+    arity=-1,
+    flags="loading stale",
+    acl="@dangerous",
+    syntax="[section [section ...]]",
+    tips="nondeterministic_output request_policy:all_shards response_policy:special",
+)
+def info(session: Session, argv: List[bytes]) -> Reply:
+    """Tells the server's figures: all sections but the longest, or those that are named."""
+    names = {name.lower().decode("utf-8", "replace") for name in argv[1:]} or {"default"}
+    wanted = _chosen(names)
+    texts = [_show(session.server, section) for name, section in SECTIONS.items() if name in wanted]
+    return Verbatim("\r\n".join(texts).encode("utf-8", "surrogateescape"))
+
+
+def _chosen(names: Set[str]) -> Set[str]:
+    """The sections that some names stand for."""
+    if names & {"all", "everything"}:
+        return set(SECTIONS)
+    return names | (set(SECTIONS) - _NOT_BY_DEFAULT if "default" in names else set())
+
+
+def _show(server: Server, section: Section) -> str:
+    title, fields = section
+    return f"# {title}\r\n" + "".join([f"{name}:{value}\r\n" for name, value in fields(server).items()])
+
+
+def _server(server: Server) -> Fields:
+    now = server.clock()
+    uptime = int(now - server.started)
+    return {
+        "redis_version": server.redis_version,
+        "tseep_version": __version__,
+        "redis_mode": "standalone",
+        "tseep_mode": server.mode,
+        "os": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "multiplexing_api": "epoll" if server.batches or server.workers else "none",
+        "process_supervised": "systemd" if supervised() else "no",
+        "arch_bits": 64 if sys.maxsize > 2**32 else 32,
+        "python_implementation": platform.python_implementation(),
+        "python_version": platform.python_version(),
+        "process_id": os.getpid(),
+        "run_id": server.run_id,
+        "tcp_port": _tcp_port(server.addresses),
+        "server_time_usec": int(now * 1_000_000),
+        "uptime_in_seconds": uptime,
+        "uptime_in_days": uptime // 86400,
+        "lru_clock": server.keyspace.now // 1000 & 0xFFFFFF,
+        "io_threads_active": 0,
+        "hz": HZ,
+        "configured_hz": HZ,
+        "executable": sys.executable,
+        "config_file": server.config_file,
+    }
+
+
+def _tcp_port(addresses: List[str]) -> int:
+    """The port of the first address that is not a path."""
+    ports = [address.rpartition(":")[2] for address in addresses if not address.startswith("/")]
+    return int(ports[0]) if ports else 0
+
+
+def _clients(server: Server) -> Fields:
+    return {
+        "connected_clients": len(server.sessions),
+        "cluster_connections": 0,
+        "maxclients": server.config["maxclients"],
+        "blocked_clients": sum([session.blocked is not None for session in server.sessions.values()]),
+        "tracking_clients": len(server.tracking.sessions),
+        **{f"worker{worker.number}": _worker(worker) for worker in server.workers},
+    }
+
+
+def _worker(worker: Any) -> str:
+    """One of v3's workers."""
+    return (
+        f"pid={worker.pid},clients={worker.clients},cpu={worker.cpu_seconds:.2f},rss={worker.resident},"
+        f"lag_usec={worker.lag_ns // 1000},received={worker.received},sent={worker.sent},restarts={worker.restarts}"
+    )
+
+
+def _memory(server: Server) -> Fields:
+    used, peak, total = process.resident_memory(), process.peak_memory(), process.system_memory()
+    limit, scripting = server.config["maxmemory"], server.scripting
+    return {
+        "used_memory": used,
+        "used_memory_human": human(used),
+        "used_memory_rss": used,
+        "used_memory_rss_human": human(used),
+        "used_memory_peak": peak,
+        "used_memory_peak_human": human(peak),
+        "used_memory_peak_perc": f"{100 * used / max(peak, 1):.2f}%",
+        "used_memory_startup": server.startup_memory,
+        "used_memory_functions": functions_memory(server),
+        "number_of_cached_scripts": len(scripting.scripts),
+        "number_of_functions": len(scripting.functions.functions),
+        "number_of_libraries": len(scripting.functions.libraries),
+        "mem_clients_normal": clients_memory(server),
+        "mem_aof_buffer": server.persistence.log.pending,
+        "mem_fragmentation_ratio": "1.00",  # what is used is what is resident: Python does not tell them apart
+        "mem_allocator": platform.python_implementation().lower(),
+        "active_defrag_running": 0,
+        "used_memory_dataset": dataset_memory(server, used),
+        "total_system_memory": total,
+        "total_system_memory_human": human(total),
+        "maxmemory": limit,
+        "maxmemory_human": human(limit),
+        "maxmemory_policy": server.config["maxmemory-policy"],
+        "lazyfree_pending_objects": len(server.garbage),
+        "lazyfreed_objects": server.garbage.freed,
+    }
+
+
+def clients_memory(server: Server) -> int:
+    """Bytes that all clients take."""
+    return sum([session.memory for session in server.sessions.values()])
+
+
+def functions_memory(server: Server) -> int:
+    """Bytes of the texts of all libraries."""
+    return sum([len(library.code) for library in server.scripting.functions.libraries.values()])
+
+
+def dataset_memory(server: Server, used: int) -> int:
+    """Bytes that the data take: counted while there is a limit, else what the process has grown by since its start."""
+    return server.eviction.used if server.eviction else max(0, used - server.startup_memory)
+
+
+def human(size: int) -> str:
+    """A size in bytes as people read it: C{1.50M}."""
+    if size < 1024:
+        return f"{size}B"
+    power = min((int(size).bit_length() - 1) // 10, len(_UNITS))
+    return f"{size / 1024**power:.2f}{_UNITS[power - 1]}"
+
+
+def _persistence(server: Server) -> Fields:
+    persistence = server.persistence
+    snapshots, log, worker, loaded = persistence.snapshots, persistence.log, persistence.worker, persistence.loaded
+    fields: Fields = {
+        "loading": 0,
+        "async_loading": 0,
+        "rdb_changes_since_last_save": persistence.recording.dirty,
+        "rdb_bgsave_in_progress": int(worker.task == SNAPSHOT),
+        "rdb_last_save_time": int(snapshots.saved_at),
+        "rdb_last_bgsave_status": _status(snapshots.ok),
+        "rdb_last_bgsave_time_sec": snapshots.seconds,
+        "rdb_current_bgsave_time_sec": worker.seconds if worker.task == SNAPSHOT else -1,
+        "rdb_saves": snapshots.count,
+        "rdb_last_load_keys_expired": loaded.expired if loaded is not None else 0,
+        "rdb_last_load_keys_loaded": loaded.keys if loaded is not None else 0,
+        "aof_enabled": int(log.on),
+        "aof_rewrite_in_progress": int(worker.task == REWRITE),
+        "aof_rewrite_scheduled": int(log.scheduled),
+        "aof_last_rewrite_time_sec": log.seconds,
+        "aof_current_rewrite_time_sec": worker.seconds if worker.task == REWRITE else -1,
+        "aof_last_bgrewrite_status": _status(log.ok),
+        "aof_rewrites": log.count,
+        "module_fork_in_progress": 0,
+        "aof_last_write_status": _status(log.error is None),
+    }
+    if log.on:
+        fields.update(
+            aof_current_size=log.size,
+            aof_base_size=log.base_size,
+            aof_pending_rewrite=0,
+            aof_buffer_length=log.pending,
+        )
+    return fields
+
+
+def _status(ok: bool) -> str:
+    return "ok" if ok else "err"
+
+
+def _stats(server: Server) -> Fields:
+    stats, keyspace = server.stats, server.keyspace
+    commands, received, sent = server.rates.per_second
+    return {
+        "total_connections_received": stats.connections_received,
+        "total_commands_processed": server.calls,
+        "instantaneous_ops_per_sec": round(commands),
+        "total_net_input_bytes": stats.input_bytes,
+        "total_net_output_bytes": stats.output_bytes,
+        "instantaneous_input_kbps": f"{received / 1024:.2f}",
+        "instantaneous_output_kbps": f"{sent / 1024:.2f}",
+        "rejected_connections": stats.rejected_connections,
+        "sync_full": 0,
+        "sync_partial_ok": 0,
+        "sync_partial_err": 0,
+        "expired_keys": keyspace.expired,
+        "evicted_keys": keyspace.evicted,
+        "evicted_clients": stats.evicted_clients,
+        "keyspace_hits": keyspace.hits,
+        "keyspace_misses": keyspace.misses,
+        "pubsub_channels": len(server.pubsub.channels),
+        "pubsub_patterns": len(server.pubsub.patterns),
+        "pubsubshard_channels": len(server.pubsub.shards),
+        "total_forks": server.persistence.worker.forks,
+        "latest_fork_usec": server.persistence.worker.fork_ns // 1000,
+        "expire_cycle_cpu_milliseconds": server.sweep_ns // 1_000_000,
+        "tracking_total_keys": len(server.tracking.readers),
+        "tracking_total_items": sum(map(len, server.tracking.readers.values())),
+        "tracking_total_prefixes": len(server.tracking.prefixes),
+        "total_error_replies": sum(stats.errors.values()),
+        "tseep_loop_lag_usec": server.lag.worst // 1000,  # the worst of the last second
+    }
+
+
+def _replication(server: Server) -> Fields:
+    return {
+        "role": "master",
+        "connected_slaves": 0,
+        "master_failover_state": "no-failover",
+        "master_replid": server.run_id,
+        "master_replid2": "0" * 40,
+        "master_repl_offset": 0,
+        "second_repl_offset": -1,
+        "repl_backlog_active": 0,
+        "repl_backlog_size": 0,
+        "repl_backlog_first_byte_offset": 0,
+        "repl_backlog_histlen": 0,
+    }
+
+
+def _cpu(server: Server) -> Fields:
+    times = os.times()
+    return {
+        "used_cpu_sys": f"{times.system:.6f}",
+        "used_cpu_user": f"{times.user:.6f}",
+        "used_cpu_sys_children": f"{times.children_system:.6f}",
+        "used_cpu_user_children": f"{times.children_user:.6f}",
+    }
+
+
+def _modules(server: Server) -> Fields:
+    return {}
+
+
+def _commandstats(server: Server) -> Fields:
+    return {
+        f"cmdstat_{entry.name.decode()}": _usage(entry.calls)
+        for entry in every(server.commands)
+        if entry.calls.count or entry.calls.rejected or entry.calls.failed
+    }
+
+
+def _usage(calls: Calls) -> str:
+    count, microseconds = calls.count, calls.nanoseconds // 1000
+    return (
+        f"calls={count},usec={microseconds},usec_per_call={microseconds / max(count, 1):.2f},"
+        f"rejected_calls={calls.rejected},failed_calls={calls.failed}"
+    )
+
+
+def _errorstats(server: Server) -> Fields:
+    counts = sorted(server.stats.errors.items())
+    return {f"errorstat_{code.decode('utf-8', 'surrogateescape')}": f"count={count}" for code, count in counts}
+
+
+def _latencystats(server: Server) -> Fields:
+    return {
+        f"latency_percentiles_usec_{entry.name.decode()}": ",".join(
+            [f"p{percentile:g}={entry.calls.percentile(percentile) / 1000:.3f}" for percentile in PERCENTILES]
+        )
+        for entry in every(server.commands)
+        if entry.calls.count
+    }
+
+
+def _cluster(server: Server) -> Fields:
+    return {"cluster_enabled": 0}
+
+
+def _keyspace(server: Server) -> Fields:
+    now = server.keyspace.now
+    return {
+        f"db{number}": _size(database, now)
+        for number, database in enumerate(server.keyspace.databases)
+        if len(database)
+    }
+
+
+def _size(database: Database, now: int) -> str:
+    return f"keys={len(database)},expires={len(database.expires)},avg_ttl={_average_ttl(database, now)}"
+
+
+def _average_ttl(database: Database, now: int) -> int:
+    """Milliseconds that keys have left, on average of a few; 0 if none will expire."""
+    left = [max(0, when - now) for when in islice(database.expires.values(), TTL_SAMPLE)]
+    return sum(left) // max(len(left), 1)
+
+
+_NOT_BY_DEFAULT = {"commandstats", "latencystats"}
+
+SECTIONS: Dict[str, Section] = {
+    "server": ("Server", _server),
+    "clients": ("Clients", _clients),
+    "memory": ("Memory", _memory),
+    "persistence": ("Persistence", _persistence),
+    "stats": ("Stats", _stats),
+    "replication": ("Replication", _replication),
+    "cpu": ("CPU", _cpu),
+    "modules": ("Modules", _modules),
+    "commandstats": ("Commandstats", _commandstats),
+    "errorstats": ("Errorstats", _errorstats),
+    "latencystats": ("Latencystats", _latencystats),
+    "cluster": ("Cluster", _cluster),
+    "keyspace": ("Keyspace", _keyspace),
+}
+"""By name, the sections with their titles, in Redis's order."""

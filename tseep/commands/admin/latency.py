@@ -1,0 +1,145 @@
+"""The latency monitor's commands (https://redis.io/docs/latest/commands/latency/)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Dict, Iterable, List
+
+from tseep.errors import CommandError
+from tseep.registry.table import Calls, Command, command, container, every
+from tseep.replies import Reply, Verbatim
+from tseep.telemetry.latency import Event
+
+if TYPE_CHECKING:
+    from tseep.server.server import Server
+    from tseep.session.session import Session
+
+_ADMIN = "admin noscript loading stale"
+_TIPS = "nondeterministic_output request_policy:all_nodes response_policy:special"
+_SINCE = "2.8.13"
+_WIDEST_BAR = 60
+
+container("LATENCY", __name__, "Holds the commands about latencies.", help_since=_SINCE, since=_SINCE)
+
+
+@command("LATENCY LATEST", arity=2, flags=_ADMIN, since=_SINCE, tips=_TIPS)
+def latency_latest(session: Session, argv: List[bytes]) -> Reply:
+    """Answers the last slow moment of every event: when, how many milliseconds, and the most ever."""
+    events = session.server.latency.events
+    return [[name.encode(), *event.samples[-1], event.worst] for name, event in events.items()]
+
+
+@command("LATENCY HISTORY", arity=3, flags=_ADMIN, since=_SINCE, syntax="event", tips=_TIPS)
+def latency_history(session: Session, argv: List[bytes]) -> Reply:
+    """Answers the slow moments of an event: when, and how many milliseconds long."""
+    event = _event(session.server, argv[2])
+    return [] if event is None else [list(sample) for sample in event.samples]
+
+
+def _event(server: Server, name: bytes) -> Event | None:
+    return server.latency.events.get(name.decode("utf-8", "replace"))
+
+
+@command(
+    "LATENCY RESET",
+    arity=-2,
+    flags=_ADMIN,
+    since=_SINCE,
+    syntax="[event [event ...]]",
+    tips="request_policy:all_nodes response_policy:all_succeeded",
+)
+def latency_reset(session: Session, argv: List[bytes]) -> Reply:
+    """Forgets the slow moments of some events, or of all."""
+    return session.server.latency.reset([name.decode("utf-8", "replace") for name in argv[2:]])
+
+
+@command(
+    "LATENCY HISTOGRAM",
+    arity=-2,
+    flags=_ADMIN,
+    since="7.0.0",
+    complexity="O(N) where N is the number of commands that it answers for.",
+    syntax="[command [command ...]]",
+    tips=_TIPS,
+)
+def latency_histogram(session: Session, argv: List[bytes]) -> Reply:
+    """Answers how long the calls of some commands took, or of every one, in microseconds."""
+    commands = session.server.commands
+    chosen = [entry for name in argv[2:] for entry in _family(commands, name.lower())]
+    entries = chosen if len(argv) > 2 else every(commands)
+    return {entry.name: _distribution(entry.calls) for entry in entries if entry.calls.count}
+
+
+def _family(commands: Dict[bytes, Command], name: bytes) -> Iterable[Command]:
+    """The command of that name and its subcommands, or the one subcommand; none if there is none."""
+    first, _, second = name.partition(b"|")
+    entry = commands.get(first)
+    if entry is None:
+        return []
+    if not second:
+        return [entry, *entry.subcommands.values()]
+    return [entry.subcommands[second]] if second in entry.subcommands else []
+
+
+def _distribution(calls: Calls) -> Dict[bytes, Reply]:
+    """The calls of a command by duration: how many took at most 1 microsecond, 2, 4 and so on."""
+    histogram: Dict[int, int] = {}
+    total = 0
+    for bucket, count in enumerate(calls.buckets):
+        if count:
+            total += count
+            histogram[max(1, 2**bucket // 1000)] = total
+    return {b"calls": total, b"histogram_usec": histogram}
+
+
+@command("LATENCY GRAPH", arity=3, flags=_ADMIN, since=_SINCE, syntax="event", tips=_TIPS)
+def latency_graph(session: Session, argv: List[bytes]) -> Reply:
+    """Draws the slow moments of an event."""
+    event = _event(session.server, argv[2])
+    if event is None:
+        raise CommandError(b"ERR No samples available for event '%b'" % argv[2])
+    return Verbatim(argv[2] + b"\n" + _draw(event, int(session.server.clock())).encode())
+
+
+def _draw(event: Event, now: int) -> str:
+    """A line for each sample: how long ago, how long it took, and a bar of that length."""
+    most = max(milliseconds for _, milliseconds in event.samples)
+    lines = []
+    for second, milliseconds in event.samples:
+        bar = "#" * max(1, milliseconds * _WIDEST_BAR // max(most, 1))
+        lines.append(f"{now - second:>8} s ago {milliseconds:>8} ms {bar}\n")
+    return "".join(lines)
+
+
+@command("LATENCY DOCTOR", arity=2, flags=_ADMIN, since=_SINCE, tips=_TIPS)
+def latency_doctor(session: Session, argv: List[bytes]) -> Reply:
+    """Says in words what was slow, and what may help."""
+    monitor = session.server.latency
+    if not monitor.threshold and not monitor.events:
+        text = (
+            "Nothing is measured: the latency monitor is off. Turn it on with\n"
+            "CONFIG SET latency-monitor-threshold <milliseconds>.\n"
+        )
+    elif not monitor.events:
+        text = f"Nothing took {monitor.threshold} ms or longer so far.\n"
+    else:
+        findings = [_diagnose(name, event) for name, event in monitor.events.items()]
+        text = "".join(findings) + "".join([_ADVICE[name] for name in monitor.events if name in _ADVICE])
+    return Verbatim(text.encode())
+
+
+def _diagnose(name: str, event: Event) -> str:
+    times = [milliseconds for _, milliseconds in event.samples]
+    average = sum(times) / len(times)
+    deviation = sum(abs(time - average) for time in times) / len(times)
+    return (
+        f"{name}: slow in {len(times)} seconds, {average:.0f} ms on average, "
+        f"{deviation:.0f} ms off it; {event.worst} ms at worst.\n"
+    )
+
+
+_ADVICE = {
+    "command": "SLOWLOG GET shows which commands these were. Do less in one: SCAN in place of KEYS.\n",
+    "fast-command": "A fast command is not slow by itself: the machine is short of processors or of memory, or\n"
+    "Python collected garbage.\n",
+    "expire-cycle": "Many keys expire at the same time: spread their times to live.\n",
+}

@@ -1,0 +1,117 @@
+"""MEMORY: what keys and the process take (https://redis.io/docs/latest/commands/memory-usage/)."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from typing import TYPE_CHECKING, Any, Dict, List
+
+from tseep.algorithms.numeric import require_integer
+from tseep.commands.admin.info import clients_memory, dataset_memory, functions_memory, human
+from tseep.datatypes.memory import size
+from tseep.errors import SYNTAX, CommandError
+from tseep.registry.table import command, container
+from tseep.replies import OK, Reply, Verbatim
+from tseep.system import process
+
+if TYPE_CHECKING:
+    from tseep.server.server import Server
+    from tseep.session.session import Session
+
+_REPORT = "nondeterministic_output request_policy:all_shards response_policy:special"
+_SINCE = "4.0.0"
+_SMALL = 64 * 1024 * 1024
+
+container("MEMORY", __name__, "Holds the commands about memory.", help_since=_SINCE, since=_SINCE)
+
+
+@command(
+    "MEMORY USAGE",
+    arity=-3,
+    flags="readonly",
+    keys=(2, 2, 1),
+    access="RO",
+    since=_SINCE,
+    complexity="O(N) where N is the number of samples.",
+    syntax="key [SAMPLES count]",
+)
+def memory_usage(session: Session, argv: List[bytes]) -> Reply:
+    """Estimates the bytes that a key and its value take."""
+    for at in range(3, len(argv), 2):
+        if argv[at].lower() != b"samples" or at + 1 == len(argv) or require_integer(argv[at + 1]) < 0:
+            raise CommandError(SYNTAX)
+    key, db = argv[2], session.db
+    value = db.peek(key)
+    return None if value is None else size(key, value, key in db.expires)
+
+
+@command("MEMORY STATS", arity=2, since=_SINCE, tips=_REPORT)
+def memory_stats(session: Session, argv: List[bytes]) -> Reply:
+    """Tells what the process takes, and how many keys share it."""
+    server = session.server
+    used, peak, keys = process.resident_memory(), process.peak_memory(), _count_keys(server)
+    dataset = dataset_memory(server, used)
+    stats: Dict[bytes, Any] = {
+        b"peak.allocated": peak,
+        b"total.allocated": used,
+        b"startup.allocated": server.startup_memory,
+        b"replication.backlog": 0,
+        b"clients.slaves": 0,
+        b"clients.normal": clients_memory(server),
+        b"cluster.links": 0,
+        b"aof.buffer": server.persistence.log.pending,
+        b"functions.caches": functions_memory(server),
+        b"keys.count": keys,
+        b"keys.bytes-per-key": max(0, used - server.startup_memory) // keys if keys else 0,
+        b"dataset.bytes": dataset,
+        b"dataset.percentage": 100 * dataset / max(used, 1),
+        b"peak.percentage": 100 * used / max(peak, 1),
+    }
+    return stats
+
+
+def _count_keys(server: Server) -> int:
+    return sum(map(len, server.keyspace.databases))
+
+
+@command("MEMORY DOCTOR", arity=2, since=_SINCE, tips=_REPORT)
+def memory_doctor(session: Session, argv: List[bytes]) -> Reply:
+    """Says in words what is to be said about the memory of the process."""
+    used, peak, total = process.resident_memory(), process.peak_memory(), process.system_memory()
+    findings = []
+    if peak > _SMALL and peak > 1.5 * used:
+        findings.append(f"The process took {human(peak)} once; now it takes {human(used)}.\n")
+    if total and used > total / 2:
+        findings.append(f"The process takes {human(used)}, more than half of the machine's {human(total)}.\n")
+    if not findings:
+        findings.append(f"Nothing to complain of: the process takes {human(used)}.\n")
+    return Verbatim("".join(findings).encode())
+
+
+@command(
+    "MEMORY MALLOC-STATS",
+    arity=2,
+    since=_SINCE,
+    complexity="O(1)",
+    tips=_REPORT,
+)
+def memory_malloc_stats(session: Session, argv: List[bytes]) -> Reply:
+    """Tells what Python's allocator tells about itself."""
+    if not hasattr(sys, "getallocatedblocks"):  # PyPy
+        return Verbatim(f"{gc.get_stats()}\n".encode())
+    lines = [f"blocks allocated: {sys.getallocatedblocks()}\n"]
+    lines += [f"garbage collector, generation {number}: {count}\n" for number, count in enumerate(gc.get_count())]
+    return Verbatim("".join(lines).encode())
+
+
+@command(
+    "MEMORY PURGE",
+    arity=2,
+    since=_SINCE,
+    complexity="O(N) where N is the number of objects in memory, may be slow.",
+    tips="request_policy:all_shards response_policy:all_succeeded",
+)
+def memory_purge(session: Session, argv: List[bytes]) -> Reply:
+    """Lets Python's garbage collector run."""
+    gc.collect()
+    return OK

@@ -1,0 +1,366 @@
+"""What the server knows of its clients (https://redis.io/docs/latest/commands/client-list/)."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Callable, Dict, Iterable, List
+
+from tseep.algorithms.numeric import integer, require_integer
+from tseep.commands.client.connection import require_plain, set_name
+from tseep.coordination.blocking import UNBLOCKED, require_milliseconds
+from tseep.coordination.pause import Held
+from tseep.errors import SYNTAX, CommandError, wrong_subcommand
+from tseep.registry.table import command, container
+from tseep.replies import NO_REPLY, OK, Reply, Verbatim
+
+if TYPE_CHECKING:
+    from tseep.interfaces import IConnection
+    from tseep.session.session import Session
+
+Test = Callable[["Session"], bool]
+
+_OWN = "noscript loading stale"
+_ADMIN = "admin noscript loading stale"
+_TYPES = {
+    b"normal": "normal",
+    b"master": "master",
+    b"replica": "replica",
+    b"slave": "replica",
+    b"pubsub": "pubsub",
+}
+_FILTER = (
+    "<[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | [ADDR ip:port] | "
+    "[LADDR ip:port] | [SKIPME yes/no]>"
+)
+_UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"
+_PAUSE_MODE = "ERR CLIENT PAUSE mode must be WRITE or ALL"
+_EVERYONE = "O(N) where N is the number of clients."
+
+container("CLIENT", __name__, "Holds the commands about client connections.", since="2.4.0")
+
+
+@command("CLIENT ID", arity=2, flags=_OWN, since="5.0.0")
+def client_id(session: Session, argv: List[bytes]) -> Reply:
+    """Answers the number of this connection, which no other ever has."""
+    return session.id
+
+
+@command("CLIENT GETNAME", arity=2, flags=_OWN, since="2.6.9")
+def client_getname(session: Session, argv: List[bytes]) -> Reply:
+    """Answers the name of this connection."""
+    return session.name or None
+
+
+@command("CLIENT SETNAME", arity=3, flags=_OWN, since="2.6.9", syntax="connection-name")
+def client_setname(session: Session, argv: List[bytes]) -> Reply:
+    """Names this connection."""
+    set_name(session, argv[2])
+    return OK
+
+
+@command(
+    "CLIENT SETINFO",
+    arity=4,
+    flags=_OWN,
+    since="7.2.0",
+    syntax="<LIB-NAME libname | LIB-VER libver>",
+    tips="request_policy:all_nodes response_policy:all_succeeded",
+)
+def client_setinfo(session: Session, argv: List[bytes]) -> Reply:
+    """Tells which library the client uses."""
+    attribute = argv[2].lower()
+    if attribute not in (b"lib-name", b"lib-ver"):
+        raise CommandError(b"ERR Unrecognized option '%b'" % argv[2])
+    require_plain(argv[3], argv[2])
+    if attribute == b"lib-name":
+        session.library_name = argv[3]
+    else:
+        session.library_version = argv[3]
+    return OK
+
+
+@command("CLIENT NO-EVICT", arity=3, flags=_ADMIN, since="7.0.0", syntax="<ON | OFF>")
+def client_no_evict(session: Session, argv: List[bytes]) -> Reply:
+    """Spares this connection where clients are evicted."""
+    session.no_evict = _on(argv[2])
+    return OK
+
+
+@command("CLIENT NO-TOUCH", arity=3, flags=_OWN, since="7.2.0", syntax="<ON | OFF>")
+def client_no_touch(session: Session, argv: List[bytes]) -> Reply:
+    """Lets the commands of this connection leave no trace in when keys were last used."""
+    session.no_touch = _on(argv[2])
+    return OK
+
+
+def _on(word: bytes) -> bool:
+    return _choose(word, {b"on": True, b"off": False})
+
+
+def _choose(word: bytes, states: Dict[bytes, bool], error: str = SYNTAX) -> bool:
+    state = states.get(word.lower())
+    if state is None:
+        raise CommandError(error)
+    return state
+
+
+@command("CLIENT REPLY", arity=3, flags=_OWN, since="3.2.0", syntax="<ON | OFF | SKIP>")
+def client_reply(session: Session, argv: List[bytes]) -> Reply:
+    """Turns replies off or on, or leaves out the next one."""
+    word = argv[2].lower()
+    if word == b"on":
+        session.silent = session.muted = False
+        return OK
+    if word == b"off":
+        session.silent = True
+    elif word == b"skip":
+        session.skip_next = not session.silent
+    else:
+        raise CommandError(SYNTAX)
+    return NO_REPLY
+
+
+@command("CLIENT INFO", arity=2, flags=_OWN, since="6.2.0", tips="nondeterministic_output")
+def client_info(session: Session, argv: List[bytes]) -> Reply:
+    """Tells what the server knows of this connection."""
+    return _listing(session, argv, [session])
+
+
+@command(
+    "CLIENT LIST",
+    arity=-2,
+    flags=_ADMIN,
+    since="2.4.0",
+    complexity=_EVERYONE,
+    syntax="[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]",
+    tips="nondeterministic_output",
+)
+def client_list(session: Session, argv: List[bytes]) -> Reply:
+    """Lists the connections."""
+    sessions = session.server.sessions
+    if len(argv) == 2:
+        return _listing(session, argv, sessions.values())
+    filter = argv[2].lower()
+    if filter == b"type" and len(argv) == 4:
+        wanted = _type(argv[3])
+        return _listing(session, argv, [one for one in sessions.values() if type_of(one) == wanted])
+    if filter == b"id" and len(argv) > 3:
+        ids = [require_integer(text, "ERR Invalid client ID") for text in argv[3:]]
+        return _listing(session, argv, [sessions[id] for id in ids if id in sessions])
+    raise CommandError(SYNTAX)
+
+
+def _listing(session: Session, argv: List[bytes], sessions: Iterable[Session]) -> Verbatim:
+    session.last_command = session.server.lookup(argv)  # who asks for the list is in it, doing that
+    return Verbatim(b"".join([describe(one) + b"\n" for one in sessions]))
+
+
+def describe(session: Session) -> bytes:
+    """One line of CLIENT LIST."""
+    return " ".join([f"{name}={value}" for name, value in facts(session).items()]).encode("utf-8", "surrogateescape")
+
+
+def facts(session: Session) -> Dict[str, object]:
+    """All that is known of a client, by CLIENT LIST's names. The buffers that tseep has none of are empty."""
+    now = session.server.keyspace.now
+    connection, last, own = session.connection, session.last_command, session.subscriptions
+    tracked = session.tracking
+    return {
+        "id": session.id,
+        "addr": connection.peer,
+        "laddr": connection.host,
+        "fd": connection.fileno,
+        "name": _text(session.name),
+        "age": (now - session.connected_at) // 1000,
+        "idle": (now - session.last_seen) // 1000,
+        "flags": _flags(session),
+        "db": session.db_index,
+        "sub": len(own.channels) if own else 0,
+        "psub": len(own.patterns) if own else 0,
+        "ssub": len(own.shards) if own else 0,
+        "multi": len(session.transaction.queue) if session.transaction is not None else -1,
+        "qbuf": session.query_memory,
+        "qbuf-free": 0,
+        "argv-mem": 0,
+        "multi-mem": session.queue_memory,
+        "rbs": 0,
+        "rbp": 0,
+        "obl": 0,
+        "oll": int(connection.unsent > 0),
+        "omem": connection.unsent,
+        "tot-mem": session.memory,
+        "events": "r",
+        "cmd": _text(last.name) if last is not None else "NULL",
+        "user": _text(session.user.name),
+        "redir": tracked.redirect if tracked is not None else -1,
+        "resp": session.protocol,
+        "lib-name": _text(session.library_name),
+        "lib-ver": _text(session.library_version),
+        **({} if connection.worker is None else {"worker": connection.worker}),
+    }
+
+
+def is_local(connection: IConnection) -> bool:
+    """Whether a client is on this machine: it came by loopback, or by a Unix socket."""
+    return connection.peer.startswith(("127.", "[::1]:")) or connection.host.startswith("/")
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "surrogateescape")
+
+
+def _flags(session: Session) -> str:
+    """The letters of CLIENT LIST's flags; N if there is none."""
+    tracked = session.tracking
+    states = {
+        "O": session.monitoring,
+        "P": bool(session.subscriptions),
+        "x": session.transaction is not None,
+        "b": session.blocked is not None,
+        "d": session.spoiled,
+        "t": tracked is not None,
+        "R": tracked is not None and tracked.broken,
+        "B": tracked is not None and tracked.prefixes is not None,
+        "U": session.connection.host.startswith("/"),
+        "e": session.no_evict,
+        "T": session.no_touch,
+    }
+    return "".join([letter for letter, state in states.items() if state]) or "N"
+
+
+def type_of(session: Session) -> str:
+    """What kind of client it is: C{pubsub} as long as it hears anything, else C{normal}, as nobody replicates."""
+    return "pubsub" if session.subscriptions else "normal"
+
+
+def _type(word: bytes) -> str:
+    """The kind of client that a filter asks for."""
+    type = _TYPES.get(word.lower())
+    if type is None:
+        raise CommandError(b"ERR Unknown client type '%b'" % word)
+    return type
+
+
+@command(
+    "CLIENT KILL",
+    arity=-3,
+    flags=_ADMIN,
+    since="2.4.0",
+    complexity=_EVERYONE,
+    syntax=f"<ip:port | {_FILTER} [{_FILTER} ...]>",
+)
+def client_kill(session: Session, argv: List[bytes]) -> Reply:
+    """Closes connections."""
+    sessions = session.server.sessions.values()
+    if len(argv) == 3:
+        victims = list(filter(_is_at(argv[2], "peer"), sessions))
+        if not victims:
+            raise CommandError("ERR No such client")
+        _kill(session, victims)
+        return OK
+    tests, spared = _kill_filters(session, argv[2:])
+    victims = [one for one in sessions if one is not spared and all(test(one) for test in tests)]
+    _kill(session, victims)
+    return len(victims)
+
+
+def _kill(session: Session, victims: List[Session]) -> None:
+    """Close them, who are no clients from then on; whoever kills itself gets its answer first."""
+    for victim in victims:
+        if victim is session:
+            session.closing = True
+        else:
+            session.server.disconnect(victim)
+            victim.connection.close()
+
+
+def _kill_filters(session: Session, options: List[bytes]) -> tuple[List[Test], Session | None]:
+    """What all victims have in common, and who is not one of them whatever the case."""
+    spared: Session | None = session
+    tests: Dict[bytes, Test] = {}
+    for name, value in zip_longest(options[::2], options[1::2]):
+        name = name.lower()
+        if name == b"user" and value not in (None, *session.server.users.named):
+            raise CommandError(b"ERR No such user '%b'" % value)
+        if value is not None and name in _FILTERS:
+            tests[name] = _FILTERS[name](value)
+        elif value is not None and name == b"skipme":
+            spared = session if _yes(value) else None
+        else:
+            raise CommandError(SYNTAX)
+    return list(tests.values()), spared
+
+
+def _yes(word: bytes) -> bool:
+    return _choose(word, {b"yes": True, b"no": False})
+
+
+def _is_at(address: bytes, end: str) -> Test:
+    text = _text(address)
+    return lambda session: bool(getattr(session.connection, end) == text)
+
+
+def _has_id(text: bytes) -> Test:
+    id = integer(text)
+    if id is None or id <= 0:
+        raise CommandError("ERR client-id should be greater than 0")
+    return lambda session: session.id == id
+
+
+def _has_type(word: bytes) -> Test:
+    wanted = _type(word)
+    return lambda session: type_of(session) == wanted
+
+
+def _has_user(name: bytes) -> Test:
+    return lambda session: session.user.name == name
+
+
+@command(
+    "CLIENT UNBLOCK", arity=-3, flags=_ADMIN, since="5.0.0", complexity="O(1).",
+    syntax="client-id [TIMEOUT | ERROR]",
+)  # fmt: skip
+def client_unblock(session: Session, argv: List[bytes]) -> Reply:
+    """Ends the waiting of a client, as if its time were over or with an error."""
+    as_error = len(argv) > 3 and _choose(argv[3], {b"timeout": False, b"error": True}, _UNBLOCK_REASON)
+    if len(argv) > 4:
+        raise wrong_subcommand(argv)
+    server = session.server
+    other = server.sessions.get(require_integer(argv[2]))
+    if other is None or other.blocked is None or isinstance(other.blocked, Held):
+        return 0
+    wait = other.blocked
+    server.blocking.end(wait, CommandError(UNBLOCKED) if as_error else wait.nothing)
+    return 1
+
+
+@command(
+    "CLIENT PAUSE", arity=-3, flags=_ADMIN, since="2.9.50", complexity="O(1).", syntax="timeout [WRITE | ALL]",
+)  # fmt: skip
+def client_pause(session: Session, argv: List[bytes]) -> Reply:
+    """Holds the commands of all clients, or those that change something, for some milliseconds."""
+    if len(argv) > 4:
+        raise wrong_subcommand(argv)
+    all = len(argv) == 3 or _choose(argv[3], {b"write": False, b"all": True}, _PAUSE_MODE)
+    milliseconds = require_milliseconds(argv[2])
+    session.server.pause.begin(session.server.keyspace.now + milliseconds, all)
+    return OK
+
+
+@command(
+    "CLIENT UNPAUSE", arity=2, flags=_ADMIN, since="6.2.0",
+    complexity="O(N) where N is the number of clients whose commands are held.",
+)  # fmt: skip
+def client_unpause(session: Session, argv: List[bytes]) -> Reply:
+    """Holds no commands any more."""
+    session.server.pause.end()
+    return OK
+
+
+_FILTERS: Dict[bytes, Callable[[bytes], Test]] = {
+    b"id": _has_id,
+    b"type": _has_type,
+    b"user": _has_user,
+    b"addr": lambda address: _is_at(address, "peer"),
+    b"laddr": lambda address: _is_at(address, "host"),
+}

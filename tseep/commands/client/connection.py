@@ -1,0 +1,176 @@
+"""Greeting, authentication and the selected database (https://redis.io/docs/latest/commands/?group=connection)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, List
+
+from tseep.access.log import Happening
+from tseep.algorithms.numeric import integer
+from tseep.commands.data.keys import database_index
+from tseep.errors import SYNTAX, WRONG_PASSWORD, CommandError, wrong_arguments
+from tseep.registry.table import command
+from tseep.replies import OK, PONG, Reply, Status
+
+if TYPE_CHECKING:
+    from tseep.session.session import Session
+
+REDACTED = b"(redacted)"
+"""What takes a secret's place in a command once it ran, so that the slow log cannot tell it."""
+
+_GREETING = "noscript loading stale fast no_auth allow_busy"
+_PROTOCOLS = (2, 3)
+_RESET = Status(b"RESET")
+_PLAIN = re.compile(rb"[!-~]*")
+
+_NO_PASSWORD_SET = (
+    "ERR AUTH <password> called without any password configured for the default user. "
+    "Are you sure your configuration is correct?"
+)
+_HELLO_FIRST = (
+    "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> "
+    "<pass> option can be used to authenticate the client and select the RESP protocol version at the same time"
+)
+
+
+@command(
+    "PING",
+    arity=-1,
+    flags="fast",
+    syntax="[message]",
+    tips="request_policy:all_shards response_policy:all_succeeded",
+)
+def ping(session: Session, argv: List[bytes]) -> Reply:
+    """Answers PONG, or the message that came with it."""
+    if len(argv) > 2:
+        raise wrong_arguments(b"ping")
+    if session.subscriptions and session.protocol == 2:  # it looks like a message there
+        return [b"pong", argv[1] if len(argv) > 1 else b""]
+    return PONG if len(argv) == 1 else argv[1]
+
+
+@command("ECHO", arity=2, flags="loading stale fast", syntax="message")
+def echo(session: Session, argv: List[bytes]) -> Reply:
+    """Answers what it was given."""
+    return argv[1]
+
+
+@command("SELECT", arity=2, flags="loading stale fast", syntax="index")
+def select(session: Session, argv: List[bytes]) -> Reply:
+    """Changes to another database."""
+    session.select(database_index(session, argv[1]))
+    return OK
+
+
+@command(
+    "AUTH",
+    arity=-2,
+    flags=_GREETING,
+    complexity="O(N) where N is the number of passwords of the user.",
+    syntax="[username] password",
+)
+def auth(session: Session, argv: List[bytes]) -> Reply:
+    """Authenticates the client."""
+    credentials = argv[1:]
+    argv[1:] = [REDACTED] * len(credentials)
+    if len(credentials) > 2:
+        raise CommandError(SYNTAX)
+    if len(credentials) == 1:
+        if session.server.users.default.nopass:
+            raise CommandError(_NO_PASSWORD_SET)
+        credentials.insert(0, b"default")
+    _authenticate(session, argv[0], *credentials)
+    return OK
+
+
+@command(
+    "HELLO",
+    arity=-1,
+    flags=_GREETING,
+    since="6.0.0",
+    syntax="[protover [AUTH username password] [SETNAME clientname]]",
+)
+def hello(session: Session, argv: List[bytes]) -> Reply:
+    """Greets the server, and chooses a protocol version."""
+    protocol = _protocol(argv[1]) if len(argv) > 1 else session.protocol
+    _take_options(session, argv)
+    if not session.trusted:
+        raise CommandError(_HELLO_FIRST)
+    if protocol != session.protocol:
+        session.speak(protocol)
+    return {
+        b"server": b"redis",
+        b"version": session.server.redis_version.encode(),
+        b"proto": protocol,
+        b"id": session.id,
+        b"mode": b"standalone",
+        b"role": b"master",
+        b"modules": [],
+    }
+
+
+def _protocol(text: bytes) -> int:
+    """The protocol version that HELLO asks for."""
+    protocol = integer(text)
+    if protocol is None:
+        raise CommandError("ERR Protocol version is not an integer or out of range")
+    if protocol not in _PROTOCOLS:
+        raise CommandError("NOPROTO unsupported protocol version")
+    return protocol
+
+
+def _take_options(session: Session, argv: List[bytes]) -> None:
+    """Do what HELLO's options say, in their order."""
+    at = 2
+    while at < len(argv):
+        option, more = argv[at].lower(), len(argv) - at - 1
+        if option == b"auth" and more >= 2:
+            username, password = argv[at + 1 : at + 3]
+            argv[at + 1 : at + 3] = [REDACTED, REDACTED]
+            _authenticate(session, argv[0], username, password)
+            at += 3
+        elif option == b"setname" and more:
+            set_name(session, argv[at + 1])
+            at += 2
+        else:
+            raise CommandError(b"ERR Syntax error in HELLO option '%b'" % argv[at])
+
+
+def _authenticate(session: Session, command: bytes, username: bytes, password: bytes) -> None:
+    """Let a client be a user, whose password it knows."""
+    user = session.server.users.find(username, password)
+    if user is None:
+        session.note_denied(Happening("auth", "toplevel", command, username))
+        raise CommandError(WRONG_PASSWORD)
+    session.authenticate(user)
+
+
+def set_name(session: Session, name: bytes) -> None:
+    """Name the client; an empty name takes it back."""
+    require_plain(name, b"Client names")
+    session.name = name
+
+
+def require_plain(text: bytes, what: bytes) -> None:
+    """
+    See that a text can stand in a line of CLIENT LIST.
+
+    @param what: what it is, as the error calls it.
+    @raise CommandError: if there are spaces, control or other characters that are not ASCII in it.
+    """
+    if not _PLAIN.fullmatch(text):
+        raise CommandError(b"ERR %b cannot contain spaces, newlines or special characters." % what)
+
+
+@command("QUIT", arity=-1, flags=_GREETING)
+def quit_(session: Session, argv: List[bytes]) -> Reply:
+    """Closes the connection."""
+    session.closing = True
+    return OK
+
+
+@command("RESET", arity=1, flags=_GREETING, since="6.2.0")
+def reset(session: Session, argv: List[bytes]) -> Reply:
+    """Makes the connection as good as new."""
+    session.reset()
+    return _RESET

@@ -1,0 +1,23 @@
+"""Seeing what all clients do (https://redis.io/docs/latest/commands/monitor/)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, List
+
+from tseep.errors import CommandError
+from tseep.registry.table import command
+from tseep.replies import NO_REPLY, OK, Reply
+
+if TYPE_CHECKING:
+    from tseep.session.session import Session
+
+
+@command("MONITOR", arity=1, flags="admin noscript loading stale")
+def monitor(session: Session, argv: List[bytes]) -> Reply:
+    """Shows this client every command that the server runs from now on."""
+    if session.deny_blocking:
+        raise CommandError("ERR MONITOR isn't allowed for DENY BLOCKING client")
+    if session.monitoring:
+        return NO_REPLY
+    session.server.monitors.add(session)
+    return OK

@@ -1,0 +1,84 @@
+"""Transactions (https://redis.io/docs/latest/commands/?group=transactions)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, List
+
+from tseep.coordination.transactions import Transaction
+from tseep.errors import CommandError
+from tseep.keyspace.eviction import OUT_OF_MEMORY
+from tseep.registry.table import command
+from tseep.replies import NULL_ARRAY, OK, Reply
+
+if TYPE_CHECKING:
+    from tseep.session.session import Session
+
+_STEERING = "noscript loading stale fast allow_busy"
+
+
+@command("MULTI", arity=1, flags=_STEERING, since="1.2.0")
+def multi(session: Session, argv: List[bytes]) -> Reply:
+    """Begins a transaction: the commands that follow are queued."""
+    if session.transaction is not None:
+        raise CommandError("ERR MULTI calls can not be nested")
+    session.transaction = Transaction()
+    return OK
+
+
+@command(
+    "EXEC", arity=1, flags="noscript loading stale skip_slowlog", since="1.2.0",
+    complexity="Depends on the commands in the transaction.",
+)  # fmt: skip
+def exec_(session: Session, argv: List[bytes]) -> Reply:
+    """Runs the commands of the transaction, unless a watched key has changed."""
+    transaction = session.transaction
+    if transaction is None:
+        raise CommandError("ERR EXEC without MULTI")
+    for db, key in session.watched:
+        db.peek(key)  # one whose time is over has changed, too
+    spoiled = session.spoiled
+    _end(session)
+    if transaction.refused:
+        raise CommandError("EXECABORT Transaction discarded because of previous errors.")
+    if not all(session.server.eviction.admits(command) for command, _ in transaction.queue):
+        raise CommandError(f"EXECABORT Transaction discarded because of: {OUT_OF_MEMORY}")
+    return NULL_ARRAY if spoiled else session.run_transaction(transaction.queue)
+
+
+@command(
+    "DISCARD", arity=1, flags=_STEERING, since="2.0.0", complexity="O(N) where N is the number of queued commands."
+)
+def discard(session: Session, argv: List[bytes]) -> Reply:
+    """Forgets the commands of the transaction, and ends it."""
+    if session.transaction is None:
+        raise CommandError("ERR DISCARD without MULTI")
+    _end(session)
+    return OK
+
+
+def _end(session: Session) -> None:
+    session.transaction = None
+    session.server.changes.watching.forget(session)
+
+
+@command(
+    "WATCH", arity=-2, flags=_STEERING, keys=(1, -1, 1), access="RO", since="2.2.0",
+    complexity="O(1) for every key.", syntax="key [key ...]",
+)  # fmt: skip
+def watch(session: Session, argv: List[bytes]) -> Reply:
+    """Lets the next transaction run only if none of the keys has changed until then."""
+    if session.transaction is not None:
+        raise CommandError("ERR WATCH inside MULTI is not allowed")
+    changes = session.server.changes
+    for key in argv[1:]:
+        session.db.peek(key)  # one whose time is over already does not change any more
+        changes.watching.watch(session, key)
+    changes.update()
+    return OK
+
+
+@command("UNWATCH", arity=1, flags=_STEERING, since="2.2.0")
+def unwatch(session: Session, argv: List[bytes]) -> Reply:
+    """Watches no key any more."""
+    session.server.changes.watching.forget(session)
+    return OK

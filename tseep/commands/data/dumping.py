@@ -1,0 +1,107 @@
+"""A value in Redis's own format (https://redis.io/docs/latest/commands/dump/)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Iterator, List
+
+from tseep.algorithms.numeric import HIGHEST, require_integer
+from tseep.commands.data.keys import place
+from tseep.errors import SYNTAX, CommandError
+from tseep.keyspace.usage import Uses
+from tseep.rdb.format import Corrupt
+from tseep.rdb.payload import BAD_FOOTER, dump, restore
+from tseep.registry.table import command
+from tseep.replies import OK, Reply
+
+if TYPE_CHECKING:
+    from tseep.session.session import Session
+
+
+@command(
+    "DUMP", arity=2, flags="readonly", keys=(1, 1, 1), access="RO ACCESS", since="2.6.0",
+    complexity="O(N) where N is the size of the value.", syntax="key", tips="nondeterministic_output",
+)  # fmt: skip
+def dump_(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the value of a key in Redis's own format."""
+    value = session.db.read(argv[1])
+    return None if value is None else dump(value)
+
+
+@command(
+    "RESTORE", arity=-4, flags="write denyoom", keys=(1, 1, 1), access="OW UPDATE", acl="@keyspace @dangerous",
+    since="2.6.0", complexity="O(N) where N is the size of the value, times log(N) for sorted sets.",
+    syntax="key ttl serialized-value:string [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
+)  # fmt: skip
+def restore_(session: Session, argv: List[bytes]) -> Reply:
+    """Makes a key of a value that DUMP returned."""
+    db, key = session.db, argv[1]
+    options = _Options(argv)
+    if not options.replace and db.get(key) is not None:
+        raise CommandError("BUSYKEY Target key name already exists.")
+    when = require_integer(argv[2])
+    if when < 0:
+        raise CommandError("ERR Invalid TTL value, must be >= 0")
+    value = _restored(argv[3])
+    if options.replace:
+        db.delete(key)
+    if when and not options.absolute:
+        when += session.server.keyspace.now
+        when -= 2**64 if when > HIGHEST else 0  # as it overflows in Redis, which takes it for over
+    if when and when < session.server.keyspace.now:
+        return OK
+    place(db, key, value, when or None, b"restore")
+    uses = db.accessed
+    if not isinstance(uses, Uses):
+        uses[key] -= options.idle or 0
+    elif options.frequency is not None:
+        uses.begin(key, session.server.keyspace.second, options.frequency)
+    return OK
+
+
+class _Options:
+    """
+    What follows the value in a RESTORE.
+
+    @ivar replace: whether a key that is there already is replaced.
+    @ivar absolute: whether the time is a Unix time.
+    @ivar idle: for how many seconds the key counts as not used, C{frequency}: how often it counts as used; None if that
+        is not said.
+    """
+
+    def __init__(self, argv: List[bytes]) -> None:
+        self.replace = self.absolute = False
+        self.idle: int | None = None
+        self.frequency: int | None = None
+        words = iter(argv[4:])
+        for word in words:
+            self._take(word.lower(), words)
+
+    def _take(self, option: bytes, words: Iterator[bytes]) -> None:
+        if option == b"replace":
+            self.replace = True
+        elif option == b"absttl":
+            self.absolute = True
+        elif option == b"idletime" and self.frequency is None:
+            self.idle = _number(words, 2**63 - 1, "ERR Invalid IDLETIME value, must be >= 0")
+        elif option == b"freq" and self.idle is None:
+            self.frequency = _number(words, 255, "ERR Invalid FREQ value, must be >= 0 and <= 255")
+        else:
+            raise CommandError(SYNTAX)
+
+
+def _number(words: Iterator[bytes], most: int, error: str) -> int:
+    text = next(words, None)
+    if text is None:
+        raise CommandError(SYNTAX)
+    number = require_integer(text)
+    if not 0 <= number <= most:
+        raise CommandError(error)
+    return number
+
+
+def _restored(payload: bytes) -> Any:
+    try:
+        return restore(payload)
+    except Corrupt as error:
+        known = str(error) == BAD_FOOTER
+        raise CommandError(f"ERR {error}" if known else "ERR Bad data format") from error

@@ -1,0 +1,372 @@
+"""Places on the earth, kept in sorted sets (https://redis.io/docs/latest/commands/?group=geo)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, NamedTuple, Tuple
+
+from tseep.algorithms.geohash import Box, Circle, Shape, cell_at, cells_to_search, distance, is_on_map, position, text
+from tseep.algorithms.numeric import require_double, require_integer
+from tseep.commands.data.sorted_sets import add, store_scores
+from tseep.commands.data.typed import read
+from tseep.datatypes.sorted_set import SortedSet
+from tseep.errors import NOT_A_FLOAT, SYNTAX, CommandError
+from tseep.registry.table import command
+from tseep.replies import NULL_ARRAY, Encoded, Reply
+
+if TYPE_CHECKING:
+    from tseep.session.session import Session
+
+_UNITS = {b"m": 1.0, b"km": 1000.0, b"ft": 0.3048, b"mi": 1609.34}
+_NO_MEMBER = "ERR could not decode requested zset member"
+_EMPTY = SortedSet()
+
+_LOG = "O(log(N)) for each member, where N is the number of all."
+_SEARCH = "O(N+log(M)) where N is the number of members near the place, and M that of all."
+
+_looking: Dict[str, Any] = {
+    "flags": "readonly", "keys": (1, 1, 1), "access": "RO ACCESS", "since": "3.2.0", "complexity": _LOG,
+}  # fmt: skip
+
+
+# Reading the arguments
+
+
+def _place(words: List[bytes]) -> Tuple[float, float]:
+    """A longitude and a latitude."""
+    longitude, latitude = [require_double(word, NOT_A_FLOAT) for word in words]
+    if not is_on_map(longitude, latitude):
+        raise CommandError(f"ERR invalid longitude,latitude pair {longitude:f},{latitude:f}")
+    return longitude, latitude
+
+
+def _unit(word: bytes) -> float:
+    """The meters of a unit."""
+    meters = _UNITS.get(word.lower())
+    if meters is None:
+        raise CommandError("ERR unsupported unit provided. please use M, KM, FT, MI")
+    return meters
+
+
+def _radius(words: List[bytes]) -> Tuple[float, float]:
+    """A radius in meters, and the meters of the unit that it is given in."""
+    radius = require_double(words[0], "ERR need numeric radius")
+    if radius < 0:
+        raise CommandError("ERR radius cannot be negative")
+    unit = _unit(words[1])
+    return radius * unit, unit
+
+
+def _box(words: List[bytes]) -> Tuple[float, float, float]:
+    """Width and height in meters, and the meters of the unit that they are given in."""
+    width = require_double(words[0], "ERR need numeric width")
+    height = require_double(words[1], "ERR need numeric height")
+    if width < 0 or height < 0:
+        raise CommandError("ERR height or width cannot be negative")
+    unit = _unit(words[2])
+    return width * unit, height * unit, unit
+
+
+def _place_of(value: SortedSet, member: bytes) -> Tuple[float, float]:
+    score = value.score(member)
+    if score is None:
+        raise CommandError(_NO_MEMBER)
+    return position(score)
+
+
+# Places
+
+
+@command(
+    "GEOADD", arity=-5, flags="write denyoom", keys=(1, 1, 1), access="RW UPDATE", since="3.2.0", complexity=_LOG,
+    syntax="key [NX | XX] [change:CH] longitude latitude member [longitude latitude member ...]",
+)  # fmt: skip
+def geoadd(session: Session, argv: List[bytes]) -> Reply:
+    """Adds members with their places, or moves them."""
+    at = 2
+    while at < len(argv) and argv[at].upper() in (b"NX", b"XX", b"CH"):
+        at += 1
+    options = frozenset([word.upper() for word in argv[2:at]])
+    if (len(argv) - at) % 3 or options >= {b"NX", b"XX"} or at == len(argv):
+        raise CommandError(SYNTAX)
+    places = [_place(argv[first : first + 2]) for first in range(at, len(argv), 3)]
+    scores = [float(cell_at(*place).bits) for place in places]
+    return add(session, argv[1], scores, argv[at + 2 :: 3], options)
+
+
+@command("GEOPOS", arity=-2, syntax="key member [member ...]", **_looking)
+def geopos(session: Session, argv: List[bytes]) -> Reply:
+    """Returns longitudes and latitudes."""
+    scores = (read(session, argv[1], SortedSet) or _EMPTY).scores
+    return [_coordinates(session, position(scores[member])) if member in scores else NULL_ARRAY for member in argv[2:]]
+
+
+def _coordinates(session: Session, place: Tuple[float, float]) -> List[Any]:
+    """A place as the reply has it: with as many digits as a C{long double} has, in either version of RESP."""
+    texts = [(b"%.17f" % number).rstrip(b"0").rstrip(b".") for number in place]
+    return [Encoded(b",%b\r\n" % text) for text in texts] if session.protocol == 3 else texts
+
+
+@command("GEOHASH", arity=-2, syntax="key member [member ...]", **_looking)
+def geohash(session: Session, argv: List[bytes]) -> Reply:
+    """Returns places as geohashes, as they are written elsewhere."""
+    scores = (read(session, argv[1], SortedSet) or _EMPTY).scores
+    return [text(*position(scores[member])) if member in scores else None for member in argv[2:]]
+
+
+@command("GEODIST", arity=-4, syntax="key member1 member2 [M | KM | FT | MI]", **_looking)
+def geodist(session: Session, argv: List[bytes]) -> Reply:
+    """Returns how far two members are from each other."""
+    unit = _unit(argv[4]) if len(argv) == 5 else 1.0
+    if len(argv) > 5:
+        raise CommandError(SYNTAX)
+    scores = (read(session, argv[1], SortedSet) or _EMPTY).scores
+    if argv[2] not in scores or argv[3] not in scores:
+        return None
+    return _distance_text(distance(*position(scores[argv[2]]), *position(scores[argv[3]])) / unit)
+
+
+def _distance_text(number: float) -> bytes:
+    return b"%.4f" % number
+
+
+# Searching
+
+
+class _Found(NamedTuple):
+    """A member that a search has found, with its score, its place and its distance in meters."""
+
+    member: bytes
+    score: float
+    place: Tuple[float, float]
+    meters: float
+
+
+def _search(value: SortedSet, shape: Shape, limit: int) -> List[_Found]:
+    """What of a sorted set is in a shape; the first C{limit}, or all if that is 0."""
+    found = []
+    for each in _within(value, shape):
+        found.append(each)
+        if len(found) == limit:
+            break
+    return found
+
+
+def _within(value: SortedSet, shape: Shape) -> Iterator[_Found]:
+    for cell in cells_to_search(shape):
+        low, high = cell.scores()
+        for member in value.members(value.below(low), value.below(high)):
+            score = value.scores[member]
+            place = position(score)
+            meters = shape.distance_to(*place)
+            if meters is not None:
+                yield _Found(member, score, place, meters)
+
+
+class _Query:
+    """
+    What a GEOSEARCH, a GEORADIUS or the like asks for.
+
+    @param value: the sorted set; None if there is none.
+    @param may_store: whether STORE and STOREDIST name a key.
+    @param searches: whether the place and the shape are options, C{stores}: whether the key to store at comes first.
+    """
+
+    def __init__(self, value: SortedSet | None, may_store: bool, searches: bool, stores: bool = False) -> None:
+        self.value = value
+        self._may_store = may_store
+        self._searches = searches
+        self._stores = stores
+        self.place: Tuple[float, float] | None = None
+        self.shape: Tuple[float, ...] | None = None  # a radius, or width and height, and a unit
+        self.store: bytes | None = None
+        self.store_distance = False
+        self.told: Dict[bytes, None] = {}
+        self.order = b""
+        self.count = 0
+        self.any = self._from_member = self._from_place = False
+
+    def read(self, argv: List[bytes], at: int) -> None:
+        """
+        Read the options from a place on.
+
+        @raise CommandError: if they make no sense.
+        """
+        while at < len(argv):
+            at += 1 + self._read_option(argv[at].lower(), argv[at + 1 :])
+        if (self.store is not None or self._stores) and self.told:
+            which = "GEOSEARCHSTORE" if self._stores else "STORE option in GEORADIUS"
+            raise CommandError(f"ERR {which} is not compatible with WITHDIST, WITHHASH and WITHCOORD options")
+        if self._searches and not (self._from_member or self._from_place):
+            raise CommandError(b"ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for %b" % argv[0])
+        if self._searches and self.shape is None:
+            raise CommandError(b"ERR exactly one of BYRADIUS and BYBOX can be specified for %b" % argv[0])
+        if self.any and not self.count:
+            raise CommandError("ERR the ANY argument requires COUNT argument")
+
+    def _read_option(self, option: bytes, more: List[bytes]) -> int:
+        """Read one option; return how many words after it belong to it."""
+        if option in (b"withdist", b"withhash", b"withcoord"):
+            self.told[option] = None
+        elif option == b"any":
+            self.any = True
+        elif option in (b"asc", b"desc"):
+            self.order = option
+        elif option == b"count" and more:
+            self.count = require_integer(more[0])
+            if self.count <= 0:
+                raise CommandError("ERR COUNT must be > 0")
+            return 1
+        elif option in (b"store", b"storedist") and more and self._may_store:
+            self.store, self.store_distance = more[0], option == b"storedist"
+            return 1
+        elif option == b"storedist" and self._stores:
+            self.store_distance = True
+        elif self._searches:
+            return self._read_search(option, more)
+        else:
+            raise CommandError(SYNTAX)
+        return 0
+
+    def _read_search(self, option: bytes, more: List[bytes]) -> int:
+        if option == b"frommember" and more and not self._from_place:
+            self._from_member = True
+            if self.value is not None:
+                self.place = _place_of(self.value, more[0])
+            return 1
+        if option == b"fromlonlat" and len(more) >= 2 and not self._from_member:
+            self._from_place = True
+            self.place = _place(more[:2])
+            return 2
+        if option == b"byradius" and len(more) >= 2 and (self.shape is None or len(self.shape) == 2):
+            self.shape = _radius(more[:2])
+            return 2
+        if option == b"bybox" and len(more) >= 3 and (self.shape is None or len(self.shape) == 3):
+            self.shape = _box(more[:3])
+            return 3
+        raise CommandError(SYNTAX)
+
+    def answer(self, session: Session, event: bytes) -> Reply:
+        """Search; return what is found, or store it and return how much that is."""
+        if self.value is None:
+            if self.store is None:
+                return []
+            session.db.delete(self.store)
+            return 0
+        assert self.place is not None and self.shape is not None
+        *sides, unit = self.shape
+        shape = Circle(*self.place, sides[0], sides[0]) if len(sides) == 1 else Box(
+            *self.place, sides[0] / 2, sides[1] / 2
+        )  # fmt: skip
+        found = self._ordered(_search(self.value, shape, self.count if self.any else 0))
+        if self.store is None:
+            return [self._told(session, each, unit) for each in found]
+        scores = {each.member: each.meters / unit if self.store_distance else each.score for each in found}
+        return store_scores(session, self.store, scores, event)
+
+    def _ordered(self, found: List[_Found]) -> List[_Found]:
+        """The first of what is found. A count alone asks for the nearest."""
+        if self.order or (self.count and not self.any):
+            found.sort(key=lambda each: each.meters, reverse=self.order == b"desc")
+        return found[: self.count] if self.count else found
+
+    def _told(self, session: Session, found: _Found, unit: float) -> Any:
+        """A member, with whatever was asked for."""
+        if not self.told:
+            return found.member
+        reply: List[Any] = [found.member]
+        if b"withdist" in self.told:
+            reply.append(_distance_text(found.meters / unit))
+        if b"withhash" in self.told:
+            reply.append(int(found.score))
+        if b"withcoord" in self.told:
+            reply.append(_coordinates(session, found.place))
+        return reply
+
+
+_UNIT = "<M | KM | FT | MI>"
+_FROM = "<FROMMEMBER member | FROMLONLAT longitude latitude>"
+_BY = f"<BYRADIUS radius {_UNIT} | BYBOX width height {_UNIT}>"
+_COUNT = "[COUNT count [ANY]]"
+_ORDER = "[ASC | DESC]"
+_TELL = "[WITHCOORD] [WITHDIST] [WITHHASH]"
+_STORE = "[STORE key] [STOREDIST key]"
+
+_storing: Dict[str, Any] = {
+    "flags": "write denyoom movablekeys", "keys": (1, 1, 1), "complexity": _SEARCH,
+}  # fmt: skip
+_searching: Dict[str, Any] = {"flags": "readonly", "keys": (1, 1, 1), "access": "RO ACCESS", "complexity": _SEARCH}
+
+
+@command(
+    "GEOSEARCH", arity=-7, since="6.2.0", syntax=f"key {_FROM} {_BY} {_ORDER} {_COUNT} {_TELL}", **_searching
+)  # fmt: skip
+def geosearch(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the members in a circle or a box."""
+    query = _Query(read(session, argv[1], SortedSet), may_store=False, searches=True)
+    query.read(argv, 2)
+    return query.answer(session, b"")
+
+
+@command(
+    "GEOSEARCHSTORE", arity=-8, flags="write denyoom", keys=(1, 2, 1), access="OW UPDATE; RO ACCESS", since="6.2.0",
+    complexity=_SEARCH, syntax=f"destination source {_FROM} {_BY} {_ORDER} {_COUNT} [STOREDIST]",
+)  # fmt: skip
+def geosearchstore(session: Session, argv: List[bytes]) -> Reply:
+    """Stores the members in a circle or a box."""
+    query = _Query(read(session, argv[2], SortedSet), may_store=False, searches=True, stores=True)
+    query.read(argv, 3)
+    query.store = argv[1]
+    return query.answer(session, b"geosearchstore")
+
+
+def _georadius(session: Session, argv: List[bytes], may_store: bool) -> Reply:
+    query = _Query(read(session, argv[1], SortedSet), may_store, searches=False)
+    query.place = _place(argv[2:4])
+    query.shape = _radius(argv[4:6])
+    query.read(argv, 6)
+    return query.answer(session, b"georadiusstore")
+
+
+def _georadius_of_member(session: Session, argv: List[bytes], may_store: bool) -> Reply:
+    query = _Query(read(session, argv[1], SortedSet), may_store, searches=False)
+    if query.value is not None:
+        query.place = _place_of(query.value, argv[2])
+        query.shape = _radius(argv[3:5])
+    query.read(argv, 5)
+    return query.answer(session, b"georadiusstore")
+
+
+@command(
+    "GEORADIUS", arity=-6, since="3.2.0", access="RO ACCESS; OW UPDATE @ STORE 6; OW UPDATE @ STOREDIST 6",
+    syntax=f"key longitude latitude radius {_UNIT} {_TELL} {_COUNT} {_ORDER} {_STORE}", **_storing,
+)  # fmt: skip
+def georadius(session: Session, argv: List[bytes]) -> Reply:
+    """Returns or stores the members near a place."""
+    return _georadius(session, argv, True)
+
+
+@command(
+    "GEORADIUS_RO", arity=-6, since="3.2.10",
+    syntax=f"key longitude latitude radius {_UNIT} {_TELL} {_COUNT} {_ORDER}", **_searching,
+)  # fmt: skip
+def georadius_ro(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the members near a place."""
+    return _georadius(session, argv, False)
+
+
+@command(
+    "GEORADIUSBYMEMBER", arity=-5, since="3.2.0", access="RO ACCESS; OW UPDATE @ STORE 5; OW UPDATE @ STOREDIST 5",
+    syntax=f"key member radius {_UNIT} {_TELL} {_COUNT} {_ORDER} {_STORE}", **_storing,
+)  # fmt: skip
+def georadiusbymember(session: Session, argv: List[bytes]) -> Reply:
+    """Returns or stores the members near another one."""
+    return _georadius_of_member(session, argv, True)
+
+
+@command(
+    "GEORADIUSBYMEMBER_RO", arity=-5, since="3.2.10",
+    syntax=f"key member radius {_UNIT} {_TELL} {_COUNT} {_ORDER}", **_searching,
+)  # fmt: skip
+def georadiusbymember_ro(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the members near another one."""
+    return _georadius_of_member(session, argv, False)

@@ -1,0 +1,259 @@
+"""Hashes (https://redis.io/docs/latest/commands/?group=hash)."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any, Dict, List
+
+from tseep.algorithms.long_double import ZERO, long_double, require_long_double, sum_text
+from tseep.algorithms.numeric import HIGHEST, LOWEST, require_count, require_integer
+from tseep.commands.data.keys import read_cursor
+from tseep.commands.data.scanning import SCANNING, scan_options
+from tseep.commands.data.typed import read, to_change
+from tseep.datatypes.hash import Hash
+from tseep.errors import SYNTAX, CommandError, wrong_arguments
+from tseep.keyspace.keyspace import pick, walk
+from tseep.registry.table import command
+from tseep.replies import OK, Reply
+
+if TYPE_CHECKING:
+    from tseep.session.session import Session
+
+MOST_RANDOM = HIGHEST // 2
+"""So many random fields one may ask for at most, since each may come with its value."""
+
+_EACH_FIELD = "O(N) where N is the number of fields asked for."
+_ALL_FIELDS = "O(N) where N is the number of fields of the hash."
+_reading: Dict[str, Any] = {"keys": (1, 1, 1), "access": "RO ACCESS", "since": "2.0.0"}
+_looking: Dict[str, Any] = {"keys": (1, 1, 1), "access": "RO", "since": "2.0.0"}
+
+
+def _to_fill(session: Session, key: bytes) -> Hash:
+    """The hash at a key, for a command that adds to it; a new one if there is none, which is not in the store yet."""
+    value = session.db.get(key)
+    if type(value) is Hash:
+        return value
+    return to_change(session, key, Hash) or Hash()
+
+
+def _filled(session: Session, key: bytes, value: Hash, event: bytes) -> None:
+    """A hash has something in it now."""
+    db = session.db
+    if key in db.values:
+        db.changed(key, event)
+    else:
+        db.set(key, value, event)
+
+
+def _set_all(session: Session, argv: List[bytes]) -> int:
+    """Set fields, and return how many are new."""
+    if len(argv) % 2:
+        raise wrong_arguments(argv[0].lower())
+    value = _to_fill(session, argv[1])
+    before = len(value)
+    if len(argv) == 4:
+        value[argv[2]] = argv[3]
+    else:
+        value.update(zip(argv[2::2], argv[3::2]))
+    _filled(session, argv[1], value, b"hset")
+    return len(value) - before
+
+
+_filling: Dict[str, Any] = {
+    "arity": -4,
+    "flags": "write denyoom fast",
+    "keys": (1, 1, 1),
+    "access": "RW UPDATE",
+    "since": "2.0.0",
+    "complexity": "O(N) where N is the number of fields.",
+    "syntax": "key field value [field value ...]",
+}
+
+
+@command("HSET", **_filling)
+def hset(session: Session, argv: List[bytes]) -> Reply:
+    """Sets fields of a hash, and says how many of them are new."""
+    return _set_all(session, argv)
+
+
+@command("HMSET", **_filling)
+def hmset(session: Session, argv: List[bytes]) -> Reply:
+    """Sets fields of a hash."""
+    _set_all(session, argv)
+    return OK
+
+
+@command(
+    "HSETNX", arity=4, flags="write denyoom fast", keys=(1, 1, 1), access="RW INSERT", since="2.0.0",
+    syntax="key field value",
+)  # fmt: skip
+def hsetnx(session: Session, argv: List[bytes]) -> Reply:
+    """Sets a field of a hash that it does not have yet."""
+    value = _to_fill(session, argv[1])
+    if argv[2] in value:
+        return 0
+    value[argv[2]] = argv[3]
+    _filled(session, argv[1], value, b"hset")
+    return 1
+
+
+@command("HGET", arity=3, flags="readonly fast", syntax="key field", **_reading)
+def hget(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the value of a field."""
+    value = read(session, argv[1], Hash)
+    return None if value is None else value.get(argv[2])
+
+
+@command("HMGET", arity=-3, flags="readonly fast", complexity=_EACH_FIELD, syntax="key field [field ...]", **_reading)
+def hmget(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the values of some fields, with a null for each that is not there."""
+    value = read(session, argv[1], Hash) or Hash()
+    return list(map(value.get, argv[2:]))
+
+
+@command(
+    "HGETALL", arity=2, flags="readonly", complexity=_ALL_FIELDS, syntax="key", tips="nondeterministic_output_order",
+    **_reading,
+)  # fmt: skip
+def hgetall(session: Session, argv: List[bytes]) -> Reply:
+    """Returns all fields of a hash with their values."""
+    return dict(read(session, argv[1], Hash) or {})
+
+
+@command(
+    "HKEYS", arity=2, flags="readonly", complexity=_ALL_FIELDS, syntax="key", tips="nondeterministic_output_order",
+    **_reading,
+)  # fmt: skip
+def hkeys(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the names of all fields of a hash."""
+    return list(read(session, argv[1], Hash) or ())
+
+
+@command(
+    "HVALS", arity=2, flags="readonly", complexity=_ALL_FIELDS, syntax="key", tips="nondeterministic_output_order",
+    **_reading,
+)  # fmt: skip
+def hvals(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the values of all fields of a hash."""
+    return list((read(session, argv[1], Hash) or Hash()).values())
+
+
+@command("HLEN", arity=2, flags="readonly fast", syntax="key", **_looking)
+def hlen(session: Session, argv: List[bytes]) -> Reply:
+    """Says how many fields a hash has."""
+    return len(read(session, argv[1], Hash) or ())
+
+
+@command("HEXISTS", arity=3, flags="readonly fast", syntax="key field", **_looking)
+def hexists(session: Session, argv: List[bytes]) -> Reply:
+    """Says whether a hash has a field."""
+    return int(argv[2] in (read(session, argv[1], Hash) or ()))
+
+
+@command("HSTRLEN", arity=3, flags="readonly fast", keys=(1, 1, 1), access="RO", since="3.2.0", syntax="key field")
+def hstrlen(session: Session, argv: List[bytes]) -> Reply:
+    """Says how many bytes the value of a field has."""
+    return len((read(session, argv[1], Hash) or Hash()).get(argv[2], b""))
+
+
+@command(
+    "HDEL", arity=-3, flags="write fast", keys=(1, 1, 1), access="RW DELETE", since="2.0.0",
+    complexity="O(N) where N is the number of fields.", syntax="key field [field ...]",
+)  # fmt: skip
+def hdel(session: Session, argv: List[bytes]) -> Reply:
+    """Removes fields from a hash, and says how many were there."""
+    value = to_change(session, argv[1], Hash)
+    if value is None:
+        return 0
+    before = len(value)
+    for field in argv[2:]:
+        value.pop(field, None)
+    removed = before - len(value)
+    if removed:
+        session.db.shrunk(argv[1], value, b"hdel")
+    return removed
+
+
+_counting: Dict[str, Any] = {
+    "arity": 4,
+    "flags": "write denyoom fast",
+    "keys": (1, 1, 1),
+    "access": "RW ACCESS UPDATE",
+}
+
+
+@command("HINCRBY", since="2.0.0", syntax="key field increment", **_counting)
+def hincrby(session: Session, argv: List[bytes]) -> Reply:
+    """Adds an integer to the integer value of a field, which begins at 0."""
+    increment = require_integer(argv[3])
+    value = _to_fill(session, argv[1])
+    text = value.get(argv[2])
+    total = increment if text is None else require_integer(text, "ERR hash value is not an integer") + increment
+    if not LOWEST <= total <= HIGHEST:
+        raise CommandError("ERR increment or decrement would overflow")
+    value[argv[2]] = b"%d" % total
+    _filled(session, argv[1], value, b"hincrby")
+    return total
+
+
+@command("HINCRBYFLOAT", since="2.6.0", syntax="key field increment:double", **_counting)
+def hincrbyfloat(session: Session, argv: List[bytes]) -> Reply:
+    """Adds a floating point number to the numeric value of a field, which begins at 0."""
+    increment = require_long_double(argv[3])
+    if isinstance(increment, float):
+        raise CommandError("ERR value is NaN or Infinity")
+    value = _to_fill(session, argv[1])
+    text = value.get(argv[2])
+    number = ZERO if text is None else long_double(text)
+    if number is None:
+        raise CommandError("ERR hash value is not a float")
+    total = sum_text(number, increment)
+    if total is None:
+        raise CommandError("ERR increment would produce NaN or Infinity")
+    value[argv[2]] = total
+    _filled(session, argv[1], value, b"hincrbyfloat")
+    return total
+
+
+@command(
+    "HRANDFIELD", arity=-2, flags="readonly", keys=(1, 1, 1), access="RO ACCESS", since="6.2.0",
+    complexity="O(N) where N is the number of fields asked for.", tips="nondeterministic_output",
+    syntax="key [<count [WITHVALUES]>]",
+)  # fmt: skip
+def hrandfield(session: Session, argv: List[bytes]) -> Reply:
+    """Picks fields of a hash at random."""
+    if len(argv) == 2:
+        value = read(session, argv[1], Hash)
+        return None if value is None else pick(value)
+    count = require_count(argv[2])
+    with_values = len(argv) == 4 and argv[3].lower() == b"withvalues"
+    if len(argv) > 4 or (len(argv) == 4 and not with_values):
+        raise CommandError(SYNTAX)
+    if with_values and not -MOST_RANDOM <= count <= MOST_RANDOM:
+        raise CommandError("ERR value is out of range")
+    value = read(session, argv[1], Hash) or Hash()
+    fields = random_choice(list(value), count) if value and count else []
+    if not with_values:
+        return fields
+    pairs = [[field, value[field]] for field in fields]
+    return pairs if session.protocol == 3 else [word for pair in pairs for word in pair]
+
+
+def random_choice(elements: List[bytes], count: int) -> List[bytes]:
+    """So many different elements at random; if C{count} is negative, so many of which some may be the same."""
+    if count < 0:
+        return random.choices(elements, k=-count)
+    return random.sample(elements, count) if count < len(elements) else elements
+
+
+@command("HSCAN", **SCANNING)
+def hscan(session: Session, argv: List[bytes]) -> Reply:
+    """Lists the fields of a hash with their values bit by bit."""
+    cursor = read_cursor(argv[2])
+    value = read(session, argv[1], Hash)
+    if value is None:
+        return [b"0", []]
+    count, matches = scan_options(argv)
+    cursor, fields = walk(value, cursor, count)
+    chosen = fields if matches is None else filter(matches, fields)
+    return [b"%d" % cursor, [word for field in chosen for word in (field, value[field])]]

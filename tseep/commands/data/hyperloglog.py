@@ -1,0 +1,220 @@
+"""HyperLogLog (https://redis.io/docs/latest/commands/?group=hyperloglog)."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Callable, Dict, List, Tuple
+
+from tseep.algorithms.hyperloglog import (
+    DENSE,
+    REGISTERS,
+    SPARSE,
+    Sketch,
+    add,
+    cached_count,
+    empty,
+    estimate,
+    fill,
+    find_fault,
+    forget_count,
+    is_sketch,
+    larger,
+    opcodes,
+    raise_register,
+    registers,
+    remember_count,
+    to_dense,
+)
+from tseep.commands.data.strings import require_string
+from tseep.errors import CommandError
+from tseep.registry.table import command
+from tseep.replies import OK, Reply, Status
+
+if TYPE_CHECKING:
+    from tseep.session.session import Session
+
+NOT_VALID = "WRONGTYPE Key is not a valid HyperLogLog string value."
+
+
+def _require_sketch(value: object) -> Sketch | None:
+    """
+    Make sure that what a key holds is a HyperLogLog, or nothing.
+
+    @raise CommandError: if it is not.
+    """
+    value = require_string(value)
+    if value is not None and not is_sketch(value):
+        raise CommandError(NOT_VALID)
+    return value
+
+
+def _to_change(value: Sketch | None) -> bytearray:
+    """A sketch for a change in place, a new one if there is none. L{Database.replace} puts it into the store."""
+    if value is None:
+        return empty()
+    return value if isinstance(value, bytearray) else bytearray(value)
+
+
+@command(
+    "PFADD",
+    arity=-2,
+    flags="write denyoom fast",
+    keys=(1, 1, 1),
+    access="RW INSERT",
+    since="2.8.9",
+    complexity="O(1) for each element.",
+    syntax="key [element [element ...]]",
+)
+def pfadd(session: Session, argv: List[bytes]) -> Reply:
+    """Adds elements to a HyperLogLog, and answers whether that changed what it holds."""
+    db, key = session.db, argv[1]
+    value = _require_sketch(db.get(key))
+    sketch = _to_change(value)
+    updated = value is None
+    for element in argv[2:]:
+        if add(sketch, element):
+            updated = True
+    if not updated:
+        return 0
+    forget_count(sketch)
+    db.replace(key, sketch, b"pfadd")
+    return 1
+
+
+@command(
+    "PFCOUNT",
+    arity=-2,
+    flags="readonly",
+    keys=(1, -1, 1),
+    access="RW ACCESS",
+    since="2.8.9",
+    complexity="O(1) for a single key, which remembers its count; O(N) for N keys, each of which takes much longer.",
+    syntax="key [key ...]",
+)
+def pfcount(session: Session, argv: List[bytes]) -> Reply:
+    """Estimates how many different elements were added to a HyperLogLog, or to several together."""
+    if len(argv) == 2:
+        return _count(session, argv[1])
+    return estimate(_union(session, argv[1:])[0])
+
+
+def _count(session: Session, key: bytes) -> int:
+    """The count of one HyperLogLog, which is remembered in it."""
+    value = _require_sketch(session.db.read(key))
+    if value is None:
+        return 0
+    count = cached_count(value)
+    if count is None:
+        count = estimate(registers(value))
+        sketch = _to_change(value)
+        remember_count(sketch, count)
+        session.db.replace(key, sketch, b"")
+    return count
+
+
+def _union(session: Session, keys: List[bytes]) -> Tuple[bytes, bool]:
+    """The registers of several HyperLogLogs together, and whether one of them is dense."""
+    values = bytes(REGISTERS)
+    any_dense = False
+    for key in keys:
+        sketch = _require_sketch(session.db.read(key))
+        if sketch is not None:
+            values = larger(values, registers(sketch))
+            any_dense = any_dense or sketch[4] == DENSE
+    return values, any_dense
+
+
+@command(
+    "PFMERGE",
+    arity=-2,
+    flags="write denyoom",
+    keys=(1, -1, 1),
+    access="RW ACCESS INSERT; RO ACCESS",
+    since="2.8.9",
+    complexity="O(N) for N keys.",
+    syntax="destkey sourcekey [sourcekey ...]",
+)
+def pfmerge(session: Session, argv: List[bytes]) -> Reply:
+    """Adds to a HyperLogLog whatever was added to others."""
+    db, key = session.db, argv[1]
+    values, any_dense = _union(session, argv[1:])
+    merged = _to_change(_require_sketch(db.get(key)))
+    if any_dense:
+        fill(merged, values)
+    else:
+        for index in range(REGISTERS):
+            if values[index]:
+                raise_register(merged, index, values[index])
+    forget_count(merged)
+    db.replace(key, merged, b"pfadd")
+    return OK
+
+
+# Looking inside
+
+
+@command(
+    "PFDEBUG",
+    arity=3,
+    flags="write denyoom admin",
+    keys=(2, 2, 1),
+    access="RW ACCESS",
+    since="2.8.9",
+    complexity="N/A",
+    syntax="subcommand key",
+)
+def pfdebug(session: Session, argv: List[bytes]) -> Reply:
+    """Shows how a HyperLogLog is held, or makes it dense."""
+    value = _require_sketch(session.db.get(argv[2]))
+    if value is None:
+        raise CommandError("ERR The specified key does not exist")
+    show = _SHOWN.get(argv[1].lower())
+    if show is None:
+        raise CommandError(b"ERR Unknown PFDEBUG subcommand '%b'" % argv[1])
+    sketch, encoding = _to_change(value), value[4]
+    reply = show(sketch)
+    if sketch[4] != encoding:
+        session.db.replace(argv[2], sketch, b"")
+    return reply
+
+
+def _registers(sketch: bytearray) -> Reply:
+    to_dense(sketch)
+    return list(registers(sketch))
+
+
+def _opcodes(sketch: bytearray) -> Reply:
+    if sketch[4] != SPARSE:
+        raise CommandError("ERR HLL encoding is not sparse")
+    return b" ".join(_opcode(*each) for each in opcodes(sketch))
+
+
+def _opcode(value: int, span: int, wide: bool) -> bytes:
+    return b"v:%d,%d" % (value, span) if value else b"%b:%d" % (b"Z" if wide else b"z", span)
+
+
+def _encoding(sketch: bytearray) -> Reply:
+    return Status(b"dense" if sketch[4] == DENSE else b"sparse")
+
+
+def _make_dense(sketch: bytearray) -> Reply:
+    was_sparse = sketch[4] == SPARSE
+    to_dense(sketch)
+    return int(was_sparse)
+
+
+_SHOWN: Dict[bytes, Callable[[bytearray], Reply]] = {
+    b"getreg": _registers,
+    b"decode": _opcodes,
+    b"encoding": _encoding,
+    b"todense": _make_dense,
+}
+
+
+@command("PFSELFTEST", arity=1, flags="admin", since="2.8.9", complexity="N/A")
+def pfselftest(session: Session, argv: List[bytes]) -> Reply:
+    """Tests the HyperLogLog's encodings and its estimates."""
+    fault = find_fault(random.Random())
+    if fault:
+        raise CommandError(f"ERR TESTFAILED {fault}")
+    return OK

@@ -1,0 +1,527 @@
+"""
+Keys of any type: their names, their databases and when they expire.
+
+Source: https://redis.io/docs/latest/commands/?group=generic
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, FrozenSet, Iterable, Iterator, List, Tuple
+
+from tseep.algorithms.glob import matcher
+from tseep.algorithms.numeric import HIGHEST, LOWEST, require_int, require_integer
+from tseep.datatypes.collection import type_name
+from tseep.datatypes.encoding import encoding, references
+from tseep.errors import NO_SUCH_DATABASE, NO_SUCH_KEY, SAME_OBJECT, SYNTAX, CommandError, invalid_expire_time
+from tseep.keyspace.keyspace import Database
+from tseep.registry.table import command, container
+from tseep.replies import OK, Reply, Status
+
+if TYPE_CHECKING:
+    from tseep.session.session import Session
+
+RANDOM_TRIES = 100
+SCAN_COUNT = 10
+
+_NO_TYPE = Status(b"none")
+_CURSOR = re.compile(rb"([+-]?)0*(\d{1,20})")
+
+
+# Being there
+
+
+def _unlink(session: Session, keys: List[bytes]) -> int:
+    removed = 0
+    for key in keys:
+        value = session.db.peek(key)
+        if value is not None:
+            session.db.delete(key)
+            session.server.garbage.add_value(value)
+            removed += 1
+    return removed
+
+
+_removing = {
+    "arity": -2,
+    "keys": (1, -1, 1),
+    "access": "RM DELETE",
+    "tips": "request_policy:multi_shard response_policy:agg_sum",
+    "syntax": "key [key ...]",
+}
+
+
+@command("DEL", flags="write", complexity="O(N) where N is the number of keys.", **_removing)
+def del_(session: Session, argv: List[bytes]) -> Reply:
+    """Removes keys, and says how many were there."""
+    if session.server.config["lazyfree-lazy-user-del"] == "yes":
+        return _unlink(session, argv[1:])
+    delete = session.db.delete
+    return sum([delete(key) for key in argv[1:]])
+
+
+@command("UNLINK", flags="write fast", since="4.0.0", complexity="O(1) for each key.", **_removing)
+def unlink(session: Session, argv: List[bytes]) -> Reply:
+    """Removes keys, as DEL does; what takes long to free is freed later, bit by bit."""
+    return _unlink(session, argv[1:])
+
+
+@command(
+    "EXISTS", arity=-2, flags="readonly fast", keys=(1, -1, 1), access="RO",
+    complexity="O(N) where N is the number of keys.",
+    tips="request_policy:multi_shard response_policy:agg_sum", syntax="key [key ...]",
+)  # fmt: skip
+def exists(session: Session, argv: List[bytes]) -> Reply:
+    """Says how many of the keys are there, counting one named twice as two."""
+    look = session.db.look
+    return sum([look(key) is not None for key in argv[1:]])
+
+
+@command(
+    "TOUCH", arity=-2, flags="readonly fast", keys=(1, -1, 1), access="RO", since="3.2.1",
+    complexity="O(N) where N is the number of keys.",
+    tips="request_policy:multi_shard response_policy:agg_sum", syntax="key [key ...]",
+)  # fmt: skip
+def touch(session: Session, argv: List[bytes]) -> Reply:
+    """Makes now the last use of the keys, and says how many are there."""
+    read = session.db.read
+    return sum([read(key) is not None for key in argv[1:]])
+
+
+@command("TYPE", arity=2, flags="readonly fast", keys=(1, 1, 1), access="RO", syntax="key")
+def type_(session: Session, argv: List[bytes]) -> Reply:
+    """Says of which type a key's value is."""
+    value = session.db.look(argv[1])
+    return _NO_TYPE if value is None else Status(type_name(value))
+
+
+# Walking
+
+
+def _alive(db: Database, keys: Iterable[bytes]) -> Iterator[bytes]:
+    return (key for key in keys if db.peek(key) is not None)
+
+
+@command(
+    "KEYS", arity=2, flags="readonly", acl="@dangerous", syntax="pattern",
+    complexity="O(N) where N is the number of keys, for names and patterns of limited length.",
+    tips="request_policy:all_shards nondeterministic_output_order",
+)  # fmt: skip
+def keys(session: Session, argv: List[bytes]) -> Reply:
+    """Lists every key whose name matches a pattern."""
+    db = session.db
+    return list(_alive(db, list(filter(matcher(argv[1]), db.values))))
+
+
+@command(
+    "SCAN", arity=-2, flags="readonly", since="2.8.0",
+    complexity="O(1) for a call, O(N) for a whole walk through N keys.",
+    tips="nondeterministic_output request_policy:special",
+    syntax="cursor [MATCH pattern] [COUNT count] [TYPE type]",
+)  # fmt: skip
+def scan(session: Session, argv: List[bytes]) -> Reply:
+    """Lists the keys bit by bit: each call takes the cursor that the call before returned, 0 at first."""
+    cursor = read_cursor(argv[1])
+    count, pattern, wanted = _scan_options(argv)
+    db = session.db
+    cursor, keys = db.scan(cursor, count)
+    if pattern != b"*":
+        keys = list(filter(matcher(pattern), keys))
+    if wanted is not None:
+        keys = [key for key in keys if type_name(db.values[key]) == wanted]
+    return [b"%d" % cursor, list(_alive(db, keys))]
+
+
+def read_cursor(text: bytes) -> int:
+    """
+    Read the cursor of any SCAN as C's strtoul does: a negative one wraps, and none at all is 0.
+
+    @raise CommandError: if it is not a number of 64 bits.
+    """
+    match = _CURSOR.fullmatch(text.split(b"\0", 1)[0] or b"0")
+    if match is None or int(match[2]) >= 2**64:
+        raise CommandError("ERR invalid cursor")
+    return (-int(match[2]) if match[1] == b"-" else int(match[2])) % 2**64
+
+
+def _scan_options(argv: List[bytes]) -> Tuple[int, bytes, bytes | None]:
+    """The COUNT, the MATCH and the TYPE of a SCAN."""
+    count, pattern, wanted = SCAN_COUNT, b"*", None
+    for at in range(2, len(argv), 2):
+        option = argv[at].lower()
+        if at + 1 == len(argv):
+            raise CommandError(SYNTAX)
+        if option == b"count":
+            count = require_integer(argv[at + 1])
+            if count < 1:
+                raise CommandError(SYNTAX)
+        elif option == b"match":
+            pattern = argv[at + 1]
+        elif option == b"type":
+            wanted = argv[at + 1].lower()
+        else:
+            raise CommandError(SYNTAX)
+    return count, pattern, wanted
+
+
+@command("RANDOMKEY", arity=1, flags="readonly", tips="request_policy:all_shards nondeterministic_output")
+def randomkey(session: Session, argv: List[bytes]) -> Reply:
+    """Picks any key of the database."""
+    db = session.db
+    for _ in range(RANDOM_TRIES):
+        key = db.random_key()
+        if key is None or db.peek(key) is not None:
+            return key
+    return next(_alive(db, list(db.values)), None)  # nearly all have expired
+
+
+# Renaming, copying, moving
+
+
+def database_index(session: Session, text: bytes) -> int:
+    """
+    Read an argument that must be the number of a database.
+
+    @raise CommandError: if it is not.
+    """
+    index = require_int(text)
+    if not 0 <= index < len(session.server.keyspace.databases):
+        raise CommandError(NO_SUCH_DATABASE)
+    return index
+
+
+def place(db: Database, key: bytes, value: Any, expires: int | None, event: bytes) -> None:
+    """Put a value at a key, in place of any other, with its time to expire."""
+    db.set(key, value, event)
+    if expires is not None:
+        db.expire_at(key, expires, b"")
+
+
+def _rename(session: Session, argv: List[bytes], only_new: bool) -> bool:
+    """Rename a key. Returns whether it has the new name by now; with C{only_new}, if it did not before."""
+    db = session.db
+    _, key, new = argv
+    value = db.get(key)
+    if value is None:
+        raise CommandError(NO_SUCH_KEY)
+    if key == new:
+        return not only_new
+    if only_new and db.get(new) is not None:
+        return False
+    expires = db.expires.get(key)
+    db.delete(key, b"rename_from")
+    place(db, new, value, expires, b"rename_to")
+    return True
+
+
+@command(
+    "RENAME", arity=3, flags="write", keys=(1, 2, 1), access="RW ACCESS DELETE; OW UPDATE",
+    syntax="key newkey",
+)  # fmt: skip
+def rename(session: Session, argv: List[bytes]) -> Reply:
+    """Gives a key another name, in place of whatever has that name."""
+    _rename(session, argv, only_new=False)
+    return OK
+
+
+@command(
+    "RENAMENX", arity=3, flags="write fast", keys=(1, 2, 1), access="RW ACCESS DELETE; OW INSERT",
+    syntax="key newkey",
+)  # fmt: skip
+def renamenx(session: Session, argv: List[bytes]) -> Reply:
+    """Gives a key another name, unless something has that name."""
+    return int(_rename(session, argv, only_new=True))
+
+
+@command(
+    "COPY", arity=-3, flags="write denyoom", keys=(1, 2, 1), access="RO ACCESS; OW UPDATE", since="6.2.0",
+    complexity="O(N) for a collection of N elements, O(1) for a string.",
+    syntax="source destination [DB destination-db] [REPLACE]",
+)  # fmt: skip
+def copy(session: Session, argv: List[bytes]) -> Reply:
+    """Gives a second key a copy of a key's value, and its time to expire."""
+    db = session.db
+    target, replace = _copy_options(session, argv)
+    source, destination = argv[1], argv[2]
+    if db is target and source == destination:
+        raise CommandError(SAME_OBJECT)
+    value = db.read(source)
+    if value is None or (target.get(destination) is not None and not replace):
+        return 0
+    copied = value if type(value) is bytes else value.copy()
+    place(target, destination, copied, db.expires.get(source), b"copy_to")
+    return 1
+
+
+def _copy_options(session: Session, argv: List[bytes]) -> Tuple[Database, bool]:
+    """The DB and the REPLACE of a COPY."""
+    target, replace = session.db, False
+    options = iter(argv[3:])
+    for option in options:
+        number = next(options, None) if option.lower() == b"db" else None
+        if number is not None:
+            target = session.server.keyspace.databases[database_index(session, number)]
+        elif option.lower() == b"replace":
+            replace = True
+        else:
+            raise CommandError(SYNTAX)
+    return target, replace
+
+
+@command("MOVE", arity=3, flags="write fast", keys=(1, 1, 1), access="RW ACCESS UPDATE", syntax="key db")
+def move(session: Session, argv: List[bytes]) -> Reply:
+    """Moves a key to another database, unless that one has such a key."""
+    db, key = session.db, argv[1]
+    target = session.server.keyspace.databases[database_index(session, argv[2])]
+    if db is target:
+        raise CommandError(SAME_OBJECT)
+    value = db.get(key)
+    if value is None or target.get(key) is not None:
+        return 0
+    expires = db.expires.get(key)
+    db.delete(key, b"move_from")
+    place(target, key, value, expires, b"move_to")
+    return 1
+
+
+# Databases
+
+
+@command(
+    "DBSIZE", arity=1, group="server", flags="readonly fast", acl="@keyspace",
+    tips="request_policy:all_shards response_policy:agg_sum",
+)  # fmt: skip
+def dbsize(session: Session, argv: List[bytes]) -> Reply:
+    """Says how many keys the database has."""
+    return len(session.db)
+
+
+def _flush(session: Session, argv: List[bytes], databases: Iterable[Database] | None = None) -> Reply:
+    default = b"async" if session.server.config["lazyfree-lazy-user-flush"] == "yes" else b"sync"
+    way = argv[1].lower() if len(argv) > 1 else default
+    if len(argv) > 2 or way not in (b"async", b"sync"):
+        raise CommandError(SYNTAX)
+    keyspace = session.server.keyspace
+    if way == b"sync":
+        keyspace.flush(databases)
+    else:
+        for emptied in keyspace.take(databases):
+            session.server.garbage.add(emptied)
+    return OK
+
+
+_flushing = {
+    "arity": -1,
+    "group": "server",
+    "flags": "write",
+    "acl": "@keyspace @dangerous",
+    "tips": "request_policy:all_shards response_policy:all_succeeded",
+    "syntax": "[ASYNC | SYNC]",
+}
+
+
+@command("FLUSHDB", complexity="O(N) where N is the number of keys in the database.", **_flushing)
+def flushdb(session: Session, argv: List[bytes]) -> Reply:
+    """Removes every key of the database."""
+    return _flush(session, argv, [session.db])
+
+
+@command("FLUSHALL", complexity="O(N) where N is the number of keys in all databases.", **_flushing)
+def flushall(session: Session, argv: List[bytes]) -> Reply:
+    """Removes every key of every database; and the snapshot of them, where snapshots are asked for."""
+    reply = _flush(session, argv)
+    session.server.persistence.flushed()
+    return reply
+
+
+@command(
+    "SWAPDB", arity=3, group="server", flags="write fast", acl="@keyspace @dangerous", since="4.0.0",
+    complexity="O(N) where N is the number of clients that watch or wait for keys of the two.",
+    syntax="index1 index2",
+)  # fmt: skip
+def swapdb(session: Session, argv: List[bytes]) -> Reply:
+    """Exchanges two databases, so that who uses one finds the keys of the other."""
+    for text, which in zip(argv[1:], ("first", "second")):
+        require_int(text, f"ERR invalid {which} DB index")
+    session.server.keyspace.swap(*[database_index(session, text) for text in argv[1:]])
+    return OK
+
+
+# Expiry
+
+
+def _conditions(argv: List[bytes]) -> FrozenSet[bytes]:
+    """The NX, XX, GT and LT of an EXPIRE."""
+    for option in argv[3:]:
+        if option.lower() not in (b"nx", b"xx", b"gt", b"lt"):
+            raise CommandError(b"ERR Unsupported option %b" % option)
+    conditions = frozenset(map(bytes.lower, argv[3:]))
+    if b"nx" in conditions and len(conditions) > 1:
+        raise CommandError("ERR NX and XX, GT or LT options at the same time are not compatible")
+    if conditions >= {b"gt", b"lt"}:
+        raise CommandError("ERR GT and LT options at the same time are not compatible")
+    return conditions
+
+
+def _meets(conditions: FrozenSet[bytes], current: int | None, when: int) -> bool:
+    """Whether a key that expires at C{current}, None for never, may be made to expire at C{when}."""
+    if current is None:
+        return not conditions & {b"xx", b"gt"}
+    if b"nx" in conditions or (b"gt" in conditions and when <= current):
+        return False
+    return b"lt" not in conditions or when < current
+
+
+def _expire(session: Session, argv: List[bytes], unit: int, base: int) -> int:
+    """
+    Let a key expire.
+
+    @param unit: milliseconds that the argument's 1 stands for.
+    @param base: the Unix time in milliseconds that it counts from.
+    """
+    conditions = _conditions(argv) if len(argv) > 3 else None
+    when = require_integer(argv[2]) * unit
+    if not LOWEST <= when <= HIGHEST - base:
+        raise invalid_expire_time(argv[0].lower())
+    when += base
+    db, key = session.db, argv[1]
+    if db.get(key) is None or (conditions and not _meets(conditions, db.expires.get(key), when)):
+        return 0
+    if when <= session.server.keyspace.now:
+        db.delete(key)
+    else:
+        db.expire_at(key, when)
+    return 1
+
+
+_expiring = {"arity": -3, "flags": "write fast", "keys": (1, 1, 1), "access": "RW UPDATE"}
+
+
+@command("EXPIRE", syntax="key seconds [NX | XX | GT | LT]", **_expiring)
+def expire(session: Session, argv: List[bytes]) -> Reply:
+    """Lets a key expire in so many seconds."""
+    return _expire(session, argv, 1000, session.server.keyspace.now)
+
+
+@command("PEXPIRE", since="2.6.0", syntax="key milliseconds [NX | XX | GT | LT]", **_expiring)
+def pexpire(session: Session, argv: List[bytes]) -> Reply:
+    """Lets a key expire in so many milliseconds."""
+    return _expire(session, argv, 1, session.server.keyspace.now)
+
+
+@command("EXPIREAT", since="1.2.0", syntax="key unix-time-seconds [NX | XX | GT | LT]", **_expiring)
+def expireat(session: Session, argv: List[bytes]) -> Reply:
+    """Lets a key expire at a Unix time in seconds."""
+    return _expire(session, argv, 1000, 0)
+
+
+@command("PEXPIREAT", since="2.6.0", syntax="key unix-time-milliseconds [NX | XX | GT | LT]", **_expiring)
+def pexpireat(session: Session, argv: List[bytes]) -> Reply:
+    """Lets a key expire at a Unix time in milliseconds."""
+    return _expire(session, argv, 1, 0)
+
+
+def _expiry(session: Session, key: bytes, since: int, unit: int) -> int:
+    """
+    Until when a key lives.
+
+    @param since: the Unix time in milliseconds to count from.
+    @param unit: milliseconds to count in, rounding to the nearest.
+    @return: -1 if it does not expire, -2 if it is not there.
+    """
+    db = session.db
+    if db.look(key) is None:
+        return -2
+    when = db.expires.get(key)
+    return -1 if when is None else (when - since + unit // 2) // unit
+
+
+_telling = {"arity": 2, "flags": "readonly fast", "keys": (1, 1, 1), "access": "RO ACCESS", "syntax": "key"}
+
+
+@command("TTL", tips="nondeterministic_output", **_telling)
+def ttl(session: Session, argv: List[bytes]) -> Reply:
+    """Says in how many seconds a key expires."""
+    return _expiry(session, argv[1], session.server.keyspace.now, 1000)
+
+
+@command("PTTL", since="2.6.0", tips="nondeterministic_output", **_telling)
+def pttl(session: Session, argv: List[bytes]) -> Reply:
+    """Says in how many milliseconds a key expires."""
+    return _expiry(session, argv[1], session.server.keyspace.now, 1)
+
+
+@command("EXPIRETIME", since="7.0.0", **_telling)
+def expiretime(session: Session, argv: List[bytes]) -> Reply:
+    """Says at which Unix time in seconds a key expires."""
+    return _expiry(session, argv[1], 0, 1000)
+
+
+@command("PEXPIRETIME", since="7.0.0", **_telling)
+def pexpiretime(session: Session, argv: List[bytes]) -> Reply:
+    """Says at which Unix time in milliseconds a key expires."""
+    return _expiry(session, argv[1], 0, 1)
+
+
+@command(
+    "PERSIST", arity=2, flags="write fast", keys=(1, 1, 1), access="RW UPDATE", since="2.2.0",
+    syntax="key",
+)  # fmt: skip
+def persist(session: Session, argv: List[bytes]) -> Reply:
+    """Lets a key not expire."""
+    return int(session.db.get(argv[1]) is not None and session.db.persist(argv[1]))
+
+
+# Looking inside
+
+container("OBJECT", __name__, "Commands that tell how a value is held.", help_since="6.2.0", since="2.2.3")
+
+_inspecting = {
+    "arity": 3,
+    "flags": "readonly",
+    "keys": (2, 2, 1),
+    "access": "RO",
+    "tips": "nondeterministic_output",
+    "syntax": "key",
+}
+
+
+_SWITCHING = (
+    " Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
+)
+
+
+@command("OBJECT ENCODING", since="2.2.3", **_inspecting)
+def object_encoding(session: Session, argv: List[bytes]) -> Reply:
+    """Says in which form a value is held."""
+    value = session.db.look(argv[2])
+    return None if value is None else encoding(value)
+
+
+@command("OBJECT FREQ", since="4.0.0", **_inspecting)
+def object_freq(session: Session, argv: List[bytes]) -> Reply:
+    """Says how often a key is used, on a logarithmic scale."""
+    if session.db.look(argv[2]) is None:
+        return None
+    keyspace = session.server.keyspace
+    if keyspace.frequency is None:
+        raise CommandError("ERR An LFU maxmemory policy is not selected, access frequency not tracked." + _SWITCHING)
+    return session.db.frequency(argv[2], keyspace.second)
+
+
+@command("OBJECT IDLETIME", since="2.2.3", **_inspecting)
+def object_idletime(session: Session, argv: List[bytes]) -> Reply:
+    """Says how many seconds ago a key was last used."""
+    db = session.db
+    if db.look(argv[2]) is None:
+        return None
+    if session.server.keyspace.frequency is not None:
+        raise CommandError("ERR An LFU maxmemory policy is selected, idle time not tracked." + _SWITCHING)
+    return db.idle(argv[2])
+
+
+@command("OBJECT REFCOUNT", since="2.2.3", **_inspecting)
+def object_refcount(session: Session, argv: List[bytes]) -> Reply:
+    """Says how many references a value has."""
+    value = session.db.look(argv[2])
+    return None if value is None else references(value)

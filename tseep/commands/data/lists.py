@@ -1,0 +1,496 @@
+"""Lists, and how to wait for them (https://redis.io/docs/latest/commands/?group=list)."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Tuple
+
+from tseep.algorithms.numeric import LOWEST, integer, require_integer
+from tseep.commands.data.sets import NO_KEYS
+from tseep.commands.data.typed import read, require_type, to_change
+from tseep.coordination.blocking import NOT_YET, block, require_seconds
+from tseep.datatypes.list import RedisList
+from tseep.errors import NO_SUCH_KEY, SYNTAX, CommandError, wrong_arguments
+from tseep.registry.table import command
+from tseep.replies import NULL_ARRAY, OK, Reply
+
+if TYPE_CHECKING:
+    from tseep.session.session import Session
+
+OUT_OF_RANGE = "ERR value is out of range, must be positive"
+
+_ENDS = {b"left": True, b"right": False}
+_EACH = "O(N) where N is the number of elements."
+_KEYS = "O(N) where N is the number of keys."
+_one: Dict[str, Any] = {"keys": (1, 1, 1)}
+
+
+# At the ends
+
+
+def _push(session: Session, argv: List[bytes], left: bool) -> int:
+    db, key = session.db, argv[1]
+    value = db.get(key)
+    event = b"lpush" if left else b"rpush"
+    if value is None:
+        elements = RedisList()
+        (elements.extendleft if left else elements.extend)(argv[2:])
+        db.set(key, elements, event)
+        return len(elements)
+    if type(value) is not RedisList:
+        require_type(value, RedisList)
+    elements = value
+    if len(argv) > 3:
+        (elements.extendleft if left else elements.extend)(argv[2:])
+    elif left:
+        elements.appendleft(argv[2])
+    else:
+        elements.append(argv[2])
+    db.changed(key, event)
+    return len(elements)
+
+
+def _push_to_existing(session: Session, argv: List[bytes], left: bool) -> int:
+    return 0 if to_change(session, argv[1], RedisList) is None else _push(session, argv, left)
+
+
+_pushing: Dict[str, Any] = {
+    "arity": -3,
+    "flags": "write denyoom fast",
+    "access": "RW INSERT",
+    "complexity": _EACH,
+    "syntax": "key element [element ...]",
+    **_one,
+}
+
+
+@command("LPUSH", **_pushing)
+def lpush(session: Session, argv: List[bytes]) -> Reply:
+    """Adds elements at the left of a list, and says how long it is now."""
+    return _push(session, argv, True)
+
+
+@command("RPUSH", **_pushing)
+def rpush(session: Session, argv: List[bytes]) -> Reply:
+    """Adds elements at the right of a list, and says how long it is now."""
+    return _push(session, argv, False)
+
+
+@command("LPUSHX", since="2.2.0", **_pushing)
+def lpushx(session: Session, argv: List[bytes]) -> Reply:
+    """Adds elements at the left of a list that is there already."""
+    return _push_to_existing(session, argv, True)
+
+
+@command("RPUSHX", since="2.2.0", **_pushing)
+def rpushx(session: Session, argv: List[bytes]) -> Reply:
+    """Adds elements at the right of a list that is there already."""
+    return _push_to_existing(session, argv, False)
+
+
+def _take(session: Session, key: bytes, value: RedisList, left: bool) -> bytes:
+    """Remove an element from an end of a list, which is there."""
+    element = value.popleft() if left else value.pop()
+    session.db.shrunk(key, value, b"lpop" if left else b"rpop")
+    return element
+
+
+def _take_several(session: Session, key: bytes, value: RedisList, left: bool, count: int) -> List[bytes]:
+    take = value.popleft if left else value.pop
+    elements = [take() for _ in range(min(count, len(value)))]
+    session.db.shrunk(key, value, b"lpop" if left else b"rpop")
+    return elements
+
+
+def _pop(session: Session, argv: List[bytes], left: bool) -> Reply:
+    if len(argv) == 2:
+        value = to_change(session, argv[1], RedisList)
+        return None if value is None else _take(session, argv[1], value, left)
+    if len(argv) > 3:
+        raise wrong_arguments(argv[0].lower())
+    count = integer(argv[2])
+    if count is None or count < 0:
+        raise CommandError(OUT_OF_RANGE)
+    value = to_change(session, argv[1], RedisList)
+    if value is None:
+        return NULL_ARRAY
+    return _take_several(session, argv[1], value, left, count) if count else []
+
+
+_popping: Dict[str, Any] = {
+    "arity": -2,
+    "flags": "write fast",
+    "access": "RW ACCESS DELETE",
+    "complexity": _EACH,
+    "syntax": "key [count]",
+    **_one,
+}
+
+
+@command("LPOP", **_popping)
+def lpop(session: Session, argv: List[bytes]) -> Reply:
+    """Removes elements from the left of a list and returns them."""
+    return _pop(session, argv, True)
+
+
+@command("RPOP", **_popping)
+def rpop(session: Session, argv: List[bytes]) -> Reply:
+    """Removes elements from the right of a list and returns them."""
+    return _pop(session, argv, False)
+
+
+# Looking
+
+
+@command("LLEN", arity=2, flags="readonly fast", access="RO", syntax="key", **_one)
+def llen(session: Session, argv: List[bytes]) -> Reply:
+    """Says how long a list is."""
+    return len(read(session, argv[1], RedisList) or ())
+
+
+@command(
+    "LRANGE", arity=4, flags="readonly", access="RO ACCESS", syntax="key start stop",
+    complexity="O(S+N) where S is the distance from the nearer end and N the number of elements asked for.", **_one,
+)  # fmt: skip
+def lrange(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the elements between two places of a list."""
+    start, stop = require_integer(argv[2]), require_integer(argv[3])
+    value = read(session, argv[1], RedisList)
+    if value is None:
+        return []
+    first, last = _places(start, stop, len(value))
+    return value.span(first, last) if first <= last else []
+
+
+def _places(start: int, stop: int, size: int) -> Tuple[int, int]:
+    """The first and the last place between two that may be counted from the end."""
+    first = max(0, start + size if start < 0 else start)
+    return first, min(stop + size if stop < 0 else stop, size - 1)
+
+
+@command(
+    "LINDEX", arity=3, flags="readonly", access="RO ACCESS", syntax="key index",
+    complexity="O(N) where N is the distance from the nearer end.", **_one,
+)  # fmt: skip
+def lindex(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the element at a place of a list."""
+    value = read(session, argv[1], RedisList)
+    if value is None:
+        return None
+    index = require_integer(argv[2])
+    return value[index] if -len(value) <= index < len(value) else None
+
+
+@command(
+    "LPOS", arity=-3, flags="readonly", access="RO ACCESS", since="6.0.6", complexity=_EACH,
+    syntax="key element [RANK rank] [COUNT num-matches] [MAXLEN len]", **_one,
+)  # fmt: skip
+def lpos(session: Session, argv: List[bytes]) -> Reply:
+    """Finds the places of an element in a list."""
+    rank, count, most = _lpos_options(argv)
+    value = read(session, argv[1], RedisList)
+    if value is None:
+        return None if count is None else []
+    found = _matches(value, argv[2], rank, most)
+    if count is None:
+        return next(found, None)
+    return [place for _, place in zip(range(count or len(value)), found)]
+
+
+def _lpos_options(argv: List[bytes]) -> Tuple[int, int | None, int]:
+    """The RANK, the COUNT (None if not given) and the MAXLEN of an LPOS."""
+    rank, count, most = 1, None, 0
+    for at in range(3, len(argv), 2):
+        option = argv[at].lower()
+        if at + 1 == len(argv):
+            raise CommandError(SYNTAX)
+        if option == b"rank":
+            rank = require_integer(argv[at + 1])
+            if rank == 0:
+                raise CommandError(
+                    "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use "
+                    "negative to start from the end of the list"
+                )
+            if rank == LOWEST:  # it has no opposite, and C takes it for none to skip
+                rank = -1
+        elif option == b"count":
+            count = _not_negative(argv[at + 1], "ERR COUNT can't be negative")
+        elif option == b"maxlen":
+            most = _not_negative(argv[at + 1], "ERR MAXLEN can't be negative")
+        else:
+            raise CommandError(SYNTAX)
+    return rank, count, most
+
+
+def _not_negative(text: bytes, error: str) -> int:
+    number = integer(text)
+    if number is None or number < 0:
+        raise CommandError(error)
+    return number
+
+
+def _matches(value: RedisList, element: bytes, rank: int, most: int) -> Iterator[int]:
+    """The places of an element, from the match number C{rank} on, among the first C{most} places from its side."""
+    return islice(value.places(element, most or len(value), backwards=rank < 0), abs(rank) - 1, None)
+
+
+# Changing
+
+
+@command(
+    "LSET", arity=4, flags="write denyoom", access="RW UPDATE", syntax="key index element",
+    complexity="O(N) where N is the distance from the nearer end.", **_one,
+)  # fmt: skip
+def lset(session: Session, argv: List[bytes]) -> Reply:
+    """Replaces the element at a place of a list."""
+    value = to_change(session, argv[1], RedisList)
+    if value is None:
+        raise CommandError(NO_SUCH_KEY)
+    index = require_integer(argv[2])
+    if not -len(value) <= index < len(value):
+        raise CommandError("ERR index out of range")
+    value[index] = argv[3]
+    session.db.changed(argv[1], b"lset")
+    return OK
+
+
+@command(
+    "LINSERT", arity=5, flags="write denyoom", access="RW INSERT", since="2.2.0", complexity=_EACH,
+    syntax="key <BEFORE | AFTER> pivot element", **_one,
+)  # fmt: skip
+def linsert(session: Session, argv: List[bytes]) -> Reply:
+    """Adds an element beside another one, and says how long the list is now."""
+    where = argv[2].lower()
+    if where not in (b"before", b"after"):
+        raise CommandError(SYNTAX)
+    value = to_change(session, argv[1], RedisList)
+    if value is None:
+        return 0
+    place = next(value.places(argv[3], len(value)), None)
+    if place is None:
+        return -1
+    value.insert(place + (where == b"after"), argv[4])
+    session.db.changed(argv[1], b"linsert")
+    return len(value)
+
+
+@command("LREM", arity=4, flags="write", access="RW DELETE", complexity=_EACH, syntax="key count element", **_one)
+def lrem(session: Session, argv: List[bytes]) -> Reply:
+    """Removes elements that are equal to one, from the left or, if the count is negative, from the right."""
+    count = require_integer(argv[2])
+    value = to_change(session, argv[1], RedisList)
+    if value is None:
+        return 0
+    removed = value.remove(argv[3], abs(count) or len(value), backwards=count < 0)
+    if removed:
+        session.db.shrunk(argv[1], value, b"lrem")
+    return removed
+
+
+@command(
+    "LTRIM", arity=4, flags="write", access="RW DELETE", complexity="O(N) where N is the number of elements removed.",
+    syntax="key start stop", **_one,
+)  # fmt: skip
+def ltrim(session: Session, argv: List[bytes]) -> Reply:
+    """Removes the elements that are not between two places of a list."""
+    start, stop = require_integer(argv[2]), require_integer(argv[3])
+    value = to_change(session, argv[1], RedisList)
+    if value is None:
+        return OK
+    value.trim(*_places(start, stop, len(value)))
+    session.db.shrunk(argv[1], value, b"ltrim")
+    return OK
+
+
+# From one to another
+
+
+def _end(word: bytes) -> bool:
+    """Whether LEFT or RIGHT says left."""
+    left = _ENDS.get(word.lower())
+    if left is None:
+        raise CommandError(SYNTAX)
+    return left
+
+
+def _move(session: Session, source: bytes, destination: bytes, from_left: bool, to_left: bool) -> Reply:
+    """Move an element. Returns L{NOT_YET} if there is none."""
+    db = session.db
+    value = to_change(session, source, RedisList)
+    if value is None:
+        return NOT_YET
+    target = value if source == destination else to_change(session, destination, RedisList)
+    element = value.popleft() if from_left else value.pop()
+    if target is None:
+        db.set(destination, RedisList([element]), b"lpush" if to_left else b"rpush")
+    else:
+        (target.appendleft if to_left else target.append)(element)
+        db.changed(destination, b"lpush" if to_left else b"rpush")
+    db.shrunk(source, value, b"lpop" if from_left else b"rpop")
+    return element
+
+
+_moving: Dict[str, Any] = {"keys": (1, 2, 1), "access": "RW ACCESS DELETE; RW INSERT"}
+_MOVE = "<LEFT | RIGHT> <LEFT | RIGHT>"
+
+
+def _at_once(reply: Reply) -> Reply:
+    return None if reply is NOT_YET else reply
+
+
+@command("RPOPLPUSH", arity=3, flags="write denyoom", since="1.2.0", syntax="source destination", **_moving)
+def rpoplpush(session: Session, argv: List[bytes]) -> Reply:
+    """Moves the element at the right of a list to the left of another."""
+    return _at_once(_move(session, argv[1], argv[2], False, True))
+
+
+@command("LMOVE", arity=5, flags="write denyoom", since="6.2.0", syntax=f"source destination {_MOVE}", **_moving)
+def lmove(session: Session, argv: List[bytes]) -> Reply:
+    """Moves an element from an end of a list to an end of another."""
+    return _at_once(_move(session, argv[1], argv[2], _end(argv[3]), _end(argv[4])))
+
+
+def _pop_options(argv: List[bytes], at: int) -> Tuple[List[bytes], bool, int]:
+    """The keys, whether at the left, and the COUNT of an LMPOP."""
+    number = integer(argv[at])
+    if number is None or not 0 < number < 2**31:
+        raise CommandError(NO_KEYS)
+    keys, rest = argv[at + 1 : at + 1 + number], argv[at + 1 + number :]
+    if not rest:
+        raise CommandError(SYNTAX)
+    left, count = _end(rest[0]), 1
+    if len(rest) > 1:
+        if len(rest) != 3 or rest[1].lower() != b"count":
+            raise CommandError(SYNTAX)
+        number = integer(rest[2])
+        if number is None or number <= 0:
+            raise CommandError("ERR count should be greater than 0")
+        count = number
+    return keys, left, count
+
+
+def _pop_from(session: Session, key: bytes, left: bool, count: int) -> Reply:
+    """What LMPOP replies of one key; L{NOT_YET} if there is no list."""
+    value = to_change(session, key, RedisList)
+    return NOT_YET if value is None else [key, _take_several(session, key, value, left, count)]
+
+
+def _first(keys: List[bytes], attempt: Callable[[bytes], Reply]) -> Reply:
+    """What the first key gives that gives something; else L{NOT_YET}."""
+    for key in keys:
+        reply = attempt(key)
+        if reply is not NOT_YET:
+            return reply
+    return NOT_YET
+
+
+_numbered: Dict[str, Any] = {
+    "since": "7.0.0",
+    "complexity": "O(N+M) where N is the number of keys and M that of elements.",
+}
+_MPOP = "numkeys key [key ...] <LEFT | RIGHT> [COUNT count]"
+
+
+@command("LMPOP", arity=-4, flags="write movablekeys", access="RW ACCESS DELETE @ numkeys 1", syntax=_MPOP, **_numbered)
+def lmpop(session: Session, argv: List[bytes]) -> Reply:
+    """Removes elements from the first list that is there, and returns them."""
+    keys, left, count = _pop_options(argv, 1)
+    reply = _first(keys, lambda key: _pop_from(session, key, left, count))
+    return NULL_ARRAY if reply is NOT_YET else reply
+
+
+# Waiting
+
+
+def _patient(attempt: Callable[[bytes], Reply]) -> Callable[[bytes], Reply]:
+    """The same for a client that waits already, which a value of another type does not concern."""
+
+    def serve(key: bytes) -> Reply:
+        try:
+            return attempt(key)
+        except CommandError:
+            return NOT_YET
+
+    return serve
+
+
+def _wait(session: Session, keys: List[bytes], timeout: int, attempt: Callable[[bytes], Reply]) -> Reply:
+    reply = _first(keys, attempt)
+    return reply if reply is not NOT_YET else block(session, keys, timeout, _patient(attempt))
+
+
+def _blocking_pop(session: Session, argv: List[bytes], left: bool) -> Reply:
+    timeout = require_seconds(argv[-1])
+
+    def attempt(key: bytes) -> Reply:
+        value = to_change(session, key, RedisList)
+        return NOT_YET if value is None else [key, _take(session, key, value, left)]
+
+    return _wait(session, argv[1:-1], timeout, attempt)
+
+
+_waiting: Dict[str, Any] = {
+    "arity": -3,
+    "flags": "write noscript blocking",
+    "keys": (1, -2, 1),
+    "access": "RW ACCESS DELETE",
+    "since": "2.0.0",
+    "complexity": _KEYS,
+    "syntax": "key [key ...] timeout:double",
+}
+
+
+@command("BLPOP", **_waiting)
+def blpop(session: Session, argv: List[bytes]) -> Reply:
+    """Removes the element at the left of the first list that is there, and waits for one if there is none."""
+    return _blocking_pop(session, argv, True)
+
+
+@command("BRPOP", **_waiting)
+def brpop(session: Session, argv: List[bytes]) -> Reply:
+    """Removes the element at the right of the first list that is there, and waits for one if there is none."""
+    return _blocking_pop(session, argv, False)
+
+
+def _blocking_move(session: Session, argv: List[bytes], from_left: bool, to_left: bool) -> Reply:
+    timeout = require_seconds(argv[-1])
+    source, destination = argv[1], argv[2]
+    reply = _move(session, source, destination, from_left, to_left)
+    if reply is not NOT_YET:
+        return reply
+
+    def serve(key: bytes) -> Reply:
+        if type(session.db.peek(source)) is not RedisList:
+            return NOT_YET
+        return _move(session, source, destination, from_left, to_left)
+
+    return block(session, [source], timeout, serve)
+
+
+@command(
+    "BRPOPLPUSH", arity=4, flags="write denyoom noscript blocking", since="2.2.0",
+    syntax="source destination timeout:double", **_moving,
+)  # fmt: skip
+def brpoplpush(session: Session, argv: List[bytes]) -> Reply:
+    """Moves the element at the right of a list to the left of another, and waits for one if there is none."""
+    return _blocking_move(session, argv, False, True)
+
+
+@command(
+    "BLMOVE", arity=6, flags="write denyoom noscript blocking", since="6.2.0",
+    syntax=f"source destination {_MOVE} timeout:double", **_moving,
+)  # fmt: skip
+def blmove(session: Session, argv: List[bytes]) -> Reply:
+    """Moves an element from an end of a list to an end of another, and waits for one if there is none."""
+    return _blocking_move(session, argv, _end(argv[3]), _end(argv[4]))
+
+
+@command(
+    "BLMPOP", arity=-5, flags="write blocking movablekeys", access="RW ACCESS DELETE @ numkeys 2",
+    syntax=f"timeout:double {_MPOP}", **_numbered,
+)  # fmt: skip
+def blmpop(session: Session, argv: List[bytes]) -> Reply:
+    """Removes elements from the first list that is there, and waits for some if there is none."""
+    keys, left, count = _pop_options(argv, 2)
+    timeout = require_seconds(argv[1])
+    return _wait(session, keys, timeout, lambda key: _pop_from(session, key, left, count))

@@ -1,0 +1,314 @@
+"""Sets (https://redis.io/docs/latest/commands/?group=set)."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List
+
+from tseep.algorithms.numeric import integer, require_count
+from tseep.commands.data.keys import read_cursor
+from tseep.commands.data.scanning import SCANNING, scan_options
+from tseep.commands.data.typed import read, require_type, to_change
+from tseep.datatypes.set import Set
+from tseep.errors import SYNTAX, CommandError
+from tseep.registry.table import command
+from tseep.replies import Reply, SetReply
+
+if TYPE_CHECKING:
+    from tseep.session.session import Session
+
+Members = Iterable[bytes]
+
+_EACH = "O(N) where N is the number of members."
+_SMALLEST = "O(N*M) at worst, where N is the size of the smallest set and M the number of sets."
+_ALL = "O(N) where N is the number of members of all sets."
+_ANY_ORDER = "nondeterministic_output_order"
+NO_KEYS = "ERR numkeys should be greater than 0"
+_EMPTY = Set()
+
+
+@command(
+    "SADD", arity=-3, flags="write denyoom fast", keys=(1, 1, 1), access="RW INSERT", complexity=_EACH,
+    syntax="key member [member ...]",
+)  # fmt: skip
+def sadd(session: Session, argv: List[bytes]) -> Reply:
+    """Adds members to a set, and says how many are new."""
+    db, key = session.db, argv[1]
+    value = to_change(session, key, Set)
+    if value is None:
+        value = Set(argv[2:])
+        db.set(key, value, b"sadd")
+        return len(value)
+    added = 0
+    for member in argv[2:]:
+        added += value.add(member)
+    if added:
+        db.changed(key, b"sadd")
+    return added
+
+
+@command(
+    "SREM", arity=-3, flags="write fast", keys=(1, 1, 1), access="RW DELETE", complexity=_EACH,
+    syntax="key member [member ...]",
+)  # fmt: skip
+def srem(session: Session, argv: List[bytes]) -> Reply:
+    """Removes members from a set, and says how many were there."""
+    value = to_change(session, argv[1], Set)
+    if value is None:
+        return 0
+    removed = sum([value.discard(member) for member in argv[2:]])
+    if removed:
+        session.db.shrunk(argv[1], value, b"srem")
+    return removed
+
+
+_looking: Dict[str, Any] = {"flags": "readonly fast", "keys": (1, 1, 1), "access": "RO"}
+
+
+@command("SISMEMBER", arity=3, syntax="key member", **_looking)
+def sismember(session: Session, argv: List[bytes]) -> Reply:
+    """Says whether something is a member of a set."""
+    return int(argv[2] in (read(session, argv[1], Set) or _EMPTY))
+
+
+@command(
+    "SMISMEMBER", arity=-3, flags="readonly fast", keys=(1, 1, 1), access="RO ACCESS", since="6.2.0",
+    complexity=_EACH, syntax="key member [member ...]",
+)  # fmt: skip
+def smismember(session: Session, argv: List[bytes]) -> Reply:
+    """Says of each of some things whether it is a member of a set."""
+    value = read(session, argv[1], Set) or _EMPTY
+    return [int(member in value) for member in argv[2:]]
+
+
+@command("SCARD", arity=2, syntax="key", **_looking)
+def scard(session: Session, argv: List[bytes]) -> Reply:
+    """Says how many members a set has."""
+    return len(read(session, argv[1], Set) or ())
+
+
+@command(
+    "SMEMBERS", arity=2, flags="readonly", keys=(1, 1, 1), access="RO ACCESS", complexity=_EACH, tips=_ANY_ORDER,
+    syntax="key",
+)  # fmt: skip
+def smembers(session: Session, argv: List[bytes]) -> Reply:
+    """Returns all members of a set."""
+    return SetReply(read(session, argv[1], Set) or ())
+
+
+@command(
+    "SPOP", arity=-2, flags="write fast", keys=(1, 1, 1), access="RW ACCESS DELETE", tips="nondeterministic_output",
+    complexity="O(N) where N is the number of members asked for.", syntax="key [count]",
+)  # fmt: skip
+def spop(session: Session, argv: List[bytes]) -> Reply:
+    """Removes random members of a set and returns them."""
+    if len(argv) > 3:
+        raise CommandError(SYNTAX)
+    if len(argv) == 3:
+        return _pop_several(session, argv[1], argv[2])
+    value = to_change(session, argv[1], Set)
+    if value is None:
+        return None
+    member = value.pop()
+    session.db.shrunk(argv[1], value, b"spop")
+    return member
+
+
+def _pop_several(session: Session, key: bytes, text: bytes) -> SetReply:
+    count = integer(text)
+    if count is None or count < 0:
+        raise CommandError("ERR value is out of range, must be positive")
+    value = to_change(session, key, Set)
+    if value is None or not count:
+        return SetReply()
+    members = SetReply(value.pop() for _ in range(min(count, len(value))))
+    session.db.shrunk(key, value, b"spop")
+    return members
+
+
+@command(
+    "SRANDMEMBER", arity=-2, flags="readonly", keys=(1, 1, 1), access="RO ACCESS", tips="nondeterministic_output",
+    complexity="O(N) where N is the number of members asked for.", syntax="key [count]",
+)  # fmt: skip
+def srandmember(session: Session, argv: List[bytes]) -> Reply:
+    """Picks random members of a set."""
+    if len(argv) > 3:
+        raise CommandError(SYNTAX)
+    if len(argv) == 2:
+        value = read(session, argv[1], Set)
+        return None if value is None else random.choice(value.members)
+    count = require_count(argv[2])
+    members = (read(session, argv[1], Set) or _EMPTY).members
+    if not members or not count:
+        return []
+    if count < 0:
+        return random.choices(members, k=-count)
+    return random.sample(members, min(count, len(members)))
+
+
+@command(
+    "SMOVE", arity=4, flags="write fast", keys=(1, 2, 1), access="RW ACCESS DELETE; RW INSERT",
+    syntax="source destination member",
+)  # fmt: skip
+def smove(session: Session, argv: List[bytes]) -> Reply:
+    """Moves a member from one set to another."""
+    _, source, destination, member = argv
+    db = session.db
+    value, other = db.get(source), db.get(destination)
+    if value is None:
+        return 0
+    value, other = require_type(value, Set), require_type(other, Set)
+    assert value is not None
+    if source == destination or member not in value:
+        return int(member in value)
+    value.discard(member)
+    db.shrunk(source, value, b"srem")
+    if other is None:
+        db.set(destination, Set([member]), b"sadd")
+    elif other.add(member):
+        db.changed(destination, b"sadd")
+    return 1
+
+
+# Several sets
+
+
+def _sets(session: Session, keys: Iterable[bytes]) -> List[Set]:
+    """The sets at some keys, an empty one for each that is not there."""
+    return [read(session, key, Set) or _EMPTY for key in keys]
+
+
+def _intersection(sets: List[Set]) -> Members:
+    smallest, *others = sorted(sets, key=len)
+    return (member for member in smallest if all(member in other for other in others))
+
+
+def _union(sets: List[Set]) -> Members:
+    return dict.fromkeys(member for each in sets for member in each)
+
+
+def _difference(sets: List[Set]) -> Members:
+    first, *others = sets
+    return (member for member in first if not any(member in other for other in others))
+
+
+def _store(session: Session, key: bytes, members: Members, event: bytes) -> int:
+    """Put a set at a key in place of whatever is there; none, if it is empty. Returns its size."""
+    result = Set(members)
+    if result:
+        session.db.set(key, result, event)
+    else:
+        session.db.delete(key)
+    return len(result)
+
+
+_combining: Dict[str, Any] = {
+    "arity": -2,
+    "flags": "readonly",
+    "keys": (1, -1, 1),
+    "access": "RO ACCESS",
+    "tips": _ANY_ORDER,
+    "syntax": "key [key ...]",
+}
+_storing: Dict[str, Any] = {
+    "arity": -3,
+    "flags": "write denyoom",
+    "keys": (1, -1, 1),
+    "access": "OW UPDATE; RO ACCESS",
+    "syntax": "destination key [key ...]",
+}
+
+
+@command("SINTER", complexity=_SMALLEST, **_combining)
+def sinter(session: Session, argv: List[bytes]) -> Reply:
+    """Returns what all of some sets have in common."""
+    return SetReply(_intersection(_sets(session, argv[1:])))
+
+
+@command("SUNION", complexity=_ALL, **_combining)
+def sunion(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the members of all of some sets."""
+    return SetReply(_union(_sets(session, argv[1:])))
+
+
+@command("SDIFF", complexity=_ALL, **_combining)
+def sdiff(session: Session, argv: List[bytes]) -> Reply:
+    """Returns what the first set has and none of the others."""
+    return SetReply(_difference(_sets(session, argv[1:])))
+
+
+def _combine(session: Session, argv: List[bytes], combine: Callable[[List[Set]], Members], event: bytes) -> int:
+    return _store(session, argv[1], combine(_sets(session, argv[2:])), event)
+
+
+@command("SINTERSTORE", complexity=_SMALLEST, **{**_storing, "access": "RW UPDATE; RO ACCESS"})
+def sinterstore(session: Session, argv: List[bytes]) -> Reply:
+    """Stores what all of some sets have in common."""
+    return _combine(session, argv, _intersection, b"sinterstore")
+
+
+@command("SUNIONSTORE", complexity=_ALL, **_storing)
+def sunionstore(session: Session, argv: List[bytes]) -> Reply:
+    """Stores the members of all of some sets."""
+    return _combine(session, argv, _union, b"sunionstore")
+
+
+@command("SDIFFSTORE", complexity=_ALL, **_storing)
+def sdiffstore(session: Session, argv: List[bytes]) -> Reply:
+    """Stores what the first set has and none of the others."""
+    return _combine(session, argv, _difference, b"sdiffstore")
+
+
+@command(
+    "SINTERCARD", arity=-3, flags="readonly movablekeys", access="RO ACCESS @ numkeys 1", since="7.0.0",
+    complexity=_SMALLEST, syntax="numkeys key [key ...] [LIMIT limit]",
+)  # fmt: skip
+def sintercard(session: Session, argv: List[bytes]) -> Reply:
+    """Counts what all of some sets have in common, up to a limit."""
+    keys, rest = numbered_keys(argv, 1)
+    limit = card_limit(rest)
+    count = 0
+    for _ in _intersection(_sets(session, keys)):
+        count += 1
+        if count == limit:
+            break
+    return count
+
+
+def numbered_keys(argv: List[bytes], at: int) -> tuple[List[bytes], List[bytes]]:
+    """
+    The keys whose number is the argument C{at}, and the arguments after them.
+
+    @raise CommandError: if there are not so many, or none.
+    """
+    count = integer(argv[at])
+    if count is None or not 0 < count < 2**31:
+        raise CommandError(NO_KEYS)
+    if count > len(argv) - at - 1:
+        raise CommandError("ERR Number of keys can't be greater than number of args")
+    return argv[at + 1 : at + 1 + count], argv[at + 1 + count :]
+
+
+def card_limit(options: List[bytes]) -> int:
+    """The LIMIT of a SINTERCARD or ZINTERCARD, 0 for none."""
+    limit = 0
+    for at in range(0, len(options), 2):
+        if options[at].lower() != b"limit" or at + 1 == len(options):
+            raise CommandError(SYNTAX)
+        number = integer(options[at + 1])
+        if number is None or number < 0:
+            raise CommandError("ERR LIMIT can't be negative")
+        limit = number
+    return limit
+
+
+@command("SSCAN", **SCANNING)
+def sscan(session: Session, argv: List[bytes]) -> Reply:
+    """Lists the members of a set bit by bit."""
+    cursor = read_cursor(argv[2])
+    value = read(session, argv[1], Set)
+    if value is None:
+        return [b"0", []]
+    count, matches = scan_options(argv)
+    cursor, members = value.scan(cursor, count)
+    return [b"%d" % cursor, members if matches is None else list(filter(matches, members))]

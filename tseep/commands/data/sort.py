@@ -1,0 +1,196 @@
+"""SORT and SORT_RO (https://redis.io/docs/latest/commands/sort/)."""
+
+from __future__ import annotations
+
+import sys
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Tuple, Union
+
+from tseep.algorithms.numeric import double, require_integer
+from tseep.datatypes.hash import Hash
+from tseep.datatypes.list import RedisList
+from tseep.datatypes.set import Set
+from tseep.datatypes.sorted_set import SortedSet
+from tseep.errors import SYNTAX, WRONG_TYPE, CommandError
+from tseep.registry.table import command
+from tseep.replies import Reply
+
+if TYPE_CHECKING:
+    from tseep.keyspace.keyspace import Database
+    from tseep.session.session import Session
+
+Sortable = Union[RedisList, Set, SortedSet]
+
+_READING = {b"asc": 0, b"desc": 0, b"alpha": 0, b"limit": 2, b"by": 1, b"get": 1}
+_STORING = {**_READING, b"store": 1}
+"""By option, how many arguments follow it."""
+
+_SPACES = b" \t\n\v\f\r"
+
+
+class Options:
+    """
+    What a SORT asks for.
+
+    @param known: by option, how many arguments follow it.
+    @ivar by: the pattern of the weights; None if the elements are their own.
+    @ivar unsorted: whether a BY without an asterisk asked for the elements as they are.
+    @ivar offset: how many are left out at the beginning, C{count}: how many are wanted; all, if it is negative.
+    @ivar get: the patterns of what is wanted of each element; empty for the element itself.
+    @ivar store: the key for the result.
+    """
+
+    def __init__(self, argv: List[bytes], known: Dict[bytes, int]) -> None:
+        self.by: bytes | None = None
+        self.unsorted = self.alpha = self.descending = False
+        self.offset, self.count = 0, -1
+        self.get: List[bytes] = []
+        self.store: bytes | None = None
+        at = 2
+        while at < len(argv):
+            option = argv[at].lower()
+            parameters = argv[at + 1 : at + 1 + known.get(option, 0)]
+            if len(parameters) != known.get(option):
+                raise CommandError(SYNTAX)
+            self._take(option, parameters)
+            at += 1 + len(parameters)
+
+    def _take(self, option: bytes, parameters: List[bytes]) -> None:
+        if option in (b"asc", b"desc"):
+            self.descending = option == b"desc"
+        elif option == b"alpha":
+            self.alpha = True
+        elif option == b"limit":
+            self.offset, self.count = map(require_integer, parameters)
+        elif option == b"by":
+            self.by = parameters[0]
+            self.unsorted = self.unsorted or b"*" not in self.by
+        elif option == b"get":
+            self.get += parameters
+        else:
+            self.store = parameters[0]
+
+    def bounds(self, size: int) -> Tuple[int, int]:
+        """The places, of so many, from which and before which an element is wanted."""
+        start = min(max(self.offset, 0), size)
+        return start, size if self.count < 0 else min(start + self.count, size)
+
+
+def _lookup(db: Database, pattern: bytes) -> Callable[[bytes], bytes | None]:
+    """What finds the text at the key, or in the field, that a pattern names with an element for its asterisk."""
+    if pattern == b"#":
+        return lambda element: element
+    prefix, asterisk, suffix = pattern.partition(b"*")
+    if not asterisk:
+        return lambda element: None
+    before, _, field = suffix.partition(b"->")
+    if field:
+        return lambda element: _field(db.read(prefix + element + before), field)
+    return lambda element: _text(db.read(prefix + element + suffix))
+
+
+def _field(value: Any, field: bytes) -> bytes | None:
+    return value.get(field) if type(value) is Hash else None
+
+
+def _text(value: Any) -> bytes | None:
+    return bytes(value) if isinstance(value, (bytes, bytearray)) else None
+
+
+def _score(text: bytes | None) -> float:
+    """
+    A weight as C's C{strtod} reads it: spaces may come before it, it ends with a zero byte, and nothing is 0.
+
+    @raise CommandError: if it is no number, or none that a double can hold with its whole precision.
+    """
+    number = text.partition(b"\0")[0] if text else b""
+    if not number:
+        return 0.0
+    score = double(number.lstrip(_SPACES))
+    if score is None or 0 < abs(score) < sys.float_info.min:
+        raise CommandError("ERR One or more scores can't be converted into double")
+    return score
+
+
+def _rank(weight: bytes | None, whole: bool) -> Tuple[bool, bytes]:
+    """A weight as ALPHA compares it: none at all comes first; unless it is C{whole} a zero byte ends it, as in C."""
+    if weight is None:
+        return False, b""
+    return True, weight if whole else weight.partition(b"\0")[0]
+
+
+def _sorted(db: Database, elements: List[bytes], options: Options) -> List[bytes]:
+    """Elements in order, those of the same weight by their bytes or, with ALPHA, as they were."""
+    weights: List[bytes | None] = list(elements if options.by is None else map(_lookup(db, options.by), elements))
+    ranks: List[Any]
+    if options.alpha:
+        ranks = [_rank(weight, options.store is not None) for weight in weights]
+    else:
+        ranks = list(zip(map(_score, weights), elements))
+    order = sorted(range(len(elements)), key=ranks.__getitem__, reverse=options.descending)
+    return [elements[place] for place in order]
+
+
+def _select(session: Session, value: Sortable, options: Options) -> List[bytes]:
+    """The elements that are wanted, in order."""
+    start, stop = options.bounds(len(value))
+    if not options.unsorted:
+        return _sorted(session.db, list(value), options)[start:stop]
+    ordered: Iterable[bytes] = value
+    if options.descending and not isinstance(value, Set):
+        ordered = reversed(value)
+    return list(islice(ordered, start, stop))
+
+
+def _settle_order(session: Session, value: Sortable, options: Options) -> None:
+    """Let a set, which has no order of its own, be sorted for what has to come out the same everywhere."""
+    if options.unsorted and isinstance(value, Set) and (options.store is not None or session.server.scripting.running):
+        options.unsorted, options.alpha, options.by = False, True, None
+
+
+def _sort(session: Session, argv: List[bytes], options: Options) -> List[bytes | None]:
+    """What SORT replies or stores."""
+    value = session.db.read(argv[1])
+    if value is None:
+        return []
+    if not isinstance(value, (RedisList, Set, SortedSet)):
+        raise CommandError(WRONG_TYPE)
+    _settle_order(session, value, options)
+    elements = _select(session, value, options)
+    lookups = [_lookup(session.db, pattern) for pattern in options.get or [b"#"]]
+    return [lookup(element) for element in elements for lookup in lookups]
+
+
+_sorting: Dict[str, Any] = {
+    "arity": -2,
+    "keys": (1, 1, 1),
+    "acl": "set sortedset list dangerous",
+    "complexity": "O(N+M*log(M)) where N is the number of elements and M that of those to be sorted; O(N) unsorted.",
+}
+_OPTIONS = "key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [sorting:ALPHA]"
+
+
+@command(
+    "SORT", flags="write denyoom movablekeys", access="RO ACCESS; RO ACCESS @ ?; OW UPDATE @ ? STORE 2",
+    syntax=f"{_OPTIONS} [STORE destination]", **_sorting,
+)  # fmt: skip
+def sort(session: Session, argv: List[bytes]) -> Reply:
+    """Sorts the elements of a list, set or sorted set, and returns or stores them or what belongs to them."""
+    options = Options(argv, _STORING)
+    found = _sort(session, argv, options)
+    if options.store is None:
+        return found
+    if found:
+        session.db.set(options.store, RedisList([text or b"" for text in found]), b"sortstore")
+    else:
+        session.db.delete(options.store)
+    return len(found)
+
+
+@command(
+    "SORT_RO", flags="readonly movablekeys", access="RO ACCESS; RO ACCESS @ ?", since="7.0.0", syntax=_OPTIONS,
+    **_sorting,
+)  # fmt: skip
+def sort_ro(session: Session, argv: List[bytes]) -> Reply:
+    """Sorts the elements of a list, set or sorted set, and returns them or what belongs to them."""
+    return _sort(session, argv, Options(argv, _READING))

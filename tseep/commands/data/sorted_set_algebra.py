@@ -1,0 +1,235 @@
+"""Several sorted sets, or plain sets whose members all have the score 1: what they are together, share or don't."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Tuple
+
+from tseep.algorithms.numeric import require_double, require_integer
+from tseep.commands.data.sets import card_limit
+from tseep.commands.data.sorted_sets import store_scores, with_scores
+from tseep.datatypes.set import Set
+from tseep.datatypes.sorted_set import SortedSet
+from tseep.errors import SYNTAX, WRONG_TYPE, CommandError
+from tseep.registry.table import command
+from tseep.replies import Reply
+
+if TYPE_CHECKING:
+    from tseep.session.session import Session
+
+Scores = Dict[bytes, float]
+Aggregate = Callable[[float, float], float]
+
+
+def _sum(one: float, other: float) -> float:
+    return _number(one + other)
+
+
+def _lower(one: float, other: float) -> float:
+    return other if other < one else one
+
+
+def _higher(one: float, other: float) -> float:
+    return other if other > one else one
+
+
+def _number(score: float) -> float:
+    """The score, or 0 where infinities have cancelled each other, or been weighed by 0."""
+    return score if score == score else 0.0
+
+
+_AGGREGATES: Dict[bytes, Aggregate] = {b"SUM": _sum, b"MIN": _lower, b"MAX": _higher}
+
+
+class _Source(NamedTuple):
+    """The scores at a key, none if it is not there, and what they are multiplied by."""
+
+    scores: Mapping[bytes, float]
+    weight: float = 1.0
+
+
+class _Query(NamedTuple):
+    """What is to be done with which sources, and whether scores are to be told."""
+
+    sources: List[_Source]
+    aggregate: Aggregate
+    with_scores: bool
+
+
+# Reading the arguments
+
+
+def _sources(session: Session, argv: List[bytes], at: int) -> Tuple[List[_Source], List[bytes]]:
+    """The sources whose number is the argument C{at}, and the options after them."""
+    count = require_integer(argv[at])
+    if count < 1:
+        raise CommandError(b"ERR at least 1 input key is needed for '%b' command" % argv[0].lower())
+    if count > len(argv) - at - 1:
+        raise CommandError(SYNTAX)
+    keys = argv[at + 1 : at + 1 + count]
+    return [_Source(_scores(session.db.read(key))) for key in keys], argv[at + 1 + count :]
+
+
+def _scores(value: Any) -> Mapping[bytes, float]:
+    if value is None:
+        return {}
+    if type(value) is SortedSet:
+        return value.scores
+    if type(value) is Set:
+        return dict.fromkeys(value, 1.0)
+    raise CommandError(WRONG_TYPE)
+
+
+def _read(session: Session, argv: List[bytes], at: int, allowed: Tuple[bytes, ...]) -> _Query:
+    """Read the sources and the options of a command, of which it knows those that are allowed."""
+    sources, words = _sources(session, argv, at)
+    aggregate: Aggregate = _sum
+    told = False
+    while words:
+        option = words[0].upper()
+        if option not in allowed:
+            raise CommandError(SYNTAX)
+        if option == b"WITHSCORES":
+            told, words = True, words[1:]
+        elif option == b"WEIGHTS" and len(words) > len(sources):
+            weights, words = words[1 : 1 + len(sources)], words[1 + len(sources) :]
+            sources = [_Source(source.scores, _weight(text)) for source, text in zip(sources, weights)]
+        elif option == b"AGGREGATE" and len(words) > 1 and words[1].upper() in _AGGREGATES:
+            aggregate, words = _AGGREGATES[words[1].upper()], words[2:]
+        else:
+            raise CommandError(SYNTAX)
+    return _Query(sources, aggregate, told)
+
+
+def _weight(text: bytes) -> float:
+    return require_double(text, "ERR weight value is not a float")
+
+
+# The algebra. Smaller sources come first, as in Redis: sums of floats depend on their order.
+
+
+def _by_size(sources: Iterable[_Source]) -> List[_Source]:
+    return sorted(sources, key=lambda source: len(source.scores))
+
+
+def _union(query: _Query) -> Scores:
+    result: Scores = {}
+    aggregate = query.aggregate
+    for scores, weight in _by_size(query.sources):
+        for member, score in scores.items():
+            score = _number(score * weight)
+            result[member] = aggregate(result[member], score) if member in result else score
+    return result
+
+
+def _intersection(query: _Query) -> Scores:
+    result: Scores = {}
+    (smallest, weight), *others = _by_size(query.sources)
+    for member in _common(smallest, others):
+        score = _number(smallest[member] * weight)
+        for scores, other_weight in others:
+            score = query.aggregate(score, scores[member] * other_weight)
+        result[member] = score
+    return result
+
+
+def _common(members: Iterable[bytes], others: List[_Source]) -> Iterable[bytes]:
+    return (member for member in members if all(member in other.scores for other in others))
+
+
+def _difference(query: _Query) -> Scores:
+    first, *others = query.sources
+    scores = first.scores
+    return {member: score for member, score in scores.items() if not any(member in other.scores for other in others)}
+
+
+_Operation = Callable[[_Query], Scores]
+
+
+def _answer(session: Session, argv: List[bytes], operation: _Operation, *options: bytes) -> Reply:
+    query = _read(session, argv, 1, (b"WITHSCORES", *options))
+    scores = operation(query)
+    members = SortedSet(scores)
+    return with_scores(session, members, scores) if query.with_scores else list(members)
+
+
+def _store(session: Session, argv: List[bytes], operation: _Operation, event: bytes, *options: bytes) -> int:
+    scores = operation(_read(session, argv, 2, options))
+    return store_scores(session, argv[1], scores, event)
+
+
+# The commands
+
+_UNION = "O(N+M*log(M)) where N is the number of members of all sets and M that of the result."
+_INTERSECTION = "O(N*K+M*log(M)) where N is the size of the smallest set, K the number of sets and M the result's size."
+_DIFFERENCE = "O(N+M*log(M)) where N is the number of members of all sets and M that of the result."
+
+_WEIGHING = (b"WEIGHTS", b"AGGREGATE")
+_KEYS = "numkeys key [key ...]"
+_OPTIONS = "[WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>]"
+
+_reading: Dict[str, Any] = {
+    "arity": -3,
+    "flags": "readonly movablekeys",
+    "access": "RO ACCESS @ numkeys 1",
+    "since": "6.2.0",
+}
+_storing: Dict[str, Any] = {
+    "arity": -4,
+    "flags": "write denyoom movablekeys",
+    "keys": (1, 1, 1),
+    "access": "OW UPDATE; RO ACCESS @ numkeys 2",
+}
+
+
+@command("ZUNION", complexity=_UNION, syntax=f"{_KEYS} {_OPTIONS} [WITHSCORES]", **_reading)
+def zunion(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the members of all of some sorted sets."""
+    return _answer(session, argv, _union, *_WEIGHING)
+
+
+@command("ZINTER", complexity=_INTERSECTION, syntax=f"{_KEYS} {_OPTIONS} [WITHSCORES]", **_reading)
+def zinter(session: Session, argv: List[bytes]) -> Reply:
+    """Returns what all of some sorted sets have in common."""
+    return _answer(session, argv, _intersection, *_WEIGHING)
+
+
+@command("ZDIFF", complexity=_DIFFERENCE, syntax=f"{_KEYS} [WITHSCORES]", **_reading)
+def zdiff(session: Session, argv: List[bytes]) -> Reply:
+    """Returns what the first sorted set has and none of the others."""
+    return _answer(session, argv, _difference)
+
+
+@command("ZUNIONSTORE", since="2.0.0", complexity=_UNION, syntax=f"destination:key {_KEYS} {_OPTIONS}", **_storing)
+def zunionstore(session: Session, argv: List[bytes]) -> Reply:
+    """Stores the members of all of some sorted sets."""
+    return _store(session, argv, _union, b"zunionstore", *_WEIGHING)
+
+
+@command(
+    "ZINTERSTORE", since="2.0.0", complexity=_INTERSECTION, syntax=f"destination:key {_KEYS} {_OPTIONS}", **_storing
+)
+def zinterstore(session: Session, argv: List[bytes]) -> Reply:
+    """Stores what all of some sorted sets have in common."""
+    return _store(session, argv, _intersection, b"zinterstore", *_WEIGHING)
+
+
+@command("ZDIFFSTORE", since="6.2.0", complexity=_DIFFERENCE, syntax=f"destination:key {_KEYS}", **_storing)
+def zdiffstore(session: Session, argv: List[bytes]) -> Reply:
+    """Stores what the first sorted set has and none of the others."""
+    return _store(session, argv, _difference, b"zdiffstore")
+
+
+@command(
+    "ZINTERCARD", complexity=_INTERSECTION, syntax=f"{_KEYS} [LIMIT limit]", **{**_reading, "since": "7.0.0"}
+)  # fmt: skip
+def zintercard(session: Session, argv: List[bytes]) -> Reply:
+    """Counts what all of some sorted sets have in common, up to a limit."""
+    sources, options = _sources(session, argv, 1)
+    limit = card_limit(options)
+    smallest, *others = _by_size(sources)
+    count = 0
+    for _ in _common(smallest.scores, others):
+        count += 1
+        if count == limit:
+            break
+    return count

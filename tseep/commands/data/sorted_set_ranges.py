@@ -1,0 +1,340 @@
+"""Ranges of sorted sets: by rank, by score and by the members' bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple
+
+from tseep.algorithms.numeric import FLOAT, INFINITY, infinite, require_integer
+from tseep.commands.data.sorted_sets import store_scores, with_scores
+from tseep.commands.data.typed import read, to_change
+from tseep.datatypes.sorted_set import SortedSet
+from tseep.errors import SYNTAX, CommandError
+from tseep.registry.table import command
+from tseep.replies import Reply
+
+if TYPE_CHECKING:
+    from tseep.session.session import Session
+
+NO_SCORES = "ERR min or max is not a float"
+NO_WORDS = "ERR min or max not valid string range item"
+NO_LIMIT = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX"
+NO_LEX_SCORES = "ERR syntax error, WITHSCORES not supported in combination with BYLEX"
+
+LOG = "O(log(N)) where N is the number of members."
+SOME = "O(log(N)+M) where N is the number of members and M that of those in the range."
+
+Span = Callable[[SortedSet, bool], Tuple[int, int]]
+"""Takes a sorted set, and whether it is read from the end; returns the places where a range begins and ends."""
+
+
+# By rank
+
+
+def rank_range(start_text: bytes, stop_text: bytes) -> Span:
+    """
+    The range between two ranks, both included, which count from the end if they are negative.
+
+    @raise CommandError: if they are no integers.
+    """
+    start, stop = require_integer(start_text), require_integer(stop_text)
+
+    def span(value: SortedSet, reverse: bool) -> Tuple[int, int]:
+        size = len(value)
+        first = max(0, size + start if start < 0 else start)
+        end = min(size, (size + stop if stop < 0 else stop) + 1)
+        return (size - end, size - first) if reverse else (first, end)
+
+    return span
+
+
+# By score
+
+
+def score_range(low_text: bytes, high_text: bytes) -> Span:
+    """
+    The range between two scores, each included if it does not begin with C{(}.
+
+    @raise CommandError: if they are no numbers.
+    """
+    (low, after), (high, before) = _score(low_text), _score(high_text)
+
+    def span(value: SortedSet, reverse: bool) -> Tuple[int, int]:
+        start = value.up_to(low) if after else value.below(low)
+        return start, value.below(high) if before else value.up_to(high)
+
+    return span
+
+
+def _score(text: bytes) -> Tuple[float, bool]:
+    """A bound as C's strtod reads it, which is not as strict as ZADD, and whether it is excluded."""
+    excluded = text.startswith(b"(")
+    number = text[excluded:].partition(b"\0")[0]
+    match = FLOAT.fullmatch(number.lstrip(b" \t\n\v\f\r") or b"0" * (not number))
+    if match is None:
+        raise CommandError(NO_SCORES)
+    if match["infinite"]:
+        return infinite(match), excluded
+    try:
+        return float(match[0]) if match["decimal"] else float.fromhex(match[0].decode()), excluded
+    except OverflowError:
+        return (-INFINITY if match["sign"] == b"-" else INFINITY), excluded
+
+
+# By the members' bytes
+
+
+def lex_range(low_text: bytes, high_text: bytes) -> Span:
+    """
+    The range between two members, included after C{[} and not after C{(}, or from C{-}, or to C{+}.
+
+    @raise CommandError: if they begin with none of these.
+    """
+    low, high = _cut(low_text, b"("), _cut(high_text, b"[")
+
+    def span(value: SortedSet, reverse: bool) -> Tuple[int, int]:
+        if low is None or not value:
+            return 0, 0
+        if value.is_level() or value.encoding() != b"listpack":
+            return value.before(low), len(value) if high is None else value.before(high)
+        return _lex_walk(list(value), low, high, reverse)
+
+    return span
+
+
+def _cut(text: bytes, after: bytes) -> bytes | None:
+    """
+    What divides the members below a bound from those above it; None if all are below.
+
+    @param after: the mark of a bound that is below itself. Nothing comes between it and itself with a zero byte.
+    """
+    mark, member = text[:1], text[1:]
+    if mark in (b"(", b"[") and mark:
+        return member + b"\0" if mark == after else member
+    if mark in (b"-", b"+") and mark and not member.partition(b"\0")[0]:
+        return b"" if mark == b"-" else None
+    raise CommandError(NO_WORDS)
+
+
+def _lex_walk(members: List[bytes], low: bytes, high: bytes | None, reverse: bool) -> Tuple[int, int]:
+    """What Redis finds, from one end to the other, in a short set with several scores, where it promises nothing."""
+    above = [member >= low for member in members]
+    below = [high is None or member < high for member in members]
+    if not (above[-1] and below[0]):
+        return 0, 0
+    if reverse:
+        stop = len(members) - below[::-1].index(True)
+        return stop - [*above[:stop][::-1], False].index(False), stop
+    start = above.index(True)
+    return start, start + [*below[start:], False].index(False)
+
+
+# Reading
+
+_RANGES = {b"RANK": rank_range, b"SCORE": score_range, b"LEX": lex_range}
+
+
+class _Query:
+    """
+    What a ZRANGE or one of its older forms asks for.
+
+    @param by: what its range is of, if the command says.
+    @param reverse: whether it begins at the end, if the command says.
+    """
+
+    def __init__(self, by: bytes = b"", reverse: bool | None = None) -> None:
+        self.by = by
+        self.reverse = reverse
+        self.offset, self.limit = 0, -1
+        self.with_scores = False
+
+    def read(self, argv: List[bytes], at: int, storing: bool = False) -> Span:
+        """Read the range, which begins at the argument C{at}, and the options after it."""
+        if len(argv) > at + 2:
+            self._options(argv[at + 2 :], storing)
+        by = self.by or b"RANK"
+        if by == b"RANK" and self.limit != -1:
+            raise CommandError(NO_LIMIT)
+        if by == b"LEX" and self.with_scores:
+            raise CommandError(NO_LEX_SCORES)
+        if by == b"RANK":
+            self.offset = 0
+        elif self.reverse:
+            return _RANGES[by](argv[at + 1], argv[at])
+        return _RANGES[by](argv[at], argv[at + 1])
+
+    def _options(self, options: List[bytes], storing: bool) -> None:
+        words = iter(options)
+        left = len(options)
+        for word in words:
+            option = word.upper()
+            left -= 1
+            if option == b"WITHSCORES" and not storing:
+                self.with_scores = True
+            elif option == b"LIMIT" and left >= 2:
+                self.offset, self.limit = require_integer(next(words)), require_integer(next(words))
+                left -= 2
+            elif option == b"REV" and self.reverse is None:
+                self.reverse = True
+            elif option in (b"BYSCORE", b"BYLEX") and not self.by:
+                self.by = option[2:]
+            else:
+                raise CommandError(SYNTAX)
+
+    def select(self, value: SortedSet, span: Span) -> List[bytes]:
+        """The members that are asked for, in order."""
+        reverse = bool(self.reverse)
+        start, stop = span(value, reverse)
+        if self.offset < 0:
+            return []
+        if reverse:
+            stop -= self.offset
+            start = max(start, stop - self.limit) if self.limit >= 0 else start
+        else:
+            start += self.offset
+            stop = min(stop, start + self.limit) if self.limit >= 0 else stop
+        members = value.members(start, stop) if start < stop else []
+        if reverse:
+            members.reverse()
+        return members
+
+
+def _range(session: Session, argv: List[bytes], query: _Query) -> Reply:
+    span = query.read(argv, 2)
+    value = read(session, argv[1], SortedSet)
+    if value is None:
+        return []
+    members = query.select(value, span)
+    return with_scores(session, members, value.scores) if query.with_scores else members
+
+
+_LIMIT = "[LIMIT offset count]"
+_ranging: Dict[str, Any] = {
+    "arity": -4,
+    "flags": "readonly",
+    "keys": (1, 1, 1),
+    "access": "RO ACCESS",
+    "complexity": SOME,
+}
+
+
+@command(
+    "ZRANGE", since="1.2.0", **_ranging,
+    syntax=f"key start:string stop:string [BYSCORE | BYLEX] [REV] {_LIMIT} [WITHSCORES]",
+)  # fmt: skip
+def zrange(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the members of a sorted set in a range of ranks, scores or names."""
+    return _range(session, argv, _Query())
+
+
+@command("ZREVRANGE", since="1.2.0", syntax="key start stop [WITHSCORES]", **_ranging)
+def zrevrange(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the members of a sorted set in a range of ranks, from the highest score on."""
+    return _range(session, argv, _Query(b"RANK", True))
+
+
+@command("ZRANGEBYSCORE", since="1.0.5", syntax=f"key min:double max:double [WITHSCORES] {_LIMIT}", **_ranging)
+def zrangebyscore(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the members of a sorted set in a range of scores."""
+    return _range(session, argv, _Query(b"SCORE", False))
+
+
+@command("ZREVRANGEBYSCORE", since="2.2.0", syntax=f"key max:double min:double [WITHSCORES] {_LIMIT}", **_ranging)
+def zrevrangebyscore(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the members of a sorted set in a range of scores, from the highest on."""
+    return _range(session, argv, _Query(b"SCORE", True))
+
+
+@command("ZRANGEBYLEX", since="2.8.9", syntax=f"key min max {_LIMIT}", **_ranging)
+def zrangebylex(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the members in a range of names, of a sorted set whose scores are all the same."""
+    return _range(session, argv, _Query(b"LEX", False))
+
+
+@command("ZREVRANGEBYLEX", since="2.8.9", syntax=f"key max min {_LIMIT}", **_ranging)
+def zrevrangebylex(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the members in a range of names, from the last on, of a sorted set whose scores are all the same."""
+    return _range(session, argv, _Query(b"LEX", True))
+
+
+@command(
+    "ZRANGESTORE", arity=-5, flags="write denyoom", keys=(1, 2, 1), access="OW UPDATE; RO ACCESS", since="6.2.0",
+    complexity=SOME, syntax=f"dst src min max [BYSCORE | BYLEX] [REV] {_LIMIT}",
+)  # fmt: skip
+def zrangestore(session: Session, argv: List[bytes]) -> Reply:
+    """Stores the members of a sorted set in a range of ranks, scores or names."""
+    query = _Query()
+    span = query.read(argv, 3, storing=True)
+    value = read(session, argv[2], SortedSet) or SortedSet()
+    chosen = {member: value.scores[member] for member in query.select(value, span)}
+    return store_scores(session, argv[1], chosen, b"zrangestore")
+
+
+# Counting and removing
+
+
+def _count(session: Session, key: bytes, span: Span) -> int:
+    value = read(session, key, SortedSet)
+    if value is None:
+        return 0
+    start, stop = span(value, False)
+    return max(0, stop - start)
+
+
+_counting: Dict[str, Any] = {
+    "arity": 4,
+    "flags": "readonly fast",
+    "keys": (1, 1, 1),
+    "access": "RO ACCESS",
+    "complexity": LOG,
+}
+
+
+@command("ZCOUNT", since="2.0.0", syntax="key min:double max:double", **_counting)
+def zcount(session: Session, argv: List[bytes]) -> Reply:
+    """Counts the members of a sorted set in a range of scores."""
+    return _count(session, argv[1], score_range(argv[2], argv[3]))
+
+
+@command("ZLEXCOUNT", since="2.8.9", syntax="key min max", **_counting)
+def zlexcount(session: Session, argv: List[bytes]) -> Reply:
+    """Counts the members in a range of names, of a sorted set whose scores are all the same."""
+    return _count(session, argv[1], lex_range(argv[2], argv[3]))
+
+
+def _remove(session: Session, key: bytes, span: Span, event: bytes) -> int:
+    value = to_change(session, key, SortedSet)
+    if value is None:
+        return 0
+    start, stop = span(value, False)
+    if start >= stop:
+        return 0
+    removed = value.remove_part(start, stop)
+    session.db.shrunk(key, value, event)
+    return len(removed)
+
+
+_removing: Dict[str, Any] = {
+    "arity": 4,
+    "flags": "write",
+    "keys": (1, 1, 1),
+    "access": "RW DELETE",
+    "complexity": SOME,
+}
+
+
+@command("ZREMRANGEBYRANK", since="2.0.0", syntax="key start stop", **_removing)
+def zremrangebyrank(session: Session, argv: List[bytes]) -> Reply:
+    """Removes the members of a sorted set in a range of ranks."""
+    return _remove(session, argv[1], rank_range(argv[2], argv[3]), b"zremrangebyrank")
+
+
+@command("ZREMRANGEBYSCORE", since="1.2.0", syntax="key min:double max:double", **_removing)
+def zremrangebyscore(session: Session, argv: List[bytes]) -> Reply:
+    """Removes the members of a sorted set in a range of scores."""
+    return _remove(session, argv[1], score_range(argv[2], argv[3]), b"zremrangebyscore")
+
+
+@command("ZREMRANGEBYLEX", since="2.8.9", syntax="key min max", **_removing)
+def zremrangebylex(session: Session, argv: List[bytes]) -> Reply:
+    """Removes the members in a range of names, of a sorted set whose scores are all the same."""
+    return _remove(session, argv[1], lex_range(argv[2], argv[3]), b"zremrangebylex")

@@ -1,0 +1,426 @@
+"""Sorted sets, but for ranges and several sets (https://redis.io/docs/latest/commands/?group=sorted-set)."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any, Callable, Collection, Dict, Iterable, List, Mapping, Sequence, Tuple
+
+from tseep.algorithms.numeric import HIGHEST, integer, require_count, require_double
+from tseep.commands.data.keys import read_cursor
+from tseep.commands.data.scanning import SCANNING, scan_options
+from tseep.commands.data.typed import read, to_change
+from tseep.coordination.blocking import NOT_YET, block, require_seconds
+from tseep.datatypes.sorted_set import SortedSet
+from tseep.errors import SYNTAX, CommandError
+from tseep.keyspace.keyspace import walk
+from tseep.registry.table import command
+from tseep.replies import NULL_ARRAY, Reply
+
+if TYPE_CHECKING:
+    from tseep.session.session import Session
+
+NO_NUMBER = "ERR resulting score is not a number (NaN)"
+NOT_POSITIVE = "ERR value is out of range, must be positive"
+
+MOST_RANDOM = HIGHEST // 2
+"""A ZRANDMEMBER with scores takes no higher count."""
+
+LOG = "O(log(N)) where N is the number of members."
+EACH = "O(M*log(N)) where N is the number of members of the set and M that of those in the command."
+
+_OPTIONS = frozenset([b"NX", b"XX", b"GT", b"LT", b"CH", b"INCR"])
+_NO_OPTIONS: frozenset[bytes] = frozenset()
+_EMPTY = SortedSet()
+
+
+# What the commands on sorted sets share
+
+
+def read_score(text: bytes) -> float:
+    """
+    Read an argument that must be a score.
+
+    @raise CommandError: if it is no number.
+    """
+    if len(text) < 20 and text.replace(b".", b"", 1).isdigit():  # as most are, and C{float} reads them as C does
+        return float(text)
+    return require_double(text)
+
+
+def with_scores(session: Session, members: Iterable[bytes], scores: Mapping[bytes, float]) -> List[Any]:
+    """A reply of members with their scores: pairs in RESP3, one after the other in RESP2."""
+    if session.protocol == 3:
+        return [[member, scores[member]] for member in members]
+    return [part for member in members for part in (member, scores[member])]
+
+
+def store_scores(session: Session, key: bytes, scores: Dict[bytes, float], event: bytes) -> int:
+    """Put a sorted set at a key in place of whatever is there; none, if it is empty. Returns its size."""
+    if scores:
+        session.db.set(key, SortedSet(scores), event)
+    else:
+        session.db.delete(key)
+    return len(scores)
+
+
+# Adding
+
+
+def add(
+    session: Session, key: bytes, scores: Sequence[float], members: Sequence[bytes],
+    options: Collection[bytes] = _NO_OPTIONS, event: bytes = b"zadd",
+) -> Reply:  # fmt: skip
+    """
+    Give members their scores, as ZADD does after it has read its arguments.
+
+    @param options: in capitals, none that exclude each other; with INCR there is one member.
+    @param event: what has happened to the key, if anything is changed.
+    @return: the number of new members; with CH, of changed ones too; with INCR the new score, None if it may not be.
+    @raise CommandError: if the value is no sorted set, or INCR gives no number.
+    """
+    value = to_change(session, key, SortedSet)
+    exists = value is not None
+    if value is None:
+        value = SortedSet()
+    before, changes, score = len(value), 0, None
+    current_score = value.scores.get
+    for member, given in zip(members, scores):
+        current = current_score(member)
+        score = _to_be(current, given, options) if options else given
+        if score is not None and score != current:
+            value.set(member, score)
+            changes += 1
+    if changes and exists:
+        session.db.changed(key, event)
+    elif changes:
+        session.db.set(key, value, event)
+    if b"INCR" in options:
+        return score
+    return changes if b"CH" in options else len(value) - before
+
+
+def _to_be(current: float | None, given: float, options: Collection[bytes]) -> float | None:
+    """The score that a member is to have, whose current one is None for a new member; None to leave it as it is."""
+    if current is None:
+        return None if b"XX" in options else given
+    if b"NX" in options:
+        return None
+    score = current + given if b"INCR" in options else given
+    if score != score:
+        raise CommandError(NO_NUMBER)
+    kept = (b"GT" in options and score <= current) or (b"LT" in options and score >= current)
+    return None if kept else score
+
+
+@command(
+    "ZADD", arity=-4, flags="write denyoom fast", keys=(1, 1, 1), access="RW UPDATE", since="1.2.0", complexity=EACH,
+    syntax="key [NX | XX] [GT | LT] [change:CH] [increment:INCR] score member [score member ...]",
+)  # fmt: skip
+def zadd(session: Session, argv: List[bytes]) -> Reply:
+    """Adds members to a sorted set, or gives them new scores."""
+    at = 2
+    if argv[2].isalpha():  # an option, or a score in letters
+        while at < len(argv) and argv[at].upper() in _OPTIONS:
+            at += 1
+    elif len(argv) == 4:
+        return _add_one(session, argv[1], read_score(argv[2]), argv[3])
+    options = frozenset([word.upper() for word in argv[2:at]]) if at > 2 else _NO_OPTIONS
+    if (len(argv) - at) % 2 or at == len(argv):
+        raise CommandError(SYNTAX)
+    if options:
+        _check_options(options, len(argv) - at)
+    return add(session, argv[1], [read_score(text) for text in argv[at::2]], argv[at + 1 :: 2], options)
+
+
+def _add_one(session: Session, key: bytes, score: float, member: bytes) -> int:
+    """The commonest ZADD, in short."""
+    db = session.db
+    value = to_change(session, key, SortedSet)
+    if value is None:
+        db.set(key, SortedSet({member: score}), b"zadd")
+        return 1
+    current = value.scores.get(member)
+    if current != score:
+        value.set(member, score)
+        db.changed(key, b"zadd")
+    return int(current is None)
+
+
+def _check_options(options: frozenset[bytes], words: int) -> None:
+    """Refuse options that exclude each other, or more than a pair of C{words} with INCR."""
+    if options >= {b"NX", b"XX"}:
+        raise CommandError("ERR XX and NX options at the same time are not compatible")
+    if len(options & {b"GT", b"LT", b"NX"}) > 1:
+        raise CommandError("ERR GT, LT, and/or NX options at the same time are not compatible")
+    if b"INCR" in options and words > 2:
+        raise CommandError("ERR INCR option supports a single increment-element pair")
+
+
+@command(
+    "ZINCRBY", arity=4, flags="write denyoom fast", keys=(1, 1, 1), access="RW ACCESS UPDATE", since="1.2.0",
+    complexity=LOG, syntax="key increment member",
+)  # fmt: skip
+def zincrby(session: Session, argv: List[bytes]) -> Reply:
+    """Adds to the score of a member of a sorted set; a new one begins at 0."""
+    return add(session, argv[1], [read_score(argv[2])], argv[3:], (b"INCR",), b"zincr")
+
+
+@command(
+    "ZREM", arity=-3, flags="write fast", keys=(1, 1, 1), access="RW DELETE", since="1.2.0", complexity=EACH,
+    syntax="key member [member ...]",
+)  # fmt: skip
+def zrem(session: Session, argv: List[bytes]) -> Reply:
+    """Removes members from a sorted set, and says how many were there."""
+    value = to_change(session, argv[1], SortedSet)
+    if value is None:
+        return 0
+    removed = sum([value.remove(member) for member in argv[2:]])
+    if removed:
+        session.db.shrunk(argv[1], value, b"zrem")
+    return removed
+
+
+# Looking
+
+
+_looking: Dict[str, Any] = {"flags": "readonly fast", "keys": (1, 1, 1), "access": "RO ACCESS"}
+
+
+@command("ZSCORE", arity=3, since="1.2.0", syntax="key member", **_looking)
+def zscore(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the score of a member of a sorted set."""
+    return (read(session, argv[1], SortedSet) or _EMPTY).scores.get(argv[2])
+
+
+@command(
+    "ZMSCORE", arity=-3, since="6.2.0", complexity="O(N) where N is the number of members asked for.",
+    syntax="key member [member ...]", **_looking,
+)  # fmt: skip
+def zmscore(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the scores of members of a sorted set, with a null for each that is none."""
+    return list(map((read(session, argv[1], SortedSet) or _EMPTY).scores.get, argv[2:]))
+
+
+@command("ZCARD", arity=2, flags="readonly fast", keys=(1, 1, 1), access="RO", since="1.2.0", syntax="key")
+def zcard(session: Session, argv: List[bytes]) -> Reply:
+    """Says how many members a sorted set has."""
+    return len(read(session, argv[1], SortedSet) or ())
+
+
+@command("ZRANK", arity=3, since="2.0.0", complexity=LOG, syntax="key member", **_looking)
+def zrank(session: Session, argv: List[bytes]) -> Reply:
+    """Says how many members of a sorted set come before one."""
+    return (read(session, argv[1], SortedSet) or _EMPTY).rank(argv[2])
+
+
+@command("ZREVRANK", arity=3, since="2.0.0", complexity=LOG, syntax="key member", **_looking)
+def zrevrank(session: Session, argv: List[bytes]) -> Reply:
+    """Says how many members of a sorted set come after one."""
+    value = read(session, argv[1], SortedSet) or _EMPTY
+    rank = value.rank(argv[2])
+    return None if rank is None else len(value) - 1 - rank
+
+
+@command(
+    "ZRANDMEMBER", arity=-2, flags="readonly", keys=(1, 1, 1), access="RO ACCESS", since="6.2.0",
+    complexity="O(N) where N is the number of members asked for.", tips="nondeterministic_output",
+    syntax="key [<count [WITHSCORES]>]",
+)  # fmt: skip
+def zrandmember(session: Session, argv: List[bytes]) -> Reply:
+    """Picks members of a sorted set at random."""
+    if len(argv) == 2:
+        value = read(session, argv[1], SortedSet)
+        return None if value is None else _at_random(value, 1)[0]
+    count = require_count(argv[2])
+    if len(argv) > 4 or (len(argv) == 4 and argv[3].lower() != b"withscores"):
+        raise CommandError(SYNTAX)
+    if len(argv) == 4 and abs(count) > MOST_RANDOM:
+        raise CommandError("ERR value is out of range")
+    value = read(session, argv[1], SortedSet) or _EMPTY
+    members = _at_random(value, count) if value and count else []
+    return with_scores(session, members, value.scores) if len(argv) == 4 else members
+
+
+def _at_random(value: SortedSet, count: int) -> List[bytes]:
+    """So many different members at random; if C{count} is negative, so many of which some may be the same."""
+    size = len(value)
+    if count >= size:
+        return list(value)
+    places = range(size)
+    chosen = random.choices(places, k=-count) if count < 0 else random.sample(places, count)
+    return [value.members(place, place + 1)[0] for place in chosen]
+
+
+@command("ZSCAN", **SCANNING)
+def zscan(session: Session, argv: List[bytes]) -> Reply:
+    """Lists the members of a sorted set with their scores bit by bit."""
+    cursor = read_cursor(argv[2])
+    value = read(session, argv[1], SortedSet)
+    if value is None:
+        return [b"0", []]
+    count, matches = scan_options(argv)
+    scores = value.scores
+    cursor, members = walk(scores, cursor, count)
+    chosen = members if matches is None else filter(matches, members)
+    return [b"%d" % cursor, [part for member in chosen for part in (member, b"%.17g" % scores[member])]]
+
+
+# Taking from the ends
+
+Attempt = Callable[[bytes], Reply]
+"""Takes a key; returns the reply, or L{NOT_YET} if there is nothing."""
+
+
+def _pop(session: Session, key: bytes, value: SortedSet, highest: bool, count: int = 1) -> List[Tuple[bytes, float]]:
+    """Remove members from an end of a sorted set, the outermost first."""
+    size = len(value)
+    count = min(count, size)
+    pairs = value.remove_part(size - count, size)[::-1] if highest else value.remove_part(0, count)
+    session.db.shrunk(key, value, b"zpopmax" if highest else b"zpopmin")
+    return [(member, score) for score, member in pairs]
+
+
+def _zpop(session: Session, argv: List[bytes], highest: bool) -> Reply:
+    if len(argv) > 3:
+        raise CommandError(SYNTAX)
+    count = integer(argv[2]) if len(argv) == 3 else 1
+    if count is None or count < 0:
+        raise CommandError(NOT_POSITIVE)
+    value = to_change(session, argv[1], SortedSet)
+    if value is None or not count:
+        return []
+    pairs = _pop(session, argv[1], value, highest, count)
+    if len(argv) == 3 and session.protocol == 3:
+        return list(map(list, pairs))
+    return [part for pair in pairs for part in pair]
+
+
+_popping: Dict[str, Any] = {
+    "arity": -2,
+    "flags": "write fast",
+    "keys": (1, 1, 1),
+    "access": "RW ACCESS DELETE",
+    "since": "5.0.0",
+    "complexity": EACH,
+    "syntax": "key [count]",
+}
+
+
+@command("ZPOPMIN", **_popping)
+def zpopmin(session: Session, argv: List[bytes]) -> Reply:
+    """Removes the members with the lowest scores and returns them."""
+    return _zpop(session, argv, False)
+
+
+@command("ZPOPMAX", **_popping)
+def zpopmax(session: Session, argv: List[bytes]) -> Reply:
+    """Removes the members with the highest scores and returns them."""
+    return _zpop(session, argv, True)
+
+
+def _mpop_options(argv: List[bytes], at: int) -> Tuple[List[bytes], bool, int]:
+    """The keys whose number is the argument C{at}, whether MAX comes after them, and the COUNT."""
+    numkeys = integer(argv[at])
+    if numkeys is None or numkeys < 1:
+        raise CommandError("ERR numkeys should be greater than 0")
+    keys = argv[at + 1 : at + 1 + numkeys]
+    end, *options = argv[at + 1 + numkeys :] or [b""]
+    if end.upper() not in (b"MIN", b"MAX"):
+        raise CommandError(SYNTAX)
+    return keys, end.upper() == b"MAX", _count_option(options)
+
+
+def _count_option(options: List[bytes]) -> int:
+    if not options:
+        return 1
+    if len(options) < 2 or options[0].upper() != b"COUNT":
+        raise CommandError(SYNTAX)
+    count = integer(options[1])
+    if count is None or count < 1:
+        raise CommandError("ERR count should be greater than 0")
+    if len(options) > 2:
+        raise CommandError(SYNTAX)
+    return count
+
+
+def _mpop(session: Session, highest: bool, count: int) -> Attempt:
+    def attempt(key: bytes) -> Reply:
+        value = to_change(session, key, SortedSet)
+        return NOT_YET if value is None else [key, list(map(list, _pop(session, key, value, highest, count)))]
+
+    return attempt
+
+
+def _first(keys: Iterable[bytes], attempt: Attempt) -> Reply:
+    """The reply of the first key that has one."""
+    return next((reply for reply in map(attempt, keys) if reply is not NOT_YET), NOT_YET)
+
+
+_numbered: Dict[str, Any] = {
+    "since": "7.0.0",
+    "complexity": "O(K + M*log(N)) where K is the number of keys, N that of members and M that of those removed.",
+}
+_MPOP = "numkeys key [key ...] <MIN | MAX> [COUNT count]"
+
+
+@command("ZMPOP", arity=-4, flags="write movablekeys", access="RW ACCESS DELETE @ numkeys 1", syntax=_MPOP, **_numbered)
+def zmpop(session: Session, argv: List[bytes]) -> Reply:
+    """Removes members from an end of the first sorted set that is there, and returns them."""
+    keys, highest, count = _mpop_options(argv, 1)
+    reply = _first(keys, _mpop(session, highest, count))
+    return NULL_ARRAY if reply is NOT_YET else reply
+
+
+# Waiting
+
+
+def _wait(session: Session, keys: List[bytes], timeout: int, attempt: Attempt) -> Reply:
+    def serve(key: bytes) -> Reply:
+        """For a client that waits already, which a value of another type does not concern."""
+        return attempt(key) if type(session.db.peek(key)) is SortedSet else NOT_YET
+
+    reply = _first(keys, attempt)
+    return reply if reply is not NOT_YET else block(session, keys, timeout, serve)
+
+
+def _bzpop(session: Session, argv: List[bytes], highest: bool) -> Reply:
+    timeout = require_seconds(argv[-1])
+
+    def attempt(key: bytes) -> Reply:
+        value = to_change(session, key, SortedSet)
+        return NOT_YET if value is None else [key, *_pop(session, key, value, highest)[0]]
+
+    return _wait(session, argv[1:-1], timeout, attempt)
+
+
+_waiting: Dict[str, Any] = {
+    "arity": -3,
+    "flags": "write noscript blocking fast",
+    "keys": (1, -2, 1),
+    "access": "RW ACCESS DELETE",
+    "since": "5.0.0",
+    "complexity": LOG,
+    "syntax": "key [key ...] timeout:double",
+}
+
+
+@command("BZPOPMIN", **_waiting)
+def bzpopmin(session: Session, argv: List[bytes]) -> Reply:
+    """Removes the lowest member of the first sorted set that is there, and waits for one if there is none."""
+    return _bzpop(session, argv, False)
+
+
+@command("BZPOPMAX", **_waiting)
+def bzpopmax(session: Session, argv: List[bytes]) -> Reply:
+    """Removes the highest member of the first sorted set that is there, and waits for one if there is none."""
+    return _bzpop(session, argv, True)
+
+
+@command(
+    "BZMPOP", arity=-5, flags="write blocking movablekeys", access="RW ACCESS DELETE @ numkeys 2",
+    syntax=f"timeout:double {_MPOP}", **_numbered,
+)  # fmt: skip
+def bzmpop(session: Session, argv: List[bytes]) -> Reply:
+    """Removes members from an end of the first sorted set that is there, and waits for some if there is none."""
+    keys, highest, count = _mpop_options(argv, 2)
+    return _wait(session, keys, require_seconds(argv[1]), _mpop(session, highest, count))

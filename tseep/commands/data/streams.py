@@ -1,0 +1,434 @@
+"""Streams, but for their groups of consumers (https://redis.io/docs/latest/commands/?group=stream)."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, NamedTuple, Tuple, TypeVar
+
+from tseep.algorithms.numeric import require_integer
+from tseep.commands.data.typed import read, to_change
+from tseep.coordination.blocking import NOT_YET, block, require_milliseconds
+from tseep.datatypes.id_map import MOST
+from tseep.datatypes.stream import HIGHEST_ID, SEQUENCE, Fields, Stream, id_text
+from tseep.datatypes.stream_ids import read_end, read_id, read_milliseconds, read_start
+from tseep.errors import NO_SUCH_KEY, SYNTAX, CommandError, wrong_arguments
+from tseep.registry.table import command
+from tseep.replies import NULL_ARRAY, OK, Reply
+
+if TYPE_CHECKING:
+    from tseep.session.session import Session
+
+Found = TypeVar("Found")
+
+TOO_LOW = "ERR The ID specified in XADD is equal or smaller than the target stream top item"
+EXHAUSTED = "ERR The stream has exhausted the last possible ID, unable to add more items"
+TWO_STRATEGIES = "ERR syntax error, MAXLEN and MINID options at the same time are not compatible"
+
+APPROXIMATE = 100 * MOST
+"""So many entries are removed at most, where about how many are to be left and no LIMIT is given."""
+
+WHILE_BLOCKED = 1000
+"""So many entries are read at most by one who has waited and has not said how many."""
+
+_UNBALANCED = "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified."
+
+_one: Dict[str, Any] = {"keys": (1, 1, 1)}
+_RANGE = "O(N) where N is the number of entries returned."
+_TRIM = "[<MAXLEN | MINID> [equal:= | approximately:~] threshold [LIMIT count]]"
+
+
+def entry(id: int, fields: Fields) -> List[Any]:
+    """An entry as a reply has it."""
+    return [id_text(id), list(fields)]
+
+
+def at_most(found: Iterable[Found], count: int) -> Iterable[Found]:
+    """The first C{count} of what was found, or all if that is 0."""
+    return islice(found, count) if count else found
+
+
+def entries(found: Iterable[Tuple[int, Fields]]) -> List[Any]:
+    """Entries as a reply has them."""
+    return [entry(id, fields) for id, fields in found]
+
+
+# Trimming
+
+
+class Trim:
+    """
+    What an XADD or an XTRIM says of old entries.
+
+    @ivar given: whether it says anything.
+    """
+
+    def __init__(self) -> None:
+        self.given = False
+        self._keep = 0
+        self._lowest = HIGHEST_ID + 1
+        self._approximate = False
+        self._limit: int | None = None
+
+    def read(self, argv: List[bytes], at: int) -> int:
+        """
+        Read the option at a place of a command, if it is one of these.
+
+        @return: the place after it; C{at} if it is none of these.
+        """
+        option, more = argv[at].lower(), len(argv) - at - 1
+        if not more or option not in (b"maxlen", b"minid", b"limit"):
+            return at
+        if option == b"limit":
+            self._limit = require_integer(argv[at + 1])
+            if self._limit < 0:
+                raise CommandError("ERR The LIMIT argument must be >= 0.")
+            return at + 2
+        if self.given:
+            raise CommandError(TWO_STRATEGIES)
+        self.given = True
+        marked = more >= 2 and argv[at + 1] in (b"~", b"=")
+        self._approximate = marked and argv[at + 1] == b"~"
+        self._read_threshold(option, argv[at + 1 + marked])
+        return at + 2 + marked
+
+    def _read_threshold(self, option: bytes, text: bytes) -> None:
+        if option == b"minid":
+            self._lowest = read_id(text)
+            return
+        self._keep = require_integer(text)
+        if self._keep < 0:
+            raise CommandError("ERR The MAXLEN argument must be >= 0.")
+
+    def check(self, required: bool = False) -> None:
+        """
+        See that the options make sense together.
+
+        @param required: whether one must say how many entries are left, or which.
+        @raise CommandError: if they don't.
+        """
+        if self._limit and not self.given:
+            raise CommandError("ERR syntax error, LIMIT cannot be used without specifying a trimming strategy")
+        if required and not self.given:
+            raise CommandError("ERR syntax error, XTRIM must be called with a trimming strategy")
+        if self._limit is not None and not self._approximate:
+            raise CommandError("ERR syntax error, LIMIT cannot be used without the special ~ option")
+
+    def apply(self, stream: Stream) -> int:
+        """Remove old entries, and return how many."""
+        limit = 0
+        if self._approximate:
+            limit = APPROXIMATE if self._limit is None else self._limit
+        return stream.entries.trim(self._keep, self._lowest, self._approximate, limit)
+
+
+# Adding
+
+
+@command(
+    "XADD", arity=-5, flags="write denyoom fast", access="RW UPDATE", since="5.0.0", tips="nondeterministic_output",
+    complexity="O(1), and O(N) for N entries that are removed.",
+    syntax=f"key [NOMKSTREAM] {_TRIM} <auto_id:* | id> field value [field value ...]", **_one,
+)  # fmt: skip
+def xadd(session: Session, argv: List[bytes]) -> Reply:
+    """Adds an entry to a stream, and answers its id."""
+    trim, make, at = None, True, 2
+    if argv[2] != b"*":
+        trim, make, at = _adding_options(argv)
+    text = argv[at]
+    milliseconds, given = None, 0
+    if text != b"*":
+        milliseconds = read_milliseconds(text)
+        given = read_id(text) if milliseconds is None else 0
+    if trim is not None:
+        trim.check()
+    if len(argv) - at < 3 or not (len(argv) - at) % 2:
+        raise wrong_arguments(b"xadd")
+    if milliseconds is None and text != b"*" and not given:
+        raise CommandError("ERR The ID specified in XADD must be greater than 0-0")
+    db, key = session.db, argv[1]
+    stream = to_change(session, key, Stream)
+    if stream is None:
+        if not make:
+            return None
+        stream = Stream()
+        db.replace(key, stream, b"")
+    if stream.last_id == HIGHEST_ID:
+        raise CommandError(EXHAUSTED)
+    id = given or _next_id(stream, session.server.keyspace.now, milliseconds)
+    if id <= stream.last_id:
+        raise CommandError(TOO_LOW)
+    stream.add(id, tuple(argv[at + 1 :]))
+    db.changed(key, b"xadd")
+    if trim is not None and trim.given and trim.apply(stream):
+        db.changed(key, b"xtrim")
+    return id_text(id)
+
+
+def _adding_options(argv: List[bytes]) -> Tuple[Trim, bool, int]:
+    """How to trim, whether to make a stream that is not there, and the place of the id."""
+    trim, make, at = Trim(), True, 2
+    while at < len(argv) and argv[at] != b"*":
+        after = trim.read(argv, at)
+        if after == at:
+            if argv[at].lower() != b"nomkstream":
+                return trim, make, at
+            make, after = False, at + 1
+        at = after
+    if at == len(argv):
+        trim.check()
+        raise wrong_arguments(b"xadd")
+    return trim, make, at
+
+
+def _next_id(stream: Stream, now: int, milliseconds: int | None) -> int:
+    """The id of a new entry: one of this millisecond, or of that of C{ms-*}, after all that there are."""
+    last = stream.last_id
+    if milliseconds is None:
+        return max(now << 64, last + 1)
+    if milliseconds >> 64 != last >> 64:
+        return milliseconds or 1  # 0-0 is no id
+    return last if last & SEQUENCE == SEQUENCE else last + 1
+
+
+@command(
+    "XTRIM", arity=-4, flags="write", access="RW DELETE", since="5.0.0", tips="nondeterministic_output",
+    complexity="O(N) where N is the number of entries that are removed.",
+    syntax="key <MAXLEN | MINID> [equal:= | approximately:~] threshold [LIMIT count]", **_one,
+)  # fmt: skip
+def xtrim(session: Session, argv: List[bytes]) -> Reply:
+    """Removes old entries of a stream, and says how many."""
+    trim, at = Trim(), 2
+    while at < len(argv):
+        after = trim.read(argv, at)
+        if after == at:
+            raise CommandError(SYNTAX)
+        at = after
+    trim.check(required=True)
+    stream = to_change(session, argv[1], Stream)
+    removed = 0 if stream is None else trim.apply(stream)
+    if removed:
+        session.db.changed(argv[1], b"xtrim")
+    return removed
+
+
+@command(
+    "XDEL", arity=-3, flags="write fast", access="RW DELETE", since="5.0.0",
+    complexity="O(log(N)) for each entry of a stream with N.", syntax="key id [id ...]", **_one,
+)  # fmt: skip
+def xdel(session: Session, argv: List[bytes]) -> Reply:
+    """Removes entries from a stream, and says how many were there."""
+    stream = to_change(session, argv[1], Stream)
+    if stream is None:
+        return 0
+    ids = list(map(read_id, argv[2:]))
+    deleted = sum(map(stream.delete, ids))
+    if deleted:
+        session.db.changed(argv[1], b"xdel")
+    return deleted
+
+
+@command(
+    "XSETID", arity=-3, flags="write denyoom fast", access="RW UPDATE", since="5.0.0", complexity="O(1)",
+    syntax="key last-id [ENTRIESADDED entries_added:integer] [MAXDELETEDID max_deleted_entry_id]", **_one,
+)  # fmt: skip
+def xsetid(session: Session, argv: List[bytes]) -> Reply:
+    """Sets what a stream remembers of its past: its last id, and what was added and deleted."""
+    id = read_id(argv[2])
+    added, deleted = _past(argv, id)
+    stream = to_change(session, argv[1], Stream)
+    if stream is None:
+        raise CommandError(NO_SUCH_KEY)
+    if stream.entries:
+        if id < stream.entries.last():
+            raise CommandError("ERR The ID specified in XSETID is smaller than the target stream top item")
+        if added is not None and added < len(stream):
+            raise CommandError("ERR The entries_added specified in XSETID is smaller than the target stream length")
+    stream.last_id = id
+    stream.entries_added = stream.entries_added if added is None else added
+    stream.max_deleted_id = deleted or stream.max_deleted_id
+    session.db.changed(argv[1], b"xsetid")
+    return OK
+
+
+def _past(argv: List[bytes], id: int) -> Tuple[int | None, int]:
+    """The options of XSETID: how many entries were added, if that is said, and the highest id that was deleted."""
+    added, deleted, at = None, 0, 3
+    while at < len(argv):
+        option = argv[at].lower()
+        if at + 1 == len(argv) or option not in (b"entriesadded", b"maxdeletedid"):
+            raise CommandError(SYNTAX)
+        if option == b"entriesadded":
+            added = require_integer(argv[at + 1])
+            if added < 0:
+                raise CommandError("ERR entries_added must be positive")
+        else:
+            deleted = read_id(argv[at + 1])
+            if id < deleted:
+                raise CommandError("ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id")
+        at += 2
+    return added, deleted
+
+
+# Reading
+
+
+@command("XLEN", arity=2, flags="readonly fast", access="RO", since="5.0.0", complexity="O(1)", syntax="key", **_one)
+def xlen(session: Session, argv: List[bytes]) -> Reply:
+    """Says how many entries a stream has."""
+    stream = read(session, argv[1], Stream)
+    return 0 if stream is None else len(stream)
+
+
+def _range(session: Session, argv: List[bytes], first: bytes, last: bytes, down: bool) -> Reply:
+    start, end = read_start(first), read_end(last)
+    count = _count(argv)
+    stream = read(session, argv[1], Stream)
+    if stream is None:
+        return []
+    if count == 0:
+        return NULL_ARRAY
+    found = stream.entries.items_down(start, end) if down else stream.entries.items(start, end)
+    return entries(at_most(found, count or 0) if start <= end else ())
+
+
+def _count(argv: List[bytes]) -> int | None:
+    """The COUNT of an XRANGE, None if there is none."""
+    count = None
+    for at in range(4, len(argv), 2):
+        if argv[at].lower() != b"count" or at + 1 == len(argv):
+            raise CommandError(SYNTAX)
+        count = max(0, require_integer(argv[at + 1]))
+    return count
+
+
+_ranging: Dict[str, Any] = {
+    "arity": -4, "flags": "readonly", "access": "RO ACCESS", "since": "5.0.0", "complexity": _RANGE, **_one,
+}  # fmt: skip
+
+
+@command("XRANGE", syntax="key start:string end:string [COUNT count]", **_ranging)
+def xrange_(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the entries of a stream between two ids."""
+    return _range(session, argv, argv[2], argv[3], False)
+
+
+@command("XREVRANGE", syntax="key end:string start:string [COUNT count]", **_ranging)
+def xrevrange(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the entries of a stream between two ids, the last one first."""
+    return _range(session, argv, argv[3], argv[2], True)
+
+
+class Reading(NamedTuple):
+    """
+    What an XREAD or an XREADGROUP says.
+
+    @ivar streams: keys, and what stands for each: an id, or a sign.
+    @ivar most: entries of each stream; 0 for any number.
+    @ivar timeout: milliseconds to wait; None for not at all, 0 for ever.
+    @ivar group: the group's name and the consumer's, where there is one.
+    """
+
+    streams: List[Tuple[bytes, bytes]]
+    most: int
+    timeout: int | None
+    group: Tuple[bytes, bytes] | None
+    no_ack: bool
+
+
+def read_options(argv: List[bytes], grouped: bool) -> Reading:
+    """
+    Read the words of an XREAD, or of an XREADGROUP.
+
+    @raise CommandError: if they make no sense.
+    """
+    count, timeout, no_ack = 0, None, False
+    group: Tuple[bytes, bytes] | None = None
+    at = 1
+    while at < len(argv):
+        option, more = argv[at].lower(), len(argv) - at - 1
+        if option == b"block" and more:
+            timeout = require_milliseconds(argv[at + 1])
+            at += 1
+        elif option == b"count" and more:
+            count = max(0, require_integer(argv[at + 1]))
+            at += 1
+        elif option == b"streams" and more:
+            streams = _streams(argv, at + 1)
+            if grouped and group is None:
+                raise CommandError("ERR Missing GROUP option for XREADGROUP")
+            return Reading(streams, count, timeout, group, no_ack)
+        elif option == b"group" and more >= 2:
+            _require_grouped("GROUP", grouped)
+            group = argv[at + 1], argv[at + 2]
+            at += 2
+        elif option == b"noack":
+            _require_grouped("NOACK", grouped)
+            no_ack = True
+        else:
+            raise CommandError(SYNTAX)
+        at += 1
+    raise CommandError(SYNTAX)
+
+
+def _require_grouped(option: str, grouped: bool) -> None:
+    if not grouped:
+        raise CommandError(f"ERR The {option} option is only supported by XREADGROUP. You called XREAD instead.")
+
+
+def _streams(argv: List[bytes], at: int) -> List[Tuple[bytes, bytes]]:
+    words = argv[at:]
+    half, odd = divmod(len(words), 2)
+    if odd:
+        raise CommandError(_UNBALANCED)
+    return list(zip(words[:half], words[half:]))
+
+
+def of_streams(session: Session, found: Dict[bytes, Any] | List[Tuple[bytes, Any]]) -> Reply:
+    """The reply of an XREAD: a map in RESP3; pairs in RESP2, where a key may come twice."""
+    pairs = found.items() if isinstance(found, dict) else found
+    return dict(pairs) if session.protocol == 3 else [[key, value] for key, value in pairs]
+
+
+@command(
+    "XREAD", arity=-4, flags="readonly blocking movablekeys", access="RO ACCESS @ STREAMS 1 half", since="5.0.0",
+    syntax="[COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]",
+)  # fmt: skip
+def xread(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the entries of streams after some ids, and waits for one if there are none."""
+    reading = read_options(argv, False)
+    after = [(key, _after(session, key, text)) for key, text in reading.streams]
+    found = []
+    for key, id in after:
+        stream = read(session, key, Stream)
+        if stream is not None and stream.entries and stream.entries.last() > id:
+            found.append((key, entries(at_most(stream.entries.items(id + 1), reading.most))))
+    if found:
+        return of_streams(session, found)
+    if reading.timeout is None:
+        return NULL_ARRAY
+    return _wait(session, dict(after), reading)
+
+
+def _after(session: Session, key: bytes, text: bytes) -> int:
+    """The id after which a stream is read."""
+    stream = read(session, key, Stream)
+    if text == b">":
+        raise CommandError(
+            "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option."
+        )
+    if text == b"$":
+        return 0 if stream is None else stream.last_id
+    return read_id(text)
+
+
+def _wait(session: Session, after: Dict[bytes, int], reading: Reading) -> Reply:
+    db = session.db
+
+    def serve(key: bytes) -> Reply:
+        stream = db.peek(key)
+        if type(stream) is not Stream or stream.last_id <= after[key]:
+            return NOT_YET
+        found = entries(at_most(stream.entries.items(after[key] + 1), reading.most or WHILE_BLOCKED))
+        return of_streams(session, {key: found})
+
+    return block(session, list(after), reading.timeout or 0, serve)

@@ -1,0 +1,558 @@
+"""Strings (https://redis.io/docs/latest/commands/?group=string)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Dict, List, Tuple, Union
+
+from tseep.algorithms.lcs import Pair, common_bytes, runs
+from tseep.algorithms.long_double import ZERO, require_long_double, sum_text
+from tseep.algorithms.numeric import HIGHEST, LOWEST, require_integer
+from tseep.errors import SYNTAX, WRONG_TYPE, CommandError, invalid_expire_time, wrong_arguments
+from tseep.registry.table import command
+from tseep.replies import OK, Reply
+
+if TYPE_CHECKING:
+    from tseep.session.session import Session
+
+String = Union[bytes, bytearray]
+"""A string in the store; a C{bytearray} once it was changed in place."""
+
+TOO_LONG = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
+
+# Options of one group exclude each other.
+_TIMES = {b"EX": "expiry", b"PX": "expiry", b"EXAT": "expiry", b"PXAT": "expiry"}
+_SET_OPTIONS = {**_TIMES, b"KEEPTTL": "expiry", b"NX": "condition", b"XX": "condition", b"GET": "get"}
+_GETEX_OPTIONS = {**_TIMES, b"PERSIST": "expiry"}
+_SET_SYNTAX = (
+    "key value [NX | XX] [GET] [EX seconds | PX milliseconds"
+    " | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]"
+)
+_GETEX_SYNTAX = "key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]"
+
+
+# What the commands on strings share
+
+
+def require_string(value: Any) -> String | None:
+    """
+    Make sure that what a key holds is a string, or nothing.
+
+    @raise CommandError: if it is of another type.
+    """
+    if value is None or type(value) is bytes or type(value) is bytearray:
+        return value
+    raise CommandError(WRONG_TYPE)
+
+
+def read_string(session: Session, key: bytes) -> String | None:
+    """The string at a key, for a command that only reads it; None if there is no such key."""
+    return require_string(session.db.read(key))
+
+
+def string_to_change(session: Session, key: bytes, size: int = 0) -> bytearray:
+    """
+    The string at a key for a change in place, filled with zero bytes up to C{size}.
+
+    It is not in the store until L{Database.replace <tseep.keyspace.keyspace.Database.replace>} puts it there.
+    """
+    value = require_string(session.db.get(key))
+    if value is None:
+        return bytearray(size)
+    if type(value) is bytes:
+        value = bytearray(value)
+    assert isinstance(value, bytearray)
+    if len(value) < size:
+        value.extend(bytes(size - len(value)))
+    return value
+
+
+def span(start: int, end: int, length: int) -> Tuple[int, int]:
+    """The first and the last position of a range whose bounds may be negative, counted from the end."""
+    if start < 0:
+        start = max(0, length + start)
+    if end < 0:
+        end = max(0, length + end)
+    return start, min(end, length - 1)
+
+
+def _reply(value: String | None) -> bytes | None:
+    return bytes(value) if type(value) is bytearray else value  # type: ignore[return-value]
+
+
+def _check_length(session: Session, length: int) -> None:
+    if length > session.server.limits.bulk:
+        raise CommandError(TOO_LONG)
+
+
+def _options(argv: List[bytes], start: int, groups: Dict[bytes, str]) -> Dict[str, bytes]:
+    """The options from C{start} on by group, in any order; C{amount} is what follows one of L{_TIMES}."""
+    chosen: Dict[str, bytes] = {}
+    words = iter(argv[start:])
+    for word in words:
+        option = word.upper()
+        group = groups.get(option)
+        if group is None or chosen.setdefault(group, option) != option:
+            raise CommandError(SYNTAX)
+        if option in _TIMES:
+            amount = next(words, None)
+            if amount is None:
+                raise CommandError(SYNTAX)
+            chosen["amount"] = amount
+    return chosen
+
+
+def _chosen_deadline(session: Session, argv: List[bytes], options: Dict[str, bytes]) -> int | None:
+    amount = options.get("amount")
+    return None if amount is None else _deadline(session, argv[0], options["expiry"], amount)
+
+
+def _deadline(session: Session, name: bytes, unit: bytes, amount: bytes) -> int:
+    """The Unix time in milliseconds that an option of L{_TIMES} and its argument say."""
+    number = require_integer(amount)
+    when = number if unit in (b"PX", b"PXAT") else number * 1000
+    if unit in (b"EX", b"PX"):
+        when += session.server.keyspace.now
+    if number <= 0 or when > HIGHEST:
+        raise invalid_expire_time(name.lower())
+    return when
+
+
+# One key
+
+
+@command("GET", arity=2, flags="readonly fast", keys=(1, 1, 1), access="RO ACCESS", syntax="key")
+def get(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the string value of a key."""
+    value = session.db.read(argv[1])
+    if value is None or type(value) is bytes:
+        return value
+    return _reply(require_string(value))
+
+
+@command(
+    "SET",
+    arity=-3,
+    flags="write denyoom",
+    keys=(1, 1, 1),
+    access="RW ACCESS UPDATE VARIABLE_FLAGS",
+    syntax=_SET_SYNTAX,
+)
+def set_(session: Session, argv: List[bytes]) -> Reply:
+    """Sets the string value of a key, whatever it held, and optionally when it expires."""
+    if len(argv) == 3:
+        session.db.set(argv[1], argv[2])
+        return OK
+    return _set_with_options(session, argv)
+
+
+def _set_with_options(session: Session, argv: List[bytes]) -> Reply:
+    options = _options(argv, 3, _SET_OPTIONS)
+    when = _chosen_deadline(session, argv, options)
+    wants_previous = "get" in options
+    previous = _reply(read_string(session, argv[1])) if wants_previous else None
+    exists = session.db.get(argv[1]) is not None
+    condition = options.get("condition")
+    to_be_set = condition is None or exists == (condition == b"XX")
+    if to_be_set:
+        _store(session, argv[1], argv[2], when, options.get("expiry") == b"KEEPTTL")
+    if wants_previous:
+        return previous
+    return OK if to_be_set else None
+
+
+def _store(session: Session, key: bytes, value: bytes, when: int | None, keep: bool = False) -> None:
+    """Set a key that expires at C{when} if that is given, or when it would anyway if C{keep} is true."""
+    if keep:
+        session.db.replace(key, value, b"set")
+    else:
+        session.db.set(key, value)
+    if when is not None:
+        session.db.expire_at(key, when)
+
+
+def write(session: Session, argv: List[bytes]) -> Reply:
+    """The native protocol's WRITE: a SET that answers the value written."""
+    session.db.set(argv[1], argv[2])
+    return argv[2]
+
+
+@command("SETNX", arity=3, flags="write denyoom fast", keys=(1, 1, 1), access="OW INSERT", syntax="key value")
+def setnx(session: Session, argv: List[bytes]) -> Reply:
+    """Sets the string value of a key that does not exist yet."""
+    if session.db.get(argv[1]) is not None:
+        return 0
+    session.db.set(argv[1], argv[2])
+    return 1
+
+
+@command(
+    "SETEX",
+    arity=4,
+    flags="write denyoom",
+    keys=(1, 1, 1),
+    access="OW UPDATE",
+    since="2.0.0",
+    syntax="key seconds value",
+)
+def setex(session: Session, argv: List[bytes]) -> Reply:
+    """Sets the string value of a key and after how many seconds it expires."""
+    _store(session, argv[1], argv[3], _deadline(session, argv[0], b"EX", argv[2]))
+    return OK
+
+
+@command(
+    "PSETEX",
+    arity=4,
+    flags="write denyoom",
+    keys=(1, 1, 1),
+    access="OW UPDATE",
+    since="2.6.0",
+    syntax="key milliseconds value",
+)
+def psetex(session: Session, argv: List[bytes]) -> Reply:
+    """Sets the string value of a key and after how many milliseconds it expires."""
+    _store(session, argv[1], argv[3], _deadline(session, argv[0], b"PX", argv[2]))
+    return OK
+
+
+@command(
+    "GETSET",
+    arity=3,
+    flags="write denyoom fast",
+    keys=(1, 1, 1),
+    access="RW ACCESS UPDATE",
+    syntax="key value",
+)
+def getset(session: Session, argv: List[bytes]) -> Reply:
+    """Sets the string value of a key and returns the one it had."""
+    previous = _reply(read_string(session, argv[1]))
+    session.db.set(argv[1], argv[2])
+    return previous
+
+
+@command(
+    "GETEX",
+    arity=-2,
+    flags="write fast",
+    keys=(1, 1, 1),
+    access="RW ACCESS UPDATE",
+    since="6.2.0",
+    syntax=_GETEX_SYNTAX,
+)
+def getex(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the string value of a key and optionally changes when it expires."""
+    options = _options(argv, 2, _GETEX_OPTIONS)
+    value = read_string(session, argv[1])
+    if value is None:
+        return None
+    when = _chosen_deadline(session, argv, options)
+    if when is None:
+        if "expiry" in options:
+            session.db.persist(argv[1])
+    elif when <= session.server.keyspace.now:
+        session.db.delete(argv[1])
+    else:
+        session.db.expire_at(argv[1], when)
+    return _reply(value)
+
+
+@command(
+    "GETDEL",
+    arity=2,
+    flags="write fast",
+    keys=(1, 1, 1),
+    access="RW ACCESS DELETE",
+    since="6.2.0",
+    syntax="key",
+)
+def getdel(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the string value of a key and deletes the key."""
+    value = _reply(read_string(session, argv[1]))
+    if value is not None:
+        session.db.delete(argv[1])
+    return value
+
+
+# Several keys
+
+
+@command(
+    "MGET",
+    arity=-2,
+    flags="readonly fast",
+    keys=(1, -1, 1),
+    access="RO ACCESS",
+    complexity="O(N) where N is the number of keys.",
+    syntax="key [key ...]",
+    tips="request_policy:multi_shard",
+)
+def mget(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the string values of several keys, with a null for each that has none."""
+    read = session.db.read
+    values = [read(key) for key in argv[1:]]
+    return [_reply(value) if isinstance(value, (bytes, bytearray)) else None for value in values]
+
+
+@command(
+    "MSET",
+    arity=-3,
+    flags="write denyoom",
+    keys=(1, -1, 2),
+    access="OW UPDATE",
+    since="1.0.1",
+    complexity="O(N) where N is the number of keys.",
+    syntax="key value [key value ...]",
+    tips="request_policy:multi_shard response_policy:all_succeeded",
+)
+def mset(session: Session, argv: List[bytes]) -> Reply:
+    """Sets the string values of several keys at once."""
+    _set_all(session, argv)
+    return OK
+
+
+@command(
+    "MSETNX",
+    arity=-3,
+    flags="write denyoom",
+    keys=(1, -1, 2),
+    access="OW INSERT",
+    since="1.0.1",
+    complexity="O(N) where N is the number of keys.",
+    syntax="key value [key value ...]",
+    tips="request_policy:multi_shard response_policy:agg_min",
+)
+def msetnx(session: Session, argv: List[bytes]) -> Reply:
+    """Sets the string values of several keys at once, if none of them exists yet."""
+    if len(argv) % 2 and any(session.db.get(key) is not None for key in argv[1::2]):
+        return 0
+    _set_all(session, argv)
+    return 1
+
+
+def _set_all(session: Session, argv: List[bytes]) -> None:
+    if len(argv) % 2 == 0:
+        raise wrong_arguments(argv[0].lower())
+    session.db.set_all(argv[1::2], argv[2::2])
+
+
+# Numbers
+
+
+@command("INCR", arity=2, flags="write denyoom fast", keys=(1, 1, 1), access="RW ACCESS UPDATE", syntax="key")
+def incr(session: Session, argv: List[bytes]) -> Reply:
+    """Adds one to the integer value of a key, which begins at 0."""
+    return _increment(session, argv[1], 1)
+
+
+@command("DECR", arity=2, flags="write denyoom fast", keys=(1, 1, 1), access="RW ACCESS UPDATE", syntax="key")
+def decr(session: Session, argv: List[bytes]) -> Reply:
+    """Takes one from the integer value of a key, which begins at 0."""
+    return _increment(session, argv[1], -1)
+
+
+@command(
+    "INCRBY",
+    arity=3,
+    flags="write denyoom fast",
+    keys=(1, 1, 1),
+    access="RW ACCESS UPDATE",
+    syntax="key increment",
+)
+def incrby(session: Session, argv: List[bytes]) -> Reply:
+    """Adds an integer to the integer value of a key, which begins at 0."""
+    return _increment(session, argv[1], require_integer(argv[2]))
+
+
+@command(
+    "DECRBY",
+    arity=3,
+    flags="write denyoom fast",
+    keys=(1, 1, 1),
+    access="RW ACCESS UPDATE",
+    syntax="key decrement",
+)
+def decrby(session: Session, argv: List[bytes]) -> Reply:
+    """Takes an integer from the integer value of a key, which begins at 0."""
+    decrement = require_integer(argv[2])
+    if decrement == LOWEST:
+        raise CommandError("ERR decrement would overflow")
+    return _increment(session, argv[1], -decrement)
+
+
+def _increment(session: Session, key: bytes, increment: int) -> int:
+    value = require_string(session.db.get(key))
+    total = increment if value is None else require_integer(value) + increment
+    if not LOWEST <= total <= HIGHEST:
+        raise CommandError("ERR increment or decrement would overflow")
+    session.db.replace(key, b"%d" % total, b"incrby")
+    return total
+
+
+@command(
+    "INCRBYFLOAT",
+    arity=3,
+    flags="write denyoom fast",
+    keys=(1, 1, 1),
+    access="RW ACCESS UPDATE",
+    since="2.6.0",
+    syntax="key increment:double",
+)
+def incrbyfloat(session: Session, argv: List[bytes]) -> Reply:
+    """Adds a floating point number to the numeric value of a key, which begins at 0."""
+    value = require_string(session.db.get(argv[1]))
+    number = ZERO if value is None else require_long_double(bytes(value))
+    total = sum_text(number, require_long_double(argv[2]))
+    if total is None:
+        raise CommandError("ERR increment would produce NaN or Infinity")
+    session.db.replace(argv[1], total, b"incrbyfloat")
+    return total
+
+
+# Parts
+
+
+@command("STRLEN", arity=2, flags="readonly fast", keys=(1, 1, 1), access="RO", since="2.2.0", syntax="key")
+def strlen(session: Session, argv: List[bytes]) -> Reply:
+    """Returns the length in bytes of the string value of a key."""
+    return len(read_string(session, argv[1]) or b"")
+
+
+@command(
+    "APPEND",
+    arity=3,
+    flags="write denyoom fast",
+    keys=(1, 1, 1),
+    access="RW INSERT",
+    since="2.0.0",
+    complexity="O(1) amortised, since space is made ahead as a string grows.",
+    syntax="key value",
+)
+def append(session: Session, argv: List[bytes]) -> Reply:
+    """Adds bytes to the end of the string value of a key, which begins empty."""
+    value = require_string(session.db.get(argv[1]))
+    if value is None:
+        session.db.set(argv[1], argv[2], b"append")
+        return len(argv[2])
+    _check_length(session, len(value) + len(argv[2]))
+    longer = string_to_change(session, argv[1])
+    longer += argv[2]
+    session.db.replace(argv[1], longer, b"append")
+    return len(longer)
+
+
+@command(
+    "SETRANGE",
+    arity=4,
+    flags="write denyoom",
+    keys=(1, 1, 1),
+    access="RW UPDATE",
+    since="2.2.0",
+    complexity="O(M) where M is the length of the value written.",
+    syntax="key offset value",
+)
+def setrange(session: Session, argv: List[bytes]) -> Reply:
+    """Overwrites part of the string value of a key, filling up with zero bytes if it is too short."""
+    start, part = require_integer(argv[2]), argv[3]
+    if start < 0:
+        raise CommandError("ERR offset is out of range")
+    value = require_string(session.db.get(argv[1]))
+    if not part:
+        return len(value or b"")
+    end = start + len(part)
+    _check_length(session, end)
+    changed = string_to_change(session, argv[1], end)
+    changed[start:end] = part
+    session.db.replace(argv[1], changed, b"setrange")
+    return len(changed)
+
+
+_RANGE_COMPLEXITY = "O(N) where N is the length of the returned string."
+
+
+@command(
+    "SUBSTR",
+    arity=4,
+    flags="readonly",
+    keys=(1, 1, 1),
+    access="RO ACCESS",
+    complexity=_RANGE_COMPLEXITY,
+    syntax="key start end",
+)
+@command(
+    "GETRANGE",
+    arity=4,
+    flags="readonly",
+    keys=(1, 1, 1),
+    access="RO ACCESS",
+    since="2.4.0",
+    complexity=_RANGE_COMPLEXITY,
+    syntax="key start end",
+)
+def getrange(session: Session, argv: List[bytes]) -> Reply:
+    """Returns part of the string value of a key, from one position to another."""
+    start, end = require_integer(argv[2]), require_integer(argv[3])
+    value = read_string(session, argv[1])
+    if value is None or end < start < 0:
+        return b""
+    first, last = span(start, end, len(value))
+    return bytes(value[first : last + 1])
+
+
+@command(
+    "LCS",
+    arity=-3,
+    flags="readonly",
+    keys=(1, 2, 1),
+    access="RO ACCESS",
+    since="7.0.0",
+    complexity="O(N*M) where N and M are the lengths of the two strings.",
+    syntax="key1 key2 [LEN] [IDX] [MINMATCHLEN len] [WITHMATCHLEN]",
+)
+def lcs(session: Session, argv: List[bytes]) -> Reply:
+    """Finds the longest common subsequence of two strings."""
+    first, second = _strings_to_compare(session, argv)
+    flags, least = _lcs_options(argv)
+    # Redis would make a table of so many bytes, and refuses what it has no room for.
+    if (len(first) + 1) * (len(second) + 1) * 4 > session.server.limits.bulk:
+        raise CommandError("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len")
+    pairs = common_bytes(first, second)
+    if b"IDX" in flags:
+        return {b"matches": _lcs_matches(pairs, least, b"WITHMATCHLEN" in flags), b"len": len(pairs)}
+    if b"LEN" in flags:
+        return len(pairs)
+    return bytes([first[i] for i, _ in reversed(pairs)])
+
+
+def _strings_to_compare(session: Session, argv: List[bytes]) -> Tuple[bytes, bytes]:
+    first, second = session.db.read(argv[1]), session.db.read(argv[2])
+    for value in (first, second):
+        if not (value is None or isinstance(value, (bytes, bytearray))):
+            raise CommandError("ERR The specified keys must contain string values")
+    return bytes(first or b""), bytes(second or b"")
+
+
+def _lcs_options(argv: List[bytes]) -> Tuple[List[bytes], int]:
+    """The options that take no argument, and MINMATCHLEN's."""
+    flags, least = [], 0
+    words = iter(argv[3:])
+    for word in words:
+        option = word.upper()
+        if option in (b"LEN", b"IDX", b"WITHMATCHLEN"):
+            flags.append(option)
+            continue
+        length = next(words, None)
+        if option != b"MINMATCHLEN" or length is None:
+            raise CommandError(SYNTAX)
+        least = require_integer(length)
+    if b"IDX" in flags and b"LEN" in flags:
+        raise CommandError("ERR If you want both the length and indexes, please just use IDX.")
+    return flags, least
+
+
+def _lcs_matches(pairs: List[Pair], least: int, with_length: bool) -> List[List[Any]]:
+    """The runs of at least C{least} bytes: where each is in both strings, the last first."""
+    return [
+        [[i, i + length - 1], [j, j + length - 1]] + ([length] if with_length else [])
+        for i, j, length in runs(pairs)
+        if length >= least
+    ]

@@ -1,0 +1,306 @@
+"""What can be set, on the command line and with CONFIG: one table of parameters."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any, Callable, Dict, Iterator, NamedTuple, Tuple
+
+from tseep.algorithms.glob import matcher
+from tseep.algorithms.numeric import integer
+from tseep.coordination.notifications import ALL as ALL_CLASSES
+from tseep.coordination.notifications import ORDER as CLASS_ORDER
+from tseep.coordination.notifications import read_classes
+from tseep.system.process import cores
+
+_UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1024, "m": 10**6, "mb": 2**20, "g": 10**9, "gb": 2**30}
+
+
+POLICIES = (
+    "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl", "allkeys-lru", "allkeys-lfu", "allkeys-random",
+    "noeviction",
+)  # fmt: skip
+"""Which keys go when memory is short, by the words of maxmemory-policy."""
+
+
+class Kind(NamedTuple):
+    """How a value is read from text (C{ValueError} says what it must be) and shown again."""
+
+    parse: Callable[[str], Any]
+    show: Callable[[Any], str] = str
+
+
+def _number(least: int, most: int) -> Kind:
+    def parse(text: str) -> int:
+        value = integer(text.encode("utf-8", "surrogateescape"))
+        if value is None:
+            raise ValueError("argument couldn't be parsed into an integer")
+        if not least <= value <= most:
+            raise ValueError(f"argument must be between {least} and {most} inclusive")
+        return value
+
+    return Kind(parse)
+
+
+def _memory(least: int, most: int) -> Kind:
+    def parse(text: str) -> int:
+        match = re.fullmatch(r"([0-9]{1,19})([kmg]?b?)", text.lower())
+        if match is None:
+            raise ValueError("argument must be a memory value")
+        size = int(match[1]) * _UNITS[match[2]]
+        if not least <= size <= most:
+            raise ValueError(f"argument must be between {least} and {most} inclusive")
+        return size
+
+    return Kind(parse)
+
+
+def _choice(*words: str) -> Kind:
+    def parse(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"argument(s) must be one of the following: {', '.join(words)}")
+        return text.lower()
+
+    return Kind(parse)
+
+
+def _output_limits(text: str) -> Dict[str, Tuple[int, int, int]]:
+    """Limits of some classes of clients: C{class hard-bytes soft-bytes soft-seconds}, and so on."""
+    words = text.split()
+    if not words or len(words) % 4:
+        raise ValueError("Wrong number of arguments in buffer limit configuration.")
+    limits = {}
+    for name, hard, soft, seconds in zip(*[iter(words)] * 4):
+        name = "slave" if name == "replica" else name
+        if name not in ("normal", "slave", "pubsub"):
+            raise ValueError("Invalid client class specified in buffer limit configuration.")
+        limits[name] = (_bytes.parse(hard), _bytes.parse(soft), _number(0, 2**31 - 1).parse(seconds))
+    return limits
+
+
+def _show_limits(limits: Dict[str, Tuple[int, int, int]]) -> str:
+    return " ".join(f"{name} {hard} {soft} {seconds}" for name, (hard, soft, seconds) in limits.items())
+
+
+def _show_classes(text: str) -> str:
+    classes = read_classes(text)
+    whole, hidden = classes >= ALL_CLASSES, ALL_CLASSES | {"n"}  # as Redis 7.0 shows them
+    return ("A" if whole else "") + "".join(c for c in CLASS_ORDER if c in classes and not (whole and c in hidden))
+
+
+def _classes(text: str) -> str:
+    read_classes(text)
+    return text
+
+
+def _save_points(text: str) -> Tuple[Tuple[int, int], ...]:
+    """When to save: C{seconds changes}, and so on."""
+    words = text.split()
+    if len(words) % 2:
+        raise ValueError("Invalid save parameters")
+    seconds, changes = _number(1, _LARGEST).parse, _number(0, 2**31 - 1).parse
+    return tuple((seconds(first), changes(second)) for first, second in zip(words[::2], words[1::2]))
+
+
+def _show_save_points(points: Tuple[Tuple[int, int], ...]) -> str:
+    return " ".join(f"{seconds} {changes}" for seconds, changes in points)
+
+
+def _parse_folder(text: str) -> str:
+    if not os.path.isdir(text):
+        raise ValueError("there is no such folder")
+    return os.path.abspath(text)
+
+
+def _parse_file_name(text: str) -> str:
+    if not text or os.path.basename(text) != text or text in (".", ".."):
+        raise ValueError("it can't be a path, just a filename")
+    return text
+
+
+def _workers(text: str) -> int:
+    if text.lower() == "auto":
+        return max(1, cores() - 1)
+    return int(_number(1, 1024).parse(text))
+
+
+_folder, _file_name = Kind(_parse_folder), Kind(_parse_file_name)
+_yes_no = _choice("no", "yes")
+_LARGEST = 2**63 - 1
+_bytes = _memory(0, _LARGEST)
+_TEXT = Kind(str)
+
+
+class Parameter(NamedTuple):
+    """
+    One thing that can be set.
+
+    @ivar fixed: whether it can be set only at the start.
+    @ivar option: whether the command line offers it. What it does not is a fact that clients ask for, and may set only
+        to what it is.
+    @ivar alias: another name for CONFIG, empty for none.
+    @ivar words: whether a configuration file gives it several words, on one line or on more.
+    """
+
+    name: str
+    default: str
+    kind: Kind
+    help: str
+    fixed: bool = False
+    option: bool = True
+    alias: str = ""
+    words: bool = False
+
+
+PARAMETERS = [
+    Parameter("maxclients", "10000", _number(1, 2**32 - 1), "Most clients connected at once."),
+    Parameter(
+        "workers",
+        "auto",
+        Kind(_workers),
+        "Processes in front of v3's server: a number, or auto, one for each core but one.",
+        fixed=True,
+    ),
+    Parameter("timeout", "0", _number(0, 2**31 - 1), "Close a client that is idle for so many seconds; 0: never."),
+    Parameter(
+        "tcp-keepalive",
+        "300",
+        _number(0, 2**31 - 1),
+        "Seconds after which a silent client is asked whether it is there, 32767 at most; 0: never.",
+    ),
+    Parameter("requirepass", "", _TEXT, "Password that clients must give; visible in ps, see --requirepass-file."),
+    Parameter("aclfile", "", _TEXT, "File of users, for ACL LOAD and ACL SAVE.", fixed=True),
+    Parameter("acllog-max-len", "128", _number(0, _LARGEST), "Entries that the log of what was denied keeps."),
+    Parameter(
+        "acl-pubsub-default",
+        "resetchannels",
+        _choice("allchannels", "resetchannels"),
+        "Whether new users may use all channels.",
+    ),
+    Parameter("protected-mode", "yes", _yes_no, "Whether to serve this machine alone while there is no password."),
+    Parameter("databases", "16", _number(1, 2**31 - 1), "Number of databases.", fixed=True),
+    Parameter("proto-max-bulk-len", "512mb", _memory(2**20, _LARGEST), "Longest string that a client may send."),
+    Parameter(
+        "client-query-buffer-limit", "1gb", _memory(2**20, _LARGEST), "Most bytes held of an unfinished command."
+    ),
+    Parameter(
+        "client-output-buffer-limit",
+        "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
+        Kind(_output_limits, _show_limits),
+        "Most that waits to be taken by a client: class, bytes, soft limit's bytes and seconds.",
+        words=True,
+    ),
+    Parameter(
+        "notify-keyspace-events",
+        "",
+        Kind(_classes, _show_classes),
+        "Events to publish: K and E for the channels, and Ag$lshzxetdmn for the classes.",
+    ),
+    Parameter(
+        "slowlog-log-slower-than",
+        "10000",
+        _number(-1, _LARGEST),
+        "Log commands slower than so many microseconds; -1: none.",
+    ),
+    Parameter("slowlog-max-len", "128", _number(0, _LARGEST), "Entries that the slow log keeps."),
+    Parameter(
+        "latency-monitor-threshold", "0", _number(0, _LARGEST), "Sample latencies over so many milliseconds; 0: none."
+    ),
+    Parameter(
+        "tracking-table-max-keys",
+        "1000000",
+        _number(0, _LARGEST),
+        "Keys that are remembered for clients with a cache of their own; 0: no limit.",
+    ),
+    Parameter(
+        "busy-reply-threshold",
+        "5000",
+        _number(0, _LARGEST),
+        "Milliseconds after which a script counts as too long.",
+        alias="lua-time-limit",
+    ),
+    Parameter("lazyfree-lazy-user-del", "no", _yes_no, "Whether DEL does as UNLINK."),
+    Parameter("lazyfree-lazy-user-flush", "no", _yes_no, "Whether a flush is ASYNC unless it says SYNC."),
+    Parameter("enable-debug-command", "no", _choice("no", "yes", "local"), "Who may call DEBUG.", fixed=True),
+    Parameter("dir", ".", _folder, "Folder of the snapshot and the append-only file.", fixed=True),
+    Parameter("dbfilename", "dump.rdb", _file_name, "Name of the snapshot.", fixed=True),
+    Parameter(
+        "save",
+        "",
+        Kind(_save_points, _show_save_points),
+        "When to save: seconds and changes, and so on; empty: never.",
+        words=True,
+    ),
+    Parameter(
+        "stop-writes-on-bgsave-error",
+        "yes",
+        _yes_no,
+        "Whether to refuse writes while snapshots fail.",
+    ),
+    Parameter("appendonly", "no", _yes_no, "Whether to keep an append-only file."),
+    Parameter("appendfsync", "everysec", _choice("everysec", "always", "no"), "When the append-only file is synced."),
+    Parameter("appendfilename", "appendonly.aof", _file_name, "Name of the append-only file.", fixed=True),
+    Parameter("appenddirname", "appendonlydir", _file_name, "Folder of its parts, in dir.", fixed=True),
+    Parameter("aof-load-truncated", "yes", _yes_no, "Whether to cut off half a command at its end."),
+    Parameter(
+        "auto-aof-rewrite-percentage",
+        "100",
+        _number(0, 2**31 - 1),
+        "Rewrite it when it has grown by so many per cent; 0: never.",
+    ),
+    Parameter("auto-aof-rewrite-min-size", "64mb", _memory(0, _LARGEST), "But not while it is smaller."),
+    Parameter("aof-use-rdb-preamble", "yes", _choice("yes"), "The base is a snapshot.", option=False),
+    Parameter("maxmemory", "0", _memory(0, _LARGEST), "Most memory that all keys may take; 0: any."),
+    Parameter("maxmemory-policy", "noeviction", _choice(*POLICIES), "Which keys go when that is reached."),
+    Parameter("maxmemory-samples", "5", _number(1, 2**31 - 1), "Keys that are looked at to choose one that goes."),
+    Parameter(
+        "maxmemory-clients", "0", _memory(0, _LARGEST), "Most memory that all clients' buffers may take; 0: any."
+    ),
+    Parameter("lfu-log-factor", "10", _number(0, 2**31 - 1), "How many uses it takes until one counts."),
+    Parameter("lfu-decay-time", "1", _number(0, 2**31 - 1), "Minutes after which a use counts no more; 0: never."),
+]
+
+
+class Config:
+    """
+    The values of all parameters.
+
+    @param texts: those that are not at their default, by name.
+    @raise ValueError: if one cannot be read.
+    """
+
+    def __init__(self, **texts: str) -> None:
+        self.parameters = {name: p for p in PARAMETERS for name in (p.name, p.alias) if name}
+        self._values = {p.name: p.kind.parse(p.default) for p in PARAMETERS}
+        for name, text in texts.items():
+            self.set(name.replace("_", "-"), text)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def set(self, name: str, text: str) -> None:
+        """
+        Set a parameter from text.
+
+        @raise ValueError: saying what the value must be.
+        """
+        parameter = self.parameters[name]
+        value = parameter.kind.parse(text)
+        if isinstance(value, dict):  # what is not named stays as it is
+            value = {**self._values[parameter.name], **value}
+        self._values[parameter.name] = value
+
+    def show(self, name: str) -> str:
+        """The value as CONFIG GET gives it."""
+        parameter = self.parameters[name]
+        return parameter.kind.show(self._values[parameter.name])
+
+    def is_default(self, name: str) -> bool:
+        """Whether a parameter has the value that it has if nobody says anything."""
+        parameter = self.parameters[name]
+        return bool(self._values[parameter.name] == parameter.kind.parse(parameter.default))
+
+    def matching(self, pattern: str) -> Iterator[str]:
+        """The names that match a glob pattern, whatever their case."""
+        match = matcher(pattern.lower().encode("utf-8", "surrogateescape"))
+        return (name for name in self.parameters if match(name.encode()))

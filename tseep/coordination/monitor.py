@@ -1,0 +1,63 @@
+"""Clients that see every command that the server runs (https://redis.io/docs/latest/commands/monitor/)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable, Dict, List, Tuple
+
+from tseep.protocol.inline import quote
+
+if TYPE_CHECKING:
+    from tseep.registry.table import Command
+    from tseep.server.server import After
+    from tseep.session.session import Session
+
+
+class Monitors:
+    """
+    Who sees the commands of all.
+
+    @param clock: tells the Unix time in seconds.
+    @param after: what is done after a command: what was run is sent then, without its secrets.
+    """
+
+    def __init__(self, clock: Callable[[], float], after: After) -> None:
+        self._clock = clock
+        self._after = after
+        self._sessions: Dict[Session, None] = {}
+        self._run: List[Tuple[float, Session, List[bytes]]] = []
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._sessions)
+
+    def add(self, session: Session) -> None:
+        """Let a client see every command from now on."""
+        session.monitoring = True
+        self._sessions[session] = None
+        session.server.update_guard()
+
+    def forget(self, session: Session) -> None:
+        """A client sees them no more."""
+        session.monitoring = False
+        del self._sessions[session]
+        session.server.update_guard()
+
+    def feed(self, session: Session, command: Command, argv: List[bytes]) -> None:
+        """A client runs a command."""
+        if "admin" not in command.flags:
+            if not self._run:
+                self._after.append(self.send)
+            self._run.append((self._clock(), session, argv))
+
+    def send(self) -> None:
+        """Show what was run."""
+        lines = b"".join([_line(*each) for each in self._run])
+        self._run.clear()
+        for session in list(self._sessions):
+            session.push(lines)
+
+
+def _line(moment: float, session: Session, argv: List[bytes]) -> bytes:
+    peer = session.connection.peer
+    source = f"unix:{peer[:-2]}" if peer.startswith("/") else peer
+    return b"+%.6f [%d %b] %b\r\n" % (moment, session.db_index, source.encode(), b" ".join(map(quote, argv)))

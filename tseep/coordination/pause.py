@@ -1,0 +1,79 @@
+"""Commands that are held for a while (https://redis.io/docs/latest/commands/client-pause/)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, List
+
+from tseep.coordination.blocking import Wait
+
+if TYPE_CHECKING:
+    from tseep.coordination.timers import Alarm
+    from tseep.registry.table import Command
+    from tseep.server.server import Server
+    from tseep.session.session import Session
+
+
+class Held(Wait):
+    """A client whose command is held."""
+
+    __slots__ = ("argv",)
+
+    def __init__(self, session: Session, argv: List[bytes]) -> None:
+        super().__init__(session, (), lambda key: None, None)
+        self.argv = argv
+
+
+class Pause:
+    """
+    Whether commands are held, which, and whose.
+
+    @ivar until: the Unix time in milliseconds; 0 for not at all.
+    @ivar all: whether every command is held, not only those that may change something.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.until = 0
+        self.all = False
+        self._server = server
+        self._alarm: Alarm | None = None
+        self._held: List[Held] = []
+
+    def __bool__(self) -> bool:
+        """Whether any command is held."""
+        return bool(self.until)
+
+    def begin(self, until: int, all: bool) -> None:
+        """Hold commands until a Unix time in milliseconds. Of two pauses the longer and the stricter one counts."""
+        self.all = self.all or all
+        if until > self.until:
+            self.until = until
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._alarm = self._server.alarms.set(until, self.end)
+            self._server.update_guard()
+
+    def end(self) -> None:
+        """Let all go on whose commands were held."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self.until, self.all = 0, False
+        self._server.update_guard()
+        held, self._held = self._held, []
+        for each in held:
+            if each.session.blocked is each:
+                each.session.postpone(each.argv)
+                self._server.blocking.release(each)
+
+    def holds(self, session: Session, command: Command) -> bool:
+        """Whether a command is held now."""
+        if not self.until:
+            return False
+        if self.all or command.changing:
+            return True
+        queue = session.transaction.queue if session.transaction is not None and command.name == b"exec" else []
+        return any(queued.changing for queued, _ in queue)
+
+    def hold(self, session: Session, argv: List[bytes]) -> None:
+        """Keep a command of a client's, and those after it, until the end."""
+        session.blocked = held = Held(session, argv)
+        self._held.append(held)

@@ -1,0 +1,207 @@
+"""The service that runs a server in one of the modes: it listens, keeps time, and stops in order."""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+from pathlib import Path
+from typing import Any, Callable, List, Sequence
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.logger import Logger, LogLevel
+from twisted.python.failure import Failure
+
+from tseep import __version__
+from tseep.daemon.systemd import notify
+from tseep.errors import BadRule, CommandError
+from tseep.interfaces import IMode
+from tseep.net import address
+from tseep.net.heartbeat import Heartbeat
+from tseep.persistence.aof_loader import CannotLoad
+from tseep.server.server import Server
+
+_log = Logger("tseep.service.TseepService")
+
+GRACE = 3.0
+"""Seconds that a client who does not take its replies may delay the end."""
+
+
+_LEVELS = [LogLevel.debug, LogLevel.debug, LogLevel.info, LogLevel.warn]
+"""Twisted's levels for Redis's."""
+
+
+class CannotStart(SystemExit):
+    """The server cannot start; the message is the one line that says why."""
+
+
+class TseepService(Service):
+    """
+    One running server.
+
+    @param endpoints: Twisted's strings for server endpoints.
+    @param operator_endpoints: the same for those who must get in when there are too many clients.
+    @param keeps: whether it loads what is on the disk, and keeps its own data there as far as the configuration says.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        server: Server,
+        mode: IMode,
+        endpoints: Sequence[str],
+        operator_endpoints: Sequence[str] = (),
+        keeps: bool = True,
+    ) -> None:
+        self._reactor = reactor
+        self._server = server
+        self._mode = mode
+        self._endpoints = endpoints
+        self._operator_endpoints = operator_endpoints
+        self._keeps = keeps
+        self._ports: List[Any] = []
+        self._heartbeat = Heartbeat(reactor, server.timer, server.lag, lambda: mode.call(server.cron))
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen.
+
+        @raise CannotStart: if that cannot be done on one of the endpoints.
+        """
+        self._mode.start()
+        for endpoint in self._endpoints:
+            self._ports.append(port_of(self._mode.listen, endpoint, "--listen"))
+        for endpoint in self._operator_endpoints:
+            self._ports.append(port_of(lambda each: self._mode.listen(each, True), endpoint, "--operator-listen"))
+
+    def startService(self) -> None:
+        """Begin to keep time, and say that all is ready."""
+        super().startService()
+        server = self._server
+        server.mode = self._mode.name
+        server.log = self._note
+        self._load_users()
+        if self._keeps:
+            self._start_persistence()
+        server.addresses = [address.show(port.getHost()) for port in self._ports]
+        self._heartbeat.start()
+        self._reactor.callWhenRunning(self._announce)
+
+    def _load_users(self) -> None:
+        path = self._server.config["aclfile"]
+        if path:
+            try:
+                self._server.users.load(Path(path))
+            except BadRule as error:
+                raise CannotStart(f"tseep: cannot load the users: {error}") from None
+
+    def _start_persistence(self) -> None:
+        persistence = self._server.persistence
+        persistence.beside = self._beside
+        persistence.fail = self._fail
+        try:
+            persistence.start()
+        except CannotLoad as error:
+            raise CannotStart(f"tseep: cannot load {error}") from None
+
+    def _beside(self, work: Callable[[], None], done: Callable[[Exception | None], None]) -> None:
+        """Run C{work} in a thread, then tell C{done} how it went. A thread that serves a client may ask for it, too."""
+
+        def report(success: bool, result: Any) -> None:
+            error = None if success else result.value
+            self._reactor.callFromThread(self._mode.call, lambda: done(error))
+
+        self._reactor.getThreadPool().callInThreadWithCallback(report, work)
+
+    def _fail(self, reason: str) -> None:
+        """End at once: nobody may be answered any more, and nothing could be kept."""
+        _log.critical("tseep ends at once: {reason}", reason=reason)
+        os._exit(1)
+
+    def _note(self, level: int, text: str) -> None:
+        """Write what the server, or one of its scripts, wants to be written."""
+        _log.emit(_LEVELS[level], "{text}", text=text)
+
+    def _announce(self) -> None:
+        server = self._server
+        _log.info(
+            "tseep {version} is ready: mode {mode} on {addresses}; {python} {python_version}, {reactor}; "
+            "at most {clients} clients",
+            version=__version__,
+            mode=server.mode,
+            addresses=", ".join(server.addresses),
+            python=platform.python_implementation(),
+            python_version=platform.python_version(),
+            reactor=type(self._reactor).__name__,
+            clients=server.config["maxclients"],
+        )
+        notify("READY=1")
+
+    def end(self) -> None:
+        """Stop the reactor, and so the service, unless data would be lost by that."""
+        try:
+            self._mode.call(self._server.persistence.before_end)
+        except CommandError as error:
+            self._server.stopping = False
+            _log.critical("tseep does not end, as its data would be lost: {error}", error=error)
+        else:
+            if self._reactor.running:
+                self._reactor.stop()
+
+    def stopService(self) -> Deferred[None]:
+        """Stop accepting, answer what was received, close, all within bounded time."""
+        super().stopService()
+        notify("STOPPING=1")
+        stopping = Deferred.fromCoroutine(self._stop())
+        return stopping.addErrback(lambda failure: _log.failure("The end went wrong", failure))
+
+    async def _stop(self) -> None:
+        self._heartbeat.stop()
+        for port in self._ports:
+            self._accept_all(port)
+            await maybeDeferred(port.stopListening)
+        self._server.stopping = True
+        self._mode.call(self._server.persistence.commit)
+        await self._mode.stop(GRACE)
+        self._mode.call(self._server.persistence.stop)
+        _log.info("tseep has stopped")
+
+    def _accept_all(self, port: Any) -> None:
+        """Accept who has connected by now, since closing the port would reset them and what they have sent."""
+        accept = getattr(port, "doRead", None)
+        stats = self._server.stats
+        come = -1
+        while accept is not None and come != stats.connections_received + stats.rejected_connections:
+            come = stats.connections_received + stats.rejected_connections
+            accept()
+
+
+def port_of(listen: Callable[[str], Deferred[Any]], endpoint: str, option: str) -> Any:
+    """
+    The port that listens on an endpoint, at once.
+
+    @param listen: listens on it.
+    @param option: by which the endpoint was given.
+    @raise CannotStart: if that cannot be done.
+    """
+    ports: List[Any] = []
+    failures: List[Failure] = []
+    listening = maybeDeferred(listen, endpoint)
+    listening.addCallbacks(ports.append, failures.append)
+    if failures:
+        raise CannotStart(f"tseep: cannot listen on {endpoint}: {_reason(failures[0].value, option)}")
+    return ports[0]
+
+
+def _reason(error: BaseException | None, option: str) -> str:
+    """Why an endpoint cannot be listened on, as help."""
+    if not isinstance(error, CannotListenError):
+        return str(error) or type(error).__name__
+    number = getattr(error.socketError, "errno", None)
+    if number == errno.EADDRINUSE:
+        return f"the address is in use; stop who uses it, or choose another with {option}"
+    if number == errno.EACCES:
+        return f"permission denied; a port under 1024 needs root's rights, choose another with {option}"
+    return str(error.socketError)

@@ -1,0 +1,253 @@
+"""
+A limit on memory, and which keys go when it is reached
+(https://redis.io/docs/latest/develop/reference/eviction/; redis/src/evict.c).
+"""
+
+from __future__ import annotations
+
+import random
+from bisect import insort
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple
+
+from tseep.datatypes.memory import of_dict, size_of_key
+from tseep.errors import CommandError
+
+if TYPE_CHECKING:
+    from tseep.keyspace.keyspace import Database
+    from tseep.registry.table import Command, Function
+    from tseep.server.server import Server
+    from tseep.session.session import Session
+
+OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'."
+
+POOL = 16
+"""Candidates that are remembered from one sample to the next (EVPOOL_SIZE)."""
+
+BAG = 16384
+"""Keys that are taken out of a database at once, to be sampled from: a walk through all keys pays for so many."""
+
+SPELL = 500_000
+"""Nanoseconds that a command may be kept waiting for (maxmemory-eviction-tenacity 10); more is left for later."""
+
+NUMBER = 32
+"""Bytes of the number that notes what a key takes."""
+
+SLOTTED = 32 + 50
+"""Bytes of a time to expire, beside its entry: its number, and a place in its slot."""
+
+Candidate = Tuple[float, int, bytes]
+"""The worth of a key, the lower the sooner it goes, its database's number, and the key."""
+
+
+class Bag:
+    """Keys of a database in random order, as a dictionary has no way to pick one."""
+
+    def __init__(self) -> None:
+        self._keys: List[bytes] = []
+
+    def sample(self, keys: Dict[bytes, Any], count: int) -> List[bytes]:
+        """Some of the keys, which may be gone by the time that they come."""
+        if len(self._keys) < count:
+            step = max(1, len(keys) // BAG)
+            self._keys = list(islice(keys, random.randrange(step), None, step))
+            random.shuffle(self._keys)
+        found = self._keys[-count:]
+        del self._keys[-count:]
+        return found
+
+
+class Eviction:
+    """
+    What the keys of a server take, and the choice of those that go when that is too much.
+
+    While there is no limit nothing is counted. With one, the size of every key that changes is estimated anew, and the
+    functions of the commands that may need memory make room first.
+
+    @ivar limit: bytes that all keys may take; 0 for any (maxmemory).
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.limit = 0
+        self._server = server
+        self._contents = 0  # keys and values, without the dictionaries that hold them
+        self._tables = 0  # those, as of the last look
+        self._policy = "noeviction"
+        self._sizes: Dict[Database, Dict[bytes, int]] = {}
+        self._bags: Dict[Tuple[int, bool], Bag] = {}
+        self._pool: List[Candidate] = []
+        self._going_on = False
+
+    def __bool__(self) -> bool:
+        """Whether there is a limit."""
+        return self.limit > 0
+
+    @property
+    def used(self) -> int:
+        """Bytes that all keys take; 0 while there is no limit."""
+        return self._contents + self._tables
+
+    def configured(self) -> None:
+        """Take over what the configuration says by now."""
+        config = self._server.config
+        before, self.limit = self.limit, config["maxmemory"]
+        policy = config["maxmemory-policy"]
+        if policy != self._policy:
+            self._policy = policy
+            self._pool.clear()
+        self._keep_uses()
+        if bool(before) != bool(self.limit):
+            self.measure() if self.limit else self._forget_all()
+            self._server.rewrap()
+        self.look()
+
+    def _keep_uses(self) -> None:
+        """Keep when keys are used, or how often."""
+        config, keyspace = self._server.config, self._server.keyspace
+        by_frequency = self._policy.endswith("lfu")
+        settings = (config["lfu-log-factor"], config["lfu-decay-time"]) if by_frequency else None
+        if settings == keyspace.frequency:
+            return
+        keyspace.frequency = settings
+        for database in keyspace.databases:
+            database.restart_uses()
+
+    def measure(self) -> None:
+        """Count every key, as when they came from a file. O(N)."""
+        if not self.limit:
+            return
+        for database in self._server.keyspace.databases:
+            for key in database.values:
+                self.note(database, key)
+        self.look()
+
+    def look(self) -> None:
+        """Look how large the dictionaries are in which everything is. To be called some times a second."""
+        if self.limit:
+            self._tables = sum(map(self._size_of_tables, filter(len, self._server.keyspace.databases)))
+            self.make_room()
+
+    def _size_of_tables(self, db: Database) -> int:
+        tables = (db.values, db.accessed, db.expires, self._sizes.get(db, {}))
+        return sum(map(of_dict, tables)) + SLOTTED * len(db.expires)
+
+    def _forget_all(self) -> None:
+        self._sizes.clear()
+        self._contents = self._tables = 0
+
+    # What the keyspace tells
+
+    def note(self, db: Database, key: bytes) -> None:
+        """A key has changed, or is gone."""
+        sizes = self._sizes.get(db)
+        if sizes is None:
+            sizes = self._sizes[db] = {}
+        value = db.values.get(key)
+        if value is None:
+            self._contents -= sizes.pop(key, 0)
+        else:
+            now = size_of_key(key, value) + NUMBER
+            self._contents += now - sizes.get(key, 0)
+            sizes[key] = now
+
+    def note_flushed(self, databases: List[Database]) -> None:
+        """Every key of some databases is about to go."""
+        for db in databases:
+            self._contents -= sum(self._sizes.pop(db, {}).values())
+        self._tables = 0  # until the next look
+
+    def note_swapped(self, first: Database, second: Database) -> None:
+        """Two databases have exchanged their contents."""
+        sizes = self._sizes
+        sizes[first], sizes[second] = sizes.get(second, {}), sizes.get(first, {})
+
+    # Making room
+
+    def wrap(self, command: Command, run: Function) -> Function:
+        """A command's function that makes room first, if it may need memory."""
+        if not self.limit or "denyoom" not in command.flags:
+            return run
+
+        def guard(session: Session, argv: List[bytes]) -> Any:
+            if self.used > self.limit and not session.deny_blocking and not self.make_room():
+                raise CommandError(OUT_OF_MEMORY)
+            return run(session, argv)
+
+        return guard
+
+    def admits(self, command: Command) -> bool:
+        """Whether a command may be queued in a transaction: there is room for it, or it needs none."""
+        return "denyoom" not in command.flags or self.used <= self.limit or not self.limit or self.make_room()
+
+    def make_room(self) -> bool:
+        """
+        Let keys go until the limit is kept, or for a while.
+
+        @return: whether commands that need memory may run: not, if there is nothing that may go.
+        """
+        timer = self._server.timer
+        end = timer() + SPELL
+        while self.used > self.limit:
+            candidate = self._best()
+            if candidate is None:
+                return False
+            database = self._server.keyspace.databases[candidate[1]]
+            value = database.values[candidate[2]]
+            database.evict(candidate[2])
+            self._server.garbage.add_value(value)
+            if timer() > end:
+                self._go_on_later()
+                break
+        return True
+
+    def _go_on_later(self) -> None:
+        if not self._going_on:
+            self._going_on = True
+            self._server.alarms.set(self._server.keyspace.now + 1, self._go_on)
+
+    def _go_on(self) -> None:
+        self._going_on = False
+        self.look()
+
+    def _best(self) -> Candidate | None:
+        """The next key that goes; None if none may."""
+        if self._policy == "noeviction":
+            return None
+        while True:
+            if not self._fill():
+                return None
+            while self._pool:
+                candidate = self._pool.pop(0)
+                if candidate[2] in self._chosen_from(self._server.keyspace.databases[candidate[1]]):
+                    return candidate
+
+    def _chosen_from(self, database: Database) -> Dict[bytes, Any]:
+        """The keys of a database that may go."""
+        return database.expires if self._policy.startswith("volatile") else database.values
+
+    def _fill(self) -> bool:
+        """Sample each database, and remember those that are worth least. Returns whether any key may go."""
+        count, worth = self._server.config["maxmemory-samples"], self._worth()
+        volatile = self._policy.startswith("volatile")
+        found = False
+        for database in self._server.keyspace.databases:
+            keys = self._chosen_from(database)
+            if keys:
+                found = True
+                bag = self._bags.setdefault((database.number, volatile), Bag())
+                for key in bag.sample(keys, count):
+                    if key in keys:
+                        insort(self._pool, (worth(database, key), database.number, key))
+        self._pool = list(dict.fromkeys(self._pool))[:POOL]
+        return found
+
+    def _worth(self) -> Callable[[Database, bytes], float]:
+        """What the policy goes by: the key with the lowest number goes first."""
+        second = self._server.keyspace.second
+        if self._policy.endswith("lru"):
+            return lambda db, key: db.accessed[key]
+        if self._policy.endswith("lfu"):
+            return lambda db, key: db.frequency(key, second)
+        if self._policy == "volatile-ttl":
+            return lambda db, key: db.expires[key]
+        return lambda db, key: random.random()

@@ -1,0 +1,244 @@
+"""
+What a command is written as into the append-only file, so that reading it again has the same effect at any time:
+times to expire become absolute, what was chosen at random or taken by a client that waited is named
+(redis/src/server.c, propagation; https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/).
+
+A command that is not here is written as it came, if it changed something.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List
+
+from tseep.datatypes.hash import Hash
+from tseep.datatypes.stream import Group, Stream, id_text
+from tseep.datatypes.stream_ids import leading_ids, read_id
+
+if TYPE_CHECKING:
+    from tseep.keyspace.keyspace import Database
+    from tseep.session.session import Session
+
+Argv = List[bytes]
+Effects = List[Argv]
+Translate = Callable[["Database", Argv, Any], Effects]
+
+
+def effects(session: Session, name: bytes, argv: Argv, reply: Any) -> Effects:
+    """
+    What a command is written as.
+
+    @param name: the command's, with its container's as in C{xgroup|create}.
+    @param argv: as it came.
+    @param reply: what it answered: no error.
+    """
+    translate = _TRANSLATE.get(name)
+    return [argv] if translate is None else translate(session.db, argv, reply)
+
+
+def is_quiet(name: bytes) -> bool:
+    """Whether a command may change something of which the keyspace does not tell."""
+    return name in _QUIET
+
+
+# Times to expire
+
+
+def _key_with_time(db: Database, key: bytes) -> Effects:
+    """Set a string as it is now, with the time that it has."""
+    value = db.values.get(key)
+    if value is None:  # its time was over at once
+        return [[b"DEL", key]]
+    when = db.expires.get(key)
+    return [[b"SET", key, bytes(value)] + ([] if when is None else [b"PXAT", b"%d" % when])]
+
+
+def _set(db: Database, argv: Argv, reply: Any) -> Effects:
+    return [argv] if len(argv) == 3 else _key_with_time(db, argv[1])
+
+
+def _only_time(db: Database, argv: Argv, reply: Any) -> Effects:
+    """The time that a key has now; it may be gone."""
+    key = argv[1]
+    when = db.expires.get(key)
+    if when is not None:
+        return [[b"PEXPIREAT", key, b"%d" % when]]
+    return [[b"PERSIST" if key in db.values else b"DEL", key]]
+
+
+def _restore(db: Database, argv: Argv, reply: Any) -> Effects:
+    if argv[1] not in db.values:  # its time was over at once
+        return [[b"DEL", argv[1]]]
+    when = db.expires.get(argv[1], 0)
+    return [[b"RESTORE", argv[1], b"%d" % when, argv[3], b"REPLACE", b"ABSTTL"]]
+
+
+# Numbers, which other processors might add otherwise
+
+
+def _hash_field(db: Database, argv: Argv, reply: Any) -> Effects:
+    value = db.values[argv[1]]
+    assert type(value) is Hash
+    return [[b"HSET", argv[1], argv[2], value[argv[2]]]]
+
+
+# What was chosen, or waited for
+
+
+def _spop(db: Database, argv: Argv, reply: Any) -> Effects:
+    if argv[1] not in db.values:
+        return [[b"DEL", argv[1]]]
+    return [[b"SREM", argv[1], *([reply] if type(reply) is bytes else reply)]]
+
+
+def _popping(name: bytes) -> Translate:
+    """An element of a list was taken."""
+    return lambda db, argv, reply: [[name, reply[0]]]
+
+
+def _list_pop(db: Database, argv: Argv, reply: Any) -> Effects:
+    """Elements of one of several lists were taken: BLMPOP timeout numkeys key [key ...] end."""
+    key, elements = reply
+    return [[b"LMPOP", b"1", key, argv[3 + int(argv[2])], b"COUNT", b"%d" % len(elements)]]
+
+
+def _member_pop(db: Database, argv: Argv, reply: Any) -> Effects:
+    """A member of a sorted set was taken: key, member, score."""
+    return [[b"ZREM", reply[0], reply[1]]]
+
+
+def _members_pop(db: Database, argv: Argv, reply: Any) -> Effects:
+    key, members = reply
+    return [[b"ZREM", key, *[member for member, _ in members]]]
+
+
+def _block_move(db: Database, argv: Argv, reply: Any) -> Effects:
+    return [[b"LMOVE", *argv[1:5]]]
+
+
+def _block_rpoplpush(db: Database, argv: Argv, reply: Any) -> Effects:
+    return [[b"RPOPLPUSH", *argv[1:3]]]
+
+
+# Streams
+
+
+def _xadd(db: Database, argv: Argv, reply: Any) -> Effects:
+    at = _id_place(argv)
+    added = [b"XADD", argv[1], reply, *argv[at + 1 :]]
+    return [added] if at == 2 else [added, *_xtrim(db, argv, reply)]
+
+
+def _id_place(argv: Argv) -> int:
+    """Where the id is in an XADD: after the options."""
+    at = 2
+    while True:
+        option = argv[at].lower()
+        if option in (b"maxlen", b"minid"):
+            at += 3 if argv[at + 1] in (b"~", b"=") else 2
+        elif option == b"limit":
+            at += 2
+        elif option == b"nomkstream":
+            at += 1
+        else:
+            return at
+
+
+def _xtrim(db: Database, argv: Argv, reply: Any) -> Effects:
+    """Which entry is the first one now, since what C{~} removes depends on how entries lie in memory."""
+    stream: Stream = db.values[argv[1]]
+    if not stream.entries:
+        return [[b"XTRIM", argv[1], b"MAXLEN", b"0"]]
+    return [[b"XTRIM", argv[1], b"MINID", id_text(stream.entries.first())]]
+
+
+def _xack(db: Database, argv: Argv, reply: Any) -> Effects:
+    return [argv] if reply else []
+
+
+def _xclaim(db: Database, argv: Argv, reply: Any) -> Effects:
+    key, name = argv[1], argv[2]
+    group = _group(db, key, name)
+    gone = [id_text(id) for id in leading_ids(argv[5:]) if group.pending.get(id) is None]
+    found = _claims(group, key, name, argv[3], map(_id_of, reply))
+    last = [_last(group, key, name)] if any(word.lower() == b"lastid" for word in argv) else []
+    return found + _acknowledge(key, name, gone) + last
+
+
+def _xautoclaim(db: Database, argv: Argv, reply: Any) -> Effects:
+    key, name = argv[1], argv[2]
+    _, claimed, deleted = reply
+    found = _claims(_group(db, key, name), key, name, argv[3], map(_id_of, claimed))
+    return found + _acknowledge(key, name, deleted)
+
+
+def _xreadgroup(db: Database, argv: Argv, reply: Any) -> Effects:
+    at = next(at for at, word in enumerate(argv) if word.lower() == b"group")
+    name, consumer = argv[at + 1 : at + 3]
+    out: Effects = []
+    pairs = reply.items() if isinstance(reply, dict) else reply if isinstance(reply, list) else ()
+    for key, found in pairs:
+        group = _group(db, key, name)
+        out += _claims(group, key, name, consumer, (entry[0] for entry in found))
+        out.append(_last(group, key, name))
+    return out
+
+
+def _group(db: Database, key: bytes, name: bytes) -> Group:
+    group: Group = db.values[key].groups[name]
+    return group
+
+
+def _id_of(claimed: Any) -> bytes:
+    """The id of an entry in a reply: alone, or before its fields."""
+    return claimed if type(claimed) is bytes else claimed[0]
+
+
+def _claims(group: Group, key: bytes, name: bytes, consumer: bytes, ids: Iterable[bytes]) -> Effects:
+    """What is pending for a consumer by now, and the consumer itself even if nothing is."""
+    out: Effects = []
+    for id in ids:
+        pending = group.pending.get(read_id(id))
+        if pending is not None:
+            state = [b"TIME", b"%d" % pending.time, b"RETRYCOUNT", b"%d" % pending.count]
+            out.append([b"XCLAIM", key, name, consumer, b"0", id, *state, b"FORCE", b"JUSTID"])
+    return out or [[b"XGROUP", b"CREATECONSUMER", key, name, consumer]]
+
+
+def _acknowledge(key: bytes, name: bytes, ids: List[bytes]) -> Effects:
+    return [[b"XACK", key, name, *ids]] if ids else []
+
+
+def _last(group: Group, key: bytes, name: bytes) -> Argv:
+    """The last entry that a group was given."""
+    read = -1 if group.entries_read is None else group.entries_read
+    return [b"XGROUP", b"SETID", key, name, id_text(group.last_id), b"ENTRIESREAD", b"%d" % read]
+
+
+_QUIET = frozenset({b"xack", b"xclaim", b"xautoclaim", b"xreadgroup"}) | {
+    b"function|" + name for name in (b"load", b"delete", b"flush", b"restore")
+}
+
+_TRANSLATE: Dict[bytes, Translate] = {
+    b"set": _set,
+    b"setex": lambda db, argv, reply: _key_with_time(db, argv[1]),
+    b"psetex": lambda db, argv, reply: _key_with_time(db, argv[1]),
+    b"incrbyfloat": lambda db, argv, reply: _key_with_time(db, argv[1]),
+    **dict.fromkeys((b"getex", b"expire", b"pexpire", b"expireat", b"pexpireat"), _only_time),
+    b"restore": _restore,
+    b"hincrbyfloat": _hash_field,
+    b"spop": _spop,
+    b"blpop": _popping(b"LPOP"),
+    b"brpop": _popping(b"RPOP"),
+    b"blmpop": _list_pop,
+    b"bzpopmin": _member_pop,
+    b"bzpopmax": _member_pop,
+    b"bzmpop": _members_pop,
+    b"blmove": _block_move,
+    b"brpoplpush": _block_rpoplpush,
+    b"xadd": _xadd,
+    b"xtrim": _xtrim,
+    b"xack": _xack,
+    b"xclaim": _xclaim,
+    b"xautoclaim": _xautoclaim,
+    b"xreadgroup": _xreadgroup,
+}

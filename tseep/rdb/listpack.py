@@ -1,0 +1,199 @@
+"""Elements that Redis packs into one string: listpacks, which are written here too, and what older versions had."""
+
+from __future__ import annotations
+
+from struct import pack, unpack_from
+from typing import Iterable, List, Union
+
+from tseep.rdb.format import Corrupt
+
+Element = Union[int, bytes]
+
+_END = 0xFF
+_HEADER = 6  # of a listpack: its size, and how many elements it has
+_MOST_COUNTED = 0xFFFF
+
+
+def as_bytes(element: Element) -> bytes:
+    """An element as clients see it."""
+    return element if isinstance(element, bytes) else b"%d" % element
+
+
+# Listpacks
+
+
+def write_listpack(elements: Iterable[Element]) -> bytes:
+    """Pack elements: numbers of up to 64 bits, and strings."""
+    entries = [_entry(element) for element in elements]
+    body = b"".join(entries)
+    return pack("<IH", _HEADER + len(body) + 1, min(len(entries), _MOST_COUNTED)) + body + b"\xff"
+
+
+def _entry(element: Element) -> bytes:
+    entry = _string(element) if type(element) is bytes else _integer(element)  # type: ignore[arg-type]
+    return entry + _back_length(len(entry))
+
+
+def _integer(number: int) -> bytes:
+    if 0 <= number < 128:
+        return bytes([number])
+    if -4096 <= number < 4096:
+        return pack(">H", 0xC000 | number & 0x1FFF)
+    for mark, size in ((0xF1, 2), (0xF2, 3), (0xF3, 4), (0xF4, 8)):
+        if -(1 << 8 * size - 1) <= number < 1 << 8 * size - 1:
+            return bytes([mark]) + number.to_bytes(size, "little", signed=True)
+    raise ValueError(f"{number} does not fit into 64 bits")
+
+
+def _string(text: bytes) -> bytes:
+    size = len(text)
+    if size < 64:
+        return bytes([0x80 | size]) + text
+    if size < 4096:
+        return pack(">H", 0xE000 | size) + text
+    return b"\xf0" + pack("<I", size) + text
+
+
+def _back_length(size: int) -> bytes:
+    """How long an entry is, to be read backwards: seven bits a byte, all but the first marked."""
+    groups = 1 + (size > 127) + (size >= 16383) + (size >= 2097151) + (size >= 268435455)
+    marked = [size >> 7 * group & 127 | 128 for group in range(groups)]
+    marked[-1] &= 127
+    return bytes(reversed(marked))
+
+
+def read_listpack(data: bytes) -> List[Element]:
+    """
+    The elements of a listpack.
+
+    @raise Corrupt: if it is none.
+    """
+    if len(data) <= _HEADER or unpack_from("<I", data)[0] != len(data):
+        raise Corrupt("a listpack has another size than it says")
+    elements: List[Element] = []
+    at = _HEADER
+    while data[at] != _END:
+        start, at = at, _read_entry(data, at, elements)
+        at += len(_back_length(at - start))
+    counted = unpack_from("<H", data, 4)[0]
+    if at + 1 != len(data) or counted not in (len(elements), _MOST_COUNTED):
+        raise Corrupt("a listpack ends elsewhere than it says")
+    return elements
+
+
+def _read_entry(data: bytes, at: int, elements: List[Element]) -> int:
+    """Add the element at a place; return where its encoding ends."""
+    mark = data[at]
+    if mark < 0x80:
+        elements.append(mark)
+        return at + 1
+    if mark < 0xC0:
+        return _take(data, at + 1, mark & 0x3F, elements)
+    if mark < 0xE0:
+        number = (mark & 0x1F) << 8 | data[at + 1]
+        elements.append(number - 8192 if number >= 4096 else number)
+        return at + 2
+    if mark < 0xF0:
+        return _take(data, at + 2, (mark & 0x0F) << 8 | data[at + 1], elements)
+    if mark == 0xF0:
+        return _take(data, at + 5, unpack_from("<I", data, at + 1)[0], elements)
+    if mark > 0xF4:
+        raise Corrupt("a listpack has an entry of no known kind")
+    return _take_integer(data, at + 1, (2, 3, 4, 8)[mark - 0xF1], elements)
+
+
+def _take(data: bytes, at: int, size: int, elements: List[Element]) -> int:
+    if at + size >= len(data):
+        raise Corrupt("packed elements are cut off")
+    elements.append(bytes(data[at : at + size]))
+    return at + size
+
+
+def _take_integer(data: bytes, at: int, size: int, elements: List[Element]) -> int:
+    if at + size >= len(data):
+        raise Corrupt("packed elements are cut off")
+    elements.append(int.from_bytes(data[at : at + size], "little", signed=True))
+    return at + size
+
+
+# Ziplists, as Redis before 7 had them
+
+
+def read_ziplist(data: bytes) -> List[Element]:
+    """
+    The elements of a ziplist.
+
+    @raise Corrupt: if it is none.
+    """
+    if len(data) < 11 or unpack_from("<I", data)[0] != len(data):
+        raise Corrupt("a ziplist has another size than it says")
+    elements: List[Element] = []
+    at = 10
+    while data[at] != _END:
+        at += 5 if data[at] == 0xFE else 1
+        at = _read_ziplist_entry(data, at, elements)
+    if at + 1 != len(data):
+        raise Corrupt("a ziplist ends elsewhere than it says")
+    return elements
+
+
+def _read_ziplist_entry(data: bytes, at: int, elements: List[Element]) -> int:
+    mark = data[at]
+    if mark < 0x40:
+        return _take(data, at + 1, mark, elements)
+    if mark < 0x80:
+        return _take(data, at + 2, (mark & 0x3F) << 8 | data[at + 1], elements)
+    if mark == 0x80:
+        return _take(data, at + 5, unpack_from(">I", data, at + 1)[0], elements)
+    size = {0xC0: 2, 0xD0: 4, 0xE0: 8, 0xF0: 3, 0xFE: 1}.get(mark)
+    if size is not None:
+        return _take_integer(data, at + 1, size, elements)
+    if not 0xF1 <= mark <= 0xFD:
+        raise Corrupt("a ziplist has an entry of no known kind")
+    elements.append(mark - 0xF1)
+    return at + 1
+
+
+# Others
+
+
+def read_intset(data: bytes) -> List[bytes]:
+    """
+    The members of a set of integers.
+
+    @raise Corrupt: if it is none.
+    """
+    if len(data) < 8:
+        raise Corrupt("a set of integers is cut off")
+    size, count = unpack_from("<II", data)
+    if size not in (2, 4, 8) or len(data) != 8 + size * count:
+        raise Corrupt("a set of integers has another size than it says")
+    places = range(8, len(data), size)
+    return [b"%d" % int.from_bytes(data[at : at + size], "little", signed=True) for at in places]
+
+
+def read_zipmap(data: bytes) -> List[Element]:
+    """
+    The fields of a hash, each before its value, as Redis before 2.6 packed them.
+
+    @raise Corrupt: if they are not.
+    """
+    elements: List[Element] = []
+    at = 1
+    while data[at] != _END:
+        at = _read_zipmap_text(data, at, 0, elements)
+        at = _read_zipmap_text(data, at, 1, elements)
+    if at + 1 != len(data):
+        raise Corrupt("a zipmap ends elsewhere than it says")
+    return elements
+
+
+def _read_zipmap_text(data: bytes, at: int, spare: int, elements: List[Element]) -> int:
+    """Add a text, with a byte before it that tells of spare room after it if C{spare} is 1."""
+    size = data[at]
+    at += 1
+    if size == 0xFE:
+        size = unpack_from("<I", data, at)[0]
+        at += 4
+    free = data[at] if spare else 0
+    return _take(data, at + spare, size, elements) + free

@@ -1,0 +1,21 @@
+"""What C{<CONTAINER> HELP} answers, made from what the command table knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, List
+
+from tseep.replies import Status
+
+if TYPE_CHECKING:
+    from tseep.registry.table import Command
+
+
+def help_lines(container: Command) -> List[Status]:
+    """The subcommands of a container, two lines each: how it is called, and what it does. HELP comes last."""
+    name = container.name.decode().upper()
+    lines = [f"{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"]
+    for word in sorted(container.subcommands, key=lambda word: (word == b"help", word)):
+        subcommand = container.subcommands[word]
+        lines.append(f"{word.decode().upper()} {subcommand.syntax}".rstrip())
+        lines.append(f"    {subcommand.summary}")
+    return [Status(line.encode()) for line in lines]

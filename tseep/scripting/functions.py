@@ -1,0 +1,248 @@
+"""Libraries of functions (https://redis.io/docs/latest/develop/interact/programmability/functions-intro/)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Callable, Dict, FrozenSet, List, Tuple
+
+from tseep.errors import CommandError
+from tseep.scripting.lua.interpreter import Body
+
+if TYPE_CHECKING:
+    from tseep.scripting.lua.interpreter import Interpreter
+
+FLAGS = (b"no-writes", b"allow-oom", b"allow-stale", b"no-cluster", b"allow-cross-slot-keys")
+"""What a script or a function may say of itself."""
+
+_NAME = re.compile(rb"[A-Za-z0-9_]+")
+_BAD_NAME = "Library names can only contain letters, numbers, or underscores(_) and must be at least one character long"
+
+
+class _Refused(Exception):
+    """What is registered cannot be; the text says why."""
+
+
+class Function:
+    """
+    One function of a library.
+
+    @ivar description: None if there is none.
+    """
+
+    def __init__(self, name: bytes, body: Body, description: bytes | None, flags: FrozenSet[bytes]) -> None:
+        self.name = name
+        self.body = body
+        self.description = description
+        self.flags = flags
+
+
+class Library:
+    """Functions that were loaded together, with their text."""
+
+    def __init__(self, name: bytes, code: bytes) -> None:
+        self.name = name
+        self.code = code
+        self.functions: Dict[bytes, Function] = {}
+
+
+class Functions:
+    """
+    All libraries of a server.
+
+    @ivar libraries: by name.
+    @ivar functions: those of all libraries, by name in lower case.
+    """
+
+    def __init__(self) -> None:
+        self.libraries: Dict[bytes, Library] = {}
+        self.functions: Dict[bytes, Function] = {}
+        self._loading: Library | None = None
+        self._interpreter: Interpreter
+
+    def load(self, interpreter: Interpreter, code: bytes, replace: bool) -> bytes:
+        """
+        Load a library; if that fails everything stays as it was.
+
+        @param replace: whether it may take the place of one with the same name.
+        @return: the library's name, which its first line tells.
+        @raise CommandError: if it cannot be loaded.
+        """
+        name, body = _read_metadata(code)
+        previous = self.libraries.get(name)
+        if previous is not None and not replace:
+            raise CommandError(b"ERR Library '%b' already exists" % name)
+        library = Library(name, code)
+        self._loading, self._interpreter = library, interpreter
+        try:
+            interpreter.load(body)
+        finally:
+            self._loading = None
+        self._check(library, previous)
+        if previous is not None:
+            self.delete(name)
+        self.libraries[name] = library
+        self.functions.update({name.lower(): function for name, function in library.functions.items()})
+        return name
+
+    def restore(self, interpreter: Interpreter, codes: List[bytes], flush: bool, replace: bool) -> None:
+        """
+        Load several libraries; if one fails everything stays as it was.
+
+        @param flush: whether all others are forgotten, C{replace}: whether those with the same names are.
+        @raise CommandError: if one cannot be loaded.
+        """
+        before = self.libraries.copy(), self.functions.copy()
+        try:
+            if flush:
+                self.clear()
+            for code in codes:
+                self.load(interpreter, code, replace)
+        except CommandError:
+            self.libraries, self.functions = before
+            raise
+
+    def _check(self, library: Library, previous: Library | None) -> None:
+        if not library.functions:
+            raise CommandError("ERR No functions registered")
+        for name in library.functions:
+            known = self.functions.get(name.lower())
+            if known is not None and (previous is None or known not in previous.functions.values()):
+                raise CommandError(b"ERR Function %b already exists" % name)
+
+    def delete(self, name: bytes) -> None:
+        """
+        Forget a library.
+
+        @raise CommandError: if there is none of that name.
+        """
+        library = self.libraries.pop(name, None)
+        if library is None:
+            raise CommandError("ERR Library not found")
+        for function in library.functions:
+            self.functions.pop(function.lower(), None)  # two of its names may have been the same in lower case
+
+    def clear(self) -> None:
+        """Forget all libraries."""
+        self.libraries.clear()
+        self.functions.clear()
+
+    def register(self, arguments: Tuple[Any, ...]) -> bytes | None:
+        """Register a function of the library that is being loaded; the answer is what is wrong with it, or None."""
+        library = self._loading
+        assert library is not None  # the Lua function that calls this is there only then
+        try:
+            function = self._read(arguments)
+            if not _NAME.fullmatch(function.name):
+                raise _Refused(_BAD_NAME)
+            if function.name in library.functions:
+                raise _Refused("Function already exists in the library")
+        except _Refused as problem:
+            return f"ERR {problem}".encode()
+        library.functions[function.name] = function
+        return None
+
+    def _read(self, arguments: Tuple[Any, ...]) -> Function:
+        """The arguments of redis.register_function: a name and a function, or one table of all there is to say."""
+        if not 1 <= len(arguments) <= 2:
+            raise _Refused("wrong number of arguments to redis.register_function")
+        if len(arguments) == 2:
+            name, callback = arguments
+            text = _as_text(name)
+            if text is None:
+                raise _Refused("first argument to redis.register_function must be a string")
+            body = self._interpreter.body(callback)
+            if body is None:
+                raise _Refused("second argument to redis.register_function must be a function")
+            return Function(text, body, None, frozenset())
+        named = self._interpreter.items(arguments[0])
+        if named is None:
+            raise _Refused(
+                "calling redis.register_function with a single argument is only applicable to Lua table (representing "
+                "named arguments)."
+            )
+        return self._read_named(named)
+
+    def _read_named(self, named: Dict[Any, Any]) -> Function:
+        read: Dict[bytes, Any] = {}
+        for key, value in named.items():
+            if type(key) is not bytes:
+                raise _Refused("named argument key given to redis.register_function is not a string")
+            reader = _READERS.get(key)
+            if reader is None:
+                raise _Refused("unknown argument given to redis.register_function")
+            read[key] = reader(self._interpreter, value)
+        if b"function_name" not in read:
+            raise _Refused("redis.register_function must get a function name argument")
+        if b"callback" not in read:
+            raise _Refused("redis.register_function must get a callback argument")
+        flags = read.get(b"flags", frozenset())
+        return Function(read[b"function_name"], read[b"callback"], read.get(b"description"), flags)
+
+
+def _text(name: str) -> Callable[[Interpreter, Any], bytes]:
+    def read(interpreter: Interpreter, value: Any) -> bytes:
+        text = _as_text(value)
+        if text is None:
+            raise _Refused(f"{name} argument given to redis.register_function must be a string")
+        return text
+
+    return read
+
+
+def _as_text(value: Any) -> bytes | None:
+    """What Lua takes for a string: one, or a number."""
+    return value if type(value) is bytes else b"%.14g" % value if type(value) in (int, float) else None
+
+
+def _callback(interpreter: Interpreter, value: Any) -> Body:
+    body = interpreter.body(value)
+    if body is None:
+        raise _Refused("callback argument given to redis.register_function must be a function")
+    return body
+
+
+def _flags(interpreter: Interpreter, value: Any) -> FrozenSet[bytes]:
+    items = interpreter.items(value)
+    if items is None:
+        raise _Refused("flags argument to redis.register_function must be a table representing function flags")
+    flags = list(items.values())
+    if not all(type(flag) is bytes and flag in FLAGS for flag in flags):
+        raise _Refused("unknown flag given")
+    return frozenset(flags)
+
+
+_READERS: Dict[bytes, Callable[[Interpreter, Any], Any]] = {
+    b"function_name": _text("function_name"),
+    b"description": _text("description"),
+    b"callback": _callback,
+    b"flags": _flags,
+}
+
+
+def _read_metadata(code: bytes) -> Tuple[bytes, bytes]:
+    """The name of a library, from its first line, and its code."""
+    if not code.startswith(b"#!"):
+        raise CommandError("ERR Missing library metadata")
+    line, newline, _ = code.partition(b"\n")
+    if not newline:
+        raise CommandError("ERR Invalid library metadata")
+    engine, *options = line.split()
+    name = _read_name(options)
+    if engine.lower() != b"#!lua":
+        raise CommandError(b"ERR Engine '%b' not found" % engine[2:])
+    return name, code[len(line) :]
+
+
+def _read_name(options: List[bytes]) -> bytes:
+    name = None
+    for option in options:
+        if not option.lower().startswith(b"name="):
+            raise CommandError(b"ERR Invalid metadata value given: %b" % option)
+        if name is not None:
+            raise CommandError("ERR Invalid metadata value, name argument was given multiple times")
+        name = option[5:]
+    if name is None:
+        raise CommandError("ERR Library name was not given")
+    if not _NAME.fullmatch(name):
+        raise CommandError("ERR " + _BAD_NAME)
+    return name

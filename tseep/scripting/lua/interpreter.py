@@ -1,0 +1,410 @@
+"""
+A Lua 5.1 in which scripts run: values on their way into it and out of it
+(https://redis.io/docs/latest/develop/interact/programmability/lua-api/).
+
+The package C{lupa} is imported when the first script comes, since it is an extra.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import import_module
+from importlib.resources import files
+from typing import Any, Callable, Dict, List, NamedTuple, Protocol, Tuple
+
+from tseep.errors import CommandError
+from tseep.replies import Attributed, BigNumber, Encoded, NullArray, Push, Reply, SetReply, Status, Verbatim
+from tseep.scripting.lua import libraries
+from tseep.scripting.lua.arguments import as_text, number
+
+MISSING = "ERR Lua is not installed here: pip install 'tseep[lua]'"
+
+DEEPEST = 200
+"""Tables in tables that a script may return."""
+
+PIECE = 4000
+"""Values that are taken out of Lua at once."""
+
+VERSION = 0x07000F
+"""Redis 7.0.15, as scripts compare it."""
+
+CONSTANTS: Dict[bytes, Any] = {
+    b"LOG_DEBUG": 0, b"LOG_VERBOSE": 1, b"LOG_NOTICE": 2, b"LOG_WARNING": 3,
+    b"REPL_NONE": 0, b"REPL_AOF": 1, b"REPL_SLAVE": 2, b"REPL_REPLICA": 2, b"REPL_ALL": 3,
+    b"REDIS_VERSION": b"7.0.15", b"REDIS_VERSION_NUM": VERSION,
+}  # fmt: skip
+
+_SCALAR, _ARRAY, _STATUS, _ERROR, _DOUBLE, _MAP, _SET, _BIG, _VERBATIM, _LONG, _FAILED = range(11)
+"""What the sandbox says that a value is."""
+
+
+class Host(Protocol):
+    """What scripts ask of the server."""
+
+    def call(self, argv: List[bytes]) -> Reply:
+        """
+        Run a command.
+
+        @raise CommandError: its own error.
+        """
+
+    def knows(self, argv: List[bytes]) -> bool:
+        """Whether there is such a command."""
+
+    def set_protocol(self, version: int) -> None:
+        """Answer the script in a version of RESP from now on."""
+
+    def log(self, level: int, text: bytes) -> None:
+        """Write to the server's log."""
+
+    def tick(self) -> bytes | None:
+        """The script still runs; the answer is why it must end, None if it may go on."""
+
+    def register(self, arguments: Tuple[Any, ...]) -> bytes | None:
+        """Register a function of the library that is being loaded; the answer is what is wrong with it, or None."""
+
+
+class Body(NamedTuple):
+    """Lua code, ready to run."""
+
+    function: Any
+
+
+class Interpreter:
+    """
+    One Lua, with what scripts may see of it.
+
+    @param host: what they ask of the server.
+    @ivar protocol: the version of RESP whose types scripts are given, and may return.
+    @raise CommandError: if C{lupa} is not there.
+    """
+
+    def __init__(self, host: Host) -> None:
+        try:
+            lua = import_module("lupa.lua51")
+        except ImportError:
+            raise CommandError(MISSING) from None
+        self._host = host
+        self._random = libraries.Random()
+        self._lua = lua.LuaRuntime(
+            encoding=None,
+            unpack_returned_tuples=True,
+            register_eval=False,
+            register_builtins=False,
+            attribute_filter=_no_attributes,
+        )
+        self._table_type = type(self._lua.table())
+        self._function_type = type(self._lua.eval(b"function() end"))
+        self._fault: BaseException | None = None
+        self.protocol = 2
+        self._run, self._run_function, self._load, self._compile, self._spill, self._slice = self._open_sandbox()
+
+    def _open_sandbox(self) -> Tuple[Any, ...]:
+        more = self._execute(
+            "libraries.lua", libraries.bit, libraries.struct_function, libraries.pack_scalar, self._unpack_messages
+        )
+        opened: Tuple[Any, ...] = self._execute(
+            "sandbox.lua",
+            self._call, self._pcall, self._explain, self._sha1, self._log, self._set_protocol, self._set_replication,
+            self._may_call, self._register, self._random.next, self._random.seed, self._host.tick, more,
+            self._lua.table_from(CONSTANTS),
+        )  # fmt: skip
+        return opened
+
+    def _execute(self, name: str, *arguments: Any) -> Any:
+        """Run one of the files beside this one."""
+        return self._lua.execute(files(__package__).joinpath(name).read_bytes(), *arguments, name=b"=" + name.encode())
+
+    # Scripts
+
+    def compile(self, text: bytes) -> Body:
+        """
+        Make a script of a text.
+
+        @raise CommandError: if it is no Lua.
+        """
+        function, message = _pair(self._compile(text))
+        if function is None:
+            raise CommandError(b"ERR Error compiling script (new function): " + message)
+        return Body(function)
+
+    def run(self, body: Body, keys: List[bytes], arguments: List[bytes]) -> Reply:
+        """
+        Run a script; return what it returns, as a reply.
+
+        @raise ScriptError: if it fails.
+        """
+        return self._take(self._run, body, keys, arguments)
+
+    def run_function(self, body: Body, keys: List[bytes], arguments: List[bytes]) -> Reply:
+        """The same for a function of a library."""
+        return self._take(self._run_function, body, keys, arguments)
+
+    def load(self, text: bytes) -> None:
+        """
+        Run a library's text, which registers its functions with the host.
+
+        @raise CommandError: if it is no Lua, or fails.
+        """
+        compiled, message = _pair(self._load(text))
+        if not compiled:
+            raise CommandError(b"ERR Error compiling function: " + message)
+        if message is not None:
+            raise CommandError(b"ERR Error registering functions: " + message)
+
+    def body(self, value: Any) -> Body | None:
+        """A value that Lua gave as code, None if it is none."""
+        return Body(value) if type(value) is self._function_type else None
+
+    def items(self, value: Any) -> Dict[Any, Any] | None:
+        """A value that Lua gave as a dictionary, None if it is no table."""
+        return dict(value.items()) if type(value) is self._table_type else None
+
+    def _take(self, run: Any, body: Body, keys: List[bytes], arguments: List[bytes]) -> Reply:
+        self.protocol = 2
+        table = self._lua.table_from
+        kind, *parts = run(body.function, table(keys), table(arguments))
+        if self._fault is not None:
+            fault, self._fault = self._fault, None
+            raise fault
+        if kind == _FAILED:
+            raise ScriptError(*parts)
+        reply = self._reply(kind, parts, 0)
+        if isinstance(reply, CommandError):
+            raise reply
+        return reply
+
+    # What scripts call
+
+    def _call(self, *words: Any) -> Any:
+        """A reply as a value of Lua's."""
+        reply = self._host.call(_arguments(words))
+        kind = type(reply)
+        return reply if kind is bytes or kind is int else _VALUES[kind](self, reply)
+
+    def _pcall(self, *words: Any) -> Any:
+        """The same; an error is a value as well."""
+        try:
+            return self._call(*words)
+        except CommandError as error:
+            return self._lua.table_from({b"err": error.message, b"ignore_error_stats_update": error.counted})
+
+    def _explain(self, problem: Any) -> Tuple[bytes | None, bool]:
+        """
+        The message of what one of these functions has raised, and whether it was counted. A fault of ours is raised at
+        the end. What a script has raised by itself has none.
+        """
+        if isinstance(problem, CommandError):
+            return problem.message, problem.counted
+        if not isinstance(problem, BaseException):
+            return None, False
+        self._fault = problem
+        return b"ERR internal error", False
+
+    def _sha1(self, *words: Any) -> bytes:
+        if len(words) != 1:
+            raise CommandError("ERR wrong number of arguments")
+        return hashlib.sha1(as_text(words[0]) or b"").hexdigest().encode()
+
+    def _log(self, *words: Any) -> None:
+        if len(words) < 2:
+            raise CommandError("ERR redis.log() requires two arguments or more.")
+        level = number(words[0])
+        if level is None:
+            raise CommandError("ERR First argument must be a number (log level).")
+        if not CONSTANTS[b"LOG_DEBUG"] <= int(level) <= CONSTANTS[b"LOG_WARNING"]:
+            raise CommandError("ERR Invalid debug level.")
+        self._host.log(int(level), b" ".join([as_text(word) or b"" for word in words[1:]]))
+
+    def _set_protocol(self, *words: Any) -> None:
+        if len(words) != 1:
+            raise CommandError("ERR redis.setresp() requires one argument.")
+        version = int(number(words[0]) or 0)
+        if version not in (2, 3):
+            raise CommandError("ERR RESP version must be 2 or 3.")
+        self.protocol = version
+        self._host.set_protocol(version)
+
+    def _set_replication(self, *words: Any) -> None:
+        """Nothing is replicated, so the flags are only looked at."""
+        if len(words) != 1:
+            raise CommandError("ERR redis.set_repl() requires two arguments.")
+        if int(number(words[0]) or 0) & ~CONSTANTS[b"REPL_ALL"]:
+            raise CommandError("ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.")
+
+    def _may_call(self, *words: Any) -> bool:
+        if not self._host.knows(_arguments(words)):
+            raise CommandError("ERR Invalid command passed to redis.acl_check_cmd()")
+        return True
+
+    def _register(self, *arguments: Any) -> bytes | None:
+        return self._host.register(arguments)
+
+    def _unpack_messages(self, name: bytes, data: bytes, limit: float, offset: float) -> Tuple[Any, ...]:
+        return libraries.unpack_messages(name, data, int(limit), int(offset), self._lua.table_from)
+
+    # Replies as Lua has them
+
+    def _value(self, reply: Reply) -> Any:
+        return _VALUES[type(reply)](self, reply)
+
+    def _of_null(self, _: Reply) -> Any:
+        return False if self.protocol == 2 else None
+
+    def _of_bool(self, reply: bool) -> Any:
+        return int(reply) if self.protocol == 2 else reply
+
+    def _of_double(self, reply: float) -> Any:
+        return b"%.17g" % reply if self.protocol == 2 else self._tagged(b"double", reply)
+
+    def _of_big(self, reply: int) -> Any:
+        return b"%d" % reply if self.protocol == 2 else self._tagged(b"big_number", b"%d" % reply)
+
+    def _of_verbatim(self, reply: Verbatim) -> Any:
+        if self.protocol == 2:
+            return reply.text
+        parts = self._lua.table_from({b"string": reply.text, b"format": reply.format})
+        return self._tagged(b"verbatim_string", parts)
+
+    def _of_list(self, reply: List[Reply]) -> Any:
+        return self._lua.table(*[self._value(part) for part in reply])
+
+    def _of_set(self, reply: List[Reply]) -> Any:
+        if self.protocol == 2:
+            return self._of_list(reply)
+        return self._tagged(b"set", self._lua.table_from({self._value(part): True for part in reply}))
+
+    def _of_map(self, reply: Dict[Reply, Reply]) -> Any:
+        pairs = [(self._value(key), self._value(value)) for key, value in reply.items()]
+        if self.protocol == 2:
+            return self._lua.table(*[part for pair in pairs for part in pair])
+        return self._tagged(b"map", self._lua.table_from(dict(pairs)))
+
+    def _tagged(self, tag: bytes, value: Any) -> Any:
+        return self._lua.table_from({tag: value})
+
+    # Values of Lua's as replies
+
+    def _element(self, value: Any, depth: int) -> Reply:
+        kind = type(value)
+        if kind is self._table_type:
+            if depth == DEEPEST:
+                return CommandError("ERR reached lua stack limit")
+            kind, *parts = self._spill(value)
+            return self._reply(kind, parts, depth + 1)
+        if kind is bytes:
+            return value
+        if kind is bool:
+            return value if self.protocol == 3 else 1 if value else None
+        if kind is int or kind is float:
+            return _whole(value)
+        return None
+
+    def _reply(self, kind: int, parts: List[Any], depth: int) -> Reply:
+        """What the sandbox has told of a value: its kind, and what it is made of."""
+        if kind == _SCALAR:
+            return self._element(parts[0] if parts else None, depth)
+        if kind == _ARRAY:
+            return [self._element(part, depth) for part in _padded(parts[1:], int(parts[0]))]
+        return _REPLIES[kind](self, parts, depth)
+
+    def _long(self, parts: List[Any], depth: int) -> Reply:
+        return [self._element(part, depth) for part in self._all(parts)]
+
+    def _map(self, parts: List[Any], depth: int) -> Reply:
+        words = [self._element(part, depth) for part in self._all(parts)]
+        return {key if type(key) in (bytes, int) else None: value for key, value in zip(words[::2], words[1::2])}
+
+    def _set(self, parts: List[Any], depth: int) -> Reply:
+        return SetReply([self._element(part, depth) for part in self._all(parts)])
+
+    def _all(self, parts: List[Any]) -> List[Any]:
+        """The elements of a table, of which there may be very many."""
+        table, count = parts[0], int(parts[1])
+        values: List[Any] = []
+        for first in range(1, count + 1, PIECE):
+            last = min(first + PIECE - 1, count)
+            values += _padded(list(self._slice(table, first, last))[1:], last - first + 1)
+        return values
+
+
+class ScriptError(CommandError):
+    """
+    A script has failed.
+
+    @ivar place: where, as Redis tells it; empty if that is not known.
+    """
+
+    def __init__(self, message: bytes, source: bytes = b"", line: bytes = b"", counted: bool = False) -> None:
+        super().__init__(message, bool(counted))
+        self.place = b"%b:%b" % (source, line) if source or line else b""
+
+
+def _no_attributes(thing: Any, name: Any, setting: bool) -> Any:
+    """Let scripts see nothing of what is Python's, should they ever come to hold it."""
+    raise AttributeError(name)
+
+
+def _arguments(words: Tuple[Any, ...]) -> List[bytes]:
+    """A command as a script calls it, its numbers as texts."""
+    if not words:
+        raise CommandError("ERR Please specify at least one argument for this redis lib call")
+    argv = []
+    for word in words:
+        if type(word) is bytes:
+            argv.append(word)
+        elif type(word) is int or type(word) is float:
+            argv.append(b"%.17g" % word)
+        else:
+            raise CommandError("ERR Lua redis lib command arguments must be strings or integers")
+    return argv
+
+
+def _pair(returned: Any) -> Tuple[Any, Any]:
+    """Two values that Lua returned; one alone, if the second is nil at the end."""
+    return returned if type(returned) is tuple else (returned, None)
+
+
+def _padded(values: List[Any], count: int) -> List[Any]:
+    return values + [None] * (count - len(values))
+
+
+def _whole(number: float) -> int:
+    """A number as C makes a C{long long} of it."""
+    return int(number) if -(2.0**63) <= number < 2.0**63 else -(2**63)
+
+
+def _big(text: bytes) -> Reply:
+    return BigNumber(int(text)) if text.lstrip(b"-").isdigit() else text
+
+
+_VALUES: Dict[type, Callable[[Interpreter, Any], Any]] = {
+    bytes: lambda lua, reply: reply,
+    bytearray: lambda lua, reply: bytes(reply),
+    int: lambda lua, reply: reply,
+    type(None): Interpreter._of_null,
+    NullArray: Interpreter._of_null,
+    bool: Interpreter._of_bool,
+    float: Interpreter._of_double,
+    BigNumber: Interpreter._of_big,
+    Verbatim: Interpreter._of_verbatim,
+    Status: lambda lua, reply: lua._tagged(b"ok", reply.text),
+    CommandError: lambda lua, reply: lua._tagged(b"err", reply.message),
+    Encoded: lambda lua, reply: bytes(reply),
+    Attributed: lambda lua, reply: lua._value(reply.reply),
+    list: Interpreter._of_list,
+    Push: Interpreter._of_list,
+    SetReply: Interpreter._of_set,
+    dict: Interpreter._of_map,
+}
+
+_REPLIES: Dict[int, Callable[[Interpreter, List[Any], int], Reply]] = {
+    _ERROR: lambda lua, parts, depth: CommandError(parts[0], bool(parts[1:] and parts[1])),
+    _STATUS: lambda lua, parts, depth: Status(parts[0].replace(b"\r", b" ").replace(b"\n", b" ")),
+    _DOUBLE: lambda lua, parts, depth: float(parts[0]),
+    _BIG: lambda lua, parts, depth: _big(parts[0]),
+    _VERBATIM: lambda lua, parts, depth: Verbatim(parts[0], parts[1][:3]),
+    _MAP: Interpreter._map,
+    _SET: Interpreter._set,
+    _LONG: Interpreter._long,
+}

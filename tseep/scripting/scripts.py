@@ -1,0 +1,338 @@
+"""
+Scripts and functions of one server, and the one that runs
+(https://redis.io/docs/latest/develop/interact/programmability/).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, Any, Callable, Dict, FrozenSet, List, Tuple
+
+from zope.interface import implementer
+
+from tseep.access.log import Happening
+from tseep.errors import NOT_FOR_SCRIPTS, CommandError
+from tseep.interfaces import IConnection
+from tseep.keyspace.eviction import OUT_OF_MEMORY
+from tseep.replies import Reply
+from tseep.scripting.functions import FLAGS, Function, Functions
+from tseep.scripting.lua.interpreter import Body, Interpreter, ScriptError
+
+if TYPE_CHECKING:
+    from tseep.registry.table import Command
+    from tseep.server.server import Server
+    from tseep.session.session import Session
+
+BUSY_SCRIPT = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
+BUSY_FUNCTION = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."
+NOT_BUSY = "NOTBUSY No scripts in execution right now."
+UNKILLABLE = (
+    "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script "
+    "termination or kill the server in a hard way using the SHUTDOWN NOSAVE command."
+)
+KILLED = {
+    BUSY_SCRIPT: b"ERR Script killed by user with SCRIPT KILL...",
+    BUSY_FUNCTION: b"ERR Script killed by user with FUNCTION KILL...",
+}
+NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL."
+
+NO_WRITES, ALLOW_OOM = b"no-writes", b"allow-oom"
+Given = Tuple[List[bytes], List[bytes]]
+"""What a script or a function is given: keys and arguments."""
+
+_SHEBANG = re.compile(rb"#!([^\n]*)\n")
+
+
+@implementer(IConnection)
+class Nowhere:
+    """The connection of the session in which scripts call commands: what it is sent is forgotten."""
+
+    peer = "lua"
+    host = ""
+    fileno = -1
+    unsent = 0
+    worker = None
+
+    def send(self, data: bytes) -> int:
+        """Forget it."""
+        return 0
+
+    def resume(self) -> None:
+        """There is never anything left."""
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+class Script:
+    """
+    A script that is known by the digest of its text.
+
+    @ivar sha: the digest.
+    @ivar flags: what it says of itself; None if it says nothing, as the scripts of old.
+    """
+
+    def __init__(self, sha: bytes, body: Body, flags: FrozenSet[bytes] | None) -> None:
+        self.sha = sha
+        self.body = body
+        self.flags = flags
+
+
+class Running:
+    """
+    A script or a function while it runs. It is what others find L{Server.busy} with after a while.
+
+    @ivar name: the script's digest, or the function's name; C{argv} the command that called it.
+    @ivar caller: for whom it runs.
+    @ivar error: what others are answered while it runs for long.
+    @ivar out_of_memory: whether it may not begin to change anything that needs memory.
+    @ivar read_only: whether it may not change anything, C{wrote}: whether it has.
+    @ivar started: when, in the server's timer's nanoseconds.
+    """
+
+    def __init__(self, name: bytes, argv: List[bytes], error: str, read_only: bool, started: int) -> None:
+        self.name = name
+        self.argv = argv
+        self.error = error
+        self.read_only = read_only
+        self.started = started
+        self.caller: Session
+        self.wrote = self.killed = self.out_of_memory = False
+
+    def kill(self) -> None:
+        """Let it end at its next look at the time."""
+        self.killed = True
+
+
+class Scripting:
+    """
+    The scripts of one server, and what they ask of it: a L{Host <tseep.scripting.lua.interpreter.Host>}.
+
+    @ivar scripts: by the digests of their texts.
+    @ivar functions: the libraries.
+    @ivar running: the one that runs.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.scripts: Dict[bytes, Script] = {}
+        self.functions = Functions()
+        self.running: Running | None = None
+        self._server = server
+        self._interpreter: Interpreter | None = None
+        self._session: Session
+        self._commands: Dict[bytes, Command] = {}
+
+    @property
+    def interpreter(self) -> Interpreter:
+        """
+        The Lua in which all of them run, made when the first one comes.
+
+        @raise CommandError: if Lua is not installed.
+        """
+        if self._interpreter is None:
+            self._interpreter = Interpreter(self)
+            self._session = self._server.script_session(Nowhere())
+            plain = (command for command in self._server.commands.values() if not command.subcommands)
+            self._commands = {name: command for command in plain for name in (command.name, command.name.upper())}
+        return self._interpreter
+
+    def forget(self) -> None:
+        """Forget every script."""
+        self.scripts.clear()
+
+    # Scripts
+
+    def find(self, sha: bytes) -> Script:
+        """
+        The script with a digest.
+
+        @raise CommandError: if there is none.
+        """
+        script = self.scripts.get(sha.lower())
+        if script is None:
+            raise CommandError(NO_SCRIPT)
+        return script
+
+    def load(self, text: bytes) -> Script:
+        """
+        The script with a text, from now on known by its digest.
+
+        @raise CommandError: if it is none.
+        """
+        sha = hashlib.sha1(text).hexdigest().encode()
+        script = self.scripts.get(sha)
+        if script is None:
+            flags, code = _read_shebang(text)
+            script = self.scripts[sha] = Script(sha, self.interpreter.compile(code), flags)
+        return script
+
+    def run_script(self, caller: Session, script: Script, given: Given, argv: List[bytes], ro: bool) -> Reply:
+        """
+        Run a script for a client.
+
+        @param argv: the command that called it; C{ro}: whether that allows no changes.
+        @raise CommandError: if it fails.
+        """
+        read_only = ro if script.flags is None else _is_read_only(script.flags, ro)
+        running = Running(script.sha, argv, BUSY_SCRIPT, read_only, self._server.timer())
+        allows_oom = script.flags is not None and ALLOW_OOM in script.flags
+        return self._run(caller, running, allows_oom, lambda: self.interpreter.run(script.body, *given))
+
+    def run_function(self, caller: Session, function: Function, given: Given, argv: List[bytes], ro: bool) -> Reply:
+        """
+        Run a function for a client.
+
+        @param argv: the command that called it; C{ro}: whether that allows no changes.
+        @raise CommandError: if it fails, or may make changes where none are allowed.
+        """
+        read_only = _is_read_only(function.flags, ro)
+        running = Running(function.name, argv, BUSY_FUNCTION, read_only, self._server.timer())
+        allows_oom = ALLOW_OOM in function.flags
+        return self._run(caller, running, allows_oom, lambda: self.interpreter.run_function(function.body, *given))
+
+    def _run(self, caller: Session, running: Running, allows_oom: bool, begin: Callable[[], Reply]) -> Reply:
+        session = self._prepare(caller)
+        self.running, running.caller = running, caller
+        eviction = self._server.eviction
+        running.out_of_memory = eviction.used > eviction.limit > 0 and not allows_oom and not eviction.make_room()
+        try:
+            return begin()
+        except ScriptError as error:
+            message = error.message
+            if error.place:
+                message = b"%b script: %b, on %b." % (message, running.name, error.place)
+            raise CommandError(message, error.counted) from None
+        finally:
+            self.running = session.tracking = None
+            if self._server.busy is running:
+                self._server.recover()
+
+    def _prepare(self, caller: Session) -> Session:
+        """The session in which commands are called, made like the caller's."""
+        self.interpreter  # noqa: B018 # with which the session is made
+        session = self._session
+        session.select(caller.db_index)
+        session.speak(2)
+        session.tracking = caller.tracking
+        session.no_touch = caller.no_touch
+        session.user = caller.user
+        return session
+
+    def kill(self, error: str) -> None:
+        """
+        End what runs.
+
+        @param error: that of what is meant, a script or a function.
+        @raise CommandError: if nothing runs, it is of the other kind, or it has changed something.
+        """
+        running = self.running
+        if running is None:
+            raise CommandError(NOT_BUSY)
+        if running.wrote:
+            raise CommandError(UNKILLABLE)
+        if running.error != error:
+            raise CommandError(running.error)
+        running.kill()
+
+    # Host
+
+    def call(self, argv: List[bytes]) -> Reply:
+        """
+        Run a command for the script that runs.
+
+        @raise CommandError: its own error.
+        """
+        running = self.running
+        assert running is not None
+        command = self._commands.get(argv[0]) or self._find(argv)
+        if not command.takes(len(argv)):
+            raise self._refused("ERR Wrong number of args calling Redis command from script", command)
+        if "noscript" in command.flags:
+            raise self._refused("ERR This Redis command is not allowed from script", command)
+        if self._session.user.restricted:
+            denied = self._session.user.check(command, argv)
+            if denied is not None:
+                running.caller.note_denied(Happening(denied.reason, "lua", denied.what, running.caller.user.name))
+                raise self._refused(NOT_FOR_SCRIPTS[denied.reason], command)
+        if command.changing:
+            if running.read_only:
+                raise self._refused("ERR Write commands are not allowed from read-only scripts.", command)
+            if self._server.refusal is not None and "write" in command.flags:
+                raise self._refused(self._server.refusal, command)
+            if running.out_of_memory and not running.wrote and "denyoom" in command.flags:
+                raise self._refused(OUT_OF_MEMORY, command)
+            running.wrote = running.wrote or "write" in command.flags
+        return self._session.call(command, argv)
+
+    def _find(self, argv: List[bytes]) -> Command:
+        """The command for a name in an unusual spelling, or for a subcommand."""
+        command = self._server.find(argv)
+        if command is None:
+            raise self._refused("ERR Unknown Redis command called from script")
+        return command
+
+    def _refused(self, text: str, command: Command | None = None) -> CommandError:
+        """The error for a call that is not run, which is counted."""
+        if command is not None:
+            command.calls.rejected += 1
+        self._server.stats.count_error(b"ERR")
+        return CommandError(text, counted=True)
+
+    def knows(self, argv: List[bytes]) -> bool:
+        """Whether there is such a command."""
+        return self._server.find(argv) is not None
+
+    def set_protocol(self, version: int) -> None:
+        """Answer the script in a version of RESP from now on."""
+        self._session.speak(version)
+
+    def log(self, level: float, text: bytes) -> None:
+        """Write to the server's log."""
+        self._server.log(int(level), text.decode("utf-8", "replace"))
+
+    def tick(self) -> bytes | None:
+        """The script still runs; the answer is why it must end, None if it may go on."""
+        running, server = self.running, self._server
+        if running is None:
+            return None
+        if server.timer() - running.started > server.config["busy-reply-threshold"] * 1_000_000:
+            server.breathe(running)
+        return KILLED[running.error] if running.killed else None
+
+    def register(self, arguments: Tuple[Any, ...]) -> bytes | None:
+        """Register a function of the library that is being loaded; the answer is what is wrong with it, or None."""
+        return self.functions.register(arguments)
+
+
+def _is_read_only(flags: FrozenSet[bytes], ro: bool) -> bool:
+    """
+    Whether what has these flags changes nothing.
+
+    @raise CommandError: if it may, but must not.
+    """
+    read_only = NO_WRITES in flags
+    if ro and not read_only:
+        raise CommandError("ERR Can not execute a script with write flag using *_ro command.")
+    return read_only
+
+
+def _read_shebang(text: bytes) -> Tuple[FrozenSet[bytes] | None, bytes]:
+    """What a script says of itself in its first line, if that begins with C{#!}, and its code."""
+    if not text.startswith(b"#!"):
+        return None, text
+    match = _SHEBANG.match(text)
+    if match is None:
+        raise CommandError("ERR Invalid script shebang")
+    engine, *options = match[0].split()
+    if engine != b"#!lua":
+        raise CommandError(b"ERR Unexpected engine in script shebang: " + engine)
+    flags: List[bytes] = []
+    for option in options:
+        if not option.startswith(b"flags="):
+            raise CommandError(b"ERR Unknown lua shebang option: " + option)
+        flags += option[6:].split(b",") if option[6:] else []
+    for flag in flags:
+        if flag not in FLAGS:
+            raise CommandError(b"ERR Unexpected flag in script shebang: " + flag)
+    return frozenset(flags), text[match.end() - 1 :]

@@ -1,0 +1,544 @@
+"""
+One client's conversation: bytes in, bytes out.
+
+Every mode runs this same object, which knows no socket, no thread and no reactor.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import chain
+from typing import TYPE_CHECKING, Deque, Iterator, List, Tuple, Union
+
+from tseep.access.log import Happening
+from tseep.coordination.transactions import Transaction
+from tseep.errors import NO_AUTH, NO_MORE, NO_MORE_REASONS, NOT_PERMITTED, CommandError
+from tseep.keyspace.eviction import OUT_OF_MEMORY
+from tseep.protocol import native, resp
+from tseep.replies import BLOCKED, NO_REPLY, QUEUED, Encoded, Reply
+
+if TYPE_CHECKING:
+    from tseep.access.users import Denied, User
+    from tseep.coordination.blocking import Wait
+    from tseep.coordination.pubsub import Subscriptions
+    from tseep.coordination.tracking import Tracked
+    from tseep.interfaces import IConnection
+    from tseep.keyspace.keyspace import Database
+    from tseep.registry.table import Command
+    from tseep.server.server import Server
+
+Parser = Union[resp.Parser, native.Parser]
+
+OVERHEAD = 1300
+"""Bytes that a client takes that does nothing."""
+
+MOST_OUTPUT = 1024 * 1024
+"""Bytes of replies from which on a session stops, until its mode asks it to L{Session.resume}."""
+
+
+_HTTP = frozenset({b"post", b"host:"})
+"""What a browser sends that was led here by a page: such a client is closed without a word, as Redis does."""
+
+_AT_ONCE = frozenset({b"exec", b"discard", b"multi", b"watch", b"quit", b"reset"})
+"""What is run in the middle of a transaction, and not queued."""
+
+_WHILE_SUBSCRIBED = frozenset(
+    b"ping subscribe ssubscribe psubscribe unsubscribe sunsubscribe punsubscribe quit reset".split()
+)
+"""What a subscriber may say in RESP2, where replies and messages look alike."""
+
+SLOW_ENOUGH = 1_000_000
+"""Nanoseconds that no quick command takes: with a slow log above it, they may be timed together."""
+
+
+class Session:
+    """
+    What the server knows of one client, and the way from its bytes to the replies.
+
+    A mode feeds it with L{receive} and sends what that returns. As long as L{waiting} is true there are commands
+    left, which L{resume} answers: a mode calls it once the client has taken the replies, so that one who sends and
+    never reads costs a bounded amount. When L{closing} is true the client is to be closed after the replies.
+
+    @ivar db: the selected database, C{db_index} its number.
+    @ivar protocol: the RESP version, 2 or 3.
+    @ivar user: who it is.
+    @ivar silent: whether nothing is answered any more, C{skip_next}: not the next command, C{muted}: not this one.
+    @ivar transaction: what has been queued since MULTI; None outside of a transaction.
+    @ivar watched: the keys of WATCH with their databases, C{spoiled}: whether one has changed since.
+    @ivar subscriptions: what it hears, if it ever heard anything.
+    @ivar blocked: what it waits for, in a BLPOP or the like; C{deny_blocking}: it may not wait now.
+    @ivar tracking: how it is told of keys that it may have in a cache, if it asked for that.
+    @ivar monitoring: whether it sees the commands of all.
+    @ivar connected_at: the Unix time in milliseconds of its arrival, C{last_seen} of its last commands.
+    """
+
+    __slots__ = (
+        "server", "connection", "id", "db", "db_index", "protocol", "waiting", "closing",
+        "authenticated", "user", "name", "library_name", "library_version", "no_evict", "no_touch", "silent",
+        "skip_next", "muted", "connected_at", "last_seen", "last_command", "transaction", "watched", "spoiled",
+        "subscriptions",
+        "blocked", "deny_blocking", "tracking", "monitoring", "soft_since", "_left", "_unread", "_replies", "_parser",
+        "_encoders", "_dispatch", "_native",
+    )  # fmt: skip
+
+    def __init__(self, server: Server, connection: IConnection, id: int) -> None:
+        self.server = server
+        self.connection = connection
+        self.id = id
+        self.connected_at = self.last_seen = server.keyspace.now
+        self.closing = False
+        self.waiting: Iterator[List[bytes]] | None = None
+        self.last_command: Command | None = None
+        self.library_name = self.library_version = b""
+        self.no_evict = False
+        self.transaction: Transaction | None = None
+        self.watched: Tuple[Tuple[Database, bytes], ...] = ()
+        self.spoiled = False
+        self.subscriptions: Subscriptions | None = None
+        self.blocked: Wait | None = None
+        self.deny_blocking = False
+        self.tracking: Tracked | None = None
+        self.monitoring = False
+        self.soft_since = 0  # since when more than the soft limit waits to be taken
+        self._left: Iterator[List[bytes]] | None = None  # commands after the one that it waits in
+        self._unread: Deque[bytes] | None = None  # what has come while it waited
+        self._replies: List[bytes] | None = None  # those of the read that is being answered
+        self._parser: Parser | None = None  # its first byte tells which
+        self._native = False
+        self.reset()
+
+    def reset(self) -> None:
+        """Become as new again, as RESET asks: not authenticated if a password is asked for, RESP2, database 0."""
+        self.name = b""
+        self.no_touch = False
+        self.silent = self.skip_next = self.muted = False
+        self.transaction = None
+        self._forget()
+        self.select(0)
+        self.speak(2)
+        self.user = self.server.users.default
+        self.authenticated = self.server.users.open
+        self.update_guard()
+
+    def authenticate(self, user: User) -> None:
+        """Be this user from now on."""
+        self.user = user
+        self.authenticated = True
+
+    def select(self, index: int) -> None:
+        """Use database number C{index}."""
+        self.db_index = index
+        self.db = self.server.keyspace.databases[index]
+
+    def speak(self, protocol: int) -> None:
+        """Answer in RESP version C{protocol}."""
+        self.protocol = protocol
+        self._encoders = resp.ENCODERS[protocol]
+
+    def update_guard(self) -> None:
+        """To be called after every change of a state that L{_examine} looks at."""
+        guarded = not self.authenticated or self.no_touch or self.silent or self.skip_next or self._restricted
+        guarded = guarded or self.user.restricted
+        plain = self.server.native_dispatch if self._native else self.server.dispatch
+        self._dispatch = {} if guarded else plain
+        if isinstance(self._parser, resp.Parser):
+            self._parser.trusted = self.trusted
+
+    @property
+    def _restricted(self) -> bool:
+        """Whether not every command is run at once: in a transaction, for a subscriber in RESP2, and the like."""
+        if self.transaction is not None or self.tracking is not None or self.monitoring:
+            return True
+        return bool(self.subscriptions) and self.protocol == 2
+
+    @property
+    def trusted(self) -> bool:
+        """Whether it has authenticated, or need not."""
+        return self.authenticated or self.server.users.open
+
+    @property
+    def held(self) -> int:
+        """Bytes kept of a command that is not whole yet."""
+        return self._parser.held if self._parser is not None else 0
+
+    @property
+    def query_memory(self) -> int:
+        """Bytes that it has sent and that are not run yet."""
+        return self.held + sum(map(len, self._unread or ()))
+
+    @property
+    def queue_memory(self) -> int:
+        """Bytes of what it has queued in a transaction."""
+        transaction = self.transaction
+        return 0 if transaction is None else sum([sum(map(len, argv)) for _, argv in transaction.queue])
+
+    @property
+    def memory(self) -> int:
+        """About how many bytes it takes, with what it has not taken or has sent too soon."""
+        return OVERHEAD + self.query_memory + self.queue_memory + self.connection.unsent
+
+    def receive(self, data: bytes) -> bytes:
+        """
+        Take what the client sent, in pieces of any size.
+
+        @return: the replies to the commands that are whole by now, up to about L{MOST_OUTPUT} bytes and the
+            size of one reply.
+        """
+        parser = self._parser or self._open(data)
+        self.server.stats.input_bytes += len(data)
+        if self.waiting is not None or self.blocked is not None or self._replies is not None:
+            self._keep(data)
+            return b""
+        if self.authenticated:
+            return self._answer(iter(parser.feed(data)))
+        self.update_guard()  # since there may be no password any more
+        return self._answer(_lazily(parser, data))
+
+    def resume(self) -> bytes:
+        """Answer more of what is L{waiting}."""
+        assert self.waiting is not None
+        commands, self.waiting = self.waiting, None
+        return self._answer(commands)
+
+    def push(self, data: bytes) -> None:
+        """Send what no request of this client asked for, already encoded."""
+        if self._replies is not None:
+            self._replies.append(data)  # it is being answered, and this has its place among the replies
+        else:
+            self.server.deliveries.setdefault(self, []).append(data)
+
+    def answer_late(self, reply: Reply) -> None:
+        """Answer the command that it was L{blocked} in; those after it wait to be resumed."""
+        if isinstance(reply, CommandError):
+            self.server.stats.count_error(reply.code)
+        if not self.muted and not self.silent:
+            self.server.deliver()
+            self._send(self._encoders[type(reply)](reply))
+        self.waiting, self._left = self._left, None
+
+    def call(self, command: Command, argv: List[bytes]) -> Reply:
+        """
+        Run one command as part of another, a transaction or a script.
+
+        @raise CommandError: its own error, which is counted.
+        """
+        start = self.server.timer()
+        try:
+            return self._run(command, argv)
+        except CommandError as error:
+            self._failed(error, command)
+            raise
+        finally:
+            self._count(command, 1, start, argv)
+
+    def postpone(self, argv: List[bytes]) -> None:
+        """It was L{blocked} before it could run a command: run that, and those after it, when it is resumed."""
+        assert self._left is not None
+        self.waiting, self._left = chain([argv], self._left), None
+
+    def encode(self, reply: Reply) -> bytes:
+        """A reply as the client reads it now."""
+        return self._encoders[type(reply)](reply)
+
+    def end(self) -> None:
+        """
+        The client is gone: let nobody remember it. Nor may it itself, by what was left to do, or it would stay until
+        Python's collector of cycles comes, with all that was not sent.
+        """
+        if self.blocked is not None:
+            self.server.blocking.forget(self.blocked)
+        self.blocked = self.waiting = self._left = None
+        self.server.deliveries.pop(self, None)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Hear and see nothing any more of what others do."""
+        server = self.server
+        server.changes.watching.forget(self)
+        server.pubsub.forget(self)
+        if self.tracking is not None:
+            server.tracking.stop(self)
+        if self.monitoring:
+            server.monitors.forget(self)
+
+    def deliver(self, pushed: List[bytes]) -> None:
+        """Send what was pushed."""
+        self._send(b"".join(pushed))
+
+    def _send(self, data: bytes) -> None:
+        self.server.stats.output_bytes += len(data)
+        unsent = self.connection.send(data)
+        if unsent:
+            self.server.check_output(self, unsent)
+
+    def _keep(self, data: bytes) -> None:
+        """Keep what has come, to be read when the commands before it are answered."""
+        if self._unread is None:
+            self._unread = deque()
+        self._unread.append(data)
+        if sum(map(len, self._unread)) > self.server.limits.query_buffer:
+            self.connection.close()
+
+    def _rest(self, commands: Iterator[List[bytes]]) -> Iterator[List[bytes]]:
+        """The commands that are left, and what will have come until then."""
+        return commands if isinstance(commands, chain) else chain(commands, self._later())
+
+    def _later(self) -> Iterator[List[bytes]]:
+        assert self._parser is not None
+        while self._unread:
+            yield from _lazily(self._parser, self._unread.popleft())
+
+    def _open(self, data: bytes) -> Parser:
+        """The first byte tells which protocol the client speaks."""
+        if data[0] in (native.READ, native.WRITE):
+            self._native = True
+            self._encoders = native.ENCODERS
+            self._parser = native.Parser()
+            self.update_guard()
+        else:
+            self._parser = resp.Parser(self.server.limits, self.trusted)
+        return self._parser
+
+    def _answer(self, commands: Iterator[List[bytes]]) -> bytes:
+        """
+        Run commands and join their replies. Every request passes here: mind the cost of each line.
+
+        Looking at the timer costs as much as a GET, so a run of one and the same quick command is timed as one, unless
+        the slow log wants to know even about those.
+        """
+        server = self.server
+        server.keyspace.tick()
+        self.last_seen = server.keyspace.now
+        dispatch, encoders, singly, timer = self._dispatch, self._encoders, server.slow < SLOW_ENOUGH, server.timer
+        timed: Command | None = None  # the command that has been running since start, run times
+        run = size = 0
+        first: List[bytes] = []
+        after = server.after
+        self._replies = replies = []
+        start = timer()
+        for argv in commands:
+            command = dispatch.get(argv[0])
+            if command is not None and len(argv) != command.arity and not len(argv) >= -command.arity > 0:
+                command = None
+            if command is not timed:
+                if run:
+                    start = self._count(timed, run, start, first)
+                    run = 0
+                timed, first = command, argv
+            if command is not None:
+                try:
+                    reply = command.run(self, argv)  # type: ignore[misc]
+                except CommandError as error:
+                    reply = self._failed(error, command)
+            else:
+                timed, reply = self._examine(argv)
+                dispatch, encoders, singly = self._dispatch, self._encoders, server.slow < SLOW_ENOUGH
+                if self.closing or self.blocked is not None:
+                    size = MOST_OUTPUT
+            encoded = encoders[type(reply)](reply)
+            replies.append(encoded)
+            size += len(encoded)
+            run += 1
+            if singly or command is None or not command.quick:
+                start = self._count(timed, run, start, argv)
+                timed, run = None, 0
+            if after:
+                server.settle()
+            if size >= MOST_OUTPUT:
+                self._stop(commands)
+                break
+        else:
+            self._check_protocol(replies)
+        if run:
+            self._count(timed, run, start, first)
+        self._replies = None
+        if server.deliveries:
+            server.deliver()
+        if self._unread and self.waiting is None and self.blocked is None:  # it has come in the middle of a script
+            self.waiting = self._later()
+        output = b"".join(replies)
+        server.stats.output_bytes += len(output)
+        return output
+
+    def _stop(self, commands: Iterator[List[bytes]]) -> None:
+        """Leave the commands that are left for later, if there is a later."""
+        if self.blocked is not None:
+            self._left = self._rest(commands)
+        elif not self.closing:
+            self.waiting = self._rest(commands)
+
+    def _count(self, command: Command | None, run: int, start: int, argv: List[bytes]) -> int:
+        """
+        A command has run C{run} times since C{start}, the first time as C{argv}; None stands for no command.
+
+        @return: the time now, in the server's timer's nanoseconds.
+        """
+        server = self.server
+        end = server.timer()
+        if command is not None:
+            self.last_command = command
+            spent = end - start
+            calls = command.calls
+            calls.nanoseconds += spent
+            spent //= run
+            calls.buckets[spent.bit_length()] += run
+            if spent > server.slow:
+                server.note_slow(self, argv, command, spent)
+        return end
+
+    def _check_protocol(self, replies: List[bytes]) -> None:
+        """Say what was wrong with the client's bytes, if they made no sense, and let it go."""
+        assert self._parser is not None
+        error = self._parser.error
+        if error is not None:
+            self.closing = True
+            if error:
+                self.server.stats.count_error(b"ERR")
+            if error and not self.silent and not self.skip_next:
+                encode = native.encode_error if self._native else resp.encode_protocol_error
+                replies.append(encode(error))
+
+    def _examine(self, argv: List[bytes]) -> tuple[Command | None, Reply]:
+        """
+        The long way: for a subcommand, for a name that is unknown or spelt unusually, for a wrong number of
+        arguments, and for a client in a special state.
+
+        @return: the command, None if it did not run, and the reply.
+        """
+        self.muted, self.skip_next = self.skip_next, False
+        command: Command | None = None
+        if argv[0].lower() in _HTTP:
+            self.server.warn_of_http(self)
+            self.closing = True
+            return None, NO_REPLY
+        try:
+            found = self.server.native_commands[argv[0]] if self._native else self.server.lookup(argv)
+            self._admit(found, argv)
+            if self.server.pause.holds(self, found):
+                self.skip_next = self.muted
+                self.server.pause.hold(self, argv)
+                return None, BLOCKED
+            if self.transaction is not None and found.name not in _AT_ONCE:
+                self.transaction.queue.append((found, argv))
+                return None, NO_REPLY if self.muted or self.silent else QUEUED
+            command = found
+            reply = self._run(command, argv)
+        except CommandError as error:
+            if command is None and self.transaction is not None:
+                self.transaction.refused = True
+            reply = self._failed(error, command)
+        self.update_guard()
+        return command, NO_REPLY if self.muted or self.silent else reply
+
+    def denied(self, command: Command, argv: List[bytes], context: str) -> Denied | None:
+        """Why the user may not run a command, which is put into the log; None if that is allowed."""
+        denied = self.user.check(command, argv)
+        if denied is not None:
+            self.note_denied(Happening(denied.reason, context, denied.what, self.user.name))
+        return denied
+
+    def note_denied(self, happening: Happening) -> None:
+        """Put something into the log of what was denied."""
+        server = self.server
+        server.acl_log.note(happening, server.clock(), server.describe(self))
+
+    def _admit(self, command: Command, argv: List[bytes]) -> None:
+        """See that the client may call a command in its state."""
+        if not self.authenticated and "no_auth" not in command.flags and not self.server.users.open:
+            raise _rejected(command, NO_AUTH)
+        if self.user.restricted:
+            denied = self.denied(command, argv, "toplevel" if self.transaction is None else "multi")
+            if denied is not None:
+                raise _rejected(command, NOT_PERMITTED[denied.reason] % denied.what)
+        if self.transaction is not None and "no_multi" in command.flags:
+            raise _rejected(command, "ERR Command not allowed inside a transaction")
+        if self.subscriptions and self.protocol == 2 and command.name not in _WHILE_SUBSCRIBED:
+            text = (
+                b"ERR Can't execute '%b': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed "
+                b"in this context"
+            )
+            raise _rejected(command, text % command.name)
+        if self.monitoring and (command.changing or "readonly" in command.flags):
+            raise _rejected(command, "ERR Replica can't interact with the keyspace")
+        refusal = self.server.refusal
+        if refusal is not None and ("write" in command.flags or command.name == b"ping"):
+            raise _rejected(command, refusal)
+        if self.transaction is not None and not self.server.eviction.admits(command):
+            raise _rejected(command, OUT_OF_MEMORY)
+        busy = self.server.busy
+        if busy is not None and "allow_busy" not in command.flags:
+            raise _rejected(command, busy.error)
+
+    def run_transaction(self, queue: List[Tuple[Command, List[bytes]]]) -> Encoded:
+        """Run what was queued, and return all the replies; an error is one of them, and stops nothing."""
+        self.deny_blocking = True
+        replies = [b"*%d\r\n" % len(queue)]
+        for command, argv in queue:
+            try:
+                self._admit_again(command, argv)
+                reply = self.call(command, argv)
+            except CommandError as error:
+                reply = error
+            replies.append(self.encode(reply))
+        self.deny_blocking = False
+        return Encoded(b"".join(replies))
+
+    def _admit_again(self, command: Command, argv: List[bytes]) -> None:
+        """See that the user may still call a command of a transaction."""
+        denied = self.denied(command, argv, "multi") if self.user.restricted else None
+        if denied is not None:
+            raise CommandError(NO_MORE + NO_MORE_REASONS[denied.reason])
+
+    def _run(self, command: Command, argv: List[bytes]) -> Reply:
+        monitors = self.server.monitors
+        is_exec = command.name == b"exec"  # which is shown after the commands that it runs
+        if monitors and not is_exec:
+            monitors.feed(self, command, argv)
+        reply = self._run_tracked(command, argv)
+        if monitors and is_exec:
+            monitors.feed(self, command, argv)
+        return reply
+
+    def _run_tracked(self, command: Command, argv: List[bytes]) -> Reply:
+        if self.tracking is None:
+            return self._run_untouched(command, argv)
+        tracking = self.server.tracking
+        tracking.begin(self)
+        try:
+            return self._run_untouched(command, argv)
+        finally:
+            tracking.end(self, command, argv)
+
+    def _run_untouched(self, command: Command, argv: List[bytes]) -> Reply:
+        assert command.run is not None
+        if not self.no_touch or command.name == b"touch":
+            return command.run(self, argv)
+        accessed = self.db.accessed
+        before = {key: accessed[key] for key in command.keys_in(argv) if key in accessed}
+        try:
+            return command.run(self, argv)
+        finally:
+            accessed.update((key, when) for key, when in before.items() if key in accessed)
+
+    def _failed(self, error: CommandError, command: Command | None) -> CommandError:
+        """Count an error, and answer it."""
+        if command is not None:
+            command.calls.failed += 1
+        if not error.counted:
+            self.server.stats.count_error(error.code)
+            error.counted = True
+        return error
+
+
+def _rejected(command: Command, message: str | bytes) -> CommandError:
+    """The error for a call that is not run, which is counted."""
+    command.calls.rejected += 1
+    return CommandError(message)
+
+
+def _lazily(parser: Parser, data: bytes) -> Iterator[List[bytes]]:
+    """Feed a parser and go on as long as it gives commands: until a client is trusted it gives one at a time."""
+    commands = parser.feed(data)
+    while commands:
+        yield from commands
+        commands = parser.feed(b"")

@@ -1,0 +1,143 @@
+"""Tests of L{tseep.commands.admin.config}."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import List
+
+from tseep.test.support import SessionTests, made_folder
+
+
+class GetTests(SessionTests):
+    """CONFIG GET."""
+
+    def test_name(self) -> None:
+        """A plain name is answered as it was spelt, once for each spelling."""
+        self.assertReply([b"maxclients", b"10000"], "CONFIG", "GET", "maxclients")
+        reply = [b"MaxClients", b"10000", b"maxclients", b"10000"]
+        self.assertReply(reply, "CONFIG", "GET", "MaxClients", "maxclients", "max[c]lients")
+
+    def test_patterns(self) -> None:
+        """Patterns find what they match, whatever the case."""
+        self.run_command("HELLO", 3)
+        found = {b"slowlog-log-slower-than": b"10000", b"slowlog-max-len": b"128", b"databases": b"16"}
+        self.assertReply(found, "CONFIG", "GET", "SLOWLOG-*", "database?")
+
+    def test_nothing(self) -> None:
+        """An unknown name is no error."""
+        self.assertReply([], "CONFIG", "GET", "nosuch", "nosuch*")
+
+    def test_sizes(self) -> None:
+        """A size is answered in bytes."""
+        self.run_command("CONFIG", "SET", "proto-max-bulk-len", "2mb")
+        self.assertReply([b"proto-max-bulk-len", b"2097152"], "CONFIG", "GET", "proto-max-bulk-len")
+
+
+class SetTests(SessionTests):
+    """CONFIG SET."""
+
+    def fails(self, name: str, why: str, *pairs: object) -> None:
+        """A CONFIG SET is refused because of one parameter."""
+        text = f"ERR CONFIG SET failed (possibly related to argument '{name}') - {why}"
+        self.assertError(text, "CONFIG", "SET", *map(str, pairs))
+
+    def test_takes_effect(self) -> None:
+        """What is set holds at once."""
+        self.assertReply("OK", "CONFIG", "SET", "PROTO-MAX-BULK-LEN", "2mb", "slowlog-log-slower-than", "-1")
+        self.assertEqual(2**21, self.server.limits.bulk)
+        self.run_command("CONFIG", "SET", "slowlog-max-len", "3")
+        self.assertEqual(3, self.server.slowlog.entries.maxlen)
+
+    def test_password(self) -> None:
+        """A password that is set binds new clients, and not those who are in."""
+        self.assertReply("OK", "CONFIG", "SET", "requirepass", b"\xff")
+        self.assertReply("PONG", "PING")
+        other = self.connect()
+        self.assertError("NOAUTH Authentication required.", "PING", session=other)
+        self.assertReply("OK", "AUTH", b"\xff", session=other)
+        self.assertReply([b"requirepass", b"\xff"], "CONFIG", "GET", "requirepass")
+
+    def test_all_or_none(self) -> None:
+        """If one parameter is refused, none is set."""
+        self.fails("maxclients", "argument couldn't be parsed into an integer", "timeout", 5, "maxclients", "x")
+        self.fails("databases", "can't set immutable config", "timeout", 5, "databases", 4)
+        text = "ERR Unknown option or number of arguments for CONFIG SET - 'NoSuch'"
+        self.assertError(text, "CONFIG", "SET", "timeout", "5", "NoSuch", "6")
+        self.assertEqual(0, self.server.config["timeout"])
+
+    def test_twice(self) -> None:
+        """A parameter that is named twice is refused."""
+        self.fails("Timeout", "duplicate parameter", "timeout", 1, "Timeout", 1)
+
+    def test_out_of_range(self) -> None:
+        """A value that is out of range is refused, with the range."""
+        self.fails("timeout", "argument must be between 0 and 2147483647 inclusive", "timeout", 2**31)
+        why = "argument must be between 1048576 and 9223372036854775807 inclusive"
+        self.fails("proto-max-bulk-len", why, "proto-max-bulk-len", 1)
+        self.fails("proto-max-bulk-len", "argument must be a memory value", "proto-max-bulk-len", "big")
+
+    def test_half_a_pair(self) -> None:
+        """A parameter without a value is a syntax error."""
+        self.assertError("ERR syntax error", "CONFIG", "SET", "timeout", 5, "maxclients")
+
+
+class OtherTests(SessionTests):
+    """CONFIG RESETSTAT, and CONFIG REWRITE without a file."""
+
+    def test_resetstat(self) -> None:
+        """CONFIG RESETSTAT lets all that is counted begin again."""
+        for command in ("GET key", "FOO", "GET", "CLIENT NOSUCH", "CLIENT ID"):
+            self.run_command(*command.split())
+        self.server.keyspace.expired = 1
+        self.assertReply("OK", "CONFIG", "RESETSTAT")
+        server = self.server
+        self.assertEqual((1, 0, 0), (server.calls, server.keyspace.misses, server.keyspace.expired))
+        self.assertEqual({}, server.stats.errors)
+        self.assertEqual(0, server.commands[b"get"].calls.rejected)
+        self.assertEqual(0, server.commands[b"client"].subcommands[b"id"].calls.count)
+
+    def test_no_file(self) -> None:
+        """CONFIG REWRITE needs a file to write."""
+        self.assertError("ERR The server is running without a config file", "CONFIG", "REWRITE")
+
+
+class RewriteTests(SessionTests):
+    """CONFIG REWRITE."""
+
+    def setUp(self) -> None:
+        """There is a file that only its owner may read."""
+        super().setUp()
+        self.path = Path(made_folder(self), "a.conf")
+        self.path.write_text("# mine\ntimeout 5\n")
+        self.path.chmod(0o600)
+        self.server.config_file = str(self.path)
+        self.logged: List[str] = []
+        self.server.log = lambda level, text: self.logged.append(text)
+
+    def test_file(self) -> None:
+        """What was changed is in the file, which the same may read as before."""
+        self.run_command("CONFIG", "SET", "timeout", "7", "maxmemory", "1mb")
+        self.assertReply("OK", "CONFIG", "REWRITE")
+        lines = ["# mine", "timeout 7", "# Generated by CONFIG REWRITE", "maxmemory 1048576"]
+        self.assertEqual(lines, self.path.read_text().splitlines())
+        self.assertEqual(0o600, self.path.stat().st_mode & 0o777)
+        self.assertEqual([f"CONFIG REWRITE has written {self.path}"], self.logged)
+
+    def test_users(self) -> None:
+        """Users are in it, if there are any but the first one; not if they have a file of their own."""
+        self.run_command("CONFIG", "SET", "requirepass", "a b")
+        self.run_command("CONFIG", "REWRITE")
+        self.assertEqual('requirepass "a b"', self.path.read_text().splitlines()[-1])
+        self.run_command("ACL", "SETUSER", "eve", "on", "~k*", "+get")
+        self.run_command("CONFIG", "REWRITE")
+        users = [line for line in self.path.read_text().splitlines() if line.startswith("user ")]
+        self.assertEqual([line.decode() for line in self.run_command("ACL", "LIST")], users)
+        self.server.config.set("aclfile", "users.acl")
+        self.run_command("CONFIG", "REWRITE")
+        self.assertNotIn("user ", self.path.read_text())
+
+    def test_fails(self) -> None:
+        """What cannot be written is an error, and in the log."""
+        self.server.config_file = str(self.path.parent / "nosuch" / "a.conf")
+        self.assertError("ERR Rewriting config file: No such file or directory", "CONFIG", "REWRITE")
+        self.assertIn("CONFIG REWRITE failed", self.logged[0])

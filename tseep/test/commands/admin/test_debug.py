@@ -1,0 +1,130 @@
+"""Tests of L{tseep.commands.admin.debug}."""
+
+from __future__ import annotations
+
+from tseep.commands.admin import debug
+from tseep.test.support import SessionTests, decode
+
+REFUSAL = (
+    'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local '
+    "connection, otherwise you need to set this option in the configuration file, and then restart the server."
+)
+
+
+class PermissionTests(SessionTests):
+    """Who may call DEBUG."""
+
+    def test_no(self) -> None:
+        """Nobody may, by default."""
+        self.assertError(REFUSAL, "DEBUG", "HELP")
+        self.assertError(REFUSAL, "DEBUG", "NOSUCH")
+
+
+class LocalTests(SessionTests):
+    """Who may call DEBUG if only local clients may."""
+
+    config = {"enable_debug_command": "local"}
+
+    def test_local(self) -> None:
+        """Clients of the machine may, over TCP or a Unix socket; others may not."""
+        for peer, host, allowed in [
+            ("127.0.0.1:1", "127.0.0.1:6379", True),
+            ("[::1]:1", "[::1]:6379", True),
+            (":0", "/run/tseep.sock:0", True),
+            ("10.0.0.1:1", "10.0.0.2:6379", False),
+            ("[::2]:1", "[::1]:6379", False),
+        ]:
+            self.session.connection.peer, self.session.connection.host = peer, host
+            self.assertEqual(not allowed, self.run_command("DEBUG", "ERROR", "x") == REFUSAL, peer)
+
+
+class DebugTests(SessionTests):
+    """What DEBUG does."""
+
+    config = {"enable_debug_command": "yes"}
+
+    def test_unknown(self) -> None:
+        """Unknown subcommands are refused, and known ones with too many arguments or too few."""
+        for argv in (["NOSUCH"], ["SLEEP"], ["sleep", "0", "1"], ["HELP", "x"]):
+            text = f"ERR unknown subcommand or wrong number of arguments for '{argv[0]}'. Try DEBUG HELP."
+            self.assertError(text, "DEBUG", *argv)
+
+    def test_sleep(self) -> None:
+        """DEBUG SLEEP stops everything for so many seconds, none if it is no number, and never for ever."""
+        slept: list[float] = []
+        self.patch(debug.time, "sleep", slept.append)
+        for text in ("1.5", ".25", "abc", "-1", "2x", "9" * 400):
+            self.assertReply("OK", "DEBUG", "SLEEP", text)
+        self.assertEqual([1.5, 0.25, 0.0, 0.0, 2.0, 1e9], slept)
+
+    def test_object(self) -> None:
+        """DEBUG OBJECT tells how a value is held and how long it was idle, and is no use of it."""
+        self.run_command("SET", "key", "value")
+        self.clock.advance(5)
+        for _ in range(2):
+            text = self.run_command("DEBUG", "OBJECT", "key")
+            self.assertRegex(text, r"^Value at:0x[0-9a-f]+ refcount:1 encoding:embstr lru_seconds_idle:5$")
+        self.assertError("ERR no such key", "DEBUG", "OBJECT", "nosuch")
+
+    def test_active_expire(self) -> None:
+        """DEBUG SET-ACTIVE-EXPIRE 0 leaves expired keys where they are until 1 is set."""
+        self.run_command("SET", "key", "value", "PX", 1)
+        self.assertReply("OK", "DEBUG", "SET-ACTIVE-EXPIRE", 0)
+        self.clock.advance(5)
+        self.server.cron()
+        self.assertEqual(1, len(self.session.db))
+        self.assertReply("OK", "DEBUG", "SET-ACTIVE-EXPIRE", 1)
+        self.server.cron()
+        self.assertEqual(0, len(self.session.db))
+
+    def test_error(self) -> None:
+        """DEBUG ERROR answers the error that it is given, on one line."""
+        self.assertError("MYCODE some words", "DEBUG", "ERROR", "MYCODE some\nwords")
+
+    def test_protocol(self) -> None:
+        """DEBUG PROTOCOL answers an example of each type, in RESP2 and in RESP3."""
+        for name, second, third in [
+            ("string", b"$11\r\nHello World\r\n", b"$11\r\nHello World\r\n"),
+            ("integer", b":12345\r\n", b":12345\r\n"),
+            ("double", b"$5\r\n3.141\r\n", b",3.141\r\n"),
+            (
+                "bignum",
+                b"$37\r\n1234567999999999999999999999999999999\r\n",
+                b"(1234567999999999999999999999999999999\r\n",
+            ),
+            ("null", b"$-1\r\n", b"_\r\n"),
+            ("array", b"*3\r\n:0\r\n:1\r\n:2\r\n", b"*3\r\n:0\r\n:1\r\n:2\r\n"),
+            ("set", b"*3\r\n:0\r\n:1\r\n:2\r\n", b"~3\r\n:0\r\n:1\r\n:2\r\n"),
+            ("map", b"*6\r\n:0\r\n:0\r\n:1\r\n:1\r\n:2\r\n:0\r\n", b"%3\r\n:0\r\n#f\r\n:1\r\n#t\r\n:2\r\n#f\r\n"),
+            (
+                "attrib",
+                b"$39\r\nSome real reply following the attribute\r\n",
+                b"|1\r\n$14\r\nkey-popularity\r\n*2\r\n$7\r\nkey:123\r\n:90\r\n"
+                b"$39\r\nSome real reply following the attribute\r\n",
+            ),
+            (
+                "push",
+                b"-ERR RESP2 is not supported by this command\r\n",
+                b">2\r\n$16\r\nserver-cpu-usage\r\n:42\r\n$40\r\nSome real reply following the push reply\r\n",
+            ),
+            ("verbatim", b"$25\r\nThis is a verbatim\nstring\r\n", b"=29\r\ntxt:This is a verbatim\nstring\r\n"),
+            ("true", b":1\r\n", b"#t\r\n"),
+            ("false", b":0\r\n", b"#f\r\n"),
+        ]:
+            self.session.speak(2)
+            self.assertEqual(second, self.send("DEBUG", "PROTOCOL", name))
+            self.session.speak(3)
+            self.assertEqual(third, self.send("DEBUG", "PROTOCOL", name))
+
+    def test_wrong_protocol(self) -> None:
+        """DEBUG PROTOCOL names the types that there are."""
+        types = "string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false"
+        text = f"ERR Wrong protocol type name. Please use one of the following: {types}"
+        self.assertError(text, "DEBUG", "PROTOCOL", "foo")
+        self.assertEqual(set(types.encode().split(b"|")), set(debug.TYPES))
+
+    def test_help(self) -> None:
+        """DEBUG HELP lists how each subcommand is called, and what it does."""
+        (lines,) = decode(self.send("DEBUG", "HELP"))
+        self.assertEqual("SLEEP seconds", lines[-4])
+        self.assertEqual(1 + 2 * 6, len(lines))

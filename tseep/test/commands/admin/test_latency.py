@@ -1,0 +1,108 @@
+"""Tests of L{tseep.commands.admin.latency}."""
+
+from __future__ import annotations
+
+from tseep.test.support import START, SessionTests, Verbatim
+
+MILLISECOND = 1_000_000
+
+
+class MonitorTests(SessionTests):
+    """LATENCY LATEST, HISTORY, RESET, GRAPH and DOCTOR."""
+
+    config = {"latency_monitor_threshold": "10"}
+
+    def setUp(self) -> None:
+        """Two events, seen some time ago. Commands take no time, however busy the machine is."""
+        super().setUp()
+        self.server.timer = lambda: 0
+        note = self.server.latency.note
+        note("command", START, 40 * MILLISECOND)
+        note("command", START + 5, 20 * MILLISECOND)
+        note("fast-command", START + 6, 11 * MILLISECOND)
+        self.clock.advance(10)
+
+    def test_latest(self) -> None:
+        """The latest moment of every event comes with its worst."""
+        self.assertReply([[b"command", START + 5, 20, 40], [b"fast-command", START + 6, 11, 11]], "LATENCY", "LATEST")
+
+    def test_history(self) -> None:
+        """All moments of an event are there, oldest first; of an unknown event there are none."""
+        self.assertReply([[START, 40], [START + 5, 20]], "LATENCY", "HISTORY", "command")
+        self.assertReply([], "LATENCY", "HISTORY", b"\xff")
+
+    def test_reset(self) -> None:
+        """Forgotten events are counted."""
+        self.assertReply(1, "LATENCY", "RESET", "command", "nosuch")
+        self.assertReply(1, "LATENCY", "RESET")
+        self.assertReply([], "LATENCY", "LATEST")
+
+    def test_graph(self) -> None:
+        """The graph has a line for each moment, with a bar as long as it took."""
+        lines = self.run_command("LATENCY", "GRAPH", "command").decode().splitlines()
+        self.assertEqual("command", lines[0])
+        self.assertEqual(
+            [["10", "s", "ago", "40", "ms"], ["5", "s", "ago", "20", "ms"]], [x.split()[:5] for x in lines[1:]]
+        )
+        self.assertEqual([60, 30], [line.count("#") for line in lines[1:]])
+        self.assertError("ERR No samples available for event 'nosuch'", "LATENCY", "GRAPH", "nosuch")
+
+    def test_doctor(self) -> None:
+        """The doctor tells what was slow, and what may help."""
+        self.run_command("HELLO", 3)
+        report = self.run_command("LATENCY", "DOCTOR")
+        self.assertIsInstance(report, Verbatim)
+        self.assertIn(b"command: slow in 2 seconds, 30 ms on average, 10 ms off it; 40 ms at worst.", report)
+        self.assertIn(b"SLOWLOG GET", report)
+
+    def test_healthy(self) -> None:
+        """The doctor says so if nothing was slow, or if nothing was measured."""
+        self.run_command("LATENCY", "RESET")
+        self.assertReply(b"Nothing took 10 ms or longer so far.\n", "LATENCY", "DOCTOR")
+        self.run_command("CONFIG", "SET", "latency-monitor-threshold", 0)
+        self.assertIn(b"the latency monitor is off", self.run_command("LATENCY", "DOCTOR"))
+
+    def test_measured(self) -> None:
+        """A command that takes as long as the threshold is an event, another for those that should be fast."""
+        self.run_command("LATENCY", "RESET")
+        times = iter([0, 30 * MILLISECOND, 0, 15 * MILLISECOND])
+        self.server.timer = times.__next__
+        self.send("COMMAND", "COUNT")
+        self.send("PING")
+        self.assertEqual(
+            {"command": [(START + 10, 30)], "fast-command": [(START + 10, 15)]},
+            {name: list(event.samples) for name, event in self.server.latency.events.items()},
+        )
+
+
+class HistogramTests(SessionTests):
+    """LATENCY HISTOGRAM."""
+
+    def setUp(self) -> None:
+        """Commands that took so many nanoseconds."""
+        super().setUp()
+        for name, times in {b"get": [0, 999, 1100, 2000, 70_000], b"set": [1500]}.items():
+            for nanoseconds in times:
+                self.server.commands[name].calls.buckets[nanoseconds.bit_length()] += 1
+        self.server.commands[b"client"].subcommands[b"id"].calls.buckets[13] = 3
+        self.run_command("HELLO", 3)
+        self.server.commands[b"hello"].calls.reset()
+
+    def test_all(self) -> None:
+        """Without names every command that ran is there, with how many calls took at most so long."""
+        self.assertReply(
+            {
+                b"client|id": {b"calls": 3, b"histogram_usec": {8: 3}},
+                b"get": {b"calls": 5, b"histogram_usec": {1: 2, 2: 4, 131: 5}},
+                b"set": {b"calls": 1, b"histogram_usec": {2: 1}},
+            },
+            "LATENCY",
+            "HISTOGRAM",
+        )
+
+    def test_named(self) -> None:
+        """Names choose; a container's name stands for its subcommands, and unknown ones for nothing."""
+        reply = self.run_command("LATENCY", "HISTOGRAM", "CLIENT", "SET", "nosuch", "client|nosuch", "nosuch|id")
+        self.assertEqual([b"client|id", b"set"], list(reply))
+        self.assertEqual([b"client|id"], list(self.run_command("LATENCY", "HISTOGRAM", "Client|Id")))
+        self.assertReply({}, "LATENCY", "HISTOGRAM", "ping")

@@ -1,0 +1,76 @@
+"""Tests of L{tseep.commands.admin.server}."""
+
+from __future__ import annotations
+
+import os
+
+from tseep.test.support import START, SessionTests, decode, encode, made_folder
+
+
+class ServerTests(SessionTests):
+    """TIME, ROLE and WAIT."""
+
+    def test_time(self) -> None:
+        """TIME answers seconds and microseconds of the server's clock."""
+        self.clock.advance(1.25)
+        self.assertReply([b"%d" % (START + 1), b"250000"], "TIME")
+
+    def test_role(self) -> None:
+        """The server is a master without replicas."""
+        self.assertReply([b"master", 0, []], "ROLE")
+
+    def test_wait(self) -> None:
+        """WAIT does not wait for replicas that there are none of."""
+        self.assertReply(0, "WAIT", 1, 1000)
+        self.assertError("ERR value is not an integer or out of range", "WAIT", "x", 0)
+        self.assertError("ERR timeout is not an integer or out of range", "WAIT", 0, "x")
+        self.assertError("ERR timeout is negative", "WAIT", 0, -1)
+
+
+class ShutdownTests(SessionTests):
+    """SHUTDOWN."""
+
+    def setUp(self) -> None:
+        """Count how often the server is told to stop."""
+        super().setUp()
+        self.stops = 0
+        self.server.shut_down = self.stop
+
+    def stop(self) -> None:
+        """Somebody asked for it."""
+        self.stops += 1
+
+    def test_stops(self) -> None:
+        """SHUTDOWN stops the server without an answer, and what follows it is not run."""
+        replies = self.session.receive(encode("SHUTDOWN", "nosave", "NOW", "force") + encode("PING"))
+        self.assertEqual((b"", 1), (replies, self.stops))
+        self.assertTrue(self.session.closing)
+
+    def test_plain(self) -> None:
+        """SHUTDOWN needs no options."""
+        self.assertEqual(b"", self.send("SHUTDOWN"))
+        self.assertEqual(1, self.stops)
+
+    def test_save(self) -> None:
+        """SHUTDOWN SAVE saves first; if that fails it is refused, but with FORCE it goes ahead."""
+        folder = made_folder(self)
+        self.server.config.set("dir", folder)
+        os.rmdir(folder)
+        self.assertError("ERR Errors trying to SHUTDOWN. Check logs.", "SHUTDOWN", "SAVE")
+        self.assertEqual(0, self.stops)
+        self.assertEqual([], decode(self.send("SHUTDOWN", "SAVE", "FORCE")))
+        self.assertEqual(1, self.stops)
+        os.mkdir(folder)
+        self.server.persistence.saves_at_end = True
+        self.send("SHUTDOWN", "SAVE")
+        self.assertEqual(["dump.rdb"], os.listdir(folder))
+
+    def test_abort(self) -> None:
+        """SHUTDOWN ABORT finds nothing to take back."""
+        self.assertError("ERR No shutdown in progress.", "SHUTDOWN", "ABORT")
+
+    def test_wrongly(self) -> None:
+        """SHUTDOWN refuses unknown options and those that exclude each other."""
+        for options in (["FOO"], ["SAVE", "NOSAVE"], ["ABORT", "NOW"], ["NOSAVE", "ABORT"]):
+            self.assertError("ERR syntax error", "SHUTDOWN", *options)
+        self.assertEqual(0, self.stops)

@@ -1,0 +1,53 @@
+"""Tests of L{tseep.commands.admin.slowlog}."""
+
+from __future__ import annotations
+
+from itertools import count
+
+from tseep.test.support import START, SessionTests
+
+
+class SlowLogCommandTests(SessionTests):
+    """SLOWLOG, on a server where every command takes 20 milliseconds."""
+
+    def setUp(self) -> None:
+        """A timer that goes on by 20 milliseconds with every look at it."""
+        super().setUp()
+        self.server.timer = count(0, 20_000_000).__next__
+
+    def test_get(self) -> None:
+        """An entry tells what was slow, when, how long, and who sent it."""
+        self.run_command("CLIENT", "SETNAME", "me")
+        self.clock.advance(3)
+        self.run_command("SET", "key", "value")
+        self.assertReply(
+            [
+                [1, START + 3, 20_000, [b"SET", b"key", b"value"], b"127.0.0.1:50000", b"me"],
+                [0, START, 20_000, [b"CLIENT", b"SETNAME", b"me"], b"127.0.0.1:50000", b"me"],
+            ],
+            "SLOWLOG",
+            "GET",
+        )
+
+    def test_count(self) -> None:
+        """SLOWLOG GET answers ten entries, or as many as it is asked for, or all."""
+        for _ in range(12):
+            self.run_command("PING")
+        self.assertEqual(10, len(self.run_command("SLOWLOG", "GET")))
+        self.assertEqual(2, len(self.run_command("SLOWLOG", "GET", 2)))
+        self.assertEqual(0, len(self.run_command("SLOWLOG", "GET", 0)))
+        self.assertEqual(15, len(self.run_command("SLOWLOG", "GET", -1)))
+        self.assertEqual(16, len(self.run_command("SLOWLOG", "GET", 2**62)))
+
+    def test_wrong_count(self) -> None:
+        """SLOWLOG GET refuses another count, and more than one."""
+        for text in ("-2", "x", str(2**64)):
+            self.assertError("ERR count should be greater than or equal to -1", "SLOWLOG", "GET", text)
+        text = "ERR unknown subcommand or wrong number of arguments for 'get'. Try SLOWLOG HELP."
+        self.assertError(text, "SLOWLOG", "get", 1, 2)
+
+    def test_reset(self) -> None:
+        """SLOWLOG RESET leaves nothing, but then it is slow itself."""
+        self.run_command("PING")
+        self.assertReply("OK", "SLOWLOG", "RESET")
+        self.assertReply(1, "SLOWLOG", "LEN")

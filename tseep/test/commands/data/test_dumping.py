@@ -1,0 +1,71 @@
+"""Tests of L{tseep.commands.data.dumping} and L{tseep.commands.admin.persistence}."""
+
+from __future__ import annotations
+
+from tseep.test.support import START, Error, SessionTests
+
+
+class RestoreTests(SessionTests):
+    """DUMP and RESTORE."""
+
+    def payload(self) -> bytes:
+        """What DUMP answers of a string."""
+        self.run_command("SET", "a", "hello")
+        payload = self.run_command("DUMP", "a")
+        assert isinstance(payload, bytes)
+        return payload
+
+    def test_restores(self) -> None:
+        """A value comes back, with a time to expire if one is given."""
+        payload = self.payload()
+        self.assertReply("OK", "RESTORE", "b", 0, payload)
+        self.assertReply(b"hello", "GET", "b")
+        self.assertReply("OK", "RESTORE", "c", 1500, payload)
+        self.assertReply(1500, "PTTL", "c")
+        self.assertReply("OK", "RESTORE", "d", (START + 5) * 1000, payload, "ABSTTL", "IDLETIME", 100)
+        self.assertReply(5, "TTL", "d")
+        self.assertReply(100, "OBJECT", "IDLETIME", "d")
+        self.assertReply(None, "DUMP", "nosuch")
+
+    def test_endless(self) -> None:
+        """A time to live that is too large for any clock counts as over, as in Redis."""
+        self.assertReply("OK", "RESTORE", "b", 2**63 - 1, self.payload())
+        self.assertReply(0, "EXISTS", "b")
+
+    def test_frequency(self) -> None:
+        """FREQ says how often the key counts as used, where that is kept."""
+        payload = self.payload()
+        self.run_command("CONFIG", "SET", "maxmemory-policy", "allkeys-lfu")
+        self.assertReply("OK", "RESTORE", "b", 0, payload, "FREQ", 77)
+        self.assertReply(77, "OBJECT", "FREQ", "b")
+
+    def test_replaces(self) -> None:
+        """A key that is there is replaced only on demand; by one whose time is over it is removed."""
+        payload = self.payload()
+        self.assertError("BUSYKEY Target key name already exists.", "RESTORE", "a", 0, payload)
+        self.assertReply("OK", "RESTORE", "a", 0, payload, "replace")
+        self.assertReply("OK", "RESTORE", "a", 1, payload, "REPLACE", "ABSTTL")
+        self.assertReply(0, "EXISTS", "a")
+
+    def test_refused(self) -> None:
+        """Wrong options, times and payloads are refused."""
+        payload = self.payload()
+        self.assertError("ERR Invalid TTL value, must be >= 0", "RESTORE", "x", -1, payload)
+        self.assertError("ERR DUMP payload version or checksum are wrong", "RESTORE", "x", 0, payload + b"x")
+        for options in (["FOO"], ["IDLETIME"], ["IDLETIME", 1, "FREQ", 2]):
+            self.assertError("ERR syntax error", "RESTORE", "x", 0, payload, *options)
+        self.assertError("ERR Invalid IDLETIME value, must be >= 0", "RESTORE", "x", 0, payload, "IDLETIME", -1)
+        self.assertError("ERR Invalid FREQ value, must be >= 0 and <= 255", "RESTORE", "x", 0, payload, "FREQ", 256)
+
+
+class LastSaveTests(SessionTests):
+    """LASTSAVE and BGSAVE."""
+
+    def test_start(self) -> None:
+        """Before any snapshot LASTSAVE tells the start."""
+        self.assertReply(START, "LASTSAVE")
+
+    def test_syntax(self) -> None:
+        """BGSAVE has one option."""
+        self.assertEqual(Error("ERR syntax error"), self.run_command("BGSAVE", "NOW"))
+        self.assertEqual(Error("ERR syntax error"), self.run_command("BGSAVE", "SCHEDULE", "x"))

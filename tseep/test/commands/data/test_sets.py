@@ -1,0 +1,95 @@
+"""Tests for L{tseep.commands.data.sets}."""
+
+from __future__ import annotations
+
+from typing import Any, Set
+
+from tseep.test.support import SessionTests
+
+
+class SetsTests(SessionTests):
+    """Commands on sets."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.assertReply(3, "SADD", "s", "a", "b", "c", "a")
+        self.assertReply(2, "SADD", "t", "c", "d")
+
+    def members(self, *argv: Any) -> Set[bytes]:
+        """The members that a command replies, which must all be different."""
+        reply = self.run_command(*argv)
+        self.assertEqual(len(reply), len(set(reply)))
+        return set(reply)
+
+    def test_members(self) -> None:
+        """Who is a member, one or several, and how many there are."""
+        self.assertReply(1, "SADD", "s", "d", "a")
+        self.assertReply(1, "SISMEMBER", "s", "d")
+        self.assertReply([1, 0], "SMISMEMBER", "s", "a", "x")
+        self.assertReply([0], "SMISMEMBER", "none", "a")
+        self.assertReply(4, "SCARD", "s")
+        self.assertEqual({b"a", b"b", b"c", b"d"}, self.members("SMEMBERS", "s"))
+
+    def test_remove(self) -> None:
+        """Members are removed, and with the last one the key."""
+        self.assertReply(2, "SREM", "s", "a", "b", "x")
+        self.assertReply(1, "SREM", "s", "c")
+        self.assertReply(0, "EXISTS", "s")
+
+    def test_pop(self) -> None:
+        """SPOP removes what it returns."""
+        popped = {self.run_command("SPOP", "s"), *self.run_command("SPOP", "s", "1")}
+        self.assertEqual({b"a", b"b", b"c"}, popped | self.members("SMEMBERS", "s"))
+        self.assertEqual(1, len(self.run_command("SPOP", "s", "10")))
+        self.assertReply(None, "SPOP", "s")
+        self.assertError("ERR value is out of range, must be positive", "SPOP", "s", "-1")
+
+    def test_random(self) -> None:
+        """SRANDMEMBER leaves all where they are."""
+        self.assertIn(self.run_command("SRANDMEMBER", "s"), (b"a", b"b", b"c"))
+        self.assertEqual(2, len(self.members("SRANDMEMBER", "s", "2")))
+        self.assertEqual({b"a", b"b", b"c"}, self.members("SRANDMEMBER", "s", "9"))
+        self.assertEqual(9, len(self.run_command("SRANDMEMBER", "s", "-9")))
+        self.assertReply(3, "SCARD", "s")
+
+    def test_move(self) -> None:
+        """A member goes from one set to another."""
+        self.assertReply(1, "SMOVE", "s", "t", "a")
+        self.assertReply(0, "SMOVE", "s", "t", "a")
+        self.assertReply(1, "SMOVE", "t", "new", "a")
+        self.assertEqual({b"a"}, self.members("SMEMBERS", "new"))
+
+    def test_algebra(self) -> None:
+        """Intersection, union and difference."""
+        self.assertEqual({b"c"}, self.members("SINTER", "s", "t"))
+        self.assertEqual({b"a", b"b", b"c", b"d"}, self.members("SUNION", "s", "t", "none"))
+        self.assertEqual({b"a", b"b"}, self.members("SDIFF", "s", "t", "none"))
+        self.assertEqual(set(), self.members("SINTER", "s", "none"))
+        self.assertReply(1, "SINTERCARD", "2", "s", "t")
+        self.assertReply(2, "SINTERCARD", "1", "s", "LIMIT", "2")
+
+    def test_store(self) -> None:
+        """Results are stored in place of whatever was there, and an empty one removes it."""
+        self.run_command("SET", "x", "string", "EX", "100")
+        self.assertReply(4, "SUNIONSTORE", "x", "s", "t")
+        self.assertReply(-1, "TTL", "x")
+        self.assertReply(2, "SDIFFSTORE", "s", "s", "t")
+        self.assertReply(0, "SINTERSTORE", "x", "s", "t")
+        self.assertReply(0, "EXISTS", "x")
+
+    def test_resp3(self) -> None:
+        """Members are a set in RESP3."""
+        self.run_command("HELLO", 3)
+        self.assertReply({b"c", b"d"}, "SMEMBERS", "t")
+
+    def test_scan(self) -> None:
+        """A step shows members, those that match."""
+        self.assertReply([b"0", [b"d"]], "SSCAN", "t", "0", "MATCH", "d")
+        self.assertReply([b"0", []], "SSCAN", "none", "0")
+
+    def test_copy(self) -> None:
+        """A copy of the key does not change with it."""
+        self.run_command("COPY", "t", "u")
+        self.run_command("SADD", "u", "e")
+        self.assertReply(2, "SCARD", "t")
+        self.assertReply(b"hashtable", "OBJECT", "ENCODING", "u")

@@ -1,0 +1,90 @@
+"""Tests for L{tseep.commands.data.streams}; redis-server is compared in tests/differential/test_differential.py."""
+
+from __future__ import annotations
+
+from tseep.commands.data.streams import EXHAUSTED, TOO_LOW
+from tseep.test.support import START, SessionTests
+
+
+class StreamsTests(SessionTests):
+    """Entries that are added, read and trimmed."""
+
+    def add(self, *ids: str) -> None:
+        """Add entries with these ids."""
+        for id in ids:
+            self.assertReply(id.encode(), "XADD", "s", id, "f", "v")
+
+    def test_ids_by_the_clock(self) -> None:
+        """An id is the time, and a number among those of the same millisecond; the clock may go backwards."""
+        self.assertReply(b"%d-0" % (START * 1000), "XADD", "s", "*", "f", "v")
+        self.assertReply(b"%d-1" % (START * 1000), "XADD", "s", "*", "f", "v")
+        self.clock.advance(1)
+        self.assertReply(b"%d-0" % (START * 1000 + 1000), "XADD", "s", "*", "f", "v")
+        self.clock.advance(-10)
+        self.assertReply(b"%d-1" % (START * 1000 + 1000), "XADD", "s", "*", "f", "v")
+
+    def test_ids_grow(self) -> None:
+        """An id that is not above the last one is refused, even if that was deleted."""
+        self.add("5-1")
+        self.run_command("XDEL", "s", "5-1")
+        self.assertError(TOO_LOW, "XADD", "s", "5-1", "f", "v")
+        self.assertReply(b"5-2", "XADD", "s", "5-*", "f", "v")
+        self.add("18446744073709551615-18446744073709551615")
+        self.assertError(EXHAUSTED, "XADD", "s", "*", "f", "v")
+
+    def test_empty(self) -> None:
+        """A stream stays when its last entry goes."""
+        self.add("1-1")
+        self.assertReply(1, "XDEL", "s", "1-1")
+        self.assertReply(1, "EXISTS", "s")
+
+    def test_trim(self) -> None:
+        """Entries are trimmed to a number or up to an id."""
+        self.add("1-1", "2-1", "3-1", "4-1")
+        self.assertReply(b"5-1", "XADD", "s", "MAXLEN", "=", 3, "5-1", "f", "v")
+        self.assertReply(3, "XLEN", "s")
+        self.assertReply(1, "XTRIM", "s", "MINID", "4")
+        self.assertReply(0, "XTRIM", "s", "MAXLEN", "~", "1")
+
+    def test_range(self) -> None:
+        """Ranges come in both directions."""
+        self.add("1-1", "2-1", "3-1")
+        two = [b"2-1", [b"f", b"v"]]
+        self.assertReply([[b"1-1", [b"f", b"v"]], two], "XRANGE", "s", "-", "(3-1")
+        self.assertReply([two], "XREVRANGE", "s", "2", "-", "COUNT", 1)
+        self.assertReply([], "XRANGE", "s", "3", "2")
+
+    def test_read(self) -> None:
+        """XREAD gives what comes after an id; a map in RESP3."""
+        self.add("1-1", "2-1")
+        self.assertReply([[b"s", [[b"2-1", [b"f", b"v"]]]]], "XREAD", "STREAMS", "s", "none", "1-1", "0")
+        self.assertReply(None, "XREAD", "STREAMS", "s", "$")
+        self.run_command("HELLO", 3)
+        self.assertReply({b"s": [[b"1-1", [b"f", b"v"]]]}, "XREAD", "COUNT", 1, "STREAMS", "s", 0)
+
+    def test_wait(self) -> None:
+        """All who wait for a stream get its new entry."""
+        waiters = [self.connect(), self.connect()]
+        for waiter in waiters:
+            self.send("XREAD", "BLOCK", 0, "STREAMS", "s", "t", "$", "$", session=waiter)
+        self.add("1-1")
+        for waiter in waiters:
+            self.assertEqual([[[b"s", [[b"1-1", [b"f", b"v"]]]]]], self.sent(waiter))
+
+    def test_wait_over(self) -> None:
+        """The time to wait may be over first; entries up to the id do not end it."""
+        self.send("XREAD", "BLOCK", 100, "STREAMS", "s", "5", session=self.session)
+        other = self.connect()
+        self.run_command("XADD", "s", "4-1", "f", "v", session=other)
+        self.assertEqual([], self.sent(self.session))
+        self.advance(0.2)
+        self.assertEqual([None], self.sent(self.session))
+
+    def test_setid(self) -> None:
+        """XSETID tells a stream of its past."""
+        self.add("1-1")
+        self.assertReply("OK", "XSETID", "s", "9-9", "ENTRIESADDED", 7, "MAXDELETEDID", "8-0")
+        about = self.run_command("XINFO", "STREAM", "s")
+        self.assertEqual([b"9-9", b"8-0", 7], [about[about.index(n) + 1] for n in (
+            b"last-generated-id", b"max-deleted-entry-id", b"entries-added"
+        )])  # fmt: skip

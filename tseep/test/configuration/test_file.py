@@ -1,0 +1,155 @@
+"""Tests for L{tseep.configuration.file}."""
+
+from __future__ import annotations
+
+import os
+from typing import List
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from tseep.configuration.file import ConfigError, Directive, apply, read_directives, rewritten
+from tseep.configuration.parameters import PARAMETERS, Config
+
+NAMES = [parameter.name.encode() for parameter in PARAMETERS] + [b"include", b"user", b"port", b"bind", b"nosuch"]
+WORDS = [
+    b"yes", b"no", b"0", b"1", b"-1", b"5mb", b"1e3", b"always", b"normal", b"pubsub", b"lru", b"KEA", b'""',
+    b'"a b"', b"'", b'"', b"\\", b"\xff", b"\xc2\xb2", b"\xe3\x80\x80", b"\0", b"#", b"/nosuch", b".", b"*", b"\t",
+    b"\x0b", b"\x1c", b"\r",
+]  # fmt: skip
+LINE = st.builds(
+    lambda name, words: b" ".join([name, *words]),
+    st.sampled_from(NAMES),
+    st.lists(st.one_of(st.sampled_from(WORDS), st.binary(max_size=4)), max_size=5),
+)
+
+
+class ConfigFileTests(SynchronousTestCase):
+    """Files as Redis reads them."""
+
+    def setUp(self) -> None:
+        self.folder = self.mktemp()
+        os.mkdir(self.folder)
+
+    def write(self, text: str, name: str = "a.conf") -> str:
+        path = os.path.join(self.folder, name)
+        with open(path, "w") as file:
+            file.write(text)
+        return path
+
+    def apply(self, text: str) -> Config:
+        config = Config()
+        self.unknown = apply(config, list(read_directives(self.write(text))))
+        return config
+
+    def assertRefused(self, text: str, line: str) -> None:
+        with self.assertRaises(ConfigError) as caught:
+            self.apply(text)
+        self.assertIn(line, str(caught.exception))
+
+    def test_lines(self) -> None:
+        """Comments and empty lines say nothing, names have no case, quotes and escapes are undone."""
+        config = self.apply('# timeout 1\n\n  TimeOut 30\r\nrequirepass "a b\\x21"\nmaxclients 7')
+        self.assertEqual((config["timeout"], config["requirepass"], config["maxclients"]), (30, "a b!", 7))
+
+    def test_last_wins(self) -> None:
+        """Of two lines the lower one counts."""
+        self.assertEqual(self.apply("timeout 1\ntimeout 2")["timeout"], 2)
+
+    def test_words(self) -> None:
+        """What takes several words adds up over its lines."""
+        limit = "client-output-buffer-limit"
+        limits = self.apply(f"{limit} normal 1 2 3\n{limit} pubsub 4 5 6")[limit]
+        self.assertEqual((limits["normal"], limits["pubsub"]), ((1, 2, 3), (4, 5, 6)))
+
+    def test_unknown(self) -> None:
+        """What tseep does not have is named, each once."""
+        self.apply("daemonize no\nport 1\ntcp-backlog 5\ndaemonize yes")
+        self.assertEqual(self.unknown, ["daemonize", "tcp-backlog"])
+
+    def test_include(self) -> None:
+        """A file stands where it is included; a pattern includes all that match, or none."""
+        self.write("timeout 5\n", "b-1.part")
+        self.write("maxclients 6\n", "b-2.part")
+        config = self.apply(f"timeout 1\ninclude {self.folder}/b-*.part\ninclude {self.folder}/no*\n")
+        self.assertEqual((config["timeout"], config["maxclients"]), (5, 6))
+
+    @settings(deadline=None, derandomize=True, database=None, max_examples=500)
+    @given(st.lists(LINE, max_size=4))
+    def test_anything(self, lines: List[bytes]) -> None:
+        """Whatever is in a file, it is refused, or it is the same when CONFIG REWRITE has written it."""
+        path = os.path.join(self.folder, "any.conf")
+        before, after = Config(), Config()
+        with open(path, "wb") as file:
+            file.write(b"\n".join(lines))
+        try:
+            apply(before, list(read_directives(path)))
+        except ConfigError:
+            return
+        text = b"\n".join(rewritten(b"\n".join(lines).split(b"\n"), before, []))
+        with open(path, "wb") as file:
+            file.write(text)
+        apply(after, list(read_directives(path)))
+        for parameter in PARAMETERS:
+            self.assertEqual(before.show(parameter.name), after.show(parameter.name), text)
+
+    def test_wrong(self) -> None:
+        """What is wrong is named with its file and line."""
+        self.assertRefused("\ntimeout many", "a.conf:2: timeout 'many': argument couldn't be parsed into an integer")
+        self.assertRefused("timeout 1 2", "a.conf:1: timeout: wrong number of arguments")
+        self.assertRefused('requirepass "a', "a.conf:1: unbalanced quotes")
+        self.assertRefused("include /no/such/file", "cannot read the configuration file /no/such/file: No such file")
+        self.assertRefused(f"include {self.folder}/a.conf", "a.conf:1: files include each other more than 16 deep")
+
+
+class RewrittenTests(SynchronousTestCase):
+    """What becomes of a file's lines."""
+
+    def rewritten(self, text: str, *users: str, **changed: str) -> str:
+        """The file, after it was read and some parameters have changed."""
+        config = Config()
+        lines = text.encode().splitlines()
+        directives = [
+            Directive("x", words[0].lower(), words[1:]) for words in map(str.split, text.splitlines()) if words
+        ]
+        apply(config, [each for each in directives if not each.name.startswith("#")])
+        for name, value in changed.items():
+            config.set(name.replace("_", "-"), value)
+        return b"\n".join(rewritten(lines, config, users)).decode()
+
+    def test_nothing_changed(self) -> None:
+        """A file that says what is so stays as it is."""
+        text = "# a\n\nport 7000\ntimeout 5\nsave 900 1 60 10\ndaemonize no\ninclude b.conf"
+        self.assertEqual(text, self.rewritten(text))
+
+    def test_changed(self) -> None:
+        """A line has the value of now, even the usual one, in its place; a second one goes."""
+        before = "timeout 5\n# b\nLUA-TIME-LIMIT 9\ntimeout 6\nmaxclients 5"
+        after = "timeout 0\n# b\nbusy-reply-threshold 9\nmaxclients 8"
+        self.assertEqual(after, self.rewritten(before, timeout="0", maxclients="8"))
+
+    def test_added(self) -> None:
+        """What the file does not name is added under one mark, unless it is the usual value."""
+        text = self.rewritten("timeout 5\n\n", maxmemory="1mb", maxclients="10000")
+        self.assertEqual("timeout 5\n# Generated by CONFIG REWRITE\nmaxmemory 1048576", text)
+        self.assertEqual(f"{text}\nslowlog-max-len 1", self.rewritten(text, slowlog_max_len="1"))
+
+    def test_words(self) -> None:
+        """What takes several words stands on one line; what is empty, or has strange bytes in it, in quotes."""
+        before = "client-output-buffer-limit normal 1 2 3\nclient-output-buffer-limit pubsub 4 5 6\nsave 1 1\n"
+        after = self.rewritten(before, save="", requirepass='a "b"\n').splitlines()
+        limits = "client-output-buffer-limit normal 1 2 3 slave 268435456 67108864 60 pubsub 4 5 6"
+        self.assertEqual([limits, 'save ""'], after[:2])
+        self.assertEqual(r'requirepass "a \"b\"\n"', after[-1])
+
+    def test_users(self) -> None:
+        """The users of now stand in place of those that were."""
+        before = "user a on\ntimeout 1\nuser b on"
+        self.assertEqual("user x off\nuser y off\ntimeout 1", self.rewritten(before, "user x off", "user y off"))
+        self.assertEqual("timeout 1", self.rewritten(before))
+
+    def test_what_cannot_be_read(self) -> None:
+        """A line that cannot be split stays as it is."""
+        config = Config()
+        self.assertEqual([b'nosuch "a'], rewritten([b'nosuch "a'], config, []))

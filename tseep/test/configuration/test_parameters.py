@@ -1,0 +1,86 @@
+"""Tests of L{tseep.configuration.parameters}."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tseep.configuration.parameters import PARAMETERS, Config
+
+
+class ConfigTests(SynchronousTestCase):
+    """The values of all parameters."""
+
+    def setUp(self) -> None:
+        self.config = Config()
+
+    def test_defaults(self) -> None:
+        """Every parameter has a default that it can itself be set to, as CONFIG GET gives it."""
+        for parameter in PARAMETERS:
+            value, shown = self.config[parameter.name], self.config.show(parameter.name)
+            self.config.set(parameter.name, shown)
+            self.assertEqual(value, self.config[parameter.name], parameter.name)
+
+    def test_begun_with_texts(self) -> None:
+        """A configuration may begin with other values, by names with underscores."""
+        config = Config(maxclients="7", proto_max_bulk_len="2mb")
+        self.assertEqual((7, 2 * 2**20), (config["maxclients"], config["proto-max-bulk-len"]))
+        self.assertRaises(ValueError, Config, maxclients="x")
+        self.assertRaises(KeyError, Config, nosuch="x")
+
+    def assertRefused(self, name: str, words: str, *texts: str) -> None:
+        """The parameter cannot be set to these texts, and stays as it is."""
+        before = self.config[name]
+        for text in texts:
+            error = self.assertRaises(ValueError, self.config.set, name, text)
+            self.assertIn(words, str(error), text)
+        self.assertEqual(before, self.config[name])
+
+    def test_numbers(self) -> None:
+        """A number is decimal, and in its bounds."""
+        for text, value in (("1", 1), ("4294967295", 2**32 - 1)):
+            self.config.set("maxclients", text)
+            self.assertEqual(value, self.config["maxclients"])
+        self.assertRefused("maxclients", "must be between 1 and 4294967295 inclusive", "0", "-1", "4294967296")
+        self.assertRefused("maxclients", "couldn't be parsed into an integer", "", "x", "1.0", " 1", "1 ", "007", "1e3")
+        self.config.set("slowlog-log-slower-than", "-1")
+        self.assertEqual(-1, self.config["slowlog-log-slower-than"])
+
+    def test_memory(self) -> None:
+        """A size takes Redis's units, of thousands and of 1,024, in any case; it is shown in bytes."""
+        sizes = [("2000000", 2000000), ("2000000b", 2000000), ("2000k", 2 * 10**6), ("2048kb", 2**21),
+                 ("2m", 2 * 10**6), ("2MB", 2**21), ("1g", 10**9), ("1Gb", 2**30)]  # fmt: skip
+        for text, size in sizes:
+            self.config.set("proto-max-bulk-len", text)
+            self.assertEqual(size, self.config["proto-max-bulk-len"], text)
+            self.assertEqual(str(size), self.config.show("proto-max-bulk-len"))
+        self.assertRefused("proto-max-bulk-len", "must be a memory value", "", "x", "-1", "1tb", "1.5mb", "mb", "2 mb")
+        self.assertRefused("proto-max-bulk-len", "must be between", "1", "1k", "9" * 19 + "gb")
+
+    def test_choices(self) -> None:
+        """A choice is one of its words, in any case."""
+        self.config.set("enable-debug-command", "LOCAL")
+        self.assertEqual("local", self.config["enable-debug-command"])
+        self.assertRefused("enable-debug-command", "no, yes, local", "", "maybe")
+
+    def test_text(self) -> None:
+        """A text may be anything."""
+        self.config.set("requirepass", " pass word ")
+        self.assertEqual(" pass word ", self.config.show("requirepass"))
+
+    def test_matching(self) -> None:
+        """Names are found by glob patterns, whatever their case."""
+        self.assertEqual({"slowlog-log-slower-than", "slowlog-max-len"}, set(self.config.matching("SLOWLOG-*")))
+        self.assertEqual(["timeout"], list(self.config.matching("[t]imeou?")))
+        self.assertEqual([], list(self.config.matching("nosuch")))
+        names = [name for parameter in PARAMETERS for name in (parameter.name, parameter.alias) if name]
+        self.assertEqual(names, list(self.config.matching("*")))
+
+    def test_two_are_apart(self) -> None:
+        """Two configurations share no value."""
+        self.config.set("timeout", "5")
+        self.assertEqual(0, Config()["timeout"])
+
+    def test_options(self) -> None:
+        """What the command line offers says what it is, in a sentence."""
+        for parameter in PARAMETERS:
+            self.assertRegex(parameter.help, r"^[A-Z].*\.$", parameter.name)

@@ -1,0 +1,160 @@
+"""Tests for L{tseep.coordination.pubsub}, L{tseep.coordination.notifications} and L{tseep.commands.client.pubsub}."""
+
+from __future__ import annotations
+
+from typing import Any, List
+
+from tseep.session.session import Session
+from tseep.test.support import Push, SessionTests, decode
+
+
+class PubSubTests(SessionTests):
+    """Who hears what."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.hearer = self.connect()
+
+    def replies(self, *argv: str, session: Session | None = None) -> List[Any]:
+        """All replies to one command."""
+        return decode(self.send(*argv, session=session or self.hearer))
+
+    def test_channels(self) -> None:
+        """Each channel is confirmed with the number of subscriptions, and messages come to each subscriber."""
+        self.assertEqual([[b"subscribe", b"a", 1], [b"subscribe", b"b", 2]], self.replies("SUBSCRIBE", "a", "b"))
+        self.assertReply(1, "PUBLISH", "a", "hello")
+        self.assertReply(0, "PUBLISH", "c", "hello")
+        self.assertEqual([[b"message", b"a", b"hello"]], self.sent(self.hearer))
+        self.assertEqual([[b"unsubscribe", b"a", 1]], self.replies("UNSUBSCRIBE", "a"))
+        self.assertReply(0, "PUBLISH", "a", "hello")
+
+    def test_patterns(self) -> None:
+        """A pattern hears all channels that match, beside a subscription to the channel itself."""
+        self.replies("PSUBSCRIBE", "n.*")
+        self.replies("SUBSCRIBE", "n.a")
+        self.assertReply(2, "PUBLISH", "n.a", "x")
+        self.assertEqual([[b"message", b"n.a", b"x"], [b"pmessage", b"n.*", b"n.a", b"x"]], self.sent(self.hearer))
+        self.assertEqual([[b"punsubscribe", b"n.*", 1]], self.replies("PUNSUBSCRIBE"))
+
+    def test_shards(self) -> None:
+        """Sharded channels are a world of their own."""
+        self.assertEqual([[b"ssubscribe", b"a", 1]], self.replies("SSUBSCRIBE", "a"))
+        self.assertReply(0, "PUBLISH", "a", "x")
+        self.assertReply(1, "SPUBLISH", "a", "x")
+        self.assertEqual([[b"smessage", b"a", b"x"]], self.sent(self.hearer))
+        self.assertEqual([[b"sunsubscribe", b"a", 0]], self.replies("SUNSUBSCRIBE"))
+
+    def test_nothing_to_leave(self) -> None:
+        """Who hears nothing is told so."""
+        self.assertEqual([[b"unsubscribe", None, 0]], self.replies("UNSUBSCRIBE"))
+        self.assertEqual([[b"punsubscribe", b"x", 0]], self.replies("PUNSUBSCRIBE", "x"))
+
+    def test_restricted(self) -> None:
+        """In RESP2 a subscriber may say little else, until it hears nothing any more."""
+        self.replies("SUBSCRIBE", "a")
+        (error,) = self.replies("GET", "k")
+        self.assertIn("ERR Can't execute 'get': only (P|S)SUBSCRIBE", error)
+        self.assertEqual([[b"pong", b""]], self.replies("PING"))
+        self.replies("UNSUBSCRIBE")
+        self.assertEqual([None], self.replies("GET", "k"))
+
+    def test_resp3(self) -> None:
+        """In RESP3 messages are pushes, and a subscriber may say anything, publish to itself too."""
+        self.replies("HELLO", "3")
+        (confirmed,) = self.replies("SUBSCRIBE", "a")
+        self.assertIsInstance(confirmed, Push)
+        message, count = self.replies("PUBLISH", "a", "x")
+        self.assertIsInstance(message, Push)
+        self.assertEqual(([b"message", b"a", b"x"], 1), (message, count))
+
+    def test_gone(self) -> None:
+        """Who has gone, or RESET, hears nothing."""
+        self.replies("SUBSCRIBE", "a")
+        self.replies("RESET")
+        self.assertReply(0, "PUBLISH", "a", "x")
+        self.replies("PSUBSCRIBE", "*")
+        self.server.disconnect(self.hearer)
+        self.assertReply(0, "PUBLISH", "a", "x")
+        self.assertReply(0, "PUBSUB", "NUMPAT")
+
+    def test_introspection(self) -> None:
+        """PUBSUB tells who hears what."""
+        self.replies("SUBSCRIBE", "a", "b")
+        self.replies("PSUBSCRIBE", "*")
+        self.replies("SSUBSCRIBE", "s")
+        self.assertReply([b"a", b"b"], "PUBSUB", "CHANNELS")
+        self.assertReply([b"a"], "PUBSUB", "CHANNELS", "a*")
+        self.assertReply([b"a", 1, b"x", 0], "PUBSUB", "NUMSUB", "a", "x")
+        self.assertReply(1, "PUBSUB", "NUMPAT")
+        self.assertReply([b"s"], "PUBSUB", "SHARDCHANNELS")
+        self.assertReply([b"s", 1], "PUBSUB", "SHARDNUMSUB", "s")
+
+    def test_output_limit(self) -> None:
+        """Who does not take more than the hard limit, or the soft one for too long, is closed."""
+        self.run_command("CONFIG", "SET", "client-output-buffer-limit", "pubsub 1000 100 10")
+        self.replies("SUBSCRIBE", "a")
+        connection: Any = self.hearer.connection
+        connection.send = lambda data: 500
+        self.run_command("PUBLISH", "a", "x")
+        self.advance(9)
+        self.run_command("PUBLISH", "a", "x")
+        self.assertFalse(connection.closed)
+        self.advance(2)
+        self.run_command("PUBLISH", "a", "x")
+        self.assertTrue(connection.closed)
+        connection.closed = False
+        self.hearer.soft_since = 0
+        connection.send = lambda data: 1000
+        self.run_command("PUBLISH", "a", "x")
+        self.assertTrue(connection.closed)
+
+
+class NotificationsTests(SessionTests):
+    """Keyspace notifications."""
+
+    def heard(self, classes: str, *calls: str) -> List[List[bytes]]:
+        """What is published while some calls are made: channel and message."""
+        self.assertReply("OK", "CONFIG", "SET", "notify-keyspace-events", classes)
+        hearer = self.connect()
+        self.send("PSUBSCRIBE", "__key*", session=hearer)
+        for call in calls:
+            self.send(*call.split())
+        return [message[2:] for message in self.sent(hearer)]
+
+    def test_channels(self) -> None:
+        """K tells by key, E by event."""
+        self.assertEqual([[b"__keyspace@0__:k", b"set"]], self.heard("KA", "SET k 1"))
+        self.assertEqual([[b"__keyevent@0__:set", b"k"]], self.heard("EA", "SET k 1"))
+        self.assertEqual([], self.heard("A", "SET k 1"))
+        self.assertEqual([], self.heard("", "SET k 1"))
+
+    def test_events(self) -> None:
+        """Every change has its event, in order."""
+        calls = ["SET k 1 EX 10", "RENAME k j", "DEL j", "RPUSH l 1", "LPOP l", "HSET h f 1", "HDEL h f", "SADD s 1"]
+        events = [channel.partition(b":")[2] for channel, _ in self.heard("EA", *calls)]
+        expected = b"set expire rename_from rename_to del rpush lpop del hset hdel del sadd"
+        self.assertEqual(expected.split(), events)
+
+    def test_classes(self) -> None:
+        """Only what is asked for is told; misses and new keys are not part of A."""
+        self.assertEqual([[b"__keyevent@0__:rpush", b"l"]], self.heard("El", "SET k 1", "RPUSH l 1"))
+        self.assertEqual([[b"__keyevent@0__:keymiss", b"x"]], self.heard("Em", "GET x", "GET k"))
+        self.assertEqual([[b"__keyevent@0__:new", b"y"]], self.heard("En", "SET y 1", "SET y 2"))
+
+    def test_expired(self) -> None:
+        """A key whose time is over is told of when it is removed."""
+        self.run_command("SET", "k", "1", "PX", "10")
+        self.run_command("CONFIG", "SET", "notify-keyspace-events", "Ex")
+        hearer = self.connect()
+        self.send("PSUBSCRIBE", "*", session=hearer)
+        self.advance(2)
+        self.server.cron()
+        self.assertEqual([[b"pmessage", b"*", b"__keyevent@0__:expired", b"k"]], self.sent(hearer))
+
+    def test_show(self) -> None:
+        """CONFIG GET shows the letters in one way, and letters that mean nothing are refused."""
+        self.run_command("CONFIG", "SET", "notify-keyspace-events", "lKE$")
+        self.assertReply([b"notify-keyspace-events", b"$lKE"], "CONFIG", "GET", "notify-keyspace-events")
+        self.run_command("CONFIG", "SET", "notify-keyspace-events", "KEA")
+        self.assertReply([b"notify-keyspace-events", b"AKE"], "CONFIG", "GET", "notify-keyspace-events")
+        self.assertIn("ERR CONFIG SET failed", self.run_command("CONFIG", "SET", "notify-keyspace-events", "?"))

@@ -1,0 +1,102 @@
+"""Tests of L{tseep.daemon.json_log}."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from io import StringIO
+from typing import Any
+
+from twisted.application.service import Application, IServiceCollection, MultiService, Service
+from twisted.logger import ILogObserver, Logger, LogLevel, LogPublisher
+from twisted.python import log as legacy
+from twisted.trial.unittest import SynchronousTestCase
+
+from tseep.daemon.json_log import LoggedInJson, as_json, json_observer, make_observer
+
+
+class AsJsonTests(SynchronousTestCase):
+    """What is written of an event."""
+
+    def setUp(self) -> None:
+        """A logger whose events come to a file in memory."""
+        self.file = StringIO()
+        self.log = Logger("tseep.test", observer=LogPublisher(make_observer(self.file)))
+
+    def written(self) -> Any:
+        """The one line that was written, read as JSON."""
+        text = self.file.getvalue()
+        self.assertEqual((1, "\n"), (text.count("\n"), text[-1]))
+        return json.loads(text)
+
+    def test_event(self) -> None:
+        """An event's message is there, and what it is made from."""
+        self.log.warn("{count} of {names} in\ntwo lines", count=3, names={"a": "ü"})
+        line = self.written()
+        self.assertRegex(line.pop("time"), r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$")
+        fields = {"count": 3, "names": "{'a': 'ü'}"}
+        message = "3 of {'a': 'ü'} in\ntwo lines"
+        self.assertEqual({"level": "warn", "logger": "tseep.test", "message": message, "fields": fields}, line)
+
+    def test_time(self) -> None:
+        """The time is in UTC, with milliseconds."""
+        event = {"log_time": 1.5, "log_level": LogLevel.info, "log_format": "x", "log_namespace": "n"}
+        expected = {"time": "1970-01-01T00:00:01.500+00:00", "level": "info", "logger": "n", "message": "x"}
+        self.assertEqual(expected, json.loads(as_json(event)))
+
+    def test_failure(self) -> None:
+        """A failure comes with its traceback, in the same line."""
+        try:
+            raise ValueError("once")
+        except ValueError:
+            self.log.failure("it failed")
+        line = self.written()
+        self.assertEqual(("critical", "it failed"), (line["level"], line["message"]))
+        self.assertIn("ValueError: once", line["traceback"])
+
+    def test_older_logger(self) -> None:
+        """Events of Twisted's older logger come as text alone."""
+        publisher = legacy.LogPublisher(publishPublisher=LogPublisher(make_observer(self.file)))
+        publisher.msg("hello", system="somewhere", other=5)
+        line = self.written()
+        self.assertEqual("hello", line["message"])
+        self.assertNotIn("fields", line)
+
+
+class JsonObserverTests(SynchronousTestCase):
+    """Where it is written."""
+
+    def test_file(self) -> None:
+        """To the file that twistd was told of."""
+        path = os.path.abspath(self.mktemp())
+        json_observer({"logfile": path, "nodaemon": True})({"log_format": "x", "log_time": 0.0})
+        with open(path) as file:
+            self.assertEqual("x", json.loads(file.read())["message"])
+
+    def test_output(self) -> None:
+        """Without one to the output, if there is one."""
+        output = StringIO()
+        self.patch(sys, "stdout", output)
+        json_observer({"logfile": None, "nodaemon": 1})({"log_format": "x", "log_time": 0.0})
+        self.assertEqual("x", json.loads(output.getvalue())["message"])
+
+
+class LoggedInJsonTests(SynchronousTestCase):
+    """Who decides on the log."""
+
+    def test_application(self) -> None:
+        """An application, which is a process of twistd's, logs so, and runs the service."""
+        application: Any = Application("test")
+        service = Service()
+        logged = LoggedInJson(service, {"nodaemon": 1})
+        logged.setServiceParent(application)
+        self.assertIsNotNone(application.getComponent(ILogObserver))
+        self.assertEqual(([logged], [service]), (list(IServiceCollection(application)), list(logged)))
+
+    def test_other_parent(self) -> None:
+        """Any other parent does as it likes."""
+        parent = MultiService()
+        logged = LoggedInJson(Service(), {"nodaemon": 1})
+        logged.setServiceParent(parent)
+        self.assertEqual([logged], list(parent))

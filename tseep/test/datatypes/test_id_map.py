@@ -1,0 +1,102 @@
+"""Tests for L{tseep.datatypes.id_map}."""
+
+from __future__ import annotations
+
+import random
+from typing import Dict
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tseep.datatypes.id_map import MOST, IdMap
+
+
+class IdMapTests(SynchronousTestCase):
+    """A map of ids is that of a dictionary in the order of its keys, whatever was done to both."""
+
+    def setUp(self) -> None:
+        self.random = random.Random(1)
+        self.map: IdMap[str] = IdMap()
+        self.expected: Dict[int, str] = {}
+
+    def fill(self, count: int) -> None:
+        """Append so many ids, with gaps."""
+        for number in range(count):
+            self.map.append(3 * number + 1, str(number))
+            self.expected[3 * number + 1] = str(number)
+
+    def check(self) -> None:
+        """Compare all that can be asked."""
+        items = sorted(self.expected.items())
+        self.assertEqual(items, list(self.map))
+        self.assertEqual(len(items), len(self.map))
+        self.assertEqual(items[0][0] if items else 0, self.map.first())
+        self.assertEqual(items[-1][0] if items else 0, self.map.last())
+        for low, high in ((0, 10**9), (50, 700), (301, 301), (302, 302), (10**6, 10**7)):
+            part = [item for item in items if low <= item[0] <= high]
+            self.assertEqual(part, list(self.map.items(low, high)))
+            self.assertEqual(part[::-1], list(self.map.items_down(low, high)))
+
+    def test_append(self) -> None:
+        """Ids that grow are found, and those between are not."""
+        self.check()
+        self.fill(1000)
+        self.check()
+        self.assertEqual(("100", None), (self.map.get(301), self.map.get(302)))
+        self.assertEqual(10, self.map.chunks())
+
+    def test_add(self) -> None:
+        """An id is added anywhere, once."""
+        for id in self.random.sample(range(1, 3000), 1000):
+            self.assertIs(None, self.map.add(id, str(id)))
+            self.expected[id] = str(id)
+        self.check()
+        self.assertEqual(str(id), self.map.add(id, "other"))
+        self.check()
+
+    def test_pop(self) -> None:
+        """Ids are removed, down to the last, and others come after them."""
+        self.fill(1000)
+        for id in self.random.sample(sorted(self.expected), 990):
+            self.assertEqual(self.expected.pop(id), self.map.pop(id))
+        self.assertIs(None, self.map.pop(2))
+        self.check()
+        self.map.append(10**6, "x")
+        self.expected[10**6] = "x"
+        self.check()
+        for id in list(self.expected):
+            self.map.pop(id)
+        self.assertEqual(([], None), (list(self.map), self.map.pop(1)))
+
+    def test_trim(self) -> None:
+        """Entries go from the beginning, to a number or up to an id."""
+        self.fill(1000)
+        self.assertEqual(150, self.map.trim(850, 10**9, False, 0))
+        self.assertEqual(50, self.map.trim(0, 601, False, 0))
+        self.assertEqual(0, self.map.trim(900, 10**9, False, 0))
+        self.expected = {id: value for id, value in self.expected.items() if id >= 601}
+        self.check()
+        self.assertEqual(800, self.map.trim(0, 10**9, False, 0))
+
+    def test_trim_chunks(self) -> None:
+        """Where about a number is enough only whole chunks go, and not more than a limit."""
+        self.fill(1000)
+        self.assertEqual(100, self.map.trim(850, 10**9, True, 0))
+        self.assertEqual(200, self.map.trim(0, 10**9, True, 2 * MOST + 50))
+        self.assertEqual(0, self.map.trim(0, 10**9, True, MOST - 1))
+
+    def test_truncate(self) -> None:
+        """It is given back bit by bit, from the end."""
+        self.fill(250)
+        self.assertTrue(self.map.truncate(10))
+        self.assertEqual(200, len(self.map))
+        self.assertFalse(self.map.truncate(1000))
+        self.assertEqual(0, len(self.map))
+
+    def test_copy(self) -> None:
+        """A copy goes its own way."""
+        self.fill(250)
+        other = self.map.copy()
+        other.pop(1)
+        other.append(10**6, "x")
+        self.check()
+        self.assertEqual(250, len(other))

@@ -1,0 +1,239 @@
+"""Tests for L{tseep.datatypes.list}."""
+
+from __future__ import annotations
+
+import random
+from typing import Any, Callable, Dict, List
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tseep.datatypes.list import CHUNK, FEW, MOST, MOST_BYTES, Packed, RedisList
+
+
+def numbers(count: int) -> List[bytes]:
+    """That many elements, each another."""
+    return [b"%d" % number for number in range(count)]
+
+
+def pushed(count: int) -> RedisList:
+    """The same as a list to which they were added at the right, one by one."""
+    value = RedisList()
+    for element in numbers(count):
+        value.append(element)
+    return value
+
+
+class PackedTests(SynchronousTestCase):
+    """Elements packed together."""
+
+    def test_elements(self) -> None:
+        """They come out as they went in, all of them or one."""
+        elements = [b"", b"one", b"\r\n\x00", b"", b"one", b""]
+        packed = Packed(elements)
+        self.assertEqual(elements, list(packed))
+        self.assertEqual(elements, [packed[place] for place in range(len(packed))])
+
+    def test_contains(self) -> None:
+        """What is in it is; a part of an element, or of two, is not."""
+        packed = Packed([b"one", b"two", b""])
+        self.assertEqual([True, True, False, False], [e in packed for e in (b"two", b"", b"tw", b"onetwo")])
+
+
+class RedisListTests(SynchronousTestCase):
+    """A list in the store, against a plain one."""
+
+    def assertSame(self, plain: List[bytes], value: RedisList) -> None:
+        """It holds the same elements, in chunks as they should be."""
+        self.assertEqual(plain, list(value))
+        self.assertEqual(plain[::-1], list(reversed(value)))
+        self.assertEqual(len(plain), len(value))
+        self.assertLess(len(value._left), MOST)
+        self.assertLess(len(value._right), MOST)
+        for chunk in value._between:
+            self.assertTrue(0 < len(chunk) <= MOST)
+            self.assertIs(sum(map(len, chunk)) <= MOST_BYTES, isinstance(chunk, Packed))
+
+    def test_push(self) -> None:
+        """Elements are added at either end, one by one and many at once."""
+        plain: List[bytes] = []
+        value = RedisList()
+        for element in numbers(3 * MOST):
+            value.append(element)
+            value.appendleft(element)
+            plain = [element, *plain, element]
+        self.assertSame(plain, value)
+        value.extend(numbers(1000))
+        value.extendleft(numbers(1000))
+        self.assertSame(numbers(1000)[::-1] + plain + numbers(1000), value)
+
+    def test_made_of_many(self) -> None:
+        """A list made of many elements at once is in chunks from the beginning."""
+        for count in (0, 1, MOST - 1, MOST, MOST + 1, 2 * MOST, 5000):
+            self.assertSame(numbers(count), RedisList(numbers(count)))
+
+    def test_pop(self) -> None:
+        """Elements leave at either end until none is left, and new ones may come."""
+        for plain, value in ((numbers(1000), RedisList(numbers(1000))), (numbers(200), pushed(200))):
+            for number in range(len(plain)):
+                if number % 7 < 3:
+                    self.assertEqual(plain.pop(), value.pop())
+                else:
+                    self.assertEqual(plain.pop(0), value.popleft())
+                self.assertSame(plain, value)
+            value.append(b"again")
+            self.assertSame([b"again"], value)
+
+    def test_from_one_end_to_the_other(self) -> None:
+        """What was added at one end leaves at the other, in order."""
+        for count in (1, 2, 100, 5000):
+            value = pushed(count)
+            self.assertEqual(numbers(count), [value.popleft() for _ in range(count)])
+            value.extendleft(numbers(count))
+            self.assertEqual(numbers(count), [value.pop() for _ in range(count)])
+            self.assertSame([], value)
+
+    def test_at_the_bound(self) -> None:
+        """Pushing and popping in turn packs and unpacks nothing."""
+        value = pushed(MOST)
+        (chunk,) = value._between
+        for _ in range(CHUNK):
+            value.pop()
+        value.append(b"x")
+        self.assertIs(chunk, value._between[0])
+        self.assertEqual(1, len(value._right))
+
+    def test_ends_are_near(self) -> None:
+        """A list that grew at one end is not unpacked for an element at the other, but for the chunk there."""
+        value = pushed(50 * CHUNK)
+        before = list(value._between)
+        self.assertEqual(b"0", value.popleft())
+        self.assertEqual(before[1:], list(value._between))
+
+    def test_span(self) -> None:
+        """Any part of it, from either end."""
+        plain, value = numbers(1500), RedisList(numbers(1500))
+        for first in range(0, 1500, 61):
+            for last in (first, first + 1, first + 300, 1498, 1499):
+                if first <= last < 1500:
+                    self.assertEqual(plain[first : last + 1], value.span(first, last))
+
+    def test_places(self) -> None:
+        """Where an element is, from either end, and no farther than asked."""
+        value = RedisList([*numbers(1000), *numbers(1000)])
+        self.assertEqual([7, 1007], list(value.places(b"7", 2000)))
+        self.assertEqual([1007, 7], list(value.places(b"7", 2000, backwards=True)))
+        self.assertEqual([7], list(value.places(b"7", 1007)))
+        self.assertEqual([7, 1007], list(value.places(b"7", 1008)))
+        self.assertEqual([], list(value.places(b"7", 992, backwards=True)))
+        self.assertEqual([1007], list(value.places(b"7", 993, backwards=True)))
+        self.assertEqual([], list(value.places(b"none", 2000)))
+
+    def test_few_are_joined(self) -> None:
+        """Chunks do not stay when few of their elements do."""
+        value = RedisList(numbers(10_000))
+        for element in numbers(10_000)[300:9700]:
+            if int(element) % 100:
+                value.remove(element, 1)
+        self.assertSame([e for e in numbers(10_000) if not 300 <= int(e) < 9700 or int(e) % 100 == 0], value)
+        self.assertLess(len(value._between), 12)
+        self.assertGreaterEqual(min(map(len, list(value._between)[:-1])), FEW)
+
+    def test_many_are_divided(self) -> None:
+        """A chunk to which many are added becomes two, and all stay in order."""
+        plain, value = numbers(1000), RedisList(numbers(1000))
+        for number in range(500):
+            plain.insert(500, b"new %d" % number)
+            value.insert(500, b"new %d" % number)
+        self.assertSame(plain, value)
+
+    def test_long_elements(self) -> None:
+        """Elements that are long are not packed."""
+        plain = [bytes([number % 256]) * 200 for number in range(2000)]
+        value = RedisList(plain)
+        self.assertSame(plain, value)
+        self.assertIs(value._between[2][0], plain[len(value._left) + 2 * CHUNK])
+
+    def test_random(self) -> None:
+        """Any sequence of changes makes of it what it makes of a plain list."""
+        for seed in range(6):
+            chosen = random.Random(seed)
+            plain = numbers(chosen.choice([0, 10, 700, 3000]))
+            value = RedisList(plain)
+            for _ in range(300):
+                self.change(chosen, plain, value)
+                self.assertSame(plain, value)
+                for place in chosen.sample(range(-len(plain), len(plain)), min(9, len(plain))):
+                    self.assertEqual(plain[place], value[place])
+
+    def change(self, chosen: random.Random, plain: List[bytes], value: RedisList) -> None:
+        """Change both in the same way, which chance decides."""
+        element = b"%d" % chosen.randrange(500)
+        place = chosen.randrange(len(plain) + 1)
+        some = [b"%d" % chosen.randrange(500) for _ in range(chosen.choice([1, 5, 100, 700]))]
+        if len(plain) < 5:
+            plain += some
+            return value.extend(some)
+        changes: Dict[str, Callable[[], Any]] = {
+            "left": lambda: (plain.insert(0, element), value.appendleft(element)),
+            "right": lambda: (plain.append(element), value.append(element)),
+            "extend": lambda: (plain.extend(some), value.extend(some)),
+            "extend left": lambda: (plain.__setitem__(slice(0, 0), some[::-1]), value.extendleft(some)),
+            "insert": lambda: (plain.insert(place, element), value.insert(place, element)),
+            "pop": lambda: self.assertEqual(plain.pop(), value.pop()),
+            "pop left": lambda: self.assertEqual(plain.pop(0), value.popleft()),
+            "set": lambda: self.set(plain, value, place - 1, element),
+            "remove": lambda: self.remove(chosen, plain, value, element),
+            "trim": lambda: self.trim(chosen, plain, value),
+        }
+        changes[chosen.choice(list(changes))]()
+        return None
+
+    def set(self, plain: List[bytes], value: RedisList, place: int, element: bytes) -> None:
+        """Put another element at a place."""
+        plain[place] = value[place] = element
+
+    def remove(self, chosen: random.Random, plain: List[bytes], value: RedisList, element: bytes) -> None:
+        """Remove an element some times, from either end."""
+        most, backwards = chosen.choice([1, 2, 10_000]), chosen.random() < 0.5
+        removed = min(most, plain.count(element))
+        for _ in range(removed):
+            at = plain.index(element) if not backwards else len(plain) - 1 - plain[::-1].index(element)
+            del plain[at]
+        self.assertEqual(removed, value.remove(element, most, backwards))
+
+    def trim(self, chosen: random.Random, plain: List[bytes], value: RedisList) -> None:
+        """Cut some off at each end, seldom all."""
+        size = len(plain)
+        first = chosen.choice([0, 1, size // 9, size // 2])
+        last = size - 1 - chosen.choice([0, 1, size // 9, size // 2])
+        plain[:] = plain[first : last + 1]
+        value.trim(first, last)
+
+    def test_copy(self) -> None:
+        """A copy is a list of its own."""
+        for count in (1, 1000):
+            for long in (b"", b"x" * 200):
+                plain = [element + long for element in numbers(count)]
+                value = RedisList(plain)
+                copied = value.copy()
+                copied.append(b"b")
+                copied[0] = b"a"
+                for _ in range(count // 2):
+                    copied.popleft()
+                self.assertSame(plain, value)
+                self.assertSame([b"a", *plain[1:], b"b"][count // 2 :], copied)
+
+    def test_size(self) -> None:
+        """More and longer elements take more; packed ones little more than their bytes."""
+        self.assertEqual(RedisList([b"a"]).size() + 160, RedisList([b"a" * 161]).size())
+        self.assertGreater(RedisList([b"a", b"b"]).size(), RedisList([b"a"]).size())
+        many = RedisList([b"x" * 16] * 100_000)
+        self.assertTrue(2_100_000 < many.size() < 2_400_000, many.size())
+
+    def test_release(self) -> None:
+        """It gives back some elements at a time."""
+        value = RedisList(numbers(1000))
+        self.assertTrue(value.release(300))
+        self.assertTrue(300 < len(value) <= 700)
+        self.assertFalse(value.release(1000))
+        self.assertSame([], value)

@@ -1,0 +1,86 @@
+"""Tests for L{tseep.datatypes.score_index}."""
+
+from __future__ import annotations
+
+import random
+from typing import List
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tseep.datatypes.score_index import BLOCK, Order, Pair
+
+
+class OrderTests(SynchronousTestCase):
+    """An order is that of a sorted list of the same pairs, whatever was done to both."""
+
+    def setUp(self) -> None:
+        self.random = random.Random(1)
+        self.pairs: List[Pair] = []
+        self.order = Order()
+
+    def fill(self, count: int, scores: int) -> None:
+        """Begin with so many pairs, of so many different scores."""
+        members = self.random.sample(range(10 * count), count)
+        self.pairs = sorted((float(self.random.randrange(scores)), b"%d" % member) for member in members)
+        self.order = Order(self.pairs)
+
+    def check(self) -> None:
+        """Compare all that can be asked."""
+        members = [member for _, member in self.pairs]
+        self.assertEqual(members, list(self.order))
+        self.assertEqual(members[::-1], list(reversed(self.order)))
+        for place in range(0, len(self.pairs), 97):
+            self.assertEqual(place, self.order.rank(*self.pairs[place]))
+            self.assertEqual(members[place : place + 600], self.order.members(place, place + 600))
+        for score in (-1.0, 0.0, 1.0, 2.5, 1e9):
+            self.assertEqual(sum(pair[0] < score for pair in self.pairs), self.order.below(score))
+            self.assertEqual(sum(pair[0] <= score for pair in self.pairs), self.order.up_to(score))
+
+    def test_empty(self) -> None:
+        """An empty order has no members, and everything would be its first."""
+        self.check()
+        self.assertEqual(0, self.order.rank(1.0, b"x"))
+        self.assertEqual([], self.order.members(0, 10))
+
+    def test_add(self) -> None:
+        """Pairs find their places, among many of the same score too."""
+        for scores in (1, 5, 10**6):
+            self.fill(0, 1)
+            for number in self.random.sample(range(5000), 5000):
+                pair = float(self.random.randrange(scores)), b"%d" % number
+                self.pairs.append(pair)
+                self.order.add(*pair)
+            self.pairs.sort()
+            self.check()
+
+    def test_growing_at_the_end(self) -> None:
+        """Pairs may come in their order."""
+        for number in range(5000):
+            self.pairs.append((float(number), b"m"))
+            self.order.add(float(number), b"m")
+        self.check()
+
+    def test_remove(self) -> None:
+        """Pairs go, down to the last."""
+        self.fill(5000, 100)
+        for left in (4000, 300, 1, 0):
+            while len(self.pairs) > left:
+                self.order.remove(*self.pairs.pop(self.random.randrange(len(self.pairs))))
+            self.check()
+
+    def test_remove_part(self) -> None:
+        """A part goes at once: within a block, over several, at either end, all of it, nothing."""
+        for start, stop in ((10, 20), (0, 3 * BLOCK), (100, 4000), (4000, 5000), (0, 5000), (7, 7), (BLOCK, 2 * BLOCK)):
+            self.fill(5000, 100)
+            self.order.remove_part(start, stop)
+            del self.pairs[start:stop]
+            self.check()
+            self.order.add(50.5, b"new")
+            self.pairs = sorted([*self.pairs, (50.5, b"new")])
+            self.check()
+
+    def test_rank_of_others(self) -> None:
+        """A pair that is not there has a rank: that of the place where it belongs."""
+        self.fill(2000, 10)
+        for pair in ((-1.0, b"x"), (3.0, b"0x"), (3.5, b""), (99.0, b"")):
+            self.assertEqual(sum(other < pair for other in self.pairs), self.order.rank(*pair))

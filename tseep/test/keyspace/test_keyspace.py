@@ -1,0 +1,373 @@
+"""Tests for L{tseep.keyspace.keyspace}."""
+
+from __future__ import annotations
+
+from typing import Dict, List, Set, Tuple
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from tseep.keyspace.keyspace import SLOT, SMALL, Database, Keyspace, walk
+
+QUICK = settings(derandomize=True, database=None, deadline=None, max_examples=100)
+
+KEYS = [b"key:%d" % number for number in range(5)]
+
+
+class Time:
+    """A clock in milliseconds that tells seconds, and may go backwards."""
+
+    def __init__(self, milliseconds: int) -> None:
+        self.milliseconds = milliseconds
+
+    def __call__(self) -> float:
+        return self.milliseconds / 1000
+
+
+def check_slots(case: SynchronousTestCase, database: Database) -> None:
+    """Every key that will expire is in the one slot of its time, and every slot has its turn."""
+    found: Dict[bytes, int] = {}
+    for slot, keys in database._slots.items():
+        members = keys if isinstance(keys, set) else {keys}
+        case.assertTrue(members, f"slot {slot} must not be empty")
+        case.assertFalse(members & set(found), "a key must be in one slot only")
+        found.update(dict.fromkeys(members, slot))
+    case.assertEqual({key: when // SLOT for key, when in database.expires.items()}, found)
+    case.assertLessEqual(set(database._slots), set(database._order))
+    case.assertLessEqual(set(database.expires), set(database.values))
+    case.assertEqual(set(database.accessed), set(database.values))
+
+
+def walk_on(entries: Dict[bytes, None], cursor: int, count: int) -> List[bytes]:
+    """Walk from a cursor to the end, which must come."""
+    met: List[bytes] = []
+    for _ in range(len(entries) + 1):
+        cursor, names = walk(entries, cursor, count)
+        met += names
+        if not cursor:
+            return met
+    raise AssertionError("the walk does not end")
+
+
+class WalkTests(SynchronousTestCase):
+    """What SCAN promises."""
+
+    def test_whole(self) -> None:
+        """A walk without changes meets every entry once."""
+        entries = dict.fromkeys(b"%d" % number for number in range(100))
+        for count in (1, 7, 99, 100, 1000):
+            met = walk_on(entries, 0, count)
+            self.assertEqual((100, set(entries)), (len(met), set(met)), f"with COUNT {count}")
+
+    def test_empty(self) -> None:
+        """A walk through nothing is over at once, whatever the cursor."""
+        self.assertEqual((0, []), walk({}, 0, 10))
+        self.assertEqual((0, []), walk({}, 2**64 - 1, 10))
+
+    def test_large(self) -> None:
+        """A small COUNT does not make the walk through many entries endless."""
+        entries = dict.fromkeys(b"%d" % number for number in range(5000))
+        cursor, names = walk(entries, 0, 1)
+        self.assertEqual((4995, 5), (cursor, len(names)))
+
+    @QUICK
+    @given(
+        st.integers(0, 40),
+        st.lists(st.tuples(st.integers(1, 6), st.lists(st.integers(0, 80)), st.integers(0, 8)), min_size=1),
+    )
+    def test_promise(self, size: int, rounds: List[Tuple[int, List[int], int]]) -> None:
+        """Whoever is there from beginning to end is met, whatever comes and goes meanwhile."""
+        entries = dict.fromkeys(b"%d" % number for number in range(size))
+        constant, met, newest = set(entries), set(), size
+        cursor = 0
+        for count, removals, additions in rounds:
+            cursor, names = walk(entries, cursor, count)
+            met.update(names)
+            if not cursor:
+                break
+            removed = {b"%d" % number for number in removals}
+            constant -= removed
+            for name in removed & set(entries):
+                del entries[name]
+            entries.update(dict.fromkeys(b"%d" % number for number in range(newest, newest + additions)))
+            newest += additions
+        if cursor:
+            met.update(walk_on(entries, cursor, 3))
+        self.assertEqual(set(), constant - met, "these were there all the time, and were not met")
+
+    def test_bounded(self) -> None:
+        """Under any number of additions a walk comes to its end."""
+        entries = dict.fromkeys(b"%d" % number for number in range(100))
+        cursor = walk(entries, 0, 10)[0]
+        for step in range(9):
+            self.assertNotEqual(0, cursor)
+            entries.update(dict.fromkeys(b"%d-%d" % (step, number) for number in range(20)))
+            cursor = walk(entries, cursor, 10)[0]
+        self.assertEqual(0, cursor)
+
+
+HALF_SECONDS = st.integers(-2, 8).map(lambda number: number * SLOT // 2)
+OPERATIONS = st.lists(
+    st.one_of(
+        st.tuples(st.just("expire"), st.sampled_from(KEYS), HALF_SECONDS),
+        st.tuples(st.sampled_from(["set", "replace", "delete", "persist", "read"]), st.sampled_from(KEYS)),
+        st.tuples(st.just("turn"), HALF_SECONDS | st.sampled_from([1, -10_000, -(10**12), 10**12])),
+        st.tuples(st.just("sweep"), st.integers(0, 4)),
+    ),
+    max_size=60,
+)
+"""Times on the edges of slots, and few enough of them that keys meet in one."""
+
+
+class Model:
+    """A database as simple as can be: every key with when it expires, None for never, and no removal but by asking."""
+
+    def __init__(self, database: Database, time: Time) -> None:
+        self.database = database
+        self.time = time
+        self.keys: Dict[bytes, int | None] = {}
+
+    def forget_expired(self) -> None:
+        """Remove what has reached its time."""
+        now = self.time.milliseconds
+        self.keys = {key: when for key, when in self.keys.items() if when is None or when >= now}
+
+    def set(self, key: bytes) -> None:
+        """A new value, which does not expire."""
+        self.database.set(key, b"value")
+        self.keys[key] = None
+
+    def replace(self, key: bytes) -> None:
+        """A new value that expires as the one before, which a command has looked at."""
+        self.database.get(key)
+        self.database.replace(key, b"value", b"")
+        self.keys.setdefault(key, None)
+
+    def delete(self, key: bytes) -> None:
+        """Remove a key."""
+        assert self.database.delete(key) == (key in self.keys)
+        self.keys.pop(key, None)
+
+    def persist(self, key: bytes) -> None:
+        """No time to expire."""
+        if self.database.get(key) is not None:
+            assert self.database.persist(key) == (self.keys[key] is not None)
+            self.keys[key] = None
+
+    def read(self, key: bytes) -> None:
+        """Look."""
+        assert (self.database.read(key) is not None) == (key in self.keys)
+
+    def expire(self, key: bytes, after: int) -> None:
+        """A time to expire, for a key that may be new."""
+        self.replace(key)
+        self.database.expire_at(key, self.time.milliseconds + after)
+        self.keys[key] = self.time.milliseconds + after
+
+    def turn(self, milliseconds: int) -> None:
+        """The clock goes on; or back, which would revive keys that expired unseen, so they are seen first."""
+        for key in KEYS:
+            if milliseconds < 0:
+                self.database.peek(key)
+        self.time.milliseconds += milliseconds
+        self.database._keyspace.tick()
+
+    def sweep(self, most: int) -> None:
+        """A little of the sweep."""
+        assert 0 <= self.database.sweep(most) <= most
+
+
+class ExpiryTests(SynchronousTestCase):
+    """Keys are gone from their time on, and the sweep finds those that nobody asks for."""
+
+    def setUp(self) -> None:
+        self.time = Time(1_700_000_000_000)
+        self.keyspace = Keyspace(2, self.time)
+        self.database = self.keyspace.databases[0]
+
+    def turn(self, milliseconds: int) -> None:
+        """Let time pass."""
+        self.time.milliseconds += milliseconds
+        self.keyspace.tick()
+
+    def add(self, key: bytes, after: int) -> None:
+        """A key that expires so many milliseconds from now."""
+        self.database.set(key, b"value")
+        self.database.expire_at(key, self.keyspace.now + after)
+
+    def test_set_all(self) -> None:
+        """Many keys are set as one by one, those that would expire too."""
+        self.database.set(b"a", b"0")
+        self.database.expire_at(b"a", self.keyspace.now + 10)
+        for keys in ([b"a", b"b"], [b"b", b"c", b"b"]):
+            self.database.set_all(keys, [key + b"%d" % number for number, key in enumerate(keys)])
+        self.assertEqual({b"a": b"a0", b"b": b"b2", b"c": b"c1"}, self.database.values)
+        self.assertEqual(({}, {b"a", b"b", b"c"}), (self.database.expires, set(self.database.accessed)))
+
+    @QUICK
+    @given(OPERATIONS)
+    def test_any_operations(self, operations: List[Tuple[str, ...]]) -> None:
+        """Under any operations, and a clock that jumps both ways, the slots and the keys are what they must be."""
+        self.setUp()
+        model = Model(self.database, self.time)
+        for name, *arguments in operations:
+            getattr(model, name)(*arguments)
+            model.forget_expired()
+            check_slots(self, self.database)
+        alive = {key for key in KEYS if self.database.peek(key) is not None}
+        self.assertEqual(set(model.keys), alive)
+
+    @QUICK
+    @given(OPERATIONS)
+    def test_nothing_left(self, operations: List[Tuple[str, ...]]) -> None:
+        """Whatever came before, once every time is over the sweep leaves only what does not expire."""
+        self.setUp()
+        model = Model(self.database, self.time)
+        for name, *arguments in operations:
+            getattr(model, name)(*arguments)
+            model.forget_expired()
+        lasting = set(self.database.values) - set(self.database.expires)
+        model.turn(10**14)
+        while self.database.sweep(3) == 3:
+            pass
+        self.assertEqual(lasting, set(self.database.values))
+        self.assertEqual(({}, {}, []), (self.database.expires, self.database._slots, self.database._order))
+
+    def test_last_moment(self) -> None:
+        """A key is there in the very millisecond of its time, and gone in the next."""
+        self.add(b"key", 1000)
+        self.turn(1000)
+        self.assertEqual(b"value", self.database.read(b"key"))
+        self.turn(1)
+        self.assertIsNone(self.database.read(b"key"))
+        self.assertEqual(1, self.keyspace.expired)
+
+    def test_sweep_is_bounded(self) -> None:
+        """One sweep removes no more keys than it may, though all are due."""
+        for number in range(100):
+            self.add(b"%d" % number, 10)
+        self.turn(5000)
+        self.assertEqual(30, self.keyspace.sweep(30))
+        self.assertEqual(70, len(self.database))
+
+    def test_far_jump(self) -> None:
+        """When the clock jumps over ages, the sweep takes steps for keys and slots, not for the time between."""
+        self.add(b"near", 1000)
+        self.add(b"far", 10**15)
+        self.turn(2 * 10**15)
+        self.assertEqual(4, self.keyspace.sweep(1000))
+        self.assertEqual(0, len(self.database))
+
+    def test_sweep_every_database(self) -> None:
+        """The sweep goes through every database."""
+        other = self.keyspace.databases[1]
+        other.set(b"key", b"value")
+        other.expire_at(b"key", self.keyspace.now + 1)
+        self.turn(2000)
+        self.keyspace.sweep(10)
+        self.assertEqual(0, len(other))
+
+    def test_order_is_bounded(self) -> None:
+        """Setting one key's time again and again takes no more memory, and the first is still the next."""
+        for number in range(3):
+            self.add(KEYS[number], SLOT * (1000 - number))
+        for number in range(5 * SMALL):
+            self.add(b"key", SLOT * (number + 2000))
+        self.assertLessEqual(len(self.database._order), 2 * len(self.database._slots) + SMALL + 1)
+        check_slots(self, self.database)
+        self.turn(SLOT * 1000)
+        self.keyspace.sweep(100)
+        self.assertEqual([KEYS[0], b"key"], list(self.database.values))
+
+    def test_one_slot(self) -> None:
+        """Of several keys in one slot each can leave, and the others still expire."""
+        for key in KEYS:
+            self.add(key, 10)
+        check_slots(self, self.database)
+        self.database.persist(KEYS[0])
+        self.database.delete(KEYS[1])
+        check_slots(self, self.database)
+        self.turn(5000)
+        self.keyspace.sweep(100)
+        self.assertEqual([KEYS[0]], list(self.database.values))
+
+
+class DatabaseTests(SynchronousTestCase):
+    """What else a database does."""
+
+    def setUp(self) -> None:
+        self.time = Time(1_700_000_000_000)
+        self.keyspace = Keyspace(2, self.time)
+        self.database, self.other = self.keyspace.databases
+
+    def fill(self, count: int) -> None:
+        """Add so many keys."""
+        for number in range(count):
+            self.database.set(b"%d" % number, b"value")
+
+    def test_random_key_reaches_all(self) -> None:
+        """Every key is picked now and then, in a database of more than one place a step as well."""
+        self.fill(5)
+        self.assertEqual(set(self.database.values), {self.database.random_key() for _ in range(500)})
+        self.assertIsNone(self.other.random_key())
+
+    def test_random_key_in_large(self) -> None:
+        """In a large database the youngest and the oldest can be picked too."""
+        self.fill(3000)
+        picked: Set[bytes | None] = {self.database.random_key() for _ in range(3000)}
+        self.assertGreater(len(picked), 1500)
+
+    def test_shrink(self) -> None:
+        """Once most keys are gone the dictionaries are made anew, with the same keys in the same order."""
+        self.fill(5000)
+        self.keyspace.sweep(1)
+        for number in range(4900):
+            self.database.delete(b"%d" % number)
+        before = self.database.values
+        left = list(before.items())
+        self.keyspace.sweep(1)
+        self.assertIsNot(before, self.database.values)
+        self.assertEqual(left, list(self.database.values.items()))
+        check_slots(self, self.database)
+
+    def test_no_shrink(self) -> None:
+        """As long as half of the keys are left nothing is copied."""
+        self.fill(5000)
+        self.keyspace.sweep(1)
+        for number in range(2500):
+            self.database.delete(b"%d" % number)
+        before = self.database.values
+        self.keyspace.sweep(1)
+        self.assertIs(before, self.database.values)
+
+    def test_swap(self) -> None:
+        """Two databases that swap take their expiry with them."""
+        self.database.set(b"key", b"value")
+        self.database.expire_at(b"key", self.keyspace.now + 10)
+        self.keyspace.swap(0, 1)
+        check_slots(self, self.database)
+        check_slots(self, self.other)
+        self.assertEqual((0, 1), (len(self.database), len(self.other)))
+        self.time.milliseconds += 5000
+        self.keyspace.tick()
+        self.keyspace.sweep(10)
+        self.assertEqual(0, len(self.other))
+
+    def test_counts(self) -> None:
+        """Reading and asking count hits and misses; getting and peeking do not."""
+        self.database.set(b"key", b"value")
+        for look in (self.database.read, self.database.look, self.database.get, self.database.peek):
+            look(b"key")
+            look(b"none")
+        self.assertEqual((2, 2), (self.keyspace.hits, self.keyspace.misses))
+
+    def test_use(self) -> None:
+        """Reading and getting use a key; asking and peeking do not."""
+        database = self.database
+        for used, look in enumerate((database.peek, database.look, database.read, database.get)):
+            self.database.set(b"key", b"value")
+            self.time.milliseconds += 1000
+            self.keyspace.tick()
+            look(b"key")
+            self.assertEqual(used >= 2, self.database.accessed[b"key"] == self.keyspace.second)

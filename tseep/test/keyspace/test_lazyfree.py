@@ -1,0 +1,86 @@
+"""Tests for L{tseep.keyspace.lazyfree}, and for UNLINK and the flushes that free later."""
+
+from __future__ import annotations
+
+from tseep.datatypes.hash import Hash
+from tseep.test.support import SessionTests
+
+
+class GarbageTests(SessionTests):
+    """What is large is freed bit by bit."""
+
+    def fill(self, key: str, size: int = 1000) -> Hash:
+        """Make a large hash, and return it."""
+        self.run_command("HSET", key, *[word for number in range(size) for word in (f"field:{number}", "value")])
+        value: Hash = self.session.db.values[key.encode()]
+        return value
+
+    def test_unlink(self) -> None:
+        """UNLINK takes a key away at once, and its elements later."""
+        value = self.fill("h")
+        self.assertReply(1, "UNLINK", "h", "none")
+        self.assertReply(0, "EXISTS", "h")
+        self.assertEqual(1000, len(value))
+        self.assertEqual(1, len(self.server.garbage))
+        self.advance(0.01)
+        self.assertEqual(0, len(value))
+        self.assertEqual((0, 1), (len(self.server.garbage), self.server.garbage.freed))
+
+    def test_long_garbage(self) -> None:
+        """What takes long is freed in several spells, between which others have their turn."""
+        value = self.fill("h")
+        times = iter(range(0, 10**12, 600_000))
+        self.server.timer = times.__next__
+        self.run_command("UNLINK", "h")
+        self.advance(0.01)
+        left = len(value)
+        self.assertTrue(0 < left < 1000)
+        self.advance(0.01)
+        self.assertTrue(len(value) < left)
+
+    def test_small(self) -> None:
+        """What is small is freed at once."""
+        self.fill("h", 64)
+        self.run_command("SET", "s", "x" * 1000)
+        self.assertReply(2, "UNLINK", "h", "s")
+        self.assertEqual(0, len(self.server.garbage))
+
+    def test_del(self) -> None:
+        """DEL frees at once, unless it is to do as UNLINK."""
+        self.fill("h")
+        self.assertReply(1, "DEL", "h")
+        self.assertEqual(0, len(self.server.garbage))
+        self.run_command("CONFIG", "SET", "lazyfree-lazy-user-del", "yes")
+        self.fill("h")
+        self.assertReply(1, "DEL", "h")
+        self.assertEqual(1, len(self.server.garbage))
+
+    def test_flush(self) -> None:
+        """FLUSHALL ASYNC forgets every key at once, and frees keys and elements later."""
+        value = self.fill("h")
+        self.run_command("SET", "s", "1", "EX", 10)
+        self.run_command("FLUSHALL", "ASYNC")
+        self.assertReply(0, "DBSIZE")
+        self.assertEqual(1000, len(value))
+        self.advance(0.01)
+        self.assertEqual(0, len(value))
+        self.assertEqual(0, len(self.server.garbage))
+
+    def test_flush_by_default(self) -> None:
+        """A flush is ASYNC only if it says so, or if that is the default."""
+        self.fill("h")
+        self.run_command("FLUSHDB")
+        self.assertEqual(0, len(self.server.garbage))
+        self.run_command("CONFIG", "SET", "lazyfree-lazy-user-flush", "yes")
+        self.fill("h")
+        self.run_command("FLUSHDB")
+        self.assertEqual(1, len(self.server.garbage))
+        self.fill("h")
+        self.run_command("FLUSHDB", "SYNC")
+        self.assertEqual(1, len(self.server.garbage))
+
+    def test_info(self) -> None:
+        """INFO tells how much is left to do."""
+        self.fill("h")
+        self.run_command("UNLINK", "h")
+        self.assertIn(b"lazyfree_pending_objects:1", self.run_command("INFO", "memory"))

@@ -1,0 +1,171 @@
+"""Tests for L{tseep.modes.evented}."""
+
+from __future__ import annotations
+
+import select
+from typing import Any
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from tseep.configuration.parameters import Config
+from tseep.interfaces import IConnection, IMode
+from tseep.modes.evented import EventedFactory, EventedMode
+from tseep.server.server import TOO_MANY_CLIENTS, Server
+from tseep.test.net.test_watcher import FakeReactor
+
+
+class Transport(StringTransport):
+    """A transport that notes how it is closed."""
+
+    aborted = False
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+        super().abortConnection()
+
+
+class EventedProtocolTests(SynchronousTestCase):
+    """A client's bytes go to a session, the replies to the transport."""
+
+    def setUp(self) -> None:
+        self.server = Server(Config(maxclients="2"), clock=Clock().seconds)
+        self.mode = EventedMode(FakeReactor(), self.server)
+        self.factory = EventedFactory(self.mode)
+
+    def connect(self) -> Any:
+        """A new client's protocol."""
+        protocol = self.factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 50000))
+        transport = Transport(
+            hostAddress=IPv4Address("TCP", "127.0.0.1", 6379),
+            peerAddress=IPv4Address("TCP", "127.0.0.1", 50000),
+        )
+        protocol.makeConnection(transport)
+        return protocol
+
+    def test_interfaces(self) -> None:
+        """A protocol is a session's connection and its transport's producer."""
+        protocol = self.connect()
+        verifyObject(IConnection, protocol)
+        verifyObject(IPushProducer, protocol)
+
+    def test_answers(self) -> None:
+        """What the client sends is answered."""
+        protocol = self.connect()
+        protocol.dataReceived(b"PING\r\nECHO hi\r\n")
+        self.assertEqual(protocol.transport.value(), b"+PONG\r\n$2\r\nhi\r\n")
+
+    def test_addresses(self) -> None:
+        """It knows both ends of its connection."""
+        protocol = self.connect()
+        self.assertEqual((protocol.peer, protocol.host), ("127.0.0.1:50000", "127.0.0.1:6379"))
+        self.assertEqual(protocol.fileno, -1)
+
+    def test_too_many(self) -> None:
+        """One client too many gets Redis's error and is closed; when one goes there is room again."""
+        first, _, third = self.connect(), self.connect(), self.connect()
+        self.assertEqual(third.transport.value(), TOO_MANY_CLIENTS)
+        self.assertTrue(third.transport.disconnecting)
+        third.dataReceived(b"PING\r\n")
+        third.connectionLost()
+        self.assertEqual(third.transport.value(), TOO_MANY_CLIENTS)
+        first.connectionLost()
+        self.assertEqual(self.connect().transport.value(), b"")
+
+    def test_connection_lost(self) -> None:
+        """A client that is gone is forgotten."""
+        protocol = self.connect()
+        protocol.connectionLost()
+        protocol.dataReceived(b"PING\r\n")
+        self.assertEqual(self.server.sessions, {})
+
+    def test_closes_after_replies(self) -> None:
+        """A client whose bytes make no sense gets its replies, then the error, then the end."""
+        protocol = self.connect()
+        protocol.dataReceived(b"PING\r\n*x\r\n")
+        self.assertEqual(protocol.transport.value(), b"+PONG\r\n-ERR Protocol error: invalid multibulk length\r\n")
+        self.assertTrue(protocol.transport.disconnecting)
+
+    def test_not_reading(self) -> None:
+        """While the client does not take its replies, none of its commands run and nothing is read of it."""
+        protocol = self.connect()
+        protocol.dataReceived(b"SET k " + b"v" * 60_000 + b"\r\n")
+        protocol.transport.clear()
+        protocol.transport.write = lambda data: (
+            StringTransport.write(protocol.transport, data),
+            protocol.pauseProducing(),
+        )
+        protocol.dataReceived(b"GET k\r\n" * 100)
+        self.assertEqual(protocol.transport.producerState, "paused")
+        taken = len(protocol.transport.value())
+        self.assertLess(taken, 2_000_000)
+        del protocol.transport.write
+        protocol.resumeProducing()
+        self.assertEqual(protocol.transport.value(), (b"$60000\r\n" + b"v" * 60_000 + b"\r\n") * 100)
+        self.assertEqual(protocol.transport.producerState, "producing")
+
+    def test_close(self) -> None:
+        """Being closed, it sends what was answered first."""
+        protocol = self.connect()
+        protocol.close()
+        self.assertTrue(protocol.transport.disconnecting)
+        self.assertFalse(protocol.transport.aborted)
+
+    def test_close_again(self) -> None:
+        """Who lingers after having been closed is cut off the second time."""
+        protocol = self.connect()
+        protocol.close()
+        protocol.close()
+        self.assertTrue(protocol.transport.aborted)
+
+    def test_close_while_paused(self) -> None:
+        """Who does not take its replies is cut off at once."""
+        protocol = self.connect()
+        protocol.pauseProducing()
+        protocol.close()
+        self.assertTrue(protocol.transport.aborted)
+
+
+class EventedModeTests(SynchronousTestCase):
+    """The mode gives the watcher its clients, and ends in order."""
+
+    def test_interface(self) -> None:
+        """It is a mode."""
+        mode = EventedMode(FakeReactor(), Server())
+        mode.start()
+        self.addCleanup(mode._watcher.stop)
+        verifyObject(IMode, mode)
+
+    def test_stop(self) -> None:
+        """Stopping closes every client, and cuts off in the end who does not go."""
+        reactor = FakeReactor()
+        server = Server()
+        mode = EventedMode(reactor, server)
+        mode.start()
+        goes, lingers = (EventedFactory(mode).buildProtocol(None) for _ in range(2))
+        for protocol in (goes, lingers):
+            protocol.makeConnection(Transport(peerAddress=IPv4Address("TCP", "127.0.0.1", 50000)))
+        stopped = ensureDeferred(mode.stop(1.0))
+        self.assertTrue(goes.transport.disconnecting and lingers.transport.disconnecting)
+        goes.connectionLost()
+        reactor.pump([0.02] * 60)
+        self.successResultOf(stopped)
+        self.assertEqual((goes.transport.aborted, lingers.transport.aborted), (False, True))
+        self.assertEqual(reactor.readers, [])
+
+    def test_without_epoll(self) -> None:
+        """Where there is no epoll the reactor itself listens."""
+        self.patch(select, "epoll", None)
+        del select.epoll
+        reactor = FakeReactor()
+        mode = EventedMode(reactor, Server())
+        mode.start()
+        self.assertIs(mode._listener._reactor, reactor)
+        stopped = ensureDeferred(mode.stop(1.0))
+        reactor.advance(0.02)
+        self.successResultOf(stopped)

@@ -1,0 +1,32 @@
+"""Tests for L{tseep.modes.shutdown}."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tseep.modes.shutdown import POLL, wait_while
+
+
+class WaitWhileTests(SynchronousTestCase):
+    """Waiting ends when nothing goes on any more, or after a time."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.left = [1]
+        self.waiting = Deferred.fromCoroutine(wait_while(self.clock, lambda: self.left, 1.0))
+
+    def test_over(self) -> None:
+        """It ends at the next look once nothing is left."""
+        self.assertNoResult(self.waiting)
+        self.left.pop()
+        self.clock.advance(POLL)
+        self.successResultOf(self.waiting)
+
+    def test_in_vain(self) -> None:
+        """It ends when the time is up."""
+        self.clock.pump([POLL] * 90)
+        self.assertNoResult(self.waiting)
+        self.clock.pump([POLL] * 11)
+        self.successResultOf(self.waiting)

@@ -1,0 +1,496 @@
+"""Tests for L{tseep.modes.workers.owner}: the owner's side, with a worker that the test plays."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+from typing import Any, Dict, List, Tuple
+from unittest import skipUnless
+
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.error import ProcessDone
+from twisted.logger import LogLevel, globalLogPublisher
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from tseep.configuration.parameters import Config
+from tseep.interfaces import IConnection, IMode, IWorker
+from tseep.modes.workers import frames
+from tseep.modes.workers.frames import Outbox, split
+from tseep.modes.workers.owner import FIRST_PAUSE, MARK, PING, SILENCE, SOON, WINDOW, WorkersMode
+from tseep.server.server import TOO_MANY_CLIENTS, Server
+from tseep.test.net.test_watcher import FakeReactor
+from tseep.test.support import encode
+
+
+class Reactor(FakeReactor):
+    """One that runs from the beginning."""
+
+    def callWhenRunning(self, function: Any) -> None:
+        function()
+
+
+class Process:
+    """
+    A worker's process, played by the test.
+
+    @ivar argv: how it was started, C{files}: with which files.
+    """
+
+    def __init__(self, protocol: Any, argv: List[str], files: Dict[int, Any]) -> None:
+        self.protocol = protocol
+        self.argv = argv
+        self.files = files
+        self.pid = 1000
+        self.signals: List[str] = []
+        self.link = socket.socket(fileno=os.dup(files[3]))
+        self.link.setblocking(False)
+        self.box = Outbox()
+        self._rest = b""
+
+    def signalProcess(self, name: str) -> None:
+        self.signals.append(name)
+        self.end()
+
+    def end(self) -> None:
+        """It ends."""
+        self.link.close()
+        self.protocol.processEnded(Failure(ProcessDone(0)))
+
+    def open(self, number: int, reserved: bool = False) -> None:
+        """A client comes."""
+        facts = {"peer": f"127.0.0.1:{50000 + number}", "host": "127.0.0.1:6379", "fileno": 9, "reserved": reserved}
+        self.box.say(frames.OPENED, number, json.dumps(facts).encode())
+
+    def hear(self) -> List[Tuple[int, int, bytes]]:
+        """All that it was told."""
+        heard: List[Tuple[int, int, bytes]] = []
+        try:
+            while True:
+                data = self.link.recv(1 << 20)
+                if not data:
+                    break
+                told, self._rest = split(self._rest + data)
+                heard += told
+        except BlockingIOError:
+            pass
+        return heard
+
+
+class Failing:
+    """A session that goes wrong."""
+
+    id = 1
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    def receive(self, data: bytes) -> bytes:
+        raise RuntimeError("as the test wants")
+
+    def end(self) -> None:
+        pass
+
+
+@skipUnless(hasattr(select, "epoll"), "the platform has no epoll")
+class WorkersTests(SynchronousTestCase):
+    """What the tests of the owner share."""
+
+    workers = "2"
+
+    def setUp(self) -> None:
+        self.reactor = Reactor()
+        self.server = Server(Config(workers=self.workers, maxclients="3"), clock=self.reactor.seconds)
+        self.processes: List[Process] = []
+        self.mode = WorkersMode(self.reactor, self.server, self.spawn)
+        self.addCleanup(self.clean)
+        self.mode.start()
+
+    def clean(self) -> None:
+        for process in self.processes:
+            process.link.close()
+        for place in self.mode._places:
+            if place._link is not None and place._link.transport is not None:
+                place._link.transport.abortConnection()
+        self.reactor.advance(0)
+
+    def spawn(self, protocol: Any, path: str, argv: List[str], env: Any, childFDs: Dict[int, Any]) -> Process:
+        self.processes.append(Process(protocol, argv, childFDs))
+        return self.processes[-1]
+
+    def turn(self) -> None:
+        """Let what the workers say be done."""
+        for process in self.processes:
+            data = process.box.take()
+            if data:
+                process.link.setblocking(True)
+                process.link.sendall(data)
+                process.link.setblocking(False)
+                self.mode.watcher.doRead()
+        self.mode.watcher.doRead()
+
+    def hear(self, process: Process) -> List[Tuple[int, int, bytes]]:
+        """All that a worker is told, until nothing is left to be said."""
+        heard = process.hear()
+        told = heard
+        while told:
+            self.mode.watcher.doRead()
+            told = process.hear()
+            heard += told
+        return heard
+
+    def say(self, number: int, data: bytes) -> List[Tuple[int, int, bytes]]:
+        """What the first worker hears when one of its clients has said something."""
+        self.processes[0].box.say_bytes(number, data)
+        self.turn()
+        return self.hear(self.processes[0])
+
+    def opened(self, *numbers: int) -> Process:
+        """The first worker, with clients."""
+        process = self.processes[0]
+        for number in numbers:
+            process.open(number)
+        self.turn()
+        process.hear()
+        return process
+
+    def answers(self, heard: List[Tuple[int, int, bytes]], number: int = 1) -> bytes:
+        """What one client is sent."""
+        return b"".join([text for kind, about, text in heard if kind == frames.BYTES and about == number])
+
+
+class ClientTests(WorkersTests):
+    """A client of a worker is a client as any other."""
+
+    def test_answers(self) -> None:
+        """What it says is answered, in one frame for one."""
+        self.opened(1)
+        self.assertEqual([(frames.BYTES, 1, b"+PONG\r\n")], self.say(1, b"PING\r\n"))
+
+    def test_batch(self) -> None:
+        """What came in one read leaves in one write, to each its own."""
+        process = self.opened(1, 2)
+        process.box.say_bytes(1, encode("SET", "a", 1))
+        process.box.say_bytes(2, encode("GET", "a"))
+        self.turn()
+        self.assertEqual([(frames.BYTES, 1, b"+OK\r\n"), (frames.BYTES, 2, b"$1\r\n1\r\n")], process.hear())
+
+    def test_interfaces(self) -> None:
+        """It is known as any other, and by its worker."""
+        self.opened(1)
+        (session,) = self.server.sessions.values()
+        verifyObject(IConnection, session.connection)
+        verifyObject(IMode, self.mode)
+        self.assertEqual(("127.0.0.1:50001", 9, 0), (session.connection.peer, session.connection.fileno, 0))
+        self.assertIn(b" worker=0", self.answers(self.say(1, encode("CLIENT", "LIST"))))
+
+    def test_other_workers_client(self) -> None:
+        """A message reaches clients of another worker."""
+        self.opened(1)
+        other = self.processes[1]
+        other.open(1)
+        other.box.say_bytes(1, encode("SUBSCRIBE", "c"))
+        self.turn()
+        other.hear()
+        self.assertEqual(b":1\r\n", self.answers(self.say(1, encode("PUBLISH", "c", "hi"))))
+        self.assertIn(b"hi", self.answers(other.hear()))
+
+    def test_too_many(self) -> None:
+        """One client too many is told so and closed; the operator's gets in."""
+        process = self.opened(1, 2, 3)
+        process.open(4)
+        process.open(5, reserved=True)
+        process.box.say_bytes(4, b"PING\r\n")
+        process.box.say_bytes(5, b"PING\r\n")
+        self.turn()
+        expected = [(frames.BYTES, 4, TOO_MANY_CLIENTS), (frames.CLOSE, 4, b""), (frames.BYTES, 5, b"+PONG\r\n")]
+        self.assertEqual(expected, process.hear())
+
+    def test_gone(self) -> None:
+        """One that is gone is forgotten, and what it waited for goes to another."""
+        process = self.opened(1, 2)
+        process.box.say_bytes(1, encode("BLPOP", "l", 0))
+        process.box.say(frames.CLOSED, 1)
+        self.turn()
+        self.assertEqual(1, len(self.server.sessions))
+        self.say(2, encode("RPUSH", "l", "x"))
+        self.assertEqual(b"$1\r\nx\r\n", self.answers(self.say(2, encode("LPOP", "l")), 2))
+
+    def test_last_word(self) -> None:
+        """One that says no more is answered what it has said, and then let go."""
+        process = self.opened(1)
+        process.box.say_bytes(1, b"PING\r\n")
+        process.box.say(frames.ENDED, 1)
+        self.turn()
+        self.assertEqual([(frames.BYTES, 1, b"+PONG\r\n"), (frames.CLOSE, 1, b"")], process.hear())
+        self.assertEqual({}, self.server.sessions)
+
+    def test_quit(self) -> None:
+        """One that wants to go is answered and closed, and what it says after that is not heard."""
+        self.opened(1)
+        heard = self.say(1, b"QUIT\r\nSET a b\r\n")
+        self.assertEqual([(frames.BYTES, 1, b"+OK\r\n"), (frames.CLOSE, 1, b"")], heard)
+        self.assertEqual([], self.say(1, b"SET a b\r\n"))
+        self.assertEqual(0, len(self.server.keyspace.databases[0]))
+
+    def test_killed(self) -> None:
+        """CLIENT KILL closes it; a second time it is cut off."""
+        self.opened(1, 2)
+        connection = self.server.sessions[1].connection
+        self.assertIn((frames.CLOSE, 1, b""), self.say(2, encode("CLIENT", "KILL", "ID", 1)))
+        self.mode.call(connection.close)
+        self.assertEqual([(frames.ABORT, 1, b"")], self.processes[0].hear())
+
+    def test_failure(self) -> None:
+        """A command that goes wrong in itself closes its own client, and no other."""
+        self.opened(1, 2)
+
+        self.server.sessions[1].connection._session = Failing(self.server)
+        self.assertEqual([(frames.CLOSE, 1, b"")], self.say(1, b"PING\r\n"))
+        self.assertEqual(1, len(self.flushLoggedErrors(RuntimeError)))
+        self.assertEqual(b"+PONG\r\n", self.answers(self.say(2, b"PING\r\n"), 2))
+
+    def test_pieces(self) -> None:
+        """Frames may come in pieces."""
+        process = self.opened(1)
+        process.box.say_bytes(1, b"PING\r\n")
+        data = process.box.take()
+        for byte in data:
+            process.link.send(bytes([byte]))
+            self.mode.watcher.doRead()
+        self.assertEqual(b"+PONG\r\n", self.answers(process.hear()))
+
+    def test_others_in_a_script(self) -> None:
+        """While a script runs others are answered, in the order in which they spoke."""
+        process = self.opened(1, 2)
+        served = []
+
+        def serve_others() -> bytes:
+            process.box.say_bytes(2, encode("APPEND", "a", "2"))
+            process.link.send(process.box.take())
+            self.server.serve_others()
+            served.append(True)
+            return b""
+
+        real = self.server.sessions[1].connection._session
+        fake = type("Session", (), {"closing": False, "waiting": None, "receive": lambda _, data: serve_others()})()
+        self.server.sessions[1].connection._session = fake
+        process.box.say_bytes(1, b"x")
+        process.box.say_bytes(2, encode("APPEND", "a", "1"))
+        self.turn()
+        process.hear()
+        self.server.sessions[1].connection._session = real
+        self.assertEqual([True], served)
+        self.assertEqual(b"$2\r\n12\r\n", self.answers(self.say(2, encode("GET", "a")), 2))
+
+
+class PressureTests(WorkersTests):
+    """A client that does not take its replies is answered no more, and no other notices."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.process = self.opened(1, 2)
+        self.say(2, encode("SET", "big", "x" * MARK))
+
+    def fill(self) -> List[Tuple[int, int, bytes]]:
+        """Send more than is sent to one who takes nothing."""
+        return [frame for _ in range(4) for frame in self.say(1, encode("GET", "big"))]
+
+    def test_mark(self) -> None:
+        """Its worker is asked to tell when it has taken so much; it is not waited for at once."""
+        heard = self.say(1, encode("GET", "big"))
+        self.assertEqual((frames.MARK, 1, b""), heard[-1])
+        self.assertEqual(b"+PONG\r\n", self.answers(self.say(1, b"PING\r\n")))
+
+    def test_window(self) -> None:
+        """Then it is answered no more until it has, and others are."""
+        heard = self.fill()
+        self.assertTrue(WINDOW < len(self.answers(heard)) <= MARK + WINDOW + 100)
+        self.assertEqual([], self.say(1, b"PING\r\n"))
+        self.assertEqual(b"+PONG\r\n", self.answers(self.say(2, b"PING\r\n"), 2))
+        listed = self.answers(self.say(2, encode("CLIENT", "LIST", "ID", 1)), 2)
+        self.assertIn(b" oll=1 ", listed)
+
+    def test_taken(self) -> None:
+        """When it has, it goes on where it was."""
+        before = self.fill()
+        self.assertEqual([], self.say(1, b"PING\r\n"))
+        after = []
+        for _ in range(4):
+            self.process.box.say(frames.TAKEN, 1)
+            self.turn()
+            after += self.hear(self.process)
+        reply = b"$%d\r\n%b\r\n" % (MARK, b"x" * MARK)
+        self.assertEqual(4 * reply + b"+PONG\r\n", self.answers(before + after))
+
+    def test_pipeline(self) -> None:
+        """A pipeline whose replies outgrow the window is not run to its end before."""
+        self.say(2, encode("SET", "n", 0))
+        heard = self.say(1, (encode("GET", "big") + encode("INCR", "n")) * 100)
+        count = int(self.answers(self.say(2, encode("GET", "n")), 2).split(b"\r\n")[1])
+        self.assertTrue(count < 40, count)
+        for _ in range(200):
+            self.process.box.say(frames.TAKEN, 1)
+            self.turn()
+            heard += self.hear(self.process)
+        self.assertEqual(100, self.answers(heard).count(b"$%d\r\n" % MARK))
+        self.assertIn(b"100", self.answers(self.say(2, encode("GET", "n")), 2))
+
+    def test_messages(self) -> None:
+        """Messages to one who takes nothing are kept, up to its limit; then it is closed."""
+        self.say(2, encode("CONFIG", "SET", "client-output-buffer-limit", f"pubsub {8 * MARK} 0 0"))
+        self.say(1, encode("SUBSCRIBE", "c"))
+        publish = encode("PUBLISH", "c", "x" * MARK)
+        heard = [frame for _ in range(14) for frame in self.say(2, publish)]
+        self.assertTrue(len(self.answers(heard, 1)) < 5 * MARK)
+        self.assertIn((frames.ABORT, 1, b""), heard)
+
+    def test_closed_with_replies_held(self) -> None:
+        """One that says no more while it takes nothing still gets what was kept for it."""
+        self.say(1, encode("SUBSCRIBE", "c"))
+        heard = [frame for _ in range(6) for frame in self.say(2, encode("PUBLISH", "c", "x" * MARK))]
+        self.process.box.say(frames.ENDED, 1)
+        self.turn()
+        heard += self.hear(self.process)
+        self.assertEqual(6, self.answers(heard, 1).count(b"$%d\r\n" % MARK))
+        self.assertEqual((frames.CLOSE, 1, b""), heard[-1])
+
+    def test_last_word_after_a_pipeline(self) -> None:
+        """One that says no more after a pipeline is answered all of it, at its own pace, and then let go."""
+        heard = self.say(1, encode("GET", "big") * 20)
+        self.process.box.say_bytes(1, encode("ECHO", "last"))
+        self.process.box.say(frames.ENDED, 1)
+        self.turn()
+        heard += self.hear(self.process)
+        self.assertNotIn((frames.CLOSE, 1, b""), heard)
+        for _ in range(40):
+            self.process.box.say(frames.TAKEN, 1)
+            self.turn()
+            heard += self.hear(self.process)
+        answers = self.answers(heard)
+        self.assertEqual((20, True), (answers.count(b"$%d\r\n" % MARK), answers.endswith(b"$4\r\nlast\r\n")))
+        self.assertEqual((frames.CLOSE, 1, b""), [frame for frame in heard if frame[0] != frames.MARK][-1])
+        self.assertNotIn(1, self.server.sessions)
+
+    def test_last_word_while_waiting(self) -> None:
+        """One that says no more while it waits for a key is let go at once: nothing is popped for it."""
+        self.say(1, encode("BLPOP", "l", 0))
+        self.process.box.say(frames.ENDED, 1)
+        self.turn()
+        self.assertEqual([(frames.CLOSE, 1, b"")], self.hear(self.process))
+        self.say(2, encode("RPUSH", "l", "x"))
+        self.assertEqual(b":1\r\n", self.answers(self.say(2, encode("LLEN", "l")), 2))
+
+    def test_worker_that_does_not_read(self) -> None:
+        """Of a worker that does not take what it is told no more is heard until it does."""
+        for _ in range(40):
+            self.process.box.say_bytes(1, encode("GET", "big"))
+            self.process.box.say(frames.TAKEN, 1)
+            self.process.link.send(self.process.box.take())
+            self.mode.watcher.doRead()
+        self.process.box.say_bytes(2, encode("SET", "heard", 1))
+        self.process.link.send(self.process.box.take())
+        self.mode.watcher.doRead()
+        self.assertIsNone(self.server.keyspace.databases[0].peek(b"heard"))
+        for _ in range(100):
+            self.process.hear()
+            self.mode.watcher.doRead()
+        self.assertIsNotNone(self.server.keyspace.databases[0].peek(b"heard"))
+
+
+class LifeTests(WorkersTests):
+    """Workers are started, looked after, and ended."""
+
+    def test_started(self) -> None:
+        """There are as many as were asked for, each told where to listen."""
+        self.assertEqual(2, len(self.processes))
+        self.assertEqual(["0", "1"], [process.argv[-1] for process in self.processes])
+        self.assertEqual([(frames.BEGIN, 0, b"[]")], self.processes[1].hear())
+        for worker in self.server.workers:
+            verifyObject(IWorker, worker)
+
+    def test_one_dies(self) -> None:
+        """It takes only its own clients; another is started after a pause, on the same sockets."""
+        self.opened(1)
+        self.processes[1].open(1)
+        self.turn()
+        self.processes[0].end()
+        self.reactor.advance(0)
+        self.assertEqual(1, len(self.server.sessions))
+        self.reactor.advance(2 * FIRST_PAUSE)
+        self.assertEqual("0", self.processes[2].argv[-1])
+        self.assertEqual([1, 0], [worker.restarts for worker in self.server.workers])
+
+    def test_one_dies_again_and_again(self) -> None:
+        """The pauses grow, and are short again for one that has lived."""
+        for pause in (2, 4, 8):
+            self.processes[-1].end()
+            self.reactor.advance(FIRST_PAUSE * pause * 0.9)
+            before = len(self.processes)
+            self.reactor.advance(FIRST_PAUSE * pause * 0.2)
+            self.assertEqual(before + 1, len(self.processes))
+        self.mode._looking.stop()
+        self.reactor.advance(SOON + 1)
+        self.processes[-1].end()
+        self.reactor.advance(FIRST_PAUSE * 1.1)
+        self.assertEqual(6, len(self.processes))
+
+    def test_one_hangs(self) -> None:
+        """One that does not answer for long is ended; one that does is not."""
+        for _ in range(SILENCE + 2):
+            self.processes[1].box.say(frames.PONG, 0, _pong())
+            self.turn()
+            self.reactor.advance(PING)
+        self.assertEqual([["KILL"], []], [process.signals for process in self.processes[:2]])
+
+    def test_costs(self) -> None:
+        """What a worker says of its costs an operator sees."""
+        self.processes[0].box.say(frames.PONG, 0, _pong(cpu_seconds=1.5, resident=4096, lag_ns=7000))
+        self.opened(1)
+        text = self.answers(self.say(1, encode("INFO", "clients"))).decode()
+        self.assertIn("worker0:pid=1000,clients=1,cpu=1.50,rss=4096,lag_usec=7,", text)
+
+    def test_words(self) -> None:
+        """What a worker writes goes into the log."""
+        events: List[Any] = []
+        globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
+        self.processes[1].protocol.errReceived(b"oh\n")
+        self.assertEqual([("oh", 1, LogLevel.warn)], [(e["text"], e["number"], e["log_level"]) for e in events])
+
+    def test_stop(self) -> None:
+        """At the end they say what has come; it is answered, the clients are closed, and the links."""
+        process = self.opened(1)
+        process.box.say_bytes(1, b"PING\r\n")
+        stopped = ensureDeferred(self.mode.stop(1.0))
+        self.assertIn((frames.FINISH, 0, b""), process.hear())
+        for each in self.processes:
+            each.box.say(frames.FINISHED)
+        self.turn()
+        self.reactor.pump([0.02] * 2)
+        self.assertEqual([(frames.BYTES, 1, b"+PONG\r\n"), (frames.CLOSE, 1, b"")], process.hear())
+        process.box.say(frames.CLOSED, 1)
+        self.turn()
+        self.reactor.pump([0.02] * 5)
+        for each in self.processes:
+            self.mode.watcher.doRead()
+            each.end()
+        self.reactor.pump([0.02] * 5)
+        self.successResultOf(stopped)
+        self.assertEqual([], self.reactor.readers)
+        self.assertEqual(2, len(self.processes))
+
+    def test_stop_beside_one_that_hangs(self) -> None:
+        """A worker that says nothing any more does not keep the server from its end."""
+        self.opened(1)
+        stopped = ensureDeferred(self.mode.stop(1.0))
+        self.reactor.pump([0.05] * 200)
+        self.successResultOf(stopped)
+        self.assertEqual([["KILL"]] * 2, [process.signals for process in self.processes])
+
+
+def _pong(**costs: Any) -> bytes:
+    return json.dumps({"cpu_seconds": 0.0, "resident": 0, "lag_ns": 0, "batches": [], **costs}).encode()

@@ -1,0 +1,233 @@
+"""Tests for L{tseep.modes.workers.worker}: a worker, whose owner and clients the test plays."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+from typing import Any, List, Tuple
+from unittest import skipUnless
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
+from twisted.internet.testing import StringTransport
+from twisted.logger import Logger, LogLevel
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from tseep.modes.workers import frames, worker
+from tseep.modes.workers.frames import Outbox, split
+from tseep.modes.workers.worker import Worker, WorkerFactory, _as_line
+from tseep.test.net.test_watcher import FakeReactor
+
+Frame = Tuple[int, int, bytes]
+
+
+class Transport(StringTransport):
+    """A client's transport that notes how it is closed."""
+
+    aborted = False
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+
+
+@skipUnless(hasattr(select, "epoll"), "the platform has no epoll")
+class WorkerTests(SynchronousTestCase):
+    """Bytes of clients go to the owner, and come back."""
+
+    def setUp(self) -> None:
+        self.reactor = FakeReactor()
+        self.ends: List[Any] = []
+        self.worker = Worker(self.reactor, lambda: self.ends.append("end"))
+        near, self.owner = socket.socketpair()
+        self.owner.setblocking(False)
+        self.addCleanup(self.owner.close)
+        self.addCleanup(self.worker.watcher.stop)
+        self.worker.start(near)
+        self.addCleanup(near.close)
+        self._rest = b""
+
+    def connect(self) -> Any:
+        """A new client's protocol."""
+        protocol = WorkerFactory(self.worker, False).buildProtocol(None)
+        protocol.makeConnection(
+            Transport(
+                hostAddress=IPv4Address("TCP", "127.0.0.1", 6379), peerAddress=IPv4Address("TCP", "127.0.0.1", 50000)
+            )
+        )
+        return protocol
+
+    def heard(self) -> List[Frame]:
+        """What the owner hears by now."""
+        self.worker.flush()
+        heard: List[Frame] = []
+        try:
+            while True:
+                told, self._rest = split(self._rest + self.owner.recv(1 << 20))
+                heard += told
+                self.worker.watcher.doRead()
+        except BlockingIOError:
+            return heard
+
+    def tell(self, *said: Frame) -> None:
+        """Tell the worker something."""
+        box = Outbox()
+        for kind, number, text in said:
+            box.say(kind, number, text)
+        self.owner.send(box.take())
+        self.worker.watcher.doRead()
+
+    def test_interfaces(self) -> None:
+        """A client's protocol is its transport's producer, and may be closed in half."""
+        protocol = self.connect()
+        verifyObject(IPushProducer, protocol)
+        verifyObject(IHalfCloseableProtocol, protocol)
+        verifyObject(IPushProducer, self.worker)
+
+    def test_comes_and_goes(self) -> None:
+        """The owner hears who comes, what it says, and that it goes."""
+        protocol = self.connect()
+        protocol.dataReceived(b"PING\r\n")
+        protocol.connectionLost()
+        opened, *others = self.heard()
+        self.assertEqual((frames.OPENED, 1), opened[:2])
+        facts = {"peer": "127.0.0.1:50000", "host": "127.0.0.1:6379", "fileno": -1, "reserved": False}
+        self.assertEqual(facts, json.loads(opened[2]))
+        self.assertEqual([(frames.BYTES, 1, b"PING\r\n"), (frames.CLOSED, 1, b"")], others)
+
+    def test_one_write(self) -> None:
+        """What a batch has read leaves in one write, when it ends."""
+        for _ in range(3):
+            self.connect().dataReceived(b"x")
+        with self.assertRaises(BlockingIOError):
+            self.owner.recv(1)
+        self.worker.watcher.doRead()
+        self.assertEqual(6, len(split(self.owner.recv(1 << 20))[0]))
+
+    def test_answers(self) -> None:
+        """What the owner answers reaches the client; what is for one who is gone does not matter."""
+        protocol = self.connect()
+        self.tell((frames.BYTES, 1, b"+PONG\r\n"), (frames.BYTES, 99, b"?"))
+        self.assertEqual(b"+PONG\r\n", protocol.transport.value())
+
+    def test_closed(self) -> None:
+        """The owner lets a client go, in order or at once; of what it says then nothing is heard."""
+        first, second = self.connect(), self.connect()
+        self.heard()
+        self.tell((frames.CLOSE, 1, b""), (frames.ABORT, 2, b""))
+        first.dataReceived(b"more")
+        self.assertEqual((True, None), (first.transport.disconnecting, first.transport.producer))
+        self.assertTrue(second.transport.aborted)
+        self.assertEqual([], self.heard())
+
+    def test_last_word(self) -> None:
+        """A client that says no more stays until the owner has answered it."""
+        protocol = self.connect()
+        protocol.dataReceived(b"PING\r\n")
+        protocol.readConnectionLost()
+        self.assertEqual([frames.OPENED, frames.BYTES, frames.ENDED], [kind for kind, _, _ in self.heard()])
+        self.assertFalse(protocol.transport.disconnecting)
+
+    def test_marks(self) -> None:
+        """The owner is told that a client has taken what it was sent: at once, or when it has."""
+        protocol = self.connect()
+        self.heard()
+        self.tell((frames.MARK, 1, b""))
+        self.assertEqual([(frames.TAKEN, 1, b"")], self.heard())
+        protocol.pauseProducing()
+        self.tell((frames.MARK, 1, b""))
+        self.assertEqual(([], "paused"), (self.heard(), protocol.transport.producerState))
+        protocol.resumeProducing()
+        self.assertEqual(([(frames.TAKEN, 1, b"")], "producing"), (self.heard(), protocol.transport.producerState))
+
+    def test_owner_that_does_not_read(self) -> None:
+        """While the owner takes nothing, each client is read from once and no more; nothing is lost."""
+        protocols = [self.connect() for _ in range(3)]
+        data = b"x" * 60_000
+        while not self.worker.full:
+            protocols[0].dataReceived(data)
+            self.worker.flush()
+        protocols[1].dataReceived(b"y")
+        states = [protocol.transport.producerState for protocol in protocols]
+        self.assertEqual("paused", states[1])
+        self.assertEqual("producing", states[2])
+        protocols[1].pauseProducing()
+        heard = self.heard()
+        self.assertFalse(self.worker.full)
+        self.assertIn((frames.BYTES, 2, b"y"), heard)
+        self.assertEqual("paused", protocols[1].transport.producerState, "it does not take its replies")
+        protocols[1].resumeProducing()
+        self.assertEqual(["producing"] * 3, [protocol.transport.producerState for protocol in protocols])
+
+    def test_numbers(self) -> None:
+        """A number is not used again soon, and never while a client has it."""
+        self.patch(worker, "MOST_NUMBERS", 3)
+        protocols = [self.connect() for _ in range(3)]
+        protocols[1].connectionLost()
+        self.connect()
+        numbers = [number for kind, number, _ in self.heard() if kind == frames.OPENED]
+        self.assertEqual([1, 2, 3, 2], numbers)
+
+    def test_listens(self) -> None:
+        """It listens where it is told to, on what it was handed."""
+        bound = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(bound.close)
+        self.patch(worker, "SOCKETS", os.dup(bound.fileno()))
+        self.tell((frames.BEGIN, 0, json.dumps([["tcp:1:interface=127.0.0.1", True]]).encode()))
+        client = socket.create_connection(bound.getsockname())
+        self.addCleanup(client.close)
+        client.sendall(b"PING\r\n")
+        for _ in range(3):
+            self.worker.watcher.doRead()
+        (_, _, text), said = self.heard()
+        self.assertEqual((True, (frames.BYTES, 1, b"PING\r\n")), (json.loads(text)["reserved"], said))
+        late = socket.create_connection(bound.getsockname())
+        self.addCleanup(late.close)
+        late.sendall(b"GET a\r\n")
+        self.tell((frames.FINISH, 0, b""))
+        self.reactor.advance(0)
+        kinds = [kind for kind, _, _ in self.heard()]
+        self.assertEqual([frames.OPENED, frames.BYTES, frames.FINISHED], kinds, "who had come is heard")
+
+    def test_cannot_listen(self) -> None:
+        """If it cannot listen it says why, and ends."""
+        bound = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(bound.close)
+        self.patch(worker, "SOCKETS", os.dup(bound.fileno()))
+        self.patch(worker, "_log", Logger(observer=self.ends.append))  # type: ignore[arg-type]
+        self.tell((frames.BEGIN, 0, json.dumps([["nowhere:1", False]]).encode()))
+        event, end = self.ends
+        self.assertIn("nowhere", event["error"])
+        self.assertEqual("end", end)
+
+    def test_alive(self) -> None:
+        """It says that it is alive, and what it costs."""
+        self.tell((frames.PING, 0, b""))
+        ((kind, _, text),) = self.heard()
+        costs = json.loads(text)
+        self.assertEqual((frames.PONG, {"cpu_seconds", "resident", "lag_ns", "batches"}), (kind, set(costs)))
+        self.assertTrue(costs["resident"] > 1e6)
+
+    def test_owner_gone(self) -> None:
+        """Without its owner it ends."""
+        self.owner.close()
+        self.worker.watcher.doRead()
+        self.assertEqual(["end"], self.ends)
+
+
+class LineTests(SynchronousTestCase):
+    """The owner writes into its log what a worker says on standard error."""
+
+    def test_warnings(self) -> None:
+        """Only what is worth that is said, without a time of its own."""
+        event = {"log_format": "oh {what}", "what": "no", "log_time": 0.0, "log_level": LogLevel.warn}
+        self.assertEqual("oh no\n", _as_line(event))
+        self.assertIsNone(_as_line({**event, "log_level": LogLevel.info}))
+
+    def test_failures(self) -> None:
+        """A failure is said with its traceback."""
+        event = {"log_format": "x", "log_level": LogLevel.critical, "log_failure": Failure(ValueError("why"))}
+        self.assertIn("ValueError: why", _as_line(event) or "")

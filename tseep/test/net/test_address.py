@@ -1,0 +1,26 @@
+"""Tests for L{tseep.net.address}."""
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.trial.unittest import SynchronousTestCase
+
+from tseep.net.address import show
+
+
+class ShowTests(SynchronousTestCase):
+    """Addresses are written as Redis does."""
+
+    def test_ipv4(self) -> None:
+        """Host and port, with a colon between."""
+        self.assertEqual(show(IPv4Address("TCP", "127.0.0.1", 6379)), "127.0.0.1:6379")
+
+    def test_ipv6(self) -> None:
+        """The host of IPv6 stands in brackets."""
+        self.assertEqual(show(IPv6Address("TCP", "::1", 6379)), "[::1]:6379")
+
+    def test_unix(self) -> None:
+        """A Unix socket has its path, and port 0."""
+        self.assertEqual(show(UNIXAddress(b"/tmp/tseep.sock")), "/tmp/tseep.sock:0")
+
+    def test_nameless(self) -> None:
+        """The client's end of a Unix socket has no path."""
+        self.assertEqual(show(UNIXAddress(None)), ":0")

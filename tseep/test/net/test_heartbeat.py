@@ -1,0 +1,57 @@
+"""Tests of L{tseep.net.heartbeat}."""
+
+from __future__ import annotations
+
+from typing import List
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tseep.net.heartbeat import INTERVAL, Heartbeat
+from tseep.telemetry.histogram import Lag
+
+
+class HeartbeatTests(SynchronousTestCase):
+    """Ten times a second."""
+
+    def setUp(self) -> None:
+        """It is on a clock that the test turns."""
+        self.clock = Clock()
+        self.lag = Lag()
+        self.beats: List[float] = []
+        self.error: Exception | None = None
+        self.heart = Heartbeat(self.clock, lambda: round(self.clock.seconds() * 1e9), self.lag, self.beat)
+
+    def beat(self) -> None:
+        """Note the time, and fail if that is wanted."""
+        self.beats.append(round(self.clock.seconds(), 3))
+        if self.error is not None:
+            raise self.error
+
+    def test_beats(self) -> None:
+        """It beats from start to stop."""
+        self.heart.start()
+        self.clock.pump([INTERVAL] * 3)
+        self.heart.stop()
+        self.clock.pump([INTERVAL] * 3)
+        self.assertEqual([0.1, 0.2, 0.3], self.beats)
+        self.assertEqual([], self.clock.getDelayedCalls())
+
+    def test_lag(self) -> None:
+        """A beat that comes late says by how much, and the next one is due an interval later."""
+        self.heart.start()
+        self.clock.advance(INTERVAL + 0.25)
+        self.assertEqual(250, round(self.lag.nanoseconds / 1e6))
+        self.clock.advance(INTERVAL)
+        self.assertEqual(250, round(self.lag.nanoseconds / 1e6))
+        self.assertEqual(([0.35, 0.45], 2), (self.beats, self.lag.count))
+
+    def test_goes_on(self) -> None:
+        """What fails is noted in the log, and done again."""
+        self.error = ValueError("once")
+        self.heart.start()
+        self.clock.advance(INTERVAL)
+        self.error = None
+        self.clock.advance(INTERVAL)
+        self.assertEqual([0.1, 0.2], self.beats)
+        self.assertEqual(1, len(self.flushLoggedErrors(ValueError)))

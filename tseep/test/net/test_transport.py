@@ -1,0 +1,125 @@
+"""Tests for L{tseep.net.transport}."""
+
+from __future__ import annotations
+
+import select
+import socket
+from typing import Any, List
+from unittest import skipUnless
+
+from twisted.internet.protocol import Protocol
+from twisted.trial.unittest import SynchronousTestCase
+
+from tseep.net.transport import TCPTransport
+from tseep.net.watcher import Watcher
+from tseep.test.net.test_watcher import FakeReactor
+
+
+class Listening:
+    """Stands for the port that a transport came from."""
+
+    _realPortNumber = 6379
+
+
+class Sink(Protocol):
+    """Notes what it receives and why it ends."""
+
+    def __init__(self) -> None:
+        self.events: List[Any] = []
+
+    def dataReceived(self, data: bytes) -> None:
+        self.events.append(data)
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.events.append("lost")
+
+
+class Producer:
+    """Notes how it is asked to pause."""
+
+    def __init__(self) -> None:
+        self.events: List[str] = []
+
+    def pauseProducing(self) -> None:
+        self.events.append("pause")
+
+    def resumeProducing(self) -> None:
+        self.events.append("resume")
+
+    def stopProducing(self) -> None:
+        self.events.append("stop")
+
+
+@skipUnless(hasattr(select, "epoll"), "the platform has no epoll")
+class WriteAtOnceTests(SynchronousTestCase):
+    """A write goes to the socket at once, and everything else is as Twisted has it."""
+
+    def setUp(self) -> None:
+        self.watcher = Watcher(FakeReactor())
+        near, self.far = socket.socketpair()
+        self.addCleanup(near.close)
+        self.addCleanup(self.far.close)
+        self.far.setblocking(False)
+        self.sink = Sink()
+        self.transport = TCPTransport(near, self.sink, ("127.0.0.1", 1), Listening(), 0, self.watcher)  # type: ignore[arg-type]
+        self.sink.makeConnection(self.transport)
+
+    def take(self) -> bytes:
+        """Everything that the far end can read."""
+        taken = b""
+        try:
+            while True:
+                data = self.far.recv(2**20)
+                if not data:
+                    return taken
+                taken += data
+        except BlockingIOError:
+            return taken
+
+    def test_at_once(self) -> None:
+        """The bytes are there before anybody is woken, and nobody has to be."""
+        self.transport.write(b"hello")
+        self.assertEqual(self.far.recv(10), b"hello")
+        self.assertEqual(self.watcher.getWriters(), [])
+
+    def test_reads(self) -> None:
+        """What the far end sends reaches the protocol."""
+        self.far.send(b"x")
+        self.watcher.doRead()
+        self.assertEqual(self.sink.events, [b"x"])
+
+    def test_rest_follows(self) -> None:
+        """What the socket does not take is sent in order when it does, with the producer paused meanwhile."""
+        producer = Producer()
+        self.transport.registerProducer(producer, True)
+        data = bytes(range(256)) * 20_000
+        self.transport.write(data)
+        self.transport.write(b"end")
+        self.assertEqual(producer.events, ["pause", "pause"])
+        taken = b""
+        while len(taken) < len(data) + 3:
+            taken += self.take()
+            self.watcher.doRead()
+        self.assertEqual(taken, data + b"end")
+        self.assertEqual(producer.events, ["pause", "pause", "resume"])
+        self.assertEqual(self.watcher.getWriters(), [])
+
+    def test_lose_connection(self) -> None:
+        """A connection that is let go sends what is left first."""
+        data = b"x" * 3_000_000
+        self.transport.write(data)
+        self.transport.loseConnection()
+        taken = b""
+        while len(taken) < len(data):
+            taken += self.take()
+            self.watcher.doRead()
+        self.watcher.doRead()
+        self.assertEqual((taken, self.far.recv(1), self.sink.events), (data, b"", ["lost"]))
+
+    def test_far_end_gone(self) -> None:
+        """A write to a far end that is gone ends the connection, by the next turn and not by an exception."""
+        self.far.close()
+        self.transport.write(b"x")
+        self.watcher.doRead()
+        self.assertEqual(self.sink.events, ["lost"])
+        self.transport.write(b"y")

@@ -1,0 +1,310 @@
+"""Tests of L{tseep.persistence.aof} on disks that fail."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, List
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tseep.persistence.aof_loader import CannotLoad
+from tseep.test.disks import Died, Failed, FaultyDisk, Kept
+from tseep.test.support import Error, encode, made_folder
+
+
+class LogTests(SynchronousTestCase):
+    """What was answered is there afterwards, or its loss was announced."""
+
+    def setUp(self) -> None:
+        self.folder = made_folder(self)
+        self.disk = FaultyDisk()
+
+    def kept(self, policy: str = "always", **config: str) -> Kept:
+        """A server with an append-only file on the faulty disk."""
+        kept = Kept(self.folder, self.disk, appendonly="yes", appendfsync=policy, **config)
+        self.addCleanup(kept.crash)
+        return kept
+
+    def found(self) -> List[object]:
+        """The elements of the list that a new server finds, on a disk that works."""
+        kept = Kept(self.folder, appendonly="yes")
+        try:
+            elements = kept("LRANGE", "l", 0, -1)
+            assert isinstance(elements, list)
+            return elements
+        finally:
+            kept.persistence.stop()
+
+    def files(self) -> List[str]:
+        return sorted(os.listdir(f"{self.folder}/appendonlydir"))
+
+    def path(self) -> Path:
+        """The file that is added to."""
+        return next(iter(sorted(Path(self.folder, "appendonlydir").glob("*.incr.aof"))))
+
+    def test_one_sync_for_a_batch(self) -> None:
+        """With always, all commands of a batch are written and synced once."""
+        kept = self.kept()
+        del self.disk.calls[:]
+        for number in range(10):
+            kept.session.receive(b"RPUSH l %d\r\n" % number)
+        self.assertEqual([], self.disk.calls)
+        kept.persistence.commit()
+        self.assertEqual(["write", "sync"], self.disk.calls)
+
+    def test_reads_cost_nothing(self) -> None:
+        """What changes nothing is not recorded."""
+        kept = self.kept()
+        kept("RPUSH", "l", "a")
+        del self.disk.calls[:]
+        for command in ("LRANGE l 0 -1", "GET nosuch", "DEL nosuch", "LREM l 0 x", "SPOP nosuch", "PERSIST l"):
+            kept(*command.split())
+        self.assertEqual([], self.disk.calls)
+
+    def test_everysec(self) -> None:
+        """With everysec each batch is written, and synced once a second; without changes not at all."""
+        kept = self.kept("everysec")
+        del self.disk.calls[:]
+        for _ in range(12):
+            kept("RPUSH", "l", "x")
+            kept.cron(0.25)
+        self.assertEqual((12, 3), (self.disk.calls.count("write"), self.disk.calls.count("sync")))
+        kept.cron(5)
+        del self.disk.calls[:]
+        kept.cron(5)
+        self.assertEqual([], self.disk.calls)
+
+    def test_everysec_in_a_long_script(self) -> None:
+        """What was answered before a script that runs for long is synced while it runs; what it does, after it."""
+        kept = self.kept("everysec")
+        kept.cron(1)
+        kept("RPUSH", "l", "x")
+        del self.disk.calls[:]
+        kept.now += 1
+        running: Any = object()
+        kept.persistence.recording.wrap(kept.server.commands[b"eval"], lambda *_: kept.server.breathe(running))(
+            kept.session, []
+        )
+        self.assertEqual(["sync"], self.disk.calls)
+
+    def test_writing_waits_for_a_sync(self) -> None:
+        """While a sync is under way nothing is written for up to two seconds, since that might have to wait, too."""
+        kept = self.kept("everysec")
+        kept.cron(1)
+        under_way: List[object] = []
+        kept.persistence.beside = lambda work, done: under_way.append(done)
+        kept("RPUSH", "l", 1)
+        kept.cron(1)
+        self.assertEqual(1, len(under_way))
+        del self.disk.calls[:]
+        kept("RPUSH", "l", 2)
+        kept.cron(1.9)
+        self.assertEqual([], self.disk.calls)
+        kept.cron(0.2)
+        self.assertEqual(["write"], self.disk.calls)
+
+    def test_the_end_waits_for_no_sync(self) -> None:
+        """What was postponed is written before whoever asks for the end sees it, and nothing is postponed after."""
+        kept = self.kept("everysec")
+        kept("RPUSH", "l", 1)
+        kept.persistence.beside = lambda work, done: None  # it takes very long
+        kept.cron(1)
+        del self.disk.calls[:]
+        kept("RPUSH", "l", 2)
+        self.assertEqual([], self.disk.calls)
+        kept.session.receive(encode("RPUSH", "l", 3) + encode("SHUTDOWN", "NOSAVE"))
+        self.assertEqual(["write"], self.disk.calls)
+        kept.session.closing = False
+        kept("RPUSH", "l", 4)
+        self.assertEqual(["write"] * 2, self.disk.calls)
+        kept.crash()
+        self.assertEqual([b"1", b"2", b"3", b"4"], self.found())
+
+    def test_no(self) -> None:
+        """With no, only the end syncs."""
+        kept = self.kept("no")
+        del self.disk.calls[:]
+        kept("RPUSH", "l", "x")
+        kept.cron(10)
+        self.assertEqual(["write"], self.disk.calls)
+        kept.persistence.stop()
+        self.assertEqual(["write", "sync"], self.disk.calls)
+
+    def test_full_with_always(self) -> None:
+        """With always, a write or sync that fails ends the server before it answers."""
+        for name in ("write", "sync"):
+            kept = self.kept()
+            kept("RPUSH", "l", "good")
+            self.disk.fail(name)
+            reason = self.assertRaises(Failed, kept, "RPUSH", "l", "never")
+            self.assertIn("No space left", str(reason))
+            self.disk.fail()
+            kept.crash()
+        self.assertEqual(b"good", self.found()[0])
+
+    def test_full_with_everysec(self) -> None:
+        """With everysec, a write that fails refuses others with MISCONF, until it can be done after all."""
+        kept = self.kept("everysec")
+        kept("RPUSH", "l", "a")
+        for part in (0, 7):
+            self.disk.fail("write", part=part)
+            kept("RPUSH", "l", "b")
+            refusal = kept("RPUSH", "l", "c")
+            self.assertEqual(Error("MISCONF Errors writing to the AOF file: No space left on device"), refusal)
+            self.assertEqual(refusal, kept("PING"))
+            self.assertIn("MISCONF", str(kept("MULTI") and kept("SET", "x", 1)))
+            kept("DISCARD")
+            self.assertEqual(1, kept("EXISTS", "l"))
+            self.disk.fail()
+            kept.cron()
+            self.assertEqual("PONG", kept("PING"))
+        kept.crash()
+        self.assertEqual([b"a", b"b", b"b"], self.found())
+
+    def test_half_a_write(self) -> None:
+        """Half a command that cannot be taken back either is completed later."""
+        kept = self.kept("everysec")
+        self.disk.fail("write", "truncate", part=9)
+        kept("RPUSH", "l", "a")
+        self.disk.fail()
+        kept.cron()
+        kept.crash()
+        self.assertEqual([b"a"], self.found())
+
+    def test_failing_sync(self) -> None:
+        """With everysec, a sync that fails refuses writes until one succeeds."""
+        kept = self.kept("everysec")
+        self.disk.fail("sync")
+        kept("RPUSH", "l", "a")
+        kept.cron(2)
+        self.assertIn("MISCONF", str(kept("RPUSH", "l", "b")))
+        self.disk.fail()
+        kept.cron(2)
+        self.assertEqual(2, kept("RPUSH", "l", "b"))
+
+    def test_death_at_every_call(self) -> None:
+        """Wherever in its calls of the disk a server dies, everything that it has answered is found, and in order."""
+        number, ended = 0, False
+        while not ended:
+            number += 1
+            self.folder = made_folder(self)
+            answered = 0
+            disk = FaultyDisk()
+            disk.error = Died()
+            disk.last = number - 1
+            kept = None
+            try:
+                kept = Kept(self.folder, disk, appendonly="yes", appendfsync="always")
+                while answered < 6:
+                    self.assertEqual(answered + 1, kept("RPUSH", "l", answered))
+                    answered += 1
+                    if answered == 3:
+                        kept("BGREWRITEAOF")
+                        kept.work_ends(self)
+                ended = True
+            except Died:
+                pass
+            if kept is not None:
+                kept.crash()
+            else:
+                self.release_all()
+            expected = [b"%d" % each for each in range(6)]
+            found = self.found()
+            self.assertEqual(expected[: len(found)], found)
+            self.assertIn(len(found), (answered, answered + 1), f"it died in call {number}")
+        self.assertGreater(number, 15)
+
+    def release_all(self) -> None:
+        """Let go of the folder that a server took which died at its start."""
+        import gc
+
+        gc.collect()
+        folder = os.path.realpath(f"{self.folder}/appendonlydir")
+        for name in os.listdir("/proc/self/fd"):
+            path = f"/proc/self/fd/{name}"
+            if os.path.islink(path) and os.path.realpath(path) == folder:
+                os.close(int(name))
+
+    def test_rewrite(self) -> None:
+        """A rewrite leaves a base and what was added since, and nothing else."""
+        kept = self.kept()
+        for number in range(5):
+            kept("RPUSH", "l", number)
+        self.assertEqual("Background append only file rewriting started", kept("BGREWRITEAOF"))
+        self.assertIn("already in progress", str(kept("BGREWRITEAOF")))
+        kept("RPUSH", "l", 5)
+        kept.work_ends(self)
+        kept("RPUSH", "l", 6)
+        self.assertEqual(
+            ["appendonly.aof.2.base.rdb", "appendonly.aof.2.incr.aof", "appendonly.aof.manifest"], self.files()
+        )
+        kept.crash()
+        self.assertEqual([b"%d" % number for number in range(7)], self.found())
+
+    def test_rewrite_that_fails(self) -> None:
+        """A rewrite that fails, at its begin, in the child or at its end, loses nothing; the next one succeeds."""
+        kept = self.kept()
+        kept("RPUSH", "l", "a")
+        self.disk.fail("replace")
+        self.assertIn("cannot begin to rewrite", str(kept("BGREWRITEAOF")))
+        self.disk.fail()
+        kept("RPUSH", "l", "b")
+        writes = self.disk.calls.count
+        kept("BGREWRITEAOF")
+        self.disk.fail("replace")
+        kept.work_ends(self)
+        self.assertFalse(kept.persistence.log.ok)
+        self.disk.fail()
+        self.assertGreater(writes("replace"), 1)
+        kept("RPUSH", "l", "c")
+        kept("BGREWRITEAOF")
+        kept.work_ends(self)
+        self.assertTrue(kept.persistence.log.ok)
+        kept("RPUSH", "l", "d")
+        kept.crash()
+        self.assertEqual([b"a", b"b", b"c", b"d"], self.found())
+
+    def test_left_over_file(self) -> None:
+        """A file that another server has left behind, and that no manifest names, counts for nothing."""
+        os.mkdir(f"{self.folder}/appendonlydir")
+        Path(self.folder, "appendonlydir/appendonly.aof.1.incr.aof").write_bytes(
+            b"*3\r\n$5\r\nRPUSH\r\n$1\r\nl\r\n$1\r\nx\r\n"
+        )
+        kept = self.kept()
+        kept("RPUSH", "l", "y")
+        kept.crash()
+        self.assertEqual([b"y"], self.found())
+
+    def test_cannot_be_turned_on(self) -> None:
+        """A file that cannot be begun is an error of CONFIG SET, which changes nothing."""
+        kept = Kept(self.folder, self.disk)
+        Path(self.folder, "appendonlydir").write_text("in the way")
+        self.assertIn("Unable to turn on AOF", str(kept("CONFIG", "SET", "appendonly", "yes", "timeout", 5)))
+        self.assertEqual([b"appendonly", b"no"], kept("CONFIG", "GET", "appendonly"))
+        self.assertEqual([b"timeout", b"0"], kept("CONFIG", "GET", "timeout"))
+        self.assertEqual("OK", kept("SET", "a", 1))
+
+    def test_missing_file(self) -> None:
+        """A file that the manifest names and that is not there stops the start."""
+        self.kept().persistence.stop()
+        self.path().unlink()
+        self.assertIn("No such file", str(self.assertRaises(CannotLoad, self.found)))
+
+    def test_bad_manifest(self) -> None:
+        """So does a manifest that makes no sense."""
+        self.kept().persistence.stop()
+        manifest = Path(self.folder, "appendonlydir/appendonly.aof.manifest")
+        for text, word in (("nonsense\n", "line 1"), ("", "names no file"), ("file ../x seq 1 type b\n", "line 1")):
+            manifest.write_text(text)
+            self.assertIn(word, str(self.assertRaises(CannotLoad, self.found)))
+
+    def test_dump_is_not_loaded(self) -> None:
+        """A dump.rdb beside an append-only file that is new is not loaded, and the log says so."""
+        kept = Kept(self.folder)
+        kept("SET", "a", 1)
+        kept("SAVE")
+        kept.persistence.stop()
+        again = self.kept()
+        self.assertEqual(0, again("DBSIZE"))
+        self.assertTrue(any(level == 3 and "dump.rdb is not loaded" in text for level, text in again.log))

@@ -1,0 +1,63 @@
+"""Tests of L{tseep.persistence.manifest}."""
+
+from __future__ import annotations
+
+from typing import List
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from tseep.persistence.manifest import BASE, HISTORY, INCREMENT, BadManifest, File, Manifest, read_manifest
+
+PIECES = [
+    b"file", b"seq", b"type", b" ", b" ", b" ", b"\n", b"a", b"x.1.base.rdb", b"1", b"2", b"b", b"i", b"h", b'"',
+    b"\\x41", b"file a seq 1 type b\n", b"file b seq 2 type i\n", b"file c seq ", b"\xc2\xb2", b" type h\n", b"#",
+    b"'", b"/", b"-1",
+]  # fmt: skip
+
+
+class ManifestTests(SynchronousTestCase):
+    """Which files there are is written and read as Redis does."""
+
+    def test_both_ways(self) -> None:
+        """Its lines are those of Redis."""
+        manifest = Manifest("a", [File("a.1.base.rdb", 1, BASE), File("two words", 2, INCREMENT)])
+        text = b'file a.1.base.rdb seq 1 type b\nfile "two words" seq 2 type i\n'
+        self.assertEqual(text, manifest.show())
+        self.assertEqual(manifest.files, read_manifest("a", text).files)
+        self.assertEqual(manifest.files, read_manifest("a", b"# a comment\n\n" + text).files)
+
+    def test_next(self) -> None:
+        """New files get the next number of their kind."""
+        manifest = Manifest("a")
+        self.assertEqual(File("a.1.base.rdb", 1, BASE), manifest.next_base())
+        manifest = manifest.adding(File("a.7.incr.aof", 7, INCREMENT))
+        self.assertEqual(File("a.8.incr.aof", 8, INCREMENT), manifest.next_increment())
+
+    def test_rewritten(self) -> None:
+        """After a rewrite the old files are history, which is forgotten in the end."""
+        old = [File("b1", 1, BASE), File("i1", 1, INCREMENT), File("i2", 2, INCREMENT)]
+        new = Manifest("a", old).rewritten(File("b2", 2, BASE), old[2:])
+        self.assertEqual([File("b2", 2, BASE), File("i2", 2, INCREMENT)], new.to_load)
+        self.assertEqual(["b1", "i1"], [file.name for file in new.of_kind(HISTORY)])
+        self.assertEqual(new.to_load, new.forgetting().files)
+
+    def test_senseless(self) -> None:
+        """What makes no sense is refused."""
+        line = b"file x seq 1 type b\n"
+        for text in (
+            b"", b"file x seq 1\n", b"file x seq y type b\n", b"file x seq 1 type z\n", b"file ../x seq 1 type b\n",
+            b'file "x seq 1 type b\n', line + line, b"file x seq 2 type i\nfile y seq 1 type i\n", b"file x seq 1 type",
+        ):  # fmt: skip
+            self.assertRaises(BadManifest, read_manifest, "a", text)
+
+    @settings(deadline=None, derandomize=True, database=None, max_examples=300)
+    @given(st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=5)), max_size=20))
+    def test_anything(self, pieces: List[bytes]) -> None:
+        """Whatever is in a manifest, it is refused, or it is the same when it has been written and read again."""
+        try:
+            manifest = read_manifest("a", b"".join(pieces))
+        except BadManifest:
+            return
+        self.assertEqual(manifest.files, read_manifest("a", manifest.show()).files)

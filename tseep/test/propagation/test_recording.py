@@ -1,0 +1,143 @@
+"""Tests of L{tseep.propagation.recording} and L{tseep.propagation.effects}: what is recorded, and as what."""
+
+from __future__ import annotations
+
+from typing import Any, List, Tuple
+
+from tseep.propagation.effects import Effects
+from tseep.test.support import START, SessionTests
+
+NOW = START * 1000
+
+
+class RecordingTests(SessionTests):
+    """What commands did is recorded so that it has the same effect at any time."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.recorded: List[Tuple[int, Effects]] = []
+        self.server.persistence.recording.begin(lambda number, commands: self.recorded.append((number, commands)))
+        self.server.persistence._running = True
+        self.server.config.set("save", "1 1")
+        self.server.changes.update()
+
+    def assertRecorded(self, *lines: str) -> None:
+        """These are recorded since the last look, each of its words."""
+        found = [b" ".join(argv).decode() for _, commands in self.recorded for argv in commands]
+        self.assertEqual(list(lines), found)
+        self.recorded.clear()
+
+    def play(self, *lines: str, session: Any = None) -> None:
+        """Run commands."""
+        for line in lines:
+            self.send(*line.split(), session=session)
+
+    def test_as_it_came(self) -> None:
+        """Most commands are recorded as they came, if they changed something."""
+        self.play("SET a 1", "incr a", "GET a", "DEL nosuch", "LPUSH a x", "RPUSH l a b", "LREM l 0 z")
+        self.assertRecorded("SET a 1", "incr a", "RPUSH l a b")
+
+    def test_times(self) -> None:
+        """Times to expire become absolute, and conditions are left out once they are met."""
+        self.play("SET a 1 EX 10 NX", "SET b 1 XX", "SETEX c 10 v", "EXPIRE c 20", "EXPIRE c 5 GT", "GETEX c PERSIST")
+        self.assertRecorded(
+            f"SET a 1 PXAT {NOW + 10000}", f"SET c v PXAT {NOW + 10000}", f"PEXPIREAT c {NOW + 20000}", "PERSIST c"
+        )
+        self.play("SET a 2 KEEPTTL", "EXPIRE a -1", "SET d 1", "GETEX d PXAT 5", "GETDEL d")
+        self.assertRecorded(f"SET a 2 PXAT {NOW + 10000}", "DEL a", "SET d 1", "DEL d")
+
+    def test_expired(self) -> None:
+        """A key that expires is recorded as removed, before what found it so."""
+        self.play("SET a 1 PX 10", "SET b 1 PX 10", "SET c 1 PX 10")
+        self.recorded.clear()
+        self.advance(1)
+        self.play("GET a", "APPEND b x")
+        self.server.cron()
+        self.advance(2)
+        self.server.cron()
+        self.assertRecorded("DEL a", "DEL b", "APPEND b x", "DEL c")
+
+    def test_numbers(self) -> None:
+        """Numbers with fractions are recorded as their result."""
+        self.play("INCRBYFLOAT a 0.1", "HINCRBYFLOAT h f 0.5")
+        self.assertRecorded("SET a 0.1", "HSET h f 0.5")
+
+    def test_counting(self) -> None:
+        """A count that is kept in the value is recorded, once."""
+        self.play("PFADD h a b", "PFCOUNT h", "PFCOUNT h")
+        self.assertRecorded("PFADD h a b", "PFCOUNT h")
+
+    def test_chance(self) -> None:
+        """What was chosen at random is named."""
+        self.play("SADD s a")
+        self.send("SADD", "t", *range(20))
+        self.recorded.clear()
+        self.play("SPOP s")
+        self.assertRecorded("DEL s")
+        self.play("SPOP t 5")
+        ((_, (argv,)),) = self.recorded
+        self.assertEqual(([b"SREM", b"t"], 7), (argv[:2], len(argv)))
+
+    def test_waiting(self) -> None:
+        """What a client waited for is recorded as taken, after what brought it."""
+        for waits, serves, taken in (
+            ("BLPOP l 0", "RPUSH l a b", "LPOP l"),
+            ("BRPOP m 0", "RPUSH m a b", "RPOP m"),
+            ("BLMOVE n o LEFT RIGHT 0", "RPUSH n a b", "LMOVE n o LEFT RIGHT"),
+            ("BRPOPLPUSH p o 0", "RPUSH p a b", "RPOPLPUSH p o"),
+            ("BLMPOP 0 2 q r RIGHT COUNT 5", "RPUSH r a b", "LMPOP 1 r RIGHT COUNT 2"),
+            ("BZPOPMIN z 0", "ZADD z 1 a 2 b", "ZREM z a"),
+            ("BZMPOP 0 1 y MAX COUNT 2", "ZADD y 1 a 2 b 3 c", "ZREM y c b"),
+        ):
+            self.play(waits, session=self.connect())
+            self.assertRecorded()
+            self.play(serves)
+            self.assertRecorded(serves, taken)
+
+    def test_streams(self) -> None:
+        """Ids are named, trimming is exact, and what groups do is recorded as its result."""
+        self.play("XADD s * f v", "XADD s MAXLEN ~ 100 * f w", "XTRIM s MAXLEN 1")
+        first, second = f"{NOW}-0", f"{NOW}-1"
+        self.assertRecorded(
+            f"XADD s {first} f v", f"XADD s {second} f w", f"XTRIM s MINID {first}", f"XTRIM s MINID {second}"
+        )
+        self.play("XGROUP CREATE s g 0", "XREADGROUP GROUP g me STREAMS s >")
+        state = f"TIME {NOW} RETRYCOUNT 1 FORCE JUSTID"
+        last = f"XGROUP SETID s g {second} ENTRIESREAD 2"
+        self.assertRecorded("XGROUP CREATE s g 0", f"XCLAIM s g me 0 {second} {state}", last)
+        self.play("XREADGROUP GROUP g you STREAMS s >", "XREADGROUP GROUP g you STREAMS s 0")
+        self.assertRecorded("XGROUP CREATECONSUMER s g you", last)
+        self.play(f"XCLAIM s g you 0 {second} JUSTID", f"XACK s g {second} 1-1", "XACK s g 1-1")
+        self.assertRecorded(f"XCLAIM s g you 0 {second} {state}", f"XACK s g {second} 1-1")
+
+    def test_transaction(self) -> None:
+        """A transaction is one, whatever databases it selects; a read alone is not recorded."""
+        self.play("MULTI", "SET a 1", "GET a", "SELECT 1", "SET b 2", "EXEC", "MULTI", "GET a", "EXEC", "SET c 3")
+        self.assertEqual([0, 1, 1], [number for number, _ in self.recorded])
+        self.assertRecorded("SET a 1", "SELECT 1", "SET b 2", "SET c 3")
+
+    def test_script_in_a_transaction(self) -> None:
+        """A script in a transaction is a part of it."""
+        self.play("MULTI", "SET a 1")
+        self.run_command("EVAL", "redis.call('SET', 'b', 2) redis.call('INCR', 'b')", 0)
+        self.play("SET c 3", "EXEC")
+        self.assertEqual(1, len(self.recorded))
+        self.assertRecorded("SET a 1", "SET b 2", "INCR b", "SET c 3")
+
+    def test_errors(self) -> None:
+        """What fails is not recorded."""
+        self.play("SET a x", "INCR a", "LPUSH a 1", "SET a", "NOSUCH")
+        self.assertRecorded("SET a x")
+
+    def test_end(self) -> None:
+        """Once nobody wants to know, commands are as they were."""
+        run = self.server.commands[b"set"].run
+        self.server.persistence.recording.end()
+        self.assertIsNot(run, self.server.commands[b"set"].run)
+        self.play("SET a 1")
+        self.assertRecorded()
+
+    def test_dirty(self) -> None:
+        """Changes are counted."""
+        self.play("MSET a 1 b 2", "GET a", "DEL a b c", "FLUSHDB")
+        self.assertEqual(5, self.server.persistence.recording.dirty)

@@ -1,0 +1,124 @@
+"""Tests of L{tseep.rdb.snapshot}."""
+
+from __future__ import annotations
+
+from typing import Any, List, Tuple
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from tseep.datatypes.list import RedisList
+from tseep.keyspace.keyspace import Keyspace
+from tseep.rdb.format import Corrupt, crc64
+from tseep.rdb.snapshot import Loading, write
+
+NOW = 1_000_000
+
+OPCODES = [*range(22), *range(245, 256)]
+"""What tells of a value's kind, or of something else."""
+
+
+class SnapshotTests(SynchronousTestCase):
+    """All databases go into a file and come back."""
+
+    def keyspace(self) -> Keyspace:
+        return Keyspace(4, lambda: NOW / 1000)
+
+    def filled(self) -> Keyspace:
+        """Some keys in two databases, one with a time to expire that is over."""
+        keyspace = self.keyspace()
+        keyspace.databases[0].set(b"a", b"1")
+        keyspace.databases[0].set(b"over", b"x")
+        keyspace.databases[0].expire_at(b"over", NOW - 1)
+        keyspace.databases[3].set(b"l", RedisList([b"x"]))
+        keyspace.databases[3].expire_at(b"l", NOW + 5000)
+        return keyspace
+
+    def load(self, data: bytes, now: int = 0) -> Any:
+        """Read a snapshot; the keyspace, the libraries, and what is known of it."""
+        keyspace, libraries = self.keyspace(), []  # type: ignore[var-annotated]
+        loading = Loading(keyspace, libraries.append, lambda at: None, now)
+        self.assertEqual(len(data), loading.load(data))
+        return keyspace, libraries, loading
+
+    def test_checksum(self) -> None:
+        """It is Redis's."""
+        self.assertEqual(0xE9C6D914C4B8D9CA, crc64(b"123456789"))
+
+    def test_both_ways(self) -> None:
+        """Keys, values, times, libraries and what is said about it come back."""
+        data = b"".join(write(self.filled(), [b"code"], {b"redis-ver": b"7.0.15"}))
+        keyspace, libraries, loading = self.load(data)
+        self.assertEqual({b"a": b"1", b"over": b"x"}, keyspace.databases[0].values)
+        self.assertEqual({b"over": NOW - 1}, keyspace.databases[0].expires)
+        self.assertEqual([b"x"], list(keyspace.databases[3].values[b"l"]))
+        self.assertEqual({b"l": NOW + 5000}, keyspace.databases[3].expires)
+        self.assertEqual(([b"code"], {b"redis-ver": b"7.0.15"}), (libraries, loading.about))
+
+    def test_expired(self) -> None:
+        """Keys whose time is over are left out, if that is asked for."""
+        keyspace, _, loading = self.load(b"".join(write(self.filled(), [], {})), NOW)
+        self.assertEqual([b"a"], list(keyspace.databases[0].values))
+        self.assertEqual((3, 1), (loading.keys, loading.expired))
+
+    def test_what_redis_adds(self) -> None:
+        """Times in seconds, and how long or how often keys were used, are read."""
+        body = b"REDIS0009\xfe\x01\xf8\x0a\xfc" + (NOW * 2).to_bytes(8, "little") + b"\0\x01a\x01b"
+        body += b"\xf9\x05\xfd" + (2000).to_bytes(4, "little") + b"\0\x01c\x01d\xff"
+        keyspace, _, _ = self.load(body + crc64(body).to_bytes(8, "little"))
+        db = keyspace.databases[1]
+        self.assertEqual({b"a": NOW * 2, b"c": 2_000_000}, db.expires)
+        self.assertEqual(NOW // 1000 - 10, db.accessed[b"a"])
+
+    def test_no_checksum(self) -> None:
+        """A checksum of zero stands for none."""
+        self.load(b"REDIS0010\xff" + bytes(8))
+
+    def test_progress(self) -> None:
+        """Somebody hears how far it is."""
+        keyspace, told = self.keyspace(), []  # type: ignore[var-annotated]
+        for number in range(2500):
+            keyspace.databases[0].set(b"%d" % number, b"")
+        data = b"".join(write(keyspace, [], {}))
+        Loading(self.keyspace(), lambda code: None, told.append).load(data)
+        self.assertEqual((2, sorted(told)), (len(told), told))
+
+    def test_damaged(self) -> None:
+        """One that is cut off, or has any bit changed, is refused with the place of it."""
+        data = b"".join(write(self.filled(), [], {b"a": b"b"}))
+        for end in range(len(data)):
+            self.assertRaises(Corrupt, self.load, data[:end])
+        for at in range(len(data) - 8):
+            damaged = bytearray(data)
+            damaged[at] ^= 4
+            self.assertRaises(Corrupt, self.load, bytes(damaged))
+
+    @settings(deadline=None, derandomize=True, database=None, max_examples=500)
+    @given(
+        st.lists(st.tuples(st.integers(9, 90), st.one_of(st.integers(0, 255), st.sampled_from(OPCODES))), max_size=6)
+    )
+    def test_faults_inside(self, faults: List[Tuple[int, int]]) -> None:
+        """Whatever is wrong where a checksum does not tell, it is loaded or refused."""
+        damaged = bytearray(b"".join(write(self.filled(), [b"code"], {b"a": b"b"}))[:-8])
+        for at, byte in faults:
+            damaged[at % len(damaged)] = byte
+        keyspace = self.keyspace()
+        try:
+            Loading(keyspace, lambda code: None, lambda at: None, 0).load(bytes(damaged) + bytes(8))
+        except Corrupt:
+            return
+        for database in keyspace.databases:
+            self.assertEqual(set(), set(database.expires) - set(database.values))
+
+    def test_senseless(self) -> None:
+        """So is one of another version, with an unknown opcode, a key twice, or a database that is not there."""
+        cases = (
+            (b"REDIS0099\xff", "version 99"),
+            (b"NOTREDIS0\xff", "no snapshot"),
+            (b"REDIS0010\xf7\xff" + bytes(8), "247"),
+            (b"REDIS0010\xfe\x09\xff" + bytes(8), "--databases"),
+            (b"REDIS0010\0\x01a\x01b\0\x01a\x01b\xff" + bytes(8), "twice"),
+        )
+        for data, word in cases:
+            self.assertIn(word, str(self.assertRaises(Corrupt, self.load, data)))

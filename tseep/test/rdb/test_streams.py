@@ -1,0 +1,74 @@
+"""Tests of L{tseep.rdb.streams}."""
+
+from __future__ import annotations
+
+import random
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tseep.datatypes.stream import Consumer, Group, Stream
+from tseep.rdb.reader import DAMAGED, Reader
+from tseep.rdb.streams import read_stream, write_stream
+
+
+def made() -> Stream:
+    """A stream of several nodes, with entries of different fields, some deleted, and a group with pending entries."""
+    stream = Stream()
+    for number in range(1, 251):
+        fields = (b"f", b"%d" % number) + ((b"g", b"x") if number % 7 == 0 else ())
+        stream.add(number << 64 | number % 3, fields)
+    stream.delete(9 << 64)
+    group = stream.groups[b"g"] = Group(0, 0)
+    for name in (b"me", b"idle"):
+        group.consumers[name] = Consumer(name, 1000)
+    for number in (1, 2, 3):
+        stream.advance(group, number << 64 | number % 3)
+        group.deliver(number << 64 | number % 3, group.consumers[b"me"], 2000)
+    return stream
+
+
+class StreamTests(SynchronousTestCase):
+    """Streams are written and read."""
+
+    def test_both_ways(self) -> None:
+        """Entries, ids, groups, consumers and what is pending come back, and so do the nodes."""
+        stream = made()
+        reader = Reader(write_stream(stream))
+        again = read_stream(reader, 2)
+        self.assertEqual(reader.end, reader.at)
+        self.assertEqual(list(stream.entries), list(again.entries))
+        self.assertEqual([ids for ids, _ in stream.entries.parts()], [ids for ids, _ in again.entries.parts()])
+        for name in ("last_id", "entries_added", "max_deleted_id"):
+            self.assertEqual(getattr(stream, name), getattr(again, name))
+        group, same = stream.groups[b"g"], again.groups[b"g"]
+        self.assertEqual((group.last_id, group.entries_read), (same.last_id, same.entries_read))
+        self.assertEqual([1000, 1000], [consumer.seen for consumer in same.consumers.values()])
+        for pending, consumer in ((same.pending, None), (same.consumers[b"me"].pending, b"me")):
+            found = [(id >> 64, each.time, each.count, each.consumer.name) for id, each in pending]
+            self.assertEqual([(number, 2000, 1, b"me") for number in (1, 2, 3)], found, consumer)
+
+    def test_goes_on(self) -> None:
+        """A stream that was read takes more entries."""
+        again = read_stream(Reader(write_stream(made())), 2)
+        again.add(1000 << 64, (b"a", b"b"))
+        self.assertEqual((1000 << 64, (b"a", b"b")), list(again.entries)[-1])
+
+    def test_empty(self) -> None:
+        """So does one without entries."""
+        stream = Stream()
+        stream.last_id = 5
+        self.assertEqual((0, 5), (len(read_stream(Reader(write_stream(stream)), 2)), 5))
+
+    def test_damaged(self) -> None:
+        """One that is cut off anywhere is refused; one with changed bytes is refused or is some stream, never worse."""
+        data = write_stream(made())
+        for end in range(0, len(data), 7):
+            self.assertRaises(DAMAGED, read_stream, Reader(data[:end]), 2)
+        chance = random.Random(3)
+        for _ in range(500):
+            damaged = bytearray(data)
+            damaged[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+            try:
+                write_stream(read_stream(Reader(bytes(damaged)), 2))
+            except DAMAGED:
+                pass

@@ -1,0 +1,44 @@
+"""Tests for L{tseep.registry.help}."""
+
+from __future__ import annotations
+
+from tseep.commands import COMMANDS
+from tseep.registry.help import help_lines
+from tseep.registry.table import Command
+from tseep.test.support import SessionTests
+
+
+class HelpTests(SessionTests):
+    """HELP of every container."""
+
+    def test_lines(self) -> None:
+        """Each subcommand has a line with its arguments and one with its summary; HELP comes last."""
+        parent = Command("BOX", None, "generic", "Holds.", arity=-2)
+        for name, syntax in (("help", ""), ("open", "key [TWICE]"), ("close", "")):
+            parent.subcommands[name.encode()] = Command(
+                f"BOX {name}", None, "generic", f"Summary of {name}.", arity=2, syntax=syntax
+            )
+        expected = [
+            b"BOX <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+            b"CLOSE",
+            b"    Summary of close.",
+            b"OPEN key [TWICE]",
+            b"    Summary of open.",
+            b"HELP",
+            b"    Summary of help.",
+        ]
+        self.assertEqual(expected, [line.text for line in help_lines(parent)])
+
+    def test_every_container(self) -> None:
+        """Every container answers HELP with simple strings."""
+        containers = [command for command in COMMANDS.values() if command.subcommands]
+        self.assertIn(b"object", [container.name for container in containers])
+        for container in containers:
+            lines = self.run_command(container.name, "help")
+            self.assertEqual(2 * len(container.subcommands) + 1, len(lines), f"in {container.name!r}")
+            self.assertEqual({str}, set(map(type, lines)))
+            self.assertEqual("HELP", lines[-2])
+
+    def test_arity(self) -> None:
+        """HELP takes no arguments."""
+        self.assertError("ERR wrong number of arguments for 'object|help' command", "OBJECT", "HELP", "x")

@@ -1,0 +1,120 @@
+"""Tests of L{tseep.registry.syntax}."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tseep.registry.syntax import Argument, document, parse
+from tseep.registry.table import COMMANDS, every
+
+
+def show(argument: Argument) -> str:
+    """An argument in short: its type or parts, its token before it, and how often it comes after it."""
+    marks = "?" * argument.optional + "*" * argument.multiple + "+" * argument.multiple_token
+    token = f"{argument.token}=" if argument.token else ""
+    parts = f"({' '.join(map(show, argument.parts))})" if argument.parts else argument.name
+    return f"{token}{argument.type}:{parts}{marks}"
+
+
+class ParseTests(SynchronousTestCase):
+    """How syntax lines are read."""
+
+    def check(self, syntax: str, *expected: str) -> None:
+        """A line is read so."""
+        self.assertEqual(list(expected), [show(argument) for argument in parse(syntax)])
+
+    def test_words(self) -> None:
+        """Words are arguments, of the type that their name has."""
+        self.check(
+            "key value seconds pattern score",
+            "key:key",
+            "string:value",
+            "integer:seconds",
+            "pattern:pattern",
+            "double:score",
+        )
+
+    def test_types(self) -> None:
+        """A type may be said outright, and the name of a token; other colons belong to the name."""
+        self.check(
+            "increment:double start:string [change:CH] ip:port",
+            "double:increment", "string:start", "CH=pure-token:change?", "string:ip:port",
+        )  # fmt: skip
+
+    def test_nothing(self) -> None:
+        """An empty line has no arguments."""
+        self.check("")
+
+    def test_tokens(self) -> None:
+        """A word in capitals is a token, alone or of what follows it."""
+        self.check("NOW", "NOW=pure-token:now")
+        self.check("key [DB db] [REPLACE]", "key:key", "DB=integer:db?", "REPLACE=pure-token:replace?")
+        self.check("LIMIT offset count", "LIMIT=block:(integer:offset integer:count)")
+        self.check("STREAMS key [BLOCK ms] id", "STREAMS=key:key", "BLOCK=integer:ms?", "string:id")
+        self.check("[= | ~] x", "oneof:(==pure-token:= ~=pure-token:~)?", "string:x")
+
+    def test_alternatives(self) -> None:
+        """Bars stand between alternatives, of which one may be needed or not."""
+        self.check("<ON | OFF>", "oneof:(ON=pure-token:on OFF=pure-token:off)")
+        self.check(
+            "[EX seconds | LIMIT offset count | KEEPTTL]",
+            "oneof:(EX=integer:seconds LIMIT=block:(integer:offset integer:count) KEEPTTL=pure-token:keepttl)?",
+        )
+        self.check("[TYPE <A | B>]", "TYPE=oneof:(A=pure-token:a B=pure-token:b)?")
+
+    def test_optional(self) -> None:
+        """What may be left out together is a block."""
+        self.check(
+            "[start end [BYTE | BIT]]",
+            "block:(integer:start integer:end oneof:(BYTE=pure-token:byte BIT=pure-token:bit)?)?",
+        )
+
+    def test_repeated(self) -> None:
+        """Repetitions of what stands before them are no arguments of their own."""
+        self.check("key [key ...]", "key:key*")
+        self.check("[name [name ...]]", "string:name?*")
+        self.check("key value [key value ...]", "block:(key:key string:value)*")
+        self.check("WEIGHTS weight [weight ...]", "WEIGHTS=integer:weight*")
+        self.check("<A | B> [<A | B> ...]", "oneof:(A=pure-token:a B=pure-token:b)*")
+
+    def test_repeated_with_token(self) -> None:
+        """A token may be repeated with its arguments."""
+        self.check("[GET pattern [GET pattern ...]]", "GET=pattern:pattern?*+")
+        self.check("[GET x y [GET x y ...]]", "GET=block:(string:x string:y)?*+")
+
+    def test_all_repeated(self) -> None:
+        """The last alternative may say that all of them may be repeated."""
+        self.check("[GET x | SET x y [GET x | SET x y ...]]", "oneof:(GET=string:x SET=block:(string:x string:y))?*")
+
+    def test_wrongly(self) -> None:
+        """Brackets that do not pair are refused, and a repetition of something else."""
+        for syntax in ("[key", "key]", "<a | b]", "a | b", "key [value ...]", "[...]"):
+            self.assertRaises(ValueError, parse, syntax)
+
+    def test_table(self) -> None:
+        """Every line in the table can be read."""
+        for command in every(COMMANDS):
+            parse(command.syntax)
+
+
+class DocumentTests(SynchronousTestCase):
+    """What COMMAND DOCS tells of arguments."""
+
+    def test_fields(self) -> None:
+        """An argument's fields are those that it has."""
+        (argument,) = document("[GET pattern [GET pattern ...]]", 0)
+        flags = [status.text for status in argument.pop(b"flags")]
+        self.assertEqual({b"name": b"pattern", b"type": b"pattern", b"token": b"GET"}, argument)
+        self.assertEqual([b"optional", b"multiple", b"multiple_token"], flags)
+
+    def test_parts(self) -> None:
+        """A group has the arguments of its parts."""
+        (argument,) = document("<ON | OFF>", 0)
+        self.assertEqual((b"on_off", b"oneof"), (argument[b"name"], argument[b"type"]))
+        parts = [(part[b"name"], part[b"token"]) for part in argument[b"arguments"]]
+        self.assertEqual([(b"on", b"ON"), (b"off", b"OFF")], parts)
+
+    def test_keys(self) -> None:
+        """Keys belong to the key specifications in order, the last of which has all that are left."""
+        arguments = document("source destination key [key ...]", 2)
+        self.assertEqual([0, 1, 1], [argument[b"key_spec_index"] for argument in arguments])

@@ -1,0 +1,363 @@
+"""Tests of L{tseep.session.session}."""
+
+from __future__ import annotations
+
+from typing import List
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tseep.session.session import MOST_OUTPUT, Session
+from tseep.test.protocol.test_native import cut
+from tseep.test.support import SessionTests, decode, encode
+
+NO_AUTH = "NOAUTH Authentication required."
+PING, PONG = encode("PING"), b"+PONG\r\n"
+READ, WRITE = b"\x01\x00\x04\x03key", b"\x02\x00\x0a\x03key\x05value"
+
+
+class ProtocolTests(SessionTests):
+    """Which protocol a client speaks, and its bytes in pieces."""
+
+    def test_first_byte(self) -> None:
+        """The first byte tells the protocol: 01 and 02 are native, all else is RESP."""
+        self.assertEqual(b"\x03\x00", self.connect().receive(READ))
+        self.assertEqual(b"\x03\x05value", self.connect().receive(WRITE))
+        self.assertEqual(PONG, self.connect().receive(PING))
+        self.assertEqual(PONG, self.connect().receive(b"PING\r\n"))
+        self.assertEqual(b"", self.connect().receive(b"\x03"))
+
+    def test_one_byte_is_enough(self) -> None:
+        """A protocol that has begun stays, however small the pieces."""
+        session = self.connect()
+        self.assertEqual(b"\x03\x00", b"".join(session.receive(bytes([byte])) for byte in READ))
+        self.assertEqual(b"\x03\x05value", b"".join(session.receive(bytes([byte])) for byte in WRITE))
+
+    def test_one_keyspace(self) -> None:
+        """Both protocols see database 0."""
+        native = self.connect()
+        native.receive(WRITE)
+        self.assertReply(b"value", "GET", "key")
+        self.run_command("SET", "key", "x" * 256)
+        self.assertEqual(b"\x04\x22the value is longer than 255 bytes", native.receive(READ))
+
+    def test_held(self) -> None:
+        """What is held of an unfinished command is told, in both protocols."""
+        self.assertEqual(0, self.session.held)
+        self.session.receive(b"*1\r\n$4\r\nPI")
+        self.assertTrue(2 <= self.session.held < 100)
+        native = self.connect()
+        native.receive(READ[:-1])
+        self.assertEqual(len(READ) - 1, native.held)
+
+    def test_replies_leave_together(self) -> None:
+        """All that one read asks is answered at once, in order."""
+        self.assertEqual(PONG + b"$1\r\na\r\n" + PONG, self.session.receive(PING + encode("ECHO", "a") + PING))
+
+    @settings(deadline=None, derandomize=True, database=None, max_examples=100)
+    @given(st.lists(st.integers(0, 200), max_size=8))
+    def test_any_pieces(self, cuts: List[int]) -> None:
+        """However the bytes are cut, the replies are the same."""
+        commands = [
+            ("SET", "a", "1"),
+            ("NOSUCH",),
+            ("APPEND", "a", b"\r\n"),
+            ("CLIENT", "GETNAME"),
+            ("GET", "a"),
+            ("GET",),
+            ("DEL", "a"),
+        ]
+        request = b"".join(encode(*argv) for argv in commands) + b"PING\r\n*x\r\n"
+        whole = self.connect().receive(request)
+        session = self.connect()
+        self.assertEqual(whole, b"".join(session.receive(piece) for piece in cut(request, cuts)))
+        self.assertTrue(session.closing)
+        self.assertEqual(9, len(decode(whole)))
+
+
+class WrongBytesTests(SessionTests):
+    """Bytes that make no sense."""
+
+    def test_resp(self) -> None:
+        """What came before is answered, then the error, then the client is let go."""
+        self.assertEqual(
+            PONG + b"-ERR Protocol error: invalid multibulk length\r\n", self.session.receive(PING + b"*x\r\n" + PING)
+        )
+        self.assertTrue(self.session.closing)
+
+    def test_native(self) -> None:
+        """So it is in the native protocol, in its own form."""
+        session = self.connect()
+        self.assertEqual(b"\x03\x00\x04\x10unknown opcode 9", session.receive(READ + b"\x09" + READ))
+        self.assertTrue(session.closing)
+
+    def test_without_a_word(self) -> None:
+        """Who goes on with one command beyond the limit is let go without a word."""
+        self.server.config.set("client-query-buffer-limit", "1mb")
+        self.server.configured()
+        self.assertEqual(b"", self.session.receive(b"*1\r\n$2000000\r\n" + b"x" * 1_900_000))
+        self.assertTrue(self.session.closing)
+
+    def test_a_wrong_command_is_not_wrong_bytes(self) -> None:
+        """An unknown command is answered, and the next one too."""
+        self.assertError("ERR unknown command 'NOSUCH', with args beginning with: 'a' ", "NOSUCH", "a")
+        self.assertReply("PONG", "PING")
+        self.assertFalse(self.session.closing)
+
+    def test_after_the_last_command(self) -> None:
+        """Nothing after QUIT is run."""
+        self.assertEqual(b"+OK\r\n", self.session.receive(encode("QUIT") + encode("SET", "a", "1")))
+        self.assertTrue(self.session.closing)
+        self.assertEqual(0, len(self.session.db))
+
+
+class MuchOutputTests(SessionTests):
+    """A client that asks for more than it is wise to answer at once."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.value = b"x" * (MOST_OUTPUT // 2)
+        self.run_command("SET", "big", self.value)
+        self.big = b"$%d\r\n%b\r\n" % (len(self.value), self.value)
+
+    def drain(self, session: Session) -> bytes:
+        """All the replies that are left, none of which is much more than the limit."""
+        replies = []
+        while session.waiting is not None:
+            replies.append(session.resume())
+            self.assertTrue(len(replies[-1]) <= MOST_OUTPUT + len(self.big))
+        return b"".join(replies)
+
+    def test_stops(self) -> None:
+        """A session stops at the limit, and goes on when asked, with everything in order."""
+        asked = b"".join(encode("GET", "big") + encode("ECHO", number) for number in range(10))
+        expected = b"".join(self.big + b"$1\r\n%d\r\n" % number for number in range(10))
+        first = self.session.receive(asked)
+        self.assertTrue(len(first) <= MOST_OUTPUT + len(self.big))
+        self.assertIsNot(None, self.session.waiting)
+        self.assertEqual(expected, first + self.drain(self.session))
+        self.assertReply("PONG", "PING")
+
+    def test_commands_wait(self) -> None:
+        """What is not answered yet has not run yet either."""
+        self.session.receive(encode("GET", "big") * 5 + encode("SET", "after", "1"))
+        self.assertEqual(None, self.session.db.peek(b"after"))
+        self.drain(self.session)
+        self.assertEqual(b"1", self.session.db.peek(b"after"))
+
+    def test_more_comes_meanwhile(self) -> None:
+        """What comes while others wait is answered after them."""
+        replies = self.session.receive(encode("GET", "big") * 5)
+        replies += self.session.receive(encode("ECHO", "a") + PING[:5])
+        replies += self.session.receive(PING[5:])
+        replies += self.drain(self.session)
+        self.assertEqual(self.big * 5 + b"$1\r\na\r\n" + PONG, replies)
+
+    def test_wrong_bytes_wait_too(self) -> None:
+        """Bytes that make no sense are told after the replies before them."""
+        replies = self.session.receive(encode("GET", "big") * 5 + b"*x\r\n")
+        self.assertFalse(self.session.closing)
+        replies += self.drain(self.session)
+        self.assertEqual(self.big * 5 + b"-ERR Protocol error: invalid multibulk length\r\n", replies)
+        self.assertTrue(self.session.closing)
+
+    def test_quit_in_the_middle(self) -> None:
+        """QUIT leaves nothing waiting."""
+        replies = self.session.receive(encode("GET", "big") * 5 + encode("QUIT") + PING)
+        replies += self.drain(self.session)
+        self.assertEqual(self.big * 5 + b"+OK\r\n", replies)
+        self.assertTrue(self.session.closing)
+
+
+class CountingTests(SessionTests):
+    """What is counted of requests."""
+
+    def test_bytes(self) -> None:
+        """Bytes in and out are counted, those of unfinished commands too."""
+        self.session.receive(PING + b"*1\r")
+        self.assertEqual((len(PING) + 3, len(PONG)), (self.server.stats.input_bytes, self.server.stats.output_bytes))
+
+    def test_calls(self) -> None:
+        """Calls are counted with their command, and so is what failed and what did not run."""
+        for argv in (["SET", "a", "x"], ["INCR", "a"], ["INCR", "a", "b"], ["incr", "a"], ["iNcr", "b"]):
+            self.run_command(*argv)
+        calls = self.server.commands[b"incr"].calls
+        self.assertEqual((3, 2, 1), (calls.count, calls.failed, calls.rejected))
+        self.run_command("CLIENT", "ID")
+        self.assertEqual(1, self.server.commands[b"client"].subcommands[b"id"].calls.count)
+
+    def test_errors(self) -> None:
+        """Errors are counted by their code."""
+        for argv in (["NOSUCH"], ["GET"], ["HELLO", "9"], ["AUTH", "default", "x", "y"]):
+            self.run_command(*argv)
+        self.assertEqual({b"ERR": 3, b"NOPROTO": 1}, self.server.stats.errors)
+
+    def test_wrong_bytes(self) -> None:
+        """Bytes that make no sense count as an error."""
+        self.session.receive(b"*x\r\n")
+        self.assertEqual({b"ERR": 1}, self.server.stats.errors)
+
+    def test_many_in_one_read(self) -> None:
+        """Every call of a pipeline counts, whatever stands between."""
+        get, wrong, unusual = encode("GET", "a"), encode("GET"), encode("gEt", "a")
+        self.session.receive(
+            get * 3 + wrong + get + encode("NOSUCH") + get + unusual + get * 2 + encode("CLIENT", "ID")
+        )
+        calls = self.server.commands[b"get"].calls
+        self.assertEqual((8, 1, 0), (calls.count, calls.rejected, calls.failed))
+
+    def test_slow_ones(self) -> None:
+        """The slow log names the command that was slow, however it was spelt and whatever came before."""
+        self.server.config.set("slowlog-log-slower-than", "0")
+        self.server.configured()
+        for data in (
+            encode("gEt", "a"),
+            encode("SET", "a", "1") + encode("Get", "b"),
+            encode("GET", "c") + encode("client", "id"),
+        ):
+            self.session.receive(data)
+        names = [b" ".join(entry.argv) for entry in self.server.slowlog.entries]
+        self.assertEqual([b"client id", b"GET c", b"Get b", b"SET a 1", b"gEt a"], names)
+
+    def test_durations(self) -> None:
+        """The time of a call goes to its command, in the bucket of its size."""
+        times = iter([0, 1000, 1010])
+        self.server.timer = lambda: next(times)
+        self.session.receive(encode("SET", "a", "1") + encode("GET", "a"))
+        for name, spent in ((b"set", 1000), (b"get", 10)):
+            calls = self.server.commands[name].calls
+            self.assertEqual((spent, 1), (calls.nanoseconds, calls.buckets[spent.bit_length()]))
+
+    def test_last_command(self) -> None:
+        """A session remembers the last command that it knew, and when it came."""
+        self.clock.advance(5)
+        self.run_command("GET", "a")
+        assert self.session.last_command is not None
+        self.assertEqual(
+            (b"get", 5000), (self.session.last_command.name, self.session.last_seen - self.session.connected_at)
+        )
+        self.run_command("NOSUCH")
+        self.assertEqual(b"get", self.session.last_command.name)
+
+
+class StrangerTests(SessionTests):
+    """A client that has not given the password."""
+
+    config = {"requirepass": "secret"}
+
+    def test_refused(self) -> None:
+        """It may call only what needs no password, and nothing else runs or counts."""
+        self.assertError(NO_AUTH, "SET", "a", "1")
+        self.assertError(NO_AUTH, "PING")
+        self.assertEqual((0, 0), (len(self.session.db), self.server.commands[b"set"].calls.count))
+        calls = self.server.commands[b"set"].calls
+        self.assertEqual((1, 0), (calls.rejected, calls.failed))
+        self.assertReply("OK", "AUTH", "secret")
+        self.assertReply("PONG", "PING")
+
+    def test_native(self) -> None:
+        """The native protocol is refused, and the connection stays."""
+        session = self.connect()
+        refused = b"\x04" + bytes([len(NO_AUTH)]) + NO_AUTH.encode()
+        self.assertEqual(refused * 2, session.receive(READ + WRITE))
+        self.assertFalse(session.closing)
+        self.assertEqual(0, len(session.db))
+
+    def test_reset(self) -> None:
+        """RESET makes a stranger of it again, with the small caps."""
+        self.run_command("AUTH", "secret")
+        self.assertReply("RESET", "RESET")
+        self.assertError(NO_AUTH, "PING")
+        self.assertEqual(b"-ERR Protocol error: unauthenticated multibulk length\r\n", self.session.receive(b"*11\r\n"))
+
+    def test_caps_are_lifted_at_once(self) -> None:
+        """What follows AUTH in the same read has no small caps, and what follows RESET has."""
+        many = encode("DEL", *range(20))
+        self.assertEqual(b"+OK\r\n:0\r\n", self.session.receive(encode("AUTH", "secret") + many))
+
+    def test_password_taken_back(self) -> None:
+        """When no password is asked for any more, strangers are served."""
+        self.server.config.set("requirepass", "")
+        self.server.configured()
+        self.assertReply("PONG", "PING")
+
+    def test_caps_taken_back(self) -> None:
+        """When no password is asked for any more, the small caps are gone as well, until it is asked for again."""
+        self.assertError(NO_AUTH, "PING")
+        self.server.config.set("requirepass", "")
+        self.server.configured()
+        self.assertReply(0, "DEL", *range(20))
+        self.assertEqual(b"$20000\r\n", self.send("ECHO", "x" * 20000)[:8])
+        self.server.config.set("requirepass", "other")
+        self.server.configured()
+        self.assertError(NO_AUTH, "PING")
+
+
+class StateTests(SessionTests):
+    """What a client may ask of its own session."""
+
+    def test_databases(self) -> None:
+        """Each client has its own database number, and FLUSHALL or SWAPDB by another is seen."""
+        other = self.connect()
+        self.run_command("SELECT", 3)
+        self.run_command("SET", "a", "3")
+        self.assertReply(None, "GET", "a", session=other)
+        self.run_command("SWAPDB", 0, 3, session=other)
+        self.assertReply(b"3", "GET", "a", session=other)
+        self.assertReply(None, "GET", "a")
+
+    def test_protocols(self) -> None:
+        """Each client has its own version of RESP, and may change it."""
+        other = self.connect()
+        self.run_command("HELLO", 3)
+        self.assertEqual((b"_\r\n", b"$-1\r\n"), (self.send("GET", "a"), self.send("GET", "a", session=other)))
+        self.run_command("HELLO", 2)
+        self.assertEqual(b"$-1\r\n", self.send("GET", "a"))
+
+    def test_reset(self) -> None:
+        """RESET makes it as new, but for its number."""
+        for argv in (
+            ["HELLO", 3, "SETNAME", "me"],
+            ["SELECT", 3],
+            ["CLIENT", "NO-TOUCH", "ON"],
+        ):
+            self.run_command(*argv)
+        self.run_command("RESET")
+        session, fresh = self.session, self.connect()
+        for name in ("name", "db_index", "protocol", "no_touch"):
+            self.assertEqual(getattr(fresh, name), getattr(session, name), name)
+
+    def test_silence(self) -> None:
+        """CLIENT REPLY OFF runs commands without a word, until ON."""
+        self.assertEqual(b"", self.send("CLIENT", "REPLY", "OFF"))
+        self.assertEqual(b"", self.session.receive(encode("SET", "a", "1") + encode("NOSUCH") + PING))
+        self.assertEqual(b"+OK\r\n", self.send("CLIENT", "REPLY", "ON"))
+        self.assertReply(b"1", "GET", "a")
+
+    def test_one_silent(self) -> None:
+        """CLIENT REPLY SKIP leaves out one reply, an error's too."""
+        self.assertEqual(PONG, self.session.receive(encode("CLIENT", "REPLY", "SKIP") + encode("SET", "a", "1") + PING))
+        self.assertEqual(PONG, self.session.receive(encode("CLIENT", "REPLY", "SKIP") + encode("NOSUCH") + PING))
+        self.assertReply(b"1", "GET", "a")
+
+    def test_silence_about_wrong_bytes(self) -> None:
+        """Who asked for silence is let go without a word."""
+        for word in ("OFF", "SKIP"):
+            session = self.connect()
+            self.assertEqual(b"", session.receive(encode("CLIENT", "REPLY", word) + b"*x\r\n"))
+            self.assertTrue(session.closing)
+
+    def test_no_touch(self) -> None:
+        """With CLIENT NO-TOUCH a key's last use stays, but for TOUCH, and for keys that are made anew."""
+        self.run_command("SET", "a", "1")
+        self.run_command("CLIENT", "NO-TOUCH", "ON")
+        self.clock.advance(100)
+        self.run_command("GET", "a")
+        self.assertReply(100, "OBJECT", "IDLETIME", "a")
+        self.run_command("TOUCH", "a")
+        self.assertReply(0, "OBJECT", "IDLETIME", "a")
+        self.clock.advance(7)
+        self.run_command("SET", "b", "1")
+        self.assertReply(0, "OBJECT", "IDLETIME", "b")
+        self.run_command("DEL", "a")
+        self.assertReply(None, "OBJECT", "IDLETIME", "a")

@@ -1,0 +1,66 @@
+"""Tests for L{tseep.system.open_files}."""
+
+from __future__ import annotations
+
+import resource
+from typing import List, Tuple
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tseep.system import open_files
+from tseep.system.open_files import RESERVED, allow_clients, clients_for, files_for
+
+
+class AllowClientsTests(SynchronousTestCase):
+    """The soft limit goes up to what is needed, and the clients down to what is allowed."""
+
+    def limits(self, soft: int, hard: int) -> List[Tuple[int, int]]:
+        """Pretend these limits; returns where the ones that are set will stand."""
+        made: List[Tuple[int, int]] = []
+        self.patch(open_files.resource, "getrlimit", lambda which: (soft, hard))
+        self.patch(open_files.resource, "setrlimit", lambda which, limits: made.append(limits))
+        return made
+
+    def test_enough(self) -> None:
+        """A limit that suffices is left alone."""
+        made = self.limits(5000, 9000)
+        self.assertEqual(allow_clients(1000), (5000, 1000))
+        self.assertEqual(made, [])
+
+    def test_raised(self) -> None:
+        """A soft limit that is too low is raised to what is needed, not higher."""
+        made = self.limits(100, 9000)
+        self.assertEqual(allow_clients(1000), (1000 + RESERVED, 1000))
+        self.assertEqual(made, [(1000 + RESERVED, 9000)])
+
+    def test_hard_limit(self) -> None:
+        """Where the hard limit is too low, fewer clients are allowed."""
+        made = self.limits(100, 500)
+        self.assertEqual(allow_clients(1000), (500, 500 - RESERVED))
+        self.assertEqual(made, [(500, 500)])
+
+    def test_no_hard_limit(self) -> None:
+        """Without a hard limit every number of clients is allowed."""
+        made = self.limits(100, resource.RLIM_INFINITY)
+        self.assertEqual(allow_clients(1000), (1000 + RESERVED, 1000))
+        self.assertEqual(made, [(1000 + RESERVED, resource.RLIM_INFINITY)])
+
+    def test_no_limit(self) -> None:
+        """Without any limit nothing is set."""
+        made = self.limits(resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        self.assertEqual(allow_clients(1000)[1], 1000)
+        self.assertEqual(made, [])
+
+    def test_processes(self) -> None:
+        """Of several processes each must have room for its share, and for what chance adds to it."""
+        made = self.limits(100, 20_000)
+        self.assertEqual(allow_clients(100_000, 6), (17_506, 100_000))
+        self.assertEqual(made, [(17_506, 20_000)])
+
+    def test_too_many_for_the_processes(self) -> None:
+        """Where that is more than the limit, fewer clients are allowed; that many just fit."""
+        self.limits(256, 256)
+        _, allowed = allow_clients(10_000, 2)
+        self.assertTrue(128 < allowed < 2 * (256 - RESERVED), allowed)
+        self.assertTrue(files_for(allowed, 2) <= 256 < files_for(allowed + 3, 2))
+        self.assertEqual(clients_for(RESERVED - 1, 2), 0)

@@ -1,0 +1,83 @@
+"""Tests of L{tseep.web.samples}."""
+
+from __future__ import annotations
+
+from tseep.test.support import START, SessionTests
+from tseep.web.samples import LENGTH, Samples
+
+
+class SamplesTests(SessionTests):
+    """A sample each second."""
+
+    def setUp(self) -> None:
+        """One sample is there, from before anything happened; calls take 3 microseconds."""
+        super().setUp()
+        self.samples = Samples(self.server)
+        self.now = 0
+        self.server.timer = self.tick
+        self.samples.take()
+
+    def tick(self) -> int:
+        """The timer, which goes on whenever somebody looks."""
+        self.now += 3000
+        return self.now
+
+    def test_rates(self) -> None:
+        """Counters are shown by how they grew in a second."""
+        received = self.server.stats.input_bytes
+        self.send("SET", "a", "b")
+        self.send("GET", "a")
+        sent = len(self.send("GET", "nosuch"))
+        self.clock.advance(2)
+        self.samples.take()
+        sample = self.samples.kept[-1]
+        self.assertEqual((1.5, 0.5, 0.5), (sample.commands, sample.hits, sample.misses))
+        self.assertEqual((self.server.stats.input_bytes - received) / 2, sample.received)
+        self.assertEqual((len(b"+OK\r\n$1\r\nb\r\n") + sent) / 2, sample.sent)
+
+    def test_latency(self) -> None:
+        """Percentiles are of the calls since the sample before."""
+        self.send("PING")
+        self.clock.advance(1)
+        self.samples.take()
+        self.assertEqual(3.072, self.samples.kept[-1].p50)
+        self.assertAlmostEqual(4.076, self.samples.kept[-1].p99, 2)
+        self.clock.advance(1)
+        self.samples.take()
+        self.assertEqual(
+            (0.0, 0.0, 0.0), (self.samples.kept[-1].p50, self.samples.kept[-1].p99, self.samples.kept[-1].p999)
+        )
+
+    def test_state(self) -> None:
+        """What is now is shown as it is."""
+        self.connect().receive(b"*3\r\n$5\r\nBLPOP\r\n$1\r\nl\r\n$1\r\n0\r\n")
+        self.send("SET", "a", "b")
+        self.server.lag.note(2_500_000)
+        self.samples.take()
+        sample = self.samples.kept[-1]
+        self.assertEqual((2, 1, 1, 2.5), (sample.clients, sample.blocked, sample.keys, sample.lag))
+        self.assertGreater(sample.memory, 2**20)
+
+    def test_reset(self) -> None:
+        """After CONFIG RESETSTAT counters grow from nothing: no figure is below it."""
+        for _ in range(10):
+            self.send("PING")
+        self.clock.advance(1)
+        self.samples.take()
+        self.send("CONFIG", "RESETSTAT")
+        self.send("PING")
+        self.clock.advance(1)
+        self.samples.take()
+        sample = self.samples.kept[-1]
+        self.assertEqual([], [value for value in sample if value < 0])
+        self.assertGreater(sample.p50, 0)
+
+    def test_kept(self) -> None:
+        """Five minutes are kept; since a time, what came after it."""
+        for _ in range(LENGTH + 5):
+            self.clock.advance(1)
+            self.samples.take()
+        self.assertEqual(LENGTH, len(self.samples.kept))
+        end = START + LENGTH + 5
+        self.assertEqual([end - 1, end], [sample.time for sample in self.samples.since(end - 2)])
+        self.assertEqual([], self.samples.since(end))

@@ -1,0 +1,43 @@
+"""Tests of L{tseep.web.service}."""
+
+from __future__ import annotations
+
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tseep.daemon.service import CannotStart
+from tseep.server.server import Server
+from tseep.test.browsing import NoMode
+from tseep.web.service import WebService
+
+
+class WebServiceTests(SynchronousTestCase):
+    """The service beside the server's own."""
+
+    def setUp(self) -> None:
+        """It is on a reactor in memory."""
+        self.reactor = MemoryReactorClock()
+        self.server = Server()
+        self.service = WebService(self.reactor, NoMode(self.server), ["tcp:8000:interface=127.0.0.1", "unix:/run/web"])
+
+    def test_listens(self) -> None:
+        """It listens on every endpoint."""
+        self.service.privilegedStartService()
+        self.assertEqual([8000], [port for port, *_ in self.reactor.tcpServers])
+        self.assertEqual(["/run/web"], [path for path, *_ in self.reactor.unixServers])
+
+    def test_samples(self) -> None:
+        """It takes a sample each second, from start to stop."""
+        self.service.privilegedStartService()
+        self.service.startService()
+        self.reactor.pump([1.0] * 3)
+        self.assertEqual(4, len(self.service._samples.kept))
+        self.successResultOf(self.service.stopService())
+        self.reactor.pump([1.0] * 3)
+        self.assertEqual(4, len(self.service._samples.kept))
+
+    def test_cannot_listen(self) -> None:
+        """What cannot be listened on stops the start."""
+        service = WebService(self.reactor, NoMode(self.server), ["nonsense:1"])
+        error = self.assertRaises(CannotStart, service.privilegedStartService)
+        self.assertIn("nonsense:1", str(error))
