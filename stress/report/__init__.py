@@ -1,0 +1,6 @@
+"""
+What is made of a run: intervals, the table on the terminal, the page and its charts, files for other tools,
+comparisons.
+
+Imports: rig.
+"""

@@ -1,0 +1,7 @@
+"""Tests of the project itself: documentation, imports, packages, and tseep.testing."""
+
+import sys
+
+from ..support.servers import ROOT
+
+sys.path.insert(0, str(ROOT / "docs"))

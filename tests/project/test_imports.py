@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 from typing import Iterator, List, Set
 
 import pytest
+from packages import imports
 
 from ..support.servers import ROOT
 
@@ -36,21 +36,8 @@ OUTSIDE = sorted([*(ROOT / "stress").rglob("*.py"), *(ROOT / "tests").rglob("*.p
 
 def imported(path: Path) -> Iterator[str]:
     """Everything that a file imports, anywhere in it, by full name: both C{a.b} and, for C{from a import b}, C{a}."""
-    for node in ast.walk(ast.parse(path.read_text(), str(path))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            module = _absolute(path, node)
-            yield module
-            yield from (f"{module}.{alias.name}" for alias in node.names)
-
-
-def _absolute(path: Path, node: ast.ImportFrom) -> str:
-    """The module that an import is from, without dots in front."""
-    if not node.level:
-        return node.module or ""
-    package = list(path.relative_to(ROOT).parts[: -node.level])
-    return ".".join([*package, *([node.module] if node.module else [])])
+    for each in imports(path, ROOT):
+        yield from (each.name, each.name.rpartition(".")[0])
 
 
 def roots(path: Path) -> Set[str]:

@@ -1,4 +1,11 @@
-"""The commands: a module per family, each registering its functions in the one table."""
+"""
+The command functions: one module for each family. Importing this package fills the command table.
+
+A function takes the session and the whole command, and returns a reply or raises L{CommandError
+<tseep.errors.CommandError>}. It never sees a protocol.
+
+Imports: commands.admin, commands.client, commands.data, registry.
+"""
 
 from tseep.commands.admin import acl, command, config, debug, info, latency, memory, persistence, server, slowlog
 from tseep.commands.client import client, connection, functions, monitor, pubsub, scripting, tracking, transactions

@@ -1,1 +1,7 @@
-"""What the server keeps: databases of keys, their values and their times. Nothing here knows a client."""
+"""
+The values of keys: hash, list, set, sorted set, stream; the encoding that OBJECT reports, and the memory estimate.
+
+A value knows no key, no database and no client.
+
+Imports: algorithms, errors.
+"""

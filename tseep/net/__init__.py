@@ -1,0 +1,6 @@
+"""
+Twisted plumbing that knows no server: listeners, transports, the epoll watcher, addresses, C{mtls:} endpoints, the
+heartbeat.
+
+Imports: telemetry.
+"""

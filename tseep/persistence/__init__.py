@@ -1,1 +1,5 @@
-"""What of the data is on the disk: the append-only file, and snapshots."""
+"""
+The data on the disk: the append-only file, snapshots, the forked child that writes them, and loading.
+
+Imports: algorithms, errors, propagation, protocol, rdb, scripting, system.
+"""

@@ -1,5 +1,8 @@
 """
-The protocols: bytes to commands, and replies to bytes. Nothing here knows a socket or a store.
+The protocols: bytes to commands, and replies to bytes. RESP2, RESP3, inline commands, and the binary frames of the Go
+study.
 
-Each protocol is a parser, fed with what was read, and a table of encoders by type of reply.
+Each protocol is a parser, which is fed with what was read, and a table of encoders by type of reply.
+
+Imports: algorithms, errors, replies.
 """

@@ -1,0 +1,5 @@
+"""
+Scripts and functions, the script that runs, and Lua (C{lua}).
+
+Imports: access, errors, interfaces, keyspace, replies.
+"""

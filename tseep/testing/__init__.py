@@ -2,6 +2,8 @@
 A server for other people's tests: in their own process, on Twisted's reactor, or as a child process for all else.
 
 The pytest plugin L{tseep.testing.plugin} comes with the package; docs/testing.md shows how both are used.
+
+Imports: configuration, daemon, modes, server, system.
 """
 
 from __future__ import annotations

@@ -1,1 +1,5 @@
-"""What an operator sees in a browser, and Prometheus scrapes: C{--metrics ENDPOINT}. It needs the extra C{metrics}."""
+"""
+The pages of C{--metrics ENDPOINT}: Prometheus, health, the live page. They need the extra C{metrics}.
+
+Imports: __init__, commands.client, daemon, net, registry, system, telemetry.
+"""

@@ -1,0 +1,118 @@
+"""The layers of packages: who may import whom, and what the packages and ARCHITECTURE.md say of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import List
+
+import packages
+import pytest
+from packages import STRESS, TREES, TSEEP, Tree
+
+from ..support.servers import ROOT
+
+MOST_MODULES = 17
+"""In one folder: more than that is two."""
+
+_each_tree = pytest.mark.parametrize("tree", TREES, ids=lambda tree: tree.name)
+
+
+@_each_tree
+def test_imports_go_down(tree: Tree) -> None:
+    """At run time every package imports only those of lower layers, so that there is no circle of packages."""
+    runtime, _ = packages.edges(tree)
+    assert not [(own, other) for own, other in runtime if tree.levels[own] >= tree.levels[other]]
+    assert runtime
+
+
+@_each_tree
+def test_types_from_above(tree: Tree) -> None:
+    """For type checking alone the packages in the list import something above them, and no others."""
+    _, typing = packages.edges(tree)
+    upward = {(own, other) for own, other in typing if tree.levels[own] >= tree.levels[other]}
+    assert upward == {(own, other) for other, owns in tree.types_upward.items() for own in owns}
+
+
+@_each_tree
+def test_every_entry_has_a_layer(tree: Tree) -> None:
+    """Nothing is at the top of a tree that the list of layers does not have, and the list has nothing else."""
+    paths = [path for path in tree.folder.iterdir() if path.suffix == ".py" or any(path.glob("*.py"))]
+    entries = {path.stem for path in paths} - {"test"}
+    assert entries == {name.partition(".")[0] for name in tree.levels}
+
+
+def _packages(tree: Tree) -> List[str]:
+    return [name for name in tree.levels if tree.folder.joinpath(*name.split(".")).is_dir()]
+
+
+@_each_tree
+def test_docstrings(tree: Tree) -> None:
+    """The docstring of each package names what it imports, no more and no less."""
+    runtime, _ = packages.edges(tree)
+    for package in _packages(tree):
+        imported = {other for own, other in runtime if own == package}
+        assert packages.said(tree, package) == imported, package
+
+
+@pytest.mark.parametrize("folder", ["tseep", "stress", "tests"])
+def test_folders_are_small(folder: str) -> None:
+    """No folder has more modules than one takes in at a glance."""
+    folders = {path.parent for path in (ROOT / folder).rglob("*.py")}
+    sizes = {path: sum(each.stem != "__init__" for each in path.glob("*.py")) for path in folders}
+    assert not {str(path): size for path, size in sizes.items() if size > MOST_MODULES}
+
+
+def test_architecture_is_current() -> None:
+    """The tables of ARCHITECTURE.md are those of the code."""
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    assert packages.document(text) == text, "run: python docs/packages.py"
+    for tree in TREES:
+        assert all(f"| `{name}` |" in text for name in tree.levels)
+
+
+# The rules can fail
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A tree of two packages, in place of the repository."""
+    monkeypatch.setattr(packages, "ROOT", tmp_path)
+    for name in ("low", "high"):
+        (tmp_path / "tseep" / name).mkdir(parents=True)
+        (tmp_path / "tseep" / name / "__init__.py").write_text('"""Owns a thing.\n\nImports: nothing.\n"""\n')
+    return tmp_path / "tseep"
+
+
+TWO = Tree("tseep", "tseep.", (("high",), ("low", "low.deep"), ("__init__",)))
+
+
+def test_an_import_upward_is_found(made: Path) -> None:
+    """Wherever an import stands and however it is written, it is seen; for type checking alone it counts apart."""
+    (made / "low" / "a.py").write_text("def f():\n    from ..high import x\n")
+    assert packages.edges(TWO) == ({("low", "high")}, set())
+    (made / "low" / "a.py").write_text("if TYPE_CHECKING:\n    import tseep.high.x\n")
+    assert packages.edges(TWO) == (set(), {("low", "high")})
+    (made / "low" / "a.py").write_text("from tseep import __version__\nfrom tseep.low.deep import x\n")
+    assert packages.edges(TWO) == ({("low", "__init__"), ("low", "low.deep")}, set())
+
+
+def test_a_docstring_without_imports_is_found(made: Path) -> None:
+    """A package must say what it imports."""
+    assert packages.said(TWO, "low") == set()
+    (made / "low" / "__init__.py").write_text('"""Owns a thing.\n\nImports: a,\nb.\n"""\n')
+    assert packages.said(TWO, "low") == {"a", "b"}
+    (made / "low" / "__init__.py").write_text('"""Owns a thing."""\n')
+    with pytest.raises(ValueError, match="tseep/low"):
+        packages.said(TWO, "low")
+
+
+def test_markdown() -> None:
+    """Names in a docstring are code in Markdown."""
+    assert packages.markdown("C{a} is\nL{b <c.d>}, L{e}") == "`a` is `b`, `e`"
+
+
+def test_bare_names() -> None:
+    """The folders of stress/ are imported by their bare names; a library whose name begins alike is none of them."""
+    assert packages.package_of(STRESS, "rig.plan.Setting") == "rig"
+    assert packages.package_of(STRESS, "rigging") == ""
+    assert packages.package_of(TSEEP, "commands.data.keys") == "commands.data"
