@@ -11,7 +11,7 @@ import pytest
 
 from ..support.client import Client, connect, encode, read_to_end
 from ..support.servers import Redis, Tseep, until
-from .test_durability import info, kill
+from .test_aof import info, kill
 
 MODES = ["v1", "v2", "v3"]
 
