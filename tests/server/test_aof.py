@@ -1,32 +1,24 @@
-"""What a server has said is there after its end, in whatever way that comes; and redis-server reads it, too."""
+"""The append-only file: what a server has answered is there after its end, and redis-server reads it, too."""
 
 from __future__ import annotations
 
-import os
 import random
 import signal
-import struct
-import subprocess
-from functools import cache
 from pathlib import Path
-from threading import Thread, Timer
 from typing import Any, Dict, List
 
-import crcmod
 import pytest
 from hypothesis import given, note, settings
-from hypothesis import strategies as st
 
 from ..differential import families
 from ..differential.grammar import Grammar
 from ..differential.test_differential import _docs, _generated
-from ..support.client import Client, Error, encode
-from ..support.contents import Contents, contents, difference
-from ..support.servers import Redis, Tseep, until
+from ..support.client import Client, encode
+from ..support.contents import contents, difference
+from ..support.durable import APPENDING, fill, held, info, kill, redis_in, shut_down, tseep
+from ..support.servers import Redis, until
 
 MODES = ["v1", "v2", "v3"]
-
-APPENDING = ("--appendonly", "yes")
 
 WRITING = ["string", "bitmap", "generic", *families.GROUPS]
 
@@ -36,249 +28,6 @@ def docs(oracle: Redis) -> Dict[str, Any]:
     """What redis-server's COMMAND DOCS says of each command."""
     with oracle.connect() as client:
         return _docs(client)
-
-
-def tseep(folder: Path, *options: str, mode: str = "v2", **how: Any) -> Tseep:
-    """A tseep that keeps its data in a folder."""
-    return Tseep(mode, "--dir", str(folder), "--enable-debug-command", "yes", *options, **how)
-
-
-def redis_in(folder: Path, *options: str) -> Redis:
-    """A redis-server that does."""
-    return Redis("--dir", str(folder), "--enable-debug-command", "yes", *options)
-
-
-def held(server: Any) -> Contents:
-    """What a server holds."""
-    with server.connect() as client:
-        return contents(client)
-
-
-def shut_down(client: Client, *options: str) -> None:
-    """Ask a server to end, and wait for that."""
-    with pytest.raises(EOFError):
-        client("SHUTDOWN", *options)
-
-
-def fill(client: Client) -> None:
-    """Make keys of each type, small and large, and in each way that they may be written in a file."""
-    for number in (1, 3, 200, 3000):
-        for base, value in (("n", b"%d"), ("t", b"text %d"), ("long", b"x" * 70 + b"%d")):
-            values = [value % each for each in range(number)]
-            key = f"{base}{number}"
-            client("RPUSH", f"list:{key}", *values)
-            client("SADD", f"set:{key}", *values)
-            client("HSET", f"hash:{key}", *[part for each in values for part in (b"f" + each, each)])
-            client("ZADD", f"zset:{key}", *[part for at, each in enumerate(values) for part in (at / 7, each)])
-    for number, value in enumerate([b"", b"7", b"-300", b"70000", b"-5000000000", b"a" * 5000, os.urandom(300)]):
-        client("SET", f"string:{number}", value)
-    client("ZADD", "zset:ends", "-inf", "low", "inf", "high", "1e300", "x", "0.1", "y")
-    client("SADD", "set:large", *[f"{1 << 40}{each}" for each in range(9)])
-    client("PFADD", "hll", *range(2000))
-    client("GEOADD", "geo", 13.361389, 38.115556, "Palermo", 15.087269, 37.502669, "Catania")
-    client("SET", "soon", "x", "PX", 10_000_000)
-    client("SELECT", 5)
-    client("SET", "elsewhere", "y", "EXAT", 4102444800)
-    client("SELECT", 0)
-    fill_streams(client)
-
-
-def fill_streams(client: Client) -> None:
-    """Make streams with entries of different fields, some of them deleted, and groups with pending entries."""
-    for number in range(1, 250):
-        client("XADD", "stream", f"{number}-{number % 3}", "f", number, *(["g", "x"] if number % 5 == 0 else []))
-    client("XDEL", "stream", "7-1", "100-1")
-    client("XGROUP", "CREATE", "stream", "one", 0)
-    client("XGROUP", "CREATE", "stream", "two", "50-0", "ENTRIESREAD", 40)
-    client("XREADGROUP", "GROUP", "one", "me", "COUNT", 20, "STREAMS", "stream", ">")
-    client("XREADGROUP", "GROUP", "one", "you", "COUNT", 20, "STREAMS", "stream", ">")
-    client("XACK", "stream", "one", "3-0", "25-1")
-    client("XGROUP", "CREATECONSUMER", "stream", "two", "idle")
-    client("XADD", "gone", "5-5", "a", "b")
-    client("XDEL", "gone", "5-5")
-
-
-LIBRARY = "#!lua name=lib\nredis.register_function('f', function(keys) return redis.call('GET', keys[1]) end)"
-
-
-# Snapshots
-
-
-def test_redis_reads_our_snapshot(tmp_path: Path) -> None:
-    """redis-server finds in our dump.rdb what we had, functions included, and redis-check-rdb has no complaint."""
-    with tseep(tmp_path) as server:
-        with server.connect() as client:
-            fill(client)
-            assert client("FUNCTION", "LOAD", LIBRARY) == b"lib"
-            assert client("SAVE") == "OK"
-        before = held(server)
-    checked = subprocess.run(["redis-check-rdb", str(tmp_path / "dump.rdb")], capture_output=True, text=True)
-    assert checked.returncode == 0, checked.stdout
-    with redis_in(tmp_path) as redis:
-        assert not difference(before, held(redis))
-        with redis.connect() as client:
-            assert client("FCALL", "f", 1, "string:1") == b"7"
-
-
-@pytest.mark.parametrize("compressed", ["yes", "no"])
-def test_we_read_the_snapshot_of_redis(tmp_path: Path, compressed: str) -> None:
-    """We find in redis-server's dump.rdb what it had, in all of its encodings, compressed or not."""
-    with redis_in(tmp_path, "--rdbcompression", compressed) as redis:
-        with redis.connect() as client:
-            fill(client)
-            client("FUNCTION", "LOAD", LIBRARY)
-            assert client("SAVE") == "OK"
-        before = held(redis)
-    with tseep(tmp_path) as server:
-        assert not difference(before, held(server))
-        with server.connect() as client:
-            assert client("FCALL", "f", 1, "string:1") == b"7"
-
-
-def test_dump_and_restore(tmp_path: Path) -> None:
-    """What DUMP answers one server, RESTORE takes at the other, both ways."""
-    with tseep(tmp_path) as ours, redis_in(tmp_path) as theirs, ours.connect() as one, theirs.connect() as other:
-        for source, target in ((one, other), (other, one)):
-            source("FLUSHALL"), target("FLUSHALL")
-            fill(source)
-            for key in source("KEYS", "*"):
-                assert target("RESTORE", key, 0, source("DUMP", key)) == "OK", key
-            source("PERSIST", "soon")
-            source("SELECT", 5), source("FLUSHDB"), source("SELECT", 0)
-            assert not difference(contents(source), contents(target))
-        one("FUNCTION", "LOAD", LIBRARY)
-        payload = one("FUNCTION", "DUMP")
-        assert other("FUNCTION", "RESTORE", payload) == "OK"
-        assert isinstance(one("FUNCTION", "RESTORE", payload), Error)
-        assert one("FUNCTION", "RESTORE", other("FUNCTION", "DUMP"), "REPLACE") == "OK"
-
-
-def test_damaged_payloads(tmp_path: Path) -> None:
-    """A payload with any byte changed is refused, and one that is cut off."""
-    with tseep(tmp_path) as server, server.connect() as client:
-        fill_streams(client)
-        payload = bytearray(client("DUMP", "stream"))
-        chance = random.Random(1)
-        for _ in range(200):
-            damaged = bytearray(payload)
-            damaged[chance.randrange(len(payload))] ^= 1 << chance.randrange(8)
-            assert "checksum" in client("RESTORE", "x", 0, bytes(damaged))
-        assert "checksum" in client("RESTORE", "x", 0, bytes(payload[: chance.randrange(len(payload))]))
-        assert client("EXISTS", "x") == 0
-
-
-def _seal(content: bytes) -> bytes:
-    """A payload with a footer that is right."""
-    return content + struct.pack("<Q", _crc64(content))
-
-
-_crc64 = crcmod.mkCrcFun(0x1AD93D23594C935A9, initCrc=0, rev=True, xorOut=0)
-
-
-@settings(max_examples=settings.default.max_examples * 3)
-@given(st.data())
-def test_payloads_with_faults_inside(v2: Tseep, oracle: Redis, data: Any) -> None:
-    """Whatever is in a payload whose checksum is right, it is taken or refused, and the server goes on."""
-    with v2.connect() as client:
-        payloads = _payloads(oracle)
-        payload = bytearray(data.draw(st.sampled_from(payloads))[:-8])
-        for _ in range(data.draw(st.integers(1, 4))):
-            at = data.draw(st.integers(0, len(payload) - 3))
-            payload[at] = data.draw(st.integers(0, 255))
-        reply = client("RESTORE", "x", 0, _seal(bytes(payload)), "REPLACE")
-        assert reply in ("OK", "ERR Bad data format"), reply
-        if reply == "OK":
-            assert client("RESTORE", "y", 0, client("DUMP", "x"), "REPLACE") == "OK"
-            contents(client)
-            client("FLUSHALL")
-
-
-@cache
-def _payloads(oracle: Redis) -> List[bytes]:
-    """What redis-server dumps of keys of all types."""
-    with oracle.connect() as client:
-        fill(client)
-        found = [client("DUMP", key) for key in client("KEYS", "*") if b"3000" not in key]
-        client("FLUSHALL")
-        return sorted(found)
-
-
-def test_snapshot_in_the_background(tmp_path: Path) -> None:
-    """BGSAVE keeps the data as they were when it began, while clients change them; LASTSAVE and INFO tell."""
-    with tseep(tmp_path) as server, server.connect() as client:
-        fill(client)
-        before, began = contents(client), client("LASTSAVE")
-        assert client("BGSAVE") == "Background saving started"
-        client("FLUSHALL")
-        until(lambda: info(client, "rdb_bgsave_in_progress") == "0", "the snapshot is complete")
-        assert info(client, "rdb_last_bgsave_status") == "ok" and client("LASTSAVE") >= began
-        shut_down(client, "NOSAVE")
-    with tseep(tmp_path) as server:
-        assert not difference(before, held(server))
-
-
-def test_save_points(tmp_path: Path) -> None:
-    """After so many changes in so many seconds a snapshot is written, and one more at the end of the server."""
-    with tseep(tmp_path, "--save", "1 3") as server, server.connect() as client:
-        client("MSET", "a", 1, "b", 2, "c", 3)
-        until(lambda: info(client, "rdb_saves") == "1", "a snapshot is due")
-        until(lambda: info(client, "rdb_changes_since_last_save") == "0", "it is complete")
-        client("SET", "d", 4)
-        assert server.stop() == 0
-    with tseep(tmp_path) as server, server.connect() as client:
-        assert client("MGET", "a", "b", "c", "d") == [b"1", b"2", b"3", b"4"]
-        client("FLUSHALL")
-        client("SET", "e", 5)
-        shut_down(client, "SAVE")
-    with tseep(tmp_path, "--save", "1 1") as server, server.connect() as client:
-        assert client("KEYS", "*") == [b"e"]
-        client("FLUSHALL")
-        server.send_signal(signal.SIGKILL)
-    with tseep(tmp_path) as server, server.connect() as client:
-        assert client("KEYS", "*") == []
-
-
-def test_snapshot_that_cannot_be_written(tmp_path: Path) -> None:
-    """A snapshot that fails is said to have failed, refuses writes as long as it does, and keeps the old file."""
-    folder = tmp_path / "data"
-    folder.mkdir()
-    with tseep(folder, "--save", "3600 1") as server, server.connect() as client:
-        client("SET", "a", 1)
-        folder.rename(tmp_path / "away")
-        assert "cannot save" in client("SAVE") and "No such file" in client("SAVE")
-        assert client("SET", "a", 2).startswith("MISCONF") and client("PING").startswith("MISCONF")
-        assert client("GET", "a") == b"1"
-        assert "MISCONF" in client("EVAL", "return redis.call('SET', 'a', 2)", 0)
-        assert "Errors trying to SHUTDOWN" in client("SHUTDOWN")
-        server.send_signal(signal.SIGTERM)
-        server.wait_for("does not end, as its data would be lost")
-        (tmp_path / "away").rename(folder)
-        assert client("SAVE") == "OK"
-        assert client("SET", "a", 2) == "OK"
-
-
-@pytest.mark.parametrize("damage", [b"", b"REDIS0010", b"nonsense at all"])
-def test_snapshot_that_cannot_be_read(tmp_path: Path, damage: bytes) -> None:
-    """A server that cannot read its snapshot does not start, says why in a line, and leaves the file as it is."""
-    (tmp_path / "dump.rdb").write_bytes(damage)
-    with pytest.raises(AssertionError, match=r"tseep: cannot load .*dump\.rdb: .*redis-check-rdb"):
-        tseep(tmp_path)
-    assert (tmp_path / "dump.rdb").read_bytes() == damage
-
-
-def info(client: Client, name: str) -> str:
-    """A field of INFO."""
-    text = client("INFO", "everything").decode()
-    return dict(line.split(":", 1) for line in text.split("\r\n") if ":" in line)[name]
-
-
-def kill(server: Tseep, client: Client) -> None:
-    """Kill a server at once, as soon as all is written: with everysec a slow sync may keep it from that for a while."""
-    until(lambda: info(client, "aof_buffer_length") == "0", "all is written")
-    server.send_signal(signal.SIGKILL)
-
-
-# The append-only file
 
 
 @pytest.mark.parametrize("group", WRITING)
@@ -523,54 +272,3 @@ def test_full_disk_with_always(tmp_path: Path, mode: str) -> None:
         assert "ends at once: cannot write to" in server.output
     with tseep(tmp_path, *options) as server, server.connect() as client:
         assert client("LLEN", "l") == acknowledged
-
-
-# Killed at any time
-
-
-KILLS = int(os.environ.get("TSEEP_KILLS", "20"))
-"""How often a server is killed."""
-
-CLIENTS = 20
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_killed_under_load(tmp_path: Path, mode: str) -> None:
-    """However often a server is killed at a random moment under load, every write that it acknowledged is there."""
-    options = (*APPENDING, "--appendfsync", "always", "--auto-aof-rewrite-min-size", "30kb")
-    chance = random.Random(7)
-    acknowledged = [0] * CLIENTS
-    for _ in range(KILLS):
-        with tseep(tmp_path, *options, mode=mode) as server:
-            _check_acknowledged(server, acknowledged)
-            _write_until_killed(server, acknowledged, chance.uniform(0.0, 0.3))
-
-
-def _check_acknowledged(server: Tseep, acknowledged: List[int]) -> None:
-    """Each client's counter is at least where it was said to be, and at most one further; and each list agrees."""
-    with server.connect() as client:
-        for number, said in enumerate(acknowledged):
-            value, length = int(client("GET", f"n{number}") or 0), client("LLEN", f"l{number}")
-            assert said <= value <= said + 1 and value == length, (number, said, value, length)
-            acknowledged[number] = value
-
-
-def _write_until_killed(server: Tseep, acknowledged: List[int], seconds: float) -> None:
-    """Let clients count, each in a transaction of its own, until the server is killed."""
-
-    def count(number: int) -> None:
-        try:
-            with server.connect() as client:
-                while True:
-                    client("MULTI"), client("INCR", f"n{number}"), client("RPUSH", f"l{number}", "x")
-                    value, _ = client("EXEC")
-                    acknowledged[number] = value
-        except (OSError, EOFError):
-            pass
-
-    clients = [Thread(target=count, args=(number,)) for number in range(len(acknowledged))]
-    killer = Timer(seconds, server.send_signal, [signal.SIGKILL])
-    for thread in [*clients, killer]:
-        thread.start()
-    for thread in [*clients, killer]:
-        thread.join()

@@ -10,8 +10,8 @@ from typing import Any, Iterator, List
 import pytest
 
 from ..support.client import Client, connect, encode, read_to_end
+from ..support.durable import info, kill
 from ..support.servers import Redis, Tseep, until
-from .test_aof import info, kill
 
 MODES = ["v1", "v2", "v3"]
 

@@ -1,0 +1,183 @@
+"""Snapshots and payloads: tseep and redis-server read each other's, and what cannot be read or written is said."""
+
+from __future__ import annotations
+
+import random
+import signal
+import struct
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any, List
+
+import crcmod
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ..support.client import Error
+from ..support.contents import contents, difference
+from ..support.durable import LIBRARY, fill, fill_streams, held, info, redis_in, shut_down, tseep
+from ..support.servers import Redis, Tseep, until
+
+
+def test_redis_reads_our_snapshot(tmp_path: Path) -> None:
+    """redis-server finds in our dump.rdb what we had, functions included, and redis-check-rdb has no complaint."""
+    with tseep(tmp_path) as server:
+        with server.connect() as client:
+            fill(client)
+            assert client("FUNCTION", "LOAD", LIBRARY) == b"lib"
+            assert client("SAVE") == "OK"
+        before = held(server)
+    checked = subprocess.run(["redis-check-rdb", str(tmp_path / "dump.rdb")], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+    with redis_in(tmp_path) as redis:
+        assert not difference(before, held(redis))
+        with redis.connect() as client:
+            assert client("FCALL", "f", 1, "string:1") == b"7"
+
+
+@pytest.mark.parametrize("compressed", ["yes", "no"])
+def test_we_read_the_snapshot_of_redis(tmp_path: Path, compressed: str) -> None:
+    """We find in redis-server's dump.rdb what it had, in all of its encodings, compressed or not."""
+    with redis_in(tmp_path, "--rdbcompression", compressed) as redis:
+        with redis.connect() as client:
+            fill(client)
+            client("FUNCTION", "LOAD", LIBRARY)
+            assert client("SAVE") == "OK"
+        before = held(redis)
+    with tseep(tmp_path) as server:
+        assert not difference(before, held(server))
+        with server.connect() as client:
+            assert client("FCALL", "f", 1, "string:1") == b"7"
+
+
+def test_dump_and_restore(tmp_path: Path) -> None:
+    """What DUMP answers one server, RESTORE takes at the other, both ways."""
+    with tseep(tmp_path) as ours, redis_in(tmp_path) as theirs, ours.connect() as one, theirs.connect() as other:
+        for source, target in ((one, other), (other, one)):
+            source("FLUSHALL"), target("FLUSHALL")
+            fill(source)
+            for key in source("KEYS", "*"):
+                assert target("RESTORE", key, 0, source("DUMP", key)) == "OK", key
+            source("PERSIST", "soon")
+            source("SELECT", 5), source("FLUSHDB"), source("SELECT", 0)
+            assert not difference(contents(source), contents(target))
+        one("FUNCTION", "LOAD", LIBRARY)
+        payload = one("FUNCTION", "DUMP")
+        assert other("FUNCTION", "RESTORE", payload) == "OK"
+        assert isinstance(one("FUNCTION", "RESTORE", payload), Error)
+        assert one("FUNCTION", "RESTORE", other("FUNCTION", "DUMP"), "REPLACE") == "OK"
+
+
+def test_damaged_payloads(tmp_path: Path) -> None:
+    """A payload with any byte changed is refused, and one that is cut off."""
+    with tseep(tmp_path) as server, server.connect() as client:
+        fill_streams(client)
+        payload = bytearray(client("DUMP", "stream"))
+        chance = random.Random(1)
+        for _ in range(200):
+            damaged = bytearray(payload)
+            damaged[chance.randrange(len(payload))] ^= 1 << chance.randrange(8)
+            assert "checksum" in client("RESTORE", "x", 0, bytes(damaged))
+        assert "checksum" in client("RESTORE", "x", 0, bytes(payload[: chance.randrange(len(payload))]))
+        assert client("EXISTS", "x") == 0
+
+
+def _seal(content: bytes) -> bytes:
+    """A payload with a footer that is right."""
+    return content + struct.pack("<Q", _crc64(content))
+
+
+_crc64 = crcmod.mkCrcFun(0x1AD93D23594C935A9, initCrc=0, rev=True, xorOut=0)
+
+
+@settings(max_examples=settings.default.max_examples * 3)
+@given(st.data())
+def test_payloads_with_faults_inside(v2: Tseep, oracle: Redis, data: Any) -> None:
+    """Whatever is in a payload whose checksum is right, it is taken or refused, and the server goes on."""
+    with v2.connect() as client:
+        payloads = _payloads(oracle)
+        payload = bytearray(data.draw(st.sampled_from(payloads))[:-8])
+        for _ in range(data.draw(st.integers(1, 4))):
+            at = data.draw(st.integers(0, len(payload) - 3))
+            payload[at] = data.draw(st.integers(0, 255))
+        reply = client("RESTORE", "x", 0, _seal(bytes(payload)), "REPLACE")
+        assert reply in ("OK", "ERR Bad data format"), reply
+        if reply == "OK":
+            assert client("RESTORE", "y", 0, client("DUMP", "x"), "REPLACE") == "OK"
+            contents(client)
+            client("FLUSHALL")
+
+
+@cache
+def _payloads(oracle: Redis) -> List[bytes]:
+    """What redis-server dumps of keys of all types."""
+    with oracle.connect() as client:
+        fill(client)
+        found = [client("DUMP", key) for key in client("KEYS", "*") if b"3000" not in key]
+        client("FLUSHALL")
+        return sorted(found)
+
+
+def test_snapshot_in_the_background(tmp_path: Path) -> None:
+    """BGSAVE keeps the data as they were when it began, while clients change them; LASTSAVE and INFO tell."""
+    with tseep(tmp_path) as server, server.connect() as client:
+        fill(client)
+        before, began = contents(client), client("LASTSAVE")
+        assert client("BGSAVE") == "Background saving started"
+        client("FLUSHALL")
+        until(lambda: info(client, "rdb_bgsave_in_progress") == "0", "the snapshot is complete")
+        assert info(client, "rdb_last_bgsave_status") == "ok" and client("LASTSAVE") >= began
+        shut_down(client, "NOSAVE")
+    with tseep(tmp_path) as server:
+        assert not difference(before, held(server))
+
+
+def test_save_points(tmp_path: Path) -> None:
+    """After so many changes in so many seconds a snapshot is written, and one more at the end of the server."""
+    with tseep(tmp_path, "--save", "1 3") as server, server.connect() as client:
+        client("MSET", "a", 1, "b", 2, "c", 3)
+        until(lambda: info(client, "rdb_saves") == "1", "a snapshot is due")
+        until(lambda: info(client, "rdb_changes_since_last_save") == "0", "it is complete")
+        client("SET", "d", 4)
+        assert server.stop() == 0
+    with tseep(tmp_path) as server, server.connect() as client:
+        assert client("MGET", "a", "b", "c", "d") == [b"1", b"2", b"3", b"4"]
+        client("FLUSHALL")
+        client("SET", "e", 5)
+        shut_down(client, "SAVE")
+    with tseep(tmp_path, "--save", "1 1") as server, server.connect() as client:
+        assert client("KEYS", "*") == [b"e"]
+        client("FLUSHALL")
+        server.send_signal(signal.SIGKILL)
+    with tseep(tmp_path) as server, server.connect() as client:
+        assert client("KEYS", "*") == []
+
+
+def test_snapshot_that_cannot_be_written(tmp_path: Path) -> None:
+    """A snapshot that fails is said to have failed, refuses writes as long as it does, and keeps the old file."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    with tseep(folder, "--save", "3600 1") as server, server.connect() as client:
+        client("SET", "a", 1)
+        folder.rename(tmp_path / "away")
+        assert "cannot save" in client("SAVE") and "No such file" in client("SAVE")
+        assert client("SET", "a", 2).startswith("MISCONF") and client("PING").startswith("MISCONF")
+        assert client("GET", "a") == b"1"
+        assert "MISCONF" in client("EVAL", "return redis.call('SET', 'a', 2)", 0)
+        assert "Errors trying to SHUTDOWN" in client("SHUTDOWN")
+        server.send_signal(signal.SIGTERM)
+        server.wait_for("does not end, as its data would be lost")
+        (tmp_path / "away").rename(folder)
+        assert client("SAVE") == "OK"
+        assert client("SET", "a", 2) == "OK"
+
+
+@pytest.mark.parametrize("damage", [b"", b"REDIS0010", b"nonsense at all"])
+def test_snapshot_that_cannot_be_read(tmp_path: Path, damage: bytes) -> None:
+    """A server that cannot read its snapshot does not start, says why in a line, and leaves the file as it is."""
+    (tmp_path / "dump.rdb").write_bytes(damage)
+    with pytest.raises(AssertionError, match=r"tseep: cannot load .*dump\.rdb: .*redis-check-rdb"):
+        tseep(tmp_path)
+    assert (tmp_path / "dump.rdb").read_bytes() == damage
