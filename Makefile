@@ -58,7 +58,11 @@ stress: $(VENV)/test ## Compare v1 and v2 under 1,024 clients; see stress/run.py
 agree: $(VENV)/test debian ## Hold the stress rig against redis-benchmark; wants a quiet machine
 	$(BIN)/python stress/study.py agree
 
-bench: $(VENV)/test $(PYPY_VENV)/test debian ## Measure side by side with redis-server, and print the tables of the README
+ifdef BASE
+bench: $(VENV)/test debian
+	$(BIN)/python stress/study.py baseline $(BASE) $(OPTIONS)
+else
+bench: $(VENV)/test $(PYPY_VENV)/test debian ## Measure beside redis-server, and print README's tables; with BASE=COMMIT beside that commit
 	$(BIN)/python stress/study.py versus --pypy $(PYPY_VENV)/bin/python
 	$(BIN)/python stress/study.py versus --types --pypy $(PYPY_VENV)/bin/python
 	$(BIN)/python stress/study.py publish --pypy $(PYPY_VENV)/bin/python
@@ -66,6 +70,7 @@ bench: $(VENV)/test $(PYPY_VENV)/test debian ## Measure side by side with redis-
 	$(BIN)/python stress/study.py durable --pypy $(PYPY_VENV)/bin/python
 	$(BIN)/python stress/study.py slow --pypy $(PYPY_VENV)/bin/python
 	$(BIN)/python stress/study.py memory
+endif
 
 # What the tests need of Debian: the oracle, the load, a browser, and PyPy. Installed where one may, named where not.
 debian:

@@ -49,10 +49,11 @@ def tseep_command(python: str, mode: str, port: int, clients: int, workers: int 
 
 
 class Server:
-    """A server child: listening inside `with`, and gone after it, whatever happens inside."""
+    """A server child, run in the folder `cwd`: listening inside `with`, and gone after it, whatever happens inside."""
 
-    def __init__(self, command: list[str], port: int) -> None:
+    def __init__(self, command: list[str], port: int, cwd: Path = REPOSITORY) -> None:
         self.command = command
+        self.cwd = cwd
         self.address = (HOST, port)
 
     def __enter__(self) -> Self:
@@ -60,7 +61,7 @@ class Server:
         # A session of its own: Ctrl-C goes to the rig alone, which then stops the server.
         self._child = subprocess.Popen(
             self.command,
-            cwd=REPOSITORY,
+            cwd=self.cwd,
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,

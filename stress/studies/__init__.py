@@ -1,5 +1,5 @@
 """
 One question about servers each: C{python stress/study.py NAME}.
 
-Imports: probes, rig, servers.
+Imports: probes, report, rig, servers.
 """

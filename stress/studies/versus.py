@@ -155,10 +155,10 @@ def benchmark(server: Server, kind: Kind, number: int, connections: int) -> list
     return ["redis-benchmark", "--csv", *(str(x) for k, v in given.items() for x in (f"-{k}", v)), *words]
 
 
-def refill(server: Server, kind: Kind, number: int) -> None:
-    """Make what a test takes away, as much as it takes and as much again; raises Failed."""
-    given = {"h": HOST, "p": server.address[1], "c": 50, "P": 100, "n": 2 * number, "r": 1000 * RANDOM}
-    command = ["redis-benchmark", "-q", *(str(x) for k, v in given.items() for x in (f"-{k}", v)), *kind.fill]
+def fill(server: Server, words: tuple[str, ...], number: int, random: int, connections: int) -> None:
+    """Give a command so many times, with so many different numbers in the place of `__rand_int__`; raises Failed."""
+    given = {"h": HOST, "p": server.address[1], "c": min(50, connections), "P": 100, "n": number, "r": random}
+    command = ["redis-benchmark", "-q", *(str(x) for k, v in given.items() for x in (f"-{k}", v)), *words]
     filled = subprocess.run(command, capture_output=True, text=True, timeout=MOST_SECONDS)
     if filled.returncode:
         raise Failed(f"{' '.join(command)}: {(filled.stderr or filled.stdout).strip()[-300:]}")
@@ -181,7 +181,7 @@ def watch(pid: int, running: subprocess.Popen[str]) -> dict[int, proc.Switches]:
 def measure(server: Server, kind: Kind, number: int, connections: int) -> Measured:
     """Run redis-benchmark once against a server."""
     if kind.fill:
-        refill(server, kind, number)
+        fill(server, kind.fill, 2 * number, 1000 * RANDOM, connections)  # as much as it takes, and as much again
     before, cores, children = proc.sample(server.pid), proc.cores_now(), children_cpu()
     command = benchmark(server, kind, number, connections)
     pipe = subprocess.PIPE

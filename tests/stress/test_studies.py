@@ -11,7 +11,7 @@ from typing import Callable
 
 import pytest
 
-from studies import large, publish, versus
+from studies import baseline, large, publish, versus
 
 from ..support.servers import ROOT
 
@@ -70,6 +70,58 @@ def test_large() -> None:
     output = _run("stress/study.py", "large", "--elements", "2k", "--calls", "3", "--settle", "0.1")
     for name in ("set", "hash", "list", "sorted set", "stream", "`SMEMBERS`", "`UNLINK k`", "`FLUSHALL ASYNC`"):
         assert f"\n| {name}" in output, name
+
+
+def test_studies_are_listed() -> None:
+    """study.py names each study with its question; one that is not there is refused, with the list."""
+    output = _run("stress/study.py", "--help")
+    names = ["agree", "baseline", "durable", "large", "memory", "publish", "slow", "versus"]
+    assert re.findall(r"^  (\w+) +\S", output, re.MULTILINE) == names
+    for words, message in ((["nothing"], "there is no study 'nothing'"), ([], "usage: ")):
+        done = subprocess.run([sys.executable, "stress/study.py", *words], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 2
+        assert message in done.stderr
+        assert "versus" in done.stderr
+
+
+@pytest.mark.packaging
+def test_baseline() -> None:
+    """A commit and this tree are built and measured; each test has its ratio, and the worktree is gone afterwards."""
+    words = ["baseline", "HEAD", "--rounds", "3", "--time", "0.1", "--clients", "10"]
+    command = [sys.executable, "stress/study.py", *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert done.returncode in (0, 1), done.stderr  # a tenth of a second tells nothing of speed
+    for title in ("SET", "GET", "SET -P 16", "GET -P 16"):
+        rates = (
+            rf"\| {title} \| [\d,]+ \| [\d,]+ \| [\d.]+ \([\d.]+ to [\d.]+\) \| [\d.]+ \(.+\) \| (not slower|SLOWER) \|"
+        )
+        assert re.search(rates, done.stdout), done.stdout
+    assert ("SLOWER" in done.stdout) == (done.returncode == 1)
+    worktrees = subprocess.run(["git", "worktree", "list"], cwd=ROOT, capture_output=True, text=True).stdout
+    assert "tseep-baseline" not in worktrees
+
+
+def test_baseline_without_such_a_commit() -> None:
+    """What git says of a commit that is not there is told, and status 2."""
+    command = [sys.executable, "stress/study.py", "baseline", "no-such-commit"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, "no-such-commit" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("low", "middle", "high", "slower"),
+    [(0.9, 0.95, 0.99, True), (0.9, 0.95, 1.0, False), (0.97, 0.98, 0.99, False), (1.1, 1.2, 1.3, False)],
+)
+def test_slower(low: float, middle: float, high: float, slower: bool) -> None:
+    """A test is slower when its interval leaves out 1 and its median is below 0.98."""
+    assert baseline.is_slower({"low": low, "median": middle, "high": high}) == slower
+
+
+def test_rounds_have_an_interval(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of two rounds there is no interval."""
+    with pytest.raises(SystemExit):
+        baseline.parser().parse_args(["HEAD", "--rounds", "2"])
+    assert "2 rounds have no interval" in capsys.readouterr().err
 
 
 def _talk(answers: bytes, talk: Callable[[socket.socket], None]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Application, IServiceCollection, MultiService, Service
@@ -13,7 +15,10 @@ from twisted.logger import ILogObserver, Logger, LogLevel, LogPublisher
 from twisted.python import log as legacy
 from twisted.trial.unittest import SynchronousTestCase
 
+import tseep
 from tseep.daemon.json_log import LoggedInJson, as_json, json_observer, make_observer
+
+PACKAGE = Path(tseep.__file__).parent
 
 
 class AsJsonTests(SynchronousTestCase):
@@ -100,3 +105,15 @@ class LoggedInJsonTests(SynchronousTestCase):
         logged = LoggedInJson(Service(), {"nodaemon": 1})
         logged.setServiceParent(parent)
         self.assertEqual([logged], list(parent))
+
+
+class LoggerNamesTests(SynchronousTestCase):
+    """The names of tseep's own loggers, by which people filter."""
+
+    def test_names(self) -> None:
+        """Each logger has a name of its own that stays when its module moves."""
+        sources = [path for path in PACKAGE.rglob("*.py") if "test" not in path.relative_to(PACKAGE).parts]
+        made = [call for path in sources for call in re.findall(r"\bLogger\((.*)\)", path.read_text())]
+        names = ["heartbeat.Heartbeat", "modes.threaded.ThreadedMode", "modes.watcher.Watcher", "modes.worker.Worker"]
+        names += ["modes.workers.Link", "modes.workers.Place", "service.TseepService", "tap", "web.service.WebService"]
+        self.assertEqual([f'"tseep.{name}"' for name in names], sorted(made))
