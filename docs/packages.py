@@ -99,6 +99,10 @@ STRESS = Tree(
 TREES = (TSEEP, STRESS)
 
 
+_TYPE_CHECKING = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+"""What an C{if} asks whose body is for type checking alone."""
+
+
 class Import(NamedTuple):
     """One name that a file imports: C{a.b.c} for C{from a.b import c}, and whether it is for type checking alone."""
 
@@ -109,7 +113,7 @@ class Import(NamedTuple):
 def imports(path: Path, root: Path) -> Iterator[Import]:
     """Everything that a file imports, wherever in it and however it is written; its packages begin in C{root}."""
     tree = ast.parse(path.read_text(), str(path))
-    checks = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)]
+    checks = [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) in _TYPE_CHECKING]
     typing = {id(below) for check in checks for each in check.body for below in ast.walk(each)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -141,7 +145,7 @@ def edges(tree: Tree) -> Tuple[Set[Edge], Set[Edge]]:
     for path in modules(tree):
         own = package_of(tree, ".".join(path.relative_to(tree.folder).with_suffix("").parts))
         for each in imports(path, ROOT):
-            if each.name.startswith(tree.prefix):
+            if f"{each.name}.".startswith(tree.prefix):
                 name = each.name[len(tree.prefix) :]
                 other = package_of(tree, name) or ("__init__" if tree.prefix else "")
                 if other not in (own, ""):

@@ -36,9 +36,16 @@ def test_types_from_above(tree: Tree) -> None:
 @_each_tree
 def test_every_entry_has_a_layer(tree: Tree) -> None:
     """Nothing is at the top of a tree that the list of layers does not have, and the list has nothing else."""
-    paths = [path for path in tree.folder.iterdir() if path.suffix == ".py" or any(path.glob("*.py"))]
+    paths = [path for path in tree.folder.iterdir() if path.suffix == ".py" or any(path.rglob("*.py"))]
     entries = {path.stem for path in paths} - {"test"}
     assert entries == {name.partition(".")[0] for name in tree.levels}
+
+
+def test_every_folder_is_a_package() -> None:
+    """A folder with modules says what it is, wherever it lies."""
+    folders = {path.parent for path in packages.modules(TSEEP)} - {TSEEP.folder}
+    assert not [str(folder) for folder in folders if not (folder / "__init__.py").is_file()]
+    assert packages.ROOT / "tseep" / "modes" / "workers" in folders
 
 
 def _packages(tree: Tree) -> List[str]:
@@ -92,6 +99,10 @@ def test_an_import_upward_is_found(made: Path) -> None:
     assert packages.edges(TWO) == ({("low", "high")}, set())
     (made / "low" / "a.py").write_text("if TYPE_CHECKING:\n    import tseep.high.x\n")
     assert packages.edges(TWO) == (set(), {("low", "high")})
+    (made / "low" / "a.py").write_text("if not TYPE_CHECKING:\n    import tseep.high.x\n")
+    assert packages.edges(TWO) == ({("low", "high")}, set())
+    (made / "low" / "a.py").write_text("import tseep\n")
+    assert packages.edges(TWO) == ({("low", "__init__")}, set())
     (made / "low" / "a.py").write_text("from tseep import __version__\nfrom tseep.low.deep import x\n")
     assert packages.edges(TWO) == ({("low", "__init__"), ("low", "low.deep")}, set())
 
