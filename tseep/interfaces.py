@@ -1,4 +1,4 @@
-"""What the parts ask of one another."""
+"""The interfaces of a client's connection, of a worker, and of a mode: what a session and a server ask of them."""
 
 from __future__ import annotations
 

@@ -94,7 +94,8 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="stress/run.py",
         description="Many clients at once, every answer checked, the servers' own costs measured.",
-        epilog="Two results beside each other: stress/run.py compare A.json B.json",
+        epilog="Of results of --json, stress/run.py compare A.json B.json shows two beside each other, and "
+        "stress/run.py page RUN.json FOLDER draws one. Each has a --help.",
     )
     servers = made.add_argument_group("servers")
     add = servers.add_argument

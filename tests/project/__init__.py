@@ -1,4 +1,4 @@
-"""Tests of the project itself: documentation, imports, packages, and tseep.testing."""
+"""Tests of the project itself: documentation, imports, layers, the wheel, and tseep.testing."""
 
 import sys
 

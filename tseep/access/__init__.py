@@ -1,5 +1,5 @@
 """
-Users: what each user may run and touch, their passwords, and the log of what was denied (ACL).
+ACL: users, their passwords, what each may run and touch, and ACL LOG.
 
 Imports: algorithms, errors, registry, system.
 """

@@ -23,7 +23,7 @@ from tseep.net.heartbeat import Heartbeat
 from tseep.persistence.aof_loader import CannotLoad
 from tseep.server.server import Server
 
-_log = Logger("tseep.service.TseepService")
+_log = Logger("tseep.service.TseepService")  # where it once was: those who filter logs know it by that name
 
 GRACE = 3.0
 """Seconds that a client who does not take its replies may delay the end."""

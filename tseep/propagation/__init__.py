@@ -1,5 +1,6 @@
 """
-The effects of a command: what is recorded in place of it, so that replaying it gives the same data at any time.
+What is recorded of a command: C{recording} notices that it changed something, C{effects} says which commands give the
+same data when they are replayed at any time.
 
 Imports: datatypes, errors, replies.
 """

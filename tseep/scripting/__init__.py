@@ -1,5 +1,5 @@
 """
-Scripts and functions, the script that runs, and Lua (C{lua}).
+EVAL's scripts, FUNCTION's libraries, the script that runs, and Lua (C{lua}).
 
 Imports: access, errors, interfaces, keyspace, replies.
 """

@@ -1,5 +1,5 @@
 """
-What is asked of the operating system: the process and its machine, the limit on open files, the file system.
+The operating system: this process and its machine, the limit on open files, the file system.
 
 Imports: nothing.
 """

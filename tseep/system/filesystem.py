@@ -1,4 +1,4 @@
-"""What persistence asks of the file system, in one place, so that tests can let it fail."""
+"""The file system, as persistence, ACL SAVE and CONFIG REWRITE write to it; in one place, so that tests let it fail."""
 
 from __future__ import annotations
 

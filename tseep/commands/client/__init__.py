@@ -1,6 +1,6 @@
 """
-Commands that depend on the connection that sends them: CLIENT, HELLO, MULTI, MONITOR, Pub/Sub, tracking, scripts and
-functions.
+Commands that depend on the connection that sends them: CLIENT, HELLO, MULTI, MONITOR, Pub/Sub, client-side caching,
+EVAL and FUNCTION.
 
 Imports: access, algorithms, commands.data, coordination, errors, keyspace, rdb, registry, replies, scripting.
 """

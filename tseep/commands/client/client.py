@@ -1,4 +1,4 @@
-"""What the server knows of its clients (https://redis.io/docs/latest/commands/client-list/)."""
+"""CLIENT: what the server knows of its clients (https://redis.io/docs/latest/commands/client-list/)."""
 
 from __future__ import annotations
 
