@@ -167,15 +167,16 @@ def report(rounds: Rounds, options: argparse.Namespace) -> tuple[list[str], bool
         row(["test", f"{options.commit}, requests/s", "this tree, requests/s", "ratio", "server CPU/request", ""]),
         row(["---", "--:", "--:", "--:", "--:", "---"]),
     ]
-    lost = []
+    lost = False
     for kind in options.kinds:
         rates = [intervals.interval([each.per_second for each in rounds[side, kind]]) for side in (BASE, TREE)]
         rate, cpu = ratios(rounds, kind, "per_second"), ratios(rounds, kind, "cpu_us")
-        lost += [kind] if is_slower(rate) else []
-        verdict = "SLOWER" if is_slower(rate) else "not slower"
-        cells = [f"{each['median']:.2f} ({each['low']:.2f} to {each['high']:.2f})" for each in (rate, cpu)]
-        lines.append(row([kind.title, *(f"{each['median']:,.0f}" for each in rates), *cells, verdict]))
-    return lines, bool(lost)
+        slower = is_slower(rate)
+        lost = lost or slower
+        cells = [f"{each['median']:,.0f}" for each in rates]
+        cells += [f"{each['median']:.2f} ({each['low']:.2f} to {each['high']:.2f})" for each in (rate, cpu)]
+        lines.append(row([kind.title, *cells, "SLOWER" if slower else "not slower"]))
+    return lines, lost
 
 
 def main(argv: list[str] | None = None) -> int:

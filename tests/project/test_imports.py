@@ -64,7 +64,12 @@ MODES = {
 }
 """Each mode, v3 with its two processes, and what it must not import."""
 
-SHARED = [path for path in (PACKAGE / "modes").rglob("*.py") if path.stem not in ("threaded", "evented", "owner")]
+
+def _path(module: str) -> Path:
+    return ROOT / f"{module.replace('.', '/')}.py"
+
+
+OWN = [_path(f"tseep.modes.{mode}") for mode in MODES]
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -73,7 +78,7 @@ def test_modes_are_apart(mode: str) -> None:
     assert not [name for name in imported(_path(f"tseep.modes.{mode}")) if _is_of(name, MODES[mode])]
 
 
-@_each([path for path in SHARED if path.parts[-2:] != ("workers", "worker.py")])
+@_each([path for path in (PACKAGE / "modes").rglob("*.py") if path not in OWN])
 def test_what_modes_share_knows_none(path: Path) -> None:
     """What the modes share imports none of them, and what v3's processes share neither; a worker's start imports it."""
     of_modes = ["modes.threaded", "modes.evented", "modes.workers.owner"]
@@ -87,18 +92,15 @@ def _is_of(name: str, modules: Iterable[str]) -> bool:
 
 
 def test_workers_know_no_data() -> None:
-    """A worker has neither commands nor store: it carries bytes."""
+    """A worker has neither commands nor data, not even by way of what it imports: it carries bytes."""
     modules = {"tseep.modes.workers.worker"}
     while True:
         more = {name for each in modules for name in imported(_path(each)) if _path(name).is_file()} | modules
         if more == modules:
             break
         modules = more
-    assert not [name for name in modules if name.startswith(("tseep.commands", "tseep.keyspace", "tseep.session"))]
-
-
-def _path(module: str) -> Path:
-    return ROOT / f"{module.replace('.', '/')}.py"
+    names = {name for each in modules for name in imported(_path(each))}
+    assert not [name for name in names if _is_of(name, ("commands", "datatypes", "keyspace", "session"))]
 
 
 @_each([path for path in SERVER if path.stem != "tap"])

@@ -16,9 +16,7 @@ from ..differential.test_differential import _docs, _generated
 from ..support.client import Client, encode
 from ..support.contents import contents, difference
 from ..support.durable import APPENDING, fill, held, info, kill, redis_in, shut_down, tseep
-from ..support.servers import Redis, until
-
-MODES = ["v1", "v2", "v3"]
+from ..support.servers import MODES, Redis, until
 
 WRITING = ["string", "bitmap", "generic", *families.GROUPS]
 

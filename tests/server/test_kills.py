@@ -12,9 +12,7 @@ from typing import List
 import pytest
 
 from ..support.durable import APPENDING, tseep
-from ..support.servers import Tseep
-
-MODES = ["v1", "v2", "v3"]
+from ..support.servers import MODES, Tseep
 
 KILLS = int(os.environ.get("TSEEP_KILLS", "20"))
 """How often a server is killed."""

@@ -11,9 +11,7 @@ import pytest
 
 from ..support.client import Client, connect, encode, read_to_end
 from ..support.durable import info, kill
-from ..support.servers import Redis, Tseep, until
-
-MODES = ["v1", "v2", "v3"]
+from ..support.servers import MODES, Redis, Tseep, until
 
 both = pytest.mark.parametrize("mode", MODES)
 

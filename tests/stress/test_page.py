@@ -17,16 +17,14 @@ import pytest
 pytest.importorskip("jinja2", reason="the page is drawn on CPython")
 pytest.importorskip("matplotlib", reason="matplotlib has no wheels for PyPy")
 
-from report import charts, compare, intervals
+import jsonschema
 
-from ..support.browsers import emulate, open_browser, resize
-from .documents import KINDS, Kind, Record, document, latency  # which puts stress/ on the path
-
-import jsonschema  # isort: skip
-from report import page, units, verdict
+from report import charts, compare, intervals, page, units, verdict
 from report.lookup import Measured
 
+from ..support.browsers import emulate, open_browser, resize
 from . import STRESS
+from .documents import KINDS, Kind, Record, document, latency
 
 
 def said(found: Record) -> List[str]:

@@ -20,6 +20,8 @@ from .client import PATIENCE, Client
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
+MODES = ["v1", "v2", "v3"]
+
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 _running: set[Process] = set()
