@@ -208,6 +208,10 @@ class Server:
         self._next_second = self._next_http = 0.0
         self.configured()
 
+    def monotonic(self) -> float:
+        """Seconds since whenever, for intervals; the wall clock, L{clock}, may be set back or forth at any time."""
+        return self.timer() / 1e9
+
     def configured(self) -> None:
         """
         Take over what the configuration says by now. To be called after every change of it.
