@@ -271,7 +271,8 @@ class Config:
 
     def __init__(self, **texts: str) -> None:
         self.parameters = {name: p for p in PARAMETERS for name in (p.name, p.alias) if name}
-        self._values = {p.name: p.kind.parse(p.default) for p in PARAMETERS}
+        self._defaults = {p.name: p.kind.parse(p.default) for p in PARAMETERS}
+        self._values = dict(self._defaults)
         for name, text in texts.items():
             self.set(name.replace("_", "-"), text)
 
@@ -290,6 +291,15 @@ class Config:
             value = {**self._values[parameter.name], **value}
         self._values[parameter.name] = value
 
+    def presume(self, name: str, text: str) -> None:
+        """
+        Set a parameter from text, as if that were its default: CONFIG REWRITE does not write it while it stays so.
+
+        @raise ValueError: saying what the value must be.
+        """
+        self.set(name, text)
+        self._defaults[name] = self._values[name]
+
     def show(self, name: str) -> str:
         """The value as CONFIG GET gives it."""
         parameter = self.parameters[name]
@@ -297,8 +307,8 @@ class Config:
 
     def is_default(self, name: str) -> bool:
         """Whether a parameter has the value that it has if nobody says anything."""
-        parameter = self.parameters[name]
-        return bool(self._values[parameter.name] == parameter.kind.parse(parameter.default))
+        name = self.parameters[name].name
+        return bool(self._values[name] == self._defaults[name])
 
     def matching(self, pattern: str) -> Iterator[str]:
         """The names that match a glob pattern, whatever their case."""

@@ -199,5 +199,5 @@ class AclTests(SessionTests):
         self.assertEqual(sorted(shown), sorted(user.show() for user in users.named.values()))
         lines = rewritten([], self.server.config, shown)
         path.write_bytes(b"\n".join(lines))
-        directives = [each for each in read_directives(str(path)) if each.name == USER]
+        directives = [each for each in read_directives(str(path), []) if each.name == USER]
         self.assertEqual([line.split(" ") for line in shown], [[USER, *each.words] for each in directives])
