@@ -196,6 +196,8 @@ def rewritten(lines: Sequence[bytes], config: Config, users: Sequence[str]) -> L
     @param users: the directives that make the users.
     """
     left: Dict[str, List[bytes]] = {p.name: [_line(config, p)] for p in config.parameters.values() if p.option}
+    if config["requirepass"] and config.is_default("requirepass"):
+        del left["requirepass"]  # it is written down elsewhere, where fewer may read it
     left[USER] = [b" ".join([_rule(word) for word in line.split(" ")]) for line in users]
     found: List[bytes] = []
     named = set()

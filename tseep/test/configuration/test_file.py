@@ -106,6 +106,11 @@ class ConfigFileTests(SynchronousTestCase):
         self.assertEqual("secret", config["requirepass"])
         line = f"requirepass-file {path}".encode()
         self.assertEqual([line], rewritten([line], config, []))
+        config = self.apply("requirepass old")
+        config.presume("requirepass", "of the environment")
+        self.assertEqual([b"requirepass old"], rewritten([b"requirepass old"], config, []))
+        config.set("requirepass", "new")
+        self.assertEqual([b"requirepass new"], rewritten([b"requirepass old"], config, []))
         self.assertRefused(f"requirepass-file {self.write('', 'empty')}", "empty: the first line is empty")
 
     def test_read_password(self) -> None:
