@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import sys
+import textwrap
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, Iterable, List, Sequence
 
 from twisted.application.service import IService, MultiService
 from twisted.logger import Logger
@@ -58,6 +59,18 @@ _REDIS_OPTIONS = {
 """What tseep has in place of options of redis-server."""
 
 
+_INDENT = 38
+"""The column in which the help says what an option does."""
+
+_EXAMPLES = f"""\
+Examples:
+  tseep --listen {DEFAULT_ENDPOINT} --dir /var/lib/tseep --appendonly yes
+  tseep --check-config redis.conf, then tseep --config redis.conf
+  {PASSWORD_VARIABLE}=secret tseep --listen tcp:6379
+  twistd --pidfile=tseep.pid --logfile=tseep.log tseep --mode v3
+"""
+
+
 class _Default(str):
     """A value that the command line did not give."""
 
@@ -71,11 +84,9 @@ class Options(usage.Options):
     @ivar errors: what keeps the server from starting, a line each. They stop the start, but for C{--check-config}.
     """
 
-    synopsis = "[options]"
     longdesc = (
         "tseep is a Redis-compatible key-value server. Point any Redis client at it, or speak the small binary "
-        "protocol of the study that it comes from; one port serves both. "
-        f"The password may also stand in the environment, as {PASSWORD_VARIABLE}."
+        "protocol of the study that it comes from; one port serves both."
     )
 
     optParameters = [
@@ -105,6 +116,42 @@ class Options(usage.Options):
         self["listen"].append(endpoint)
 
     opt_l = opt_listen
+
+    def getSynopsis(self) -> str:
+        """How it is called."""
+        return "Usage: tseep [options]\n       twistd [options of twistd] tseep [options]"
+
+    def getUsage(self, width: int | None = None) -> str:
+        """All options, those of the process and the parameters of the server, in the order of README."""
+        columns = width or int(os.environ.get("COLUMNS", "80"))
+        names = [name.rstrip("=") for name in self.longOpt]
+        short = {long: letter for letter, long in self.synonyms.items() if len(letter) == 1}
+        parameters = {p.name: p for p in PARAMETERS if p.option}
+
+        def lines(chosen: Iterable[str]) -> str:
+            return "".join(self._described(name, short.get(name), columns) for name in chosen)
+
+        return (
+            f"\n{textwrap.fill(self.longdesc, columns)}\n\n{_EXAMPLES}\nThe process:\n"
+            + lines(name for name in names if name not in parameters)
+            + "\nThe server (CONFIG SET changes what has a star):\n"
+            + lines(parameters)
+        )
+
+    def _described(self, name: str, letter: str | None, columns: int) -> str:
+        """The lines of one option."""
+        parameter = next((p for p in PARAMETERS if p.name == name), None)
+        about = " ".join(self.docs[name].split())
+        if parameter is not None:
+            about = about if parameter.fixed else f"* {about}"
+            about += f" One of: {', '.join(parameter.kind.choices)}." if parameter.kind.choices else ""
+        default = self.defaults.get(name)
+        about += f" [default: {default}]" if default else ""
+        option = f"  -{letter}, " if letter else " " * 6
+        option += f"--{name}=" if f"{name}=" in self.longOpt else f"--{name}"
+        lines = textwrap.wrap(about, max(30, columns - _INDENT), break_on_hyphens=False)
+        text = "\n".join([f"{option:{_INDENT}}{lines[0]}", *[" " * _INDENT + line for line in lines[1:]]])
+        return f"{text}\n"
 
     def opt_version(self) -> None:
         """Show the version and exit."""

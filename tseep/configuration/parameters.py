@@ -24,10 +24,15 @@ POLICIES = (
 
 
 class Kind(NamedTuple):
-    """How a value is read from text (C{ValueError} says what it must be) and shown again."""
+    """
+    How a value is read from text (C{ValueError} says what it must be) and shown again.
+
+    @ivar choices: the words that it may be, if it is one of a few.
+    """
 
     parse: Callable[[str], Any]
     show: Callable[[Any], str] = str
+    choices: Tuple[str, ...] = ()
 
 
 def _number(least: int, most: int) -> Kind:
@@ -61,7 +66,7 @@ def _choice(*words: str) -> Kind:
             raise ValueError(f"argument(s) must be one of the following: {', '.join(words)}")
         return text.lower()
 
-    return Kind(parse)
+    return Kind(parse, choices=words)
 
 
 def _output_limits(text: str) -> Dict[str, Tuple[int, int, int]]:

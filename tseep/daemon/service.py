@@ -202,11 +202,11 @@ def port_of(listen: Callable[[str], Deferred[Any]], endpoint: str, option: str) 
     listening = maybeDeferred(listen, endpoint)
     listening.addCallbacks(ports.append, failures.append)
     if failures:
-        raise CannotStart(f"tseep: cannot listen on {endpoint}: {_reason(failures[0].value, option)}")
+        raise CannotStart(f"tseep: cannot listen on {endpoint}: {_reason(failures[0].value, endpoint, option)}")
     return ports[0]
 
 
-def _reason(error: BaseException | None, option: str) -> str:
+def _reason(error: BaseException | None, endpoint: str, option: str) -> str:
     """Why an endpoint cannot be listened on, as help."""
     if isinstance(error, CannotListenError):
         error = error.socketError
@@ -215,6 +215,8 @@ def _reason(error: BaseException | None, option: str) -> str:
         return f"the address is in use; stop who uses it, or choose another with {option}"
     if number == errno.ENOENT:
         return f"there is no such folder; make it, or choose another with {option}"
+    if number == errno.EACCES and endpoint.startswith("unix"):
+        return f"permission denied; choose another folder with {option}"
     if number == errno.EACCES:
         return f"permission denied; a port under 1024 needs root's rights, choose another with {option}"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

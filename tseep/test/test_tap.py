@@ -152,6 +152,11 @@ class OptionsTests(SynchronousTestCase):
         text = str(Options())
         for name in ["mode", "listen", "requirepass-file"] + [p.name for p in PARAMETERS if p.option]:
             self.assertIn(f"--{name}", text)
+        lines = " ".join(text.split())
+        self.assertIn(
+            "--appendfsync= * When the append-only file is synced. One of: everysec, always, no. [default:", lines
+        )
+        self.assertIn("--databases= Number of databases. [default: 16]", lines)
 
     def test_version(self) -> None:
         """The version is tseep's, not Twisted's."""
