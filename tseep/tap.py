@@ -218,12 +218,12 @@ class Options(usage.Options):
     def _read_file(self) -> None:
         """Take over what the configuration file says, if one is given."""
         self.directives: List[Directive] = []
-        found = {name: [] for name in _ENDPOINTS}  # type: Dict[str, List[str]]
+        found: Dict[str, List[str]] = {name: [] for name in _ENDPOINTS}
         if self["config"] is not None:
             self["config"] = os.path.abspath(self["config"])
             self.directives += read_file(self["config"], self.config, self.errors)
             try:
-                found["listen"] = of_directives(self.directives)
+                found["listen"] = of_directives(self.directives, not self["listen"])
             except ConfigError as error:
                 self.errors.append(str(error))
         for _, name, words in self.directives:
@@ -331,13 +331,8 @@ def _errors(reactor: Any, options: Options, server: Server) -> List[str]:
     for option in _ENDPOINTS:
         for endpoint in options[option]:
             wrong = endpoint_problem(reactor, endpoint)
-            if (
-                not wrong
-                and options["mode"] == ThreadedMode.name
-                and endpoint.startswith(_NOT_OF_V1)
-                and option != "metrics"
-            ):
-                wrong = "v1 serves bare sockets only (tcp:, tcp6:, unix:, systemd:); use --mode v2"
+            if option != "metrics" and options["mode"] == ThreadedMode.name and endpoint.startswith(_NOT_OF_V1):
+                wrong = wrong or "v1 serves bare sockets only (tcp:, tcp6:, unix:, systemd:); use --mode v2"
             if wrong:
                 errors.append(f"{options.place_of(option, endpoint)} {endpoint!r}: {wrong}")
     if options["metrics"] and find_spec("prometheus_client") is None:

@@ -105,7 +105,10 @@ def _apply(config: Config, directive: Directive, texts: Dict[str, str]) -> None:
         _set(config, directive, texts[name])
     elif name == PASSWORD_FILE:
         config.presume("requirepass", read_password(one_word(directive), f"{place}: {name}"))
-    elif name not in OWN:
+    elif name in OWN:
+        if not words and name != "bind":
+            raise ConfigError(f"{place}: {name}: wrong number of arguments")
+    else:
         reason = refusal(name, words, [*config.parameters, *OWN, "include"])
         if reason:
             line = " ".join([name, *[word or '""' for word in words]])

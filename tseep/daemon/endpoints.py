@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Sequence
 
 from twisted.internet.endpoints import quoteStringArgument, serverFromString
 
-from tseep.configuration.file import ConfigError, Directive
+from tseep.configuration.file import ConfigError, Directive, one_word
 
 DEFAULT_ENDPOINT = "tcp:6379:interface=127.0.0.1"
 
@@ -18,25 +18,29 @@ _PORT = re.compile(r"(?:haproxy:)?(?:tcp6?|ssl|mtls):(?:port=)?([0-9]+)")
 _HELP = f"write it as in {DEFAULT_ENDPOINT}"
 
 
-def of_directives(directives: Sequence[Directive]) -> List[str]:
+def of_directives(directives: Sequence[Directive], needed: bool) -> List[str]:
     """
-    Where a configuration file says to listen, as Twisted writes it; without C{bind} on 127.0.0.1 alone.
+    Where a configuration file says to listen, as Twisted writes it; without C{bind} on 127.0.0.1 alone. Empty, if it
+    does not say.
 
+    @param needed: whether nothing else says where to listen.
     @raise ConfigError: if that cannot be read.
     """
     last = {directive.name: directive for directive in directives}
     port = _number(last, "port", 10, 0, 65535) if "port" in last else 6379
     hosts = last["bind"].words if "bind" in last else ["127.0.0.1"]
-    endpoints = [_tcp(host, port) for host in hosts if port and _usable(host)] if {"port", "bind"} & set(last) else []
-    path = "".join(last["unixsocket"].words) if "unixsocket" in last else ""
+    named = [last[name] for name in ("bind", "port") if name in last]
+    endpoints = [_tcp(host, port) for host in hosts if host and port and _usable(host)] if named else []
+    path = one_word(last["unixsocket"]) if "unixsocket" in last else ""
     if path:
         mode = _number(last, "unixsocketperm", 8, 0, 0o777) if "unixsocketperm" in last else 0o666
         endpoints = endpoints or ([] if port == 0 else [DEFAULT_ENDPOINT])
         endpoints.append(f"unix:{quoteStringArgument(path)}:mode={mode:o}")
     endpoints += [word for directive in directives if directive.name == "listen" for word in directive.words]
-    if "port" in last and not endpoints:
+    if named and needed and not endpoints:
+        place, name, words = named[-1]
         raise ConfigError(
-            f"{last['port'].place}: port 0, and neither unixsocket nor listen: there is nowhere to listen"
+            f"{place}: {' '.join([name, *words])!r}: there is nowhere to listen; see unixsocket and listen"
         )
     return endpoints
 

@@ -120,8 +120,24 @@ class OptionsTests(SynchronousTestCase):
     def test_config_file_wrong(self) -> None:
         """A wrong file is refused in one line."""
         self.assertRefused("cannot read the configuration file", "--config", "/no/such/file")
-        for text in ("port x", "port 0", "port 1\nunixsocket a\nunixsocketperm 9"):
+        for text in ("port x", "port 0", "port 1\nunixsocket a\nunixsocketperm 9", "unixsocket a b"):
             self.assertRaises(SystemExit, self.read_file, text)
+        for text in ('bind ""', "bind", "bind -192.0.2.1", "port 0\nbind *"):
+            with self.assertRaisesRegex(SystemExit, "^tseep: .*there is nowhere to listen"):
+                self.read_file(text)
+            self.assertEqual(["tcp:9"], self.read_file(text, "--listen", "tcp:9")["listen"])
+        for name in (
+            "listen",
+            "operator-listen",
+            "metrics",
+            "mode",
+            "log-format",
+            "requirepass-file",
+            "unixsocket",
+            "port",
+        ):
+            with self.assertRaisesRegex(SystemExit, f"^tseep: .*:1: {name}: wrong number of arguments"):
+                self.read_file(name)
 
     def test_password(self) -> None:
         """The password comes from its option, its file or the environment, in this order."""
