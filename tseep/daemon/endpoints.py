@@ -34,7 +34,7 @@ def of_directives(directives: Sequence[Directive], needed: bool) -> List[str]:
     path = one_word(last["unixsocket"]) if "unixsocket" in last else ""
     if path:
         mode = _number(last, "unixsocketperm", 8, 0, 0o777) if "unixsocketperm" in last else 0o666
-        endpoints = endpoints or ([] if port == 0 else [DEFAULT_ENDPOINT])
+        endpoints = endpoints if named else [DEFAULT_ENDPOINT]
         endpoints.append(f"unix:{quoteStringArgument(path)}:mode={mode:o}")
     endpoints += [word for directive in directives if directive.name == "listen" for word in directive.words]
     if named and needed and not endpoints:

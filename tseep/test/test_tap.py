@@ -116,6 +116,8 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(self.read_file(text, "-l", "tcp:9")["listen"], ["tcp:9"])
         self.assertEqual(self.read_file("bind *")["listen"], ["tcp:6379"])
         self.assertEqual(self.read_file("port 0\nunixsocket x")["listen"], ["unix:x:mode=666"])
+        self.assertEqual(self.read_file('bind ""\nunixsocket x')["listen"], ["unix:x:mode=666"])
+        self.assertEqual(self.read_file("unixsocket x")["listen"], [DEFAULT_ENDPOINT, "unix:x:mode=666"])
 
     def test_config_file_wrong(self) -> None:
         """A wrong file is refused in one line."""
