@@ -252,6 +252,8 @@ def test_check_of_a_good_file(tmp_path: Path) -> None:
     status, said = check(tmp_path, "requirepass secret\n", "--mode", "v3")
     assert "without a password: nobody" in said and "mode v3" in said and "set: requirepass ..." in said
     assert "secret" not in said
+    status, said = check(tmp_path, "workers 2\n")
+    assert "workers are of --mode v3, and there are none in v2" in said and status == 0
 
 
 def test_check_agrees_with_the_start(tmp_path: Path) -> None:
