@@ -439,7 +439,7 @@ class Session:
     def note_denied(self, happening: Happening) -> None:
         """Put something into the log of what was denied."""
         server = self.server
-        server.acl_log.note(happening, server.clock(), server.describe(self))
+        server.acl_log.note(happening, server.monotonic(), server.describe(self))
 
     def _admit(self, command: Command, argv: List[bytes]) -> None:
         """See that the client may call a command in its state."""
