@@ -23,9 +23,10 @@ class Happening(NamedTuple):
 
 
 class Entry:
-    """The same as often as it happened, the last time at C{when}, in seconds of the server's timer, by a client.
+    """
+    The same as often as it happened, the last time at C{when}, in seconds of the server's timer.
 
-    @ivar client: who that was, as CLIENT LIST shows it.
+    @ivar client: who did it then, as CLIENT LIST shows it.
     """
 
     __slots__ = ("client", "count", "happening", "when")
