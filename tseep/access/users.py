@@ -462,11 +462,11 @@ class Users:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._required = ""
-        self.default = self._first()
+        self.default = self.unrestricted()
         self.named: Dict[bytes, User] = {b"default": self.default}
 
-    def _first(self) -> User:
-        """The default user as it is at first: with all permissions, and no password."""
+    def unrestricted(self) -> User:
+        """A user with all permissions and no password, as the default user is at first."""
         user = User(b"default", self._server.commands)
         for rule in ("on", "nopass", "allkeys", "allchannels", "allcommands"):
             user.set(rule, True)
@@ -521,7 +521,7 @@ class Users:
         """Forget all users but the default one, which is as at first."""
         for name in [name for name in self.named if name != b"default"]:
             self.delete(name, None)
-        self._take(self._first())
+        self._take(self.unrestricted())
         self._required = ""
 
     def load(self, path: Path) -> None:
@@ -534,7 +534,7 @@ class Users:
             lines = path.read_bytes().split(b"\n")
         except OSError as error:
             raise BadRule(f"{path}: {error.strerror}") from error
-        read = {b"default": self._first()}
+        read = {b"default": self.unrestricted()}
         read.update(self._read([(f"{path}:{number}", _split(line)) for number, line in enumerate(lines, 1)]))
         for name in [name for name in self.named if name not in read]:
             self.delete(name, None)
@@ -569,7 +569,7 @@ class Users:
 
     def changed(self) -> List[str]:
         """The lines that make the users; none, while there is the default one alone, and no rule has changed it."""
-        first = self._first()
+        first = self.unrestricted()
         if self._required:
             first.set("resetpass", True)
             first.set(f">{self._required}", True)

@@ -21,6 +21,7 @@ from tseep.interfaces import IMode
 from tseep.net import address
 from tseep.net.heartbeat import Heartbeat
 from tseep.persistence.aof_loader import CannotLoad
+from tseep.persistence.persistence import FolderInUse
 from tseep.server.server import Server
 
 _log = Logger("tseep.service.TseepService")  # where it once was: those who filter logs know it by that name
@@ -111,6 +112,8 @@ class TseepService(Service):
             persistence.start()
         except CannotLoad as error:
             raise CannotStart(f"tseep: cannot load {error}") from None
+        except FolderInUse as error:
+            raise CannotStart(f"tseep: {error}") from None
 
     def _tell_if_nothing_is_kept(self) -> None:
         config = self._server.config

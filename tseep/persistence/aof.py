@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, List
 
 from tseep.errors import CommandError
 from tseep.persistence.aof_loader import CannotLoad, Loader, Torn
-from tseep.persistence.aof_writer import AppendOnlyFile, Beside, CannotContinue
+from tseep.persistence.aof_writer import AppendOnlyFile, Beside, reason
 from tseep.persistence.jobs import REWRITE, SNAPSHOT
 from tseep.persistence.manifest import BASE, HISTORY, INCREMENT, BadManifest, File, Manifest, read_manifest
 from tseep.persistence.snapshots import snapshot_of
-from tseep.rdb.format import Corrupt
+from tseep.rdb.format import Corrupt, TooFewDatabases
+from tseep.system.filesystem import is_temporary_name
 
 if TYPE_CHECKING:
     from tseep.persistence.jobs import Worker
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 RETRY = 5
 """Seconds after which a rewrite that failed is tried again."""
+
+_REWRITE = re.compile(r"temp-rewriteaof-bg-[0-9]+\.aof")
+"""Names of bases that are being written."""
 
 _UNDER_WAY = "ERR Background append only file rewriting already in progress"
 
@@ -55,7 +59,6 @@ class Log:
         self._file: AppendOnlyFile | None = None
         self._earlier = 0  # bytes of the files before the last
         self._complete = False  # whether the files have all data
-        self._lock = -1
         self._tried_at = 0.0
 
     @property
@@ -80,14 +83,14 @@ class Log:
         return self._file.pending if self._file is not None else 0
 
     @property
-    def error(self) -> OSError | None:
+    def error(self) -> Exception | None:
         """Why the last write or sync failed, if it did."""
         return self._file.error if self._file is not None else None
 
     @property
     def refusal(self) -> str | None:
         """Why nothing may be changed; None if it may."""
-        return None if self.error is None else f"MISCONF Errors writing to the AOF file: {self.error.strerror}"
+        return None if self.error is None else f"MISCONF Errors writing to the AOF file: {reason(self.error)}"
 
     # Beginning and ending
 
@@ -97,16 +100,8 @@ class Log:
 
         @raise CannotLoad: if that cannot be.
         """
-        self._take_folder()
-        try:
-            self._manifest = self._find_manifest()
-            self._go_on(loader)
-        except BaseException:
-            self._release_folder()
-            raise
-
-    def _go_on(self, loader: Loader) -> None:
-        manifest = self._manifest
+        self.folder.mkdir(mode=0o755, exist_ok=True)
+        manifest = self._manifest = self._find_manifest()
         for file in manifest.to_load:
             self._load(loader, file)
         if not manifest.to_load:
@@ -126,7 +121,7 @@ class Log:
         @raise CommandError: if that cannot be.
         """
         try:
-            self._take_folder()
+            self.folder.mkdir(mode=0o755, exist_ok=True)
             self._manifest = self._find_manifest()
             self._earlier, self._complete = 0, False
             self._add_to(self._manifest.next_increment())
@@ -144,37 +139,30 @@ class Log:
         if file is not None:
             try:
                 file.close()
-            except (OSError, CannotContinue) as error:
+            except Exception as error:
                 self._server.log(3, f"The last changes could not be written to {file.path}: {error}")
-        self._release_folder()
 
-    def _take_folder(self) -> None:
-        """Make the folder if need be, and see that no other server uses it."""
-        self.folder.mkdir(mode=0o755, exist_ok=True)
-        self._lock = os.open(self.folder, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._release_folder()
-            raise CannotLoad(f"another server uses {self.folder}; give this one another --dir") from None
-
-    def _release_folder(self) -> None:
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+    def left_behind(self) -> List[Path]:
+        """The files that a server has left that was killed while it wrote them under another name."""
+        manifest = Manifest(self._server.config["appendfilename"]).path
+        names = os.listdir(self.folder) if self.folder.is_dir() else []
+        return [self.folder / name for name in names if _REWRITE.fullmatch(name) or is_temporary_name(name, manifest)]
 
     def _path(self, file: File) -> Path:
         return self.folder / file.name
 
     def _add_to(self, file: File) -> None:
-        self._file = AppendOnlyFile(self._disk, self._path(file), self._beside, self._server.clock)
+        server = self._server
+        self._file = AppendOnlyFile(
+            self._disk, self._path(file), self._beside, server.monotonic, lambda level, text: server.log(level, text)
+        )
         self.configured()
         self._recording.begin(self._append)
 
     def configured(self) -> None:
         """Take over what the configuration says by now."""
         if self._file is not None:
-            self._file.policy = self._server.config["appendfsync"]
+            self._file.configured(self._server.config["appendfsync"])
 
     # The files
 
@@ -223,7 +211,9 @@ class Log:
                     "with redis-check-aof"
                 ) from torn
             self._server.log(3, f"{path}: {torn}; the {path.stat().st_size - torn.good} bytes after that are cut off")
-            self._disk.truncate(path, torn.good)
+            self._disk.cut_off(path, torn.good)
+        except TooFewDatabases as error:
+            raise CannotLoad(f"{path}: {error}") from error
         except Corrupt as error:
             raise CannotLoad(f"{path}: {error}; look into it with redis-check-aof, or load a backup") from error
 
@@ -273,7 +263,7 @@ class Log:
     def due(self) -> bool:
         """Whether a rewrite should begin."""
         config = self._server.config
-        if not self.ok and self._server.clock() - self._tried_at <= RETRY:
+        if not self.ok and self._server.monotonic() - self._tried_at <= RETRY:
             return False
         if self._file is None or self.scheduled or not self._complete:
             return self.scheduled or self.on
@@ -293,7 +283,7 @@ class Log:
         if self._worker.task == SNAPSHOT:
             self.scheduled = True
             return False
-        self.scheduled, self._tried_at = False, self._server.clock()
+        self.scheduled, self._tried_at = False, self._server.monotonic()
         try:
             self._begin_rewrite()
         except (OSError, CannotLoad) as error:
@@ -308,11 +298,11 @@ class Log:
         if self._file is None:
             self._manifest = self._find_manifest()
         kept = [] if self._file is None else [self._next_file()]
-        temporary = self.folder / "temp-rewriteaof.aof"
         self._worker.begin(
             REWRITE,
-            lambda: self._disk.write_whole(temporary, snapshot_of(self._server, True)),
-            lambda failure, seconds: self._ended(temporary, kept, failure, seconds),
+            lambda pid: self.folder / f"temp-rewriteaof-bg-{pid}.aof",
+            lambda: snapshot_of(self._server, True),
+            lambda temporary, failure, seconds: self._ended(temporary, kept, failure, seconds),
         )
 
     def _next_file(self) -> File:
@@ -338,7 +328,7 @@ class Log:
             self._forget_history()
         except OSError as error:
             self.ok = False
-            self._server.log(3, f"The append-only file could not be rewritten: {error.strerror}")
+            self._server.log(3, f"The append-only file could not be rewritten: {error}")
             return
         self._complete = True
         self._earlier = self._path(base).stat().st_size

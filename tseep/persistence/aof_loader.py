@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import mmap
-import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, List
 
-from tseep.errors import CommandError
-from tseep.protocol.resp import Limits, Parser, encode_command
-from tseep.rdb.format import MAGIC, Corrupt
+from tseep.errors import NO_SUCH_DATABASE, CommandError
+from tseep.persistence.aof_reader import Annotation, open_source, place_after, read_commands
+from tseep.protocol.resp import Limits
+from tseep.rdb.format import MAGIC, Corrupt, TooFewDatabases
 from tseep.rdb.snapshot import Loading
 from tseep.scripting.scripts import Nowhere
 
@@ -18,12 +18,6 @@ if TYPE_CHECKING:
     from tseep.rdb.reader import Source
     from tseep.registry.table import Command
     from tseep.server.server import Server
-
-CHUNK = 1 << 18
-"""Bytes that are parsed at once."""
-
-_HASH = ord("#")
-_BEGUN = re.compile(rb"([*$][0-9]*\r?|#.*)?", re.DOTALL)
 
 TOLD = 2.0
 """Seconds between two words about how far loading is."""
@@ -45,45 +39,6 @@ class Torn(Exception):
         self.good = good
 
 
-def open_source(path: Path) -> Source:
-    """The content of a file, which is not read before it is asked for."""
-    with open(path, "rb") as file:
-        if not path.stat().st_size:
-            return b""
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-
-
-class Annotation(List[bytes]):
-    """A line of an append-only file that is for people, in place of a command."""
-
-
-class LogParser(Parser):
-    """Reads append-only files: commands as Redis writes them, and annotations. Clients may send more than that."""
-
-    __slots__ = ()
-
-    def end(self) -> None:
-        """No more comes: what is left must be the beginning of a line, or C{error} says that it is none."""
-        if self.error is None and not _BEGUN.fullmatch(self._tail):
-            self.error = b"a line of another kind"
-
-    def _read_inline(self, data: bytes, at: int, commands: List[Argv]) -> int:
-        if data[at] != _HASH:
-            self.error = b"expected '*', got '%c'" % data[at]
-            return at
-        end = self._line_end(data, at, b"\n", b"too long a line")
-        if end < 0:
-            return at
-        commands.append(Annotation([data[at : end + 1]]))
-        return end + 1
-
-    def _read_count(self, data: bytes, at: int) -> int:
-        end = super()._read_count(data, at)
-        if end > at and self._argv is None and self.error is None:
-            self.error = b"invalid multibulk length"
-        return end
-
-
 class Loader:
     """
     Brings what is on the disk into a server that has nothing yet.
@@ -98,8 +53,11 @@ class Loader:
         self.keys = self.expired = 0
         self._server = server
         self._session = server.script_session(Nowhere())
+        self._session.authenticate(server.users.unrestricted())
+        self._session.limits = Limits(sys.maxsize, sys.maxsize)
         self._transaction: List[Argv] | None = None
-        self._told = server.clock()
+        self._passed = 0  # how many commands of the transaction that runs have run
+        self._told = server.monotonic()
         plain = {name: command for name, command in server.commands.items() if not command.subcommands}
         self._commands = {**plain, **{name.upper(): command for name, command in plain.items()}}
 
@@ -112,6 +70,8 @@ class Loader:
         data = open_source(path)
         try:
             self._load(data, path, self._server.keyspace.now)
+        except TooFewDatabases as error:
+            raise CannotLoad(f"{path}: {error}") from error
         except Corrupt as error:
             raise CannotLoad(f"{path}: {error}; look into it with redis-check-rdb, or load a backup") from error
 
@@ -133,7 +93,7 @@ class Loader:
         """Say now and then how far it is; end if that is asked for."""
         if self._server.stopping:
             raise CannotLoad(f"{path}: told to stop while it was loaded")
-        now = self._server.clock()
+        now = self._server.monotonic()
         if now - self._told >= TOLD:
             self._told = now
             self._server.log(2, f"Loading {path}: {100 * at // size} %, {at >> 20} of {size >> 20} MiB")
@@ -143,7 +103,7 @@ class Loader:
         Load an append-only file, which may begin with a snapshot, or be one.
 
         @raise Torn: if it ends too early.
-        @raise Corrupt: if it makes no sense, saying where.
+        @raise Corrupt: if it makes no sense, or one of its commands fails, saying where.
         """
         keyspace = self._server.keyspace
         keyspace.now = 0
@@ -155,36 +115,36 @@ class Loader:
     def _read(self, data: Source, path: Path) -> None:
         start = self._load(data, path, 0) if data[: len(MAGIC)] == MAGIC else 0
         self._session.select(0)
-        parser = LogParser(Limits())
         count = whole = 0
-        for at in range(start, len(data), CHUNK):
-            for argv in parser.feed(data[at : at + CHUNK]):
-                try:
-                    self._run(argv)
-                except Corrupt as error:
-                    raise Corrupt(f"at byte {_place(data, start, count)}: {error}") from error
-                count += 1
-                if self._transaction is None:
-                    whole = count
-            if at + CHUNK >= len(data):
-                parser.end()
-            if parser.error is not None:
-                raise Corrupt(f"after byte {_place(data, start, count)}: {parser.error.decode('utf-8', 'replace')}")
-            self._tell(path, at, len(data))
-        if not parser.idle or whole != count:
+        torn = False
+        try:
+            for at, commands in read_commands(data, start):
+                for argv in commands:
+                    try:
+                        self._run(argv)
+                    except Corrupt as error:
+                        place = place_after(data, start, whole + (self._passed or count - whole))
+                        raise type(error)(f"at byte {place}: {error}") from error
+                    count += 1
+                    if self._transaction is None:
+                        whole = count
+                self._tell(path, at, len(data))
+        except EOFError:
+            torn = True
+        if torn or whole != count:
             self._transaction = None
-            raise Torn(_place(data, start, whole))
+            raise Torn(place_after(data, start, whole))
 
     def _run(self, argv: Argv) -> None:
         command = self._commands.get(argv[0])
         if command is None:
             self._run_unusual(argv)
-        elif command.name == b"multi" and self._transaction is None:
+        elif command.name == b"multi":
+            if self._transaction is not None:
+                raise Corrupt("MULTI in a transaction")
             self._transaction = []
-        elif command.name == b"exec" and self._transaction is not None:
-            queue, self._transaction = self._transaction, None
-            for each in queue:
-                self._run(each)
+        elif command.name == b"exec":
+            self._execute()
         elif self._transaction is not None:
             self._transaction.append(argv)
         elif command.run is not None and command.takes(len(argv)):
@@ -192,16 +152,32 @@ class Loader:
         else:
             raise Corrupt(f"{argv[0]!r} does not take {len(argv) - 1} arguments")
 
+    def _execute(self) -> None:
+        queue, self._transaction = self._transaction, None
+        if queue is None:
+            raise Corrupt("EXEC without MULTI")
+        for argv in queue:
+            self._passed += 1
+            self._run(argv)
+        self._passed = 0
+
     def _call(self, command: Command, argv: Argv) -> None:
+        """Run a command, which must succeed: what was recorded is what had succeeded."""
         assert command.run is not None
         try:
             command.run(self._session, argv)
-        except CommandError:
-            pass  # as when it was written, after it had changed something
+        except CommandError as error:
+            shown = " ".join(repr(word[:64])[1:] for word in argv[:3])
+            if error.message == NO_SUCH_DATABASE.encode():
+                number = len(self._server.keyspace.databases)
+                raise TooFewDatabases(f"{shown} needs more databases than {number}; see --databases") from error
+            raise Corrupt(f"{shown} failed: {error}") from error
 
     def _run_unusual(self, argv: Argv) -> None:
         """A subcommand, a name in mixed case, an annotation, or what nobody knows."""
         if isinstance(argv, Annotation):
+            if self._transaction is not None:
+                self._transaction.append(argv)
             return
         command = self._server.find(argv)
         if command is None or command.run is None:
@@ -212,21 +188,3 @@ class Loader:
             self._transaction.append(argv)
         else:
             self._call(command, argv)
-
-
-def _place(data: Source, start: int, count: int) -> int:
-    """Where so many commands of a file end. It is read anew for that, which only those pay who have to know."""
-    parser = LogParser(Limits())
-    at = start
-    while count:
-        commands = parser.feed(data[at : at + CHUNK])
-        at += CHUNK
-        for argv in commands[:count]:
-            start += _length(argv)
-        count -= min(count, len(commands))
-    return start
-
-
-def _length(argv: Argv) -> int:
-    """How many bytes a command takes."""
-    return len(argv[0]) if isinstance(argv, Annotation) else len(encode_command(argv))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, List, Union
+from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Union
 
-from tseep.protocol.resp import encode_command
-from tseep.system.filesystem import Disk
+from tseep.protocol.resp import encode_into
+from tseep.system.filesystem import MOST, Disk
 
 if TYPE_CHECKING:
     from tseep.propagation.effects import Argv
@@ -21,11 +21,22 @@ POSTPONED = 2.0
 EVERY = 1.0
 """Seconds between two syncs."""
 
+LARGE = 1 << 20
+"""Bytes of what is written as it is, without being joined with anything, since that would copy it."""
+
 ALWAYS, EVERY_SECOND, NEVER = "always", "everysec", "no"
+
+WRITE, SYNC = "write to", "sync"
+"""What can fail."""
 
 
 class CannotContinue(Exception):
     """What was answered would not be on the disk, though it was promised: the server must end."""
+
+
+def reason(error: Exception) -> str:
+    """Why something failed, as a person reads it."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 class AppendOnlyFile:
@@ -35,41 +46,48 @@ class AppendOnlyFile:
     Commands are gathered, and L{flush} writes them, so that all of a batch cost one write and, if each is to be on the
     disk before it is answered, one sync.
 
-    @param clock: tells the Unix time in seconds.
+    @param clock: tells seconds on the monotonic clock.
+    @param log: writes to the server's log; takes Redis's level and a text.
     @ivar policy: when to sync: C{always}, C{everysec} or C{no}.
     @ivar size: how long the file is.
-    @ivar error: why the last write or sync failed, if it did; no more changes should be made until that is over.
     @ivar pending: bytes that are not written yet.
     """
 
-    def __init__(self, disk: Disk, path: Path, beside: Beside, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, disk: Disk, path: Path, beside: Beside, clock: Callable[[], float], log: Callable[[int, str], None]
+    ) -> None:
         self.path = path
         self.policy = EVERY_SECOND
-        self.error: OSError | None = None
         self.pending = 0
         self._disk = disk
         self._beside = beside
         self._clock = clock
+        self._log = log
         self._descriptor = disk.open(path)
         self.size = os.fstat(self._descriptor).st_size
         self._buffer: List[bytes] = []
         self._database = -1  # which the last command was for
+        self._errors: Dict[str, Exception] = {}
         self._unsynced = False
-        self._syncing = False
+        self._syncs: List[int] = []  # descriptors of the syncs that are under way
         self._synced_at = clock()
-        self._waiting_since = 0.0
+        self._waiting_since: float | None = None
+
+    @property
+    def error(self) -> Exception | None:
+        """Why the last write or sync failed, if one did; no more changes should be made until that is over."""
+        return next(iter(self._errors.values()), None)
 
     def append(self, number: int, commands: List[Argv]) -> None:
         """Add commands for database C{number}; several are one transaction."""
-        encoded = []
+        buffer = self._buffer
         if number != self._database:
             self._database = number
-            encoded.append(encode_command([b"SELECT", b"%d" % number]))
+            self.pending += encode_into(buffer, [b"SELECT", b"%d" % number])
         if len(commands) > 1:
             commands = [[b"MULTI"], *commands, [b"EXEC"]]
-        encoded += map(encode_command, commands)
-        self._buffer += encoded
-        self.pending += sum(map(len, encoded))
+        for argv in commands:
+            self.pending += encode_into(buffer, argv)
 
     def flush(self) -> None:
         """
@@ -79,16 +97,35 @@ class AppendOnlyFile:
         """
         if not self._buffer or self._postponed():
             return
+        step = WRITE
         try:
-            self._write(b"".join(self._buffer))
+            self._write()
             if self.policy == ALWAYS:
+                step = SYNC
                 self._disk.sync(self._descriptor)
-            self.error = None
-        except OSError as error:
-            self.error = error
+                self._succeeded(SYNC)
+        except Exception as error:
             if self.policy == ALWAYS:
-                raise CannotContinue(f"cannot write to {self.path}: {error.strerror}") from error
+                raise CannotContinue(f"cannot {step} {self.path}: {reason(error)}") from error
+            self._failed(step, error)
+        else:
+            if self._errors:
+                self._succeeded(WRITE)
         self._unsynced = self.policy != ALWAYS
+
+    def _failed(self, step: str, error: Exception) -> None:
+        """Writing or syncing has failed: remember that, and say so when it begins."""
+        if step not in self._errors:
+            self._log(
+                3, f"Cannot {step} {self.path}: {reason(error)}; commands that write are refused until that works"
+            )
+        self._errors[step] = error
+
+    def _succeeded(self, step: str) -> None:
+        """Writing or syncing works: say so, if it did not before."""
+        if step in self._errors:
+            del self._errors[step]
+            self._log(2, f"What has failed works again: to {step} {self.path}")
 
     def hurry(self) -> None:
         """Let the sync that is under way, if there is one, postpone no writing."""
@@ -96,76 +133,98 @@ class AppendOnlyFile:
 
     def _postponed(self) -> bool:
         """Whether a sync under way is a reason not to write yet."""
-        if self.policy != EVERY_SECOND or not self._syncing:
-            self._waiting_since = 0.0
+        if self.policy != EVERY_SECOND or not self._syncs:
+            self._waiting_since = None
             return False
         now = self._clock()
-        self._waiting_since = self._waiting_since or now
+        if self._waiting_since is None:
+            self._waiting_since = now
         return now - self._waiting_since < POSTPONED
 
-    def _write(self, data: bytes) -> None:
+    def _write(self) -> None:
+        """Write all that was added. If that fails, what is left to do is kept."""
+        blocks = [b"".join(self._buffer)] if self.pending < LARGE else list(_blocks(self._buffer))
         written = 0
         try:
-            while written < len(data):
-                written += self._disk.write(self._descriptor, data[written:])
-        except OSError:
-            self._keep(data, written)
+            for block in blocks:
+                left = memoryview(block)
+                while left:
+                    taken = self._disk.write(self._descriptor, left[:MOST])
+                    written, left = written + taken, left[taken:]
+        except Exception:
+            self._keep(blocks, written)
             raise
-        self.size += len(data)
+        self.size += written
         self._buffer.clear()
         self.pending = 0
 
-    def _keep(self, data: bytes, written: int) -> None:
+    def _keep(self, blocks: List[bytes], written: int) -> None:
         """A part was written: take it back, so that nobody finds half a command; else the rest is left to do."""
         if written:
             try:
-                self._disk.truncate(self.path, self.size)
-            except OSError:
+                self._disk.truncate(self._descriptor, self.size)
+            except Exception:
                 self.size += written
-                data = data[written:]
-        self._buffer[:] = [data]
-        self.pending = len(data)
+                self.pending -= written
+                blocks = _rest(blocks, written)
+        self._buffer[:] = blocks
 
     def tick(self) -> None:
-        """To be called some times a second: try again what failed, and sync what is due."""
+        """
+        To be called some times a second: try again what failed, and sync what is due.
+
+        @raise CannotContinue: as L{flush} does.
+        """
         self.flush()
         due = self._clock() - self._synced_at >= EVERY
-        if self.policy == EVERY_SECOND and self._unsynced and due and not self._syncing:
+        if self.policy == EVERY_SECOND and self._unsynced and due and not self._syncs:
             self._sync_beside()
 
+    def configured(self, policy: str) -> None:
+        """Sync by this policy from now on."""
+        self.policy = policy
+        if policy == NEVER:
+            self._errors.pop(SYNC, None)
+
     def _sync_beside(self) -> None:
-        """Sync without delaying anyone, by a descriptor of its own, since the file may be closed by then."""
-        other = os.dup(self._descriptor)
-        disk = self._disk
+        """
+        Sync without delaying anyone. The descriptor is not closed before that is done, so that none has to be opened
+        for it, which might fail.
+        """
+        descriptor = self._descriptor
+        self._syncs.append(descriptor)
+        self._unsynced, self._synced_at = False, self._clock()
+        try:
+            self._beside(lambda: self._disk.sync(descriptor), lambda error: self._synced(descriptor, error))
+        except Exception as error:  # there is no thread for it
+            self._synced(descriptor, error)
 
-        def sync() -> None:
-            try:
-                disk.sync(other)
-            finally:
-                disk.close(other)
+    def _synced(self, descriptor: int, error: Exception | None) -> None:
+        self._syncs.remove(descriptor)
+        self._close_unused(descriptor)
+        if error is None:
+            self._succeeded(SYNC)
+        elif self.policy != NEVER:
+            self._failed(SYNC, error)
+            self._unsynced = True
 
-        self._syncing, self._unsynced, self._synced_at = True, False, self._clock()
-        self._beside(sync, self._synced)
-
-    def _synced(self, error: Exception | None) -> None:
-        self._syncing = False
-        if isinstance(error, OSError):
-            self.error, self._unsynced = error, True
-        elif not self.pending:
-            self.error = None
+    def _close_unused(self, descriptor: int) -> None:
+        """Close a descriptor, if nothing is added to it and no sync of it is under way."""
+        if descriptor != self._descriptor and descriptor not in self._syncs:
+            self._disk.close(descriptor)
 
     def restart(self) -> None:
         """Begin again with nothing."""
+        self._disk.truncate(self._descriptor, 0)
         self._buffer.clear()
         self.pending = 0
-        self._disk.truncate(self.path, 0)
         self.size, self._database = 0, -1
 
     def drain(self) -> None:
         """
         Write what was added, whatever is under way.
 
-        @raise OSError: if that fails.
+        @raise Exception: if that fails.
         """
         self.hurry()
         self.flush()
@@ -174,17 +233,48 @@ class AppendOnlyFile:
 
     def switch(self, path: Path) -> None:
         """Add to another file from now on, once the old one was drained. That gets synced beside."""
-        descriptor = self._disk.open(path)
+        old, descriptor = self._descriptor, self._disk.open(path)
         if self.policy != NEVER:
             self._sync_beside()
-        self._disk.close(self._descriptor)
         self.path, self._descriptor = path, descriptor
+        self._close_unused(old)
         self.size, self._database = os.fstat(descriptor).st_size, -1
 
     def close(self) -> None:
-        """Write and sync what is left, whatever the policy, and close."""
+        """
+        Write and sync what is left, whatever the policy, and close.
+
+        @raise Exception: if that fails.
+        """
+        self._errors.pop(SYNC, None)  # which is tried again now
         try:
             self.drain()
             self._disk.sync(self._descriptor)
         finally:
-            self._disk.close(self._descriptor)
+            descriptor, self._descriptor = self._descriptor, -1
+            self._close_unused(descriptor)
+
+
+def _blocks(pieces: List[bytes]) -> Iterator[bytes]:
+    """The same bytes in fewer pieces; those that are large stay as they are."""
+    gathered: List[bytes] = []
+    size = 0
+    for piece in pieces:
+        if len(piece) >= LARGE or size >= LARGE:
+            yield b"".join(gathered)
+            gathered, size = [], 0
+        if len(piece) >= LARGE:
+            yield piece
+        else:
+            gathered.append(piece)
+            size += len(piece)
+    yield b"".join(gathered)
+
+
+def _rest(blocks: List[bytes], written: int) -> List[bytes]:
+    """What follows the first C{written} bytes."""
+    for at, block in enumerate(blocks):
+        if written < len(block):
+            return [block[written:], *blocks[at + 1 :]]
+        written -= len(block)
+    return []

@@ -20,16 +20,21 @@ class Child:
     lets go are gone, and it dies of signals that the parent would handle.
 
     @param work: done in the child.
-    @param now: the Unix time in seconds.
+    @param now: seconds on the monotonic clock.
     @ivar pid: its process ID, C{started} when it began.
     """
 
     def __init__(self, work: Callable[[], None], now: float) -> None:
         self.started = now
         self._told, tell = os.pipe()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # CPython 3.12's, of threads: the child uses none
-            self.pid = os.fork()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # CPython 3.12's, of threads: the child uses none
+                self.pid = os.fork()
+        except OSError:
+            os.close(self._told)
+            os.close(tell)
+            raise
         if not self.pid:
             _run(work, tell)
         os.close(tell)

@@ -5,8 +5,10 @@ What of one server's data is on the disk, and when
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 from tseep.errors import CommandError
@@ -16,10 +18,14 @@ from tseep.persistence.aof_writer import Beside, CannotContinue
 from tseep.persistence.jobs import SNAPSHOT, Worker
 from tseep.persistence.snapshots import Snapshots
 from tseep.propagation.recording import Recording
-from tseep.system.filesystem import Disk
+from tseep.system.filesystem import Disk, InUse
 
 if TYPE_CHECKING:
     from tseep.server.server import Server
+
+
+_NO_LOCKS = (errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What file systems say that have no locks on folders, as some do that are on the network."""
 
 
 def run_now(work: Callable[[], None], done: Callable[[Exception | None], None]) -> None:
@@ -36,6 +42,10 @@ def exit_now(reason: str) -> None:
     """End the process: C{Persistence.fail} where nobody has set another."""
     sys.stderr.write(f"tseep: {reason}\n")
     os._exit(1)
+
+
+class FolderInUse(Exception):
+    """Another server uses the folder; the text says so, and what to do."""
 
 
 class Persistence:
@@ -59,10 +69,12 @@ class Persistence:
         self.saves_at_end = True
         self.loaded: Loader | None = None
         self.recording = Recording(server)
-        self.worker = Worker(server)
+        self.worker = Worker(server, disk)
         self.snapshots = Snapshots(server, disk, self.worker, self.recording)
         self.log = Log(server, disk, self.worker, self.recording, lambda work, done: self.beside(work, done))
         self._server = server
+        self._disk = disk
+        self._lock = -1  # the descriptor of the folder, which nobody else may use
         self._running = False
 
     def __bool__(self) -> bool:
@@ -76,13 +88,42 @@ class Persistence:
 
     def start(self) -> None:
         """
-        Load what is on the disk, and go on from there.
+        Load what is on the disk, and go on from there. The folder is this server's alone from now on.
 
-        @raise CannotLoad: if that cannot be.
+        @raise FolderInUse: if another server uses it.
+        @raise CannotLoad: if it cannot be loaded.
         """
-        server, loader = self._server, Loader(self._server)
-        started = server.clock()
+        self._take_folder()
         try:
+            self._load()
+        except BaseException:
+            self.release_folder()
+            raise
+
+    def _take_folder(self) -> None:
+        folder = Path(self._server.config["dir"])
+        try:
+            self._lock = self._disk.lock(folder)
+        except InUse as error:
+            text = f"another server uses the folder {folder} ({error}); stop it, or give this one another --dir"
+            raise FolderInUse(text) from None
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise CannotLoad(f"{folder}: {error.strerror}; see --dir") from error
+            text = f"Cannot lock {folder}: {error.strerror}; see to it that no other server uses that folder"
+            self._server.log(3, text)
+
+    def release_folder(self) -> None:
+        """Let another server have the folder."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _load(self) -> None:
+        server, loader = self._server, Loader(self._server)
+        started = server.monotonic()
+        try:
+            self._clean_up()
             if server.config["appendonly"] == "yes":
                 if not self.log.folder.exists() and self.snapshots.path.exists():
                     server.log(3, f"{self.snapshots.path} is not loaded, as appendonly is yes: see README, Durability")
@@ -94,13 +135,22 @@ class Persistence:
             raise CannotLoad(f"{os.fsdecode(where)}: {error.strerror}; see --dir") from error
         keys = sum(map(len, server.keyspace.databases))
         if keys:
-            server.log(2, f"Loaded {keys} keys from {server.config['dir']} in {server.clock() - started:.3f} s")
+            server.log(2, f"Loaded {keys} keys from {server.config['dir']} in {server.monotonic() - started:.3f} s")
         self.loaded = loader
         self.recording.dirty = 0
         server.eviction.measure()
         self._running = True
-        self.snapshots.saved_at = server.clock()
+        self.snapshots.note_saved()
         server.changes.update()
+
+    def _clean_up(self) -> None:
+        """Remove what a server has left that was killed while it wrote a snapshot or the like."""
+        for path in self.snapshots.left_behind() + self.log.left_behind():
+            try:
+                self._disk.remove(path)
+                self._server.log(2, f"Removed {path}, which a server that was killed has left behind")
+            except OSError as error:
+                self._server.log(3, f"Cannot remove {path}, which a server that was killed has left: {error.strerror}")
 
     def stop(self) -> None:
         """Write what is left, and let go of everything. To be called when no command runs any more."""
@@ -112,6 +162,7 @@ class Persistence:
             self._running = False
             self.worker.end()
             self.log.close()
+            self.release_folder()
 
     def before_end(self, save: bool | None = None) -> None:
         """

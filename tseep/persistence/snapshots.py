@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Iterator
+from typing import TYPE_CHECKING, Iterator, List
 
 from tseep.errors import CommandError
 from tseep.persistence.jobs import REWRITE, SNAPSHOT
@@ -24,6 +26,9 @@ FAILED = (
     "snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB "
     "error."
 )
+_TEMPORARY = re.compile(r"temp-[0-9]+\.rdb")
+"""Names of snapshots that are being written."""
+
 _UNDER_WAY = "ERR Background save already in progress"
 _OTHER_CHILD = (
     "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a "
@@ -51,7 +56,7 @@ class Snapshots:
     """
     The snapshots of one server.
 
-    @ivar saved_at: the Unix time in seconds of the last one, or of the start; C{tried_at}: when one last began.
+    @ivar saved_at: the Unix time in seconds of the last one, or of the start.
     @ivar ok: whether the last one succeeded.
     @ivar count: how many were begun in the background, C{seconds}: how long the last of them took, -1 for none.
     @ivar scheduled: whether one is to begin as soon as may be.
@@ -59,7 +64,8 @@ class Snapshots:
 
     def __init__(self, server: Server, disk: Disk, worker: Worker, recording: Recording) -> None:
         self.saved_at = server.clock()
-        self.tried_at = 0.0
+        self._saved_at = server.monotonic()
+        self._tried_at = 0.0  # when one last began
         self.ok = True
         self.count = 0
         self.seconds = -1
@@ -85,12 +91,12 @@ class Snapshots:
     @property
     def due(self) -> bool:
         """Whether one should begin."""
-        now, changes = self._server.clock(), self._recording.dirty
+        now, changes = self._server.monotonic(), self._recording.dirty
         if self.scheduled:
             return True
-        if not self.ok and now - self.tried_at <= RETRY:
+        if not self.ok and now - self._tried_at <= RETRY:
             return False
-        passed = now - self.saved_at
+        passed = now - self._saved_at
         return any(changes >= least and passed > seconds for seconds, least in self._server.config["save"])
 
     def save(self) -> None:
@@ -101,8 +107,8 @@ class Snapshots:
         """
         if self._worker.task == SNAPSHOT:
             raise CommandError(_UNDER_WAY)
-        self.tried_at = self._server.clock()
-        temporary = self._temporary("save")
+        self._tried_at = self._server.monotonic()
+        temporary = self._temporary(os.getpid())
         try:
             self._disk.write_whole(temporary, snapshot_of(self._server))
             self._take_over(temporary, self._recording.dirty)
@@ -123,13 +129,14 @@ class Snapshots:
             return False
         if self._worker.task:
             raise CommandError(_UNDER_WAY if self._worker.task == SNAPSHOT else _OTHER_CHILD)
-        self.scheduled, self.tried_at = False, self._server.clock()
-        temporary, changes = self._temporary("bgsave"), self._recording.dirty
+        self.scheduled, self._tried_at = False, self._server.monotonic()
+        changes = self._recording.dirty
         try:
             self._worker.begin(
                 SNAPSHOT,
-                lambda: self._disk.write_whole(temporary, snapshot_of(self._server)),
-                lambda failure, seconds: self._ended(temporary, changes, failure, seconds),
+                self._temporary,
+                lambda: snapshot_of(self._server),
+                lambda temporary, failure, seconds: self._ended(temporary, changes, failure, seconds),
             )
         except OSError as error:
             self._failed(error)
@@ -137,8 +144,18 @@ class Snapshots:
         self.count += 1
         return True
 
-    def _temporary(self, how: str) -> Path:
-        return self.path.with_name(f"temp-{how}-{self.path.name}")
+    def _temporary(self, pid: int) -> Path:
+        """Where a process writes one, before it is complete."""
+        return self.path.with_name(f"temp-{pid}.rdb")
+
+    def left_behind(self) -> List[Path]:
+        """The files that a server has left that was killed while it wrote them under another name."""
+        folder = self.path.parent
+        return [folder / name for name in os.listdir(folder) if _TEMPORARY.fullmatch(name)]
+
+    def note_saved(self) -> None:
+        """What is on the disk is what there is: count time from now on."""
+        self.saved_at, self._saved_at = self._server.clock(), self._server.monotonic()
 
     def _ended(self, temporary: Path, changes: int, failure: str, seconds: int) -> None:
         self.seconds, self.ok = seconds, not failure
@@ -152,7 +169,8 @@ class Snapshots:
         """A file is complete, which has all but the changes after the first C{changes}."""
         self._disk.replace(temporary, self.path)
         self._recording.dirty -= changes
-        self.ok, self.saved_at = True, self._server.clock()
+        self.ok = True
+        self.note_saved()
         self._server.update_refusal()
         self._server.log(2, f"Saved to {self.path}")
 

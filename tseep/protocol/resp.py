@@ -110,7 +110,7 @@ class Parser:
             at = self._pieces(data, 0, commands, 1)
             self._tail = data = data[at:]
         if self.trusted and self._argv is None and self.error is None:
-            at = _whole_commands(data, commands)
+            at = whole_commands(data, commands)
             if at == len(data):
                 self._tail = b""
                 self._kept = False
@@ -217,7 +217,7 @@ class Parser:
             self._taken = 0
 
 
-def _whole_commands(data: bytes, commands: list[list[bytes]]) -> int:
+def whole_commands(data: bytes, commands: list[list[bytes]]) -> int:
     """Add the plain commands that C{data} begins with; return where the first that is not begins."""
     tokens = data.split(b"\r\n")
     last = len(tokens) - 1  # what follows the last line end is not a line
@@ -363,3 +363,21 @@ ENCODERS: dict[int, Encoders] = {2: _resp2(), 3: _resp3()}
 def encode_command(argv: list[bytes]) -> bytes:
     """A command as clients send it, and as append-only files hold it."""
     return b"*%d\r\n" % len(argv) + b"".join([b"$%d\r\n%b\r\n" % (len(argument), argument) for argument in argv])
+
+
+def encode_into(pieces: list[bytes], argv: list[bytes]) -> int:
+    """Add what L{encode_command} gives to C{pieces}, long arguments without a copy; return how many bytes that is."""
+    head = b"*%d\r\n" % len(argv)
+    pieces.append(head)
+    size = len(head)
+    for argument in argv:
+        length = len(argument)
+        if length < _SHORT:
+            piece = _BULK_HEADS[length] + argument + b"\r\n"
+            pieces.append(piece)
+            size += len(piece)
+        else:
+            head = b"$%d\r\n" % length
+            pieces += head, argument, b"\r\n"
+            size += len(head) + length + 2
+    return size

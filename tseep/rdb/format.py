@@ -41,6 +41,10 @@ class Corrupt(ValueError):
     """What is read is not of the format, or damaged; the text says what is wrong."""
 
 
+class TooFewDatabases(Corrupt):
+    """What is read is for a database that is not there; the text says which, and the remedy."""
+
+
 def length(size: int) -> bytes:
     """A length, or any number that is not negative, as it is written."""
     if size < _SHORT:

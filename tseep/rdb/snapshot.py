@@ -6,7 +6,7 @@ from struct import pack, unpack
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List
 
 from tseep.rdb import format
-from tseep.rdb.format import MAGIC, NEWEST, VERSION, Corrupt, crc64, milliseconds, opcode, string
+from tseep.rdb.format import MAGIC, NEWEST, VERSION, Corrupt, TooFewDatabases, crc64, milliseconds, opcode, string
 from tseep.rdb.reader import DAMAGED, Reader, Source
 from tseep.rdb.values import read_value, write_value
 
@@ -97,6 +97,7 @@ class Loading:
 
         @return: where it ends.
         @raise Corrupt: saying what is wrong, and at which byte.
+        @raise TooFewDatabases: if it has more databases than the keyspace.
         """
         reader = Reader(data, _HEADER)
         version = _read_version(data)
@@ -105,6 +106,8 @@ class Loading:
             end = reader.at
             if version >= 5:
                 _check(data, end, reader.take(8))
+        except TooFewDatabases:
+            raise
         except DAMAGED as error:
             raise Corrupt(f"it is damaged at byte {reader.at}: {error}") from error
         return reader.at
@@ -148,7 +151,9 @@ class Loading:
     def _select(self, reader: Reader) -> None:
         number = reader.length()
         if number >= len(self._keyspace.databases):
-            raise Corrupt(f"it has a database {number}, and there are {len(self._keyspace.databases)}; see --databases")
+            raise TooFewDatabases(
+                f"it has a database {number}, and there are {len(self._keyspace.databases)}; see --databases"
+            )
         self._db = self._keyspace.databases[number]
 
     def _resize(self, reader: Reader) -> None:

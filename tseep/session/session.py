@@ -59,6 +59,7 @@ class Session:
     left, which L{resume} answers: a mode calls it once the client has taken the replies, so that one who sends and
     never reads costs a bounded amount. When L{closing} is true the client is to be closed after the replies.
 
+    @ivar limits: what it may send: the server's, but for files that are loaded.
     @ivar db: the selected database, C{db_index} its number.
     @ivar protocol: the RESP version, 2 or 3.
     @ivar user: who it is.
@@ -73,7 +74,7 @@ class Session:
     """
 
     __slots__ = (
-        "server", "connection", "id", "db", "db_index", "protocol", "waiting", "closing",
+        "server", "connection", "limits", "id", "db", "db_index", "protocol", "waiting", "closing",
         "authenticated", "user", "name", "library_name", "library_version", "no_evict", "no_touch", "silent",
         "skip_next", "muted", "connected_at", "last_seen", "last_command", "transaction", "watched", "spoiled",
         "subscriptions",
@@ -84,6 +85,7 @@ class Session:
     def __init__(self, server: Server, connection: IConnection, id: int) -> None:
         self.server = server
         self.connection = connection
+        self.limits = server.limits
         self.id = id
         self.connected_at = self.last_seen = server.timer()
         self.closing = False
@@ -276,7 +278,7 @@ class Session:
         if self._unread is None:
             self._unread = deque()
         self._unread.append(data)
-        if sum(map(len, self._unread)) > self.server.limits.query_buffer:
+        if sum(map(len, self._unread)) > self.limits.query_buffer:
             self.connection.close()
 
     def _rest(self, commands: Iterator[List[bytes]]) -> Iterator[List[bytes]]:
@@ -296,7 +298,7 @@ class Session:
             self._parser = native.Parser()
             self.update_guard()
         else:
-            self._parser = resp.Parser(self.server.limits, self.trusted)
+            self._parser = resp.Parser(self.limits, self.trusted)
         return self._parser
 
     def _answer(self, commands: Iterator[List[bytes]]) -> bytes:

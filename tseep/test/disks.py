@@ -13,7 +13,7 @@ from tseep.configuration.parameters import Config
 from tseep.persistence.persistence import Persistence
 from tseep.server.server import Server
 from tseep.session.session import Session
-from tseep.system.filesystem import Disk
+from tseep.system.filesystem import Data, Disk
 from tseep.test.support import START, MemoryConnection, decode, encode
 
 
@@ -52,7 +52,7 @@ class FaultyDisk(Disk):
         if self._fault(name) is not None:
             raise self.error
 
-    def write(self, descriptor: int, data: bytes) -> int:
+    def write(self, descriptor: int, data: Data) -> int:
         self.calls.append("write")
         part = self._fault("write")
         if part is None:
@@ -67,9 +67,9 @@ class FaultyDisk(Disk):
     def sync(self, descriptor: int) -> None:
         self._may_fail("sync")
 
-    def truncate(self, path: Path, size: int) -> None:
+    def truncate(self, descriptor: int, size: int) -> None:
         self._may_fail("truncate")
-        super().truncate(path, size)
+        super().truncate(descriptor, size)
 
     def replace(self, old: Path, new: Path) -> None:
         self._may_fail("replace")
@@ -89,12 +89,14 @@ class Kept:
     A server on a folder, which its one client talks to as through a mode: what it is answered has been committed.
 
     @ivar log: what the server wrote to its log: level and text.
+    @ivar now: the wall clock's Unix time in seconds, C{ticks}: the monotonic clock's nanoseconds.
     """
 
     def __init__(self, folder: str, disk: Disk | None = None, **config: str) -> None:
         self.log: List[Tuple[int, str]] = []
         self.now = float(START)
-        self.server = Server(Config(dir=folder, **config), lambda: self.now)
+        self.ticks = 0
+        self.server = Server(Config(dir=folder, **config), lambda: self.now, lambda: self.ticks)
         self.server.log = lambda level, text: self.log.append((level, text))
         self.server.persistence = self.persistence = Persistence(self.server, disk)
         self.server.changes._persistence = self.persistence
@@ -117,12 +119,17 @@ class Kept:
 
     def cron(self, seconds: float = 0.1) -> None:
         """Let time pass."""
-        self.now += seconds
+        self.pass_time(seconds)
         self.server.cron()
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass on both clocks."""
+        self.now += seconds
+        self.ticks += round(seconds * 1e9)
 
     def crash(self) -> None:
         """Let go of everything as the end of a process does."""
-        self.persistence.log._release_folder()
+        self.persistence.release_folder()
         self.persistence.worker.end()
 
     def work_ends(self, test: SynchronousTestCase) -> None:

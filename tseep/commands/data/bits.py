@@ -72,7 +72,7 @@ def getbit(session: Session, argv: List[bytes]) -> Reply:
 
 def _offset(session: Session, text: bytes) -> int:
     offset = integer(text)
-    if offset is None or not 0 <= offset >> 3 < session.server.limits.bulk:
+    if offset is None or not 0 <= offset >> 3 < session.limits.bulk:
         raise CommandError(_BAD_OFFSET)
     return offset
 

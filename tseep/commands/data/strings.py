@@ -81,7 +81,7 @@ def _reply(value: String | None) -> bytes | None:
 
 
 def _check_length(session: Session, length: int) -> None:
-    if length > session.server.limits.bulk:
+    if length > session.limits.bulk:
         raise CommandError(TOO_LONG)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 from typing import Any, List
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.persistence.aof_loader import CannotLoad
+from tseep.persistence.aof_writer import LARGE
+from tseep.persistence.persistence import run_now
 from tseep.test.disks import Died, Failed, FaultyDisk, Kept
 from tseep.test.support import Error, encode, made_folder
 
@@ -81,7 +84,7 @@ class LogTests(SynchronousTestCase):
         kept.cron(1)
         kept("RPUSH", "l", "x")
         del self.disk.calls[:]
-        kept.now += 1
+        kept.pass_time(1)
         running: Any = object()
         kept.persistence.recording.wrap(kept.server.commands[b"eval"], lambda *_: kept.server.breathe(running))(
             kept.session, []
@@ -183,6 +186,125 @@ class LogTests(SynchronousTestCase):
         kept.cron(2)
         self.assertEqual(2, kept("RPUSH", "l", "b"))
 
+    def test_failure_is_logged_once(self) -> None:
+        """The log says what fails when that begins, and that it is over, once each."""
+        kept = self.kept("everysec")
+        for name, said in (("write", "Cannot write to"), ("sync", "Cannot sync")):
+            del kept.log[:]
+            self.disk.fail(name)
+            kept("RPUSH", "l", "a")
+            for _ in range(5):
+                kept.cron(2)
+            self.assertEqual([3], [level for level, _ in kept.log])
+            self.assertIn(f"{said} {self.path()}: No space left on device", kept.log[0][1])
+            del kept.log[:]
+            self.disk.fail()
+            for _ in range(5):
+                kept.cron(2)
+            self.assertEqual([2], [level for level, _ in kept.log])
+            self.assertIn("works again", kept.log[0][1])
+            self.assertIn(str(self.path()), kept.log[0][1])
+
+    def test_no_thread_for_a_sync(self) -> None:
+        """With everysec, a sync that cannot even begin is one that fails."""
+        kept = self.kept("everysec")
+
+        def full(work: object, done: object) -> None:
+            raise RuntimeError("can't start new thread")
+
+        kept.persistence.beside = full
+        kept("RPUSH", "l", "a")
+        kept.cron(2)
+        refusal = Error("MISCONF Errors writing to the AOF file: can't start new thread")
+        self.assertEqual(refusal, kept("RPUSH", "l", "b"))
+        kept.persistence.beside = run_now
+        kept.cron(2)
+        self.assertEqual(2, kept("RPUSH", "l", "b"))
+
+    def test_write_after_failed_sync(self) -> None:
+        """A write that succeeds does not end the refusal that a failed sync began."""
+        kept = self.kept("everysec")
+        kept("SET", "soon", 1, "PX", 2500)
+        self.disk.fail("sync")
+        kept.cron(2)
+        self.disk.calls.clear()
+        kept.pass_time(0.9)
+        self.assertIsNone(kept("GET", "soon"))  # a key expires, which is written
+        self.assertIn("write", self.disk.calls)
+        self.assertIn("MISCONF", str(kept("SET", "a", 1)))
+
+    def test_no_descriptor_is_left(self) -> None:
+        """Neither a sync nor taking back half a write needs a descriptor, when clients have all of them."""
+        kept = self.kept("everysec")
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+        try:
+            self.assertRaises(OSError, os.dup, 0)
+            kept("RPUSH", "l", "a")
+            self.disk.calls.clear()
+            kept.cron(2)
+            self.assertEqual("PONG", kept("PING"))
+            self.disk.fail("write", part=9)
+            kept("RPUSH", "l", "b")
+            self.disk.fail()
+            kept.cron(2)
+            self.assertEqual("PONG", kept("PING"))
+            self.assertEqual(2, self.disk.calls.count("sync"))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        kept.crash()
+        self.assertEqual([b"a", b"b"], self.found())
+
+    def test_file_under_sync_stays_open(self) -> None:
+        """A file that a rewrite replaces while it is being synced is closed after that, and is closed."""
+        kept = self.kept("everysec")
+        under_way: List[Any] = []
+        kept.persistence.beside = lambda work, done: under_way.append((work, done))
+        kept("RPUSH", "l", "a")
+        kept.cron(2)
+        kept("BGREWRITEAOF")
+        kept.work_ends(self)
+        kept("RPUSH", "l", "b")
+        self.assertEqual(2, len(under_way))
+        before = set(os.listdir("/proc/self/fd"))
+        for work, done in under_way:
+            work()
+            done(None)
+        self.assertEqual(1, len(before - set(os.listdir("/proc/self/fd"))))
+        kept.crash()
+        self.assertEqual([b"a", b"b"], self.found())
+
+    def test_long_arguments_in_pieces(self) -> None:
+        """A long argument is written as it is, between what comes before and after it, however often writing fails."""
+        kept = self.kept("everysec")
+        for number, failing in enumerate([(), ("write",), ("write", "truncate")]):
+            self.disk.fail(*failing, part=LARGE * 2)
+            kept.session.receive(
+                b"".join(encode("RPUSH", "l", part) for part in ("a", "x" * LARGE, "b" * 3000, "y" * 2 * LARGE, "c"))
+            )
+            kept.persistence.commit()
+            self.disk.fail()
+            kept.cron()
+            self.assertEqual(5 * (number + 1), kept("LLEN", "l"))
+        kept.crash()
+        self.assertEqual([1, LARGE, 3000, 2 * LARGE, 1] * 3, [len(each) for each in self.found()])  # type: ignore[arg-type]
+
+    def test_clock_set_back(self) -> None:
+        """A wall clock that is set back does not delay the sync, nor a rewrite that is tried again."""
+        kept = self.kept("everysec")
+        kept("RPUSH", "l", "a")
+        kept.now -= 3600
+        self.disk.calls.clear()
+        kept.cron(1)
+        self.assertEqual(["sync"], self.disk.calls)
+        self.disk.fail("replace")
+        kept("BGREWRITEAOF")
+        self.disk.fail()
+        kept.now -= 3600
+        kept.persistence.log.scheduled = True
+        kept.cron(6)
+        self.assertEqual(1, kept.persistence.log.count)
+
     def test_death_at_every_call(self) -> None:
         """Wherever in its calls of the disk a server dies, everything that it has answered is found, and in order."""
         number, ended = 0, False
@@ -207,24 +329,11 @@ class LogTests(SynchronousTestCase):
                 pass
             if kept is not None:
                 kept.crash()
-            else:
-                self.release_all()
             expected = [b"%d" % each for each in range(6)]
             found = self.found()
             self.assertEqual(expected[: len(found)], found)
             self.assertIn(len(found), (answered, answered + 1), f"it died in call {number}")
         self.assertGreater(number, 15)
-
-    def release_all(self) -> None:
-        """Let go of the folder that a server took which died at its start."""
-        import gc
-
-        gc.collect()
-        folder = os.path.realpath(f"{self.folder}/appendonlydir")
-        for name in os.listdir("/proc/self/fd"):
-            path = f"/proc/self/fd/{name}"
-            if os.path.islink(path) and os.path.realpath(path) == folder:
-                os.close(int(name))
 
     def test_rewrite(self) -> None:
         """A rewrite leaves a base and what was added since, and nothing else."""
@@ -275,6 +384,34 @@ class LogTests(SynchronousTestCase):
         kept("RPUSH", "l", "y")
         kept.crash()
         self.assertEqual([b"y"], self.found())
+
+    def test_files_of_a_killed_server(self) -> None:
+        """What a server was writing when it was killed is removed at the next start, and nothing else."""
+        self.kept().persistence.stop()
+        manifest = "appendonly.aof.manifest"
+        left = [
+            "temp-1.rdb", "appendonlydir/temp-rewriteaof-bg-77.aof", f"appendonlydir/temp-0123456789abcdef-{manifest}",
+        ]  # fmt: skip
+        kept = [
+            "temp-.rdb", "temp-1.rdb.old", "my-temp-1.rdb", "temp-x.rdb", "temp-1-dump.rdb", "temp-rewriteaof-bg-7.aof",
+            "appendonlydir/temp-1.rdb", "appendonlydir/temp-rewriteaof-bg-x.aof", f"temp-0123456789abcdef-{manifest}",
+            f"appendonlydir/temp-{manifest}", "temp-0123456789abcdef-users.acl",
+        ]  # fmt: skip
+        for name in left + kept:
+            Path(self.folder, name).write_bytes(b"x")
+        again = self.kept()
+        self.assertEqual([], [name for name in left if Path(self.folder, name).exists()])
+        self.assertEqual(kept, [name for name in kept if Path(self.folder, name).exists()])
+        self.assertEqual(3, sum("a server that was killed" in text for _, text in again.log))
+
+    def test_left_files_that_stay(self) -> None:
+        """Those that cannot be removed are said, and the server starts."""
+        Path(self.folder, "temp-1.rdb").write_bytes(b"x")
+        disk = FaultyDisk()
+        disk.fail("remove")
+        kept = Kept(self.folder, disk)
+        self.addCleanup(kept.crash)
+        self.assertIn("Cannot remove", kept.log[0][1])
 
     def test_cannot_be_turned_on(self) -> None:
         """A file that cannot be begun is an error of CONFIG SET, which changes nothing."""

@@ -7,9 +7,11 @@ from typing import List
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.trial.unittest import SkipTest
 
-from tseep.persistence.aof_loader import CHUNK, CannotLoad, Loader, Torn
-from tseep.rdb.format import Corrupt
+from tseep.persistence.aof_loader import CannotLoad, Loader, Torn
+from tseep.persistence.aof_reader import CHUNK
+from tseep.rdb.format import Corrupt, TooFewDatabases
 from tseep.test.support import SessionTests, encode, made_folder
 
 PIECES = [
@@ -24,11 +26,15 @@ PIECES = [
 ]  # fmt: skip
 
 
+WRONG = "WRONGTYPE Operation against a key holding the wrong kind of value"
+
+
 class LoaderTests(SessionTests):
     """Files are loaded into a server that has nothing yet."""
 
     def setUp(self) -> None:
         super().setUp()
+        self.server.timer = lambda: int(self.clock.seconds() * 1e9)
         self.path = Path(made_folder(self), "x.aof")
 
     def load(self, data: bytes) -> None:
@@ -72,7 +78,7 @@ class LoaderTests(SessionTests):
             self.assertIn(f"byte {len(good)}", str(error))
         for end in (b"*1\n$4\nPING\n", b"*-", b"x", b"*1\r\nx"):
             error = self.assertRaises(Corrupt, self.load, good + end)
-            self.assertIn(f"after byte {len(good)}", str(error))
+            self.assertIn(f"at byte {len(good)}", str(error))
 
     @settings(deadline=None, derandomize=True, database=None, max_examples=300)
     @given(st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=9)), max_size=8))
@@ -94,10 +100,71 @@ class LoaderTests(SessionTests):
         torn = self.assertRaises(Torn, self.load, good + b"*1\r\n")
         self.assertEqual(len(good), torn.good)
 
-    def test_errors_of_commands(self) -> None:
-        """A command that fails, as it did when it was written, changes nothing."""
-        self.load(encode("LPUSH", "l", 1) + encode("INCR", "l") + encode("LPUSH", "l", 2))
-        self.assertReply(2, "LLEN", "l")
+    def test_command_that_fails(self) -> None:
+        """A command that fails is refused with the place of it and its error, in a transaction, too."""
+        good, annotation = encode("LPUSH", "l", 1), b"#TS:1700000000\r\n"
+        error = self.assertRaises(Corrupt, self.load, good + encode("INCR", "l") + good)
+        self.assertEqual(f"at byte {len(good)}: 'INCR' 'l' failed: {WRONG}", str(error))
+        begun = good + encode("MULTI") + good + annotation
+        error = self.assertRaises(Corrupt, self.load, begun + encode("incr", "l") + good + encode("EXEC"))
+        self.assertIn(f"at byte {len(begun)}: 'incr' 'l' failed", str(error))
+
+    def test_transactions_that_make_no_sense(self) -> None:
+        """A transaction in another, and the end of one that has not begun, are refused."""
+        good = encode("SET", "a", 1)
+        for bad in (encode("EXEC"), encode("MULTI") + encode("MULTI"), encode("DISCARD")):
+            error = self.assertRaises(Corrupt, self.load, good + bad + good + encode("EXEC"))
+            self.assertIn("at byte", str(error))
+
+    def test_too_few_databases(self) -> None:
+        """A database that is not there is refused with the place and the remedy, whatever command is for it."""
+        good = encode("SET", "a", 1)
+        for bad in (
+            encode("SELECT", 16),
+            encode("MOVE", "a", 17),
+            encode("SWAPDB", 0, 20),
+            encode("COPY", "a", "b", "DB", 16),
+        ):
+            for begin, end in ((b"", b""), (encode("MULTI"), encode("EXEC"))):
+                error = self.assertRaises(TooFewDatabases, self.load, good + begin + bad + good + end)
+                self.assertIn(f"at byte {len(good + begin)}: ", str(error))
+                self.assertIn("more databases than 16; see --databases", str(error))
+
+    def test_what_clients_may_not_send(self) -> None:
+        """Limits on what clients send, and on how long strings get, do not hold for what was written."""
+        self.server.config.set("proto-max-bulk-len", "1mb")
+        self.server.config.set("client-query-buffer-limit", "1mb")
+        self.server.configured()
+        size = 1 << 20
+        long = encode("SET", "a", "x" * (size + 1))
+        many = encode("RPUSH", "l", *["y" * 100] * (size // 50))
+        self.load(long + many + encode("APPEND", "a", "z") + encode("SETBIT", "b", (size + 1) * 8, 1))
+        self.assertReply(size + 2, "STRLEN", "a")
+        self.assertReply(size // 50, "LLEN", "l")
+        self.assertReply(size + 2, "STRLEN", "b")
+
+    def test_users_do_not_matter(self) -> None:
+        """What is in a file is run whatever the default user may do."""
+        self.run_command("ACL", "SETUSER", "default", "-@all", "resetkeys")
+        sort = encode("RPUSH", "l", 2, 1) + encode("SORT", "l", "BY", "w_*", "GET", "#", "STORE", "sorted")
+        self.load(sort + encode("EVAL", "return redis.call('SET', KEYS[1], 1)", 1, "e"))
+        self.assertEqual({b"l", b"sorted", b"e"}, set(self.server.keyspace.databases[0].values))
+
+    def test_memory_for_a_long_argument(self) -> None:
+        """A long argument is copied once, and its command is not read again with every chunk."""
+        try:
+            import tracemalloc
+        except ImportError:
+            raise SkipTest("PyPy does not tell") from None
+        size = 100 * CHUNK
+        self.path.write_bytes(encode("SET", "a", b"x\r\n" * (size // 3)))
+        tracemalloc.start()
+        try:
+            Loader(self.server).load_log(self.path)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        self.assertLess(peak, 1.2 * size)
 
     def test_stop(self) -> None:
         """Who is told to end does so in the middle."""

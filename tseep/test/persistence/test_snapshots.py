@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -25,12 +27,14 @@ class SnapshotsTests(SynchronousTestCase):
 
     def saved(self) -> object:
         """What a new server finds at key C{a}."""
-        return Kept(self.folder)("GET", "a")
+        folder = made_folder(self)
+        shutil.copy(f"{self.folder}/dump.rdb", folder)
+        return Kept(folder)("GET", "a")
 
     def test_save(self) -> None:
         """SAVE writes a whole file under another name first; LASTSAVE tells when."""
         self.kept("SET", "a", 1)
-        self.kept.now += 10
+        self.kept.pass_time(10)
         self.assertEqual("OK", self.kept("SAVE"))
         self.assertEqual(START + 10, self.kept("LASTSAVE"))
         self.assertEqual(["dump.rdb"], os.listdir(self.folder))
@@ -91,6 +95,31 @@ class SnapshotsTests(SynchronousTestCase):
         self.assertEqual(1, snapshots.count)
         self.kept.cron(11)
         self.assertEqual(2, snapshots.count)
+
+    def test_clock_set_back(self) -> None:
+        """A wall clock that is set back does not delay a snapshot; LASTSAVE tells by that clock."""
+        self.kept.now -= 3600
+        self.kept("MSET", "a", 1, "b", 2)
+        self.kept.cron(61)
+        self.assertEqual(1, self.kept.persistence.snapshots.count)
+        self.kept.now -= 3600
+        self.kept.pass_time(3)
+        self.assertEqual(3, self.kept.persistence.worker.seconds)
+        self.kept.work_ends(self)
+        self.assertEqual(int(self.kept.now), self.kept("LASTSAVE"))
+
+    def test_killed_child_leaves_nothing(self) -> None:
+        """A child that is ended, or ends by a signal, leaves no file behind."""
+        for end in (self.kept.persistence.worker.end, lambda: self.kept.work_ends(self)):
+            self.kept("SET", "a", 1)
+            self.kept("BGSAVE")
+            child = self.kept.persistence.worker._child
+            assert child is not None
+            os.kill(child.pid, signal.SIGSTOP)
+            Path(self.folder, f"temp-{child.pid}.rdb").write_bytes(b"half")
+            os.kill(child.pid, signal.SIGKILL)
+            end()
+            self.assertEqual([], [name for name in os.listdir(self.folder) if name.startswith("temp-")])
 
     def test_child_that_fails(self) -> None:
         """A child that fails or is killed is noticed, and tried again after a while."""

@@ -1,0 +1,121 @@
+"""The commands of an append-only file, as Redis and L{aof_writer} write them."""
+
+from __future__ import annotations
+
+import mmap
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Iterator, List, Tuple
+
+from tseep.algorithms.numeric import integer
+from tseep.protocol.resp import LONGEST_LINE, encode_into, whole_commands
+from tseep.rdb.format import Corrupt
+
+if TYPE_CHECKING:
+    from tseep.propagation.effects import Argv
+    from tseep.rdb.reader import Source
+
+CHUNK = 1 << 18
+"""Bytes that are read at once, if no command in them is longer."""
+
+_HASH = ord("#")
+_LONGEST_NUMBER = 24  # with its mark and line end
+_BEGUN = re.compile(rb"[0-9]*\r?")
+
+
+class Annotation(List[bytes]):
+    """A line of an append-only file that is for people, in place of a command."""
+
+
+def open_source(path: Path) -> Source:
+    """The content of a file, which is not read before it is asked for."""
+    with open(path, "rb") as file:
+        if not path.stat().st_size:
+            return b""
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def read_commands(data: Source, at: int) -> Iterator[Tuple[int, List[Argv]]]:
+    """
+    What there is from C{at} on: commands and annotations, those of a chunk at a time, and where the last of them ends.
+
+    A client's limits mean nothing here: what was written is read, however long it is. An argument is copied once.
+
+    @raise EOFError: if the end is in the middle of a command.
+    @raise Corrupt: if something makes no sense, saying where.
+    """
+    while at < len(data):
+        chunk = data[at : at + CHUNK]
+        end = at + len(chunk)
+        commands: List[Argv] = []
+        at += whole_commands(chunk, commands)
+        failure: Exception | None = None
+        try:
+            while at < end:
+                argv, at = _read(data, at)
+                commands.append(argv)
+        except EOFError as error:
+            failure = error
+        except Corrupt as error:
+            failure = Corrupt(f"at byte {at}: {error}")
+        yield at, commands
+        if failure is not None:
+            raise failure
+
+
+def _read(data: Source, at: int) -> Tuple[Argv, int]:
+    """One command or annotation, and where it ends."""
+    if data[at] == _HASH:
+        return _read_annotation(data, at)
+    count, at = _read_number(data, at, b"*")
+    if not count:
+        raise Corrupt("a command without a name")
+    argv: Argv = []
+    for _ in range(count):
+        length, at = _read_number(data, at, b"$")
+        end = at + length
+        if end + 2 > len(data):
+            raise EOFError
+        if data[end : end + 2] != b"\r\n":
+            raise Corrupt("an argument is longer or shorter than it says")
+        argv.append(data[at:end])
+        at = end + 2
+    return argv, at
+
+
+def _read_annotation(data: Source, at: int) -> Tuple[Argv, int]:
+    end = data.find(b"\n", at, at + LONGEST_LINE) + 1
+    if not end:
+        if at + LONGEST_LINE > len(data):
+            raise EOFError
+        raise Corrupt("too long a line")
+    return Annotation([data[at:end]]), end
+
+
+def _read_number(data: Source, at: int, mark: bytes) -> Tuple[int, int]:
+    """The number on a line that begins with a mark, and where the line ends."""
+    line = data[at : at + _LONGEST_NUMBER]
+    if line and line[:1] != mark:
+        raise Corrupt(f"expected {mark.decode()!r}, got {chr(line[0])!r}")
+    end = line.find(b"\r\n")
+    if end < 0 and at + len(line) == len(data) and _BEGUN.fullmatch(line[1:]):
+        raise EOFError
+    number = integer(line[1:end]) if end >= 0 else None
+    if number is None or number < 0:
+        raise Corrupt(f"no number after {mark.decode()!r}")
+    return number, at + end + 2
+
+
+def place_after(data: Source, start: int, count: int) -> int:
+    """Where so many commands after C{start} end. They are read anew for that, which only those pay who have to know."""
+    for _, commands in read_commands(data, start):
+        start += sum(map(_length, commands[:count]))
+        count -= min(count, len(commands))
+        if not count:
+            break
+    return start
+
+
+def _length(argv: Argv) -> int:
+    """How many bytes a command takes."""
+    return len(argv[0]) if isinstance(argv, Annotation) else encode_into([], argv)

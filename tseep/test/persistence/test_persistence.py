@@ -1,0 +1,94 @@
+"""Tests of L{tseep.persistence.persistence}: whose the folder is."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Dict, List
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tseep.persistence.aof_loader import CannotLoad
+from tseep.persistence.persistence import FolderInUse
+from tseep.system import filesystem
+from tseep.system.filesystem import Disk
+from tseep.test.disks import Kept
+from tseep.test.support import made_folder
+
+
+class NoLocks(Disk):
+    """A file system that has no locks, as some that are on the network, or whose folder cannot be opened."""
+
+    number = errno.ENOLCK
+
+    def lock(self, folder: Path) -> int:
+        raise OSError(self.number, os.strerror(self.number))
+
+
+class FolderTests(SynchronousTestCase):
+    """A folder is one server's."""
+
+    def setUp(self) -> None:
+        self.folder = made_folder(self)
+
+    def kept(self, disk: Disk | None = None, **config: str) -> Kept:
+        """A server on the folder."""
+        kept = Kept(self.folder, disk, **config)
+        self.addCleanup(kept.crash)
+        return kept
+
+    def test_second_server(self) -> None:
+        """A second server is refused before it loads anything, whatever either keeps, and told who is there."""
+        Path(self.folder, "dump.rdb").write_bytes(b"REDIS0010\xff" + bytes(8))
+        configurations: List[Dict[str, str]] = [{}, {"appendonly": "yes"}, {"save": "60 1"}]
+        for first in configurations:
+            self.kept(None, **first)
+            Path(self.folder, "dump.rdb").write_bytes(b"nonsense")
+            for second in configurations:
+                second = {**second, "appenddirname": "other"}
+                text = str(self.assertRaises(FolderInUse, self.kept, None, **second))
+                said = f"another server uses the folder {self.folder} (process {os.getpid()}); "
+                self.assertEqual(f"{said}stop it, or give this one another --dir", text)
+            self.doCleanups()
+            Path(self.folder, "dump.rdb").write_bytes(b"REDIS0010\xff" + bytes(8))
+        self.assertFalse(Path(self.folder, "other").exists())
+
+    def test_unknown_holder(self) -> None:
+        """Where the system does not tell who has the lock, the refusal is without it."""
+        self.kept()
+        for place in ("/nonexistent", os.devnull):
+            self.patch(filesystem, "LOCKS", Path(place))
+            self.assertIn("(another process); stop it", str(self.assertRaises(FolderInUse, self.kept)))
+
+    def test_end(self) -> None:
+        """After the end, and after a start that fails, the folder is free; turning persistence off does not free it."""
+        kept = self.kept(appendonly="yes")
+        self.assertEqual("OK", kept("CONFIG", "SET", "appendonly", "no"))
+        self.assertRaises(FolderInUse, self.kept)
+        kept.persistence.stop()
+        Path(self.folder, "dump.rdb").write_bytes(b"nonsense")
+        for _ in range(2):
+            self.assertRaises(CannotLoad, self.kept)
+        Path(self.folder, "dump.rdb").unlink()
+        self.kept()
+
+    def test_no_trace(self) -> None:
+        """The lock leaves no file, and works in a folder that may not be written to."""
+        os.chmod(self.folder, 0o555)
+        self.kept()
+        self.assertRaises(FolderInUse, self.kept)
+        self.assertEqual([], os.listdir(self.folder))
+
+    def test_no_locks(self) -> None:
+        """Where there are no locks the server starts, and the log says what to look after."""
+        kept = self.kept(NoLocks())
+        self.assertEqual(3, kept.log[0][0])
+        self.assertIn(f"Cannot lock {self.folder}: No locks available; see to it that no other", kept.log[0][1])
+
+    def test_folder_that_cannot_be_opened(self) -> None:
+        """A folder that cannot even be opened stops the start."""
+        disk = NoLocks()
+        disk.number = errno.EACCES
+        text = str(self.assertRaises(CannotLoad, self.kept, disk))
+        self.assertEqual(f"{self.folder}: Permission denied; see --dir", text)

@@ -1,0 +1,78 @@
+"""Tests of L{tseep.system.filesystem}."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import List
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tseep.system import filesystem
+from tseep.system.filesystem import PIECES, Data, Disk, is_temporary_name, temporary_name
+from tseep.test.disks import FaultyDisk
+from tseep.test.support import made_folder
+
+
+class Slow(Disk):
+    """A disk that takes few bytes at once. C{sizes}: how many it was given."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.sizes: List[int] = []
+
+    def write(self, descriptor: int, data: Data) -> int:
+        self.sizes.append(len(data))
+        return super().write(descriptor, data[: self.most])
+
+
+class DiskTests(SynchronousTestCase):
+    """Files are written whole."""
+
+    def setUp(self) -> None:
+        self.path = Path(made_folder(self), "file")
+
+    def test_pieces(self) -> None:
+        """Small pieces are gathered, large ones are written as they are, and what is taken in part goes on."""
+        pieces = [b"a" * 10, b"b" * PIECES, b"", b"c" * (PIECES - 1), b"d", b"e" * (3 * PIECES), b"f"]
+        for disk in (Slow(1 << 30), Slow(PIECES - 7)):
+            disk.write_whole(self.path, pieces)
+            self.assertEqual(b"".join(pieces), self.path.read_bytes())
+        disk = Slow(1 << 30)
+        disk.write_whole(self.path, pieces)
+        self.assertEqual([10, PIECES, PIECES, 3 * PIECES, 1], disk.sizes)
+
+    def test_bounded_calls(self) -> None:
+        """No call of the system is given more than it may take."""
+        self.patch(filesystem, "MOST", 1000)
+        disk = Slow(1 << 30)
+        disk.write_whole(self.path, [b"x" * 100_000])
+        self.assertEqual([1000] * 100, disk.sizes)
+        self.assertEqual(100_000, self.path.stat().st_size)
+
+    def test_names_of_many(self) -> None:
+        """Two that write one file in place at once take different names, and know them again."""
+        names = {temporary_name(self.path) for _ in range(100)}
+        self.assertEqual(100, len(names))
+        self.assertTrue(all(is_temporary_name(name.name, "file") for name in names))
+        self.assertFalse(any(is_temporary_name(name.name, "fil.") for name in names))
+
+    def test_nobody_else_is_overwritten(self) -> None:
+        """What is written under another name first is made anew: what somebody puts there in between is an error."""
+        disk = FaultyDisk()
+        self.patch(disk, "remove", lambda path: path.write_bytes(b"somebody's"))
+        self.assertRaises(FileExistsError, disk.write_whole, self.path, [b"x"])
+        self.assertEqual(b"somebody's", self.path.read_bytes())
+
+    def test_in_place(self) -> None:
+        """A file that is written in place keeps its mode, and stays as it is if that fails, with nothing beside it."""
+        self.path.write_bytes(b"old")
+        self.path.chmod(0o600)
+        disk = FaultyDisk()
+        for failing in ("write", "sync", "replace"):
+            disk.fail(failing)
+            self.assertRaises(OSError, disk.write_in_place, self.path, b"new")
+            self.assertEqual((b"old", ["file"]), (self.path.read_bytes(), os.listdir(self.path.parent)))
+        disk.fail()
+        disk.write_in_place(self.path, b"new")
+        self.assertEqual((b"new", 0o600), (self.path.read_bytes(), self.path.stat().st_mode & 0o777))
