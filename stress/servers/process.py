@@ -49,7 +49,9 @@ def tseep_command(python: str, mode: str, port: int, clients: int, workers: int 
 
 
 class Server:
-    """A server child, run in the folder `cwd`: listening inside `with`, and gone after it, whatever happens inside."""
+    """A server child, run in the folder `cwd`: listening inside `with`, and gone after it, whatever happens inside.
+
+    A tseep that is not told where to keep its data gets a folder of its own, since it shares none."""
 
     def __init__(self, command: list[str], port: int, cwd: Path = REPOSITORY) -> None:
         self.command = command
@@ -58,9 +60,11 @@ class Server:
 
     def __enter__(self) -> Self:
         self._output: IO[bytes] = tempfile.TemporaryFile()
+        self._folder = tempfile.TemporaryDirectory(prefix="tseep-")
+        own = "tseep" in self.command and "--dir" not in self.command
         # A session of its own: Ctrl-C goes to the rig alone, which then stops the server.
         self._child = subprocess.Popen(
-            self.command,
+            [*self.command, "--dir", self._folder.name] if own else self.command,
             cwd=self.cwd,
             stdin=subprocess.DEVNULL,
             stdout=self._output,
@@ -80,6 +84,7 @@ class Server:
             self._child.kill()
             self._child.wait()
         self._output.close()
+        self._folder.cleanup()
 
     @property
     def pid(self) -> int:

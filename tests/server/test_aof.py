@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
 import signal
+import sys
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Sequence
 
 import pytest
 from hypothesis import given, note, settings
@@ -16,8 +18,9 @@ from ..differential.test_differential import _docs, _generated
 from ..support.client import Client, encode
 from ..support.contents import contents, difference
 from ..support.durable import APPENDING, fill, held, info, kill, redis_in, shut_down, tseep
-from ..support.servers import MODES, Redis, until
+from ..support.servers import MODES, Process, Redis, Tseep, until
 
+ANYWHERE = ("--listen", "tcp:0:interface=127.0.0.1")
 WRITING = ["string", "bitmap", "generic", *families.GROUPS]
 
 
@@ -215,10 +218,10 @@ def test_torn_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (b"*2\r\n$3\r\nGET\r\n$5\r\nab\r\n", "at byte|after byte"),
+        (b"*2\r\n$3\r\nGET\r\n$5\r\nab\r\n", "at byte 23: an argument is longer or shorter"),
         (encoded(b"NOSUCH x"), "at byte 23: a command b'NOSUCH'"),
         (encoded(b"SET x"), "at byte 23: b'SET' does not take 1 arguments"),
-        (b"*x\r\n", "after byte 23: invalid multibulk length"),
+        (b"*x\r\n", "at byte 23: no number after"),
     ],
 )
 def test_damaged_middle(tmp_path: Path, damage: bytes, message: str) -> None:
@@ -233,10 +236,94 @@ def test_damaged_middle(tmp_path: Path, damage: bytes, message: str) -> None:
     assert path.read_bytes() == text
 
 
-def test_two_servers_in_one_folder(tmp_path: Path) -> None:
-    """The second server does not start."""
-    with tseep(tmp_path, *APPENDING), pytest.raises(AssertionError, match=r"another server uses .*another --dir"):
-        tseep(tmp_path, *APPENDING)
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [b"SELECT 0", b"LPUSH l x", b"INCR l"],
+        [b"SELECT 0", b"LPUSH l x", b"MULTI", b"SET a 1", b"INCR l", b"EXEC"],
+        [b"SELECT 2", b"SET a 1", b"SELECT 3", b"SET b 1"],
+        [b"SET a 1", b"MOVE a 9"],
+    ],
+    ids=["fails", "fails in a transaction", "no such database", "moved to no such database"],
+)
+def test_command_that_fails(tmp_path: Path, lines: List[bytes]) -> None:
+    """A command that fails stops the start with the place of it, as what is after it is not what it would be."""
+    with tseep(tmp_path, *APPENDING) as server:
+        assert server.stop() == 0
+    (path,) = (tmp_path / "appendonlydir").glob("*.incr.aof")
+    path.write_bytes(b"".join(map(encoded, lines)))
+    (at,) = (at for at, line in enumerate(lines) if line in (b"INCR l", b"SELECT 3", b"MOVE a 9"))
+    place = len(b"".join(map(encoded, lines[:at])))
+    why = "needs more databases than 3; see --databases$" if at and b"INCR" not in lines[at] else "failed: WRONGTYPE"
+    with Process(
+        [sys.executable, "-m", "tseep", "--dir", str(tmp_path), *APPENDING, "--databases", "3", *ANYWHERE]
+    ) as run:
+        assert run.wait() == 1
+        assert re.search(f"tseep: cannot load {path}: at byte {place}: .*{why}", run.output, re.MULTILINE), run.output
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_longer_than_clients_may_send(tmp_path: Path, mode: str) -> None:
+    """What a script, an effect, or a client that was allowed to made longer than clients may send is read again."""
+    options = (*APPENDING, "--proto-max-bulk-len", "1mb", "--client-query-buffer-limit", "1mb")
+    with tseep(tmp_path, *options, mode=mode) as server, server.connect() as client:
+        client("CONFIG", "SET", "proto-max-bulk-len", "4mb", "client-query-buffer-limit", "64mb")
+        client("SET", "sent", "x" * 3_000_000), client("APPEND", "sent", "y"), client("SETBIT", "bits", 30_000_000, 1)
+        client("EVAL", "redis.call('SET', KEYS[1], string.rep('x', 3000000))", 1, "made")
+        client("SADD", "set", *range(300_000)), client("SPOP", "set", 299_999)
+        before = contents(client)
+        kill(server, client)
+    with tseep(tmp_path, *options, mode=mode) as server:
+        assert not difference(before, held(server))
+
+
+@pytest.mark.soak
+def test_longer_than_any_client_may_send(tmp_path: Path) -> None:
+    """A value of 600 MB and a command of more than a gigabyte are read again, in little more memory than they take."""
+    made = "redis.call('SET', KEYS[1], string.rep('x', 600000000))"
+    with tseep(tmp_path, *APPENDING) as server, server.connect() as client:
+        client("EVAL", made, 1, "a")
+        kill(server, client)
+    (path,) = (tmp_path / "appendonlydir").glob("*.incr.aof")
+    assert path.stat().st_size > 600_000_000
+    with tseep(tmp_path, *APPENDING) as server, server.connect() as client:
+        assert client("STRLEN", "a") == 600_000_000
+        assert anonymous_memory(server) < 700_000_000
+        assert client("BGREWRITEAOF") == "Background append only file rewriting started"
+        until(lambda: info(client, "aof_rewrite_in_progress") == "0", "the rewrite is complete")
+        kill(server, client)
+    path.write_bytes(b"")
+    (path,) = (tmp_path / "appendonlydir").glob("*.incr.aof")
+    with open(path, "ab") as file:
+        file.write(b"*1201\r\n$5\r\nRPUSH\r\n$1\r\nl\r\n")
+        for _ in range(1199):
+            file.write(b"$1000000\r\n" + b"y" * 1_000_000 + b"\r\n")
+    with tseep(tmp_path, *APPENDING) as server, server.connect() as client:
+        assert client("STRLEN", "a") == 600_000_000
+        assert client("LLEN", "l") == 1199
+
+
+def anonymous_memory(server: Tseep) -> int:
+    """The bytes of memory that a server takes, without the pages of files."""
+    return server.memory - server._status("RssFile") * 1024
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("options", [(), APPENDING, ("--save", "60 1")], ids=["nothing", "appendonly", "save"])
+def test_two_servers_in_one_folder(tmp_path: Path, mode: str, options: Sequence[str]) -> None:
+    """A second server does not start, whatever either keeps, and says who is there; after a kill one does at once."""
+    with tseep(tmp_path, *options, mode=mode) as server, server.connect() as client:
+        client("SET", "a", 1), client("BGSAVE")
+        for others in ((), APPENDING):
+            with Process([sys.executable, "-m", "tseep", "--dir", str(tmp_path), *others, *ANYWHERE]) as second:
+                assert second.wait() == 1
+                said = f"tseep: another server uses the folder {tmp_path} (process {server.pid}); stop it, or give"
+                assert said in second.output
+        client("BGSAVE")
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+        with tseep(tmp_path, *options, mode=mode) as again:
+            assert again.stop() == 0
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -33,6 +33,7 @@ class Process:
 
     @param argv: the command.
     @param env: what to add to the environment.
+    @param cwd: the folder that it runs in, if it is not to be an empty one of its own, which it need not share.
     @param files: hard and soft limit on open files, if it is not to be the tests' own.
     @param largest_file: limit on the size of files that it writes, in bytes; 0 for none.
     @param descriptor: a file that it is left as number 3, as systemd does; 0 for none.
@@ -44,11 +45,12 @@ class Process:
         argv: Sequence[str],
         env: dict[str, str] | None = None,
         files: int = 0,
-        cwd: Path | str = ROOT,
+        cwd: Path | str | None = None,
         largest_file: int = 0,
         descriptor: int = 0,
     ) -> None:
         self.argv = list(argv)
+        self._own = tempfile.TemporaryDirectory(prefix="tseep-") if cwd is None else None
         self.lines: list[str] = []
         self._changed = Condition()
         self._child = subprocess.Popen(
@@ -56,7 +58,7 @@ class Process:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            cwd=cwd,
+            cwd=self._own.name if self._own else cwd,
             env=_environment(env or {}),
             preexec_fn=lambda: _prepare(files, largest_file, descriptor),
             pass_fds=[3] if descriptor else [],
@@ -137,6 +139,8 @@ class Process:
             self._child.kill()
             self.wait()
         self._child.stdout.close()  # type: ignore[union-attr]
+        if self._own:
+            self._own.cleanup()
 
     def _status(self, name: str) -> int:
         text = Path(f"/proc/{self.pid}/status").read_text()
