@@ -71,7 +71,7 @@ class Recording:
                 reply = run(session, argv)
             except CommandError:
                 if self._changed:
-                    self._record(session.db_index, [argv])
+                    self._note_half_done(name)
                 raise
             if reply is BLOCKED and session.blocked is not None:
                 session.blocked.served = lambda late: self._note(session, name, argv, late)
@@ -80,6 +80,15 @@ class Recording:
             return reply
 
         return record
+
+    def _note_half_done(self, name: bytes) -> None:
+        """
+        A command has failed after it had changed something, which none should: what is recorded must succeed when it
+        is replayed, so only the data themselves can tell what there is now.
+        """
+        server = self._server
+        server.log(3, f"{name.decode()} failed after it had changed something; the append-only file is rewritten")
+        server.persistence.log.scheduled = True
 
     def _note(self, session: Session, name: bytes, argv: Argv, reply: Any) -> None:
         self._record(session.db_index, effects(session, name, argv, reply))

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 BATCH = 1000
 """Keys that are written at once, and keys between two words about how far reading is."""
 
+LARGE = 1 << 20
+"""Bytes of values that are written at once; longer ones are not copied for that."""
+
 CHECKED = 1 << 20
 """Bytes of a file whose checksum is computed at once."""
 
@@ -51,15 +54,23 @@ def _database(database: Database) -> Iterator[bytes]:
     sizes = format.length(len(values)) + format.length(len(expires))
     yield opcode(format.SELECT) + format.length(database.number) + opcode(format.RESIZE) + sizes
     out: List[bytes] = []
+    size = 0
     for key, value in values.items():
         when = expires.get(key)
         if when is not None:
             out.append(opcode(format.EXPIRY_MS) + milliseconds(when))
         kind, content = write_value(value)
-        out += opcode(kind), string(key), content
-        if len(out) > 3 * BATCH:
+        out += opcode(kind), string(key)
+        if len(content) >= LARGE:
             yield b"".join(out)
-            out.clear()
+            yield content
+            out, size = [], 0
+            continue
+        out.append(content)
+        size += len(content)
+        if size >= LARGE or len(out) > 3 * BATCH:
+            yield b"".join(out)
+            out, size = [], 0
     yield b"".join(out)
 
 

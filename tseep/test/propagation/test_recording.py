@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, List, Tuple
 
-from tseep.propagation.effects import Effects
+from tseep.errors import CommandError
+from tseep.propagation.effects import Argv, Effects
 from tseep.test.support import START, SessionTests
 
 NOW = START * 1000
@@ -128,6 +129,21 @@ class RecordingTests(SessionTests):
         """What fails is not recorded."""
         self.play("SET a x", "INCR a", "LPUSH a 1", "SET a", "NOSUCH")
         self.assertRecorded("SET a x")
+
+    def test_half_done(self) -> None:
+        """What fails after it has changed something is not recorded, as it would again: the file is written anew."""
+        lines: List[str] = []
+        self.server.log = lambda level, text: lines.append(text)
+
+        def half(session: Any, argv: Argv) -> Any:
+            session.db.set(argv[1], b"half")
+            raise CommandError("ERR in the middle")
+
+        run = self.server.persistence.recording.wrap(self.server.commands[b"set"], half)
+        self.assertRaises(CommandError, run, self.session, [b"SET", b"a", b"1"])
+        self.assertRecorded()
+        self.assertEqual(["set failed after it had changed something; the append-only file is rewritten"], lines)
+        self.assertTrue(self.server.persistence.log.scheduled)
 
     def test_end(self) -> None:
         """Once nobody wants to know, commands are as they were."""

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tseep.datatypes.list import RedisList
 from tseep.keyspace.keyspace import Keyspace
 from tseep.rdb.format import Corrupt, crc64
-from tseep.rdb.snapshot import Loading, write
+from tseep.rdb.snapshot import LARGE, Loading, write
 
 NOW = 1_000_000
 
@@ -83,6 +83,18 @@ class SnapshotTests(SynchronousTestCase):
         data = b"".join(write(keyspace, [], {}))
         Loading(self.keyspace(), lambda code: None, told.append).load(data)
         self.assertEqual((2, sorted(told)), (len(told), told))
+
+    def test_large_values(self) -> None:
+        """A large value is a piece of its own, and others are gathered by what they take, too, not by their number."""
+        keyspace = self.keyspace()
+        sizes = [10, LARGE + 1, 20, *[LARGE // 4] * 9, 30]
+        for number, size in enumerate(sizes):
+            keyspace.databases[0].set(b"%d" % number, b"x" * size)
+        pieces = list(write(keyspace, [], {}))
+        self.assertLess(max(map(len, pieces)), 1.3 * LARGE)
+        self.assertEqual(1, sum(piece.endswith(b"x" * (LARGE + 1)) for piece in pieces))
+        loaded, _, _ = self.load(b"".join(pieces))
+        self.assertEqual(sizes, [len(value) for value in loaded.databases[0].values.values()])
 
     def test_damaged(self) -> None:
         """One that is cut off, or has any bit changed, is refused with the place of it."""
