@@ -100,7 +100,7 @@ def read_manifest(name: str, text: bytes) -> Manifest:
     """
     files = []
     for number, line in enumerate(text.splitlines(), 1):
-        if line and not line.startswith(b"#"):
+        if not line.startswith(b"#"):
             files.append(_read_line(number, line))
     manifest = Manifest(name, files)
     if len(manifest.of_kind(BASE)) > 1:

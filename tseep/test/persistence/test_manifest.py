@@ -26,7 +26,7 @@ class ManifestTests(SynchronousTestCase):
         text = b'file a.1.base.rdb seq 1 type b\nfile "two words" seq 2 type i\n'
         self.assertEqual(text, manifest.show())
         self.assertEqual(manifest.files, read_manifest("a", text).files)
-        self.assertEqual(manifest.files, read_manifest("a", b"# a comment\n\n" + text).files)
+        self.assertEqual(manifest.files, read_manifest("a", b"# a comment\n" + text).files)
 
     def test_next(self) -> None:
         """New files get the next number of their kind."""
@@ -47,7 +47,8 @@ class ManifestTests(SynchronousTestCase):
         """What makes no sense is refused."""
         line = b"file x seq 1 type b\n"
         for text in (
-            b"", b"file x seq 1\n", b"file x seq y type b\n", b"file x seq 1 type z\n", b"file ../x seq 1 type b\n",
+            b"", b"\n" + line, line + b"\n",
+            b"file x seq 1\n", b"file x seq y type b\n", b"file x seq 1 type z\n", b"file ../x seq 1 type b\n",
             b'file "x seq 1 type b\n', line + line, b"file x seq 2 type i\nfile y seq 1 type i\n", b"file x seq 1 type",
         ):  # fmt: skip
             self.assertRaises(BadManifest, read_manifest, "a", text)
