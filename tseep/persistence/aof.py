@@ -286,7 +286,7 @@ class Log:
         self.scheduled, self._tried_at = False, self._server.monotonic()
         try:
             self._begin_rewrite()
-        except (OSError, CannotLoad) as error:
+        except Exception as error:
             self.ok = False
             raise CommandError(f"ERR cannot begin to rewrite the append-only file: {error}") from error
         self.count += 1
@@ -311,6 +311,7 @@ class Log:
         if not self._complete:
             self._file.restart()
             return self._manifest.next_increment()
+        self._server.persistence.commit()  # which ends the server if that fails and must not
         self._file.drain()
         increment = self._add_increment(self._manifest)
         self._earlier += self._file.size

@@ -69,19 +69,12 @@ class Worker:
             self._child, self.task = None, ""
             if failure:
                 self._server.log(3, f"Writing in the background has failed ({task}): {failure}")
-                self._forget_file()
             self._done(self._path, failure, seconds)
+            self._disk.discard(self._path)  # which is there if it has not got its own name
 
     def end(self) -> None:
         """Let it not go on, if it is there."""
         if self._child is not None:
             self._child.kill()
             self._child, self.task = None, ""
-            self._forget_file()
-
-    def _forget_file(self) -> None:
-        """Remove what the child has written, which is not complete."""
-        try:
-            self._disk.remove(self._path)
-        except OSError as error:
-            self._server.log(3, f"Cannot remove {self._path}: {error.strerror}")
+            self._disk.discard(self._path)

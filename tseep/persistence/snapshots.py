@@ -113,6 +113,7 @@ class Snapshots:
             self._disk.write_whole(temporary, snapshot_of(self._server))
             self._take_over(temporary, self._recording.dirty)
         except OSError as error:
+            self._disk.discard(temporary)
             self._failed(error)
             raise CommandError(f"ERR cannot save to {self.path}: {error.strerror}") from error
 

@@ -84,6 +84,13 @@ class Disk:
         """Remove a file, if it is there."""
         path.unlink(missing_ok=True)
 
+    def discard(self, path: Path) -> None:
+        """Remove a file that is of no use, if it is there and can be removed."""
+        try:
+            self.remove(path)
+        except OSError:
+            pass  # the next start tries again
+
     def lock(self, folder: Path) -> int:
         """
         Take the lock on a folder, which nobody else can take until the descriptor is closed that is returned.
@@ -121,8 +128,8 @@ class Disk:
                 os.fchmod(descriptor, mode)
             self._write_all(descriptor, pieces)
             self.sync(descriptor)
-        except BaseException:
-            self.remove(path)
+        except Exception:
+            self.discard(path)
             raise
         finally:
             self.close(descriptor)
@@ -138,7 +145,7 @@ class Disk:
         try:
             self.replace(temporary, path)
         except OSError:
-            self.remove(temporary)
+            self.discard(temporary)
             raise
 
     def _write_all(self, descriptor: int, pieces: Iterable[bytes]) -> None:

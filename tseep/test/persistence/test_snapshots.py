@@ -51,6 +51,7 @@ class SnapshotsTests(SynchronousTestCase):
             self.disk.fail(name, part=3)
             self.assertIn("cannot save", str(self.kept("SAVE")))
             self.assertIn("MISCONF Redis is configured to save RDB snapshots", str(self.kept("SET", "a", 3)))
+            self.assertEqual(["dump.rdb"], os.listdir(self.folder))
             self.disk.fail()
             self.assertEqual(b"1", self.saved())
         self.kept("SAVE")
@@ -107,6 +108,17 @@ class SnapshotsTests(SynchronousTestCase):
         self.assertEqual(3, self.kept.persistence.worker.seconds)
         self.kept.work_ends(self)
         self.assertEqual(int(self.kept.now), self.kept("LASTSAVE"))
+
+    def test_child_whose_file_cannot_be_taken_over(self) -> None:
+        """What a child has written is removed if it cannot get its own name, so that tries do not fill the disk."""
+        for command in ("BGSAVE", "BGREWRITEAOF"):
+            self.kept(command)
+            self.disk.fail("replace")
+            self.kept.work_ends(self)
+            self.disk.fail()
+            left = [name for _, _, names in os.walk(self.folder) for name in names]
+            self.assertEqual([], [name for name in left if name.startswith("temp-")])
+            self.kept.persistence.snapshots.ok = True
 
     def test_killed_child_leaves_nothing(self) -> None:
         """A child that is ended, or ends by a signal, leaves no file behind."""
