@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Union
+from typing import TYPE_CHECKING, Callable, Dict, Iterable, Iterator, List, Set, Union
 
 from tseep.protocol.resp import encode_into
 from tseep.system.filesystem import MOST, Disk
@@ -68,8 +68,8 @@ class AppendOnlyFile:
         self._buffer: List[bytes] = []
         self._database = -1  # which the last command was for
         self._errors: Dict[str, Exception] = {}
-        self._unsynced = False
-        self._syncs: List[int] = []  # descriptors of the syncs that are under way
+        self._unsynced: Set[int] = set()  # descriptors of what is to be synced
+        self._syncing: Set[int] = set()  # those of the sync that is under way
         self._synced_at = clock()
         self._waiting_since: float | None = None
 
@@ -103,6 +103,7 @@ class AppendOnlyFile:
             if self.policy == ALWAYS:
                 step = SYNC
                 self._disk.sync(self._descriptor)
+                self._unsynced.discard(self._descriptor)
                 self._succeeded(SYNC)
         except Exception as error:
             if self.policy == ALWAYS:
@@ -111,7 +112,8 @@ class AppendOnlyFile:
         else:
             if self._errors:
                 self._succeeded(WRITE)
-        self._unsynced = self.policy != ALWAYS
+        if self.policy != ALWAYS:
+            self._unsynced.add(self._descriptor)
 
     def _failed(self, step: str, error: Exception) -> None:
         """Writing or syncing has failed: remember that, and say so when it begins."""
@@ -133,7 +135,7 @@ class AppendOnlyFile:
 
     def _postponed(self) -> bool:
         """Whether a sync under way is a reason not to write yet."""
-        if self.policy != EVERY_SECOND or not self._syncs:
+        if self.policy != EVERY_SECOND or not self._syncing:
             self._waiting_since = None
             return False
         now = self._clock()
@@ -177,7 +179,7 @@ class AppendOnlyFile:
         """
         self.flush()
         due = self._clock() - self._synced_at >= EVERY
-        if self.policy == EVERY_SECOND and self._unsynced and due and not self._syncs:
+        if self._unsynced and due and not self._syncing and self.policy != NEVER:
             self._sync_beside()
 
     def configured(self, policy: str) -> None:
@@ -188,29 +190,33 @@ class AppendOnlyFile:
 
     def _sync_beside(self) -> None:
         """
-        Sync without delaying anyone. The descriptor is not closed before that is done, so that none has to be opened
-        for it, which might fail.
+        Sync without delaying anyone. No descriptor is closed before that is done, so that none has to be opened for it,
+        which might fail.
         """
-        descriptor = self._descriptor
-        self._syncs.append(descriptor)
-        self._unsynced, self._synced_at = False, self._clock()
+        descriptors = self._syncing = self._unsynced
+        self._unsynced, self._synced_at = set(), self._clock()
         try:
-            self._beside(lambda: self._disk.sync(descriptor), lambda error: self._synced(descriptor, error))
+            self._beside(lambda: self._sync_all(descriptors), self._synced)
         except Exception as error:  # there is no thread for it
-            self._synced(descriptor, error)
+            self._synced(error)
 
-    def _synced(self, descriptor: int, error: Exception | None) -> None:
-        self._syncs.remove(descriptor)
-        self._close_unused(descriptor)
+    def _sync_all(self, descriptors: Iterable[int]) -> None:
+        for descriptor in descriptors:
+            self._disk.sync(descriptor)
+
+    def _synced(self, error: Exception | None) -> None:
+        descriptors, self._syncing = self._syncing, set()
         if error is None:
             self._succeeded(SYNC)
         elif self.policy != NEVER:
             self._failed(SYNC, error)
-            self._unsynced = True
+            self._unsynced |= descriptors
+        for descriptor in descriptors:
+            self._close_unused(descriptor)
 
     def _close_unused(self, descriptor: int) -> None:
-        """Close a descriptor, if nothing is added to it and no sync of it is under way."""
-        if descriptor != self._descriptor and descriptor not in self._syncs:
+        """Close a descriptor, if nothing is added to it and nothing of it is to be synced any more."""
+        if descriptor != self._descriptor and descriptor not in self._syncing | self._unsynced:
             self._disk.close(descriptor)
 
     def restart(self) -> None:
@@ -232,13 +238,13 @@ class AppendOnlyFile:
             raise self.error
 
     def switch(self, path: Path) -> None:
-        """Add to another file from now on, once the old one was drained. That gets synced beside."""
-        old, descriptor = self._descriptor, self._disk.open(path)
-        if self.policy != NEVER:
-            self._sync_beside()
-        self.path, self._descriptor = path, descriptor
+        """Add to another file from now on, once the old one was drained. That gets synced beside, with the new one."""
+        old, self._descriptor = self._descriptor, self._disk.open(path)
+        if self.policy == NEVER:
+            self._unsynced.discard(old)
         self._close_unused(old)
-        self.size, self._database = os.fstat(descriptor).st_size, -1
+        self.path = path
+        self.size, self._database = os.fstat(self._descriptor).st_size, -1
 
     def close(self) -> None:
         """
@@ -247,12 +253,14 @@ class AppendOnlyFile:
         @raise Exception: if that fails.
         """
         self._errors.pop(SYNC, None)  # which is tried again now
+        descriptors = self._unsynced | {self._descriptor}
         try:
             self.drain()
-            self._disk.sync(self._descriptor)
+            self._sync_all(descriptors)
         finally:
-            descriptor, self._descriptor = self._descriptor, -1
-            self._close_unused(descriptor)
+            self._descriptor, self._unsynced = -1, set()
+            for descriptor in descriptors:
+                self._close_unused(descriptor)
 
 
 def _blocks(pieces: List[bytes]) -> Iterator[bytes]:

@@ -145,7 +145,10 @@ class Persistence:
 
     def _clean_up(self) -> None:
         """Remove what a server has left that was killed while it wrote a snapshot or the like."""
+        config = self._server.config
         for path in self.snapshots.left_behind() + self.log.left_behind():
+            if path.name in (config["dbfilename"], config["appendfilename"]):
+                continue
             try:
                 self._disk.remove(path)
                 self._server.log(2, f"Removed {path}, which a server that was killed has left behind")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 from pathlib import Path
-from typing import Any, List
+from typing import Any, List, Set
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -14,6 +14,17 @@ from tseep.persistence.aof_writer import LARGE
 from tseep.persistence.persistence import run_now
 from tseep.test.disks import Died, Failed, FaultyDisk, Kept
 from tseep.test.support import Error, encode, made_folder
+
+
+def open_inodes() -> Set[int]:
+    """The inodes of all files that this process has open."""
+    found = set()
+    for number in map(int, os.listdir("/proc/self/fd")):
+        try:
+            found.add(os.fstat(number).st_ino)
+        except OSError:
+            pass  # that of the list itself
+    return found
 
 
 class LogTests(SynchronousTestCase):
@@ -265,14 +276,29 @@ class LogTests(SynchronousTestCase):
         kept("BGREWRITEAOF")
         kept.work_ends(self)
         kept("RPUSH", "l", "b")
-        self.assertEqual(2, len(under_way))
+        ((work, done),) = under_way
+        work()
         before = set(os.listdir("/proc/self/fd"))
-        for work, done in under_way:
-            work()
-            done(None)
+        done(None)
         self.assertEqual(1, len(before - set(os.listdir("/proc/self/fd"))))
         kept.crash()
         self.assertEqual([b"a", b"b"], self.found())
+
+    def test_replaced_file_is_synced(self) -> None:
+        """A file that a rewrite replaces is synced until that succeeds, and refuses writes until then; then closed."""
+        kept = self.kept("everysec")
+        kept("RPUSH", "l", "a")
+        old = os.stat(self.path())
+        kept("BGREWRITEAOF")
+        kept.work_ends(self)
+        self.disk.fail("sync")
+        kept.cron(2)
+        self.assertIn("MISCONF", str(kept("RPUSH", "l", "b")))
+        self.assertIn(old.st_ino, open_inodes())
+        self.disk.fail()
+        kept.cron(2)
+        self.assertEqual(2, kept("RPUSH", "l", "b"))
+        self.assertNotIn(old.st_ino, open_inodes())
 
     def test_long_arguments_in_pieces(self) -> None:
         """A long argument is written as it is, between what comes before and after it, however often writing fails."""
@@ -403,6 +429,16 @@ class LogTests(SynchronousTestCase):
         self.assertEqual([], [name for name in left if Path(self.folder, name).exists()])
         self.assertEqual(kept, [name for name in kept if Path(self.folder, name).exists()])
         self.assertEqual(3, sum("a server that was killed" in text for _, text in again.log))
+
+    def test_data_with_the_name_of_a_temporary_file(self) -> None:
+        """A snapshot whose own name is like that of a temporary file is kept."""
+        kept = Kept(self.folder, dbfilename="temp-1.rdb")
+        kept("SET", "a", 1)
+        kept("SAVE")
+        kept.persistence.stop()
+        again = Kept(self.folder, dbfilename="temp-1.rdb")
+        self.addCleanup(again.crash)
+        self.assertEqual(b"1", again("GET", "a"))
 
     def test_left_files_that_stay(self) -> None:
         """Those that cannot be removed are said, and the server starts."""
