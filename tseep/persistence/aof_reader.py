@@ -46,21 +46,30 @@ def read_commands(data: Source, at: int) -> Iterator[Tuple[int, List[Argv]]]:
     """
     while at < len(data):
         chunk = data[at : at + CHUNK]
-        end = at + len(chunk)
         commands: List[Argv] = []
-        at += whole_commands(chunk, commands)
+        end = whole_commands(chunk, commands)
         failure: Exception | None = None
         try:
-            while at < end:
-                argv, at = _read(data, at)
+            while end < len(chunk):
+                argv, end = _read_one(data, at, chunk, end)
                 commands.append(argv)
         except EOFError as error:
             failure = error
         except Corrupt as error:
-            failure = Corrupt(f"at byte {at}: {error}")
+            failure = Corrupt(f"at byte {at + end}: {error}")
+        at += end
         yield at, commands
         if failure is not None:
             raise failure
+
+
+def _read_one(data: Source, begin: int, chunk: bytes, at: int) -> Tuple[Argv, int]:
+    """One command or annotation, and where it ends, in the chunk at C{begin}, which may have only a part of it."""
+    try:
+        return _read(chunk, at)
+    except EOFError:
+        argv, end = _read(data, begin + at)
+        return argv, end - begin
 
 
 def _read(data: Source, at: int) -> Tuple[Argv, int]:

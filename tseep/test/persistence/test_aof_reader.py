@@ -1,0 +1,63 @@
+"""Tests of L{tseep.persistence.aof_reader}."""
+
+from __future__ import annotations
+
+from typing import List, Tuple
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from tseep.persistence import aof_reader
+from tseep.persistence.aof_reader import Annotation, place_after, read_commands
+from tseep.test.support import encode
+
+COMMANDS = st.lists(
+    st.one_of(
+        st.lists(st.sampled_from([b"", b"a", b"\r\n", b"$1\r\n", b"*1\r\n$1\r\n", b"x" * 40]), min_size=1, max_size=5),
+        st.just(Annotation([b"#TS:17\r\n"])),
+    ),
+    max_size=8,
+)
+
+
+def encoded(commands: List[List[bytes]]) -> List[bytes]:
+    """Each command as it is in a file."""
+    return [command[0] if isinstance(command, Annotation) else encode(*command) for command in commands]
+
+
+class ReaderTests(SynchronousTestCase):
+    """What is read is what was written, wherever a chunk ends."""
+
+    def read(self, data: bytes) -> Tuple[List[List[bytes]], bool]:
+        """The commands of a file, and whether it ends with a whole one."""
+        found: List[List[bytes]] = []
+        try:
+            for _, commands in read_commands(data, 0):
+                found += commands
+        except EOFError:
+            return found, False
+        return found, True
+
+    @settings(deadline=None, derandomize=True, database=None, max_examples=100)
+    @given(COMMANDS, st.integers(1, 60))
+    def test_any_chunks(self, commands: List[List[bytes]], size: int) -> None:
+        """All commands are found, and the place of each, however large chunks are."""
+        self.patch(aof_reader, "CHUNK", size)
+        parts = encoded(commands)
+        data = b"".join(parts)
+        self.assertEqual((commands, True), self.read(data))
+        for number in range(len(parts) + 1):
+            self.assertEqual(len(b"".join(parts[:number])), place_after(data, 0, number))
+
+    @settings(deadline=None, derandomize=True, database=None, max_examples=50)
+    @given(COMMANDS, st.integers(1, 60))
+    def test_any_end(self, commands: List[List[bytes]], size: int) -> None:
+        """Wherever a file is cut off, the commands before that are found."""
+        self.patch(aof_reader, "CHUNK", size)
+        parts = encoded(commands)
+        data = b"".join(parts)
+        ends = [len(b"".join(parts[:number])) for number in range(len(parts) + 1)]
+        for end in range(len(data)):
+            whole = max(number for number, place in enumerate(ends) if place <= end)
+            self.assertEqual((commands[:whole], end in ends), self.read(data[:end]))
