@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Iterator, List, Tuple
 
 from tseep.algorithms.numeric import integer
-from tseep.protocol.resp import LONGEST_LINE, encode_into, whole_commands
+from tseep.protocol.resp import LONGEST_LINE, encode_command, whole_commands
 from tseep.rdb.format import Corrupt
 
 if TYPE_CHECKING:
@@ -127,4 +127,4 @@ def place_after(data: Source, start: int, count: int) -> int:
 
 def _length(argv: Argv) -> int:
     """How many bytes a command takes."""
-    return len(argv[0]) if isinstance(argv, Annotation) else encode_into([], argv)
+    return len(argv[0]) if isinstance(argv, Annotation) else encode_command([], argv)

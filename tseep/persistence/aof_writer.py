@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Dict, Iterable, Iterator, List, Set, Union
 
-from tseep.protocol.resp import encode_into
+from tseep.protocol.resp import encode_command
 from tseep.system.filesystem import MOST, Disk
 
 if TYPE_CHECKING:
@@ -83,11 +83,11 @@ class AppendOnlyFile:
         buffer = self._buffer
         if number != self._database:
             self._database = number
-            self.pending += encode_into(buffer, [b"SELECT", b"%d" % number])
+            self.pending += encode_command(buffer, [b"SELECT", b"%d" % number])
         if len(commands) > 1:
             commands = [[b"MULTI"], *commands, [b"EXEC"]]
         for argv in commands:
-            self.pending += encode_into(buffer, argv)
+            self.pending += encode_command(buffer, argv)
 
     def flush(self) -> None:
         """

@@ -93,11 +93,6 @@ class Parser:
         """Bytes kept for a command that is not whole yet."""
         return self._taken + len(self._tail) + (len(self._body) if self._body else 0)
 
-    @property
-    def idle(self) -> bool:
-        """Whether everything that was taken was whole."""
-        return self._argv is None and not self._tail
-
     def feed(self, data: bytes) -> list[list[bytes]]:
         """
         Take what was read, in pieces of any size.
@@ -360,13 +355,12 @@ ENCODERS: dict[int, Encoders] = {2: _resp2(), 3: _resp3()}
 """By protocol version, the encoder of each type of reply."""
 
 
-def encode_command(argv: list[bytes]) -> bytes:
-    """A command as clients send it, and as append-only files hold it."""
-    return b"*%d\r\n" % len(argv) + b"".join([b"$%d\r\n%b\r\n" % (len(argument), argument) for argument in argv])
+def encode_command(pieces: list[bytes], argv: list[bytes]) -> int:
+    """
+    Add a command, as clients send it and append-only files hold it, to C{pieces}, long arguments without a copy.
 
-
-def encode_into(pieces: list[bytes], argv: list[bytes]) -> int:
-    """Add what L{encode_command} gives to C{pieces}, long arguments without a copy; return how many bytes that is."""
+    @return: how many bytes that is.
+    """
     head = b"*%d\r\n" % len(argv)
     pieces.append(head)
     size = len(head)
