@@ -127,7 +127,7 @@ class AppendOnlyFile:
         """Writing or syncing works: say so, if it did not before."""
         if step in self._errors:
             del self._errors[step]
-            self._log(2, f"What has failed works again: to {step} {self.path}")
+            self._log(2, f"Can {step} {self.path} again")
 
     def hurry(self) -> None:
         """Let the sync that is under way, if there is one, postpone no writing."""
@@ -225,6 +225,7 @@ class AppendOnlyFile:
         self._buffer.clear()
         self.pending = 0
         self.size, self._database = 0, -1
+        self._succeeded(WRITE)  # as nothing is left to do
 
     def drain(self) -> None:
         """

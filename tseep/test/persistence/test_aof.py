@@ -213,8 +213,7 @@ class LogTests(SynchronousTestCase):
             for _ in range(5):
                 kept.cron(2)
             self.assertEqual([2], [level for level, _ in kept.log])
-            self.assertIn("works again", kept.log[0][1])
-            self.assertIn(str(self.path()), kept.log[0][1])
+            self.assertEqual(said.replace("Cannot", "Can") + f" {self.path()} again", kept.log[0][1])
 
     def test_no_thread_for_a_sync(self) -> None:
         """With everysec, a sync that cannot even begin is one that fails."""
@@ -448,6 +447,25 @@ class LogTests(SynchronousTestCase):
         kept = Kept(self.folder, disk)
         self.addCleanup(kept.crash)
         self.assertIn("Cannot remove", kept.log[0][1])
+
+    def test_full_before_all_is_in_it(self) -> None:
+        """A write that fails before the file has all data does not refuse writes for ever, as the file begins anew."""
+        kept = Kept(self.folder, self.disk, appendfsync="everysec")
+        self.addCleanup(kept.crash)
+        self.disk.fail("replace")
+        kept("CONFIG", "SET", "appendonly", "yes")
+        kept.work_ends(self)
+        self.disk.fail("write")
+        kept("RPUSH", "l", "a")
+        self.assertIn("MISCONF", str(kept("RPUSH", "l", "b")))
+        kept.cron(6)
+        kept.work_ends(self)
+        self.disk.fail()
+        kept.cron(6)
+        kept.work_ends(self)
+        self.assertEqual(2, kept("RPUSH", "l", "b"))
+        kept.crash()
+        self.assertEqual([b"a", b"b"], self.found())
 
     def test_cannot_be_turned_on(self) -> None:
         """A file that cannot be begun is an error of CONFIG SET, which changes nothing."""
