@@ -100,6 +100,7 @@ class ServiceTests(SynchronousTestCase):
         globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
         self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
         for save, said in (("900 1", 0), ("", 1)):
+            self.setUp()
             self.server.config.set("save", save)
             self.started()
             lines = [event for event in events if "Nothing is kept on disk" in event.get("log_format", "")]
