@@ -335,10 +335,11 @@ class Reading(NamedTuple):
     no_ack: bool
 
 
-def read_options(argv: List[bytes], grouped: bool) -> Reading:
+def read_options(argv: List[bytes], grouped: bool, scripted: bool) -> Reading:
     """
     Read the words of an XREAD, or of an XREADGROUP.
 
+    @param scripted: whether a script calls it.
     @raise CommandError: if they make no sense.
     """
     count, timeout, no_ack = 0, None, False
@@ -347,6 +348,8 @@ def read_options(argv: List[bytes], grouped: bool) -> Reading:
     while at < len(argv):
         option, more = argv[at].lower(), len(argv) - at - 1
         if option == b"block" and more:
+            if scripted:
+                raise CommandError(b"ERR %b command is not allowed with BLOCK option from scripts" % argv[0])
             timeout = require_milliseconds(argv[at + 1])
             at += 1
         elif option == b"count" and more:
@@ -395,7 +398,7 @@ def of_streams(session: Session, found: Dict[bytes, Any] | List[Tuple[bytes, Any
 )  # fmt: skip
 def xread(session: Session, argv: List[bytes]) -> Reply:
     """Returns the entries of streams after some ids, and waits for one if there are none."""
-    reading = read_options(argv, False)
+    reading = read_options(argv, False, session.server.scripting.running is not None)
     after = [(key, _after(session, key, text)) for key, text in reading.streams]
     found = []
     for key, id in after:
