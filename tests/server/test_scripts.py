@@ -520,6 +520,19 @@ def test_kill_of_a_handler(hasty: Tseep) -> None:
         assert scripter("PING") == "PONG"
 
 
+def test_recursion_through_c(running: Tseep) -> None:
+    """A script that calls itself through C without end is an error, as deep as Lua goes, and no end of the server."""
+    with running.connect() as client:
+        for script in (
+            "local function f() return (string.gsub('x', '.', f)) end return f()",
+            "local function f() table.sort({2, 1, 3}, f) end f()",
+            "local function f() coroutine.wrap(f)() end f()",
+            "local t t = setmetatable({}, {__index = function() return string.gsub('x', '.', t) end}) return t.x",
+        ):
+            assert "C stack overflow" in str(client("EVAL", script, 0))
+        assert client("PING") == "PONG"
+
+
 def test_a_library_that_never_ends(running: Tseep) -> None:
     """It is given up, as others wait for that, and all is as before."""
     with running.connect() as client:

@@ -8,6 +8,7 @@ The package C{lupa} is imported when the first script comes, since it is an extr
 from __future__ import annotations
 
 import hashlib
+import sys
 from importlib import import_module
 from importlib.resources import files
 from typing import Any, Callable, Dict, List, NamedTuple, Protocol, Tuple
@@ -21,6 +22,12 @@ MISSING = "ERR Lua is not installed here: pip install 'tseep[lua]'"
 
 DEEPEST = 200
 """Tables in tables that a script may return."""
+
+PYPY_DEPTH = 4000
+"""
+The least limit of recursion on PyPy, which takes 768 bytes of stack for each, and ends the process where C calls Python
+deeper than that. Lua's calls through C take 2 MiB at most.
+"""
 
 PIECE = 4000
 """Values that are taken out of Lua at once."""
@@ -90,6 +97,8 @@ class Interpreter:
             lua = import_module("lupa.lua51")
         except ImportError:
             raise CommandError(MISSING) from None
+        if sys.implementation.name == "pypy":
+            sys.setrecursionlimit(max(sys.getrecursionlimit(), PYPY_DEPTH))
         self._host = host
         self._random = libraries.Random()
         self._lua = lua.LuaRuntime(
