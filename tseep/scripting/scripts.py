@@ -283,7 +283,7 @@ class Scripting:
         """Look at the time before a command that may take long: Lua counts its own instructions only."""
         message = self.tick()
         if message is not None:
-            raise CommandError(message, counted=True)
+            raise CommandError(message)
 
     def _find(self, argv: List[bytes]) -> Command:
         """The command for a name in an unusual spelling, or for a subcommand."""
