@@ -32,6 +32,7 @@ ABSENT = {
 """Why a command is not there; a container stands for all of its subcommands."""
 
 DIFFERENT = {
+    "acl dryrun": "tells, too, where the BY or the GET of a SORT would be denied",
     "acl getuser": "rules of commands in the order in which they were given, as Redis 7.2 has them",
     "acl list": "rules of commands in the order in which they were given, as Redis 7.2 has them",
     "config set": "the parameters that tseep has",
@@ -56,6 +57,9 @@ EVERYWHERE = [
     "redis-server tells them `LOADING`.",
     "A rule that lets users give a command one first argument alone (`+get|word`) takes no spaces in it. redis-server "
     "takes them, and cannot read its aclfile again.",
+    "The keys that permissions and COMMAND GETKEYS know of an XREADGROUP, an XREAD or a GEORADIUS are those that it uses, "
+    "also where a group or a consumer is called `streams`, or STORE comes twice. redis-server looks for the first such "
+    "word.",
 ]
 """What is different, or might be thought to be, of no command in particular."""
 

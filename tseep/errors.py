@@ -45,6 +45,8 @@ NOT_PERMITTED = {
 }
 """By what a user may not use, the error that says so."""
 
+READS_ANY_KEY = b"%b option of SORT denied due to insufficient ACL permissions."
+
 NO_MORE = (
     "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is "
     "no longer allowed for the following reason: "

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import os
-import signal
-import socket
+import re
 import sys
-from typing import Any, Dict, List
+import textwrap
+from difflib import get_close_matches
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Sequence
 
 from twisted.application.service import IService, MultiService
-from twisted.internet.endpoints import quoteStringArgument, serverFromString
 from twisted.logger import Logger
 from twisted.python import usage
 
 from tseep import __version__
-from tseep.configuration.file import USER, ConfigError, Directive, apply, read_directives
+from tseep.configuration.directives import for_twistd, is_ignored
+from tseep.configuration.file import (
+    PASSWORD_FILE,
+    USER,
+    ConfigError,
+    Directive,
+    read_file,
+    read_password,
+)
 from tseep.configuration.parameters import PARAMETERS, Config
+from tseep.daemon.check import summary, unwritable
+from tseep.daemon.endpoints import DEFAULT_ENDPOINT, of_directives
+from tseep.daemon.endpoints import problem as endpoint_problem
 from tseep.daemon.json_log import LoggedInJson
+from tseep.daemon.process import ProcessService
+from tseep.daemon.process import problem as process_problem
 from tseep.daemon.service import TseepService
 from tseep.errors import BadRule
 from tseep.interfaces import IMode
@@ -30,8 +45,30 @@ _log = Logger("tseep.tap")
 
 MODES = {mode.name: mode for mode in (ThreadedMode, EventedMode, WorkersMode)}
 LOG_FORMATS = ("text", "json")
-DEFAULT_ENDPOINT = "tcp:6379:interface=127.0.0.1"
 PASSWORD_VARIABLE = "TSEEP_REQUIREPASS"
+_ENDPOINTS = ("listen", "operator-listen", "metrics")
+_NOT_OF_V1 = ("ssl:", "mtls:", "haproxy:")
+"""Endpoints that put a protocol between the socket and the client, which v1's threads do not take."""
+
+_REDIS_OPTIONS = {
+    "port": f"--listen {DEFAULT_ENDPOINT}",
+    "bind": f"--listen {DEFAULT_ENDPOINT}",
+    "unixsocket": "--listen unix:/run/tseep.sock:mode=600",
+    "tls-port": "--listen ssl:6380:privateKey=key.pem:certKey=cert.pem",
+}
+"""What tseep has in place of options of redis-server."""
+
+
+_INDENT = 38
+"""The column in which the help says what an option does."""
+
+_EXAMPLES = f"""\
+Examples:
+  tseep --listen {DEFAULT_ENDPOINT} --dir /var/lib/tseep --appendonly yes
+  tseep --check-config redis.conf, then tseep --config redis.conf
+  {PASSWORD_VARIABLE}=secret tseep --listen tcp:6379
+  twistd --pidfile=tseep.pid --logfile=tseep.log tseep --mode v3
+"""
 
 
 class _Default(str):
@@ -39,27 +76,32 @@ class _Default(str):
 
 
 class Options(usage.Options):
-    """What C{twistd tseep} takes: the mode, where to listen, and every parameter that CONFIG knows."""
+    """
+    What C{twistd tseep} takes: the mode, where to listen, and every parameter that CONFIG knows.
 
-    synopsis = "[options]"
+    @ivar config: the parameters.
+    @ivar directives: those of the configuration file.
+    @ivar errors: what keeps the server from starting, a line each. They stop the start, but for C{--check-config}.
+    """
+
     longdesc = (
         "tseep is a Redis-compatible key-value server. Point any Redis client at it, or speak the small binary "
-        "protocol of the study that it comes from; one port serves both. "
-        f"The password may also stand in the environment, as {PASSWORD_VARIABLE}."
+        "protocol of the study that it comes from; one port serves both."
     )
 
     optParameters = [
-        ["mode", "m", "v2", "Who waits on clients: v1, a thread for each; v2, an epoll watcher; v3, worker processes."],
+        ["mode", "m", _Default("v2"),
+         "Who waits on clients: v1, a thread for each; v2, an epoll watcher; v3, worker processes."],
         ["config", "c", None, "Configuration file in redis.conf's syntax; the command line wins over it."],
-        ["log-format", None, "text", "How the log is written: text, or json, an object a line."],
-        ["requirepass-file", None, None, "File whose first line is the password that clients must give."],
+        ["check-config", None, None, "Say what would happen with a configuration file, and exit; start nothing."],
+        ["log-format", None, _Default("text"), "How the log is written: text, or json, an object a line."],
+        [PASSWORD_FILE, None, None, "File whose first line is the password that clients must give."],
     ] + [[p.name, None, _Default(p.default), p.help] for p in PARAMETERS if p.option]  # fmt: skip
 
     def __init__(self) -> None:
         super().__init__()
-        self["listen"] = []
-        self["operator-listen"] = []
-        self["metrics"] = []
+        for name in _ENDPOINTS:
+            self[name] = []
 
     def opt_metrics(self, endpoint: str) -> None:
         """Endpoint to serve metrics, health and the live page on, by HTTP; may be repeated."""
@@ -75,6 +117,42 @@ class Options(usage.Options):
 
     opt_l = opt_listen
 
+    def getSynopsis(self) -> str:
+        """How it is called."""
+        return "Usage: tseep [options]\n       twistd [options of twistd] tseep [options]"
+
+    def getUsage(self, width: int | None = None) -> str:
+        """All options, those of the process and the parameters of the server, in the order of README."""
+        columns = width or int(os.environ.get("COLUMNS", "80"))
+        names = [name.rstrip("=") for name in self.longOpt]
+        short = {long: letter for letter, long in self.synonyms.items() if len(letter) == 1}
+        parameters = {p.name: p for p in PARAMETERS if p.option}
+
+        def lines(chosen: Iterable[str]) -> str:
+            return "".join(self._described(name, short.get(name), columns) for name in chosen)
+
+        return (
+            f"\n{textwrap.fill(self.longdesc, columns)}\n\n{_EXAMPLES}\nThe process:\n"
+            + lines(name for name in names if name not in parameters)
+            + "\nThe server (CONFIG SET changes what has a star):\n"
+            + lines(parameters)
+        )
+
+    def _described(self, name: str, letter: str | None, columns: int) -> str:
+        """The lines of one option."""
+        parameter = next((p for p in PARAMETERS if p.name == name), None)
+        about = " ".join(self.docs[name].split())
+        if parameter is not None:
+            about = about if parameter.fixed else f"* {about}"
+            about += f" One of: {', '.join(parameter.kind.choices)}." if parameter.kind.choices else ""
+        default = self.defaults.get(name)
+        about += f" [default: {default}]" if default else ""
+        option = f"  -{letter}, " if letter else " " * 6
+        option += f"--{name}=" if f"{name}=" in self.longOpt else f"--{name}"
+        lines = textwrap.wrap(about, max(30, columns - _INDENT), break_on_hyphens=False)
+        text = "\n".join([f"{option:{_INDENT}}{lines[0]}", *[" " * _INDENT + line for line in lines[1:]]])
+        return f"{text}\n"
+
     def opt_version(self) -> None:
         """Show the version and exit."""
         sys.stdout.write(f"tseep {__version__}\n")
@@ -89,196 +167,235 @@ class Options(usage.Options):
         try:
             super().parseOptions(options)
         except usage.UsageError as error:
-            raise SystemExit(f"tseep: {error} (see tseep --help)") from None
+            raise SystemExit(f"tseep: {self._help_with(str(error))} (see tseep --help)") from None
+
+    def _help_with(self, error: str) -> str:
+        """An error, and for an option that is not there, what may have been meant."""
+        unknown = re.fullmatch(r"option --(\S+) not recognized", error)
+        if unknown is None:
+            return error
+        near = get_close_matches(unknown[1], [name.rstrip("=") for name in self.longOpt], 1, 0.75)
+        meant = _REDIS_OPTIONS.get(unknown[1]) or "".join([f"--{name}" for name in near])
+        return f"{error}; did you mean {meant}?" if meant else error
 
     def parseArgs(self, *words: str) -> None:
         """There are options only."""
+        if words and os.path.isfile(words[0]):
+            raise usage.UsageError(f"unexpected argument {words[0]!r}; did you mean --config {words[0]}?")
         if words:
             raise usage.UsageError(f"unexpected argument {words[0]!r}")
 
     def postOptions(self) -> None:
-        """Check every value."""
-        if self["mode"] not in MODES:
-            raise usage.UsageError(f"--mode must be one of {', '.join(sorted(MODES))}, not {self['mode']!r}")
-        self._check_log()
-        password = self._password_elsewhere()
-        if password and not self["requirepass"]:
-            self["requirepass"] = password
-        self.config = Config()
-        self._read_file()
-        self["listen"] = self["listen"] or self.file_endpoints or [DEFAULT_ENDPOINT]
-        for parameter in PARAMETERS:
-            if parameter.option and not isinstance(self[parameter.name], _Default):
-                self._set(parameter.name)
+        """
+        Check every value.
 
-    def _check_log(self) -> None:
-        if self["log-format"] not in LOG_FORMATS:
-            raise usage.UsageError(f"--log-format must be text or json, not {self['log-format']!r}")
+        @raise SystemExit: with the first thing that is wrong; for C{--check-config}, with status 0 or 1.
+        """
+        self.errors: List[str] = []
+        self.config = Config()
         self.twistd: Dict[str, Any] = self.parent or {}
+        checking = self["check-config"] is not None
+        if checking:
+            self["config"] = self["check-config"]
+        self._read_file()
+        for name, words in (("mode", sorted(MODES)), ("log-format", LOG_FORMATS)):
+            self._choose(name, words)
         if self["log-format"] == "json" and self.twistd.get("syslog"):
-            raise usage.UsageError("--log-format json does not go with twistd's --syslog")
+            self.errors.append("--log-format json does not go with twistd's --syslog")
+        self._find_password()
+        for parameter in PARAMETERS:
+            if parameter.option and self._given(parameter.name):
+                self._set(parameter.name)
+        if checking:
+            raise SystemExit(_check(self))
+        if self.errors:
+            raise SystemExit(_first(self.errors, self["config"]))
+
+    def _given(self, name: str) -> bool:
+        """Whether the command line has given an option."""
+        return self[name] is not None and not isinstance(self[name], _Default)
 
     def _read_file(self) -> None:
         """Take over what the configuration file says, if one is given."""
-        self.unknown: List[str] = []
-        self.file_endpoints: List[str] = []
-        self.users: List[Directive] = []
+        self.directives: List[Directive] = []
+        found: Dict[str, List[str]] = {name: [] for name in _ENDPOINTS}
         if self["config"] is not None:
             self["config"] = os.path.abspath(self["config"])
+            self.directives += read_file(self["config"], self.config, self.errors)
             try:
-                directives = list(read_directives(self["config"]))
-                self.unknown = apply(self.config, directives)
-                self.file_endpoints = _endpoints(directives)
-                self.users = [directive for directive in directives if directive.name == USER]
+                found["listen"] = of_directives(self.directives, not self["listen"])
             except ConfigError as error:
-                raise usage.UsageError(str(error)) from None
+                self.errors.append(str(error))
+        for _, name, words in self.directives:
+            if name in ("operator-listen", "metrics"):
+                found[name] += words
+        for name in _ENDPOINTS:
+            self[name] = self[name] or found[name]
+        self["listen"] = self["listen"] or [DEFAULT_ENDPOINT]
+
+    def _choose(self, name: str, words: Sequence[str]) -> None:
+        """Check a value that is one of some words."""
+        place, value = f"--{name}", self[name]
+        for directive in self.directives:
+            if directive.name == name and not self._given(name):
+                place, value = f"{directive.place}: {name}", " ".join(directive.words)
+        if value not in words:
+            self.errors.append(f"{place} must be one of {', '.join(words)}, not {value!r}")
+        self[name] = value
+
+    def place_of(self, option: str, endpoint: str) -> str:
+        """Where an endpoint was given, for errors."""
+        given = [each.place for each in self.directives if each.name == option and endpoint in each.words]
+        return f"{given[-1]}: {option}" if given else f"--{option}"
 
     def _set(self, name: str) -> None:
         try:
             self.config.set(name, self[name])
         except ValueError as error:
-            raise usage.UsageError(f"--{name} {self[name]!r}: {error}") from None
+            self.errors.append(f"--{name} {self[name]!r}: {error}")
 
-    def _password_elsewhere(self) -> str:
-        """The password from the file or the environment, which other users of the machine can't see."""
-        path = self["requirepass-file"]
-        if path is None:
-            return os.environ.get(PASSWORD_VARIABLE, "")
+    def _find_password(self) -> None:
+        """Take the password from the file or the environment, which other users of the machine can't see."""
+        if self._given("requirepass"):
+            return
         try:
-            with open(path) as file:
-                return file.readline().rstrip("\n")
-        except (OSError, UnicodeError) as error:
-            raise usage.UsageError(f"--requirepass-file {path}: {error}") from None
+            if self[PASSWORD_FILE] is not None:
+                self.config.presume("requirepass", read_password(self[PASSWORD_FILE], f"--{PASSWORD_FILE}"))
+            elif PASSWORD_VARIABLE in os.environ:
+                self.config.presume("requirepass", _password_of_environment())
+        except ConfigError as error:
+            self.errors.append(str(error))
+
+
+def _password_of_environment() -> str:
+    password = os.environ[PASSWORD_VARIABLE]
+    if not password:
+        raise ConfigError(f"{PASSWORD_VARIABLE} is empty, and so there would be no password; set it, or unset it")
+    return password
+
+
+def _first(errors: Sequence[str], file: str | None) -> str:
+    """The line with which a start ends: what is wrong first, and where the rest is told."""
+    more = f" (and {len(errors) - 1} more: tseep --check-config {file})" if file and len(errors) > 1 else ""
+    return f"tseep: {errors[0]}{more}"
 
 
 def makeService(options: Options) -> IService:
-    """The service for the command line's options."""
+    """
+    The service for the command line's options, in a process of its own.
+
+    @raise SystemExit: with one line, if it cannot be.
+    """
     from twisted.internet import reactor
 
-    service = make_service(reactor, options)
+    wrong = process_problem(options.twistd)
+    if wrong:
+        raise SystemExit(f"tseep: {wrong}")
+    server = make_server(reactor, options)
+    service = ProcessService(reactor, server, make_service(reactor, options, server), options.twistd)
     return LoggedInJson(service, options.twistd) if options["log-format"] == "json" else service
 
 
-def make_service(reactor: Any, options: Options) -> IService:
-    """The same, on a reactor of one's own."""
-    _check_endpoints(reactor, "listen", options["listen"])
-    _check_endpoints(reactor, "operator-listen", options["operator-listen"])
-    _check_endpoints(reactor, "metrics", options["metrics"])
+def make_server(reactor: Any, options: Options) -> Server:
+    """
+    The server for the options.
+
+    @raise SystemExit: with one line, if it cannot be.
+    """
     config = options.config
-    processes = config["workers"] if options["mode"] == WorkersMode.name else 1
-    config.set("maxclients", str(_affordable_clients(config["maxclients"], processes)))
     server = Server(config)
     server.config_file = options["config"] or ""
-    _add_users(server, options.users)
-    if options.unknown:
-        text = "{file}: tseep does not have, and ignores: {names}"
-        _log.warn(text, file=server.config_file, names=", ".join(options.unknown))
-    _stop_on_signals(server)
-    reactor.callWhenRunning(_stop_on_signals, server)  # again, since the reactor has handlers of its own
+    errors = _errors(reactor, options, server)
+    if errors:
+        raise SystemExit(_first(errors, options["config"]))
+    processes = config["workers"] if options["mode"] == WorkersMode.name else 1
+    config.set("maxclients", str(_affordable_clients(config["maxclients"], processes)))
+    for line in _without_effect(options):
+        _log.info("{text}", text=line)
+    return server
+
+
+def make_service(reactor: Any, options: Options, server: Server) -> IService:
+    """What runs the server as the options say, on a reactor of one's own."""
     mode = MODES[options["mode"]](reactor, server)
     service = TseepService(reactor, server, mode, options["listen"], options["operator-listen"])
     server.shut_down = lambda: reactor.callFromThread(service.end)
     return _with_web(reactor, service, mode, options["metrics"]) if options["metrics"] else service
 
 
-def _add_users(server: Server, directives: List[Directive]) -> None:
+def _errors(reactor: Any, options: Options, server: Server) -> List[str]:
     """
-    Make the users of a configuration file.
-
-    @raise SystemExit: if that cannot be done.
+    What keeps the server from starting, a line each, as far as that can be seen before. The users of the file are made.
     """
-    if directives and server.config["aclfile"]:
-        raise SystemExit(
-            f"tseep: {directives[0].place}: users stand in the configuration file or in --aclfile, not in both"
-        )
+    errors = list(options.errors)
+    for option in _ENDPOINTS:
+        for endpoint in options[option]:
+            wrong = endpoint_problem(reactor, endpoint)
+            if option != "metrics" and options["mode"] == ThreadedMode.name and endpoint.startswith(_NOT_OF_V1):
+                wrong = wrong or "v1 serves bare sockets only (tcp:, tcp6:, unix:, systemd:); use --mode v2"
+            if wrong:
+                errors.append(f"{options.place_of(option, endpoint)} {endpoint!r}: {wrong}")
+    if options["metrics"] and find_spec("prometheus_client") is None:
+        errors.append("--metrics needs prometheus-client: pip install 'tseep[metrics]'")
+    users = [directive for directive in options.directives if directive.name == USER]
     try:
-        server.users.add([(directive.place, [USER, *directive.words]) for directive in directives])
+        if users and server.config["aclfile"]:
+            raise BadRule(f"{users[0].place}: users stand in the configuration file or in --aclfile, not in both")
+        server.users.add([(directive.place, [USER, *directive.words]) for directive in users])
     except BadRule as error:
-        raise SystemExit(f"tseep: {error}") from None
+        errors.append(str(error))
+    return errors
+
+
+def _without_effect(options: Options) -> List[str]:
+    """What the options say, and the server does not do, in a few lines."""
+    lines = []
+    ignored = {directive.name: None for directive in options.directives if is_ignored(directive.name)}
+    if ignored:
+        lines.append(f"{options['config']}: without effect in tseep: {', '.join(ignored)}")
+    named = {name: for_twistd(name, words) for _, name, words in options.directives}
+    left = [f"{name} ({instead})" for name, instead in named.items() if instead]
+    if left:
+        lines.append(f"{options['config']}: left to twistd: {', '.join(left)}")
+    if options["mode"] != WorkersMode.name and not options.config.is_default("workers"):
+        lines.append(f"workers are of --mode v3, and there are none in {options['mode']}")
+    return lines
+
+
+def _check(options: Options) -> int:
+    """Say what would happen with a configuration file; return the exit status. Nothing is started or written."""
+    from twisted.internet import reactor
+
+    server = Server(options.config)
+    errors = _errors(reactor, options, server)
+    if options.config["aclfile"]:
+        try:
+            server.users.load(Path(options.config["aclfile"]))
+        except BadRule as error:
+            errors.append(f"cannot load the users: {error}")
+    errors += unwritable(options.config)
+    for line in [f"error: {error}" for error in errors] + _without_effect(options):
+        sys.stdout.write(f"{line}\n")
+    if errors:
+        sys.stdout.write(f"{options['config']}: tseep would not start\n")
+        return 1
+    sys.stdout.write(f"{options['config']}: tseep would start in mode {options['mode']}\n")
+    for option in _ENDPOINTS:
+        for endpoint in options[option]:
+            sys.stdout.write(f"{option}: {endpoint}\n")
+    for line in summary(server):
+        sys.stdout.write(f"{line}\n")
+    return 0
 
 
 def _with_web(reactor: Any, service: IService, mode: IMode, endpoints: List[str]) -> IService:
     """The service, and beside it the one for who looks at it."""
-    try:
-        from tseep.web.service import WebService
-    except ImportError as error:
-        raise SystemExit(
-            f"tseep: --metrics: {error}; it needs prometheus-client: pip install 'tseep[metrics]'"
-        ) from None
+    from tseep.web.service import WebService
+
     both = MultiService()
     service.setServiceParent(both)
     WebService(reactor, mode, endpoints).setServiceParent(both)
     return both
-
-
-def _endpoints(directives: List[Directive]) -> List[str]:
-    """
-    Where a configuration file says to listen, as Twisted writes it; without C{bind} on 127.0.0.1 alone.
-
-    @raise ConfigError: if that cannot be read.
-    """
-    last = {directive.name: directive for directive in directives}
-    port = _number(last, "port", 10, 0, 65535) if "port" in last else 6379
-    hosts = last["bind"].words if "bind" in last else ["127.0.0.1"]
-    endpoints = [_tcp(host, port) for host in hosts if port and _usable(host)] if {"port", "bind"} & set(last) else []
-    path = "".join(last["unixsocket"].words) if "unixsocket" in last else ""
-    if path:
-        mode = _number(last, "unixsocketperm", 8, 0, 0o777) if "unixsocketperm" in last else 0o666
-        endpoints = endpoints or ([] if port == 0 else [DEFAULT_ENDPOINT])
-        endpoints.append(f"unix:{quoteStringArgument(path)}:mode={mode:o}")
-    if "port" in last and not endpoints:
-        raise ConfigError(f"{last['port'].place}: port 0 and no unixsocket: there is nowhere to listen")
-    return endpoints
-
-
-def _number(last: Dict[str, Directive], name: str, base: int, least: int, most: int) -> int:
-    place, _, words = last[name]
-    try:
-        value = int(" ".join(words), base)
-    except ValueError:
-        value = -1
-    if not least <= value <= most:
-        kind = "an octal number" if base == 8 else f"a number between {least} and {most}"
-        raise ConfigError(f"{place}: {name} {' '.join(words)!r}: argument must be {kind}")
-    return value
-
-
-def _tcp(host: str, port: int) -> str:
-    host = host.lstrip("-")
-    if host == "*":
-        return f"tcp:{port}"
-    host = "::" if host == "::*" else host
-    return f"tcp{'6' if ':' in host else ''}:{port}:interface={quoteStringArgument(host)}"
-
-
-def _usable(host: str) -> bool:
-    """Whether an address is to be listened on: one with a minus in front only if this machine has it."""
-    if not host.startswith("-"):
-        return True
-    host = "::" if host == "-::*" else host[1:]
-    try:
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-            probe.bind((host, 0))
-    except OSError:
-        return False
-    return True
-
-
-def _stop_on_signals(server: Server) -> None:
-    """Let SIGTERM and SIGINT end the process with status 0, as Redis does; twistd would die of the signal."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: server.stop())
-
-
-def _check_endpoints(reactor: Any, option: str, endpoints: List[str]) -> None:
-    """Refuse what Twisted can't read before anything is begun."""
-    for endpoint in endpoints:
-        try:
-            serverFromString(reactor, endpoint)
-        except LookupError:
-            raise SystemExit(f"tseep: --{option} {endpoint!r}: systemd has passed on no such socket") from None
-        except Exception as error:  # each endpoint plugin has errors of its own
-            raise SystemExit(f"tseep: --{option} {endpoint!r}: {error}") from None
 
 
 def _affordable_clients(wanted: int, processes: int) -> int:

@@ -177,6 +177,17 @@ class Grammar:
         some = [usual] * 8 + [_damaged(usual)]
         return st.one_of([*some, shuffled, shuffled] if len(options) > 1 else some)
 
+    def repeating(self, name: str) -> st.SearchStrategy[Words]:
+        """Calls of one command whose options come once or more often, in any order, and damaged ones."""
+        command = st.just([word.upper().encode() for word in name.split("|")])
+        arguments = self._arguments[name]
+        optional = [self._argument(name, each) for each in arguments if _is_optional(each)]
+        required = [self._argument(name, each) for each in arguments if not _is_optional(each)]
+        options = st.lists(st.one_of(optional), max_size=5).map(_concatenate) if optional else st.just([])
+        last = st.tuples(command, _joined(required), options).map(_concatenate)
+        first = st.tuples(command, options, _joined(required)).map(_concatenate)
+        return st.one_of(self.call(name), last, last, first, _damaged(last))
+
     def _argument(self, command: str, about: Dict[str, Any]) -> st.SearchStrategy[Words]:
         flags = about.get("flags", [])
         words = self._value(command, about)

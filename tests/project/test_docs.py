@@ -19,6 +19,13 @@ def test_commands_are_current() -> None:
     assert run.stdout == (ROOT / "docs" / "commands.md").read_text(), run.stderr or "run: python docs/commands.py"
 
 
+def test_directives_are_current() -> None:
+    """The tables of directives are what the server's own tables say."""
+    code = "import directives; print(directives.document(directives.PAGE.read_text()), end='')"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "docs", capture_output=True, text=True, timeout=60)
+    assert run.stdout == (ROOT / "docs" / "upgrading.md").read_text(), run.stderr or "run: python docs/directives.py"
+
+
 def test_commands_are_all(oracle: Redis) -> None:
     """The table's commands are redis-server's."""
     with oracle.connect() as client:

@@ -113,6 +113,57 @@ CONVERSATIONS = {
         ACL DRYRUN u SET b1 x
         ACL DRYRUN u DEL q
     """,
+    "sort": """
+        ACL SETUSER u on nopass +@all ~l* %R~r* %W~w*
+        ACL SETUSER v on nopass %R~l* (%R~* +get +sort)
+        ACL SETUSER x on nopass %R~* %W~w* +@all
+        RPUSH l a b
+        RPUSH r a b
+        SET a secret
+        ACL DRYRUN u SORT r STORE w STORE forbidden
+        ACL DRYRUN u SORT r STORE forbidden STORE w
+        ACL DRYRUN u GEORADIUS r 0 0 1 m STOREDIST forbidden STORE w
+        ACL DRYRUN u GEORADIUS r 0 0 1 m STORE forbidden STOREDIST w
+        AUTH u p
+        SORT l BY nosort GET *
+        SORT l BY nosort GET *->f
+        SORT l BY w_*
+        SORT l BY nosort
+        SORT l GET #
+        SORT l GET foo
+        SORT l BY w_* BY nosort
+        SORT l GET * FOO
+        SORT l FOO GET *
+        SORT_RO l GET *
+        SORT_RO l BY w_*
+        SORT l GET * STORE lx
+        SORT r BY nosort STORE w STORE forbidden
+        EVAL return(redis.call('SORT','l','GET','*')) 0
+        EVAL return(redis.pcall('SORT','l','BY','w_*').err) 0
+        EVAL return(redis.call('SORT','l','BY','nosort','STORE','zz')) 0
+        MULTI
+        SORT l GET *
+        SORT l BY nosort
+        EXEC
+        AUTH v p
+        SORT l BY w_* ALPHA
+        SORT l BY nosort GET *
+        AUTH x p
+        SORT l BY nosort GET *
+        SORT l BY nosort GET * STORE w
+    """,
+    "empty patterns": """
+        ACL SETUSER a resetkeys ~
+        ACL SETUSER a resetkeys %R~ %RW~x %rw~y %WR~z
+        ACL SETUSER a resetchannels & &a
+        ACL SETUSER a (~)
+        ACL SETUSER a %RR~a
+        ACL SETUSER a %WRW~a
+        ACL SETUSER a !abc
+        ACL SETUSER a ~a\\
+        ACL GETUSER a
+        ACL LIST
+    """,
     "as a user": """
         ACL SETUSER u on >p +get +set +multi +exec +eval +select|1 +publish +subscribe +ping ~a* &c*
         SET b 1
@@ -173,6 +224,28 @@ def test_conversation(ours: Tseep, theirs: Redis, name: str) -> None:
     """Each reply is that of redis-server."""
     with _clean(ours) as one, _clean(theirs) as other:
         assert _play(one, CONVERSATIONS[name]) == _play(other, CONVERSATIONS[name])
+
+
+def test_empty_names(ours: Tseep, theirs: Redis) -> None:
+    """A key, a channel and a user may have an empty name; a star in a rule stands for something, at least."""
+    replies = []
+    for server in (ours, theirs):
+        with _clean(server) as admin:
+            said = [admin("ACL", "SETUSER", "", "on", "nopass", "+get", ""), admin("ACL", "LIST")]
+            for pattern in ("%W~*", "~**", "~", "~?", "~?*", "~*a"):
+                said.append(
+                    admin("ACL", "SETUSER", "e", "resetkeys", "resetchannels", "+@all", pattern, "&" + pattern[-1])
+                )
+                said += [admin("ACL", "DRYRUN", "e", "SET", "", "v"), admin("ACL", "DRYRUN", "e", "SET", "x", "v")]
+                if pattern[-1] != "*":
+                    said.append(admin("ACL", "DRYRUN", "e", "PUBLISH", "", "v"))
+            with server.connect() as listener, server.connect() as other:
+                said.append(listener("PSUBSCRIBE", "*"))
+                said += [other("PUBLISH", "", "x"), other("PUBLISH", "a", "x"), listener.reply().plain]
+                said += [other("SET", "", "x"), other("KEYS", "*"), other("KEYS", "**")]
+            admin("ACL", "DELUSER", "")
+            replies.append(said)
+    assert replies[0] == replies[1]
 
 
 def _log(client: Client) -> List[Any]:

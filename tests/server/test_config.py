@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
-from ..support.servers import Redis, Tseep
+from ..support.servers import Process, Redis, Tseep
 
 FILE = """# kept
 timeout 5
@@ -68,3 +69,28 @@ def test_we_read_theirs(tmp_path: Path) -> None:
         theirs = state(client)
         with Tseep("v2", "--config", str(file)) as server, server.connect() as other:
             assert state(other) == theirs
+
+
+def test_every_directive_of_redis_is_known(oracle: Redis, tmp_path: Path) -> None:
+    """A file that says all that redis-server has, with the values that it has, starts; no name is unknown."""
+    with oracle.connect() as client:
+        answer: Any = client("CONFIG", "GET", "*")
+    names, values = [each.decode() for each in answer[::2]], [each.decode() for each in answer[1::2]]
+    assert len(names) > 180
+    own = {"bind", "port", "unixsocket", "dir", "maxclients", "replicaof", "slaveof"}  # of the process, or no value
+    lines = [f'{name} "{value}"' for name, value in zip(names, values) if name not in own]
+    lines += [
+        f"dir {tmp_path}",
+        "port 0",
+        "unixsocket /tmp/x",
+        "list-max-ziplist-entries 5",
+        "lua-replicate-commands no",
+    ]
+    file = tmp_path / "all.conf"
+    file.write_text("\n".join(lines))
+    with Process([sys.executable, "-m", "tseep", "--check-config", str(file)]) as process:
+        assert process.wait() == 0, process.output
+    file.write_text("".join(f"{name} nonsense\n" for name in names))
+    with Process([sys.executable, "-m", "tseep", "--check-config", str(file)]) as process:
+        assert process.wait() == 1
+        assert "Bad directive" not in process.output

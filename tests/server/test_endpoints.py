@@ -113,7 +113,7 @@ def test_wrong_certificates(certificates: Certificates, tmp_path: Path) -> None:
         (f"privateKey={key}:certKey={cert}:clientCA={nothing}", "nothing.pem holds no certificate"),
         (f"privateKey={key}:certKey={nothing}:clientCA={ca}", "nothing.pem holds no certificate"),
         (f"privateKey={nothing}:certKey={cert}:clientCA={ca}", "nothing.pem holds no private key"),
-        (f"privateKey=/nosuch.pem:certKey={cert}:clientCA={ca}", "No such file or directory: '/nosuch.pem'"),
+        (f"privateKey=/nosuch.pem:certKey={cert}:clientCA={ca}", "/nosuch.pem: No such file or directory"),
     ):
         with Process([sys.executable, "-m", "tseep", "--listen", f"mtls:0:{parts}"]) as process:
             assert process.wait() == 1

@@ -324,4 +324,4 @@ def test_log_in_json(tmp_path: Path) -> None:
 
 def test_log_format_unknown() -> None:
     """Any other format is refused."""
-    _one_line(*run([*TSEEP, "--log-format", "xml"]), "--log-format must be text or json")
+    _one_line(*run([*TSEEP, "--log-format", "xml"]), "--log-format must be one of text, json")

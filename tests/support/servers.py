@@ -199,13 +199,16 @@ class Tseep(_Listening):
     @param options: more options for its command line.
     @param unix: whether it listens on a Unix socket, in place of a port.
     @param endpoint: where it listens, if that is to be said.
+    @param module: what is run in place of tseep, as with C{python -m}.
     """
 
-    def __init__(self, mode: str, *options: str, unix: bool = False, endpoint: str = "", **how: Any) -> None:
+    def __init__(
+        self, mode: str, *options: str, unix: bool = False, endpoint: str = "", module: str = "tseep", **how: Any
+    ) -> None:
         self.mode = mode
         self._folder = tempfile.TemporaryDirectory(prefix="tseep-") if unix else None
         endpoint = endpoint or (f"unix:{self._folder.name}/socket" if self._folder else "tcp:0:interface=127.0.0.1")
-        argv = [sys.executable, "-m", "tseep", "--mode", mode, "--listen", endpoint, *options]
+        argv = [sys.executable, "-m", module, "--mode", mode, "--listen", endpoint, *options]
         super().__init__(argv, **how)
         self.address = self._find_address()
 

@@ -137,7 +137,7 @@ class Selector:
             raise BadRule(AFTER_ALL_KEYS)
         letters, tilde, pattern = rule.partition("~")
         kinds = [_BY_LETTER.get(letter.upper()) for letter in letters[1:]] if letters else [READ, WRITE]
-        if not tilde or not kinds or None in kinds or not _is_plain(pattern):
+        if not tilde or not kinds or None in kinds or len(set(kinds)) < len(kinds) or not _is_plain(pattern):
             raise BadRule(SYNTAX)
         for kind in kinds:
             self.patterns[pattern] = self.patterns.get(pattern, 0) | (kind or 0)
@@ -188,7 +188,7 @@ class Selector:
             raise BadRule(UNKNOWN)
         if "|" in whole:
             raise BadRule(FIRST_ARGUMENT)
-        if not _is_plain(word):  # what Redis takes, and cannot read again from an aclfile
+        if not word or not _is_plain(word):  # what Redis takes, and cannot read again from an aclfile
             raise BadRule(SYNTAX)
         if command.subcommands:
             raise BadRule(UNKNOWN)
@@ -208,6 +208,8 @@ class Selector:
             words = self.first_arguments.get(command.name)
             if words is None or len(argv) < 2 or argv[1].lower() not in words:
                 return Denied(COMMAND, 0, command.name)
+        if not command.takes(len(argv)):  # a script may ask about less than a whole command, which has no keys
+            return None
         return self._check_keys(command, argv) or self._check_channels(command, argv)
 
     def _check_keys(self, command: Command, argv: List[bytes]) -> Denied | None:
@@ -223,6 +225,11 @@ class Selector:
         return self.all_keys or any(
             kinds & needed == needed and _matches(pattern, key) for pattern, kinds in self.patterns.items()
         )
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether every key may be read."""
+        return self.all_keys or bool(self.patterns.get("*", 0) & READ)
 
     def _check_channels(self, command: Command, argv: List[bytes]) -> Denied | None:
         if self.all_channels or command.name not in _CHANNEL_COMMANDS:
@@ -272,7 +279,7 @@ def _keys_of(command: Command, argv: List[bytes]) -> Iterator[Tuple[int, int]]:
 
 
 def _is_plain(pattern: str) -> bool:
-    return bool(pattern) and not set(pattern) & set(" \t\n\v\f\r\0")
+    return not set(pattern) & set(" \t\n\v\f\r\0")
 
 
 @lru_cache(maxsize=4096)
@@ -329,6 +336,8 @@ class User:
         @raise BadRule: if it is none.
         """
         word = rule.lower()
+        if not word:
+            return
         if word in ("on", "off"):
             self.enabled = word == "on"
         elif word == "nopass":
@@ -351,7 +360,7 @@ class User:
 
     def _change_passwords(self, sign: str, text: str) -> None:
         hashed = _hash(text.encode("utf-8", "surrogateescape")) if sign in "><" else text
-        if sign == "#" and not (len(text) == _LONGEST_HASH and set(text) <= set("0123456789abcdef")):
+        if sign in "#!" and not (len(text) == _LONGEST_HASH and set(text) <= set("0123456789abcdef")):
             raise BadRule(BAD_HASH)
         if sign in ">#":
             self.nopass = False
@@ -382,6 +391,17 @@ class User:
                 return None
             denials.append(denied)
         return max(denials, key=lambda denied: denied.weight)
+
+    def forbidden_option(self, command: Command, argv: List[bytes]) -> bytes | None:
+        """
+        The option by which a command reads keys that it does not name, where the user may not read every key by the
+        same selector that allows the command (redis/src/acl.c, ACLUserCheckCmdWithUnrestrictedPerms); None if there is
+        none.
+        """
+        option = None if command.reads_any_key is None else command.reads_any_key(argv)
+        if option is None or any(each.reads_all and each.check(command, argv) is None for each in self.selectors):
+            return None
+        return option
 
     def may_hear(self, channel: bytes, is_pattern: bool) -> bool:
         """Whether the user may hear a channel, or what matches a pattern."""
@@ -418,9 +438,15 @@ def _with_selectors(rules: List[str]) -> List[str]:
     return found
 
 
-def _words(line: bytes) -> List[str]:
-    """The words of a file's line, or of a selector, between ASCII's spaces."""
-    return [word.decode("utf-8", "surrogateescape") for word in line.split()]
+def _words(text: bytes) -> List[str]:
+    """The words of a selector, between ASCII's spaces."""
+    return [word.decode("utf-8", "surrogateescape") for word in text.split()]
+
+
+def _split(line: bytes) -> List[str]:
+    """The words of a file's line. As in Redis one space ends each, since a user's name may be empty."""
+    line = line.strip(b" \t\r\n")
+    return line.decode("utf-8", "surrogateescape").split(" ") if line else []
 
 
 def _hash(password: bytes) -> str:
@@ -511,7 +537,7 @@ class Users:
         except OSError as error:
             raise BadRule(f"{path}: {error.strerror}") from error
         read = {b"default": self._first()}
-        read.update(self._read([(f"{path}:{number}", _words(line)) for number, line in enumerate(lines, 1)]))
+        read.update(self._read([(f"{path}:{number}", _split(line)) for number, line in enumerate(lines, 1)]))
         for name in [name for name in self.named if name not in read]:
             self.delete(name, None)
         for user in read.values():

@@ -2,7 +2,7 @@
 Redis's glob patterns, over bytes (redis/src/util.c, stringmatchlen).
 
 ========== ==========================================================
-C{*}       any bytes, or none
+C{*}       any bytes, or none; but alone, or beside others, it does not match an empty text
 C{?}       any one byte
 C{[ab]}    one of these; C{[a-z]} and C{[z-a]} are ranges, C{[^a]} any other
 C{\\x}      x itself, in a class as well
@@ -43,7 +43,7 @@ def _plain_matcher(pattern: bytes) -> Match:
         return lambda text: text == pattern
     *middle, tail = others
     if not any(middle) and not tail:
-        return lambda text: text.startswith(head) and (len(text) > 0 or pattern == b"*")
+        return lambda text: text.startswith(head) and len(text) > 0
 
     def match(text: bytes) -> bool:
         at, end = len(head), len(text) - len(tail)

@@ -24,10 +24,15 @@ POLICIES = (
 
 
 class Kind(NamedTuple):
-    """How a value is read from text (C{ValueError} says what it must be) and shown again."""
+    """
+    How a value is read from text (C{ValueError} says what it must be) and shown again.
+
+    @ivar choices: the words that it may be, if it is one of a few.
+    """
 
     parse: Callable[[str], Any]
     show: Callable[[Any], str] = str
+    choices: Tuple[str, ...] = ()
 
 
 def _number(least: int, most: int) -> Kind:
@@ -61,7 +66,7 @@ def _choice(*words: str) -> Kind:
             raise ValueError(f"argument(s) must be one of the following: {', '.join(words)}")
         return text.lower()
 
-    return Kind(parse)
+    return Kind(parse, choices=words)
 
 
 def _output_limits(text: str) -> Dict[str, Tuple[int, int, int]]:
@@ -271,7 +276,8 @@ class Config:
 
     def __init__(self, **texts: str) -> None:
         self.parameters = {name: p for p in PARAMETERS for name in (p.name, p.alias) if name}
-        self._values = {p.name: p.kind.parse(p.default) for p in PARAMETERS}
+        self._defaults = {p.name: p.kind.parse(p.default) for p in PARAMETERS}
+        self._values = dict(self._defaults)
         for name, text in texts.items():
             self.set(name.replace("_", "-"), text)
 
@@ -290,6 +296,15 @@ class Config:
             value = {**self._values[parameter.name], **value}
         self._values[parameter.name] = value
 
+    def presume(self, name: str, text: str) -> None:
+        """
+        Set a parameter from text, as if that were its default: CONFIG REWRITE does not write it while it stays so.
+
+        @raise ValueError: saying what the value must be.
+        """
+        self.set(name, text)
+        self._defaults[name] = self._values[name]
+
     def show(self, name: str) -> str:
         """The value as CONFIG GET gives it."""
         parameter = self.parameters[name]
@@ -297,8 +312,8 @@ class Config:
 
     def is_default(self, name: str) -> bool:
         """Whether a parameter has the value that it has if nobody says anything."""
-        parameter = self.parameters[name]
-        return bool(self._values[parameter.name] == parameter.kind.parse(parameter.default))
+        name = self.parameters[name].name
+        return bool(self._values[name] == self._defaults[name])
 
     def matching(self, pattern: str) -> Iterator[str]:
         """The names that match a glob pattern, whatever their case."""

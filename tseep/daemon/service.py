@@ -33,8 +33,13 @@ _LEVELS = [LogLevel.debug, LogLevel.debug, LogLevel.info, LogLevel.warn]
 """Twisted's levels for Redis's."""
 
 
-class CannotStart(SystemExit):
-    """The server cannot start; the message is the one line that says why."""
+class CannotStart(SystemExit, Exception):
+    """
+    The server cannot start; the message is the one line that says why.
+
+    It ends the interpreter with that line, and no traceback. It is an C{Exception}, too, since twistd tells of no other
+    failure to the process that waits for the daemon.
+    """
 
 
 class TseepService(Service):
@@ -85,6 +90,7 @@ class TseepService(Service):
         self._load_users()
         if self._keeps:
             self._start_persistence()
+            self._tell_if_nothing_is_kept()
         server.addresses = [address.show(port.getHost()) for port in self._ports]
         self._heartbeat.start()
         self._reactor.callWhenRunning(self._announce)
@@ -105,6 +111,11 @@ class TseepService(Service):
             persistence.start()
         except CannotLoad as error:
             raise CannotStart(f"tseep: cannot load {error}") from None
+
+    def _tell_if_nothing_is_kept(self) -> None:
+        config = self._server.config
+        if config["appendonly"] == "no" and not config["save"]:
+            _log.info("Nothing is kept on disk: the data end with the server; see --appendonly and --save")
 
     def _beside(self, work: Callable[[], None], done: Callable[[Exception | None], None]) -> None:
         """Run C{work} in a thread, then tell C{done} how it went. A thread that serves a client may ask for it, too."""
@@ -200,17 +211,21 @@ def port_of(listen: Callable[[str], Deferred[Any]], endpoint: str, option: str) 
     listening = maybeDeferred(listen, endpoint)
     listening.addCallbacks(ports.append, failures.append)
     if failures:
-        raise CannotStart(f"tseep: cannot listen on {endpoint}: {_reason(failures[0].value, option)}")
+        raise CannotStart(f"tseep: cannot listen on {endpoint}: {_reason(failures[0].value, endpoint, option)}")
     return ports[0]
 
 
-def _reason(error: BaseException | None, option: str) -> str:
+def _reason(error: BaseException | None, endpoint: str, option: str) -> str:
     """Why an endpoint cannot be listened on, as help."""
-    if not isinstance(error, CannotListenError):
-        return str(error) or type(error).__name__
-    number = getattr(error.socketError, "errno", None)
+    if isinstance(error, CannotListenError):
+        error = error.socketError
+    number = getattr(error, "errno", None)
     if number == errno.EADDRINUSE:
         return f"the address is in use; stop who uses it, or choose another with {option}"
+    if number == errno.ENOENT:
+        return f"there is no such folder; make it, or choose another with {option}"
+    if number == errno.EACCES and endpoint.startswith("unix"):
+        return f"permission denied; choose another folder with {option}"
     if number == errno.EACCES:
         return f"permission denied; a port under 1024 needs root's rights, choose another with {option}"
-    return str(error.socketError)
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

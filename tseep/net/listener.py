@@ -40,6 +40,22 @@ class AdoptedUNIXPort(unix.Port):
         tcp.Port.connectionLost(self, reason)
 
 
+class TCPPort(tcp.Port):
+    """A port that serves IPv6 alone if its address is one of IPv6, as in Redis; that of IPv4 is left to another."""
+
+    def createInternetSocket(self) -> socket.socket:
+        """A socket to listen on."""
+        made = super().createInternetSocket()
+        serve_one_family(made)
+        return made
+
+
+def serve_one_family(sock: socket.socket) -> None:
+    """Let a socket of IPv6 serve no IPv4."""
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+
+
 class Listener:
     """
     What Twisted's server endpoints ask of a reactor, so that every endpoint string works in every mode:
@@ -66,7 +82,7 @@ class Listener:
 
     def listenTCP(self, port: int, factory: IProtocolFactory, backlog: int = 50, interface: str = "") -> tcp.Port:
         """Listen on a TCP port, as C{IReactorTCP} says."""
-        return self._listen(tcp.Port(port, factory, max(backlog, BACKLOG), interface, self._reactor))
+        return self._listen(TCPPort(port, factory, max(backlog, BACKLOG), interface, self._reactor))
 
     def listenUNIX(
         self, address: bytes, factory: IProtocolFactory, backlog: int = 50, mode: int = 0o666, wantPID: int = 0

@@ -7,7 +7,7 @@ Source: https://redis.io/docs/latest/develop/reference/key-specs/
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Dict, List, NamedTuple, Tuple
+from typing import Any, Dict, List, NamedTuple, Tuple
 
 from tseep.algorithms.numeric import integer
 
@@ -15,6 +15,18 @@ Places = Tuple[int, int, int]
 
 _KEYWORD = re.compile(r"([A-Z]+) (-?\d+)( half)?")
 _KEYNUM = re.compile(r"numkeys (\d+)")
+
+
+class KeyUse(NamedTuple):
+    """
+    What a call does with one of its keys.
+
+    @ivar place: where in the call the key is.
+    @ivar flags: as L{KeySpecification} has them.
+    """
+
+    place: int
+    flags: Tuple[str, ...]
 
 
 class KeySpecification(NamedTuple):
@@ -89,7 +101,7 @@ def read_specifications(access: str, keys: Places) -> List[KeySpecification]:
     @param access: the flags of its keys, for one specification after the other with C{;} between. The last one
         without an C{@} goes for all that follow in C{keys}. After an C{@}: C{numkeys 2} for as many keys as the
         argument number 2 says, C{STORE 6} for the key that follows that word, sought from argument 6 on,
-        C{STREAMS 1 half} for half of what follows it, C{?} for what Redis does not tell, C{? STORE 2} if it could.
+        C{STREAMS 1 half} for half of what follows it, C{?} for what Redis does not tell.
     @param keys: the first, the last and the step of those at fixed places; zeros for none.
     """
     parts = [part.partition("@") for part in access.split(";") if part.strip()]
@@ -114,30 +126,11 @@ def _at_fixed_places(flags: Tuple[str, ...], keys: Places, number: int, is_last:
 
 
 def _elsewhere(flags: Tuple[str, ...], place: str) -> KeySpecification:
-    known = not place.startswith("?")
-    place = place.lstrip("? ")
+    if place == "?":
+        return KeySpecification(flags, known=False)
     keynum, keyword = _KEYNUM.fullmatch(place), _KEYWORD.fullmatch(place)
     if keynum:
         return KeySpecification(flags, int(keynum[1]), counted=True)
-    if keyword:
-        last = -1 if keyword[3] else 0
-        return KeySpecification(
-            flags, last=last, half=bool(keyword[3]), keyword=keyword[1], start=int(keyword[2]), known=known
-        )
-    return KeySpecification(flags, known=False)
-
-
-def _of_set(argv: List[bytes]) -> Tuple[str, ...]:
-    return ("RW", "access", "update") if _has(argv[3:], b"get") else ("OW", "update")
-
-
-def _of_bitfield(argv: List[bytes]) -> Tuple[str, ...]:
-    return ("RW", "access", "update") if _has(argv[2:], b"set", b"incrby") else ("RO", "access")
-
-
-def _has(arguments: List[bytes], *words: bytes) -> bool:
-    return any(argument.lower() in words for argument in arguments)
-
-
-NARROWED: Dict[bytes, Callable[[List[bytes]], Tuple[str, ...]]] = {b"set": _of_set, b"bitfield": _of_bitfield}
-"""Of commands whose arguments decide what they do with their key, what tells it."""
+    assert keyword is not None, place
+    last = -1 if keyword[3] else 0
+    return KeySpecification(flags, last=last, half=bool(keyword[3]), keyword=keyword[1], start=int(keyword[2]))

@@ -8,10 +8,10 @@ redis/src/commands and of https://redis.io/docs/latest/commands/command/.
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Callable, Dict, Iterator, List
+from typing import TYPE_CHECKING, Callable, Dict, Iterable, Iterator, List, Optional
 
 from tseep.registry.help import help_lines
-from tseep.registry.keyspecs import NARROWED, read_specifications
+from tseep.registry.keyspecs import KeyUse, read_specifications
 from tseep.replies import Reply
 from tseep.telemetry.histogram import Durations
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tseep.session.session import Session
 
 Function = Callable[["Session", List[bytes]], Reply]
+FindKeys = Callable[[List[bytes]], Iterable[KeyUse]]
+ReadsAnyKey = Callable[[List[bytes]], Optional[bytes]]
 
 _GROUPS = {
     "strings": "string",
@@ -77,13 +79,17 @@ class Command:
         both: C{RW ACCESS DELETE; OW UPDATE}; with their places if not those of C{keys}:
         L{read_specifications <tseep.registry.keyspecs.read_specifications>} says how.
     @ivar specifications: the same, read.
+    @ivar find_keys: finds the keys of a call, and what it does with each, where the specifications tell less than its
+        options do: by the reader that the command itself reads them with. None elsewhere.
+    @ivar reads_any_key: takes a call, and returns the option by which that reads keys that it does not name, or None;
+        None where no call does.
     @ivar categories: the ACL categories that don't follow from the flags.
     @ivar subcommands: by name, in lower case; empty but in a container.
     """
 
     __slots__ = (
         "name", "run", "group", "summary", "arity", "flags", "changing", "quick", "keys", "specifications",
-        "categories", "since", "complexity", "syntax", "tips", "subcommands", "calls",
+        "find_keys", "reads_any_key", "categories", "since", "complexity", "syntax", "tips", "subcommands", "calls",
     )  # fmt: skip
 
     def __init__(
@@ -97,6 +103,8 @@ class Command:
         flags: str = "",
         keys: tuple[int, int, int] = (0, 0, 0),
         access: str = "",
+        find_keys: FindKeys | None = None,
+        reads_any_key: ReadsAnyKey | None = None,
         acl: str = "",
         since: str = "1.0.0",
         complexity: str = "O(1)",
@@ -113,6 +121,8 @@ class Command:
         self.quick = "fast" in self.flags or name == "SET"
         self.keys = keys
         self.specifications = read_specifications(access, keys)
+        self.find_keys = find_keys
+        self.reads_any_key = reads_any_key
         self.categories = frozenset(acl.split())
         self.since = since
         self.complexity = complexity
@@ -127,15 +137,17 @@ class Command:
 
     def keys_in(self, argv: list[bytes]) -> list[bytes]:
         """The arguments of a whole command that are keys."""
-        return [argv[place] for specification in self.specifications for place in specification.find(argv)]
+        return [argv[use.place] for use in self.uses_of_keys(argv)]
 
-    def uses_of_keys(self, argv: list[bytes]) -> Iterator[tuple[int, tuple[str, ...]]]:
-        """The places of a whole command's keys, each with the flags that tell what it is used for."""
-        narrow = NARROWED.get(self.name)
-        for specification in self.specifications:
-            flags = specification.flags if narrow is None else narrow(argv)
-            for place in specification.find(argv):
-                yield place, flags
+    def uses_of_keys(self, argv: list[bytes]) -> Iterable[KeyUse]:
+        """What a whole command does with each of its keys."""
+        if self.find_keys is not None:
+            return self.find_keys(argv)
+        return [
+            KeyUse(place, specification.flags)
+            for specification in self.specifications
+            for place in specification.find(argv)
+        ]
 
     def running(self, function: Function) -> Command:
         """The same command, counting together with it, but running another function."""

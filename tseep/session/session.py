@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Deque, Iterator, List, Tuple, Union
 
 from tseep.access.log import Happening
 from tseep.coordination.transactions import Transaction, aborted, end_transaction
-from tseep.errors import NO_AUTH, NO_MORE, NO_MORE_REASONS, NOT_PERMITTED, CommandError
+from tseep.errors import NO_AUTH, NO_MORE, NO_MORE_REASONS, NOT_PERMITTED, READS_ANY_KEY, CommandError
 from tseep.keyspace.eviction import OUT_OF_MEMORY
 from tseep.protocol import native, resp
 from tseep.replies import BLOCKED, NO_REPLY, QUEUED, Encoded, Reply
@@ -520,6 +520,10 @@ class Session:
 
     def _run_untouched(self, command: Command, argv: List[bytes]) -> Reply:
         assert command.run is not None
+        if self.user.restricted:
+            option = self.user.forbidden_option(command, argv)
+            if option is not None:
+                raise CommandError(b"ERR " + READS_ANY_KEY % option)
         if not self.no_touch or command.name == b"touch":
             return command.run(self, argv)
         accessed = self.db.accessed

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from contextlib import redirect_stdout
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 from twisted.application.service import IServiceMaker
 from twisted.internet.testing import MemoryReactorClock
@@ -18,7 +18,7 @@ from tseep import __main__, __version__, tap
 from tseep.configuration.parameters import PARAMETERS
 from tseep.modes.evented import EventedMode
 from tseep.modes.threaded import ThreadedMode
-from tseep.tap import DEFAULT_ENDPOINT, PASSWORD_VARIABLE, Options, make_service
+from tseep.tap import DEFAULT_ENDPOINT, PASSWORD_VARIABLE, Options, make_server, make_service
 
 
 def parse(*words: str) -> Options:
@@ -65,6 +65,9 @@ class OptionsTests(SynchronousTestCase):
         self.assertRefused("--timeout '-1': argument must be between 0 and", "--timeout", "-1")
         self.assertRefused("unexpected argument 'start'", "start")
         self.assertRefused("--no-such", "--no-such")
+        self.assertRefused("did you mean --listen tcp:6379:interface=127.0.0.1?", "--port", "6379")
+        self.assertRefused("did you mean --maxmemory-policy?", "--maxmemory-polcy", "noeviction")
+        self.assertRefused(f"did you mean --config {__file__}?", __file__)
         self.assertRefused("--requirepass-file /no/such/file: ", "--requirepass-file", "/no/such/file")
 
     def read_file(self, text: str, *words: str) -> Options:
@@ -77,7 +80,33 @@ class OptionsTests(SynchronousTestCase):
         """The command line wins over the configuration file, even by saying the default."""
         options = self.read_file("timeout 5\nmaxclients 6\nactiverehashing yes\n", "--timeout", "0")
         self.assertEqual((options.config["timeout"], options.config["maxclients"]), (0, 6))
-        self.assertEqual((options.unknown, options["listen"]), (["activerehashing"], [DEFAULT_ENDPOINT]))
+        self.assertEqual(options["listen"], [DEFAULT_ENDPOINT])
+
+    def test_config_file_options(self) -> None:
+        """A configuration file takes what is no parameter, too; the command line wins, and errors have their place."""
+        text = "mode v1\nlog-format json\nlisten tcp:1\nlisten unix:a unix:b\noperator-listen tcp:2\nmetrics tcp:3\n"
+        options = self.read_file(text)
+        self.assertEqual((options["mode"], options["log-format"]), ("v1", "json"))
+        self.assertEqual(options["listen"], ["tcp:1", "unix:a", "unix:b"])
+        self.assertEqual((options["operator-listen"], options["metrics"]), (["tcp:2"], ["tcp:3"]))
+        words = ["--mode", "v2", "--log-format", "text", "--listen", "tcp:9", "--metrics", "tcp:8"]
+        options = self.read_file(text, *words, "--operator-listen", "tcp:7")
+        self.assertEqual((options["mode"], options["log-format"], options["listen"]), ("v2", "text", ["tcp:9"]))
+        self.assertEqual((options["operator-listen"], options["metrics"]), (["tcp:7"], ["tcp:8"]))
+        self.assertEqual(self.read_file("port 0\nlisten tcp:1")["listen"], ["tcp:1"])
+        self.assertEqual(self.read_file("port 7\nlisten tcp:1")["listen"], ["tcp:7:interface=127.0.0.1", "tcp:1"])
+        with self.assertRaisesRegex(SystemExit, "^tseep: .*:2: mode must be one of v1, v2, v3, not 'v9'"):
+            self.read_file("\nmode v9")
+        options = self.read_file("\nmetrics 9121")
+        with self.assertRaisesRegex(SystemExit, "^tseep: .*:2: metrics '9121': write it as tcp:9121:interface="):
+            make_server(MemoryReactorClock(), options)
+
+    def test_several_errors(self) -> None:
+        """The first error stops the start; the line says how to see the others."""
+        with self.assertRaisesRegex(
+            SystemExit, "^tseep: .*:1: 'a 1': Bad .* \\(and 2 more: tseep --check-config .*\\)$"
+        ):
+            self.read_file("a 1\nb 2\nc 3")
 
     def test_config_file_endpoints(self) -> None:
         """Redis's words for where to listen become endpoints, unless --listen is given."""
@@ -87,12 +116,30 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(self.read_file(text, "-l", "tcp:9")["listen"], ["tcp:9"])
         self.assertEqual(self.read_file("bind *")["listen"], ["tcp:6379"])
         self.assertEqual(self.read_file("port 0\nunixsocket x")["listen"], ["unix:x:mode=666"])
+        self.assertEqual(self.read_file('bind ""\nunixsocket x')["listen"], ["unix:x:mode=666"])
+        self.assertEqual(self.read_file("unixsocket x")["listen"], [DEFAULT_ENDPOINT, "unix:x:mode=666"])
 
     def test_config_file_wrong(self) -> None:
         """A wrong file is refused in one line."""
         self.assertRefused("cannot read the configuration file", "--config", "/no/such/file")
-        for text in ("port x", "port 0", "port 1\nunixsocket a\nunixsocketperm 9"):
+        for text in ("port x", "port 0", "port 1\nunixsocket a\nunixsocketperm 9", "unixsocket a b"):
             self.assertRaises(SystemExit, self.read_file, text)
+        for text in ('bind ""', "bind", "bind -192.0.2.1", "port 0\nbind *"):
+            with self.assertRaisesRegex(SystemExit, "^tseep: .*there is nowhere to listen"):
+                self.read_file(text)
+            self.assertEqual(["tcp:9"], self.read_file(text, "--listen", "tcp:9")["listen"])
+        for name in (
+            "listen",
+            "operator-listen",
+            "metrics",
+            "mode",
+            "log-format",
+            "requirepass-file",
+            "unixsocket",
+            "port",
+        ):
+            with self.assertRaisesRegex(SystemExit, f"^tseep: .*:1: {name}: wrong number of arguments"):
+                self.read_file(name)
 
     def test_password(self) -> None:
         """The password comes from its option, its file or the environment, in this order."""
@@ -104,12 +151,30 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(parse("--requirepass-file", path).config["requirepass"], "from the file")
         words = ("--requirepass-file", path, "--requirepass", "from the option")
         self.assertEqual(parse(*words).config["requirepass"], "from the option")
+        self.assertEqual(parse("--requirepass", "").config["requirepass"], "")
+
+    def test_no_password(self) -> None:
+        """A source of a password that is empty stops the start; saying that there is none does not."""
+        path = self.mktemp()
+        open(path, "w").close()
+        self.assertRefused(f"--requirepass-file {path}: the first line is empty", "--requirepass-file", path)
+        self.assertEqual(parse("--requirepass-file", path, "--requirepass", "").config["requirepass"], "")
+        self.patch(tap.os, "environ", {PASSWORD_VARIABLE: ""})
+        self.assertRefused("TSEEP_REQUIREPASS is empty")
+        self.assertEqual(parse("--requirepass", "").config["requirepass"], "")
+        self.patch(tap.os, "environ", {})
+        self.assertEqual(self.read_file('requirepass ""').config["requirepass"], "")
 
     def test_help(self) -> None:
         """The help names every option."""
         text = str(Options())
         for name in ["mode", "listen", "requirepass-file"] + [p.name for p in PARAMETERS if p.option]:
             self.assertIn(f"--{name}", text)
+        lines = " ".join(text.split())
+        self.assertIn(
+            "--appendfsync= * When the append-only file is synced. One of: everysec, always, no. [default:", lines
+        )
+        self.assertIn("--databases= Number of databases. [default: 16]", lines)
 
     def test_version(self) -> None:
         """The version is tseep's, not Twisted's."""
@@ -125,11 +190,10 @@ class MakeServiceTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
         self.patch(tap, "allow_clients", lambda wanted, processes: (wanted + 100, wanted))
-        self.installed: Dict[int, Any] = {}
-        self.patch(tap.signal, "signal", self.installed.__setitem__)
 
     def make(self, *words: str) -> Any:
-        return make_service(self.reactor, parse(*words))
+        options = parse(*words)
+        return make_service(self.reactor, options, make_server(self.reactor, options))
 
     def test_modes(self) -> None:
         """--mode chooses the mode."""
@@ -162,23 +226,6 @@ class MakeServiceTests(SynchronousTestCase):
         self.patch(tap, "allow_clients", lambda wanted, processes: (100, 36))
         self.assertEqual(self.make()._server.config["maxclients"], 36)
 
-    def test_signals(self) -> None:
-        """SIGTERM and SIGINT ask for an orderly end, with status 0."""
-        asked: List[bool] = []
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self.make()._server.shut_down = lambda: asked.append(True)
-            self.installed[number](number, None)
-        self.assertEqual(asked, [True, True])
-
-    def test_signals_again(self) -> None:
-        """The reactor's own handlers, which come when it starts, don't stay."""
-        self.make()
-        self.installed.clear()
-        self.reactor.hasRun = False
-        for function, args, kwargs in self.reactor.whenRunningHooks:
-            function(*args, **kwargs)
-        self.assertEqual(set(self.installed), {signal.SIGTERM, signal.SIGINT})
-
 
 class CommandTests(SynchronousTestCase):
     """twistd knows tseep, and tseep is twistd."""
@@ -191,7 +238,10 @@ class CommandTests(SynchronousTestCase):
 
     def test_main(self) -> None:
         """tseep is twistd in the foreground without a PID file."""
+        ignored: Dict[int, Any] = {}
+        self.patch(signal, "signal", ignored.__setitem__)
         self.patch(sys, "argv", ["tseep", "--mode", "v1"])
         self.patch(__main__, "run", lambda: None)
         __main__.main()
         self.assertEqual(sys.argv, ["tseep", "--nodaemon", "--pidfile=", "tseep", "--mode", "v1"])
+        self.assertEqual(ignored, {signal.SIGHUP: signal.SIG_IGN})

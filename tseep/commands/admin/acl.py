@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List
 
 from tseep.algorithms.numeric import require_integer
-from tseep.errors import BadRule, CommandError, wrong_arguments
+from tseep.errors import READS_ANY_KEY, BadRule, CommandError, wrong_arguments
 from tseep.registry.categories import CATEGORIES, categories_of
 from tseep.registry.table import command, container, every
 from tseep.replies import OK, Reply, SetReply
@@ -158,7 +158,10 @@ def acl_dryrun(session: Session, argv: List[bytes]) -> Reply:
     if found.run is None or not found.takes(len(words)):
         raise wrong_arguments(found.name)
     denied = user.check(found, words)
-    return OK if denied is None else _explanation(denied)
+    if denied is not None:
+        return _explanation(denied)
+    option = user.forbidden_option(found, words)
+    return OK if option is None else READS_ANY_KEY % option
 
 
 def _explanation(denied: Denied) -> bytes:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Iterator, List, NamedTuple, Tuple
 from tseep.algorithms.numeric import count_ones, integer, require_integer
 from tseep.commands.data.strings import String, read_string, span, string_to_change
 from tseep.errors import SYNTAX, CommandError
+from tseep.registry.keyspecs import KeyUse
 from tseep.registry.table import command
 from tseep.replies import Reply
 
@@ -238,12 +239,19 @@ _BITFIELD_SYNTAX = (
 )
 
 
+def _key_of_bitfield(argv: List[bytes]) -> List[KeyUse]:
+    """The key, which some steps change."""
+    changes = any(word.upper() in (b"SET", b"INCRBY") for word in argv[2:])
+    return [KeyUse(1, ("RW", "access", "update") if changes else ("RO", "access"))]
+
+
 @command(
     "BITFIELD",
     arity=-2,
     flags="write denyoom",
     keys=(1, 1, 1),
     access="RW ACCESS UPDATE VARIABLE_FLAGS",
+    find_keys=_key_of_bitfield,
     since="3.2.0",
     complexity="O(1) for each step.",
     syntax=_BITFIELD_SYNTAX,

@@ -10,6 +10,8 @@ from tseep.commands.data.sorted_sets import add, store_scores
 from tseep.commands.data.typed import read
 from tseep.datatypes.sorted_set import SortedSet
 from tseep.errors import NOT_A_FLOAT, SYNTAX, CommandError
+from tseep.registry.keyspecs import KeyUse
+from tseep.registry.options import read_options
 from tseep.registry.table import command
 from tseep.replies import NULL_ARRAY, Encoded, Reply
 
@@ -162,20 +164,26 @@ def _within(value: SortedSet, shape: Shape) -> Iterator[_Found]:
                 yield _Found(member, score, place, meters)
 
 
+_READING = {b"withdist": 0, b"withhash": 0, b"withcoord": 0, b"any": 0, b"asc": 0, b"desc": 0, b"count": 1}
+_STORING = {**_READING, b"store": 1, b"storedist": 1}
+_SEARCHING = {**_READING, b"frommember": 1, b"fromlonlat": 2, b"byradius": 2, b"bybox": 3}
+_SEARCHING_TO_STORE = {**_SEARCHING, b"storedist": 0}
+"""By option, how many parameters follow it: of GEORADIUS_RO, GEORADIUS, GEOSEARCH and GEOSEARCHSTORE."""
+
+
 class _Query:
     """
     What a GEOSEARCH, a GEORADIUS or the like asks for.
 
     @param value: the sorted set; None if there is none.
-    @param may_store: whether STORE and STOREDIST name a key.
-    @param searches: whether the place and the shape are options, C{stores}: whether the key to store at comes first.
+    @param known: by option, how many parameters follow it.
     """
 
-    def __init__(self, value: SortedSet | None, may_store: bool, searches: bool, stores: bool = False) -> None:
+    def __init__(self, value: SortedSet | None, known: Dict[bytes, int]) -> None:
         self.value = value
-        self._may_store = may_store
-        self._searches = searches
-        self._stores = stores
+        self._known = known
+        self._searches = b"frommember" in known
+        self._stores = known is _SEARCHING_TO_STORE
         self.place: Tuple[float, float] | None = None
         self.shape: Tuple[float, ...] | None = None  # a radius, or width and height, and a unit
         self.store: bytes | None = None
@@ -191,8 +199,8 @@ class _Query:
 
         @raise CommandError: if they make no sense.
         """
-        while at < len(argv):
-            at += 1 + self._read_option(argv[at].lower(), argv[at + 1 :])
+        for option, _, parameters in read_options(argv, at, self._known):
+            self._read_option(option, parameters)
         if (self.store is not None or self._stores) and self.told:
             which = "GEOSEARCHSTORE" if self._stores else "STORE option in GEORADIUS"
             raise CommandError(f"ERR {which} is not compatible with WITHDIST, WITHHASH and WITHCOORD options")
@@ -203,47 +211,37 @@ class _Query:
         if self.any and not self.count:
             raise CommandError("ERR the ANY argument requires COUNT argument")
 
-    def _read_option(self, option: bytes, more: List[bytes]) -> int:
-        """Read one option; return how many words after it belong to it."""
+    def _read_option(self, option: bytes, parameters: List[bytes]) -> None:
         if option in (b"withdist", b"withhash", b"withcoord"):
             self.told[option] = None
         elif option == b"any":
             self.any = True
         elif option in (b"asc", b"desc"):
             self.order = option
-        elif option == b"count" and more:
-            self.count = require_integer(more[0])
+        elif option == b"count":
+            self.count = require_integer(parameters[0])
             if self.count <= 0:
                 raise CommandError("ERR COUNT must be > 0")
-            return 1
-        elif option in (b"store", b"storedist") and more and self._may_store:
-            self.store, self.store_distance = more[0], option == b"storedist"
-            return 1
-        elif option == b"storedist" and self._stores:
-            self.store_distance = True
-        elif self._searches:
-            return self._read_search(option, more)
+        elif option in (b"store", b"storedist"):
+            self.store_distance = option == b"storedist"
+            self.store = parameters[0] if parameters else None
         else:
-            raise CommandError(SYNTAX)
-        return 0
+            self._read_search(option, parameters)
 
-    def _read_search(self, option: bytes, more: List[bytes]) -> int:
-        if option == b"frommember" and more and not self._from_place:
+    def _read_search(self, option: bytes, parameters: List[bytes]) -> None:
+        if option == b"frommember" and not self._from_place:
             self._from_member = True
             if self.value is not None:
-                self.place = _place_of(self.value, more[0])
-            return 1
-        if option == b"fromlonlat" and len(more) >= 2 and not self._from_member:
+                self.place = _place_of(self.value, parameters[0])
+        elif option == b"fromlonlat" and not self._from_member:
             self._from_place = True
-            self.place = _place(more[:2])
-            return 2
-        if option == b"byradius" and len(more) >= 2 and (self.shape is None or len(self.shape) == 2):
-            self.shape = _radius(more[:2])
-            return 2
-        if option == b"bybox" and len(more) >= 3 and (self.shape is None or len(self.shape) == 3):
-            self.shape = _box(more[:3])
-            return 3
-        raise CommandError(SYNTAX)
+            self.place = _place(parameters)
+        elif option == b"byradius" and (self.shape is None or len(self.shape) == 2):
+            self.shape = _radius(parameters)
+        elif option == b"bybox" and (self.shape is None or len(self.shape) == 3):
+            self.shape = _box(parameters)
+        else:
+            raise CommandError(SYNTAX)
 
     def answer(self, session: Session, event: bytes) -> Reply:
         """Search; return what is found, or store it and return how much that is."""
@@ -302,7 +300,7 @@ _searching: Dict[str, Any] = {"flags": "readonly", "keys": (1, 1, 1), "access": 
 )  # fmt: skip
 def geosearch(session: Session, argv: List[bytes]) -> Reply:
     """Returns the members in a circle or a box."""
-    query = _Query(read(session, argv[1], SortedSet), may_store=False, searches=True)
+    query = _Query(read(session, argv[1], SortedSet), _SEARCHING)
     query.read(argv, 2)
     return query.answer(session, b"")
 
@@ -313,22 +311,22 @@ def geosearch(session: Session, argv: List[bytes]) -> Reply:
 )  # fmt: skip
 def geosearchstore(session: Session, argv: List[bytes]) -> Reply:
     """Stores the members in a circle or a box."""
-    query = _Query(read(session, argv[2], SortedSet), may_store=False, searches=True, stores=True)
+    query = _Query(read(session, argv[2], SortedSet), _SEARCHING_TO_STORE)
     query.read(argv, 3)
     query.store = argv[1]
     return query.answer(session, b"geosearchstore")
 
 
-def _georadius(session: Session, argv: List[bytes], may_store: bool) -> Reply:
-    query = _Query(read(session, argv[1], SortedSet), may_store, searches=False)
+def _georadius(session: Session, argv: List[bytes], known: Dict[bytes, int]) -> Reply:
+    query = _Query(read(session, argv[1], SortedSet), known)
     query.place = _place(argv[2:4])
     query.shape = _radius(argv[4:6])
     query.read(argv, 6)
     return query.answer(session, b"georadiusstore")
 
 
-def _georadius_of_member(session: Session, argv: List[bytes], may_store: bool) -> Reply:
-    query = _Query(read(session, argv[1], SortedSet), may_store, searches=False)
+def _georadius_of_member(session: Session, argv: List[bytes], known: Dict[bytes, int]) -> Reply:
+    query = _Query(read(session, argv[1], SortedSet), known)
     if query.value is not None:
         query.place = _place_of(query.value, argv[2])
         query.shape = _radius(argv[3:5])
@@ -336,13 +334,21 @@ def _georadius_of_member(session: Session, argv: List[bytes], may_store: bool) -
     return query.answer(session, b"georadiusstore")
 
 
+def _keys_of_radius(argv: List[bytes], start: int) -> List[KeyUse]:
+    """The key that is searched, and all those of STORE and STOREDIST, as in Redis, though the last one counts."""
+    stores = [option for option in read_options(argv, start, _STORING) if option.name in (b"store", b"storedist")]
+    stores.sort(key=lambda option: option.name)
+    return [KeyUse(1, ("RO", "access")), *[KeyUse(option.place, ("OW", "update")) for option in stores]]
+
+
 @command(
     "GEORADIUS", arity=-6, since="3.2.0", access="RO ACCESS; OW UPDATE @ STORE 6; OW UPDATE @ STOREDIST 6",
+    find_keys=lambda argv: _keys_of_radius(argv, 6),
     syntax=f"key longitude latitude radius {_UNIT} {_TELL} {_COUNT} {_ORDER} {_STORE}", **_storing,
 )  # fmt: skip
 def georadius(session: Session, argv: List[bytes]) -> Reply:
     """Returns or stores the members near a place."""
-    return _georadius(session, argv, True)
+    return _georadius(session, argv, _STORING)
 
 
 @command(
@@ -351,16 +357,17 @@ def georadius(session: Session, argv: List[bytes]) -> Reply:
 )  # fmt: skip
 def georadius_ro(session: Session, argv: List[bytes]) -> Reply:
     """Returns the members near a place."""
-    return _georadius(session, argv, False)
+    return _georadius(session, argv, _READING)
 
 
 @command(
     "GEORADIUSBYMEMBER", arity=-5, since="3.2.0", access="RO ACCESS; OW UPDATE @ STORE 5; OW UPDATE @ STOREDIST 5",
+    find_keys=lambda argv: _keys_of_radius(argv, 5),
     syntax=f"key member radius {_UNIT} {_TELL} {_COUNT} {_ORDER} {_STORE}", **_storing,
 )  # fmt: skip
 def georadiusbymember(session: Session, argv: List[bytes]) -> Reply:
     """Returns or stores the members near another one."""
-    return _georadius_of_member(session, argv, True)
+    return _georadius_of_member(session, argv, _STORING)
 
 
 @command(
@@ -369,4 +376,4 @@ def georadiusbymember(session: Session, argv: List[bytes]) -> Reply:
 )  # fmt: skip
 def georadiusbymember_ro(session: Session, argv: List[bytes]) -> Reply:
     """Returns the members near another one."""
-    return _georadius_of_member(session, argv, False)
+    return _georadius_of_member(session, argv, _READING)

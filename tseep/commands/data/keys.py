@@ -110,7 +110,8 @@ def _alive(db: Database, keys: Iterable[bytes]) -> Iterator[bytes]:
 def keys(session: Session, argv: List[bytes]) -> Reply:
     """Lists every key whose name matches a pattern."""
     db = session.db
-    return list(_alive(db, list(filter(matcher(argv[1]), db.values))))
+    names = db.values if argv[1] == b"*" else filter(matcher(argv[1]), db.values)
+    return list(_alive(db, list(names)))
 
 
 @command(

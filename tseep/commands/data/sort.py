@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Tuple, Union
 
 from tseep.algorithms.numeric import double, require_integer
 from tseep.datatypes.hash import Hash
@@ -12,6 +12,8 @@ from tseep.datatypes.list import RedisList
 from tseep.datatypes.set import Set
 from tseep.datatypes.sorted_set import SortedSet
 from tseep.errors import SYNTAX, WRONG_TYPE, CommandError
+from tseep.registry.keyspecs import KeyUse
+from tseep.registry.options import read_options
 from tseep.registry.table import command
 from tseep.replies import Reply
 
@@ -46,14 +48,8 @@ class Options:
         self.offset, self.count = 0, -1
         self.get: List[bytes] = []
         self.store: bytes | None = None
-        at = 2
-        while at < len(argv):
-            option = argv[at].lower()
-            parameters = argv[at + 1 : at + 1 + known.get(option, 0)]
-            if len(parameters) != known.get(option):
-                raise CommandError(SYNTAX)
+        for option, _, parameters in read_options(argv, 2, known):
             self._take(option, parameters)
-            at += 1 + len(parameters)
 
     def _take(self, option: bytes, parameters: List[bytes]) -> None:
         if option in (b"asc", b"desc"):
@@ -67,8 +63,10 @@ class Options:
             self.unsorted = self.unsorted or b"*" not in self.by
         elif option == b"get":
             self.get += parameters
-        else:
+        elif option == b"store":
             self.store = parameters[0]
+        else:
+            raise CommandError(SYNTAX)
 
     def bounds(self, size: int) -> Tuple[int, int]:
         """The places, of so many, from which and before which an element is wanted."""
@@ -161,6 +159,27 @@ def _sort(session: Session, argv: List[bytes], options: Options) -> List[bytes |
     return [lookup(element) for element in elements for lookup in lookups]
 
 
+_SORTED = KeyUse(1, ("RO", "access"))
+
+
+def _keys_of_sort(argv: List[bytes]) -> Iterator[KeyUse]:
+    """The key that is sorted, and the one that is stored at: that of the last STORE, as L{Options} has it."""
+    yield _SORTED
+    places = [option.place for option in read_options(argv, 2, _STORING) if option.name == b"store"]
+    if places:
+        yield KeyUse(places[-1], ("OW", "update"))
+
+
+def _pattern_of(argv: List[bytes], known: Dict[bytes, int]) -> bytes | None:
+    """The first option whose pattern may name any key; None if there is none before what is no option."""
+    for option, _, parameters in read_options(argv, 2, known):
+        if option == b"get" or (option == b"by" and b"*" in parameters[0]):
+            return option.upper()
+        if not option:
+            return None
+    return None
+
+
 _sorting: Dict[str, Any] = {
     "arity": -2,
     "keys": (1, 1, 1),
@@ -171,8 +190,9 @@ _OPTIONS = "key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]
 
 
 @command(
-    "SORT", flags="write denyoom movablekeys", access="RO ACCESS; RO ACCESS @ ?; OW UPDATE @ ? STORE 2",
-    syntax=f"{_OPTIONS} [STORE destination]", **_sorting,
+    "SORT", flags="write denyoom movablekeys", access="RO ACCESS; RO ACCESS @ ?; OW UPDATE @ ?",
+    syntax=f"{_OPTIONS} [STORE destination]", find_keys=_keys_of_sort,
+    reads_any_key=lambda argv: _pattern_of(argv, _STORING), **_sorting,
 )  # fmt: skip
 def sort(session: Session, argv: List[bytes]) -> Reply:
     """Sorts the elements of a list, set or sorted set, and returns or stores them or what belongs to them."""
@@ -189,7 +209,7 @@ def sort(session: Session, argv: List[bytes]) -> Reply:
 
 @command(
     "SORT_RO", flags="readonly movablekeys", access="RO ACCESS; RO ACCESS @ ?", since="7.0.0", syntax=_OPTIONS,
-    **_sorting,
+    reads_any_key=lambda argv: _pattern_of(argv, _READING), **_sorting,
 )  # fmt: skip
 def sort_ro(session: Session, argv: List[bytes]) -> Reply:
     """Sorts the elements of a list, set or sorted set, and returns them or what belongs to them."""

@@ -6,7 +6,16 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Tuple
 
 from tseep.algorithms.numeric import HIGHEST, require_integer
-from tseep.commands.data.streams import WHILE_BLOCKED, Reading, at_most, entries, entry, of_streams, read_options
+from tseep.commands.data.streams import (
+    WHILE_BLOCKED,
+    Reading,
+    at_most,
+    entries,
+    entry,
+    keys_of_reading,
+    of_streams,
+    read_reading,
+)
 from tseep.commands.data.typed import read, to_change
 from tseep.coordination.blocking import NOT_YET, block
 from tseep.datatypes.stream import HIGHEST_ID, Consumer, Group, Pending, Stream, id_text
@@ -205,11 +214,12 @@ class _Member(NamedTuple):
 
 @command(
     "XREADGROUP", arity=-7, flags="write blocking movablekeys", access="RO ACCESS @ STREAMS 4 half", since="5.0.0",
+    find_keys=keys_of_reading,
     syntax="GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...]",
 )  # fmt: skip
 def xreadgroup(session: Session, argv: List[bytes]) -> Reply:
     """Returns entries of streams that nobody in a group has been given yet, or those that one has not acknowledged."""
-    reading = read_options(argv, True, session.server.scripting.running is not None)
+    reading = read_reading(argv, True, session.server.scripting.running is not None)
     assert reading.group is not None  # or it would have been refused
     member = _Member(*reading.group, reading.no_ack)
     after = [_position(session, key, text, member) for key, text in reading.streams]

@@ -12,6 +12,8 @@ from tseep.datatypes.id_map import MOST
 from tseep.datatypes.stream import HIGHEST_ID, SEQUENCE, Fields, Stream, id_text
 from tseep.datatypes.stream_ids import read_end, read_id, read_milliseconds, read_start
 from tseep.errors import NO_SUCH_KEY, SYNTAX, CommandError, wrong_arguments
+from tseep.registry.keyspecs import KeyUse
+from tseep.registry.options import REST, read_options
 from tseep.registry.table import command
 from tseep.replies import NULL_ARRAY, OK, Reply
 
@@ -335,42 +337,48 @@ class Reading(NamedTuple):
     no_ack: bool
 
 
-def read_options(argv: List[bytes], grouped: bool, scripted: bool) -> Reading:
+_READING = {b"block": 1, b"count": 1, b"group": 2, b"noack": 0, b"streams": REST}
+"""By option of an XREAD or an XREADGROUP, how many parameters follow it."""
+
+
+def read_reading(argv: List[bytes], grouped: bool, scripted: bool) -> Reading:
     """
-    Read the words of an XREAD, or of an XREADGROUP.
+    Read the options of an XREAD, or of an XREADGROUP.
 
     @param scripted: whether a script calls it.
     @raise CommandError: if they make no sense.
     """
     count, timeout, no_ack = 0, None, False
     group: Tuple[bytes, bytes] | None = None
-    at = 1
-    while at < len(argv):
-        option, more = argv[at].lower(), len(argv) - at - 1
-        if option == b"block" and more:
+    for option, _, parameters in read_options(argv, 1, _READING):
+        if option == b"block":
             if scripted:
                 raise CommandError(b"ERR %b command is not allowed with BLOCK option from scripts" % argv[0])
-            timeout = require_milliseconds(argv[at + 1])
-            at += 1
-        elif option == b"count" and more:
-            count = max(0, require_integer(argv[at + 1]))
-            at += 1
-        elif option == b"streams" and more:
-            streams = _streams(argv, at + 1)
+            timeout = require_milliseconds(parameters[0])
+        elif option == b"count":
+            count = max(0, require_integer(parameters[0]))
+        elif option == b"streams":
+            streams = _streams(parameters)
             if grouped and group is None:
                 raise CommandError("ERR Missing GROUP option for XREADGROUP")
             return Reading(streams, count, timeout, group, no_ack)
-        elif option == b"group" and more >= 2:
+        elif option == b"group":
             _require_grouped("GROUP", grouped)
-            group = argv[at + 1], argv[at + 2]
-            at += 2
+            group = parameters[0], parameters[1]
         elif option == b"noack":
             _require_grouped("NOACK", grouped)
             no_ack = True
         else:
             raise CommandError(SYNTAX)
-        at += 1
     raise CommandError(SYNTAX)
+
+
+def keys_of_reading(argv: List[bytes]) -> List[KeyUse]:
+    """The keys of an XREAD or an XREADGROUP: a group or a consumer may be called C{streams}, too."""
+    for option, place, parameters in read_options(argv, 1, _READING):
+        if option == b"streams":
+            return [KeyUse(place + number, ("RO", "access")) for number in range(len(parameters) // 2)]
+    return []
 
 
 def _require_grouped(option: str, grouped: bool) -> None:
@@ -378,8 +386,7 @@ def _require_grouped(option: str, grouped: bool) -> None:
         raise CommandError(f"ERR The {option} option is only supported by XREADGROUP. You called XREAD instead.")
 
 
-def _streams(argv: List[bytes], at: int) -> List[Tuple[bytes, bytes]]:
-    words = argv[at:]
+def _streams(words: List[bytes]) -> List[Tuple[bytes, bytes]]:
     half, odd = divmod(len(words), 2)
     if odd:
         raise CommandError(_UNBALANCED)
@@ -394,11 +401,11 @@ def of_streams(session: Session, found: Dict[bytes, Any] | List[Tuple[bytes, Any
 
 @command(
     "XREAD", arity=-4, flags="readonly blocking movablekeys", access="RO ACCESS @ STREAMS 1 half", since="5.0.0",
-    syntax="[COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]",
+    find_keys=keys_of_reading, syntax="[COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]",
 )  # fmt: skip
 def xread(session: Session, argv: List[bytes]) -> Reply:
     """Returns the entries of streams after some ids, and waits for one if there are none."""
-    reading = read_options(argv, False, session.server.scripting.running is not None)
+    reading = read_reading(argv, False, session.server.scripting.running is not None)
     after = [(key, _after(session, key, text)) for key, text in reading.streams]
     found = []
     for key, id in after:

@@ -8,6 +8,7 @@ from tseep.algorithms.lcs import Pair, common_bytes, runs
 from tseep.algorithms.long_double import ZERO, require_long_double, sum_text
 from tseep.algorithms.numeric import HIGHEST, LOWEST, require_integer
 from tseep.errors import SYNTAX, WRONG_TYPE, CommandError, invalid_expire_time, wrong_arguments
+from tseep.registry.keyspecs import KeyUse
 from tseep.registry.table import command
 from tseep.replies import OK, Reply
 
@@ -129,12 +130,19 @@ def get(session: Session, argv: List[bytes]) -> Reply:
     return _reply(require_string(value))
 
 
+def _key_of_set(argv: List[bytes]) -> List[KeyUse]:
+    """The key, which GET reads as well."""
+    reads = any(word.lower() == b"get" for word in argv[3:])
+    return [KeyUse(1, ("RW", "access", "update") if reads else ("OW", "update"))]
+
+
 @command(
     "SET",
     arity=-3,
     flags="write denyoom",
     keys=(1, 1, 1),
     access="RW ACCESS UPDATE VARIABLE_FLAGS",
+    find_keys=_key_of_set,
     syntax=_SET_SYNTAX,
 )
 def set_(session: Session, argv: List[bytes]) -> Reply:

@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IProtocolFactory
 
-from tseep.net.listener import BACKLOG, Listener
+from tseep.net.listener import BACKLOG, Listener, serve_one_family
 from tseep.net.transport import TCPTransport, UNIXTransport
 
 _SYSTEMD = re.compile(r"\bsystemd(:\w+=[^:]*)*")
@@ -110,6 +110,7 @@ def _bind(interface: str, port: int, backlog: int, number: int) -> List[socket.s
         for place in range(number):
             each = socket.socket(family, socket.SOCK_STREAM)
             sockets.append(each)
+            serve_one_family(each)
             each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, place > 0)
             each.bind(_address(interface, port, family))

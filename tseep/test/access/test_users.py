@@ -94,6 +94,76 @@ class AclTests(SessionTests):
         self.assertReply("OK", "ACL", "LOG", "RESET")
         self.assertReply([], "ACL", "LOG")
 
+    def test_sort_by_any_key(self) -> None:
+        """SORT reads keys that it does not name only for who may read every key, by the selector that allows it."""
+        self.run_command("RPUSH", "l", "x")
+        self.run_command("SET", "x", "secret")
+        get = Error("ERR GET option of SORT denied due to insufficient ACL permissions.")
+        by = Error("ERR BY option of SORT denied due to insufficient ACL permissions.")
+        allowed = {
+            "+@all ~l*": False, "+@all ~*": True, "+@all %R~*": True, "+@all %W~* %R~l": False,
+            "%R~l (+sort +sort_ro +eval +multi +exec %R~* %W~l)": True, "+@all %R~l (+get %R~*)": False,
+        }  # fmt: skip
+        for rules, may in allowed.items():
+            self.make("+auth", *rules.split(" (")[0].split(), *[f"({rest}" for rest in rules.split(" (")[1:]])
+            self.be()
+            for name in ("SORT", "SORT_RO"):
+                self.assertReply([b"secret"] if may else get, name, "l", "BY", "nosort", "GET", "*")
+                self.assertReply([b"x"] if may else by, name, "l", "BY", "y_*", "ALPHA")
+                self.assertReply([b"x"], name, "l", "BY", "nosort")
+                self.assertError("ERR syntax error", name, "l", "nonsense", "GET", "*")
+            self.run_command("AUTH", "default", "")
+        self.assertReply([], "ACL", "LOG")
+
+    def test_sort_by_any_key_elsewhere(self) -> None:
+        """The same holds in a script, in a transaction, and for ACL DRYRUN."""
+        self.run_command("RPUSH", "l", "x")
+        self.make("+@all", "~l")
+        self.assertReply(
+            b"GET option of SORT denied due to insufficient ACL permissions.",
+            "ACL",
+            "DRYRUN",
+            "u",
+            "SORT",
+            "l",
+            "GET",
+            "*",
+        )
+        self.assertReply("OK", "ACL", "DRYRUN", "u", "SORT", "l", "BY", "nosort")
+        denied = b"This user has no permissions to access the 'b' key"
+        self.assertReply(denied, "ACL", "DRYRUN", "u", "SORT", "l", "STORE", "l", "STORE", "b")
+        self.be()
+        self.assertIn("ERR GET option of SORT denied", self.run_command("SORT", "l", "GET", "*", "STORE", "l"))
+        text = "ERR GET option of SORT denied due to insufficient ACL permissions."
+        reply = self.run_command("EVAL", "return redis.call('SORT', 'l', 'GET', '*')", 0)
+        self.assertTrue(reply.startswith(text), reply)
+        self.run_command("MULTI")
+        self.assertReply("QUEUED", "SORT", "l", "GET", "*")
+        self.assertReply([Error(text)], "EXEC")
+
+    def test_empty_key(self) -> None:
+        """A star does not match an empty key or channel, as in Redis; an empty pattern does."""
+        self.make("+@all", "%W~*", "&a", "&?*")
+        self.be()
+        self.assertReply("OK", "SET", "x", 1)
+        self.assertIn("one of the keys", self.run_command("SET", "", 1))
+        self.assertIn("one of the channels", self.run_command("PUBLISH", "", 1))
+        self.run_command("AUTH", "default", "")
+        self.make("+@all", "~", "&")
+        self.be()
+        self.assertReply("OK", "SET", "", 1)
+        self.assertReply(0, "PUBLISH", "", 1)
+
+    def test_empty_name(self) -> None:
+        """A user with an empty name is the same when it was written and read again."""
+        path = Path(made_folder(self), "users.acl")
+        self.assertReply("OK", "ACL", "SETUSER", "", "on", ">p", "+get", "~a")
+        shown = self.server.users.named[b""].show()
+        self.server.users.save(path)
+        self.server.users.load(path)
+        self.assertEqual([b"", b"default"], sorted(self.server.users.named))
+        self.assertEqual(shown, self.server.users.named[b""].show())
+
     def test_genpass(self) -> None:
         """A password is of as many bits as are asked for, and another each time."""
         first = self.run_command("ACL", "GENPASS")
@@ -129,5 +199,5 @@ class AclTests(SessionTests):
         self.assertEqual(sorted(shown), sorted(user.show() for user in users.named.values()))
         lines = rewritten([], self.server.config, shown)
         path.write_bytes(b"\n".join(lines))
-        directives = [each for each in read_directives(str(path)) if each.name == USER]
+        directives = [each for each in read_directives(str(path), []) if each.name == USER]
         self.assertEqual([line.split(" ") for line in shown], [[USER, *each.words] for each in directives])

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.configuration.file import ConfigError, Directive, apply, read_directives, rewritten
+from tseep.configuration.file import REDIS_SAVES, ConfigError, read_file, read_password, rewritten
 from tseep.configuration.parameters import PARAMETERS, Config
 
 NAMES = [parameter.name.encode() for parameter in PARAMETERS] + [b"include", b"user", b"port", b"bind", b"nosuch"]
@@ -40,13 +40,13 @@ class ConfigFileTests(SynchronousTestCase):
 
     def apply(self, text: str) -> Config:
         config = Config()
-        self.unknown = apply(config, list(read_directives(self.write(text))))
+        self.errors: List[str] = []
+        read_file(self.write(text), config, self.errors)
         return config
 
     def assertRefused(self, text: str, line: str) -> None:
-        with self.assertRaises(ConfigError) as caught:
-            self.apply(text)
-        self.assertIn(line, str(caught.exception))
+        self.apply(text)
+        self.assertIn(line, self.errors[0])
 
     def test_lines(self) -> None:
         """Comments and empty lines say nothing, names have no case, quotes and escapes are undone."""
@@ -64,9 +64,66 @@ class ConfigFileTests(SynchronousTestCase):
         self.assertEqual((limits["normal"], limits["pubsub"]), ((1, 2, 3), (4, 5, 6)))
 
     def test_unknown(self) -> None:
-        """What tseep does not have is named, each once."""
-        self.apply("daemonize no\nport 1\ntcp-backlog 5\ndaemonize yes")
-        self.assertEqual(self.unknown, ["daemonize", "tcp-backlog"])
+        """What neither tseep nor Redis knows is refused in Redis's words, and what may have been meant is named."""
+        said = "a.conf:3: 'requirepas secret': Bad directive or wrong number of arguments; did you mean requirepass?"
+        self.assertRefused("timeout 1\n\nrequirepas secret", said)
+        self.assertRefused("qwxyz 1", "'qwxyz 1': Bad directive or wrong number of arguments")
+
+    def test_refused(self) -> None:
+        """What would change what clients may do is refused by name, with the remedy, unless it asks for nothing."""
+        self.assertRefused(
+            "replicaof 192.0.2.1 6379", "a.conf:1: 'replicaof 192.0.2.1 6379': tseep cannot be a replica;"
+        )
+        self.assertRefused('rename-command CONFIG ""', "'rename-command CONFIG \"\"': tseep renames no commands; deny")
+        self.assertRefused("TLS-PORT 6380", "'tls-port 6380': TLS is an endpoint; write listen ssl:PORT")
+        harmless = 'replicaof NO ONE\ncluster-enabled no\ntls-port 0\nmin-replicas-to-write 0\nmasterauth ""'
+        self.apply(f"{harmless}\nshutdown-on-sigterm default\nio-threads 4\ndaemonize yes\nport 7000")
+        self.assertEqual([], self.errors)
+
+    def test_every_error(self) -> None:
+        """All that is wrong is found, in the order of the lines, in included files, too."""
+        self.write("\nnosuch 2", "b.part")
+        self.apply(f"nosuch 1\n\ninclude {self.folder}/b.part\ntimeout x\nrequirepass 'a\nmaxclients 5 6")
+        self.assertEqual(
+            ["a.conf:1", "b.part:2", "a.conf:4", "a.conf:5", "a.conf:6"],
+            [":".join(line[len(self.folder) + 1 :].split(":")[:2]) for line in self.errors],
+        )
+
+    def test_save(self) -> None:
+        """Where a file does not say when to save, it is as in Redis, and CONFIG REWRITE adds nothing."""
+        config = self.apply("timeout 5")
+        self.assertEqual(REDIS_SAVES, config.show("save"))
+        self.assertEqual([b"timeout 5"], rewritten([b"timeout 5"], config, []))
+        config.set("save", "")
+        self.assertIn(b'save ""', rewritten([b"timeout 5"], config, []))
+        self.assertEqual("", self.apply('save ""').show("save"))
+        self.assertEqual("900 1 60 5", self.apply("save 900 1\nsave 60 5").show("save"))
+
+    def test_password_file(self) -> None:
+        """A file may name the file of the password, which CONFIG REWRITE does not write down."""
+        path = self.write("secret\r\nmore", "password")
+        config = self.apply(f"requirepass-file {path}")
+        self.assertEqual("secret", config["requirepass"])
+        line = f"requirepass-file {path}".encode()
+        self.assertEqual([line], rewritten([line], config, []))
+        config = self.apply("requirepass old")
+        config.presume("requirepass", "of the environment")
+        self.assertEqual([b"requirepass old"], rewritten([b"requirepass old"], config, []))
+        config.set("requirepass", "new")
+        self.assertEqual([b"requirepass new"], rewritten([b"requirepass old"], config, []))
+        self.assertRefused(f"requirepass-file {self.write('', 'empty')}", "empty: the first line is empty")
+
+    def test_read_password(self) -> None:
+        """A password ends with its line, and begins after a byte order mark; an empty one is none."""
+        path = os.path.join(self.folder, "password")
+        for raw, password in ((b"a b\nc", "a b"), (b"a\r\n", "a"), (b"\xef\xbb\xbfa", "a"), (b"\xc3\xa4\n", "\xe4")):
+            with open(path, "wb") as file:
+                file.write(raw)
+            self.assertEqual(password, read_password(path, "--requirepass-file"))
+        for raw in (b"", b"\n", b"\r\n", b"\xef\xbb\xbf\n", b"\nsecret", b"\xff\n"):
+            with open(path, "wb") as file:
+                file.write(raw)
+            self.assertRaises(ConfigError, read_password, path, "--requirepass-file")
 
     def test_include(self) -> None:
         """A file stands where it is included; a pattern includes all that match, or none."""
@@ -83,14 +140,14 @@ class ConfigFileTests(SynchronousTestCase):
         before, after = Config(), Config()
         with open(path, "wb") as file:
             file.write(b"\n".join(lines))
-        try:
-            apply(before, list(read_directives(path)))
-        except ConfigError:
+        errors: List[str] = []
+        read_file(path, before, errors)
+        if errors:
             return
         text = b"\n".join(rewritten(b"\n".join(lines).split(b"\n"), before, []))
         with open(path, "wb") as file:
             file.write(text)
-        apply(after, list(read_directives(path)))
+        read_file(path, after, errors)
         for parameter in PARAMETERS:
             self.assertEqual(before.show(parameter.name), after.show(parameter.name), text)
 
@@ -110,10 +167,10 @@ class RewrittenTests(SynchronousTestCase):
         """The file, after it was read and some parameters have changed."""
         config = Config()
         lines = text.encode().splitlines()
-        directives = [
-            Directive("x", words[0].lower(), words[1:]) for words in map(str.split, text.splitlines()) if words
-        ]
-        apply(config, [each for each in directives if not each.name.startswith("#")])
+        path = self.mktemp()
+        with open(path, "w") as file:
+            file.write(text)
+        read_file(path, config, [])
         for name, value in changed.items():
             config.set(name.replace("_", "-"), value)
         return b"\n".join(rewritten(lines, config, users)).decode()

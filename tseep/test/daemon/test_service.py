@@ -94,6 +94,17 @@ class ServiceTests(SynchronousTestCase):
         for part in ("fake", "6379", "/run/tseep", ready["python_version"], "MemoryReactorClock", "10000"):
             self.assertIn(part, line)
 
+    def test_nothing_is_kept(self) -> None:
+        """Where neither snapshots nor an append-only file are kept, a line says so."""
+        events: List[Any] = []
+        globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
+        for save, said in (("900 1", 0), ("", 1)):
+            self.server.config.set("save", save)
+            self.started()
+            lines = [event for event in events if "Nothing is kept on disk" in event.get("log_format", "")]
+            self.assertEqual(said, len(lines))
+
     def test_note(self) -> None:
         """What a script writes to the log comes at its level, and is one line, whatever it has in it."""
         events: List[Any] = []
@@ -142,15 +153,16 @@ class ServiceTests(SynchronousTestCase):
         service.stopService()
         self.assertEqual(waiting, [])
 
-    def refusal(self, error: Exception) -> str:
+    def refusal(self, error: Exception, endpoint: str = "tcp:6379") -> str:
         """What is said when listening fails like this."""
 
         def fail(*args: Any, **kwargs: Any) -> None:
             raise error
 
         self.patch(self.reactor, "listenTCP", fail)
+        self.patch(self.reactor, "listenUNIX", fail)
         with self.assertRaises(CannotStart) as caught:
-            self.service("tcp:6379").privilegedStartService()
+            self.service(endpoint).privilegedStartService()
         return str(caught.exception)
 
     def test_busy(self) -> None:
@@ -166,9 +178,12 @@ class ServiceTests(SynchronousTestCase):
         """So is a port that takes rights."""
         line = self.refusal(CannotListenError("", 6379, OSError(errno.EACCES, "Permission denied")))
         self.assertIn("a port under 1024 needs root's rights", line)
+        line = self.refusal(OSError(errno.EACCES, "Permission denied"), "unix:/run/a")
+        self.assertIn("permission denied; choose another folder with --listen", line)
 
     def test_other_errors(self) -> None:
         """Any other error says what it is."""
         line = self.refusal(CannotListenError("", 6379, OSError(errno.EADDRNOTAVAIL, "Cannot assign")))
         self.assertIn("Cannot assign", line)
         self.assertIn("wrong", self.refusal(ValueError("wrong")))
+        self.assertIn("no such folder; make it", self.refusal(FileNotFoundError(errno.ENOENT, "No such"), "unix:/a/b"))

@@ -142,7 +142,9 @@ class ScriptsTests(SessionTests):
         self.run_command("AUTH", "u", "x")
         for words, allowed in (
             ("'get', 'a'", 1), ("'get', 'b'", None), ("'set', 'a', 'b'", 1), ("'mset', 'a', 1, 'b', 2", None),
-            ("'flushall'", None), ("'config', 'get', 'x'", 1), ("'config', 'set', 'x'", None), ("'set'", 1),
+            ("'flushall'", None), ("'config', 'get', 'x'", 1), ("'config', 'set', 'x'", None),
+            ("'set'", 1), ("'publish'", 1), ("'eval'", 1),
+            ("'sort'", 1), ("'publish', 'c', 'x'", None),
         ):  # fmt: skip
             self.assertReply(allowed, "EVAL", f"return redis.acl_check_cmd({words})", 0)
 

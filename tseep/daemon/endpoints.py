@@ -1,0 +1,106 @@
+"""Where to listen: Redis's directives as Twisted's strings, and help with strings that cannot be read."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from typing import Any, Dict, List, Sequence
+
+from twisted.internet.endpoints import quoteStringArgument, serverFromString
+
+from tseep.configuration.file import ConfigError, Directive, one_word
+
+DEFAULT_ENDPOINT = "tcp:6379:interface=127.0.0.1"
+
+_PORT = re.compile(r"(?:haproxy:)?(?:tcp6?|ssl|mtls):(?:port=)?([0-9]+)")
+
+_HELP = f"write it as in {DEFAULT_ENDPOINT}"
+
+
+def of_directives(directives: Sequence[Directive], needed: bool) -> List[str]:
+    """
+    Where a configuration file says to listen, as Twisted writes it; without C{bind} on 127.0.0.1 alone. Empty, if it
+    does not say.
+
+    @param needed: whether nothing else says where to listen.
+    @raise ConfigError: if that cannot be read.
+    """
+    last = {directive.name: directive for directive in directives}
+    port = _number(last, "port", 10, 0, 65535) if "port" in last else 6379
+    hosts = last["bind"].words if "bind" in last else ["127.0.0.1"]
+    named = [last[name] for name in ("bind", "port") if name in last]
+    endpoints = [_tcp(host, port) for host in hosts if host and port and _usable(host)] if named else []
+    path = one_word(last["unixsocket"]) if "unixsocket" in last else ""
+    if path:
+        mode = _number(last, "unixsocketperm", 8, 0, 0o777) if "unixsocketperm" in last else 0o666
+        endpoints = endpoints if named else [DEFAULT_ENDPOINT]
+        endpoints.append(f"unix:{quoteStringArgument(path)}:mode={mode:o}")
+    endpoints += [word for directive in directives if directive.name == "listen" for word in directive.words]
+    if named and needed and not endpoints:
+        place, name, words = named[-1]
+        raise ConfigError(
+            f"{place}: {' '.join([name, *words])!r}: there is nowhere to listen; see unixsocket and listen"
+        )
+    return endpoints
+
+
+def _number(last: Dict[str, Directive], name: str, base: int, least: int, most: int) -> int:
+    place, _, words = last[name]
+    try:
+        value = int(" ".join(words), base)
+    except ValueError:
+        value = -1
+    if not least <= value <= most:
+        kind = "an octal number" if base == 8 else f"a number between {least} and {most}"
+        raise ConfigError(f"{place}: {name} {' '.join(words)!r}: argument must be {kind}")
+    return value
+
+
+def _tcp(host: str, port: int) -> str:
+    host = host.lstrip("-")
+    if host == "*":
+        return f"tcp:{port}"
+    host = "::" if host == "::*" else host
+    return f"tcp{'6' if ':' in host else ''}:{port}:interface={quoteStringArgument(host)}"
+
+
+def _usable(host: str) -> bool:
+    """Whether an address is to be listened on: one with a minus in front only if this machine has it."""
+    if not host.startswith("-"):
+        return True
+    host = "::" if host == "-::*" else host[1:]
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.bind((host, 0))
+    except OSError:
+        return False
+    return True
+
+
+def problem(reactor: Any, endpoint: str) -> str:
+    """Why Twisted cannot read an endpoint's string, as help; empty if it can. Nothing is begun."""
+    try:
+        serverFromString(reactor, endpoint)
+    except LookupError:
+        return "systemd has passed on no such socket"
+    except ImportError as error:
+        return f"{error}; TLS needs pip install 'tseep[tls]'"
+    except Exception as error:  # each endpoint plugin has errors of its own
+        return _reason(endpoint, error)
+    port = _PORT.match(endpoint)
+    return f"{port[1]} is no port between 0 and 65535" if port and int(port[1]) > 65535 else ""
+
+
+def _reason(endpoint: str, error: Exception) -> str:
+    kind, _, rest = endpoint.partition(":")
+    text = re.sub(r"^\w+\(\) ", "", str(error)) or type(error).__name__
+    if isinstance(error, OSError) and error.filename:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    if "invalid literal for int()" in text:
+        return f"{text.rpartition(': ')[2]} is no number; {_HELP}"
+    if "multiple values" in text and "::" in rest:
+        return r"colons in an address are escaped; write it as in tcp6:6379:interface=\:\:1"
+    if re.fullmatch("[0-9]+", endpoint, re.ASCII):
+        return f"write it as tcp:{endpoint}:interface=127.0.0.1"
+    return f"{text}; {_HELP}" if kind.startswith("tcp") or text.startswith("Unknown endpoint type") else text

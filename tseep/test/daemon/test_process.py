@@ -1,0 +1,100 @@
+"""Tests for L{tseep.daemon.process}."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any, Dict, List
+
+from twisted.application.service import Service
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tseep.daemon import process
+from tseep.daemon.process import ProcessService, problem
+from tseep.daemon.service import CannotStart
+from tseep.server.server import Server
+
+ENDING = {signal.SIGTERM, signal.SIGINT}
+
+
+class Refusing(Service):
+    """A service that cannot start."""
+
+    def startService(self) -> None:
+        raise CannotStart("tseep: no")
+
+
+class ProcessServiceTests(SynchronousTestCase):
+    """A process of its own: its signals, and a failure of its start."""
+
+    def setUp(self) -> None:
+        self.reactor = MemoryReactorClock()
+        self.server = Server()
+        self.installed: Dict[int, Any] = {}
+        self.patch(process.signal, "signal", self.installed.__setitem__)
+
+    def begin(self, service: Service, **twistd: Any) -> None:
+        """Start a service as twistd does."""
+        whole = ProcessService(self.reactor, self.server, service, twistd)
+        whole.privilegedStartService()
+        whole.startService()
+
+    def test_signals(self) -> None:
+        """SIGTERM and SIGINT ask for an orderly end, with status 0; SIGHUP is ignored."""
+        asked: List[bool] = []
+        self.begin(Service())
+        self.server.shut_down = lambda: asked.append(True)
+        self.assertEqual(self.installed.pop(signal.SIGHUP), signal.SIG_IGN)
+        for number in ENDING:
+            self.server.stopping = False
+            self.installed[number](number, None)
+        self.assertEqual(asked, [True, True])
+
+    def test_signals_again(self) -> None:
+        """The reactor's own handlers, which come when it starts, don't stay."""
+        self.begin(Service())
+        self.installed.clear()
+        for function, args, kwargs in self.reactor.whenRunningHooks:
+            function(*args, **kwargs)
+        self.assertEqual(set(self.installed), ENDING)
+
+    def failed(self, **twistd: Any) -> Any:
+        """The error of a start that fails, and what was written to the standard error."""
+        reading, writing = os.pipe()
+        self.patch(process.os, "dup", lambda number: writing)
+        error = self.assertRaises(CannotStart, self.begin, Refusing(), **twistd)
+        os.close(writing)
+        with os.fdopen(reading) as said:
+            self.assertEqual("tseep: no\n", said.read())
+        return error
+
+    def test_failure(self) -> None:
+        """In the foreground the interpreter has nothing more to say."""
+        self.assertEqual(self.failed().code, 1)
+
+    def test_failure_in_the_background(self) -> None:
+        """In the background the line is to be in the log, too, and twistd must see an exception."""
+        error = self.failed(statusPipe=9)
+        self.assertEqual(error.code, "tseep: no")
+        self.assertIsInstance(error, Exception)
+
+
+class ProblemTests(SynchronousTestCase):
+    """What twistd cannot do is seen before it tries."""
+
+    def test_files(self) -> None:
+        """Files that cannot be written are named, with the option for another."""
+        self.assertEqual("", problem({"nodaemon": True, "pidfile": "", "logfile": None}))
+        self.assertEqual("", problem({"nodaemon": True, "pidfile": self.mktemp(), "logfile": "-", "rundir": "."}))
+        said = "twistd cannot write /nonexistent/a; choose another file with twistd --pidfile=FILE"
+        self.assertEqual(said, problem({"pidfile": "/nonexistent/a", "logfile": self.mktemp()}))
+        self.assertIn("--logfile=FILE", problem({"nodaemon": True, "logfile": "/nonexistent/a"}))
+        self.assertIn("no such folder", problem({"rundir": "/nonexistent"}))
+
+    def test_rights(self) -> None:
+        """Another user takes root's rights."""
+        self.patch(process.os, "geteuid", lambda: 1000)
+        self.patch(process.os, "getuid", lambda: 1000)
+        self.assertEqual("", problem({"nodaemon": True, "uid": 1000, "gid": None}))
+        self.assertIn("twistd's --uid needs root's rights", problem({"nodaemon": True, "uid": 1}))

@@ -1,0 +1,78 @@
+"""Tests for L{tseep.registry.options}."""
+
+from __future__ import annotations
+
+from typing import List, Tuple
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tseep.registry.options import REST, read_options
+from tseep.registry.table import COMMANDS
+from tseep.test.support import SessionTests
+
+KNOWN = {b"limit": 2, b"get": 1, b"asc": 0, b"streams": REST}
+
+
+def read(call: str) -> List[Tuple[bytes, int, List[bytes]]]:
+    """The options of a call, from its third word on."""
+    return [tuple(option) for option in read_options(call.encode().split(), 2, KNOWN)]  # type: ignore[misc]
+
+
+class OptionsTests(SynchronousTestCase):
+    """The options of a command."""
+
+    def test_parameters(self) -> None:
+        """Each has its parameters, whatever those look like, in any case and as often as it comes."""
+        expected = [(b"limit", 3, [b"get", b"asc"]), (b"asc", 6, []), (b"get", 7, [b"GET"]), (b"get", 9, [b"x"])]
+        self.assertEqual(expected, read("SORT k LIMIT get asc ASC get GET GET x"))
+
+    def test_nonsense(self) -> None:
+        """A word that is none, or that has too few parameters, has no name; the words after it are looked at."""
+        self.assertEqual([(b"", 3, []), (b"asc", 4, [])], read("SORT k foo ASC"))
+        self.assertEqual([(b"", 3, []), (b"", 4, [])], read("SORT k LIMIT 1"))
+
+    def test_rest(self) -> None:
+        """One may take all that is left, but at least one."""
+        self.assertEqual([(b"streams", 3, [b"GET", b"x"])], read("XREAD k STREAMS GET x"))
+        self.assertEqual([(b"", 3, [])], read("XREAD k STREAMS"))
+
+
+class KeyFindersTests(SessionTests):
+    """The keys of commands whose options hide some, or name them more than once."""
+
+    def assertKeys(self, expected: str, call: str) -> None:
+        """Check the keys of a call and their flags: C{!} stands before those that are changed."""
+        argv = call.encode().split()
+        uses = self.server.commands[argv[0].lower()].uses_of_keys(argv)
+        found = [("!" if flags[0] != "RO" else "") + argv[place].decode() for place, flags in uses]
+        self.assertEqual(expected.split(), found)
+        self.assertEqual(
+            [word.lstrip("!").encode() for word in expected.split()], COMMANDS[argv[0].lower()].keys_in(argv)
+        )
+
+    def test_sort(self) -> None:
+        """The last STORE counts; a word that is another option's parameter is none."""
+        self.assertKeys("a !c", "SORT a STORE b STORE c")
+        self.assertKeys("a !b", "SORT a BY STORE GET STORE STORE b ASC")
+        self.assertKeys("a !b", "SORT a nonsense STORE b")
+        self.assertKeys("a", "SORT a DESC STORE")
+        self.assertKeys("a", "SORT_RO a STORE b")
+
+    def test_radius(self) -> None:
+        """All that STORE and STOREDIST name, as in Redis, and not only the first ones."""
+        self.assertKeys("a !b !d !c", "GEORADIUS a 0 0 1 m STORE b STOREDIST c STORE d")
+        self.assertKeys("a !c", "GEORADIUSBYMEMBER a STORE 1 m COUNT STORE STOREDIST c")
+
+    def test_streams(self) -> None:
+        """A group or a consumer that is called like the word before the keys is none."""
+        self.assertKeys("k", "XREADGROUP NOACK GROUP g streams STREAMS k >")
+        self.assertKeys("k l", "XREADGROUP COUNT 1 GROUP streams streams STREAMS k l > >")
+        self.assertKeys("a b", "XREAD COUNT streams STREAMS a b 0 0")
+        self.assertKeys("", "XREAD COUNT 1 BLOCK 0")
+
+    def test_string(self) -> None:
+        """SET reads its key for GET only, and BITFIELD changes its for some steps only."""
+        flags = [self.server.commands[words[0].lower().encode()].uses_of_keys([word.encode() for word in words])
+                 for words in (["SET", "k", "v"], ["SET", "k", "v", "get"], ["BITFIELD", "k", "GET", "u8", "0"],
+                               ["BITFIELD", "k", "incrby", "u8", "0", "1"])]  # fmt: skip
+        self.assertEqual(["OW", "RW", "RO", "RW"], [next(iter(uses)).flags[0] for uses in flags])
