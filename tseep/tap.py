@@ -38,6 +38,7 @@ from tseep.interfaces import IMode
 from tseep.modes.evented import EventedMode
 from tseep.modes.threaded import ThreadedMode
 from tseep.modes.workers.owner import WorkersMode
+from tseep.net.timing import keep_even_time
 from tseep.server.server import Server
 from tseep.system.open_files import RESERVED, allow_clients, files_for
 
@@ -291,6 +292,7 @@ def makeService(options: Options) -> IService:
     wrong = process_problem(options.twistd)
     if wrong:
         raise SystemExit(f"tseep: {wrong}")
+    keep_even_time(reactor)
     server = make_server(reactor, options)
     service = ProcessService(reactor, server, make_service(reactor, options, server), options.twistd)
     return LoggedInJson(service, options.twistd) if options["log-format"] == "json" else service

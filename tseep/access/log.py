@@ -23,7 +23,10 @@ class Happening(NamedTuple):
 
 
 class Entry:
-    """The same as often as it happened, the last time at a Unix time in seconds by a client as CLIENT LIST shows it."""
+    """The same as often as it happened, the last time at C{when}, in seconds of the server's timer, by a client.
+
+    @ivar client: who that was, as CLIENT LIST shows it.
+    """
 
     __slots__ = ("client", "count", "happening", "when")
 
@@ -42,7 +45,7 @@ class Entry:
             b"context": context.encode(),
             b"object": what,
             b"username": username,
-            b"age-seconds": max(0.0, now - self.when),
+            b"age-seconds": now - self.when,
             b"client-info": self.client,
         }
 

@@ -71,7 +71,7 @@ def block(session: Session, keys: List[bytes], timeout: int, serve: Serve, nothi
     if session.deny_blocking:
         return nothing
     server = session.server
-    server.blocking.add(Wait(session, tuple(dict.fromkeys(keys)), serve, nothing), server.keyspace.now, timeout)
+    server.blocking.add(Wait(session, tuple(dict.fromkeys(keys)), serve, nothing), server.milliseconds(), timeout)
     server.changes.update()
     return BLOCKED
 
@@ -123,7 +123,7 @@ class Blocking:
         return bool(self._queues)
 
     def add(self, wait: Wait, now: int, timeout: int) -> None:
-        """Let a client wait from C{now} on, for C{timeout} milliseconds; 0 for no limit."""
+        """Let a client wait from C{now} on, as L{Alarms} count, for C{timeout} milliseconds; 0 for no limit."""
         wait.session.blocked = wait
         for key in wait.keys:
             self._queues.setdefault((wait.db, key), {})[wait] = None

@@ -27,7 +27,7 @@ class Pause:
     """
     Whether commands are held, which, and whose.
 
-    @ivar until: the Unix time in milliseconds; 0 for not at all.
+    @ivar until: when that ends, in milliseconds of the server's timer; 0 for not at all.
     @ivar all: whether every command is held, not only those that may change something.
     """
 
@@ -43,7 +43,7 @@ class Pause:
         return bool(self.until)
 
     def begin(self, until: int, all: bool) -> None:
-        """Hold commands until a Unix time in milliseconds. Of two pauses the longer and the stricter one counts."""
+        """Hold commands until C{until}. Of two pauses the longer and the stricter one counts."""
         self.all = self.all or all
         if until > self.until:
             self.until = until

@@ -17,14 +17,14 @@ FARTHEST = 3600.0
 """Seconds after which whoever keeps the time looks again: longer sleeps are not for every reactor."""
 
 
-def delay_until(when: int, now: float) -> float:
+def delay_until(when: int, now: int) -> float:
     """
     How long to sleep until an alarm, or until another look at it.
 
-    @param when: the Unix time in milliseconds, C{now} in seconds.
+    @param when: when it is due, on the timer, and C{now}, both in milliseconds.
     @return: seconds.
     """
-    return min(FARTHEST, max(0.0, when / 1000 - now) + LATE)
+    return min(FARTHEST, max(0, when - now) / 1000 + LATE)
 
 
 class Alarm:
@@ -45,9 +45,10 @@ class Alarm:
 
 class Alarms:
     """
-    Everything that is to be done, in the order of time. It keeps no time itself.
+    Everything that is to be done, in the order of time. It keeps no time itself; its times are milliseconds on the
+    server's timer, L{Server.milliseconds <tseep.server.server.Server.milliseconds>}, since the wall clock may be set.
 
-    @ivar wake: called with the Unix time in milliseconds at which L{ring} is wanted, whenever that comes nearer.
+    @ivar wake: called with the time at which L{ring} is wanted, whenever that comes nearer.
         Whoever runs the server sets it.
     """
 
@@ -58,7 +59,7 @@ class Alarms:
         self._cancelled = 0
 
     def set(self, when: int, ring: Callable[[], None]) -> Alarm:
-        """Let C{ring} be called at the Unix time C{when}, in milliseconds."""
+        """Let C{ring} be called at C{when}, in milliseconds of the timer."""
         alarm = Alarm(self, ring)
         heappush(self._heap, (when, next(self._numbers), alarm))
         if self._heap[0][2] is alarm:

@@ -203,7 +203,7 @@ class Eviction:
     def _go_on_later(self) -> None:
         if not self._going_on:
             self._going_on = True
-            self._server.alarms.set(self._server.keyspace.now + 1, self._go_on)
+            self._server.alarms.set(self._server.milliseconds() + 1, self._go_on)
 
     def _go_on(self) -> None:
         self._going_on = False

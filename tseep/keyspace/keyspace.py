@@ -89,7 +89,7 @@ class Database:
     @ivar observer: who is told of every change, if anybody is.
     @ivar values: every key's value, in order of creation.
     @ivar expires: of keys that will expire, the Unix time in milliseconds.
-    @ivar accessed: the Unix time in seconds of every key's last use; L{Uses} where it is kept how often.
+    @ivar accessed: the second of every key's last use, as the keyspace counts them; L{Uses} where it is kept how often.
     """
 
     __slots__ = ("_keyspace", "_most", "_order", "_slots", "accessed", "expires", "number", "observer", "values")
@@ -404,7 +404,8 @@ class Keyspace:
     @param databases: how many.
     @param clock: tells the Unix time in seconds.
     @ivar now: the time in milliseconds, as of the last L{tick}: one command sees one time.
-    @ivar second: the same in seconds.
+    @ivar second: seconds since whenever, for how long keys have not been used: whoever keeps the time sets it now and
+        then, as it is no date, and the wall clock may be set. It is one int object, however many keys hold it.
     @ivar hits: reads that found their key, C{misses}: that did not, C{expired}: keys that reached their time,
         C{evicted}: that made room for others.
     @ivar frequency: the settings of L{Uses}, if it is kept how often keys are used; None to keep when they last were.
@@ -421,11 +422,7 @@ class Keyspace:
 
     def tick(self) -> None:
         """Look at the clock."""
-        now = self.clock()
-        self.now = int(now * 1000)
-        second = int(now)
-        if second != self.second:  # one int object a second, however many keys hold it
-            self.second = second
+        self.now = int(self.clock() * 1000)
 
     def observe(self, observer: Observer | None) -> None:
         """Tell C{observer}, and nobody else, what happens to keys from now on; None for nobody."""

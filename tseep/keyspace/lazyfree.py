@@ -61,7 +61,7 @@ class Garbage:
         self._pending.append(releasable)
 
     def _sleep(self) -> None:
-        self._server.alarms.set(self._server.keyspace.now + PAUSE, self._free)
+        self._server.alarms.set(self._server.milliseconds() + PAUSE, self._free)
 
     def _free(self) -> None:
         timer = self._server.timer

@@ -24,9 +24,9 @@ class Waker:
         self._call: Any = None  # the delayed call, if one is waited for
 
     def wake(self, when: int) -> None:
-        """Ring at a Unix time in milliseconds, in place of whatever was the nearest before."""
+        """Ring at a time of the server's timer, in milliseconds, in place of whatever was the nearest before."""
         self.stop()
-        self._call = self._reactor.callLater(delay_until(when, self._server.clock()), self._wake)
+        self._call = self._reactor.callLater(delay_until(when, self._server.milliseconds()), self._wake)
 
     def stop(self) -> None:
         """Don't ring."""

@@ -1,6 +1,6 @@
 """
 Twisted plumbing that knows no server: listeners, transports, the epoll watcher, addresses, C{mtls:} endpoints, the
-heartbeat.
+heartbeat, the reactor's clock.
 
 Imports: telemetry.
 """

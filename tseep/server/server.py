@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import deque
@@ -109,8 +110,9 @@ class Server:
 
     It is not thread-safe: whoever calls it or its sessions from several threads holds one lock around each call.
 
-    @param clock: tells the Unix time in seconds.
-    @param timer: tells the nanoseconds since whenever; durations come from it.
+    @param clock: the wall clock, which tells the Unix time in seconds; it may be set back or forth at any time. Dates
+        come from it: when keys expire, the ids of streams, and what people read.
+    @param timer: tells the nanoseconds since whenever, and goes on evenly; every interval comes from it.
     @ivar sessions: the clients, by id.
     @ivar commands: every command by its name in lower case, counting for this server.
     @ivar native_commands: the two commands of the native protocol.
@@ -138,6 +140,7 @@ class Server:
     @ivar stopping: whether the server is about to end, so that what runs for long is not waited for.
     @ivar rates: commands, bytes read and bytes written per second, as of the last second.
     @ivar active_expire: whether L{cron} removes expired keys.
+    @ivar started: when the server began, in seconds of L{monotonic}.
     @ivar startup_memory: bytes that the process took when the server began.
     @ivar slow: from how many nanoseconds on L{note_slow} wants to see a command.
     @ivar shut_down: called when a client asks for SHUTDOWN; whoever runs the server sets it.
@@ -157,6 +160,7 @@ class Server:
         self.clock = clock
         self.timer = timer
         self.keyspace = Keyspace(self.config["databases"], clock)
+        self.keyspace.second = int(self.monotonic())
         self.limits = Limits()
         self.sessions: Dict[int, Session] = {}
         self.alarms = Alarms()
@@ -184,7 +188,7 @@ class Server:
         self.batches: List[int] = []
         self.workers: Sequence[Any] = ()
         self.active_expire = True
-        self.started = clock()
+        self.started = self.monotonic()
         self.startup_memory = resident_memory()
         self.run_id = os.urandom(20).hex()
         self.mode = "none"
@@ -205,12 +209,21 @@ class Server:
         self.native_dispatch: Dict[bytes, Command] = {}
         self.update_guard()
         self._last_id = 0
-        self._next_second = self._next_http = 0.0
+        self._next_second = self._next_http = -math.inf
         self.configured()
 
     def monotonic(self) -> float:
         """Seconds since whenever, for intervals; the wall clock, L{clock}, may be set back or forth at any time."""
         return self.timer() / 1e9
+
+    def milliseconds(self) -> int:
+        """The same in milliseconds, as L{Alarms} count."""
+        return self.timer() // 1_000_000
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since the start."""
+        return self.monotonic() - self.started
 
     def configured(self) -> None:
         """
@@ -321,10 +334,10 @@ class Server:
             self.busy = busy
             self.update_guard()
         keyspace = self.keyspace
-        now, second = keyspace.now, keyspace.second
+        now = keyspace.now
         self.serve_others()
         self.persistence.sync()
-        keyspace.now, keyspace.second = now, second
+        keyspace.now = now
         if self.stopping:
             busy.kill()
 
@@ -345,7 +358,7 @@ class Server:
         if self.busy is not None:
             return
         self.keyspace.tick()
-        self.alarms.ring(self.keyspace.now)
+        self.alarms.ring(self.milliseconds())
         self.settle()
         self.deliver()
 
@@ -353,12 +366,12 @@ class Server:
         """Close a client that does not take what it is sent, once that is more than it may be."""
         kind = "pubsub" if session.subscriptions else "normal"
         hard, soft, seconds = self.config["client-output-buffer-limit"][kind]
-        now = self.keyspace.now
+        now = self.monotonic()
         if not soft or unsent < soft:
-            session.soft_since = 0
-        elif not session.soft_since:
+            session.soft_since = None
+        elif session.soft_since is None:
             session.soft_since = now
-        too_long = session.soft_since and now - session.soft_since > seconds * 1000
+        too_long = session.soft_since is not None and now - session.soft_since > seconds
         if (hard and unsent >= hard) or too_long:
             session.connection.close()
 
@@ -399,7 +412,7 @@ class Server:
 
     def warn_of_http(self, session: Session) -> None:
         """A client speaks HTTP: say so in the log, once a minute at most."""
-        now = self.clock()
+        now = self.monotonic()
         if now >= self._next_http:
             self._next_http = now + 60
             text = "%s sent POST or Host: and was closed: a page may have led a browser here to harm this server"
@@ -421,9 +434,10 @@ class Server:
             self.deliver()
         self.persistence.cron()
         self.eviction.look()
-        now = self.clock()
+        now = self.monotonic()
         if now >= self._next_second:
             self._next_second = now + 1
+            self.keyspace.second = int(now)
             self._close_idle()
             self._evict_clients()
             self.changes.update()
@@ -458,9 +472,10 @@ class Server:
         """Close the clients that have been silent for longer than the timeout allows."""
         timeout = self.config["timeout"]
         if timeout:
+            latest = self.timer() - timeout * 1_000_000_000
             for session in list(self.sessions.values()):
                 waits = session.blocked is not None or bool(session.subscriptions)
-                if not waits and self.keyspace.now - session.last_seen > timeout * 1000:
+                if not waits and session.last_seen < latest:
                     session.connection.close()
 
 

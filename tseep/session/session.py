@@ -69,7 +69,7 @@ class Session:
     @ivar blocked: what it waits for, in a BLPOP or the like; C{deny_blocking}: it may not wait now.
     @ivar tracking: how it is told of keys that it may have in a cache, if it asked for that.
     @ivar monitoring: whether it sees the commands of all.
-    @ivar connected_at: the Unix time in milliseconds of its arrival, C{last_seen} of its last commands.
+    @ivar connected_at: when it came, C{last_seen}: when it last sent commands, in nanoseconds of the server's timer.
     """
 
     __slots__ = (
@@ -85,7 +85,7 @@ class Session:
         self.server = server
         self.connection = connection
         self.id = id
-        self.connected_at = self.last_seen = server.keyspace.now
+        self.connected_at = self.last_seen = server.timer()
         self.closing = False
         self.waiting: Iterator[List[bytes]] | None = None
         self.last_command: Command | None = None
@@ -99,7 +99,7 @@ class Session:
         self.deny_blocking = False
         self.tracking: Tracked | None = None
         self.monitoring = False
-        self.soft_since = 0  # since when more than the soft limit waits to be taken
+        self.soft_since: float | None = None  # since when more than the soft limit waits to be taken
         self._left: Iterator[List[bytes]] | None = None  # commands after the one that it waits in
         self._unread: Deque[bytes] | None = None  # what has come while it waited
         self._replies: List[bytes] | None = None  # those of the read that is being answered
@@ -308,14 +308,13 @@ class Session:
         """
         server = self.server
         server.keyspace.tick()
-        self.last_seen = server.keyspace.now
         dispatch, encoders, singly, timer = self._dispatch, self._encoders, server.slow < SLOW_ENOUGH, server.timer
         timed: Command | None = None  # the command that has been running since start, run times
         run = size = 0
         first: List[bytes] = []
         after = server.after
         self._replies = replies = []
-        start = timer()
+        self.last_seen = start = timer()
         for argv in commands:
             command = dispatch.get(argv[0])
             if command is not None and len(argv) != command.arity and not len(argv) >= -command.arity > 0:
@@ -449,7 +448,7 @@ class Session:
     def note_denied(self, happening: Happening) -> None:
         """Put something into the log of what was denied."""
         server = self.server
-        server.acl_log.note(happening, server.clock(), server.describe(self))
+        server.acl_log.note(happening, server.monotonic(), server.describe(self))
 
     def _admit(self, command: Command, argv: List[bytes]) -> None:
         """See that the client may call a command in its state."""

@@ -160,7 +160,8 @@ class SessionTests(SynchronousTestCase):
     Tests that talk to a server as its clients do.
 
     @cvar config: parameters that are not at their default, by name, with underscores in place of dashes.
-    @ivar clock: the server's clock; it begins at L{START}. C{advance} it to let time pass.
+    @ivar clock: the server's wall clock, which begins at L{START}, and C{timer}, the nanoseconds on its timer.
+        L{advance} turns both; to turn the one alone is to set the wall clock.
     @ivar server: the server.
     @ivar session: its first client, which speaks RESP2.
     """
@@ -170,7 +171,8 @@ class SessionTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.clock.advance(START)
-        self.server = Server(Config(**self.config), self.clock.seconds)
+        self.timer = 0
+        self.server = Server(Config(**self.config), self.clock.seconds, self.look_at_timer)
         self.session = self.connect()
 
     def connect(self) -> Session:
@@ -187,9 +189,20 @@ class SessionTests(SynchronousTestCase):
         data, connection.sent = connection.sent, b""
         return decode(data)
 
+    def look_at_timer(self) -> int:
+        """The timer; a nanosecond passes with each look."""
+        self.timer += 1
+        return self.timer
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass on both clocks, and nothing happen by itself."""
+        self.clock.advance(seconds)
+        self.timer += round(seconds * 1e9)
+        self.server.keyspace.second = self.timer // 1_000_000_000
+
     def advance(self, seconds: float) -> None:
         """Let time pass, and do what is due by then."""
-        self.clock.advance(seconds)
+        self.pass_time(seconds)
         self.server.ring()
 
     def send(self, *argv: Argument, session: Session | None = None) -> bytes:

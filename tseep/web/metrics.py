@@ -86,7 +86,7 @@ def families(server: Server) -> Iterator[Metric]:
         GaugeMetricFamily("tseep_info", "What runs.", labels=("version", "mode", "redis_version", "python")),
         [((__version__, server.mode, server.redis_version, platform.python_implementation()), 1)],
     )
-    yield GaugeMetricFamily("tseep_uptime_seconds", "Since the start.", server.clock() - server.started)
+    yield GaugeMetricFamily("tseep_uptime_seconds", "Since the start.", server.uptime)
     yield from _clients(server)
     yield from _commands(server)
     yield from _keyspace(server)

@@ -127,7 +127,7 @@ def _about(server: Server) -> Dict[str, Any]:
         "mode": server.mode,
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "addresses": server.addresses,
-        "uptime": server.clock() - server.started,
+        "uptime": server.uptime,
         "maxclients": server.config["maxclients"],
         "refusal": server.refusal,
     }

@@ -67,15 +67,15 @@ class Samples:
     def take(self) -> None:
         """Take a sample. To be called each second."""
         server = self._server
-        stats, keyspace, now = server.stats, server.keyspace, server.clock()
+        stats, keyspace = server.stats, server.keyspace
         network, looks = (stats.input_bytes, stats.output_bytes), (keyspace.hits, keyspace.misses)
-        self._rates.sample(now, server.calls, *network, *looks, _cpu_time())
+        self._rates.sample(server.monotonic(), server.calls, *network, *looks, _cpu_time())
         commands, received, sent, hits, misses, cpu = [max(0.0, rate) for rate in self._rates.per_second]
         calls = self._new_calls()
         p50, p99, p999 = [estimate(calls, percentile) / 1000 for percentile in (50, 99, 99.9)]
         self.kept.append(
             Sample(
-                time=now,
+                time=server.clock(),
                 commands=commands,
                 received=received,
                 sent=sent,
@@ -94,8 +94,12 @@ class Samples:
         )
 
     def since(self, when: float) -> List[Sample]:
-        """The samples after a time, in Unix seconds."""
-        return [sample for sample in self.kept if sample.time > when]
+        """The samples after the one of a time, in Unix seconds; those of later times, if it is not known."""
+        kept = list(self.kept)
+        for place in range(len(kept) - 1, -1, -1):
+            if kept[place].time == when:  # those after it may have earlier times, if the wall clock was set back
+                return kept[place + 1 :]
+        return [sample for sample in kept if sample.time > when]
 
     def _new_calls(self) -> List[int]:
         """The histogram of all calls since this was asked the last time."""

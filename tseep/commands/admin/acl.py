@@ -181,7 +181,7 @@ def acl_log(session: Session, argv: List[bytes]) -> Reply:
         log.clear()
         return OK
     count = _SHOWN if word is None else max(0, require_integer(word))
-    return log.show(count, session.server.clock())
+    return log.show(count, session.server.monotonic())
 
 
 @command("ACL LOAD", arity=2, flags=_ADMIN, complexity=_USERS, **_sub)

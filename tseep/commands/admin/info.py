@@ -67,8 +67,7 @@ def _show(server: Server, section: Section) -> str:
 
 
 def _server(server: Server) -> Fields:
-    now = server.clock()
-    uptime = int(now - server.started)
+    uptime = int(server.uptime)
     return {
         "redis_version": server.redis_version,
         "tseep_version": __version__,
@@ -83,7 +82,7 @@ def _server(server: Server) -> Fields:
         "process_id": os.getpid(),
         "run_id": server.run_id,
         "tcp_port": _tcp_port(server.addresses),
-        "server_time_usec": int(now * 1_000_000),
+        "server_time_usec": int(server.clock() * 1_000_000),
         "uptime_in_seconds": uptime,
         "uptime_in_days": uptime // 86400,
         "lru_clock": server.keyspace.now // 1000 & 0xFFFFFF,

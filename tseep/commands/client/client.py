@@ -162,7 +162,7 @@ def describe(session: Session) -> bytes:
 
 def facts(session: Session) -> Dict[str, object]:
     """All that is known of a client, by CLIENT LIST's names. The buffers that tseep has none of are empty."""
-    now = session.server.keyspace.now
+    now = session.server.timer()
     connection, last, own = session.connection, session.last_command, session.subscriptions
     tracked = session.tracking
     return {
@@ -171,8 +171,8 @@ def facts(session: Session) -> Dict[str, object]:
         "laddr": connection.host,
         "fd": connection.fileno,
         "name": _text(session.name),
-        "age": (now - session.connected_at) // 1000,
-        "idle": (now - session.last_seen) // 1000,
+        "age": (now - session.connected_at) // 1_000_000_000,
+        "idle": (now - session.last_seen) // 1_000_000_000,
         "flags": _flags(session),
         "db": session.db_index,
         "sub": len(own.channels) if own else 0,
@@ -343,7 +343,7 @@ def client_pause(session: Session, argv: List[bytes]) -> Reply:
         raise wrong_subcommand(argv)
     all = len(argv) == 3 or _choose(argv[3], {b"write": False, b"all": True}, _PAUSE_MODE)
     milliseconds = require_milliseconds(argv[2])
-    session.server.pause.begin(session.server.keyspace.now + milliseconds, all)
+    session.server.pause.begin(session.server.milliseconds() + milliseconds, all)
     return OK
 
 

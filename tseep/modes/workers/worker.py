@@ -27,6 +27,7 @@ from tseep.modes.workers.frames import Outbox, split
 from tseep.modes.workers.sharing import HandedListener
 from tseep.net import address
 from tseep.net.heartbeat import Heartbeat
+from tseep.net.timing import keep_even_time
 from tseep.net.transport import LinkTransport, descriptor, prepare
 from tseep.net.watcher import Watcher
 from tseep.system.process import resident_memory
@@ -320,6 +321,7 @@ def main() -> None:
     """Work until the owner is gone."""
     from twisted.internet import reactor
 
+    keep_even_time(reactor)
     globalLogBeginner.beginLoggingTo([FileLogObserver(sys.stderr, _as_line)], redirectStandardIO=False)
     worker = Worker(reactor, lambda: os._exit(0))
     worker.start(socket.socket(fileno=LINK))

@@ -85,7 +85,7 @@ class AclTests(SessionTests):
         self.make("+get", "+acl")
         self.be()
         for seconds in (0, 30, 61):
-            self.clock.advance(seconds)
+            self.pass_time(seconds)
             self.run_command("SET", "a", 1)
         self.run_command("GET", "a")
         log = [dict(zip(entry[::2], entry[1::2])) for entry in self.run_command("ACL", "LOG")]

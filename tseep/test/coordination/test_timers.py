@@ -60,6 +60,6 @@ class AlarmsTests(SynchronousTestCase):
 
     def test_delay(self) -> None:
         """The sleep is until a moment after the time, never negative, and never longer than an hour."""
-        self.assertAlmostEqual(1 + LATE, delay_until(11_000, 10.0))
-        self.assertEqual(LATE, delay_until(5_000, 10.0))
-        self.assertEqual(FARTHEST, delay_until(10**15, 10.0))
+        self.assertAlmostEqual(1 + LATE, delay_until(11_000, 10_000))
+        self.assertEqual(LATE, delay_until(5_000, 10_000))
+        self.assertEqual(FARTHEST, delay_until(10**15, 10_000))

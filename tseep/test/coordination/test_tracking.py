@@ -42,7 +42,7 @@ class TrackingTests(SessionTests):
         self.track("NOLOOP")
         self.run_command("SET", "k", "1", "PX", 100)
         self.read("k")
-        self.clock.advance(0.2)
+        self.pass_time(0.2)
         self.assertEqual([None, invalidated(b"k")], decode(self.send("GET", "k", session=self.cacher)))
 
     def test_own_change_comes_after_the_reply(self) -> None:

@@ -100,10 +100,10 @@ class EvictionTests(SessionTests):
         listener = self.connect()
         self.send("SUBSCRIBE", "__keyevent@0__:evicted", session=listener)
         self.fill(600)
-        self.clock.advance(100)
+        self.pass_time(100)
         for number in range(0, 600, 2):
             self.run_command("GET", number)
-        self.clock.advance(100)
+        self.pass_time(100)
         for number in range(600, 1000):
             self.assertReply("OK", "SET", number, VALUE)
         left = self.keys()
@@ -187,7 +187,7 @@ class EvictionTests(SessionTests):
     def test_object(self) -> None:
         """OBJECT tells what the policy goes by."""
         self.run_command("SET", "a", 1)
-        self.clock.advance(10)
+        self.pass_time(10)
         self.assertReply(10, "OBJECT", "IDLETIME", "a")
         self.assertIn("LFU maxmemory policy is not selected", str(self.run_command("OBJECT", "FREQ", "a")))
         self.policy("allkeys-lfu")

@@ -21,7 +21,7 @@ class WakerTests(SynchronousTestCase):
         self.reactor = Clock()
         self.reactor.advance(START)
         self.rung: List[float] = []
-        server = Server(clock=self.reactor.seconds)
+        server = Server(timer=lambda: round(self.reactor.seconds() * 1e9))
         self.waker = Waker(self.reactor, server, lambda: self.rung.append(self.reactor.seconds() - START))
 
     def test_ring(self) -> None:

@@ -110,7 +110,7 @@ class LoaderTests(SessionTests):
         self.server.log = lambda level, text: lines.append(text)
         loader = Loader(self.server)
         self.path.write_bytes(encode("SET", "a", "x" * 100) * 9000)
-        self.clock.advance(3)
+        self.pass_time(3)
         loader.load_log(self.path)
         self.assertEqual(1, len(lines))
         self.assertIn("of 1 MiB", lines[0])

@@ -127,7 +127,7 @@ class HTTPTests(SessionTests):
         told: List[str] = []
         self.server.log = lambda level, text: told.append(f"{level} {text}")
         for seconds in (0, 59, 1):
-            self.clock.advance(seconds)
+            self.pass_time(seconds)
             session = self.connect()
             self.assertEqual(b"", self.send("POST", "/", session=session))
             self.assertTrue(session.closing)
@@ -180,7 +180,7 @@ class CronTests(SessionTests):
         self.fill(3 * SWEEP_BATCH)
         self.server.cron()
         self.assertEqual(3 * SWEEP_BATCH, len(self.session.db))
-        self.clock.advance(3)
+        self.pass_time(3)
         self.server.cron()
         self.assertEqual(0, len(self.session.db))
         self.assertEqual(3 * SWEEP_BATCH, self.server.keyspace.expired)
@@ -188,7 +188,7 @@ class CronTests(SessionTests):
     def test_sweep_is_bounded(self) -> None:
         """One turn removes keys for a bounded time, and the next goes on."""
         self.fill(3 * SWEEP_BATCH)
-        self.clock.advance(3)
+        self.pass_time(3)
         times = iter(range(0, 100 * SWEEP_BUDGET, SWEEP_BUDGET))
         self.server.timer = lambda: next(times)
         self.server.cron()
@@ -200,31 +200,31 @@ class CronTests(SessionTests):
         """DEBUG SET-ACTIVE-EXPIRE can keep expired keys until someone asks for them."""
         self.fill(1)
         self.server.active_expire = False
-        self.clock.advance(3)
+        self.pass_time(3)
         self.server.cron()
         self.assertEqual(1, len(self.session.db))
 
     def test_idle_clients_go(self) -> None:
         """Who is silent for longer than the timeout is closed; who spoke in between is not."""
         other = self.connect()
-        self.clock.advance(10)
+        self.pass_time(9.5)
         self.server.cron()
         self.assertFalse(self.session.connection.closed)
         self.run_command("PING", session=other)
-        self.clock.advance(1.5)
+        self.pass_time(1.5)
         self.server.cron()
         self.assertEqual((True, False), (self.session.connection.closed, other.connection.closed))
 
     def test_no_timeout(self) -> None:
         """Without a timeout nobody is closed."""
         self.server.config.set("timeout", "0")
-        self.clock.advance(10**6)
+        self.pass_time(10**6)
         self.server.cron()
         self.assertFalse(self.session.connection.closed)
 
     def test_time_passes(self) -> None:
         """The keyspace's time is the clock's."""
-        self.clock.advance(5)
+        self.pass_time(5)
         self.server.cron()
         self.assertEqual((START + 5) * 1000, self.server.keyspace.now)
 
@@ -322,7 +322,7 @@ class BusyTests(SessionTests):
         self.run_command("SET", "k", "1", "PX", 10)
 
         def meanwhile() -> None:
-            self.clock.advance(5)
+            self.pass_time(5)
             self.send("PING", session=self.other)
             self.server.cron()
             self.server.ring()
@@ -340,7 +340,7 @@ class BusyTests(SessionTests):
         self.send("BLPOP", "list", 1, session=waiter)
 
         def meanwhile() -> None:
-            self.clock.advance(5)
+            self.pass_time(5)
             self.session.db.set(b"list", RedisList([b"x"]), b"lpush")
             self.send("PING", session=self.other)
             self.server.ring()

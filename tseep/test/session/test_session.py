@@ -230,12 +230,11 @@ class CountingTests(SessionTests):
 
     def test_last_command(self) -> None:
         """A session remembers the last command that it knew, and when it came."""
-        self.clock.advance(5)
+        self.pass_time(5)
         self.run_command("GET", "a")
         assert self.session.last_command is not None
-        self.assertEqual(
-            (b"get", 5000), (self.session.last_command.name, self.session.last_seen - self.session.connected_at)
-        )
+        self.assertEqual(b"get", self.session.last_command.name)
+        self.assertEqual(5, (self.session.last_seen - self.session.connected_at) // 1_000_000_000)
         self.run_command("NOSUCH")
         self.assertEqual(b"get", self.session.last_command.name)
 
@@ -351,12 +350,12 @@ class StateTests(SessionTests):
         """With CLIENT NO-TOUCH a key's last use stays, but for TOUCH, and for keys that are made anew."""
         self.run_command("SET", "a", "1")
         self.run_command("CLIENT", "NO-TOUCH", "ON")
-        self.clock.advance(100)
+        self.pass_time(100)
         self.run_command("GET", "a")
         self.assertReply(100, "OBJECT", "IDLETIME", "a")
         self.run_command("TOUCH", "a")
         self.assertReply(0, "OBJECT", "IDLETIME", "a")
-        self.clock.advance(7)
+        self.pass_time(7)
         self.run_command("SET", "b", "1")
         self.assertReply(0, "OBJECT", "IDLETIME", "b")
         self.run_command("DEL", "a")

@@ -60,7 +60,7 @@ class DebugTests(SessionTests):
     def test_object(self) -> None:
         """DEBUG OBJECT tells how a value is held and how long it was idle, and is no use of it."""
         self.run_command("SET", "key", "value")
-        self.clock.advance(5)
+        self.pass_time(5)
         for _ in range(2):
             text = self.run_command("DEBUG", "OBJECT", "key")
             self.assertRegex(text, r"^Value at:0x[0-9a-f]+ refcount:1 encoding:embstr lru_seconds_idle:5$")
@@ -70,7 +70,7 @@ class DebugTests(SessionTests):
         """DEBUG SET-ACTIVE-EXPIRE 0 leaves expired keys where they are until 1 is set."""
         self.run_command("SET", "key", "value", "PX", 1)
         self.assertReply("OK", "DEBUG", "SET-ACTIVE-EXPIRE", 0)
-        self.clock.advance(5)
+        self.pass_time(5)
         self.server.cron()
         self.assertEqual(1, len(self.session.db))
         self.assertReply("OK", "DEBUG", "SET-ACTIVE-EXPIRE", 1)

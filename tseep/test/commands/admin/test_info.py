@@ -45,7 +45,7 @@ class InfoTests(SessionTests):
     def test_server(self) -> None:
         """The server section tells what runs, where, and how long."""
         self.server.mode, self.server.addresses = "v2", ["/run/tseep.sock:0", "[::]:7000", "127.0.0.1:7001"]
-        self.clock.advance(2 * 86400 + 5)
+        self.pass_time(2 * 86400 + 5)
         fields = self.fields("server")
         expected = {
             "redis_version": "7.0.15",
@@ -87,7 +87,7 @@ class InfoTests(SessionTests):
         self.connect()
         self.send("SET", "key", "value", "PX", 1)
         self.send("GET", "key")
-        self.clock.advance(1)
+        self.pass_time(1)
         self.send("GET", "key")
         self.send("NOSUCH")
         sent = self.server.stats.output_bytes

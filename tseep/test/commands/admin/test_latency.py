@@ -20,7 +20,7 @@ class MonitorTests(SessionTests):
         note("command", START, 40 * MILLISECOND)
         note("command", START + 5, 20 * MILLISECOND)
         note("fast-command", START + 6, 11 * MILLISECOND)
-        self.clock.advance(10)
+        self.pass_time(10)
 
     def test_latest(self) -> None:
         """The latest moment of every event comes with its worst."""

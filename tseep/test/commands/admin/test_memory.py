@@ -24,7 +24,7 @@ class UsageTests(SessionTests):
         """Looking at a key's memory is no use of it."""
         self.run_command("SET", "key", "value")
         before = self.session.db.accessed[b"key"]
-        self.clock.advance(10)
+        self.pass_time(10)
         self.run_command("MEMORY", "USAGE", "key")
         self.assertEqual((before, 0), (self.session.db.accessed[b"key"], self.server.keyspace.hits))
 

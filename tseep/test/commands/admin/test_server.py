@@ -12,7 +12,7 @@ class ServerTests(SessionTests):
 
     def test_time(self) -> None:
         """TIME answers seconds and microseconds of the server's clock."""
-        self.clock.advance(1.25)
+        self.pass_time(1.25)
         self.assertReply([b"%d" % (START + 1), b"250000"], "TIME")
 
     def test_role(self) -> None:

@@ -18,7 +18,7 @@ class SlowLogCommandTests(SessionTests):
     def test_get(self) -> None:
         """An entry tells what was slow, when, how long, and who sent it."""
         self.run_command("CLIENT", "SETNAME", "me")
-        self.clock.advance(3)
+        self.pass_time(3)
         self.run_command("SET", "key", "value")
         self.assertReply(
             [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tseep.session.session import Session
-from tseep.test.support import START, Error, SessionTests, Verbatim, decode, encode
+from tseep.test.support import Error, SessionTests, Verbatim, decode, encode
 
 
 def closed(session: Session) -> Any:
@@ -56,13 +56,13 @@ class OwnTests(SessionTests):
     def test_no_touch(self) -> None:
         """With CLIENT NO-TOUCH a read leaves the time of the key's last use alone; OFF ends that."""
         self.run_command("SET", "key", "value")
-        self.clock.advance(100)
+        self.pass_time(100)
         self.assertReply("OK", "CLIENT", "NO-TOUCH", "ON")
         self.run_command("GET", "key")
-        self.assertEqual(START, self.session.db.accessed[b"key"])
+        self.assertReply(100, "OBJECT", "IDLETIME", "key")
         self.assertReply("OK", "CLIENT", "NO-TOUCH", "off")
         self.run_command("GET", "key")
-        self.assertEqual(START + 100, self.session.db.accessed[b"key"])
+        self.assertReply(0, "OBJECT", "IDLETIME", "key")
 
     def test_no_evict(self) -> None:
         """CLIENT NO-EVICT is a flag of the client."""
@@ -112,9 +112,9 @@ class ListTests(SessionTests):
         self.session.connection.fileno = 9
         for command in ("CLIENT SETNAME me", "SELECT 3", "HELLO 3"):
             self.run_command(*command.split())
-        self.clock.advance(7)
+        self.pass_time(7)
         self.run_command("PING")
-        self.clock.advance(2)
+        self.pass_time(2)
         self.server.cron()
         line = self.run_command("CLIENT", "LIST", "ID", self.session.id, session=self.connect())
         self.assertEqual(

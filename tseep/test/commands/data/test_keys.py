@@ -58,7 +58,7 @@ class PresenceTests(KeysTests):
     def test_remove_expired(self) -> None:
         """An expired key does not count as removed, nor as there."""
         self.expire_in(b"a", 10)
-        self.clock.advance(1)
+        self.pass_time(1)
         self.assertReply(0, "EXISTS", "a")
         self.assertReply(0, "DEL", "a")
 
@@ -68,7 +68,7 @@ class PresenceTests(KeysTests):
 
     def test_touch(self) -> None:
         """TOUCH counts the keys that are there, and makes now their last use; EXISTS and TYPE don't."""
-        self.clock.advance(10)
+        self.pass_time(10)
         self.assertReply(1, "EXISTS", "b")
         self.assertReply("string", "TYPE", "b")
         self.assertReply(2, "TOUCH", "a", "none", "c")
@@ -110,7 +110,7 @@ class WalkTests(KeysTests):
         self.assertKeys(b"a", b"b", b"c", b"")
         self.assertEqual([b"a", b"b"], sorted(self.run_command("KEYS", "[ab]")))
         self.expire_in(b"b", 10)
-        self.clock.advance(1)
+        self.pass_time(1)
         self.assertReply([b"a"], "KEYS", "[ab]")
         self.assertReply([], "KEYS", "nope")
 
@@ -133,7 +133,7 @@ class WalkTests(KeysTests):
         self.assertEqual([], self.scan_all("TYPE", "list"))
         self.assertEqual([b"b"], self.scan_all("match", "b", "type", "string", "count", 1))
         self.expire_in(b"a", 10)
-        self.clock.advance(1)
+        self.pass_time(1)
         self.assertEqual([b"c"], self.scan_all("MATCH", "[ac]"))
 
     def test_scan_cursors(self) -> None:
@@ -164,7 +164,7 @@ class WalkTests(KeysTests):
             self.db.set(b"%d" % number, b"value")
             self.expire_in(b"%d" % number, 10)
         self.run_command("DEL", "a", "b")
-        self.clock.advance(1)
+        self.pass_time(1)
         with mock.patch.object(keys, "RANDOM_TRIES", 1):
             self.assertReply(b"c", "RANDOMKEY")
         self.run_command("DEL", "c")
@@ -401,7 +401,7 @@ class ExpiryTests(KeysTests):
         self.assertEqual([1500, 1499], [self.run_command("PTTL", key) for key in "ab"])
         self.assertEqual([START + 2, START + 1], [self.run_command("EXPIRETIME", key) for key in "ab"])
         self.assertReply(START * 1000 + 1499, "PEXPIRETIME", "b")
-        self.clock.advance(1.5)
+        self.pass_time(1.5)
         self.assertReply(0, "TTL", "a")
         self.assertReply(-2, "TTL", "b")
 
@@ -417,13 +417,13 @@ class ExpiryTests(KeysTests):
         self.assertReply(1, "PERSIST", "a")
         self.assertReply(0, "PERSIST", "a")
         self.assertReply(0, "PERSIST", "none")
-        self.clock.advance(10)
+        self.pass_time(10)
         self.assertReply(1, "EXISTS", "a")
 
     def test_persist_expired(self) -> None:
         """PERSIST does not bring back a key whose time is over."""
         self.expire_in(b"a", 5000)
-        self.clock.advance(10)
+        self.pass_time(10)
         self.assertReply(0, "PERSIST", "a")
         self.assertReply(0, "EXISTS", "a")
 
@@ -456,9 +456,9 @@ class ObjectTests(KeysTests):
 
     def test_idletime(self) -> None:
         """OBJECT IDLETIME counts seconds since the last use, and is none itself."""
-        self.clock.advance(3.5)
+        self.pass_time(3.5)
         self.assertReply(3, "OBJECT", "IDLETIME", "a")
-        self.clock.advance(1)
+        self.pass_time(1)
         self.assertReply(4, "OBJECT", "IDLETIME", "a")
         self.run_command("GET", "a")
         self.assertReply(0, "OBJECT", "IDLETIME", "a")

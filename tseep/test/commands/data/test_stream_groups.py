@@ -46,7 +46,7 @@ class GroupsTests(SessionTests):
     def test_pending(self) -> None:
         """XPENDING tells who has had what for how long, and how often."""
         self.read("a", "STREAMS", "s", ">")
-        self.clock.advance(2)
+        self.pass_time(2)
         self.assertReply([3, b"1-1", b"3-1", [[b"a", b"3"]]], "XPENDING", "s", "g")
         self.assertReply([[b"1-1", b"a", 2000, 1]], "XPENDING", "s", "g", "IDLE", 1000, "-", "+", 1, "a")
         self.assertReply([], "XPENDING", "s", "g", "IDLE", 3000, "-", "+", 1)
@@ -54,7 +54,7 @@ class GroupsTests(SessionTests):
     def test_claim(self) -> None:
         """Another consumer may take over what has been pending for long."""
         self.read("a", "STREAMS", "s", ">")
-        self.clock.advance(2)
+        self.pass_time(2)
         self.assertReply([], "XCLAIM", "s", "g", "b", 5000, "1-1")
         self.assertReply([[b"1-1", [b"f", b"v"]]], "XCLAIM", "s", "g", "b", 1000, "1-1", "9-9")
         self.assertReply([b"2-1"], "XCLAIM", "s", "g", "b", 0, "2-1", "IDLE", 500, "RETRYCOUNT", 7, "JUSTID")
@@ -112,7 +112,7 @@ class GroupsTests(SessionTests):
     def test_info(self) -> None:
         """XINFO tells of groups and consumers."""
         self.read("a", "COUNT", 1, "STREAMS", "s", ">")
-        self.clock.advance(3)
+        self.pass_time(3)
         self.run_command("HELLO", 3)
         self.assertReply([{
             b"name": b"g", b"consumers": 1, b"pending": 1, b"last-delivered-id": b"1-1", b"entries-read": 1, b"lag": 2
