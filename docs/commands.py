@@ -58,7 +58,8 @@ EVERYWHERE = [
     "A rule that lets users give a command one first argument alone (`+get|word`) takes no spaces in it. redis-server "
     "takes them, and cannot read its aclfile again.",
     "The keys that permissions and COMMAND GETKEYS know of an XREADGROUP, an XREAD or a GEORADIUS are those that it "
-    "uses, also where a group or a consumer is called `streams`, or STORE comes twice. redis-server looks for the first such "
+    "uses, also where a group or a consumer is called `streams`, or STORE comes twice. redis-server looks for "
+    "the first such "
     "word.",
 ]
 """What is different, or might be thought to be, of no command in particular."""
