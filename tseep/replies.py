@@ -41,8 +41,10 @@ class Push(list):  # type: ignore[type-arg]
     """Data that no request asked for: a push in RESP3, an array in RESP2."""
 
 
-class BigNumber(int):
-    """An integer of any size: a big number in RESP3, a bulk string in RESP2."""
+class BigNumber(bytes):
+    """The digits of an integer of any size: a big number in RESP3, a bulk string in RESP2."""
+
+    __slots__ = ()
 
 
 class Attributed:

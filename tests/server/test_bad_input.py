@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 import resource
 import socket
-from typing import Iterator, List, Tuple, Union
+from functools import partial
+from pathlib import Path
+from typing import Any, Iterator, List, Tuple, Union
 
 import pytest
 import pytest_twisted
@@ -15,7 +17,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import gatherResults
 from twisted.internet.endpoints import HostnameEndpoint, connectProtocol
 
-from ..support.client import TwistedClient, connect, encode, read_exactly, read_frame, read_to_end, write_frame
+from ..support.client import Client, TwistedClient, connect, encode, read_exactly, read_frame, read_to_end, write_frame
 from ..support.servers import Redis, Tseep, until, until_connected
 
 MIB = 2**20
@@ -140,6 +142,82 @@ def test_truncated(server: Tseep, whole: bytes) -> None:
             assert read_to_end(sock) == b""
             sock.close()
         assert client("DBSIZE") == 0
+
+
+# Arguments that make no sense
+
+HOSTILE = [
+    b"", b"\0", b"a\0b", b"\xff\xfe", b"\xed\xa0\x80", b"x" * 70_000, b"a\r\nb", b"\x1b[2J", b"%s%n", b"*", b"[a-",
+    b"(1", b"-", b"+", b"$", b">", b"0", b"1", b"-1", b"-0", b"1.5", b"nan", b"-inf", b"inf", b"1e400", b"0x1p-5000",
+    b"2147483648", b"9223372036854775807", b"-9223372036854775809", b"18446744073709551615", b"9" * 5000,
+    b"-" + b"9" * 5000, b"0" * 5000, b"9" * 5000 + b"-1", b"1e" + b"9" * 5000, b"u" + b"9" * 5000, b"\xb2",
+    b"return 1",
+]  # fmt: skip
+WORDS = b"""
+    ALL ANY ASC BCAST BEFORE BLOCK BY BYRADIUS CH COUNT DESC ENTRIESREAD EX FLUSH FORCE FROMLONLAT FULL GET GROUP ID
+    IDLE INCRBY KEEPTTL KEYS LEFT LIMIT MATCH MAXLEN MINID MKSTREAM NOACK NX OFF OFFSET ON PX RANK REPLACE REV RIGHT SET
+    STORE STREAMS TIMEOUT TYPE WEIGHTS WITHDIST WITHSCORES WITHVALUES XX
+""".split()
+TYPED = [
+    ["SET", "string", "10"], ["SET", "huge", "1" * 5000], ["RPUSH", "list", "a", "1"], ["SADD", "set", "a", "1"],
+    ["HSET", "hash", "a", "1"], ["ZADD", "zset", "1", "a"], ["GEOADD", "geo", "1", "1", "a"], ["PFADD", "hll", "a"],
+    ["XADD", "stream", "1-1", "a", "b"],
+]  # fmt: skip
+KEYS = [words[1].encode() for words in TYPED]
+UNCALLED = {b"shutdown", b"debug", b"quit", b"client|kill", b"client|pause"}
+"""What ends the server, the client, or all answers, or may take as long as it is told."""
+
+
+@pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
+def test_every_command(mode: str, tmp_path: Path) -> None:
+    """Whatever a command is called with, its client stays, others are served, and the log knows of no fault."""
+    chance = random.Random(1)
+    with Tseep(mode, "--dir", str(tmp_path), "--appendonly", "yes") as server, server.connect() as other:
+        for name, arity, first, last, step in _commands(other("COMMAND")):
+            for words in TYPED:
+                other(*words)
+            with server.connect() as client:
+                number = client("CLIENT", "ID")
+                calls = [_hostile(chance, name, arity, range(first, last + 1 or 99, step or 1)) for _ in range(5)]
+                ends = [["CLIENT", "REPLY", "ON"], ["RESET"], ["ECHO", "still here"]]
+                client.send(b"".join([encode(*words) for words in [*calls, *ends]]))
+                until(partial(_is_heard, client, other, number), f"{calls} are answered")
+            assert other("PING") == "PONG"
+        assert server.stop() == 0, server.output
+    assert "Traceback" not in server.output, server.output
+
+
+def _commands(table: List[Any]) -> Iterator[Tuple[bytes, int, int, int, int]]:
+    """The names, arities and places of keys of all commands, a subcommand as C{client|id}, as COMMAND tells them."""
+    for name, arity, _, first, last, step, _, _, _, subcommands in table:
+        if name in UNCALLED:
+            continue
+        yield from _commands(subcommands)
+        if not subcommands:
+            yield name, arity, first, last, step
+
+
+def _hostile(chance: random.Random, name: bytes, arity: int, keys: range) -> List[bytes]:
+    """One call of a command."""
+    argv = name.split(b"|")
+    count = abs(arity) + (chance.randrange(6) if arity < 0 else 0)
+    while len(argv) < count:
+        is_key = len(argv) in keys if keys.start else chance.random() < 0.3
+        argv.append(chance.choice(KEYS if is_key else chance.choice((HOSTILE, HOSTILE, WORDS))))
+    return argv
+
+
+def _is_heard(client: Client, other: Client, number: int) -> bool:
+    """Whether a client has had all of its answers; if it waits for something, it does no more."""
+    client.socket.settimeout(0.1)
+    try:
+        while True:
+            reply = client.reply()
+            if reply.value == b"still here":
+                return True
+    except socket.timeout:  # which is no TimeoutError before Python 3.10
+        other("CLIENT", "UNBLOCK", number)
+        return False
 
 
 # Lengths that lie

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Iterator, List
+import sys
+from pathlib import Path
+from signal import SIGTERM
+from typing import Iterator, List, Sequence
 
 import pytest
 
 from ..support.client import Reply, encode
-from ..support.servers import Redis, Tseep, until
+from ..support.servers import MODES, Process, Redis, Tseep, until
+
+REGISTERS = "redis.register_function('f', function() return 1 end)"
+ENDLESS = f"#!lua name=endless\n{REGISTERS} local n = 1 while true do n = n + 1 end"
+"""A library that never ends."""
 
 SCRIPTS = {
     "what they return": [
@@ -37,6 +44,22 @@ SCRIPTS = {
         "return redis.log(9, 'x')",
         "return redis.setresp(4)",
         "return redis.set_repl(99)",
+        "return redis.set_repl(0/0)",
+        "return redis.set_repl(2^32)",
+        "return redis.setresp(math.huge)",
+        "return redis.setresp(2.9)",
+        "return redis.setresp({})",
+        "return redis.log(0/0, 'x')",
+        "return redis.log(-1/0, 'x')",
+        "return redis.log(3.9, 'x')",
+        "return redis.log(1e300, 'x')",
+        "redis.setresp(3) return {big_number = string.rep('9', 10000)}",
+        "redis.setresp(3) return {big_number = 'a\\r\\nb'}",
+        "redis.setresp(3) return {verbatim_string = {string = 'x', format = ''}}",
+        "redis.setresp(3) return {verbatim_string = {string = 'x', format = 'a'}}",
+        "redis.setresp(3) return {verbatim_string = {string = 'x', format = 'markdown'}}",
+        "return redis.acl_check_cmd('config', 'get')",
+        "return redis.acl_check_cmd('set')",
         "return redis.acl_check_cmd()",
         "return redis.acl_check_cmd('get')",
         "return redis.acl_check_cmd('nosuch')",
@@ -78,6 +101,11 @@ SCRIPTS = {
         "return redis.call('type', 'z')",
         "return redis.call('time')[3]",
         "return redis.call('select', 3) and redis.call('set', 'in3', 1)",
+        "return redis.call('xread', 'block', '0', 'streams', 'stream', '$')",
+        "return redis.pcall('XREAD', 'BLOCK', 'x', 'STREAMS', 'stream', '$')",
+        "return redis.call('xreadgroup', 'group', 'g', 'c', 'block', '0', 'streams', 'stream', '>')",
+        "return redis.call('xread', 'streams', 'block', '0')",
+        "local t = {'rpush', 'many'} for i = 1, 7900 do t[i + 2] = i end return redis.call(unpack(t))",
         "return redis.call('exists', 'in3')",
         "return {redis.call('rpush', 'l', unpack({'a', 'b', 'c'})), redis.call('lrange', 'l', 0, -1)}",
         "return redis.acl_check_cmd('get', 'x')",
@@ -111,6 +139,11 @@ SCRIPTS = {
         "return pcall(function() error('x') end)",
         "local ok, e = pcall(error, {err = 'MINE'}) return e",
         "local ok, e = xpcall(function() redis.call('nosuch') end, function(e) return e.err end) return e",
+        "local ok, e = xpcall(error, function() error('x') end) return tostring(e)",
+        "local ok, e = xpcall(error, 5) return tostring(e)",
+        "local ok, e = xpcall(error, function() return nil, 1 end) return tostring(e)",
+        "local ok, e = xpcall(function() error({'x'}) end, function(e) return e end) return e",
+        "local function f() return f() + 1 end local ok, e = xpcall(f, function(e) return 'late: ' .. e end) return e",
         "local c = coroutine.create(function() redis.call('nosuch') end) local _, e = coroutine.resume(c) return e.err",
         "error('x')",
         "error({err = 'My error'})",
@@ -171,6 +204,22 @@ SCRIPTS = {
         "return bit.tohex(bit.bxor(65535, 255))",
         "return {bit.band(-1, 255), bit.lshift(1, 31), bit.rol(2147483648, 1)}",
         "math.randomseed(7) return {math.random(100), math.random(100), math.random(5, 6)}",
+        "math.randomseed(1/0) return tostring(math.random())",
+        "math.randomseed(2^32 + 1) return tostring(math.random())",
+        "math.randomseed(-5.7) return tostring(math.random())",
+        "local n = math.random(0/0) return n",
+        "local n = math.random(1, 1/0) return n",
+        "local s = cmsgpack.unpack_one('x', 0/0) return s",
+        "local s = cmsgpack.unpack_one('xx', 2^32 + 1) return s",
+        "local s = cmsgpack.unpack_limit('x', 1/0) return s",
+        "local s = cmsgpack.unpack_limit('\\1\\2', 2^33) return s",
+        "local s = struct.pack('i' .. ('9'):rep(5000), 1) return s",
+        "local s = struct.pack('i\\178', 1) return s",
+        "local s = struct.pack('b', '0x' .. ('f'):rep(5000)) return s",
+        "local n = struct.unpack('b', 'abc', 0/0) return n",
+        "local n = struct.unpack('dc0', struct.pack('d', 1/0) .. 'abc') return n",
+        "local n = struct.unpack('dc0', struct.pack('d', 0/0) .. 'abc') return n",
+        "local n = bit.tobit(1/0) return n",
         "return string.format('%5.2f|%d|%s|%q', 3.14159, 42, 'x', 'y')",
         "return ('x'):rep(3) .. #'abc' .. ('abc'):upper()",
         "local t = {3, 1, 2} table.sort(t) return t",
@@ -331,6 +380,17 @@ FUNCTIONS = [
     _registering("redis.register_function{function_name = 'a', callback = function() end, description = {}}"),
     _registering("redis.register_function{function_name = 'a', callback = function() end, x = 1}"),
     _registering("redis.register_function{[true] = 1}"),
+    ["FUNCTION", "LOAD", "#!lua name=late\nlocal r = redis.register_function r('late', function() r('x', r) end)"],
+    ["FCALL", "late", "0"],
+    [
+        "FUNCTION",
+        "LOAD",
+        "#!lua name=endless\nredis.register_function('e', function() end) while true do end",
+    ],
+    ["FUNCTION", "LOAD", "REPLACE", "#!lua name=late\nwhile true do end"],
+    ["FUNCTION", "LIST", "LIBRARYNAME", "endless"],
+    ["FCALL", "late", "0"],
+    ["FUNCTION", "DELETE", "late"],
     ["FUNCTION", "DELETE", "nosuch"],
     ["FUNCTION", "DELETE", "lib"],
     ["FUNCTION", "LOAD", "#!LUA name=one\nredis.register_function('one', function() return 1 end)"],
@@ -414,18 +474,103 @@ def test_kill(hasty: Tseep) -> None:
 
 def test_unkillable(hasty: Tseep) -> None:
     """A script that has changed something is not ended by SCRIPT KILL; its changes are seen as one."""
-    script = "redis.call('SET', 'n', 1) for i = 1, 3e7 do end return redis.call('INCR', 'n')"
+    script = "redis.call('SET', 'n', 1) for i = 1, ARGV[1] do end return redis.call('INCR', 'n')"
     with hasty.connect() as scripter, hasty.connect() as other:
-        scripter.send(encode("EVAL", script, "0"))
-        until(lambda: str(other("SCRIPT", "KILL")).startswith("UNKILLABLE"), "the script cannot be ended")
-        assert scripter.reply().plain == 2
+        heard, steps = "", 10**7
+        while not heard.startswith("UNKILLABLE"):  # until it takes long enough to be heard of
+            steps *= 2
+            scripter.send(encode("EVAL", script, "0", steps))
+            until(lambda: str(other("GET", "n")) != "None", "the script runs, or has run")
+            heard = str(other("SCRIPT", "KILL"))
+            assert scripter.reply().plain == 2
+            other("DEL", "n")
 
 
-def test_end_of_the_server() -> None:
-    """A server that is to end does not wait for a script that never does."""
-    for mode in ("v1", "v2", "v3"):
+HELD_UP = [
+    "while true do end",
+    "redis.call('SET', 'k', 1) while true do pcall(function() while true do end end) end",
+    "redis.call('SET', 'k', 1) local function f() while true do end end while true do xpcall(f, f) end",
+    "while true do coroutine.resume(coroutine.create(function() while true do end end)) end",
+]
+"""Scripts that never end."""
+
+
+@pytest.mark.parametrize("script", HELD_UP)
+@pytest.mark.parametrize("mode", MODES)
+def test_end_of_the_server(mode: str, script: str) -> None:
+    """A server that is to end does not wait for a script that never does, whatever it catches or has changed."""
+    for by_command in (False, True):
         with Tseep(mode, "--busy-reply-threshold", "100") as server, server.connect() as client:
-            client.send(encode("EVAL", "while true do end", "0"))
+            client.send(encode("EVAL", script, "0"))
             with server.connect() as other:
                 until(lambda other=other: str(other("PING")).startswith("BUSY"), "a script runs")
-            assert server.stop() == 0, server.output
+                if by_command:
+                    other.send(encode("SHUTDOWN", "NOSAVE"))
+                else:
+                    server.send_signal(SIGTERM)
+                assert server.wait() == 0, server.output
+
+
+def test_kill_of_a_handler(hasty: Tseep) -> None:
+    """SCRIPT KILL ends a script whose handlers of errors never end either."""
+    with hasty.connect() as scripter, hasty.connect() as other:
+        scripter.send(encode("EVAL", HELD_UP[2].replace("redis.call('SET', 'k', 1)", ""), "0"))
+        until(lambda: other("SCRIPT", "KILL") == "OK", "the script is ended")
+        assert "killed" in str(scripter.reply().plain)
+        assert scripter("PING") == "PONG"
+
+
+def test_recursion_through_c(running: Tseep) -> None:
+    """A script that calls itself through C without end is an error, as deep as Lua goes, and no end of the server."""
+    with running.connect() as client:
+        for script in (
+            "local function f() return (string.gsub('x', '.', f)) end return f()",
+            "local function f() table.sort({2, 1, 3}, f) end f()",
+            "local function f() coroutine.wrap(f)() end f()",
+            "local t t = setmetatable({}, {__index = function() return string.gsub('x', '.', t) end}) return t.x",
+        ):
+            assert "C stack overflow" in str(client("EVAL", script, 0))
+        assert client("PING") == "PONG"
+
+
+def test_a_library_that_never_ends(running: Tseep) -> None:
+    """It is given up, as others wait for that, and all is as before."""
+    with running.connect() as client:
+        assert client("FUNCTION", "LOAD", "REPLACE", "#!lua name=l\n" + REGISTERS) == b"l"
+        assert "FUNCTION LOAD timeout" in client("FUNCTION", "LOAD", "REPLACE", ENDLESS.replace("endless", "l"))
+        assert client("FCALL", "f", 0) == 1
+        assert client("FUNCTION", "DELETE", "l") == "OK"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_end_while_loading(mode: str, tmp_path: Path) -> None:
+    """A server that still loads, a library that never ends at that, ends when it is told to."""
+    folder = tmp_path / "appendonlydir"
+    folder.mkdir()
+    (folder / "appendonly.aof.manifest").write_text("file appendonly.aof.1.incr.aof seq 1 type i\n")
+    path = folder / "appendonly.aof.1.incr.aof"
+    path.write_bytes(encode("FUNCTION", "LOAD", ENDLESS))
+    options = "--mode", mode, "--listen", "tcp:0:interface=127.0.0.1", "--dir", str(tmp_path), "--appendonly", "yes"
+    with Process([sys.executable, "-m", "tseep", *options]) as server:
+        until(lambda: path.name in Path(f"/proc/{server.pid}/maps").read_text(), "the file is loaded")
+        assert server.stop() == 1, server.output
+        assert "told to stop" in server.output and "Traceback" not in server.output, server.output
+
+
+def test_exec_while_a_script_runs(v2: Tseep, oracle: Redis) -> None:
+    """A transaction whose EXEC comes meanwhile is discarded; the client is served then as by redis-server."""
+    lines = "EXEC", "EXEC", "DISCARD", "MULTI", "GET k", "DISCARD", "WATCH k", "MULTI", "EXEC x", "EXEC", "SCRIPT KILL"
+    assert _meanwhile(v2, lines) == _meanwhile(oracle, lines)
+
+
+def _meanwhile(server: Tseep | Redis, lines: Sequence[str]) -> List[str]:
+    """What a client is answered who has begun a transaction before another one's script runs."""
+    with server.connect() as scripter, server.connect() as client:
+        assert client("CONFIG", "SET", "busy-reply-threshold", "100") == "OK"
+        assert [client("MULTI"), client("SET", "k", 1)] == ["OK", "QUEUED"]
+        scripter.send(encode("EVAL", "while true do end", "0"))
+        with server.connect() as other:
+            until(lambda: str(other("PING")).startswith("BUSY"), "a script runs")
+        answers = [str(client(*line.split())) for line in lines]
+        scripter.reply()
+        return [*answers, str(client("CONFIG", "SET", "busy-reply-threshold", "5000")), str(client("GET", "k"))]

@@ -208,6 +208,8 @@ class Selector:
             words = self.first_arguments.get(command.name)
             if words is None or len(argv) < 2 or argv[1].lower() not in words:
                 return Denied(COMMAND, 0, command.name)
+        if not command.takes(len(argv)):  # a script may ask about less than a whole command, which has no keys
+            return None
         return self._check_keys(command, argv) or self._check_channels(command, argv)
 
     def _check_keys(self, command: Command, argv: List[bytes]) -> Denied | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Dict, Iterable, List, Set, Tuple
 
+from tseep.errors import CommandError
 from tseep.keyspace.keyspace import Database
 
 if TYPE_CHECKING:
@@ -24,6 +25,18 @@ class Transaction:
     def __init__(self) -> None:
         self.queue: List[Tuple[Command, List[bytes]]] = []
         self.refused = False
+
+
+def end_transaction(session: Session) -> None:
+    """Forget what a client has queued, and what it watches."""
+    session.transaction = None
+    session.server.changes.watching.forget(session)
+
+
+def aborted(reason: CommandError) -> CommandError:
+    """What EXEC answers where it runs nothing for a reason of its own."""
+    text = reason.message
+    return CommandError(b"EXECABORT Transaction discarded because of: " + text[4 * text.startswith(b"ERR ") :])
 
 
 class Watching:

@@ -136,7 +136,7 @@ class TseepService(Service):
 
     def _note(self, level: int, text: str) -> None:
         """Write what the server, or one of its scripts, wants to be written."""
-        _log.emit(_LEVELS[level], "{text}", text=text)
+        _log.emit(_LEVELS[level], "{text}", text=printable(text))
 
     def _announce(self) -> None:
         server = self._server
@@ -190,6 +190,15 @@ class TseepService(Service):
         while accept is not None and come != stats.connections_received + stats.rejected_connections:
             come = stats.connections_received + stats.rejected_connections
             accept()
+
+
+def printable(text: str) -> str:
+    """
+    A text as one line of a log. What would begin another line, or tell something to a terminal, is escaped as in
+    Python, since scripts and clients have a say in it.
+    """
+    escape = (char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    return text if text.isprintable() else "".join(escape)
 
 
 def port_of(listen: Callable[[str], Deferred[Any]], endpoint: str, option: str) -> Any:

@@ -12,7 +12,7 @@ from tseep.errors import CommandError
 INVALID = "ERR Invalid stream ID specified as stream command argument"
 
 _USUAL = re.compile(rb"(\d{1,19})(?:-(\d{1,19}))?")
-_NUMBER = re.compile(rb"[ \t\n\v\f\r]*([+-]?)(\d+)")
+_NUMBER = re.compile(rb"[ \t\n\v\f\r]*([+-]?)0*(\d{1,20})")
 _LONGEST = 127
 
 

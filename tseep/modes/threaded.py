@@ -41,11 +41,12 @@ _log = Logger("tseep.modes.threaded.ThreadedMode")
 
 READ_SIZE = 16 * 1024
 
-STACK_SIZE = (1024 if platform.python_implementation() == "PyPy" else 512) * 1024
+STACK_SIZE = (4096 if platform.python_implementation() == "PyPy" else 2560) * 1024
 """
 Bytes of address space for a thread's stack. The system's 8 MiB would ask 64 GiB for 8,192 threads, more than many
-a container may map; a session's calls go a few dozen frames deep and touch about 20 KiB. PyPy looks for an
-overflow only near its own idea of a stack, 768 KiB, so that it must have more than that.
+a container may map; a session's calls go a few dozen frames deep and touch about 20 KiB. But a script that calls itself
+through string.gsub touches 2 MiB before Lua refuses to go deeper. PyPy looks for an overflow only near its own idea of
+a stack, 3 MiB once there are scripts, so that it must have more than that.
 """
 
 DRAIN = 2.0

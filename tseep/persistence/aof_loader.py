@@ -69,7 +69,8 @@ class Loader:
         """
         data = open_source(path)
         try:
-            self._load(data, path, self._server.keyspace.now)
+            with self._server.scripting.from_file():
+                self._load(data, path, self._server.keyspace.now)
         except TooFewDatabases as error:
             raise CannotLoad(f"{path}: {error}") from error
         except Corrupt as error:
@@ -87,7 +88,7 @@ class Loader:
         try:
             scripting.functions.load(scripting.interpreter, code, False)
         except CommandError as error:
-            raise Corrupt(f"a library of functions cannot be loaded: {error}") from error
+            raise self._bad_library(error) from error
 
     def _tell(self, path: Path, at: int, size: int) -> None:
         """Say now and then how far it is; end if that is asked for."""
@@ -108,7 +109,8 @@ class Loader:
         keyspace = self._server.keyspace
         keyspace.now = 0
         try:
-            self._read(open_source(path), path)
+            with self._server.scripting.from_file():
+                self._read(open_source(path), path)
         finally:
             keyspace.tick()
 
@@ -167,11 +169,19 @@ class Loader:
         try:
             command.run(self._session, argv)
         except CommandError as error:
+            if command.name.startswith(b"function|"):
+                raise self._bad_library(error) from error
             shown = " ".join(repr(word[:64])[1:] for word in argv[:3])
             if error.message == NO_SUCH_DATABASE.encode():
                 number = len(self._server.keyspace.databases)
                 raise TooFewDatabases(f"{shown} needs more databases than {number}; see --databases") from error
             raise Corrupt(f"{shown} failed: {error}") from error
+
+    def _bad_library(self, error: CommandError) -> Exception:
+        """Why what a file has of functions cannot be loaded."""
+        if self._server.stopping:
+            return CannotLoad("the functions: told to stop while they were loaded")
+        return Corrupt(f"a library of functions cannot be loaded: {error.message.decode('utf-8', 'replace')}")
 
     def _run_unusual(self, argv: Argv) -> None:
         """A subcommand, a name in mixed case, an annotation, or what nobody knows."""

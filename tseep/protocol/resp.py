@@ -325,7 +325,7 @@ def _resp2() -> Encoders:
     encoders[type(None)] = lambda _: b"$-1\r\n"
     encoders[NullArray] = lambda _: b"*-1\r\n"
     encoders[bool] = lambda value: b":%d\r\n" % value
-    encoders[BigNumber] = lambda value: _bulk(b"%d" % value)
+    encoders[BigNumber] = _bulk
     encoders[Attributed] = lambda value: encoders[type(value.reply)](value.reply)
     encoders[Several] = _several(encoders)
     encoders[float] = lambda value: _bulk(_double_text(value))
@@ -339,7 +339,7 @@ def _resp3() -> Encoders:
     encoders = dict(_COMMON)
     encoders[type(None)] = encoders[NullArray] = lambda _: b"_\r\n"
     encoders[bool] = lambda value: b"#t\r\n" if value else b"#f\r\n"
-    encoders[BigNumber] = lambda value: b"(%d\r\n" % value
+    encoders[BigNumber] = lambda value: b"(%b\r\n" % value
     encoders[Attributed] = _attributed(encoders)
     encoders[Several] = _several(encoders)
     encoders[float] = lambda value: b",%b\r\n" % _double_text(value)

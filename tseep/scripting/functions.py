@@ -129,7 +129,8 @@ class Functions:
     def register(self, arguments: Tuple[Any, ...]) -> bytes | None:
         """Register a function of the library that is being loaded; the answer is what is wrong with it, or None."""
         library = self._loading
-        assert library is not None  # the Lua function that calls this is there only then
+        if library is None:  # a library has kept redis.register_function
+            return b"ERR redis.register_function can only be called on FUNCTION LOAD command"
         try:
             function = self._read(arguments)
             if not _NAME.fullmatch(function.name):

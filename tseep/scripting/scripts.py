@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, Any, Callable, Dict, FrozenSet, List, Tuple
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Callable, Dict, FrozenSet, Iterator, List, Tuple
 
 from zope.interface import implementer
 
@@ -36,6 +37,15 @@ KILLED = {
     BUSY_FUNCTION: b"ERR Script killed by user with FUNCTION KILL...",
 }
 NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL."
+
+LOAD_TIMEOUT = 500
+"""Milliseconds that a library may take to register its functions, while nobody is answered; as in Redis."""
+
+FILE_LOAD_TIMEOUT = 60_000
+"""The same for one in a file: it was loaded in less once, maybe on a faster machine. Redis waits for ever."""
+
+WHILE_STOPPING = 5000
+"""Milliseconds that a script may run at most while the server ends, however long it may run else."""
 
 NO_WRITES, ALLOW_OOM = b"no-writes", b"allow-oom"
 Given = Tuple[List[bytes], List[bytes]]
@@ -122,6 +132,8 @@ class Scripting:
         self._interpreter: Interpreter | None = None
         self._session: Session
         self._commands: Dict[bytes, Command] = {}
+        self._from_file = False
+        self._deadline = 0  # in the server's timer's nanoseconds, for the library that is loaded
 
     @property
     def interpreter(self) -> Interpreter:
@@ -263,7 +275,15 @@ class Scripting:
             if running.out_of_memory and not running.wrote and "denyoom" in command.flags:
                 raise self._refused(OUT_OF_MEMORY, command)
             running.wrote = running.wrote or "write" in command.flags
+        if not command.quick:
+            self._look()
         return self._session.call(command, argv)
+
+    def _look(self) -> None:
+        """Look at the time before a command that may take long: Lua counts its own instructions only."""
+        message = self.tick()
+        if message is not None:
+            raise CommandError(message)
 
     def _find(self, argv: List[bytes]) -> Command:
         """The command for a name in an unusual spelling, or for a subcommand."""
@@ -279,26 +299,49 @@ class Scripting:
         self._server.stats.count_error(b"ERR")
         return CommandError(text, counted=True)
 
-    def knows(self, argv: List[bytes]) -> bool:
-        """Whether there is such a command."""
-        return self._server.find(argv) is not None
+    def may(self, argv: List[bytes]) -> bool | None:
+        """Whether the script's user has the permission for a command; None if there is no such command."""
+        command = self._server.find(argv)
+        return None if command is None else self._session.user.check(command, argv) is None
 
     def set_protocol(self, version: int) -> None:
         """Answer the script in a version of RESP from now on."""
         self._session.speak(version)
 
-    def log(self, level: float, text: bytes) -> None:
+    def log(self, level: int, text: bytes) -> None:
         """Write to the server's log."""
-        self._server.log(int(level), text.decode("utf-8", "replace"))
+        self._server.log(level, text.decode("utf-8", "replace"))
 
     def tick(self) -> bytes | None:
-        """The script still runs; the answer is why it must end, None if it may go on."""
+        """The script, or the library, still runs; the answer is why it must end, None if it may go on."""
         running, server = self.running, self._server
         if running is None:
-            return None
-        if server.timer() - running.started > server.config["busy-reply-threshold"] * 1_000_000:
+            return self._tick_loading()
+        patience = server.config["busy-reply-threshold"]
+        if server.stopping:
+            patience = min(patience, WHILE_STOPPING)
+        if server.timer() - running.started > patience * 1_000_000:
             server.breathe(running)
         return KILLED[running.error] if running.killed else None
+
+    def begin_loading(self) -> None:
+        """A library is about to be loaded, for which there is a limit of time."""
+        limit = FILE_LOAD_TIMEOUT if self._from_file else LOAD_TIMEOUT
+        self._deadline = self._server.timer() + limit * 1_000_000
+
+    def _tick_loading(self) -> bytes | None:
+        if self._from_file and self._server.stopping:
+            return b"ERR told to stop"
+        return b"ERR FUNCTION LOAD timeout" if self._server.timer() > self._deadline else None
+
+    @contextmanager
+    def from_file(self) -> Iterator[None]:
+        """While files are loaded: a library takes as long as the machine needs, and the end of the server ends it."""
+        before, self._from_file = self._from_file, True
+        try:
+            yield
+        finally:
+            self._from_file = before
 
     def register(self, arguments: Tuple[Any, ...]) -> bytes | None:
         """Register a function of the library that is being loaded; the answer is what is wrong with it, or None."""

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Deque, Iterator, List, Tuple, Union
 
 from tseep.access.log import Happening
-from tseep.coordination.transactions import Transaction
+from tseep.coordination.transactions import Transaction, aborted, end_transaction
 from tseep.errors import NO_AUTH, NO_MORE, NO_MORE_REASONS, NOT_PERMITTED, READS_ANY_KEY, CommandError
 from tseep.keyspace.eviction import OUT_OF_MEMORY
 from tseep.protocol import native, resp
@@ -425,11 +425,20 @@ class Session:
             command = found
             reply = self._run(command, argv)
         except CommandError as error:
-            if command is None and self.transaction is not None:
-                self.transaction.refused = True
+            if command is None:
+                error = self._refused(argv, error)
             reply = self._failed(error, command)
         self.update_guard()
         return command, NO_REPLY if self.muted or self.silent else reply
+
+    def _refused(self, argv: List[bytes], error: CommandError) -> CommandError:
+        """A command is not run: nor is the transaction then that it belongs to, which ends if it is EXEC."""
+        if argv[0].lower() == b"exec":
+            end_transaction(self)
+            return aborted(error)
+        if self.transaction is not None:
+            self.transaction.refused = True
+        return error
 
     def denied(self, command: Command, argv: List[bytes], context: str) -> Denied | None:
         """Why the user may not run a command, which is put into the log; None if that is allowed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, List
 
-from tseep.coordination.transactions import Transaction
+from tseep.coordination.transactions import Transaction, aborted, end_transaction
 from tseep.errors import CommandError
 from tseep.keyspace.eviction import OUT_OF_MEMORY
 from tseep.registry.table import command
@@ -37,11 +37,11 @@ def exec_(session: Session, argv: List[bytes]) -> Reply:
     for db, key in session.watched:
         db.peek(key)  # one whose time is over has changed, too
     spoiled = session.spoiled
-    _end(session)
+    end_transaction(session)
     if transaction.refused:
         raise CommandError("EXECABORT Transaction discarded because of previous errors.")
     if not all(session.server.eviction.admits(command) for command, _ in transaction.queue):
-        raise CommandError(f"EXECABORT Transaction discarded because of: {OUT_OF_MEMORY}")
+        raise aborted(CommandError(OUT_OF_MEMORY))
     return NULL_ARRAY if spoiled else session.run_transaction(transaction.queue)
 
 
@@ -52,13 +52,8 @@ def discard(session: Session, argv: List[bytes]) -> Reply:
     """Forgets the commands of the transaction, and ends it."""
     if session.transaction is None:
         raise CommandError("ERR DISCARD without MULTI")
-    _end(session)
+    end_transaction(session)
     return OK
-
-
-def _end(session: Session) -> None:
-    session.transaction = None
-    session.server.changes.watching.forget(session)
 
 
 @command(

@@ -219,7 +219,7 @@ class _Member(NamedTuple):
 )  # fmt: skip
 def xreadgroup(session: Session, argv: List[bytes]) -> Reply:
     """Returns entries of streams that nobody in a group has been given yet, or those that one has not acknowledged."""
-    reading = read_reading(argv, True)
+    reading = read_reading(argv, True, session.server.scripting.running is not None)
     assert reading.group is not None  # or it would have been refused
     member = _Member(*reading.group, reading.no_ack)
     after = [_position(session, key, text, member) for key, text in reading.streams]

@@ -341,16 +341,19 @@ _READING = {b"block": 1, b"count": 1, b"group": 2, b"noack": 0, b"streams": REST
 """By option of an XREAD or an XREADGROUP, how many parameters follow it."""
 
 
-def read_reading(argv: List[bytes], grouped: bool) -> Reading:
+def read_reading(argv: List[bytes], grouped: bool, scripted: bool) -> Reading:
     """
     Read the options of an XREAD, or of an XREADGROUP.
 
+    @param scripted: whether a script calls it.
     @raise CommandError: if they make no sense.
     """
     count, timeout, no_ack = 0, None, False
     group: Tuple[bytes, bytes] | None = None
     for option, _, parameters in read_options(argv, 1, _READING):
         if option == b"block":
+            if scripted:
+                raise CommandError(b"ERR %b command is not allowed with BLOCK option from scripts" % argv[0])
             timeout = require_milliseconds(parameters[0])
         elif option == b"count":
             count = max(0, require_integer(parameters[0]))
@@ -402,7 +405,7 @@ def of_streams(session: Session, found: Dict[bytes, Any] | List[Tuple[bytes, Any
 )  # fmt: skip
 def xread(session: Session, argv: List[bytes]) -> Reply:
     """Returns the entries of streams after some ids, and waits for one if there are none."""
-    reading = read_reading(argv, False)
+    reading = read_reading(argv, False, session.server.scripting.running is not None)
     after = [(key, _after(session, key, text)) for key, text in reading.streams]
     found = []
     for key, id in after:

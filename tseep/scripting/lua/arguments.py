@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+_LOWEST = -(2.0**63)
 
 
 class Malformed(Exception):
@@ -22,6 +25,21 @@ def bad_argument(place: int, function: str, why: str) -> Malformed:
     return Malformed(f"bad argument #{place} to '{function}' ({why})")
 
 
+def as_long(value: float) -> int:
+    """A number as C makes a C{long long} of it: what is too large for one, and NaN, is the lowest there is."""
+    return int(value) if _LOWEST <= value < -_LOWEST else int(_LOWEST)
+
+
+def as_int(value: float) -> int:
+    """The same for a C{int}."""
+    return int(value) if -(2**31) - 1 < value < 2**31 else -(2**31)
+
+
+def low_word(value: int) -> int:
+    """What is left of a C{long long} in a C{int}."""
+    return (value + 2**31) % 2**32 - 2**31
+
+
 def number(value: Any) -> float | None:
     """A number, or a text of one as Lua reads it; None for anything else."""
     if type(value) is int or type(value) is float:
@@ -31,7 +49,9 @@ def number(value: Any) -> float | None:
     text = value.strip(b" \t\n\v\f\r").decode("latin-1")
     try:
         return float.fromhex(text) if "x" in text.lower() else None if "_" in text else float(text)
-    except (ValueError, OverflowError):
+    except OverflowError:
+        return -math.inf if text.startswith("-") else math.inf
+    except ValueError:
         return None
 
 

@@ -8,6 +8,7 @@ The package C{lupa} is imported when the first script comes, since it is an extr
 from __future__ import annotations
 
 import hashlib
+import sys
 from importlib import import_module
 from importlib.resources import files
 from typing import Any, Callable, Dict, List, NamedTuple, Protocol, Tuple
@@ -15,15 +16,24 @@ from typing import Any, Callable, Dict, List, NamedTuple, Protocol, Tuple
 from tseep.errors import CommandError
 from tseep.replies import Attributed, BigNumber, Encoded, NullArray, Push, Reply, SetReply, Status, Verbatim
 from tseep.scripting.lua import libraries
-from tseep.scripting.lua.arguments import as_text, number
+from tseep.scripting.lua.arguments import as_int, as_long, as_text, number
 
 MISSING = "ERR Lua is not installed here: pip install 'tseep[lua]'"
 
 DEEPEST = 200
 """Tables in tables that a script may return."""
 
+PYPY_DEPTH = 4000
+"""
+The least limit of recursion on PyPy, which takes 768 bytes of stack for each, and ends the process where C calls Python
+deeper than that. Lua's calls through C take 2 MiB at most.
+"""
+
 PIECE = 4000
 """Values that are taken out of Lua at once."""
+
+CONVERTED = 1000
+"""Tables of a reply between two looks at the time."""
 
 VERSION = 0x07000F
 """Redis 7.0.15, as scripts compare it."""
@@ -48,8 +58,8 @@ class Host(Protocol):
         @raise CommandError: its own error.
         """
 
-    def knows(self, argv: List[bytes]) -> bool:
-        """Whether there is such a command."""
+    def may(self, argv: List[bytes]) -> bool | None:
+        """Whether the script's user has the permission for a command; None if there is no such command."""
 
     def set_protocol(self, version: int) -> None:
         """Answer the script in a version of RESP from now on."""
@@ -57,8 +67,11 @@ class Host(Protocol):
     def log(self, level: int, text: bytes) -> None:
         """Write to the server's log."""
 
+    def begin_loading(self) -> None:
+        """A library is about to be loaded, for which there is a limit of time."""
+
     def tick(self) -> bytes | None:
-        """The script still runs; the answer is why it must end, None if it may go on."""
+        """The script, or the library, still runs; the answer is why it must end, None if it may go on."""
 
     def register(self, arguments: Tuple[Any, ...]) -> bytes | None:
         """Register a function of the library that is being loaded; the answer is what is wrong with it, or None."""
@@ -84,6 +97,8 @@ class Interpreter:
             lua = import_module("lupa.lua51")
         except ImportError:
             raise CommandError(MISSING) from None
+        if sys.implementation.name == "pypy":
+            sys.setrecursionlimit(max(sys.getrecursionlimit(), PYPY_DEPTH))
         self._host = host
         self._random = libraries.Random()
         self._lua = lua.LuaRuntime(
@@ -96,6 +111,7 @@ class Interpreter:
         self._table_type = type(self._lua.table())
         self._function_type = type(self._lua.eval(b"function() end"))
         self._fault: BaseException | None = None
+        self._converted = 0
         self.protocol = 2
         self._run, self._run_function, self._load, self._compile, self._spill, self._slice = self._open_sandbox()
 
@@ -146,7 +162,9 @@ class Interpreter:
 
         @raise CommandError: if it is no Lua, or fails.
         """
+        self._host.begin_loading()
         compiled, message = _pair(self._load(text))
+        self._raise_fault()
         if not compiled:
             raise CommandError(b"ERR Error compiling function: " + message)
         if message is not None:
@@ -164,15 +182,18 @@ class Interpreter:
         self.protocol = 2
         table = self._lua.table_from
         kind, *parts = run(body.function, table(keys), table(arguments))
-        if self._fault is not None:
-            fault, self._fault = self._fault, None
-            raise fault
+        self._raise_fault()
         if kind == _FAILED:
             raise ScriptError(*parts)
         reply = self._reply(kind, parts, 0)
         if isinstance(reply, CommandError):
             raise reply
         return reply
+
+    def _raise_fault(self) -> None:
+        fault, self._fault = self._fault, None
+        if fault is not None:
+            raise fault
 
     # What scripts call
 
@@ -212,14 +233,14 @@ class Interpreter:
         level = number(words[0])
         if level is None:
             raise CommandError("ERR First argument must be a number (log level).")
-        if not CONSTANTS[b"LOG_DEBUG"] <= int(level) <= CONSTANTS[b"LOG_WARNING"]:
+        if not CONSTANTS[b"LOG_DEBUG"] <= as_int(level) <= CONSTANTS[b"LOG_WARNING"]:
             raise CommandError("ERR Invalid debug level.")
-        self._host.log(int(level), b" ".join([as_text(word) or b"" for word in words[1:]]))
+        self._host.log(as_int(level), b" ".join([as_text(word) or b"" for word in words[1:]]))
 
     def _set_protocol(self, *words: Any) -> None:
         if len(words) != 1:
             raise CommandError("ERR redis.setresp() requires one argument.")
-        version = int(number(words[0]) or 0)
+        version = as_int(number(words[0]) or 0)
         if version not in (2, 3):
             raise CommandError("ERR RESP version must be 2 or 3.")
         self.protocol = version
@@ -229,19 +250,20 @@ class Interpreter:
         """Nothing is replicated, so the flags are only looked at."""
         if len(words) != 1:
             raise CommandError("ERR redis.set_repl() requires two arguments.")
-        if int(number(words[0]) or 0) & ~CONSTANTS[b"REPL_ALL"]:
+        if as_int(number(words[0]) or 0) & ~CONSTANTS[b"REPL_ALL"]:
             raise CommandError("ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.")
 
     def _may_call(self, *words: Any) -> bool:
-        if not self._host.knows(_arguments(words)):
+        allowed = self._host.may(_arguments(words))
+        if allowed is None:
             raise CommandError("ERR Invalid command passed to redis.acl_check_cmd()")
-        return True
+        return allowed
 
     def _register(self, *arguments: Any) -> bytes | None:
         return self._host.register(arguments)
 
     def _unpack_messages(self, name: bytes, data: bytes, limit: float, offset: float) -> Tuple[Any, ...]:
-        return libraries.unpack_messages(name, data, int(limit), int(offset), self._lua.table_from)
+        return libraries.unpack_messages(name, data, limit, offset, self._lua.table_from)
 
     # Replies as Lua has them
 
@@ -257,8 +279,8 @@ class Interpreter:
     def _of_double(self, reply: float) -> Any:
         return b"%.17g" % reply if self.protocol == 2 else self._tagged(b"double", reply)
 
-    def _of_big(self, reply: int) -> Any:
-        return b"%d" % reply if self.protocol == 2 else self._tagged(b"big_number", b"%d" % reply)
+    def _of_big(self, reply: bytes) -> Any:
+        return bytes(reply) if self.protocol == 2 else self._tagged(b"big_number", bytes(reply))
 
     def _of_verbatim(self, reply: Verbatim) -> Any:
         if self.protocol == 2:
@@ -290,6 +312,7 @@ class Interpreter:
         if kind is self._table_type:
             if depth == DEEPEST:
                 return CommandError("ERR reached lua stack limit")
+            self._look()
             kind, *parts = self._spill(value)
             return self._reply(kind, parts, depth + 1)
         if kind is bytes:
@@ -297,8 +320,16 @@ class Interpreter:
         if kind is bool:
             return value if self.protocol == 3 else 1 if value else None
         if kind is int or kind is float:
-            return _whole(value)
+            return as_long(value)
         return None
+
+    def _look(self) -> None:
+        """Look at the time now and then: tables that are in each other make a reply that never ends."""
+        self._converted += 1
+        if not self._converted % CONVERTED:
+            message = self._host.tick()
+            if message is not None:
+                raise CommandError(message)
 
     def _reply(self, kind: int, parts: List[Any], depth: int) -> Reply:
         """What the sandbox has told of a value: its kind, and what it is made of."""
@@ -369,13 +400,13 @@ def _padded(values: List[Any], count: int) -> List[Any]:
     return values + [None] * (count - len(values))
 
 
-def _whole(number: float) -> int:
-    """A number as C makes a C{long long} of it."""
-    return int(number) if -(2.0**63) <= number < 2.0**63 else -(2**63)
+def _line(text: bytes) -> bytes:
+    """A text without line ends, which no simple string may have."""
+    return text.replace(b"\r", b" ").replace(b"\n", b" ")
 
 
-def _big(text: bytes) -> Reply:
-    return BigNumber(int(text)) if text.lstrip(b"-").isdigit() else text
+def _verbatim(text: bytes, format: bytes) -> Verbatim:
+    return Verbatim(text, format[:3].partition(b"\0")[0].ljust(3))
 
 
 _VALUES: Dict[type, Callable[[Interpreter, Any], Any]] = {
@@ -400,10 +431,10 @@ _VALUES: Dict[type, Callable[[Interpreter, Any], Any]] = {
 
 _REPLIES: Dict[int, Callable[[Interpreter, List[Any], int], Reply]] = {
     _ERROR: lambda lua, parts, depth: CommandError(parts[0], bool(parts[1:] and parts[1])),
-    _STATUS: lambda lua, parts, depth: Status(parts[0].replace(b"\r", b" ").replace(b"\n", b" ")),
+    _STATUS: lambda lua, parts, depth: Status(_line(parts[0])),
     _DOUBLE: lambda lua, parts, depth: float(parts[0]),
-    _BIG: lambda lua, parts, depth: _big(parts[0]),
-    _VERBATIM: lambda lua, parts, depth: Verbatim(parts[0], parts[1][:3]),
+    _BIG: lambda lua, parts, depth: BigNumber(_line(parts[0])),
+    _VERBATIM: lambda lua, parts, depth: _verbatim(*parts),
     _MAP: Interpreter._map,
     _SET: Interpreter._set,
     _LONG: Interpreter._long,

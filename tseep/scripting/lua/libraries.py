@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any, Callable, Dict, List, Tuple
 
-from tseep.scripting.lua.arguments import Malformed
+from tseep.scripting.lua.arguments import Malformed, as_long, low_word
 from tseep.scripting.lua.structs import struct_function
 
 __all__ = ["Random", "bit", "pack_scalar", "struct_function", "unpack_messages"]
@@ -82,7 +82,7 @@ class Random:
 
     def seed(self, number: float) -> None:
         """Begin again."""
-        self._state = (int(number) & _WORD) << 16 | 0x330E
+        self._state = (as_long(number) & _WORD) << 16 | 0x330E
 
     def next(self) -> float:
         """A number from 0 up to 1, that not included."""
@@ -202,19 +202,20 @@ class Unpacker:
 
 
 def unpack_messages(
-    name: bytes, data: bytes, limit: int, offset: int, table: Callable[[Dict[Any, Any]], Any]
+    name: bytes, data: bytes, limit: float, offset: float, table: Callable[[Dict[Any, Any]], Any]
 ) -> Tuple[Any, ...]:
     """One of cmsgpack's unpack functions: what was wrong, or None and the results."""
-    if offset < 0 or limit < 0:
-        text = f"Invalid request to unpack with offset of {offset} and limit of {len(data)}."
+    most, start = as_long(limit), as_long(offset)
+    if start < 0 or most < 0:
+        text = f"Invalid request to unpack with offset of {low_word(start)} and limit of {len(data)}."
         return (text.encode(),)
-    if offset > len(data):
-        return (f"Start offset {offset} greater than input length {len(data)}.".encode(),)
-    whole = not limit and not offset
-    unpacker = Unpacker(data, offset, table)
+    if start > len(data):
+        return (f"Start offset {low_word(start)} greater than input length {len(data)}.".encode(),)
+    whole = not most and not start
+    unpacker = Unpacker(data, start, table)
     values: List[Any] = []
     try:
-        while unpacker.at < len(data) and (whole or len(values) < limit):
+        while unpacker.at < len(data) and (whole or len(values) < most):
             values.append(unpacker.value())
     except Malformed as problem:
         return (problem.message,)

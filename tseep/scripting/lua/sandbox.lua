@@ -11,6 +11,7 @@ local host_call, host_pcall, host_explain, host_sha1, host_log, host_setresp, ho
 local OWN = debug.getinfo(1, "S").source
 local LIBRARIES = "=libraries.lua"
 local STEPS = 100000 -- instructions between two looks at the time
+local TURNS = 100 -- errors that are caught, or coroutines that are resumed, between two looks at the time
 local MOST = 4000 -- values that a function may return at once
 local SCALAR, ARRAY, STATUS, ERROR, DOUBLE, MAP, SET, BIG, VERBATIM, LONG, FAILED = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 
@@ -68,6 +69,38 @@ local function raise(message)
   error({err = message}, 0)
 end
 
+-- A limit of time: a hook for every so many instructions, in each coroutine of its own. What a script has to run when an
+-- error is raised, it runs when that error was caught (see xpcall), since Lua calls no hook inside of a hook. Where the
+-- stack has no room for one more call the hook is an error by itself, and a coroutine may end before its hook is called;
+-- so whatever catches an error, or resumes a coroutine, looks at the time, too.
+
+local inside = false -- whether there is somebody who can be told to end
+local dead = false -- why the script that runs has to end
+local turns = 0
+
+local function die()
+  if dead then
+    raise(dead)
+  end
+end
+
+local function look()
+  local message = dead or inside and host_tick()
+  if message then
+    dead = message
+    sethook(die, "l") -- at every line from now on, so that no pcall holds it up
+    raise(message)
+  end
+end
+
+local function turn()
+  turns = turns + 1
+  if dead or turns >= TURNS then
+    turns = 0
+    look()
+  end
+end
+
 -- The basic functions that are not quite Lua's
 
 local current -- the global table of the script that runs
@@ -111,6 +144,7 @@ local function settle(ok, ...)
   if ok then
     return ok, ...
   end
+  turn()
   local problem = plain((...))
   if type(problem) == "table" and type(problem.err) == "string" then
     return false, problem.err
@@ -132,12 +166,28 @@ function lua.pcall(...)
   return settle(pcall(...))
 end
 
+local function failed(handled, value)
+  if handled then
+    return false, value
+  end
+  turn()
+  return false, "error in error handling"
+end
+
+local function handle(handler, ok, ...)
+  if ok then
+    return ok, ...
+  end
+  turn()
+  return failed(pcall(handler, plain((...))))
+end
+
 function lua.xpcall(...)
   local body, handler = ...
   if select("#", ...) < 2 then
     error("bad argument #2 to 'xpcall' (value expected)", 2)
   end
-  return xpcall(body, function(problem) return handler(plain(problem)) end)
+  return handle(handler, pcall(body))
 end
 
 local function compile(text, name, environment)
@@ -180,24 +230,7 @@ for _, name in pairs({
   lua[name] = _G[name]
 end
 
--- A limit of time: a hook for every so many instructions, in coroutines too
-
-local dead = false
-
-local function die()
-  if dead then
-    raise(dead)
-  end
-end
-
-local function look()
-  local message = host_tick()
-  if message then
-    dead = message
-    sethook(die, "l") -- at every line from now on, so that no pcall holds it up
-    raise(message)
-  end
-end
+-- Coroutines
 
 local coroutines = {}
 for name, each in pairs(coroutine) do
@@ -214,6 +247,7 @@ function coroutines.create(body)
 end
 
 local function settle_thread(ok, ...)
+  turn()
   if ok then
     return ok, ...
   end
@@ -225,6 +259,7 @@ function coroutines.resume(thread, ...)
 end
 
 local function pass(ok, ...)
+  turn()
   if ok then
     return ...
   end
@@ -244,9 +279,13 @@ end
 
 -- math.random gives Redis's numbers
 
-local function whole(value)
+local function whole(value) -- what C makes of a number for an int: the low word of a long
   local number = tonumber(value) or 0
-  return number < 0 and ceil(number) or floor(number)
+  if not (number >= -2 ^ 63 and number < 2 ^ 63) then
+    return 0
+  end
+  local word = (number < 0 and ceil(number) or floor(number)) % 2 ^ 32
+  return word < 2 ^ 31 and word or word - 2 ^ 32
 end
 
 local function random(...)
@@ -392,6 +431,7 @@ local load_visible = setmetatable({redis = guard(setmetatable(at_load, no_global
 -- Into a script, and out of it
 
 local function explain(problem)
+  inside = false
   problem = plain(problem)
   local level = 2
   local where = getinfo(level, "nSl")
@@ -495,18 +535,21 @@ local function invoke()
   return called(its_keys, its_arguments)
 end
 
--- What follows an xpcall stands on its line: a killed script dies at the next one.
+-- What follows the xpcall stands on its line: a killed script dies at the next one.
+local function protect(body)
+  inside = true
+  local ok, value = xpcall(body, explain) inside = false if dead then dead = false sethook(look, "", STEPS) end
+  return ok, value
+end
 
 local function run(body, keys, arguments)
   current, script_visible.KEYS, script_visible.ARGV = script_globals, keys, arguments
-  local ok, value = xpcall(body, explain) if dead then dead = false sethook(look, "", STEPS) end
-  return result(ok, value)
+  return result(protect(body))
 end
 
 local function run_function(body, keys, arguments)
   current, called, its_keys, its_arguments = function_globals, body, keys, arguments
-  local ok, value = xpcall(invoke, explain) if dead then dead = false sethook(look, "", STEPS) end
-  return result(ok, value)
+  return result(protect(invoke))
 end
 
 local function load_library(text)
@@ -515,7 +558,7 @@ local function load_library(text)
     return false, message
   end
   current, function_meta.__index, behind[function_globals] = function_globals, load_visible, load_visible
-  local ok, value = xpcall(body, explain) if dead then dead = false sethook(look, "", STEPS) end
+  local ok, value = protect(body)
   function_meta.__index, behind[function_globals] = function_visible, function_visible
   local kind, text = result(ok, value)
   if kind == FAILED then

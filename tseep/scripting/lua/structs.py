@@ -6,10 +6,11 @@ import math
 import struct
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
-from tseep.scripting.lua.arguments import Malformed, bad_argument, number, require_number, require_text
+from tseep.scripting.lua.arguments import Malformed, as_long, bad_argument, number, require_number, require_text
 
 _SIZES = {"b": 1, "B": 1, "h": 2, "H": 2, "l": 8, "L": 8, "T": 8, "f": 4, "d": 8, "x": 1}
 _INTEGERS = frozenset("bBhHlLTiI")
+_DIGITS = frozenset("0123456789")
 _MOST_BYTES = 32
 _MOST = 2**31 - 1
 _WORD = (1 << 64) - 1
@@ -72,12 +73,12 @@ class _Format:
     def _number(self, default: int) -> int:
         """The number that stands here, if one does."""
         first = self._at
-        while self._text[self._at : self._at + 1].isdigit():
+        while self._text[self._at : self._at + 1] in _DIGITS:
             self._at += 1
-        value = int(self._text[first : self._at] or default)
-        if value > _MOST:
+        digits = self._text[first : self._at].lstrip("0")
+        if len(digits) > 10 or int(digits or 0) > _MOST:
             raise Malformed("integral size overflow")
-        return value
+        return int(digits or 0) if self._at > first else default
 
 
 def _pack(text: bytes, *values: Any) -> bytes:
@@ -132,7 +133,7 @@ def _text(place: int, value: Any, size: int) -> bytes:
 
 def _unpack(text: bytes, *rest: Any) -> List[Any]:
     data = require_text(2, "unpack", *rest[:1])
-    start = int(require_number(3, "unpack", rest[1])) if rest[1:] and rest[1] is not None else 1
+    start = as_long(require_number(3, "unpack", rest[1])) if rest[1:] and rest[1] is not None else 1
     if start == 0:
         raise bad_argument(3, "unpack", "offset must be 1 or greater")
     format, reader = _Format(text, "unpack"), _Reader(data, start - 1)
@@ -192,7 +193,7 @@ class _Reader:
         size = number(self.values.pop()) if self.values else None
         if size is None:
             raise Malformed("format 'c0' needs a previous size")
-        return int(size)
+        return _as_c(size)
 
 
 def _read_integer(part: bytes, order: Any, signed: bool) -> float:

@@ -35,6 +35,15 @@ class TransactionsTests(SessionTests):
         self.assertReply(None, "GET", "a")
         self.assertError("ERR EXEC without MULTI", "EXEC")
 
+    def test_exec_refused(self) -> None:
+        """If EXEC itself is refused the transaction ends, and with it what is watched."""
+        for beginning in (["MULTI"], ["WATCH", "a"]):
+            self.send(*beginning)
+            text = "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command"
+            self.assertError(text, "EXEC", "x")
+            self.assertEqual((None, ()), (self.session.transaction, self.session.watched))
+            self.assertError("ERR EXEC without MULTI", "EXEC")
+
     def test_discard(self) -> None:
         """DISCARD forgets everything."""
         self.send("MULTI")

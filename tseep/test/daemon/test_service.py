@@ -107,14 +107,16 @@ class ServiceTests(SynchronousTestCase):
             self.assertEqual(said, len(lines))
 
     def test_note(self) -> None:
-        """What a script writes to the log comes at its level."""
+        """What a script writes to the log comes at its level, and is one line, whatever it has in it."""
         events: List[Any] = []
         globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
         self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
         self.started()
         self.server.log(3, "{careful}")
+        self.server.log(2, "one\r\n2026 [tseep] another\x1b[2J\x9b1m\u2028\0é")
         noted = [(event["log_level"].name, event["text"]) for event in events if "text" in event]
-        self.assertEqual([("warn", "{careful}")], noted)
+        escaped = r"one\r\n2026 [tseep] another\x1b[2J\x9b1m\u2028\x00é"
+        self.assertEqual([("warn", "{careful}"), ("info", escaped)], noted)
 
     def test_tells_the_server(self) -> None:
         """The server knows how it is run, for INFO."""

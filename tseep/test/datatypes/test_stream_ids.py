@@ -23,6 +23,12 @@ class IdsTests(SynchronousTestCase):
         for text in (b"", b"-", b"a", b"1-", b"-1", b"1-a", b"1-1-1", b"18446744073709551616", b"1" * 200):
             self.assertEqual(INVALID, str(self.assertRaises(CommandError, read_id, text)))
 
+    def test_long(self) -> None:
+        """So is what has more digits than Python reads, but for zeros in front, of which there may be some."""
+        for text in (b"1" * 5000, b"-" + b"1" * 5000, b"1-" + b"1" * 5000, b"0" * 5000, b" +" + b"1" * 5000):
+            self.assertEqual(INVALID, str(self.assertRaises(CommandError, read_id, text)))
+        self.assertEqual(7 << 64 | 8, read_id(b"0" * 50 + b"7-" + b"0" * 50 + b"8"))
+
     def test_milliseconds(self) -> None:
         """A star stands for the next number of a millisecond."""
         self.assertEqual((5 << 64, None), (read_milliseconds(b"5-*"), read_milliseconds(b"5-1")))

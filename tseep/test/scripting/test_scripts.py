@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import List
 
 from tseep.scripting.lua import interpreter
-from tseep.scripting.scripts import NO_SCRIPT, NOT_BUSY, UNKILLABLE
+from tseep.scripting.scripts import BUSY_SCRIPT, NO_SCRIPT, NOT_BUSY, UNKILLABLE
 from tseep.test.support import Error, SessionTests, decode
 
 SHA = "e0e1f9fabfc9d4800c877a703b823ac0578ff8db"
@@ -96,6 +96,58 @@ class ScriptsTests(SessionTests):
         self.run_command("EVAL", "redis.log(redis.LOG_WARNING, 'one', 2)", 0)
         self.assertEqual([(3, "one 2")], logged)
 
+    def test_arguments(self) -> None:
+        """Numbers that no C{int} holds are what C makes of them, and no fault."""
+        for script, error in (
+            ("redis.log(0/0, 'x')", "ERR Invalid debug level."),
+            ("redis.setresp(math.huge)", "ERR RESP version must be 2 or 3."),
+            ("redis.set_repl(0/0)", "ERR Invalid replication flags."),
+            ("struct.pack('i' .. ('9'):rep(5000), 1)", "integral size overflow"),
+            ("struct.pack('i\\178', 1)", "invalid format option"),
+            ("math.random(1/0)", "interval is empty"),
+            ("cmsgpack.unpack_one('x', 0/0)", "Invalid request to unpack with offset of 0"),
+        ):
+            self.assertIn(error, self.run_command("EVAL", script, 0))
+        self.assertReply(b"0.17082803611217", "EVAL", "math.randomseed(1/0) return tostring(math.random())", 0)
+
+    def test_big_number(self) -> None:
+        """A big number has as many digits as a script wants."""
+        script = "redis.setresp(3) return {big_number = ('9'):rep(10000)}"
+        self.assertReply(b"9" * 10000, "EVAL", script, 0)
+        self.run_command("HELLO", 3)
+        self.assertEqual(b"(" + b"9" * 10000 + b"\r\n", self.send("EVAL", script, 0))
+        self.assertEqual(b"(1  2\r\n", self.send("EVAL", "return {big_number = '1\\r\\n2'}", 0))
+
+    def test_verbatim(self) -> None:
+        """The format of a verbatim string has three characters, however many a script gives."""
+        self.run_command("HELLO", 3)
+        for given, sent in (("", b"   "), ("a", b"a  "), ("markdown", b"mar")):
+            script = f"return {{verbatim_string = {{string = 'x', format = '{given}'}}}}"
+            self.assertEqual(b"=5\r\n%b:x\r\n" % sent, self.send("EVAL", script, 0))
+
+    def test_block(self) -> None:
+        """A script must not say BLOCK to XREAD and XREADGROUP; a transaction may."""
+        for words in ("'xread', 'BLOCK', '0'", "'xreadgroup', 'group', 'g', 'c', 'block', 'x'"):
+            name = words.split("'")[1]
+            text = f"ERR {name} command is not allowed with BLOCK option from scripts"
+            self.assertIn(text, self.run_command("EVAL", f"return redis.call({words}, 'streams', 's', '$')", 0))
+        self.assertReply(None, "EVAL", "return redis.call('xread', 'streams', 'block', '0')", 0)
+        self.run_command("MULTI")
+        self.run_command("XREAD", "BLOCK", 0, "STREAMS", "s", "$")
+        self.assertReply([None], "EXEC")
+
+    def test_may(self) -> None:
+        """redis.acl_check_cmd answers for the user who called the script."""
+        self.run_command("ACL", "SETUSER", "u", "on", "nopass", "+@all", "-flushall", "-config", "+config|get", "~a*")
+        self.run_command("AUTH", "u", "x")
+        for words, allowed in (
+            ("'get', 'a'", 1), ("'get', 'b'", None), ("'set', 'a', 'b'", 1), ("'mset', 'a', 1, 'b', 2", None),
+            ("'flushall'", None), ("'config', 'get', 'x'", 1), ("'config', 'set', 'x'", None),
+            ("'set'", 1), ("'publish'", 1), ("'eval'", 1),
+            ("'sort'", 1), ("'publish', 'c', 'x'", None),
+        ):  # fmt: skip
+            self.assertReply(allowed, "EVAL", f"return redis.acl_check_cmd({words})", 0)
+
     def test_fault(self) -> None:
         """A fault of the server's own is not taken for the script's."""
 
@@ -115,6 +167,37 @@ class ScriptsTests(SessionTests):
         self.patch(interpreter, "import_module", missing)
         for argv in (["EVAL", "return 1", 0], ["SCRIPT", "LOAD", "return 1"], ["FUNCTION", "LOAD", "#!lua name=x\n"]):
             self.assertError("ERR Lua is not installed here: pip install 'tseep[lua]'", *argv)
+
+
+ENDLESS = [
+    "while true do pcall(function() FOREVER end) end",
+    "while true do xpcall(function() FOREVER end, function() FOREVER end) end",
+    "xpcall(error, function() FOREVER end)",
+    "while true do xpcall(function() xpcall(error, function() FOREVER end) end, function() error() end) end",
+    "while true do coroutine.wrap(function() for i = 1, 9900 do end end)() end",
+    "while true do coroutine.resume(coroutine.create(function() FOREVER end)) end",
+    "local function f(n) return function() while n > 0 do pcall(coroutine.wrap(f(n - 1))) end end end f(20)()",
+    "local function f() pcall(coroutine.wrap(f)) while true do pcall(function() FOREVER end) end end f()",
+    "local co = coroutine.wrap(function() while true do pcall(coroutine.yield) end end) while true do co() end",
+    "while true do pcall(string.gsub, ('x'):rep(9), '.', function() FOREVER end) end",
+    "while true do pcall(table.sort, {3, 2, 1}, function() FOREVER end) end",
+    "while true do pcall(load, function() FOREVER end) end",
+    "while true do pcall(loadstring('FOREVER')) end",
+    "local t = setmetatable({}, {__index = function() FOREVER end}) while true do pcall(function() return t.x end) end",
+    "local t = setmetatable({}, {__tostring = function() FOREVER end}) while true do pcall(tostring, t) end",
+    "local e = setmetatable({}, {__index = function() FOREVER end}) while true do pcall(error, e) end",
+    "local function f(n) if n == 0 then FOREVER end while true do pcall(f, n - 1) end end f(300)",
+    "local function f(n) if n == 0 then FOREVER end "
+    "while true do pcall(('x').gsub, 'x', 'x', function() f(n - 1) end) end "
+    "end f(98)",
+    "local function f(n) if n == 0 then FOREVER end "
+    "while true do xpcall(function() f(n - 1) end, error) end end f(197)",
+    "local function f() pcall(f) f() end while true do pcall(f) end",
+    "while true do local a, b function a() xpcall(b, a) end function b() xpcall(a, b) end a() end",
+    "local t = {} t[1] = t t[2] = t return t",
+    "redis.setresp(3) local t = {} t.map = {t, t} return t",
+]
+"""Scripts that never end, and hold up what would end them."""
 
 
 class KillTests(SessionTests):
@@ -144,6 +227,52 @@ class KillTests(SessionTests):
         self.assertIn("killed", reply)
         self.assertEqual("OK", self.heard[0])
         self.assertReply(1, "EVAL", "return 1", 0)
+
+    def test_kill_whatever_it_does(self) -> None:
+        """Nothing that a script catches, calls, resumes or returns keeps it from being ended, however late that is."""
+        patience = []
+
+        def kill_at_last() -> None:
+            patience.append(0)
+            if len(patience) > 100:
+                self.assertReply("OK", "SCRIPT", "KILL", session=self.other)
+
+        self.server.serve_others = kill_at_last
+        for script in ENDLESS:
+            self.assertIn("killed", self.run_command("EVAL", script.replace("FOREVER", "while true do end"), 0), script)
+            patience.clear()
+            self.assertReply(1, "EVAL", "return 1", 0)
+
+    def test_kill_between_slow_commands(self) -> None:
+        """A script of which nearly all time goes into commands is ended between two of them."""
+        self.meanwhile("SCRIPT", "KILL")
+        self.run_command("RPUSH", "l", 1)
+        reply = self.run_command("EVAL", "for i = 1, 100 do redis.call('LRANGE', 'l', 0, -1) end", 0)
+        self.assertIn("killed", reply)
+
+    def test_end_of_the_server(self) -> None:
+        """The end of the server ends a script, though it has changed something and may run for very long."""
+        self.run_command("CONFIG", "SET", "busy-reply-threshold", 10**9)
+        self.server.stopping = True
+        self.assertIn("killed", self.run_command("EVAL", "redis.call('SET', 'k', 1) while true do end", 0))
+
+    def test_transaction(self) -> None:
+        """EXEC that comes meanwhile discards the transaction, as its commands might have been refused."""
+        replies: List[object] = []
+        self.send("MULTI", session=self.other)
+        self.send("SET", "k", 1, session=self.other)
+
+        def say() -> None:
+            if not replies:
+                words = "EXEC", "MULTI", "PING", "DISCARD", "DISCARD", "SCRIPT KILL"
+                replies.extend(self.run_command(*word.split(), session=self.other) for word in words)
+
+        self.server.serve_others = say
+        self.run_command("EVAL", "while true do end", 0)
+        abort, *others = replies
+        self.assertEqual(Error(f"EXECABORT Transaction discarded because of: {BUSY_SCRIPT}"), abort)
+        self.assertEqual(["OK", Error(BUSY_SCRIPT), "OK", Error("ERR DISCARD without MULTI"), "OK"], others)
+        self.assertReply(None, "GET", "k", session=self.other)
 
     def test_unkillable(self) -> None:
         """A script that has changed something is not ended."""

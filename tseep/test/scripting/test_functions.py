@@ -1,0 +1,101 @@
+"""Tests of L{tseep.scripting.functions}: libraries that take too long, and those that do what is too late."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+
+from tseep.persistence.aof_loader import CannotLoad, Loader
+from tseep.rdb.format import Corrupt
+from tseep.rdb.payload import dump_libraries
+from tseep.scripting.functions import Library
+from tseep.scripting.scripts import FILE_LOAD_TIMEOUT, LOAD_TIMEOUT
+from tseep.test.support import SessionTests, encode, made_folder
+
+ENDLESS = b"#!lua name=endless\nredis.register_function('g', function() end) local n = 1 while true do n = n + 1 end"
+GOOD = b"#!lua name=good\nredis.register_function('f', function() return 1 end)"
+LATE = b"#!lua name=late\nlocal register = redis.register_function register('f', function() register('g', 1) end)"
+TIMEOUT = "ERR Error registering functions: ERR FUNCTION LOAD timeout"
+
+
+class LoadingTests(SessionTests):
+    """Libraries while they are loaded, on a timer that goes on at each look."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.run_command("FUNCTION", "LOAD", GOOD)
+        self.tick(LOAD_TIMEOUT)
+
+    def tick(self, milliseconds: int) -> None:
+        """Let a little less than this pass at each look at the timer, so that it is over at the second one."""
+        self.server.timer = count(0, (milliseconds - 1) * 1_000_000).__next__
+
+    def assert_as_before(self) -> None:
+        """There is the library that was there before, and another can be loaded."""
+        self.assertReply(1, "FCALL", "f", 0)
+        self.assertReply(0, "EVAL", "return #redis.call('KEYS', '*')", 0)
+        self.assertEqual([b"good"], list(self.server.scripting.functions.libraries))
+        self.assertReply(b"good", "FUNCTION", "LOAD", "REPLACE", GOOD)
+        self.assertReply(1, "FCALL", "f", 0)
+
+    def test_load(self) -> None:
+        """FUNCTION LOAD gives up, whether the library is new or takes the place of another."""
+        self.assertError(TIMEOUT, "FUNCTION", "LOAD", ENDLESS)
+        self.assert_as_before()
+        self.assertError(TIMEOUT, "FUNCTION", "LOAD", "REPLACE", ENDLESS.replace(b"endless", b"good"))
+        self.assert_as_before()
+
+    def test_restore(self) -> None:
+        """So does FUNCTION RESTORE, and restores nothing."""
+        for policy in ("FLUSH", "REPLACE"):
+            self.assertError(TIMEOUT, "FUNCTION", "RESTORE", dump_libraries([GOOD, ENDLESS]), policy)
+            self.assert_as_before()
+
+    def test_through_strings(self) -> None:
+        """What a library has of Lua, the methods of strings, does not hold that up."""
+        for body in (b"('x'):gsub('.', function() while true do end end)", b"while true do ('x'):find('y') end"):
+            self.assertError(TIMEOUT, "FUNCTION", "LOAD", b"#!lua name=l\n" + body)
+        self.assert_as_before()
+
+    def test_log(self) -> None:
+        """One in an append-only file has more time, and stops the start then, with its place and the reason."""
+        self.tick(FILE_LOAD_TIMEOUT)
+        path = Path(made_folder(self), "x.aof")
+        path.write_bytes(encode("SET", "a", 1) + encode("FUNCTION", "LOAD", ENDLESS))
+        problem = self.assertRaises(Corrupt, Loader(self.server).load_log, path)
+        self.assertIn("at byte 27: a library of functions cannot be loaded: " + TIMEOUT, str(problem))
+        self.run_command("DEL", "a")
+        self.assert_as_before()
+
+    def test_snapshot(self) -> None:
+        """The same for one in a snapshot."""
+        problem = self.load_snapshot()
+        self.assertIn(": a library of functions cannot be loaded: " + TIMEOUT, problem)
+        self.assert_as_before()
+
+    def test_told_to_stop(self) -> None:
+        """Whoever ends the server does not wait for that."""
+        self.server.stopping = True
+        self.assertIn("told to stop", self.load_snapshot(1))
+
+    def load_snapshot(self, patience: int = FILE_LOAD_TIMEOUT) -> str:
+        """Load a snapshot with a library that never ends; the answer is why that cannot be."""
+        path = self.server.persistence.snapshots.path
+        libraries = self.server.scripting.functions.libraries
+        libraries[b"endless"] = Library(b"endless", ENDLESS)
+        self.assertReply("OK", "SAVE")
+        del libraries[b"endless"]
+        self.run_command("FUNCTION", "DELETE", "good")
+        self.tick(patience)
+        try:
+            return str(self.assertRaises(CannotLoad, Loader(self.server).load_snapshot, path))
+        finally:
+            self.server.stopping = False
+            self.tick(LOAD_TIMEOUT)
+            self.run_command("FUNCTION", "LOAD", "REPLACE", GOOD)
+
+    def test_late(self) -> None:
+        """A library that has kept redis.register_function registers nothing with it once it is loaded."""
+        self.run_command("FUNCTION", "LOAD", "REPLACE", LATE.replace(b"late", b"good"))
+        text = "ERR redis.register_function can only be called on FUNCTION LOAD command script: f, on @user_function:2."
+        self.assertError(text, "FCALL", "f", 0)
