@@ -27,7 +27,7 @@ test-pypy: $(PYPY_VENV)/test debian ## The same on PyPy
 
 fuzz: $(VENV)/test debian ## Compare with redis-server, and feed the parsers, for longer
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/differential/test_differential.py tests/server/test_bad_input.py
-	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/server/test_endpoints.py tests/server/test_web.py tests/server/test_snapshots.py -k "anything or faults"
+	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/server/test_endpoints.py tests/server/test_web.py tests/persistence/test_snapshots.py -k "anything or faults"
 
 apps: $(APPS_VENV)/apps debian ## Run Celery, RQ, Django and others against tseep in each mode, and against redis-server
 	$(APPS_VENV)/bin/pytest tests/apps -m apps
@@ -38,7 +38,7 @@ soak: $(VENV)/test ## All that clients do, in each mode: make soak SECONDS=3600 
 	$(BIN)/python stress/soak.py --time $(SECONDS) --mode v1 --clients 1k --rate 1000
 
 kills: $(VENV)/test debian ## The long runs: thousands of clients in each mode, servers killed hundreds of times
-	TSEEP_KILLS=300 $(BIN)/pytest tests/server/test_kills.py
+	TSEEP_KILLS=300 $(BIN)/pytest tests/persistence/test_kills.py
 	$(BIN)/pytest tests -m soak
 
 lint: $(VENV)/lint ## Look for mistakes and style
