@@ -24,7 +24,7 @@ from tseep.modes.evented import EventedMode
 from tseep.modes.threaded import ThreadedMode
 from tseep.modes.workers.owner import WorkersMode
 from tseep.server.server import Server
-from tseep.system.open_files import RESERVED, allow_clients, files_for
+from tseep.system.open_files import allow_clients, files_for, reserved_files
 
 _log = Logger("tseep.tap")
 
@@ -166,7 +166,7 @@ def make_service(reactor: Any, options: Options) -> IService:
     _check_endpoints(reactor, "metrics", options["metrics"])
     config = options.config
     processes = config["workers"] if options["mode"] == WorkersMode.name else 1
-    config.set("maxclients", str(_affordable_clients(config["maxclients"], processes)))
+    config.set("maxclients", str(_affordable_clients(config["maxclients"], processes, len(options["metrics"]))))
     server = Server(config)
     server.config_file = options["config"] or ""
     _add_users(server, options.users)
@@ -281,14 +281,18 @@ def _check_endpoints(reactor: Any, option: str, endpoints: List[str]) -> None:
             raise SystemExit(f"tseep: --{option} {endpoint!r}: {error}") from None
 
 
-def _affordable_clients(wanted: int, processes: int) -> int:
-    """How many clients the limit on open files allows in so many processes; says so if they are fewer."""
-    files, allowed = allow_clients(wanted, processes)
+def _affordable_clients(wanted: int, processes: int, metrics: int) -> int:
+    """
+    How many clients the limit on open files allows in so many processes, beside so many C{--metrics} endpoints; says so
+    if they are fewer.
+    """
+    reserved = reserved_files(metrics)
+    files, allowed = allow_clients(wanted, processes, reserved)
     if allowed < wanted:
         _log.warn(
             "maxclients is {allowed}, not {wanted}: that many clients and {reserved} other files need a limit of "
             "{needed} open files{each}, and the hard limit is {files}; raise it with ulimit -Hn",
-            allowed=allowed, wanted=wanted, reserved=RESERVED, needed=files_for(wanted, processes), files=files,
-            each=f" in each of {processes} workers" if processes > 1 else "",
+            allowed=allowed, wanted=wanted, reserved=reserved, needed=files_for(wanted, processes, reserved),
+            files=files, each=f" in each of {processes} workers" if processes > 1 else "",
         )  # fmt: skip
     return allowed

@@ -124,7 +124,7 @@ class MakeServiceTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
-        self.patch(tap, "allow_clients", lambda wanted, processes: (wanted + 100, wanted))
+        self.patch(tap, "allow_clients", lambda wanted, processes, reserved: (wanted + 100, wanted))
         self.installed: Dict[int, Any] = {}
         self.patch(tap.signal, "signal", self.installed.__setitem__)
 
@@ -159,7 +159,7 @@ class MakeServiceTests(SynchronousTestCase):
 
     def test_file_limit(self) -> None:
         """Where files are few, maxclients is lowered."""
-        self.patch(tap, "allow_clients", lambda wanted, processes: (100, 36))
+        self.patch(tap, "allow_clients", lambda wanted, processes, reserved: (100, 36))
         self.assertEqual(self.make()._server.config["maxclients"], 36)
 
     def test_signals(self) -> None:
