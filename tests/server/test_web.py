@@ -15,13 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from tseep.system.open_files import MOST_HTTP
-
 from ..support.browsers import emulate, open_browser, resize
 from ..support.client import connect, read_to_end
 from ..support.servers import Tseep, until
 
 MODES = pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
+MOST_HTTP = 32
 METRICS = ["--metrics", "tcp:0:interface=127.0.0.1"]
 
 
