@@ -40,7 +40,7 @@ from tseep.modes.threaded import ThreadedMode
 from tseep.modes.workers.owner import WorkersMode
 from tseep.net.timing import keep_even_time
 from tseep.server.server import Server
-from tseep.system.open_files import RESERVED, allow_clients, files_for
+from tseep.system.open_files import allow_clients, files_for, reserved_files
 
 _log = Logger("tseep.tap")
 
@@ -311,7 +311,7 @@ def make_server(reactor: Any, options: Options) -> Server:
     if errors:
         raise SystemExit(_first(errors, options["config"]))
     processes = config["workers"] if options["mode"] == WorkersMode.name else 1
-    config.set("maxclients", str(_affordable_clients(config["maxclients"], processes)))
+    config.set("maxclients", str(_affordable_clients(config["maxclients"], processes, len(options["metrics"]))))
     for line in _without_effect(options):
         _log.info("{text}", text=line)
     return server
@@ -400,14 +400,18 @@ def _with_web(reactor: Any, service: IService, mode: IMode, endpoints: List[str]
     return both
 
 
-def _affordable_clients(wanted: int, processes: int) -> int:
-    """How many clients the limit on open files allows in so many processes; says so if they are fewer."""
-    files, allowed = allow_clients(wanted, processes)
+def _affordable_clients(wanted: int, processes: int, metrics: int) -> int:
+    """
+    How many clients the limit on open files allows in so many processes, beside so many C{--metrics} endpoints; says so
+    if they are fewer.
+    """
+    reserved = reserved_files(metrics)
+    files, allowed = allow_clients(wanted, processes, reserved)
     if allowed < wanted:
         _log.warn(
             "maxclients is {allowed}, not {wanted}: that many clients and {reserved} other files need a limit of "
             "{needed} open files{each}, and the hard limit is {files}; raise it with ulimit -Hn",
-            allowed=allowed, wanted=wanted, reserved=RESERVED, needed=files_for(wanted, processes), files=files,
-            each=f" in each of {processes} workers" if processes > 1 else "",
+            allowed=allowed, wanted=wanted, reserved=reserved, needed=files_for(wanted, processes, reserved),
+            files=files, each=f" in each of {processes} workers" if processes > 1 else "",
         )  # fmt: skip
     return allowed

@@ -195,3 +195,63 @@ def test_slow_reader(mode: str) -> None:
             assert slow.recv(1)
             assert other("GET", "a") == b"x" * 1000
         assert server.memory - before < 20 * 2**20
+
+
+def test_output_limit_of_replies(limited: Any) -> None:
+    """Who asks for more than it may leave untaken, and does not read, is closed; who stays below is answered."""
+    server = limited("--client-output-buffer-limit", "normal 10mb 0 0")
+    with server.connect() as other:
+        other("SET", "large", "x" * 40_000_000)
+        other("SET", "small", "x" * 4_000_000)
+        sock = connect(server.address, receive_buffer=4096)
+        try:
+            id = _id_of(sock)
+            sock.sendall(encode("GET", "large"))
+            until(lambda: f"id={id} " not in other("CLIENT", "LIST").decode(), "it is no client any more")
+            assert len(read_to_end(sock)) < 40_000_000
+        finally:
+            sock.close()
+        server.wait_for(rf"id={id} .*output buffer limits")
+        assert len(other("GET", "small")) == 4_000_000
+
+
+def test_soft_output_limit_of_replies(limited: Any) -> None:
+    """The soft limit is held against replies that are not taken, though nothing more is asked or sent."""
+    server = limited("--client-output-buffer-limit", "normal 0 1mb 1")
+    with server.connect() as other:
+        other("SET", "large", "x" * 40_000_000)
+        sock = connect(server.address, receive_buffer=4096)
+        try:
+            id = _id_of(sock)
+            sock.sendall(encode("GET", "large"))
+            until(lambda: f"id={id} " not in other("CLIENT", "LIST").decode(), "it is no client any more")
+        finally:
+            sock.close()
+
+
+def _id_of(sock: socket.socket) -> int:
+    """The number of the client of a socket that has said nothing yet."""
+    sock.sendall(encode("CLIENT", "ID"))
+    return int(sock.recv(100)[1:])
+
+
+@both
+def test_repeated_elements(mode: str) -> None:
+    """A reply that would name few elements hundreds of millions of times is refused; a million small ones are not."""
+    with Tseep(mode) as server, server.connect() as client:
+        client("SADD", "s", "a", "b")
+        client("HSET", "h", "a", "b")
+        client("ZADD", "z", 1, "a")
+        for asked in (("SRANDMEMBER", "s"), ("HRANDFIELD", "h"), ("ZRANDMEMBER", "z")):
+            assert len(client(*asked, -1000)) == 1000
+        assert len(client("SRANDMEMBER", "s", -1_000_000)) == 1_000_000
+        before = server.most_memory
+        for asked in (
+            ("SRANDMEMBER", "s", -400_000_000),
+            ("HRANDFIELD", "h", -400_000_000),
+            ("HRANDFIELD", "h", -400_000_000, "WITHVALUES"),
+            ("ZRANDMEMBER", "z", -400_000_000),
+            ("ZRANDMEMBER", "z", -400_000_000, "WITHSCORES"),
+        ):
+            assert "67108864 are allowed" in str(client(*asked))
+        assert server.most_memory - before < 64 * 2**20

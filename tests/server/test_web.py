@@ -20,6 +20,7 @@ from ..support.client import connect, read_to_end
 from ..support.servers import Tseep, until
 
 MODES = pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
+MOST_HTTP = 32
 METRICS = ["--metrics", "tcp:0:interface=127.0.0.1"]
 
 
@@ -253,3 +254,51 @@ def test_dark(browser: Any) -> None:
             colour = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
             grounds.append(sum(int(part) for part in colour.strip("rgb()").split(",")))
         assert grounds[0] > 600 > 200 > grounds[1]
+
+
+@MODES
+def test_half_requests_take_no_clients_files(mode: str) -> None:
+    """Connections that send half a request are bounded: those beyond are closed at once, and clients come as ever."""
+    with Tseep(mode, *METRICS, files=300) as server:
+        host, port = page_of(server)[len("http://") :].split(":")
+        halves = [connect((host, int(port))) for _ in range(120)]
+        try:
+            for half in halves:
+                half.setblocking(False)
+                _say(half, b"GET /health HTTP/1.1\r\n")
+            until(
+                lambda: len([half for half in halves if _closed(half)]) == len(halves) - MOST_HTTP, "others are closed"
+            )
+            with server.connect() as first, server.connect() as second:
+                assert first("SET", "a", "1") == "OK"
+                assert second("GET", "a") == b"1"
+        finally:
+            for half in halves:
+                half.close()
+        until(lambda: _answers(page_of(server)), "the pages are there again")
+
+
+def _answers(url: str) -> bool:
+    try:
+        return status(f"{url}/health") == 200
+    except OSError:
+        return False
+
+
+def _say(sock: socket.socket, data: bytes) -> None:
+    try:
+        sock.send(data)
+    except OSError:
+        pass  # it has been closed
+
+
+def _closed(sock: socket.socket) -> bool:
+    """Whether the other side has closed; nothing else than a refusal is expected."""
+    try:
+        while sock.recv(4096):
+            pass
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True

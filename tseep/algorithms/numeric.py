@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from typing import Collection
 
 from tseep.errors import NOT_A_FLOAT, NOT_AN_INT, NOT_AN_INTEGER, CommandError
 
@@ -63,6 +64,34 @@ def require_count(text: bytes) -> int:
     if value == LOWEST:
         raise CommandError(f"ERR value is out of range, value must between {-HIGHEST} and {HIGHEST}")
     return value
+
+
+MOST_REPEATED = 64 * 1024 * 1024
+"""Bytes that a reply may take that names elements again and again."""
+
+_EACH = 64
+"""Bytes that an element takes in a reply, beside its own, until that is sent."""
+
+
+def require_room(count: int, *columns: Collection[bytes]) -> None:
+    """
+    See that a reply of elements that are picked again and again is not much larger than what they are picked from.
+
+    @param count: how many are asked for; negative if one may be picked again.
+    @param columns: what they are picked from: for each element of the reply a word of each.
+    @raise CommandError: if the reply would take more than L{MOST_REPEATED}.
+    """
+    size = len(columns[0])
+    if -count <= size:
+        return  # it is bounded by what is stored
+    bytes = -count * _EACH * len(columns)
+    if bytes <= MOST_REPEATED:
+        bytes += -count * sum([sum(map(len, column)) for column in columns]) // size
+    if bytes > MOST_REPEATED:
+        raise CommandError(
+            f"ERR count {count} asks for a reply that takes {bytes} bytes or more; {MOST_REPEATED} are allowed: "
+            "ask for fewer, several times"
+        )
 
 
 # Each text matches in one way only, so that a long one costs no backtracking.

@@ -141,7 +141,7 @@ class EventedProtocol(Protocol):
             self._mode.hold(self)
         self._held.append(data)
         self._held_bytes += len(data)
-        return self._held_bytes
+        return self.unsent if self._paused else self._held_bytes
 
     def resume(self) -> None:
         """Go on with what the client has said."""
@@ -164,6 +164,8 @@ class EventedProtocol(Protocol):
         """The client does not take its replies: read no more from it."""
         self._paused = True
         self.transport.pauseProducing()
+        if self._session is not None:
+            self._server.check_output(self._session, self.unsent)
 
     def resumeProducing(self) -> None:
         """The client has taken its replies."""

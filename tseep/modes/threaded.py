@@ -60,6 +60,9 @@ Nothing else needs it short: a thread gives the interpreter away with each call 
 command the others wait for the lock.
 """
 
+LONG = 64 * 1024
+"""Bytes from which on a reply is held against the limit on a client's output before a thread waits to send it."""
+
 BREATH = 0.001
 """Seconds that a long script leaves the lock to others, again and again."""
 
@@ -152,8 +155,18 @@ class ThreadedConnection:
                         outbox.append(session.resume())
             while outbox:
                 self._mode.commit()
-                self._socket.sendall(outbox[0])
-                outbox.popleft()
+                if len(outbox[0]) >= LONG:
+                    self._check(session)
+                if outbox:
+                    self._socket.sendall(outbox[0])
+                    outbox.popleft()
+
+    def _check(self, session: Session) -> None:
+        """Send what the socket takes at once, and hold what is left against the limit on the client's output."""
+        self._send_some()
+        if self._outbox:
+            with self._mode.lock:
+                self._mode.server.check_output(session, self.unsent)
 
     def send(self, data: bytes) -> int:
         """

@@ -2,5 +2,5 @@
 Twisted plumbing that knows no server: listeners, transports, the epoll watcher, addresses, C{mtls:} endpoints, the
 heartbeat, the reactor's clock.
 
-Imports: telemetry.
+Imports: system, telemetry.
 """

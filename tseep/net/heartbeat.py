@@ -6,6 +6,7 @@ from typing import Any, Callable
 
 from twisted.logger import Logger
 
+from tseep.system.repeated import Repeated
 from tseep.telemetry.histogram import Lag
 
 _log = Logger("tseep.heartbeat.Heartbeat")
@@ -16,7 +17,7 @@ INTERVAL = 0.1
 
 class Heartbeat:
     """
-    Calls a function again and again, whatever becomes of it.
+    Calls a function again and again, whatever becomes of it; the log hears when it begins to fail, and when it ends to.
 
     @param reactor: whose C{callLater} it uses, and whose loop it looks at.
     @param timer: tells the nanoseconds since whenever.
@@ -29,6 +30,7 @@ class Heartbeat:
         self._timer = timer
         self._lag = lag
         self._function = beat
+        self._repeated = Repeated(lambda text: _log.error("{text}", text=text))
 
     def start(self) -> None:
         """Beat from now on."""
@@ -41,8 +43,5 @@ class Heartbeat:
 
     def _beat(self) -> None:
         self._lag.note(max(0, self._timer() - self._due))
-        try:
-            self._function()
-        except Exception:
-            _log.failure("What is done ten times a second failed; it is done again")
+        self._repeated.run("What is done ten times a second", self._function)
         self.start()

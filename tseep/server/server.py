@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, Protocol, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, Protocol, Sequence, Set
 
 from tseep.access.log import AclLog
 from tseep.access.users import Users
@@ -32,6 +32,7 @@ from tseep.scripting.scripts import Scripting
 from tseep.server.change_dispatcher import Changes
 from tseep.session.session import Session
 from tseep.system.process import resident_memory
+from tseep.system.repeated import Repeated
 from tseep.telemetry.histogram import Lag
 from tseep.telemetry.latency import LatencyMonitor
 from tseep.telemetry.rates import Rates
@@ -210,6 +211,8 @@ class Server:
         self.update_guard()
         self._last_id = 0
         self._next_second = self._next_http = -math.inf
+        self._repeated = Repeated(lambda text: self.log(3, text))
+        self._behind: Set[Session] = set()  # who did not take all that was sent, when that was looked at
         self.configured()
 
     def monotonic(self) -> float:
@@ -305,6 +308,7 @@ class Server:
     def disconnect(self, session: Session) -> None:
         """The client is gone."""
         self.sessions.pop(session.id, None)
+        self._behind.discard(session)
         session.end()
 
     def settle(self) -> None:
@@ -363,7 +367,12 @@ class Server:
         self.deliver()
 
     def check_output(self, session: Session, unsent: int) -> None:
-        """Close a client that does not take what it is sent, once that is more than it may be."""
+        """
+        Close a client that does not take what it is sent, once that is more than it may be. To be called when
+        something remains unsent; it is looked at again each second, as long as something does.
+        """
+        if session.id not in self.sessions:
+            return  # it is closed already
         kind = "pubsub" if session.subscriptions else "normal"
         hard, soft, seconds = self.config["client-output-buffer-limit"][kind]
         now = self.monotonic()
@@ -373,7 +382,21 @@ class Server:
             session.soft_since = now
         too_long = session.soft_since is not None and now - session.soft_since > seconds
         if (hard and unsent >= hard) or too_long:
+            self.log(
+                3,
+                f"Client {describe(session).decode('utf-8', 'replace')} closed for overcoming of output buffer limits.",
+            )
+            self.disconnect(session)
             session.connection.close()
+        elif unsent:
+            self._behind.add(session)
+        else:
+            self._behind.discard(session)
+
+    def _check_outputs(self) -> None:
+        """Look again at those clients that did not take all."""
+        for session in list(self._behind):
+            self.check_output(session, session.connection.unsent)
 
     def find(self, argv: list[bytes]) -> Command | None:
         """The command, or the subcommand, that C{argv} names; None if there is none."""
@@ -427,21 +450,29 @@ class Server:
         """What is to be done every now and then, ten times a second in a running server."""
         if self.busy is not None:
             return
+        run = self._repeated.run
         self.keyspace.tick()
         if self.active_expire:
-            self._sweep()
-            self.settle()
-            self.deliver()
-        self.persistence.cron()
-        self.eviction.look()
+            run("Removing expired keys", self._expire)
+        run("Saving", self.persistence.cron)
+        run("Evicting keys", self.eviction.look)
         now = self.monotonic()
         if now >= self._next_second:
             self._next_second = now + 1
             self.keyspace.second = int(now)
-            self._close_idle()
-            self._evict_clients()
-            self.changes.update()
-            self.rates.sample(now, self.calls, self.stats.input_bytes, self.stats.output_bytes)
+            run("Closing idle clients", self._close_idle)
+            run("Looking at clients' output buffers", self._check_outputs)
+            run("Evicting clients", self._evict_clients)
+            run("Looking at who wants to hear of changes", self.changes.update)
+            run("Taking the rates", lambda: self._sample(now))
+
+    def _expire(self) -> None:
+        self._sweep()
+        self.settle()
+        self.deliver()
+
+    def _sample(self, now: float) -> None:
+        self.rates.sample(now, self.calls, self.stats.input_bytes, self.stats.output_bytes)
 
     def _sweep(self) -> None:
         """Remove expired keys that nobody asked for, for a bounded time."""

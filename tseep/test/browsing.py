@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, NamedTuple
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.interfaces import IAddress
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.web.server import Site
 from zope.interface import implementer
@@ -68,7 +69,7 @@ class SiteTests(SessionTests):
         super().setUp()
         self.mode = NoMode(self.server)
         self.samples = Samples(self.server)
-        self.site: Site = make_site(self.mode, self.samples)
+        self.site: Site = make_site(Clock(), self.mode, self.samples)
 
     def get(self, path: str, peer: IAddress = LOCAL, **headers: str) -> Response:
         """Ask for a page, by an address if no other C{host} is given."""

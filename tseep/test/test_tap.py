@@ -189,7 +189,7 @@ class MakeServiceTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
-        self.patch(tap, "allow_clients", lambda wanted, processes: (wanted + 100, wanted))
+        self.patch(tap, "allow_clients", lambda wanted, processes, reserved: (wanted + 100, wanted))
 
     def make(self, *words: str) -> Any:
         options = parse(*words)
@@ -223,7 +223,7 @@ class MakeServiceTests(SynchronousTestCase):
 
     def test_file_limit(self) -> None:
         """Where files are few, maxclients is lowered."""
-        self.patch(tap, "allow_clients", lambda wanted, processes: (100, 36))
+        self.patch(tap, "allow_clients", lambda wanted, processes, reserved: (100, 36))
         self.assertEqual(self.make()._server.config["maxclients"], 36)
 
 

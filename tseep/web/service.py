@@ -10,14 +10,15 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.web.resource import Resource
-from twisted.web.server import Site
 
 from tseep.daemon.service import port_of
 from tseep.net import address
+from tseep.system.repeated import Repeated
 from tseep.web.guard import Guarded
 from tseep.web.metrics import Metrics
 from tseep.web.pages import Health, add_page
 from tseep.web.samples import Samples
+from tseep.web.site import DEADLINE, BoundedSite
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -26,26 +27,14 @@ if TYPE_CHECKING:
 
 _log = Logger("tseep.web.service.WebService")
 
-IDLE = 60
-"""Seconds after which a silent connection is closed."""
 
-
-class QuietSite(Site):
-    """Serves HTTP, and does not write a line for each request."""
-
-    noisy = False
-
-    def log(self, request: Any) -> None:
-        """Nothing."""
-
-
-def make_site(mode: IMode, samples: Samples) -> Site:
+def make_site(reactor: Any, mode: IMode, samples: Samples) -> BoundedSite:
     """Everything: C{/}, the live page, C{/metrics} and C{/health}."""
     pages, public = Resource(), Resource()
     add_page(pages, mode, samples)
     pages.putChild(b"metrics", Metrics(mode))
     public.putChild(b"health", Health(mode))
-    return QuietSite(Guarded(mode, pages, public), timeout=IDLE)
+    return BoundedSite(Guarded(mode, pages, public), timeout=DEADLINE, reactor=reactor)
 
 
 class WebService(Service):
@@ -61,8 +50,9 @@ class WebService(Service):
         self._endpoints = endpoints
         self._ports: List[Any] = []
         self._samples = Samples(mode.server)
-        self._site = make_site(mode, self._samples)
-        self._sampling = LoopingCall(mode.call, self._samples.take)
+        self._site = make_site(reactor, mode, self._samples)
+        self._repeated = Repeated(lambda text: _log.error("{text}", text=text))
+        self._sampling = LoopingCall(self._repeated.run, "Taking a sample", lambda: mode.call(self._samples.take))
         self._sampling.clock = reactor
 
     def privilegedStartService(self) -> None:

@@ -251,15 +251,16 @@ def _type(word: bytes) -> str:
 )
 def client_kill(session: Session, argv: List[bytes]) -> Reply:
     """Closes connections."""
-    sessions = session.server.sessions.values()
+    sessions = session.server.sessions
     if len(argv) == 3:
-        victims = list(filter(_is_at(argv[2], "peer"), sessions))
+        victims = list(filter(_is_at(argv[2], "peer"), sessions.values()))
         if not victims:
             raise CommandError("ERR No such client")
         _kill(session, victims)
         return OK
-    tests, spared = _kill_filters(session, argv[2:])
-    victims = [one for one in sessions if one is not spared and all(test(one) for test in tests)]
+    id, tests, spared = _kill_filters(session, argv[2:])
+    candidates = list(sessions.values()) if id is None else [sessions[id]] if id in sessions else []
+    victims = [one for one in candidates if one is not spared and all(test(one) for test in tests)]
     _kill(session, victims)
     return len(victims)
 
@@ -274,21 +275,24 @@ def _kill(session: Session, victims: List[Session]) -> None:
             victim.connection.close()
 
 
-def _kill_filters(session: Session, options: List[bytes]) -> tuple[List[Test], Session | None]:
-    """What all victims have in common, and who is not one of them whatever the case."""
+def _kill_filters(session: Session, options: List[bytes]) -> tuple[int | None, List[Test], Session | None]:
+    """The only victim's number if one was given, what all have in common, and who is spared whatever the case."""
+    id: int | None = None
     spared: Session | None = session
     tests: Dict[bytes, Test] = {}
     for name, value in zip_longest(options[::2], options[1::2]):
         name = name.lower()
         if name == b"user" and value not in (None, *session.server.users.named):
             raise CommandError(b"ERR No such user '%b'" % value)
-        if value is not None and name in _FILTERS:
+        if value is not None and name == b"id":
+            id = _client_id(value)
+        elif value is not None and name in _FILTERS:
             tests[name] = _FILTERS[name](value)
         elif value is not None and name == b"skipme":
             spared = session if _yes(value) else None
         else:
             raise CommandError(SYNTAX)
-    return list(tests.values()), spared
+    return id, list(tests.values()), spared
 
 
 def _yes(word: bytes) -> bool:
@@ -300,11 +304,11 @@ def _is_at(address: bytes, end: str) -> Test:
     return lambda session: bool(getattr(session.connection, end) == text)
 
 
-def _has_id(text: bytes) -> Test:
+def _client_id(text: bytes) -> int:
     id = integer(text)
     if id is None or id <= 0:
         raise CommandError("ERR client-id should be greater than 0")
-    return lambda session: session.id == id
+    return id
 
 
 def _has_type(word: bytes) -> Test:
@@ -358,7 +362,6 @@ def client_unpause(session: Session, argv: List[bytes]) -> Reply:
 
 
 _FILTERS: Dict[bytes, Callable[[bytes], Test]] = {
-    b"id": _has_id,
     b"type": _has_type,
     b"user": _has_user,
     b"addr": lambda address: _is_at(address, "peer"),

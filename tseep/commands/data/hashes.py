@@ -6,7 +6,7 @@ import random
 from typing import TYPE_CHECKING, Any, Dict, List
 
 from tseep.algorithms.long_double import ZERO, long_double, require_long_double, sum_text
-from tseep.algorithms.numeric import HIGHEST, LOWEST, require_count, require_integer
+from tseep.algorithms.numeric import HIGHEST, LOWEST, require_count, require_integer, require_room
 from tseep.commands.data.keys import read_cursor
 from tseep.commands.data.scanning import SCANNING, scan_options
 from tseep.commands.data.typed import read, to_change
@@ -232,6 +232,8 @@ def hrandfield(session: Session, argv: List[bytes]) -> Reply:
     if with_values and not -MOST_RANDOM <= count <= MOST_RANDOM:
         raise CommandError("ERR value is out of range")
     value = read(session, argv[1], Hash) or Hash()
+    if value and count < 0:
+        require_room(count, value, *([value.values()] if with_values else []))
     fields = random_choice(list(value), count) if value and count else []
     if not with_values:
         return fields

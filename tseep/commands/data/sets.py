@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List
 
-from tseep.algorithms.numeric import integer, require_count
+from tseep.algorithms.numeric import integer, require_count, require_room
 from tseep.commands.data.keys import read_cursor
 from tseep.commands.data.scanning import SCANNING, scan_options
 from tseep.commands.data.typed import read, require_type, to_change
@@ -142,6 +142,7 @@ def srandmember(session: Session, argv: List[bytes]) -> Reply:
     if not members or not count:
         return []
     if count < 0:
+        require_room(count, members)
         return random.choices(members, k=-count)
     return random.sample(members, min(count, len(members)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any, Callable, Collection, Dict, Iterable, List, Mapping, Sequence, Tuple
 
-from tseep.algorithms.numeric import HIGHEST, integer, require_count, require_double
+from tseep.algorithms.numeric import HIGHEST, integer, require_count, require_double, require_room
 from tseep.commands.data.keys import read_cursor
 from tseep.commands.data.scanning import SCANNING, scan_options
 from tseep.commands.data.typed import read, to_change
@@ -237,6 +237,8 @@ def zrandmember(session: Session, argv: List[bytes]) -> Reply:
     if len(argv) == 4 and abs(count) > MOST_RANDOM:
         raise CommandError("ERR value is out of range")
     value = read(session, argv[1], SortedSet) or _EMPTY
+    if value and count < 0:
+        require_room(count, value, *([[b""] * len(value)] if len(argv) == 4 else []))
     members = _at_random(value, count) if value and count else []
     return with_scores(session, members, value.scores) if len(argv) == 4 else members
 
@@ -246,6 +248,8 @@ def _at_random(value: SortedSet, count: int) -> List[bytes]:
     size = len(value)
     if count >= size:
         return list(value)
+    if -count > size:
+        return random.choices(list(value), k=-count)
     places = range(size)
     chosen = random.choices(places, k=-count) if count < 0 else random.sample(places, count)
     return [value.members(place, place + 1)[0] for place in chosen]

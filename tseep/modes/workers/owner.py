@@ -32,6 +32,7 @@ from tseep.modes.workers.frames import Frame, Outbox, split
 from tseep.modes.workers.sharing import SharingListener
 from tseep.net.transport import LinkTransport
 from tseep.net.watcher import Watcher
+from tseep.system.repeated import Repeated
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -47,7 +48,7 @@ MARK = 128 * 1024
 """Bytes that a client is sent before its worker is asked to tell when they were taken."""
 
 WINDOW = 256 * 1024
-"""Bytes that it is sent at most until the worker has told that. A reply may be longer."""
+"""Bytes beyond the mark that it is sent at most until the worker has told that. A reply may be longer: alone."""
 
 PING = 1.0
 """Seconds between looks at whether the workers are alive."""
@@ -78,8 +79,8 @@ class RemoteConnection:
     """
 
     __slots__ = (
-        "_link", "_number", "_session", "_sent", "_marked", "_paused", "_leaving", "_held", "_held_bytes", "_unread",
-        "peer", "host", "fileno",
+        "_link", "_number", "_session", "_sent", "_asked", "_marked", "_paused", "_leaving", "_held", "_held_bytes",
+        "_unread", "peer", "host", "fileno",
     )  # fmt: skip
 
     def __init__(self, link: Link, number: int, peer: str, host: str, fileno: int) -> None:
@@ -90,7 +91,8 @@ class RemoteConnection:
         self.fileno = fileno
         self._session: Session | None = None
         self._sent = 0  # bytes since the last mark
-        self._marked = False  # whether it is not known that what was sent before that is taken
+        self._asked = 0  # bytes before it of which it is not known that they are taken
+        self._marked = False  # whether that has been asked
         self._paused = False  # whether too much has been sent since
         self._leaving = False
         self._held: List[bytes] = []  # what it is to be sent then
@@ -126,10 +128,11 @@ class RemoteConnection:
     def taken(self) -> None:
         """The client has taken what it was sent before the last mark."""
         self._marked = False
+        self._asked = 0
+        paused, self._paused = self._paused, False
         if self._sent >= MARK:
             self._mark()
-        if self._paused and self._sent < WINDOW:
-            self._paused = False
+        if paused and not self._paused:
             self._release()
 
     def ended(self) -> None:
@@ -169,7 +172,7 @@ class RemoteConnection:
     @property
     def unsent(self) -> int:
         """Bytes of which it is not known that the client has taken them, once they are many."""
-        return self._held_bytes + (self._sent if self._paused else 0)
+        return self._held_bytes + self._asked + (self._sent if self._paused else 0)
 
     def close(self) -> None:
         """Close, without the replies of one who does not take them."""
@@ -186,13 +189,14 @@ class RemoteConnection:
             self._mark()
 
     def _mark(self) -> None:
-        """Ask when what was sent is taken; if that has been asked already, see whether it can be waited for longer."""
-        if self._marked:
-            self._paused = self._sent >= WINDOW
-        else:
+        """Ask when what was sent is taken, if that has not been asked, and see whether it can be waited for longer."""
+        if not self._marked:
             self._marked = True
-            self._sent = 0
+            self._asked, self._sent = self._sent, 0
             self._link.outbox.say(frames.MARK, self._number)
+        self._paused = self._asked + self._sent >= MARK + WINDOW
+        if self._session is not None:
+            self._session.server.check_output(self._session, self.unsent)
 
     def _keep(self, data: bytes) -> None:
         """Keep what has come too soon; of one who leaves there is nothing to keep."""
@@ -506,6 +510,7 @@ class WorkersMode:
         self._ports: List[Tuple[str, bool, SharedPort]] = []
         self.watcher = Watcher(reactor, self.commit)
         self._places = [Place(reactor, self, number, self._hire) for number in range(server.config["workers"])]
+        self._repeated = Repeated(lambda text: _place_log.error("{text}", text=text))
         self._looking = LoopingCall(self._look)
         self._looking.clock = reactor
 
@@ -567,7 +572,7 @@ class WorkersMode:
 
     def _look(self) -> None:
         for place in self._places:
-            place.look()
+            self._repeated.run(f"Looking after worker {place.number}", place.look)
 
     async def stop(self, grace: float) -> None:
         """

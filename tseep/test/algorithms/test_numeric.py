@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.algorithms.numeric import count_ones, double, integer, require_double, require_int, require_integer
+from tseep.algorithms.numeric import (
+    MOST_REPEATED,
+    count_ones,
+    double,
+    integer,
+    require_double,
+    require_int,
+    require_integer,
+    require_room,
+)
 from tseep.errors import CommandError
 
 
@@ -92,3 +101,27 @@ class CountOnesTests(SynchronousTestCase):
         self.assertEqual(count_ones(data, 1, 3), 16)
         self.assertEqual(count_ones(data, 10, 199_990), 8 * 199_980)
         self.assertEqual(count_ones(data, 5, 5), 0)
+
+
+class RequireRoomTests(SynchronousTestCase):
+    """L{require_room}."""
+
+    def test_small(self) -> None:
+        """A million small elements have room, and so have as many as there are, whatever they take."""
+        require_room(-1_000_000, [b"a", b"b"])
+        large = b"x" * (MOST_REPEATED // 2)
+        require_room(-3, [large] * 3)
+
+    def test_large(self) -> None:
+        """What is too many, or too large on average, or too much with its values, is refused; the error says that."""
+        large = b"x" * (MOST_REPEATED // 10)
+        for count, columns in (
+            (-400_000_000, ([b"a"],)),
+            (-11, ([large],)),
+            (-22, ([b"", large],)),
+            (-1_000_000, ([b"a"], [b"b"])),
+            (-11, ([b"a"], [large])),
+        ):
+            error = self.assertRaises(CommandError, require_room, count, *columns)
+            self.assertIn(b"%d are allowed" % MOST_REPEATED, error.message)
+            self.assertIn(b"count %d " % count, error.message)

@@ -102,8 +102,9 @@ class PubSubTests(SessionTests):
         self.advance(2)
         self.run_command("PUBLISH", "a", "x")
         self.assertTrue(connection.closed)
-        connection.closed = False
-        self.hearer.soft_since = 0
+        self.hearer = self.connect()
+        self.replies("SUBSCRIBE", "a")
+        connection = self.hearer.connection
         connection.send = lambda data: 1000
         self.run_command("PUBLISH", "a", "x")
         self.assertTrue(connection.closed)

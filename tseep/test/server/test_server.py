@@ -222,6 +222,56 @@ class CronTests(SessionTests):
         self.server.cron()
         self.assertFalse(self.session.connection.closed)
 
+    def test_no_part_stops_another(self) -> None:
+        """Where one part of cron fails, those after it run; the log hears of the failure once, and of its end once."""
+        lines: List[str] = []
+        self.server.log = lambda level, text: lines.append(text)
+
+        def fail() -> None:
+            raise OSError("no file is left")
+
+        work, self.server.persistence.cron = self.server.persistence.cron, fail
+        self.pass_time(11)
+        self.server.cron()
+        self.assertTrue(self.session.connection.closed)
+        self.server.cron()
+        self.server.persistence.cron = work
+        self.server.cron()
+        self.server.cron()
+        self.assertEqual(2, len(lines), lines)
+        self.assertIn("OSError: no file is left", lines[0])
+        self.assertEqual("Saving works again", lines[1])
+
+    def test_output_is_looked_at_each_second(self) -> None:
+        """The soft limit on a client's output is held without traffic; the log names who was closed for it."""
+        lines: List[str] = []
+        self.server.log = lambda level, text: lines.append(text)
+        self.server.config.set("timeout", "0")
+        self.server.config.set("client-output-buffer-limit", "normal 0 100 5")
+        connection = self.session.connection
+        connection.unsent = 200
+        self.server.check_output(self.session, 200)
+        self.pass_time(4)
+        self.server.cron()
+        self.assertFalse(connection.closed)
+        self.pass_time(2)
+        self.server.cron()
+        self.assertTrue(connection.closed)
+        self.server.check_output(self.session, 200)
+        self.assertEqual(1, len(lines), lines)
+        self.assertIn(f"Client id={self.session.id} ", lines[0])
+        self.assertIn("closed for overcoming of output buffer limits.", lines[0])
+
+    def test_output_is_taken_in_time(self) -> None:
+        """Who has taken it by the next second is looked at no more, and stays."""
+        self.server.config.set("timeout", "0")
+        self.server.config.set("client-output-buffer-limit", "normal 0 100 5")
+        self.server.check_output(self.session, 200)
+        for _ in range(10):
+            self.pass_time(2)
+            self.server.cron()
+        self.assertFalse(self.session.connection.closed)
+
     def test_time_passes(self) -> None:
         """The keyspace's time is the clock's."""
         self.pass_time(5)

@@ -8,7 +8,7 @@ from typing import List, Tuple
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.system import open_files
-from tseep.system.open_files import RESERVED, allow_clients, clients_for, files_for
+from tseep.system.open_files import MOST_HTTP, RESERVED, allow_clients, clients_for, files_for, reserved_files
 
 
 class AllowClientsTests(SynchronousTestCase):
@@ -64,3 +64,9 @@ class AllowClientsTests(SynchronousTestCase):
         self.assertTrue(128 < allowed < 2 * (256 - RESERVED), allowed)
         self.assertTrue(files_for(allowed, 2) <= 256 < files_for(allowed + 3, 2))
         self.assertEqual(clients_for(RESERVED - 1, 2), 0)
+
+    def test_room_for_pages(self) -> None:
+        """Where there are pages, their connections have files beside the clients; where there are none, no more."""
+        self.limits(300, 300)
+        self.assertEqual(allow_clients(1000, 1, reserved_files(2)), (300, 300 - RESERVED - MOST_HTTP - 3))
+        self.assertEqual(allow_clients(1000, 1, reserved_files(0)), (300, 300 - RESERVED))

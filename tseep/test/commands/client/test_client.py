@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Dict
 
 from tseep.session.session import Session
 from tseep.test.support import Error, SessionTests, Verbatim, decode, encode
@@ -193,6 +193,22 @@ class KillTests(SessionTests):
     def killed(self) -> list[int]:
         """Who was let go."""
         return [session.id for session in (self.second, self.third) if closed(session)]
+
+    def test_by_number_looks_at_nobody_else(self) -> None:
+        """CLIENT KILL ID finds the one client by its number, however many others there are."""
+
+        class Sessions(Dict[int, Any]):
+            """Clients that are not to be gone through."""
+
+            def values(self) -> Any:
+                raise AssertionError("it goes through all clients")
+
+        victim = self.connect()
+        self.server.sessions = Sessions(self.server.sessions)
+        self.assertReply(0, "CLIENT", "KILL", "ID", 1000)
+        self.assertReply(0, "CLIENT", "KILL", "ID", victim.id, "TYPE", "pubsub")
+        self.assertReply(1, "CLIENT", "KILL", "ID", victim.id)
+        self.assertTrue(victim.connection.closed)
 
     def test_address(self) -> None:
         """The old form closes the client at an address, or says that there is none."""

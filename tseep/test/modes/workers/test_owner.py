@@ -339,6 +339,12 @@ class PressureTests(WorkersTests):
         self.assertEqual(100, self.answers(heard).count(b"$%d\r\n" % MARK))
         self.assertIn(b"100", self.answers(self.say(2, encode("GET", "n")), 2))
 
+    def test_output_limit(self) -> None:
+        """Who is answered more than it may leave untaken is cut off; others are not."""
+        self.say(2, encode("CONFIG", "SET", "client-output-buffer-limit", f"normal {3 * MARK} 0 0"))
+        self.assertIn((frames.ABORT, 1, b""), self.fill())
+        self.assertEqual(b":1\r\n", self.answers(self.say(2, encode("EXISTS", "big")), 2))
+
     def test_messages(self) -> None:
         """Messages to one who takes nothing are kept, up to its limit; then it is closed."""
         self.say(2, encode("CONFIG", "SET", "client-output-buffer-limit", f"pubsub {8 * MARK} 0 0"))
