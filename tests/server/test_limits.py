@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import re
 import socket
 import time
 from pathlib import Path
@@ -233,6 +235,33 @@ def _id_of(sock: socket.socket) -> int:
     """The number of the client of a socket that has said nothing yet."""
     sock.sendall(encode("CLIENT", "ID"))
     return int(sock.recv(100)[1:])
+
+
+@pytest.mark.skipif(platform.python_implementation() != "CPython", reason="PyPy's collector decides when")
+@both
+def test_memory_after_slow_subscribers(mode: str) -> None:
+    """What subscribers were sent who did not take it is given back when they are gone, by v3's workers, too."""
+    message = b"x" * 16_000_000
+    with Tseep(mode, *(["--workers", "1"] if mode == "v3" else [])) as server, server.connect() as client:
+        client("CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 0 0")
+        before = _memory(server)
+        listeners = [connect(server.address, 4096) for _ in range(16)]
+        for listener in listeners:
+            listener.sendall(encode("SUBSCRIBE", "c"))
+        until(lambda: client("PUBSUB", "NUMSUB", "c")[1] == 16, "all have subscribed")
+        for _ in range(2):
+            assert client("PUBLISH", "c", message) == 16
+        until(lambda: _memory(server) > before + len(message), "it is kept")
+        for listener in listeners:
+            listener.close()
+        until(lambda: _memory(server) < before + 2 * len(message), "it is given back")
+
+
+def _memory(server: Tseep) -> int:
+    """Bytes that the server and its workers take."""
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    texts = [Path(f"/proc/{pid}/status").read_text() for pid in (server.pid, *children)]
+    return sum(int(found[1]) * 1024 for found in (re.search(r"VmRSS:\s+(\d+)", text) for text in texts) if found)
 
 
 @both

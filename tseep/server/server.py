@@ -31,7 +31,7 @@ from tseep.registry.table import Command, every
 from tseep.scripting.scripts import Scripting
 from tseep.server.change_dispatcher import Changes
 from tseep.session.session import Session
-from tseep.system.process import resident_memory
+from tseep.system.process import release_memory, resident_memory
 from tseep.system.repeated import Repeated
 from tseep.telemetry.histogram import Lag
 from tseep.telemetry.latency import LatencyMonitor
@@ -51,6 +51,9 @@ PROTECTED = (
     b"password for the default user (--requirepass-file, or ACL SETUSER). If nobody else can reach it, say "
     b"--protected-mode no, or CONFIG SET protected-mode no on its own machine.\r\n"
 )
+
+LARGE_OUTPUT = 16 * 1024 * 1024
+"""Bytes that wait for one client from which on it is worth while to give memory back when they are taken."""
 
 RESERVED_CLIENTS = 8
 """Clients of the operator's who get in when there are already as many as may be."""
@@ -213,6 +216,7 @@ class Server:
         self._next_second = self._next_http = -math.inf
         self._repeated = Repeated(lambda text: self.log(3, text))
         self._behind: Set[Session] = set()  # who did not take all that was sent, when that was looked at
+        self._swollen = False  # whether one of them was sent much
         self.configured()
 
     def monotonic(self) -> float:
@@ -390,13 +394,17 @@ class Server:
             session.connection.close()
         elif unsent:
             self._behind.add(session)
+            self._swollen = self._swollen or unsent >= LARGE_OUTPUT
         else:
             self._behind.discard(session)
 
     def _check_outputs(self) -> None:
-        """Look again at those clients that did not take all."""
+        """Look again at those clients that did not take all; what large replies have taken is given back after that."""
         for session in list(self._behind):
             self.check_output(session, session.connection.unsent)
+        if self._swollen and not self._behind:
+            self._swollen = False
+            release_memory()
 
     def find(self, argv: list[bytes]) -> Command | None:
         """The command, or the subcommand, that C{argv} names; None if there is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from types import ModuleType
@@ -26,6 +27,17 @@ def resident_memory() -> int:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return _peak()
+
+
+def release_memory() -> None:
+    """
+    Give the memory back to the system that was freed. glibc keeps what lies below something that is still used, after
+    large buffers of slow clients a gigabyte or more, until its C{malloc_trim} is called; elsewhere there is no such
+    function, and nothing is done.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def cores() -> int:

@@ -112,6 +112,7 @@ def memory_malloc_stats(session: Session, argv: List[bytes]) -> Reply:
     tips="request_policy:all_shards response_policy:all_succeeded",
 )
 def memory_purge(session: Session, argv: List[bytes]) -> Reply:
-    """Lets Python's garbage collector run."""
+    """Lets Python's garbage collector run, and gives what is free back to the system."""
     gc.collect()
+    process.release_memory()
     return OK

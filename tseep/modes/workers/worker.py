@@ -30,7 +30,7 @@ from tseep.net.heartbeat import Heartbeat
 from tseep.net.timing import keep_even_time
 from tseep.net.transport import LinkTransport, descriptor, prepare
 from tseep.net.watcher import Watcher
-from tseep.system.process import resident_memory
+from tseep.system.process import release_memory, resident_memory
 from tseep.telemetry.histogram import Lag
 
 _log = Logger("tseep.modes.worker.Worker")
@@ -110,6 +110,7 @@ class WorkerProtocol(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The client is gone."""
         self._leaving = True
+        self._worker.slow.discard(self)
         if self._number:
             self._worker.forget(self, self._number)
 
@@ -129,11 +130,14 @@ class WorkerProtocol(Protocol):
     def pauseProducing(self) -> None:
         """The client does not take its replies: read no more from it."""
         self._paused = True
+        self._worker.slow.add(self)
+        self._worker.swollen = True
         self.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
         """The client has taken its replies."""
         self._paused = False
+        self._worker.slow.discard(self)
         if self._marked:
             self._marked = False
             self._worker.outbox.say(frames.TAKEN, self._number)
@@ -175,6 +179,8 @@ class Worker(Protocol):
     @ivar outbox: what is to be said to the owner at the end of the batch.
     @ivar full: whether the owner does not take what it is told: then each client is read from once more and no more.
     @ivar waiting: the clients that wait for the owner.
+    @ivar slow: the clients that do not take their replies, C{swollen}: whether there were such since memory was last
+        given back.
     """
 
     transport: Any
@@ -185,6 +191,8 @@ class Worker(Protocol):
         self.outbox = Outbox()
         self.full = False
         self.waiting: Set[WorkerProtocol] = set()
+        self.slow: Set[WorkerProtocol] = set()
+        self.swollen = False
         self._clients: Dict[int, WorkerProtocol] = {}
         self._last = 0
         self._rest = b""
@@ -264,6 +272,9 @@ class Worker(Protocol):
             "batches": self.watcher.batches,
         }
         self.outbox.say(frames.PONG, 0, json.dumps(costs).encode())
+        if self.swollen and not self.slow:
+            self.swollen = False
+            release_memory()
 
     def finish(self, text: bytes) -> None:
         """Accept no more, and read what has come; not in the middle of what the owner says."""

@@ -9,7 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from tseep.configuration.parameters import Config
 from tseep.datatypes.list import RedisList
 from tseep.errors import CommandError
-from tseep.server.server import PROTECTED, SWEEP_BATCH, SWEEP_BUDGET, TOO_MANY_CLIENTS, Server
+from tseep.server import server
+from tseep.server.server import LARGE_OUTPUT, PROTECTED, SWEEP_BATCH, SWEEP_BUDGET, TOO_MANY_CLIENTS, Server
 from tseep.session.session import Session
 from tseep.test.support import START, Error, MemoryConnection, SessionTests, decode, encode
 
@@ -261,6 +262,27 @@ class CronTests(SessionTests):
         self.assertEqual(1, len(lines), lines)
         self.assertIn(f"Client id={self.session.id} ", lines[0])
         self.assertIn("closed for overcoming of output buffer limits.", lines[0])
+
+    def test_memory_is_given_back(self) -> None:
+        """When nobody is behind any more, and somebody was sent much, the memory that took is given back, once."""
+        given: List[str] = []
+        self.patch(server, "release_memory", lambda: given.append("back"))
+        self.server.config.set("timeout", "0")
+        connection, other = self.session.connection, self.connect()
+        for unsent in (1000, LARGE_OUTPUT):
+            connection.unsent = other.connection.unsent = unsent
+            for session in (self.session, other):
+                self.server.check_output(session, unsent)
+            connection.unsent = 0
+            for _ in range(2):
+                self.pass_time(1)
+                self.server.cron()
+            self.assertEqual([], given)
+            other.connection.unsent = 0
+            for _ in range(2):
+                self.pass_time(1)
+                self.server.cron()
+            self.assertEqual(["back"] if unsent == LARGE_OUTPUT else [], given)
 
     def test_output_is_taken_in_time(self) -> None:
         """Who has taken it by the next second is looked at no more, and stays."""

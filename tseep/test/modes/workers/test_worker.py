@@ -123,6 +123,22 @@ class WorkerTests(SynchronousTestCase):
         self.assertTrue(second.transport.aborted)
         self.assertEqual([], self.heard())
 
+    def test_memory_is_given_back(self) -> None:
+        """When nobody is slow any more the memory that was theirs is given back, once."""
+        given: List[str] = []
+        self.patch(worker, "release_memory", lambda: given.append("back"))
+        first, second = self.connect(), self.connect()
+        self.tell((frames.PING, 0, b""))
+        for client in (first, second):
+            client.pauseProducing()
+        first.resumeProducing()
+        self.tell((frames.PING, 0, b""))
+        self.assertEqual([], given)
+        second.connectionLost()
+        for _ in range(2):
+            self.tell((frames.PING, 0, b""))
+        self.assertEqual(["back"], given)
+
     def test_last_word(self) -> None:
         """A client that says no more stays until the owner has answered it."""
         protocol = self.connect()
