@@ -264,6 +264,13 @@ SCRIPTS = {
         "#!lua flags=no-writes,\nreturn 1",
         "#!lua flags=no-writes flags=allow-oom\nreturn redis.call('set', 'a', 'b')",
     ],
+    "more than Lua's stack takes": [
+        "return select('#', cmsgpack.unpack(string.rep('\\1', 7990)))",
+        "local n = select('#', cmsgpack.unpack(string.rep('\\1', 8100))) return n",
+        "local n = select('#', cmsgpack.unpack_limit(string.rep('\\1', 8100), 8050)) return n",
+        "local n = select('#', struct.unpack(string.rep('b', 7990), string.rep('x', 7990))) return n",
+        "local n = select('#', struct.unpack(string.rep('b', 9000), string.rep('x', 9000))) return n",
+    ],
 }
 
 COMMANDS = [

@@ -8,6 +8,10 @@ from typing import Any
 _LOWEST = -(2.0**63)
 
 
+MOST_RESULTS = 7990
+"""Values that a function of Python's may return to Lua at once, which has 8,000 places for them (LUAI_MAXCSTACK)."""
+
+
 class Malformed(Exception):
     """
     What a script gave to a library makes no sense.

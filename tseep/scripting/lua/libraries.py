@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from typing import Any, Callable, Dict, List, Tuple
 
-from tseep.scripting.lua.arguments import Malformed, as_long, low_word
+from tseep.errors import CommandError
+from tseep.scripting.lua.arguments import MOST_RESULTS, Malformed, as_long, low_word
 from tseep.scripting.lua.structs import struct_function
 
 __all__ = ["Random", "bit", "pack_scalar", "struct_function", "unpack_messages"]
@@ -144,6 +145,7 @@ _CONSTANTS = {0xC0: None, 0xC2: False, 0xC3: True}
 
 _SHORT = "Missing bytes in input."
 _BAD = "Bad data format in input."
+_TOO_MANY = "stack overflow (too many return values at once; use unpack_one or unpack_limit instead.)"
 _DEEPEST = 200
 
 
@@ -187,8 +189,15 @@ class Unpacker:
             return self._table({place: self.value(depth + 1) for place in range(1, count + 1)})
         if mark < 0x90 or mark in _MAPS:
             count = self._length(_MAPS[mark]) if mark in _MAPS else mark - 0x80
-            return self._table({self.value(depth + 1): self.value(depth + 1) for _ in range(count)})
+            return self._table({self._key(depth + 1): self.value(depth + 1) for _ in range(count)})
         raise Malformed(_BAD)
+
+    def _key(self, depth: int) -> Any:
+        """A key of a map: Lua has no nil and no NaN there, and lupa would wait for itself for ever to say so."""
+        key = self.value(depth)
+        if key is None or key != key:
+            raise CommandError(f"ERR table index is {'nil' if key is None else 'NaN'}")
+        return key
 
     def _length(self, width: int) -> int:
         return int.from_bytes(self._take(width), "big")
@@ -217,6 +226,8 @@ def unpack_messages(
     try:
         while unpacker.at < len(data) and (whole or len(values) < most):
             values.append(unpacker.value())
+            if len(values) > MOST_RESULTS:
+                raise Malformed(_TOO_MANY)
     except Malformed as problem:
         return (problem.message,)
     if whole:

@@ -6,7 +6,15 @@ import math
 import struct
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
-from tseep.scripting.lua.arguments import Malformed, as_long, bad_argument, number, require_number, require_text
+from tseep.scripting.lua.arguments import (
+    MOST_RESULTS,
+    Malformed,
+    as_long,
+    bad_argument,
+    number,
+    require_number,
+    require_text,
+)
 
 _SIZES = {"b": 1, "B": 1, "h": 2, "H": 2, "l": 8, "L": 8, "T": 8, "f": 4, "d": 8, "x": 1}
 _INTEGERS = frozenset("bBhHlLTiI")
@@ -153,6 +161,8 @@ def _unpack(text: bytes, *rest: Any) -> List[Any]:
             reader.take(1)
         else:
             format.control(letter)
+        if len(reader.values) > MOST_RESULTS:
+            raise Malformed("stack overflow (too many results)")
     return [*reader.values, reader.at + 1]
 
 

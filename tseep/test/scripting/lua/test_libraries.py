@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from tseep.errors import CommandError
+from tseep.scripting.lua.arguments import MOST_RESULTS
 from tseep.scripting.lua.libraries import Random, bit, pack_scalar, unpack_messages
 
 _KINDS = {bytes: b"string", bool: b"boolean", float: b"number", type(None): b"nil"}
@@ -43,6 +45,19 @@ class LibrariesTests(SynchronousTestCase):
         self.assertEqual((None, -1.0), unpack_messages(b"unpack", b"\xcf" + b"\xff" * 8, 0, 0, dict))
         self.assertEqual((b"Bad data format in input.",), unpack_messages(b"unpack", b"\xc4\x01x", 0, 0, dict))
         self.assertEqual(b"\xd3\x80" + bytes(7), pack_scalar(-(2.0**63), b"number"))
+
+    def test_keys_that_lua_has_not(self) -> None:
+        """A nil or a NaN as a key is refused before Lua meets it, which would hold the interpreter for ever."""
+        for key, name in ((b"\xc0", "nil"), (b"\xcb\x7f\xf8" + bytes(6), "NaN"), (b"\xca\x7f\xc0" + bytes(2), "NaN")):
+            for data in (b"\x81" + key + b"\x01", b"\x91\x82\x01\x01" + key + b"\x01"):
+                error = self.assertRaises(CommandError, unpack_messages, b"unpack", data, 0, 0, dict)
+                self.assertEqual(f"ERR table index is {name}", str(error))
+
+    def test_too_many_results(self) -> None:
+        """No more values are returned at once than Lua's stack takes."""
+        self.assertEqual(1 + MOST_RESULTS, len(unpack_messages(b"unpack", b"\x01" * MOST_RESULTS, 0, 0, dict)))
+        (problem,) = unpack_messages(b"unpack", b"\x01" * (1 + MOST_RESULTS), 0, 0, dict)
+        self.assertIn(b"too many return values at once", problem)
 
     def test_limits(self) -> None:
         """An unpacking that is limited to nothing, from the beginning, is not limited."""
