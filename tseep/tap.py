@@ -26,8 +26,8 @@ from tseep.configuration.file import (
     read_password,
 )
 from tseep.configuration.parameters import PARAMETERS, Config
-from tseep.daemon.check import summary, unwritable
-from tseep.daemon.endpoints import DEFAULT_ENDPOINT, of_directives
+from tseep.daemon.check import summary, unwritable, without_its_password
+from tseep.daemon.endpoints import DEFAULT_ENDPOINT, of_directives, unavailable
 from tseep.daemon.endpoints import problem as endpoint_problem
 from tseep.daemon.json_log import LoggedInJson
 from tseep.daemon.process import ProcessService
@@ -375,7 +375,11 @@ def _check(options: Options) -> int:
             server.users.load(Path(options.config["aclfile"]))
         except BadRule as error:
             errors.append(f"cannot load the users: {error}")
-    errors += unwritable(options.config)
+    errors += unwritable(options.config) + without_its_password(server)
+    for option in _ENDPOINTS:
+        for endpoint in options[option]:
+            wrong = unavailable(endpoint)
+            errors += [f"{options.place_of(option, endpoint)} {endpoint!r}: {wrong}"] if wrong else []
     for line in [f"error: {error}" for error in errors] + _without_effect(options):
         sys.stdout.write(f"{line}\n")
     if errors:

@@ -359,3 +359,16 @@ def test_full_disk_with_always(tmp_path: Path, mode: str) -> None:
         assert "ends at once: cannot write to" in server.output
     with tseep(tmp_path, *options) as server, server.connect() as client:
         assert client("LLEN", "l") == acknowledged
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_end_that_would_lose_changes(mode: str, tmp_path: Path) -> None:
+    """While what was answered cannot be written, SHUTDOWN and SIGTERM do not end the server; SHUTDOWN NOSAVE does."""
+    with tseep(tmp_path, *APPENDING, mode=mode, largest_file=200_000) as server, server.connect() as client:
+        assert client("SET", "k", "x" * 300_000) == "OK"
+        assert "Errors trying to SHUTDOWN" in client("SHUTDOWN")
+        server.send_signal(signal.SIGTERM)
+        server.wait_for("does not end, as its data would be lost: cannot keep the last changes in .*File too large")
+        assert client("GET", "k") == b"x" * 300_000
+        client.send(encode("SHUTDOWN", "NOSAVE"))
+        assert server.wait() == 0

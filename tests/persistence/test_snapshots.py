@@ -176,6 +176,25 @@ def test_snapshot_that_cannot_be_written(tmp_path: Path) -> None:
         assert client("SET", "a", 2) == "OK"
 
 
+def test_folder_that_is_another_now(tmp_path: Path) -> None:
+    """A server whose folder has been put away does not write into the one that has its name now, another server's."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    with tseep(folder, "--appendonly", "yes") as first, first.connect() as client:
+        client("SET", "first", 1)
+        folder.rename(tmp_path / "away")
+        folder.mkdir()
+        with tseep(folder) as second, second.connect() as other:
+            other("SET", "second", 2)
+            assert other("SAVE") == "OK"
+            assert "another folder has its name" in client("SAVE")
+            assert client("BGSAVE") == "Background saving started"
+            until(lambda: info(client, "rdb_bgsave_in_progress") == "0", "it has been tried")
+            assert info(client, "rdb_last_bgsave_status") == "err"
+        with tseep(folder) as second, second.connect() as other:
+            assert other("KEYS", "*") == [b"second"]
+
+
 _SNAPSHOT = b"REDIS0010\xfe\0\0\x01a\x01b\xff"
 
 

@@ -89,12 +89,19 @@ def no_folder_for_the_append_only_file(folder: Path) -> List[str]:
     return ["--dir", str(folder), "--appendonly", "yes"]
 
 
+def undone_password(folder: Path) -> List[str]:
+    """A password, and a file of users in which the default user needs none."""
+    (folder / "users.acl").write_text("user default on nopass ~* &* +@all\n")
+    return ["--aclfile", str(folder / "users.acl"), "--requirepass", "secret"]
+
+
 FAULTS = {
     "an address that is not there": (lambda folder: ["--listen", "tcp:0:interface=192.0.2.1"], "192.0.2.1"),
     "a Unix socket in no folder": (lambda folder: ["--listen", "unix:/nonexistent/socket"], "no such folder"),
     "a corrupt dump.rdb": (corrupt_dump, "cannot load .*dump.rdb"),
     "a wrong aclfile": (bad_aclfile, "cannot load the users: .*users.acl:1: Unknown command"),
     "a missing aclfile": (lambda folder: ["--aclfile", "/nonexistent.acl"], "cannot load the users: /nonexistent.acl"),
+    "a rule that undoes the password": (undone_password, "requirepass is set, but a rule lets the default user in"),
     "no folder for the append-only file": (no_folder_for_the_append_only_file, "appendonlydir.*--dir"),
 }
 """What makes a start fail after the process has gone to the background: options, and the line that is said."""

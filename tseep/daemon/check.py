@@ -18,6 +18,13 @@ def unwritable(config: Config) -> List[str]:
     return []
 
 
+def without_its_password(server: Server) -> List[str]:
+    """Why the password that was given is not asked for; empty if it is, or none was given. The users are loaded."""
+    if server.config["requirepass"] and server.users.open:
+        return ["requirepass is set, but a rule lets the default user in without a password; remove one of both"]
+    return []
+
+
 def _keeps(config: Config) -> bool:
     return bool(config["save"]) or config["appendonly"] == "yes"
 

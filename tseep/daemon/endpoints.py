@@ -18,6 +18,10 @@ _PORT = re.compile(r"(?:haproxy:)?(?:tcp6?|ssl|mtls):(?:port=)?([0-9]+)")
 _HELP = f"write it as in {DEFAULT_ENDPOINT}"
 
 
+_INTERFACE = re.compile(r":interface=((?:\\.|[^:\\])+)")
+_UNIX = re.compile(r"unix:(?:address=)?((?:\\.|[^:\\])+)")
+
+
 def of_directives(directives: Sequence[Directive], needed: bool) -> List[str]:
     """
     Where a configuration file says to listen, as Twisted writes it; without C{bind} on 127.0.0.1 alone. Empty, if it
@@ -69,13 +73,31 @@ def _usable(host: str) -> bool:
     """Whether an address is to be listened on: one with a minus in front only if this machine has it."""
     if not host.startswith("-"):
         return True
-    host = "::" if host == "-::*" else host[1:]
+    return not _missing("::" if host == "-::*" else host[1:])
+
+
+def _missing(host: str) -> str:
+    """Why this machine does not have an address; empty if it has it."""
     try:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.bind((host, 0))
-    except OSError:
-        return False
-    return True
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def unavailable(endpoint: str) -> str:
+    """Why an endpoint could not be listened on, as far as that is seen without its port; empty if nothing is seen."""
+    interface, path = _INTERFACE.search(endpoint), _UNIX.match(endpoint)
+    if interface is not None:
+        return _missing(_plain(interface[1]))
+    folder = os.path.dirname(_plain(path[1])) if path is not None else ""
+    return f"{folder}: there is no such folder" if folder and not os.path.isdir(folder) else ""
+
+
+def _plain(quoted: str) -> str:
+    """An argument of an endpoint's string without the backslashes before colons and the like."""
+    return re.sub(r"\\(.)", r"\1", quoted)
 
 
 def problem(reactor: Any, endpoint: str) -> str:

@@ -15,6 +15,7 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from tseep import __version__
+from tseep.daemon.check import unwritable, without_its_password
 from tseep.daemon.systemd import notify
 from tseep.errors import BadRule, CommandError
 from tseep.interfaces import IMode
@@ -103,8 +104,12 @@ class TseepService(Service):
                 self._server.users.load(Path(path))
             except BadRule as error:
                 raise CannotStart(f"tseep: cannot load the users: {error}") from None
+        for wrong in without_its_password(self._server):
+            raise CannotStart(f"tseep: {wrong}")
 
     def _start_persistence(self) -> None:
+        for wrong in unwritable(self._server.config):
+            raise CannotStart(f"tseep: {wrong}")
         persistence = self._server.persistence
         persistence.beside = self._beside
         persistence.fail = self._fail
@@ -159,7 +164,11 @@ class TseepService(Service):
             self._mode.call(self._server.persistence.before_end)
         except CommandError as error:
             self._server.stopping = False
-            _log.critical("tseep does not end, as its data would be lost: {error}", error=error)
+            _log.critical(
+                "tseep does not end, as its data would be lost: {error}. Mend that and ask again, or give them up with "
+                "SHUTDOWN NOSAVE",
+                error=error.message.decode("utf-8", "replace").partition(" ")[2],
+            )
         else:
             if self._reactor.running:
                 self._reactor.stop()

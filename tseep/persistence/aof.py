@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, List
+from typing import TYPE_CHECKING, Callable, List
 
 from tseep.errors import CommandError
 from tseep.persistence.aof_loader import CannotLoad, Loader, Torn
@@ -36,6 +36,7 @@ class Log:
     """
     The append-only file of one server, a base with what was added to it in files of a folder.
 
+    @param check_folder: raises C{OSError} if the folder is not the server's own any more.
     @ivar beside: as L{AppendOnlyFile} has it.
     @ivar on: whether commands are added.
     @ivar ok: whether the last rewrite succeeded, C{count}: how many were begun, C{seconds}: how long the last took,
@@ -44,7 +45,16 @@ class Log:
     @ivar base_size: bytes of all files after the last rewrite, or at the start.
     """
 
-    def __init__(self, server: Server, disk: Disk, worker: Worker, recording: Recording, beside: Beside) -> None:
+    def __init__(
+        self,
+        server: Server,
+        disk: Disk,
+        worker: Worker,
+        recording: Recording,
+        beside: Beside,
+        check_folder: Callable[[], None],
+    ) -> None:
+        self._check_folder = check_folder
         self.ok = True
         self.count = 0
         self.seconds = -1
@@ -129,6 +139,18 @@ class Log:
         except (OSError, CannotLoad, CommandError) as error:
             self.close()
             raise CommandError(f"ERR Unable to turn on AOF. Check server logs: {error}") from error
+
+    def secure(self) -> None:
+        """
+        Write and sync what is left.
+
+        @raise CommandError: if that fails.
+        """
+        try:
+            if self._file is not None:
+                self._file.secure()
+        except Exception as error:
+            raise CommandError(f"ERR cannot keep the last changes in {self.folder}: {reason(error)}") from error
 
     def close(self) -> None:
         """Write and sync what is left, and add no more."""
@@ -323,6 +345,7 @@ class Log:
         if failure:
             return
         try:
+            self._check_folder()
             base = self._manifest.next_base()
             self._disk.replace(temporary, self._path(base))
             self._keep_manifest(self._manifest.rewritten(base, kept))

@@ -247,17 +247,29 @@ class AppendOnlyFile:
         self.path = path
         self.size, self._database = os.fstat(self._descriptor).st_size, -1
 
-    def close(self) -> None:
+    def secure(self) -> None:
         """
-        Write and sync what is left, whatever the policy, and close.
+        Write and sync what is left, whatever the policy.
 
         @raise Exception: if that fails.
         """
         self._errors.pop(SYNC, None)  # which is tried again now
+        self.drain()
+        try:
+            self._sync_all(self._unsynced | {self._descriptor})
+        except Exception as error:
+            self._failed(SYNC, error)
+            raise
+
+    def close(self) -> None:
+        """
+        The same, and close.
+
+        @raise Exception: if that fails; it is closed all the same.
+        """
         descriptors = self._unsynced | {self._descriptor}
         try:
-            self.drain()
-            self._sync_all(descriptors)
+            self.secure()
         finally:
             self._descriptor, self._unsynced = -1, set()
             for descriptor in descriptors:

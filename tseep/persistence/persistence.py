@@ -58,7 +58,7 @@ class Persistence:
     @ivar beside: runs a function without delaying anyone; whoever runs the server sets it.
     @ivar fail: ends the server at once, since it cannot keep what it promised, and says why; whoever runs the server
         sets it.
-    @ivar saves_at_end: whether the end of the server may wait for a snapshot.
+    @ivar saves_at_end: whether the server may end only when its data are on the disk.
     @ivar loaded: what was loaded at the start; None if nothing was.
     """
 
@@ -70,8 +70,10 @@ class Persistence:
         self.loaded: Loader | None = None
         self.recording = Recording(server)
         self.worker = Worker(server, disk)
-        self.snapshots = Snapshots(server, disk, self.worker, self.recording)
-        self.log = Log(server, disk, self.worker, self.recording, lambda work, done: self.beside(work, done))
+        self.snapshots = Snapshots(server, disk, self.worker, self.recording, self._check_folder)
+        self.log = Log(
+            server, disk, self.worker, self.recording, lambda work, done: self.beside(work, done), self._check_folder
+        )
         self._server = server
         self._disk = disk
         self._lock = -1  # the descriptor of the folder, which nobody else may use
@@ -112,6 +114,16 @@ class Persistence:
                 raise CannotLoad(f"{folder}: {error.strerror}; see --dir") from error
             text = f"Cannot lock {folder}: {error.strerror}; see to it that no other server uses that folder"
             self._server.log(3, text)
+
+    def _check_folder(self) -> None:
+        """
+        See that the folder is still the one that is locked, and not another that took its name, maybe another server's.
+
+        @raise OSError: if it is not.
+        """
+        folder = self._server.config["dir"]
+        if self._lock >= 0 and not os.path.samestat(os.stat(folder), os.fstat(self._lock)):
+            raise OSError(errno.ESTALE, "another folder has its name since the start", folder)
 
     def release_folder(self) -> None:
         """Let another server have the folder."""
@@ -169,14 +181,17 @@ class Persistence:
 
     def before_end(self, save: bool | None = None) -> None:
         """
-        Write a snapshot, if there should be one at the end.
+        Write what is left of the append-only file, and a snapshot if there should be one at the end.
 
         @param save: whether there should be; None to let the configuration decide, as far as anything has changed.
-        @raise CommandError: if it cannot be written.
+        @raise CommandError: if that cannot be written, so that the end would lose what was answered.
         """
+        if not self.saves_at_end:
+            return
         if save is None:
             save = bool(self._server.config["save"]) and self.recording.dirty > 0
-        if save and self.saves_at_end:
+        self.log.secure()
+        if save:
             self.worker.end()
             self.snapshots.save()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Iterator, List
+from typing import TYPE_CHECKING, Callable, Iterator, List
 
 from tseep.errors import CommandError
 from tseep.persistence.jobs import REWRITE, SNAPSHOT
@@ -56,13 +56,17 @@ class Snapshots:
     """
     The snapshots of one server.
 
+    @param check_folder: raises C{OSError} if the folder is not the server's own any more.
     @ivar saved_at: the Unix time in seconds of the last one, or of the start.
     @ivar ok: whether the last one succeeded.
     @ivar count: how many were begun in the background, C{seconds}: how long the last of them took, -1 for none.
     @ivar scheduled: whether one is to begin as soon as may be.
     """
 
-    def __init__(self, server: Server, disk: Disk, worker: Worker, recording: Recording) -> None:
+    def __init__(
+        self, server: Server, disk: Disk, worker: Worker, recording: Recording, check_folder: Callable[[], None]
+    ) -> None:
+        self._check_folder = check_folder
         self.saved_at = server.clock()
         self._saved_at = server.monotonic()
         self._tried_at = 0.0  # when one last began
@@ -168,6 +172,7 @@ class Snapshots:
 
     def _take_over(self, temporary: Path, changes: int) -> None:
         """A file is complete, which has all but the changes after the first C{changes}."""
+        self._check_folder()
         self._disk.replace(temporary, self.path)
         self._recording.dirty -= changes
         self.ok = True

@@ -309,8 +309,8 @@ class Scripting:
         self._session.speak(version)
 
     def log(self, level: int, text: bytes) -> None:
-        """Write to the server's log."""
-        self._server.log(level, text.decode("utf-8", "replace"))
+        """Write to the server's log, so that nobody takes it for a word of the server's own."""
+        self._server.log(level, f"redis.log: {text.decode('utf-8', 'replace')}")
 
     def tick(self) -> bytes | None:
         """The script, or the library, still runs; the answer is why it must end, None if it may go on."""

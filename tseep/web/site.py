@@ -8,7 +8,7 @@ from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
-from twisted.web.server import Site
+from twisted.web.server import Request, Site
 
 from tseep.system.open_files import MOST_HTTP
 
@@ -23,6 +23,29 @@ _TOO_MANY = (
     b"Too many connections\n"
 )
 _BODY = b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+class QuietRequest(Request):
+    """One request. To HEAD the answer is that to GET without its body; Twisted writes a line to the log for each."""
+
+    def render(self, resrc: Any) -> None:
+        """Answer from a resource."""
+        super().render(_Head(resrc) if self.method == b"HEAD" else resrc)
+
+
+class _Head:
+    """A resource of which only the headers are shown."""
+
+    def __init__(self, resource: Any) -> None:
+        self._resource = resource
+
+    def render(self, request: Any) -> Any:
+        """The headers that there would be for GET."""
+        body = self._resource.render(request)
+        if isinstance(body, bytes):
+            request.setHeader(b"Content-Length", b"%d" % len(body))
+            return b""
+        return body
 
 
 class Channel(HTTPChannel):
@@ -105,6 +128,7 @@ class BoundedSite(Site):
 
     noisy = False
     protocol = Channel  # type: ignore[assignment]
+    requestFactory = QuietRequest
     connections = 0
 
     def buildProtocol(self, addr: Any) -> Any:

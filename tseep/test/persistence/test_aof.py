@@ -9,6 +9,7 @@ from typing import Any, List, Set
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tseep.errors import CommandError
 from tseep.persistence.aof_loader import CannotLoad
 from tseep.persistence.aof_writer import LARGE
 from tseep.persistence.persistence import run_now
@@ -143,7 +144,23 @@ class LogTests(SynchronousTestCase):
         kept.cron(10)
         self.assertEqual(["write"], self.disk.calls)
         kept.persistence.stop()
-        self.assertEqual(["write", "sync"], self.disk.calls)
+        self.assertEqual("sync", self.disk.calls[-1])
+
+    def test_end_that_would_lose_changes(self) -> None:
+        """The server is not to end while the last changes cannot be written or synced, unless that is asked for."""
+        for name in ("write", "sync"):
+            kept = self.kept("everysec")
+            kept("RPUSH", "l", "x")
+            kept("RPUSH", "l", "y")
+            self.disk.fail(name)
+            kept("RPUSH", "l", "z")
+            error = self.assertRaises(CommandError, kept.persistence.before_end)
+            self.assertIn("cannot keep the last changes", str(error))
+            self.assertIn("MISCONF", str(kept.persistence.refusal))
+            kept.persistence.saves_at_end = False
+            kept.persistence.before_end()
+            kept.persistence.stop()
+            self.disk.fail()
 
     def test_full_with_always(self) -> None:
         """With always, a write or sync that fails ends the server before it answers."""

@@ -90,11 +90,11 @@ class ScriptsTests(SessionTests):
         self.assertEqual({b"WRONGTYPE": 2}, self.server.stats.errors)
 
     def test_log(self) -> None:
-        """redis.log writes to the server's log."""
+        """redis.log writes to the server's log, and says that it does: a script could forge a word of the server's."""
         logged: List[tuple[int, str]] = []
         self.server.log = lambda level, text: logged.append((level, text))
         self.run_command("EVAL", "redis.log(redis.LOG_WARNING, 'one', 2)", 0)
-        self.assertEqual([(3, "one 2")], logged)
+        self.assertEqual([(3, "redis.log: one 2")], logged)
 
     def test_arguments(self) -> None:
         """Numbers that no C{int} holds are what C makes of them, and no fault."""

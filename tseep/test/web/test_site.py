@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, List
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.static import Data
@@ -15,6 +16,16 @@ from tseep.system.open_files import MOST_HTTP
 from tseep.web.site import DEADLINE, BoundedSite
 
 PEER = IPv4Address("TCP", "127.0.0.1", 50_000)
+
+
+class Page(Resource):
+    """A page that answers with a body."""
+
+    isLeaf = True
+
+    def render_GET(self, request: Any) -> bytes:
+        """The body."""
+        return b"hello"
 
 
 class BoundedSiteTests(SynchronousTestCase):
@@ -41,6 +52,21 @@ class BoundedSiteTests(SynchronousTestCase):
         self.assertTrue(refused.transport.disconnecting)
         channels[0].connectionLost(None)
         self.assertFalse(self.connect().transport.disconnecting)
+
+    def test_head(self) -> None:
+        """HEAD is answered like GET without the body, and not a word of it is in the log, which anybody could fill."""
+        events: List[Any] = []
+        globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
+        root = Resource()
+        root.putChild(b"page", Page())
+        self.site = BoundedSite(root, timeout=DEADLINE, reactor=self.clock)
+        channel = self.connect()
+        channel.dataReceived(b"HEAD /page HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = channel.transport.value()
+        self.assertIn(b"Content-Length: 5\r\n", answer)
+        self.assertTrue(answer.startswith(b"HTTP/1.1 200 OK\r\n") and answer.endswith(b"\r\n\r\n"), answer)
+        self.assertEqual([], events)
 
     def test_trickle(self) -> None:
         """Who sends a byte at a time is closed when the time is over, and cut off if that does not end it."""
