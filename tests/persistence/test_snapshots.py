@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import signal
@@ -174,6 +175,16 @@ def test_snapshot_that_cannot_be_written(tmp_path: Path) -> None:
         (tmp_path / "away").rename(folder)
         assert client("SAVE") == "OK"
         assert client("SET", "a", 2) == "OK"
+
+
+def test_snapshot_that_is_no_file(tmp_path: Path) -> None:
+    """A pipe, or a folder, in place of dump.rdb stops the start; to open it would wait for ever."""
+    for make in (os.mkfifo, os.mkdir):
+        folder = tmp_path / make.__name__
+        folder.mkdir()
+        make(folder / "dump.rdb")
+        with pytest.raises(AssertionError, match="dump.rdb: it is not a regular file"):
+            tseep(folder)
 
 
 def test_folder_that_is_another_now(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ AFTER_ALL_CHANNELS = (
 )
 NO_SUCH_PASSWORD = "The password you are trying to remove from the user does not exist"
 BAD_HASH = "The password hash must be exactly 64 characters and contain only lowercase hexadecimal characters"
+BAD_NAME = "Usernames can't contain spaces or null characters"
 FIRST_ARGUMENT = "Allowing first-arg of a subcommand is not supported"
 
 UNCHANGED = "WARNING: ACL errors detected, no change to the previously active ACL rules was performed"
@@ -588,6 +589,8 @@ class Users:
         if words[0].lower() != "user" or len(words) < 2:
             raise BadRule("it should start with user keyword followed by the username")
         name = words[1].encode("utf-8", "surrogateescape")
+        if not _is_plain(words[1]):
+            raise BadRule(BAD_NAME)
         if name in seen:
             raise BadRule("Duplicate user found. A user can only be defined once in config files")
         seen.add(name)

@@ -73,6 +73,8 @@ def problem(twistd: Mapping[str, Any]) -> str:
             and not os.access(path if os.path.exists(path) else os.path.dirname(path) or ".", os.W_OK)
         ):
             return f"twistd cannot write {path}; choose another file with twistd --{option}=FILE"
+        if path and os.path.isdir(path):
+            return f"twistd cannot write {path}, which is a folder; choose a file with twistd --{option}=FILE"
     for option, own in (("uid", os.getuid()), ("gid", os.getgid())):
         if twistd.get(option) not in (None, own) and os.geteuid() != 0:
             return f"twistd's --{option} needs root's rights"

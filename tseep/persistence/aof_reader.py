@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import re
 from pathlib import Path
@@ -28,7 +29,13 @@ class Annotation(List[bytes]):
 
 
 def open_source(path: Path) -> Source:
-    """The content of a file, which is not read before it is asked for."""
+    """
+    The content of a file, which is not read before it is asked for.
+
+    @raise OSError: if it cannot be opened, or is no file: to open a pipe would wait for ever for who writes to it.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is not a regular file", path)
     with open(path, "rb") as file:
         if not path.stat().st_size:
             return b""

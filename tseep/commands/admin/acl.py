@@ -6,6 +6,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List
 
+from tseep.access.users import BAD_NAME
 from tseep.algorithms.numeric import require_integer
 from tseep.errors import READS_ANY_KEY, BadRule, CommandError, wrong_arguments
 from tseep.registry.categories import CATEGORIES, categories_of
@@ -86,7 +87,7 @@ def acl_setuser(session: Session, argv: List[bytes]) -> Reply:
     rules = [rule.decode("utf-8", "surrogateescape") for rule in argv[3:]]
     argv[3:] = [b"(redacted)"] * len(rules)
     if any(byte in b" \t\n\r\v\f\0" for byte in name):
-        raise CommandError("ERR Usernames can't contain spaces or null characters")
+        raise CommandError(f"ERR {BAD_NAME}")
     try:
         session.server.users.change(name, rules)
     except BadRule as error:

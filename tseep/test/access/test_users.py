@@ -154,6 +154,14 @@ class AclTests(SessionTests):
         self.assertReply("OK", "SET", "", 1)
         self.assertReply(0, "PUBLISH", "", 1)
 
+    def test_bad_name(self) -> None:
+        """A file's line with a tab or a zero byte in the name is refused, as in ACL SETUSER."""
+        path = Path(made_folder(self), "users.acl")
+        for name in ("a\tb", "a\0", "\v"):
+            path.write_text(f"user {name} on\n")
+            error = self.assertRaises(BadRule, self.server.users.load, path)
+            self.assertIn("users.acl:1: Usernames can't contain spaces or null characters", str(error))
+
     def test_empty_name(self) -> None:
         """A user with an empty name is the same when it was written and read again."""
         path = Path(made_folder(self), "users.acl")
