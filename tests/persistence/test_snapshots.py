@@ -183,7 +183,7 @@ def test_snapshot_that_is_no_file(tmp_path: Path) -> None:
         folder = tmp_path / make.__name__
         folder.mkdir()
         make(folder / "dump.rdb")
-        with pytest.raises(AssertionError, match="dump.rdb: it is not a regular file"):
+        with pytest.raises(AssertionError, match=r"dump\.rdb: it is not a regular file"):
             tseep(folder)
 
 
@@ -202,6 +202,8 @@ def test_folder_that_is_another_now(tmp_path: Path) -> None:
             assert client("BGSAVE") == "Background saving started"
             until(lambda: info(client, "rdb_bgsave_in_progress") == "0", "it has been tried")
             assert info(client, "rdb_last_bgsave_status") == "err"
+            assert "another folder has its name" in client("BGREWRITEAOF")
+            assert sorted(path.name for path in folder.iterdir()) == ["dump.rdb"]
         with tseep(folder) as second, second.connect() as other:
             assert other("KEYS", "*") == [b"second"]
 

@@ -462,6 +462,19 @@ def hasty(running: Tseep) -> Iterator[Tseep]:
         client("CONFIG", "SET", "busy-reply-threshold", "5000")
 
 
+@pytest.mark.parametrize("call", ["'geopos', 'key', 'a'", "'georadius_ro', 'key', 1, 1, 1, 'km', 'withcoord'"])
+def test_coordinates(v2: Tseep, oracle: Redis, call: str) -> None:
+    """Coordinates, which have more digits than other numbers, are numbers for scripts in RESP3, too."""
+    script = f"redis.call('geoadd', 'key', 1, 1, 'a') redis.setresp(3) local r = redis.call({call}) "
+    script += "if type(r[1][1]) ~= 'table' then r = r[1] end return {type(r[1][1]), tostring(r[1][1].double)}"
+    replies = []
+    for server in (v2, oracle):
+        with server.connect() as client:
+            client("DEL", "key")
+            replies.append(client("EVAL", script, 0))
+    assert replies[0] == replies[1]
+
+
 def test_kill(hasty: Tseep) -> None:
     """A script that runs for long lets others hear that, and SCRIPT KILL end it, though it catches all errors."""
     with hasty.connect() as scripter, hasty.connect() as other:

@@ -316,6 +316,7 @@ class Log:
 
     def _begin_rewrite(self) -> None:
         """Add to a new file, while a child writes what all others together say as a new base."""
+        self._check_folder()
         self.folder.mkdir(mode=0o755, exist_ok=True)
         if self._file is None:
             self._manifest = self._find_manifest()

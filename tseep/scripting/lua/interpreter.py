@@ -279,6 +279,10 @@ class Interpreter:
     def _of_double(self, reply: float) -> Any:
         return b"%.17g" % reply if self.protocol == 2 else self._tagged(b"double", reply)
 
+    def _of_encoded(self, reply: Encoded) -> Any:
+        """What a command has encoded itself: a double of RESP3, with more digits than Python gives it."""
+        return self._of_double(float(reply[1:])) if reply.startswith(b",") else bytes(reply)
+
     def _of_big(self, reply: bytes) -> Any:
         return bytes(reply) if self.protocol == 2 else self._tagged(b"big_number", bytes(reply))
 
@@ -421,7 +425,7 @@ _VALUES: Dict[type, Callable[[Interpreter, Any], Any]] = {
     Verbatim: Interpreter._of_verbatim,
     Status: lambda lua, reply: lua._tagged(b"ok", reply.text),
     CommandError: lambda lua, reply: lua._tagged(b"err", reply.message),
-    Encoded: lambda lua, reply: bytes(reply),
+    Encoded: Interpreter._of_encoded,
     Attributed: lambda lua, reply: lua._value(reply.reply),
     list: Interpreter._of_list,
     Push: Interpreter._of_list,
