@@ -49,6 +49,7 @@ class IMode(Interface):
 
     name = Attribute("What C{--mode} calls it.")
     server = Attribute("The L{Server <tseep.server.server.Server>}.")
+    details = Attribute("What the log says of it when it is ready, beside its name; may be empty.")
 
     def start() -> None:
         """Make ready."""

@@ -147,7 +147,7 @@ class TseepService(Service):
         server = self._server
         _log.info(
             "tseep {version} is ready: mode {mode} on {addresses}; {python} {python_version}, {reactor}; "
-            "at most {clients} clients",
+            "at most {clients} clients{details}",
             version=__version__,
             mode=server.mode,
             addresses=", ".join(server.addresses),
@@ -155,6 +155,7 @@ class TseepService(Service):
             python_version=platform.python_version(),
             reactor=type(self._reactor).__name__,
             clients=server.config["maxclients"],
+            details=self._mode.details and f"; {self._mode.details}",
         )
         notify("READY=1")
 

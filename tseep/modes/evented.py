@@ -226,6 +226,7 @@ class EventedMode:
     """
 
     name = "v2"
+    details = ""
 
     def __init__(self, reactor: Any, server: Server) -> None:
         self._reactor = reactor

@@ -7,10 +7,8 @@ until the client goes. One lock stands around the store.
 
 from __future__ import annotations
 
-import platform
 import socket
 import struct
-import sys
 import threading
 import time
 from collections import deque
@@ -19,17 +17,16 @@ from typing import TYPE_CHECKING, Any, Callable, Deque
 from twisted.internet import tcp
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import Factory
-from twisted.internet.threads import deferToThreadPool
-from twisted.logger import Logger
-from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from tseep.interfaces import IConnection, IMode
 from tseep.modes.shutdown import wait_while
+from tseep.modes.threads import Threads
 from tseep.modes.waker import Waker
 from tseep.net import address
 from tseep.net.listener import Listener
-from tseep.server.server import RESERVED_CLIENTS
+from tseep.server.server import TOO_MANY_CLIENTS
+from tseep.system import futex
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -37,28 +34,14 @@ if TYPE_CHECKING:
     from tseep.server.server import Server
     from tseep.session.session import Session
 
-_log = Logger("tseep.modes.threaded.ThreadedMode")
+READ_SIZE = 1024
+"""Bytes that are read at once. CPython takes the memory before it waits: a client who says nothing has it, too."""
 
-READ_SIZE = 16 * 1024
-
-STACK_SIZE = (4096 if platform.python_implementation() == "PyPy" else 2560) * 1024
-"""
-Bytes of address space for a thread's stack. The system's 8 MiB would ask 64 GiB for 8,192 threads, more than many
-a container may map; a session's calls go a few dozen frames deep and touch about 20 KiB. But a script that calls itself
-through string.gsub touches 2 MiB before Lua refuses to go deeper. PyPy looks for an overflow only near its own idea of
-a stack, 3 MiB once there are scripts, so that it must have more than that.
-"""
+LARGE_READ_SIZE = 16 * 1024
+"""The same when the last read was full."""
 
 DRAIN = 2.0
 """Seconds that are spent at most on requests that had come when the server was told to stop."""
-
-SWITCH_INTERVAL = 1.0
-"""
-Seconds that a thread may keep the interpreter (L{sys.setswitchinterval}). Whoever waits for it wakes so often to ask
-again: with CPython's usual 5 ms thousands of waiting threads take all of the processor for that, and none is served.
-Nothing else needs it short: a thread gives the interpreter away with each call of the system, and while one runs a long
-command the others wait for the lock.
-"""
 
 LONG = 64 * 1024
 """Bytes from which on a reply is held against the limit on a client's output before a thread waits to send it."""
@@ -117,29 +100,67 @@ class ThreadedConnection:
             self._socket.close()
         else:
             self._session = session
-            self._mode.run(self.serve, session)
+            self._mode.threads.serve(self)
 
-    def serve(self, session: Session) -> None:
-        """Read, answer and write, until the client goes. It runs in a thread of its own."""
+    def serve(self, begun: Callable[[], None]) -> None:
+        """
+        Read, answer and write, until the client goes. It runs in a thread of its own.
+
+        @param begun: called when this thread is about to wait for its client for the first time.
+        """
+        session = self._session
+        assert session is not None
         try:
+            self._begin(session, begun)
+            self._write(session)
             self._converse(session)
         except OSError:
             pass  # the client went in the middle of something
         finally:
-            with self._mode.lock:
-                self._mode.server.disconnect(session)
-                self._session = None  # else they would keep each other, and all that was not taken, for long
+            with self._mode.turn, self._mode.lock:
+                self._disconnect(session)
             self._socket.close()
 
+    def refuse(self) -> None:
+        """Close, since the system has no thread for the client."""
+        session = self._session
+        assert session is not None
+        with self._mode.lock:
+            self._mode.server.stats.rejected_connections += 1
+            self._disconnect(session)
+        with self._writing:
+            self._outbox.append(TOO_MANY_CLIENTS)
+            self._send_some()
+        self._socket.close()
+
+    def _disconnect(self, session: Session) -> None:
+        self._mode.server.disconnect(session)
+        self._session = None  # else they would keep each other, and all that was not taken, for long
+
+    def _begin(self, session: Session, begun: Callable[[], None]) -> None:
+        """Answer what the client has sent by now, and wait neither for more nor until it takes something."""
+        try:
+            data = self._socket.recv(READ_SIZE, socket.MSG_DONTWAIT)
+            if data:
+                with self._mode.turn, self._mode.lock:
+                    self._outbox.append(session.receive(data))
+        except BlockingIOError:
+            pass
+        finally:
+            begun()
+
     def _converse(self, session: Session) -> None:
-        sock, lock = self._socket, self._mode.lock
+        turn, lock = self._mode.turn, self._mode.lock
+        receive, recv, outbox = session.receive, self._socket.recv, self._outbox
+        size = READ_SIZE
         while not session.closing:
-            data = sock.recv(READ_SIZE)
+            data = recv(size)
             if not data:
                 return
-            with lock:
-                self._outbox.append(session.receive(data))
+            with turn, lock:
+                outbox.append(receive(data))
             self._write(session)
+            size = READ_SIZE if len(data) < size else LARGE_READ_SIZE
 
     def _write(self, session: Session) -> None:
         with self._writing:
@@ -147,14 +168,16 @@ class ThreadedConnection:
 
     def _write_all(self, session: Session) -> None:
         """Send what is in the outbox, and go on with what the client has said, until nothing is left."""
-        outbox, lock = self._outbox, self._mode.lock
+        outbox, server = self._outbox, self._mode.server
+        turn, lock = self._mode.turn, self._mode.lock
         while outbox or session.waiting is not None:
             if not outbox:
-                with lock:
+                with turn, lock:
                     if session.waiting is not None:
                         outbox.append(session.resume())
             while outbox:
-                self._mode.commit()
+                if server.uncommitted:
+                    self._mode.commit()
                 if len(outbox[0]) >= LONG:
                     self._check(session)
                 if outbox:
@@ -165,7 +188,7 @@ class ThreadedConnection:
         """Send what the socket takes at once, and hold what is left against the limit on the client's output."""
         self._send_some()
         if self._outbox:
-            with self._mode.lock:
+            with self._mode.turn, self._mode.lock:
                 self._mode.server.check_output(session, self.unsent)
 
     def send(self, data: bytes) -> int:
@@ -201,7 +224,8 @@ class ThreadedConnection:
         """Let a thread beside the client's own, which is reading, send what is left and go on."""
         if not self._helped and self._session is not None:
             self._helped = True
-            self._mode.run(self._help, self._session)
+            if not self._mode.threads.run(self._help, self._session):
+                self._helped = False
 
     def _help(self, session: Session) -> None:
         try:
@@ -292,6 +316,8 @@ class ThreadedMode:
     v1: a thread for every client.
 
     @ivar lock: held around everything that touches the server.
+    @ivar turn: held by the client's thread that may take the lock. So the reactor's thread, which takes the lock alone,
+        waits for one client at most, and not for thousands.
     """
 
     name = "v1"
@@ -299,30 +325,28 @@ class ThreadedMode:
     def __init__(self, reactor: Any, server: Server) -> None:
         self._reactor = reactor
         self.server = server
+        self.turn = threading.Lock()
         self.lock = threading.Lock()
+        self.threads = Threads(reactor)
         self._waker = Waker(reactor, server, lambda: self.call(server.ring))
 
     def start(self) -> None:
         """Make ready to give threads."""
-        threading.stack_size(STACK_SIZE)
-        self._interval = sys.getswitchinterval()
-        sys.setswitchinterval(SWITCH_INTERVAL)
+        self.threads.start()
+        self.server.threads = self.threads
         self.server.alarms.wake = self._wake
         self.server.serve_others = self._serve_others
-        # a client has a thread, and at times one that sends for it
-        self._pool = ThreadPool(0, 2 * (self.server.config["maxclients"] + RESERVED_CLIENTS), "tseep")
-        self._pool.start()
         self._listener = ThreadListener(self._reactor, self.server.config["tcp-keepalive"])
         self.server.keep_alive = self._listener.keep_alive
+
+    @property
+    def details(self) -> str:
+        """How large the kernel's table of sleeping threads is."""
+        return f"{futex.slots()} futex slots"
 
     def listen(self, endpoint: str, reserved: bool = False) -> Deferred[Any]:
         """Listen for clients on an endpoint."""
         return self._listener.listen(endpoint, ThreadedFactory(self, reserved))
-
-    def run(self, serve: Any, session: Session) -> None:
-        """Let C{serve(session)} have a thread."""
-        served = deferToThreadPool(self._reactor, self._pool, serve, session)
-        served.addErrback(lambda failure: _log.failure("A client's thread failed; its connection is closed", failure))
 
     def call(self, function: Callable[[], None]) -> None:
         """Call what changes something in the server, or sends."""
@@ -336,15 +360,16 @@ class ThreadedMode:
         Write what was recorded, before anything is sent. Threads that wait for the lock meanwhile find that theirs
         was written, too.
         """
-        if self.server.uncommitted:
-            with self.lock:
-                if self.server.uncommitted:
-                    self.server.persistence.commit()
+        with self.turn, self.lock:
+            if self.server.uncommitted:
+                self.server.persistence.commit()
 
     def _serve_others(self) -> None:
-        """Called by the thread that runs a long script, and so holds the lock."""
+        """Called by the client's thread that runs a long script, and so has the turn and the lock."""
         self.lock.release()
+        self.turn.release()
         time.sleep(BREATH)
+        self.turn.acquire()
         self.lock.acquire()
 
     def _wake(self, when: int) -> None:
@@ -363,8 +388,7 @@ class ThreadedMode:
             connection.close()
         await wait_while(self._reactor, lambda: self.server.sessions, grace)
         self._waker.stop()
-        self._pool.stop()
-        sys.setswitchinterval(self._interval)
+        self.threads.stop()
 
     def _connections(self) -> list[Any]:
         with self.lock:

@@ -140,6 +140,7 @@ class Server:
     @ivar lag: how late the event loop is; whoever runs the server tells it.
     @ivar batches: how many clients were ready at once: number I{b} counts the looks that found less than 2**b, and at
         least half of that; empty in a mode that does not look.
+    @ivar threads: those that serve the clients, L{Threads <tseep.modes.threads.Threads>}; None but in v1.
     @ivar workers: the processes in front, L{IWorker <tseep.interfaces.IWorker>}; none but in v3.
     @ivar stopping: whether the server is about to end, so that what runs for long is not waited for.
     @ivar rates: commands, bytes read and bytes written per second, as of the last second.
@@ -190,6 +191,7 @@ class Server:
         self.rates = Rates(3)
         self.lag = Lag()
         self.batches: List[int] = []
+        self.threads: Any = None
         self.workers: Sequence[Any] = ()
         self.active_expire = True
         self.started = self.monotonic()

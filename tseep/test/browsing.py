@@ -39,6 +39,7 @@ class NoMode:
     """Calls a server, and waits for nothing."""
 
     name = "none"
+    details = ""
 
     def __init__(self, server: Server) -> None:
         self.server = server

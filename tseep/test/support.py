@@ -7,7 +7,8 @@ The replies are read by a decoder of its own, so that a fault of the server's en
 from __future__ import annotations
 
 import os
-from typing import Any, ClassVar, Union
+import threading
+from typing import Any, Callable, ClassVar, Union
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -228,3 +229,20 @@ class SessionTests(SynchronousTestCase):
     def assertError(self, text: str, *argv: Argument, session: Session | None = None) -> None:
         """The command answers the error C{text}, its code included."""
         self.assertReply(Error(text), *argv, session=session)
+
+
+class ThreadClock(Clock):
+    """
+    A reactor's clock that calls at once what a thread asks it to call.
+
+    @ivar called: set when it has.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.called = threading.Event()
+
+    def callFromThread(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Call the function."""
+        function(*arguments)
+        self.called.set()

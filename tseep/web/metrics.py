@@ -94,6 +94,10 @@ def families(server: Server) -> Iterator[Metric]:
     yield _durations("tseep_loop_lag_seconds", "How late the event loop was, looked at ten times a second.", server.lag)
     if server.batches:
         yield _batches("tseep_watcher_batch_clients", [], [([], server.batches)])
+    if server.threads is not None:
+        yield GaugeMetricFamily("tseep_threads", "Threads that serve clients.", len(server.threads))
+        text = "Clients that wait until their thread may start."
+        yield GaugeMetricFamily("tseep_waiting_clients", text, len(server.threads.waiting))
     if server.workers:
         yield from _workers(server.workers)
 

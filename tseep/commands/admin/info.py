@@ -16,7 +16,7 @@ from tseep import __version__
 from tseep.persistence.jobs import REWRITE, SNAPSHOT
 from tseep.registry.table import Calls, command, every
 from tseep.replies import Reply, Verbatim
-from tseep.system import process
+from tseep.system import futex, process
 from tseep.system.process import supervised
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def _server(server: Server) -> Fields:
         "redis_mode": "standalone",
         "tseep_mode": server.mode,
         "os": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "tseep_futex_slots": futex.slots(),
         "multiplexing_api": "epoll" if server.batches or server.workers else "none",
         "process_supervised": "systemd" if supervised() else "no",
         "arch_bits": 64 if sys.maxsize > 2**32 else 32,
@@ -107,8 +108,14 @@ def _clients(server: Server) -> Fields:
         "maxclients": server.config["maxclients"],
         "blocked_clients": sum([session.blocked is not None for session in server.sessions.values()]),
         "tracking_clients": len(server.tracking.sessions),
+        **({} if server.threads is None else _threads(server.threads)),
         **{f"worker{worker.number}": _worker(worker) for worker in server.workers},
     }
+
+
+def _threads(threads: Any) -> Fields:
+    """v1's threads, and the clients that wait for one."""
+    return {"tseep_threads": len(threads), "tseep_waiting_clients": len(threads.waiting)}
 
 
 def _worker(worker: Any) -> str:

@@ -502,6 +502,11 @@ class WorkersMode:
 
     name = "v3"
 
+    @property
+    def details(self) -> str:
+        """How many workers there are."""
+        return f"{len(self._places)} workers"
+
     def __init__(self, reactor: Any, server: Server, spawn: Callable[..., Any] | None = None) -> None:
         self._reactor = reactor
         self._spawn = spawn or reactor.spawnProcess

@@ -29,6 +29,7 @@ class FakeMode:
     """A mode that notes what it is asked to do; it listens on a reactor in memory."""
 
     name = "fake"
+    details = "all of it"
 
     def __init__(self, reactor: Any, server: Server) -> None:
         self._reactor = reactor
@@ -91,7 +92,7 @@ class ServiceTests(SynchronousTestCase):
         self.reactor.run()
         (ready,) = [event for event in events if "is ready" in event.get("log_format", "")]
         line = ready["log_format"].format(**ready)
-        for part in ("fake", "6379", "/run/tseep", ready["python_version"], "MemoryReactorClock", "10000"):
+        for part in ("fake", "all of it", "6379", "/run/tseep", ready["python_version"], "MemoryReactorClock", "10000"):
             self.assertIn(part, line)
 
     def test_nothing_is_kept(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import struct
-import sys
 import threading
 from typing import Any, List
 
@@ -16,19 +15,33 @@ from zope.interface.verify import verifyObject
 
 from tseep.configuration.parameters import Config
 from tseep.interfaces import IConnection, IMode
-from tseep.modes.threaded import SWITCH_INTERVAL, Accepted, ThreadedConnection, ThreadedFactory, ThreadedMode
+from tseep.modes import threaded
+from tseep.modes.threaded import Accepted, ThreadedConnection, ThreadedFactory, ThreadedMode
 from tseep.server.server import TOO_MANY_CLIENTS, Server
 from tseep.session.session import Session
+from tseep.test.support import ThreadClock
 
 
-class Mode(ThreadedMode):
-    """A mode that gives no threads: the test runs what they would."""
+class NoThreads:
+    """
+    Stands for the mode's threads and gives none: the test runs what they would.
 
-    def start(self) -> None:
+    @ivar given: what is to be run, C{begun}: how often a thread said that it waits for its client.
+    """
+
+    def __init__(self) -> None:
         self.given: List[Any] = []
+        self.begun = 0
 
-    def run(self, serve: Any, session: Session) -> None:
-        self.given.append(lambda: serve(session))
+    def serve(self, client: ThreadedConnection) -> None:
+        self.given.append(lambda: client.serve(self._begin))
+
+    def _begin(self) -> None:
+        self.begun += 1
+
+    def run(self, function: Any, *arguments: Any) -> bool:
+        self.given.append(lambda: function(*arguments))
+        return True
 
 
 class ConnectionTests(SynchronousTestCase):
@@ -36,8 +49,9 @@ class ConnectionTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.server = Server(Config(maxclients="2"), clock=Clock().seconds)
-        self.mode = Mode(Clock(), self.server)
-        self.mode.start()
+        self.mode = ThreadedMode(Clock(), self.server)
+        self.threads: Any = NoThreads()
+        self.patch(self.mode, "threads", self.threads)
 
     def connect(self) -> Any:
         """A new client's connection, with C{far} for the client's end."""
@@ -54,7 +68,7 @@ class ConnectionTests(SynchronousTestCase):
         connection = connection or self.connect()
         connection.far.sendall(sent)
         connection.far.shutdown(socket.SHUT_WR)
-        self.mode.given.pop()()
+        self.threads.given.pop()()
         return self.received(connection)
 
     def received(self, connection: Any) -> bytes:
@@ -82,7 +96,7 @@ class ThreadedConnectionTests(ConnectionTests):
         """A client whose bytes make no sense gets its replies, then the error, then the end."""
         connection = self.connect()
         connection.far.sendall(b"PING\r\n*x\r\n")
-        self.mode.given.pop()()
+        self.threads.given.pop()()
         self.assertEqual(self.received(connection), b"+PONG\r\n-ERR Protocol error: invalid multibulk length\r\n")
 
     def test_waiting(self) -> None:
@@ -94,7 +108,7 @@ class ThreadedConnectionTests(ConnectionTests):
         taken: List[bytes] = []
         reader = threading.Thread(target=lambda: taken.append(self.received(connection)))
         reader.start()
-        self.mode.given.pop()()
+        self.threads.given.pop()()
         reader.join()
         self.assertEqual(taken, [b"+OK\r\n" + (b"$60000\r\n" + value + b"\r\n") * 100])
 
@@ -118,21 +132,62 @@ class ThreadedConnectionTests(ConnectionTests):
         self.connect()
         third = self.connect()
         self.assertEqual(self.received(third), TOO_MANY_CLIENTS)
-        self.assertEqual(len(self.mode.given), 2)
+        self.assertEqual(len(self.threads.given), 2)
 
     def test_client_gone(self) -> None:
         """A client that is gone before its replies are sent is forgotten like any other."""
         connection = self.connect()
         connection.far.sendall(b"PING\r\n")
         connection._socket.shutdown(socket.SHUT_WR)
-        self.mode.given.pop()()
+        self.threads.given.pop()()
         self.assertEqual(self.server.sessions, {})
+
+    def test_begun(self) -> None:
+        """
+        A thread has begun when what its client has sent is answered, before it waits for the client: neither one who
+        says nothing nor one who takes nothing keeps others from their threads.
+        """
+        silent, greedy = self.connect(), self.connect()
+        greedy.far.sendall(b"PING\r\n")
+        waits: List[int] = []
+        self.patch(ThreadedConnection, "_write", lambda connection, session: waits.append(self.threads.begun))
+        self.patch(ThreadedConnection, "_converse", lambda connection, session: waits.append(self.threads.begun))
+        for serve in self.threads.given:
+            serve()
+        self.assertEqual([1, 1, 2, 2], waits)
+        self.assertEqual([0, 1], [len(silent._outbox), len(greedy._outbox)])
+
+    def test_refused(self) -> None:
+        """A client for whom there is no thread gets Redis's error, and is closed and forgotten."""
+        connection = self.connect()
+        connection.refuse()
+        self.assertEqual(self.received(connection), TOO_MANY_CLIENTS)
+        self.assertEqual(({}, 1), (self.server.sessions, self.server.stats.rejected_connections))
+
+    def test_large_reads(self) -> None:
+        """After a full read the next one is larger, so that a long request takes few."""
+        connection = self.connect()
+        sizes: List[int] = []
+        near = connection._socket
+
+        class Noting:
+            def recv(self, size: int, flags: int = 0) -> bytes:
+                sizes.append(size)
+                data: bytes = near.recv(size, flags)
+                return data
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(near, name)
+
+        connection._socket = Noting()
+        self.converse(b"ECHO " + b"x" * 40_000 + b"\r\n", connection)
+        self.assertEqual([1024, 1024, 16384, 16384, 16384, 1024], sizes)
 
     def test_close(self) -> None:
         """Being closed ends the blocked read; closing again does nothing."""
         connection = self.connect()
         connection.close()
-        self.mode.given.pop()()
+        self.threads.given.pop()()
         self.assertEqual(self.received(connection), b"")
         connection.close()
         self.assertEqual(connection.fileno, -1)
@@ -142,7 +197,7 @@ class ThreadedConnectionTests(ConnectionTests):
         connection = self.connect()
         connection.far.sendall(b"PING\r\n")
         connection.finish()
-        self.mode.given.pop()()
+        self.threads.given.pop()()
         self.assertEqual(self.received(connection), b"+PONG\r\n")
 
 
@@ -173,18 +228,29 @@ class HelpTests(ConnectionTests):
     def test_one_helper(self) -> None:
         """One thread waits to send the rest, however much it becomes."""
         connection = self.connect()
-        del self.mode.given[:]
+        del self.threads.given[:]
         connection._writing = held = Held()
         connection.send(b"1")
-        (helper,) = self.mode.given
+        (helper,) = self.threads.given
         thread = threading.Thread(target=helper)
         thread.start()
         self.assertTrue(held.wanted.wait(30))
         self.assertEqual([2, 3], [connection.send(b"2"), connection.send(b"3")])
-        self.assertEqual([helper], self.mode.given)
+        self.assertEqual([helper], self.threads.given)
         held.free.set()
         thread.join()
         self.assertEqual(b"123", connection.far.recv(10))
+
+    def test_no_helper(self) -> None:
+        """Where the system has no more threads nobody sends the rest now, and the next message tries again."""
+        connection = self.connect()
+        del self.threads.given[:]
+        connection._writing = Held()
+        self.patch(self.threads, "run", lambda *_: False)
+        connection.send(b"1")
+        self.patch(self.threads, "run", NoThreads.run.__get__(self.threads))
+        connection.send(b"2")
+        self.assertEqual((1, 2), (len(self.threads.given), connection.unsent))
 
     def test_cut_off(self) -> None:
         """Who is closed and has not taken everything is cut off: the system does not wait for that."""
@@ -199,27 +265,30 @@ class HelpTests(ConnectionTests):
 class ThreadedModeTests(SynchronousTestCase):
     """The mode gives every client a thread, and ends them."""
 
-    def setUp(self) -> None:
-        self.addCleanup(sys.setswitchinterval, sys.getswitchinterval())
-
     def test_interface(self) -> None:
         """It is a mode."""
         mode = ThreadedMode(Clock(), Server())
         mode.start()
-        self.addCleanup(mode._pool.stop)
+        self.addCleanup(mode.threads.stop)
         verifyObject(IMode, mode)
 
-    def test_switch_interval(self) -> None:
-        """Threads that wait for the interpreter seldom wake to ask for it, until the mode has stopped."""
-        clock = Clock()
-        before = sys.getswitchinterval()
-        mode = ThreadedMode(clock, Server())
-        mode.start()
-        self.assertEqual(sys.getswitchinterval(), SWITCH_INTERVAL)
-        stopped = ensureDeferred(mode.stop(1.0))
-        clock.pump([0.02] * 100)
-        self.successResultOf(stopped)
-        self.assertEqual(sys.getswitchinterval(), before)
+    def test_reactor_has_no_turn(self) -> None:
+        """The reactor's thread waits for the client that has the lock, and not for those who wait for their turn."""
+        mode = ThreadedMode(Clock(), Server())
+        called: List[bool] = []
+        with mode.turn:
+            mode.call(lambda: called.append(True))
+        self.assertEqual([True], called)
+
+    def test_others_have_their_turn(self) -> None:
+        """A long script lets others have the turn and the lock, and has both again after it."""
+        mode = ThreadedMode(Clock(), Server())
+        free: List[bool] = []
+        self.patch(threaded.time, "sleep", lambda seconds: free.append(mode.turn.locked() or mode.lock.locked()))
+        with mode.turn, mode.lock:
+            mode._serve_others()
+            self.assertTrue(mode.turn.locked() and mode.lock.locked())
+        self.assertEqual([False], free)
 
     def test_call_holds_the_lock(self) -> None:
         """The server's regular work is done under the lock."""
@@ -231,15 +300,16 @@ class ThreadedModeTests(SynchronousTestCase):
 
     def test_stop(self) -> None:
         """Stopping lets every thread finish, then cuts its client off, and waits no longer than it must."""
-        clock = Clock()
+        clock = ThreadClock()
         server = Server()
         mode = ThreadedMode(clock, server)
         mode.start()
         near, far = socket.socketpair()
         self.addCleanup(far.close)
-        connection = ThreadedConnection(mode, IPv4Address("TCP", "127.0.0.1", 1))
+        connection: Any = ThreadedConnection(mode, IPv4Address("TCP", "127.0.0.1", 1))
         ended = threading.Event()
-        mode.run = lambda serve, session: mode._pool.callInThread(lambda: (serve(session), ended.set()))
+        serve = connection.serve
+        connection.serve = lambda begun: (serve(begun), ended.set())
         connection.makeConnection(Accepted(near, connection, None, None, 0, None))
         far.sendall(b"PING\r\n")
         stopped = ensureDeferred(mode.stop(1.0))
@@ -247,4 +317,4 @@ class ThreadedModeTests(SynchronousTestCase):
         clock.pump([0.02] * 100)
         self.successResultOf(stopped)
         self.assertEqual(far.recv(100), b"+PONG\r\n")
-        self.assertEqual((server.sessions, mode._pool.workers), ({}, 0))
+        self.assertEqual((server.sessions, len(mode.threads)), ({}, 0))

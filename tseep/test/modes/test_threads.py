@@ -1,0 +1,214 @@
+"""Tests for L{tseep.modes.threads}."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import weakref
+from typing import Any, Callable, List
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tseep.modes import threads
+from tseep.modes.threads import FUTEX_SLOTS, IDLE, STARTING, SWITCH_INTERVAL, ThreadPool, Threads
+from tseep.test.support import ThreadClock
+
+PATIENCE = 30
+"""Seconds that a thread is waited for at most."""
+
+
+def divide(number: int) -> None:
+    """Fail, where the number is 0."""
+    1 / number
+
+
+def no_more(*_: Any) -> None:
+    """As when the system has no more threads."""
+    raise RuntimeError("can't start new thread")
+
+
+class ThreadPoolTests(SynchronousTestCase):
+    """Functions are called in threads, of which a few wait for more."""
+
+    def setUp(self) -> None:
+        self.pool = ThreadPool()
+        self.addCleanup(self.pool.stop)
+        self.results: List[Any] = []
+        self.come = threading.Semaphore(0)
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Call a function in a thread, and wait for its end."""
+        self.pool.callInThreadWithCallback(self.note, function, *arguments)
+        self.assertTrue(self.come.acquire(timeout=PATIENCE))
+
+    def note(self, success: bool, result: Any) -> None:
+        self.results.append((success, result))
+        self.come.release()
+
+    def test_result(self) -> None:
+        """What a function returns is told; it runs in another thread."""
+        self.call(lambda: threading.get_ident())
+        ((success, ident),) = self.results
+        self.assertTrue(success)
+        self.assertNotEqual(threading.get_ident(), ident)
+
+    def test_failure(self) -> None:
+        """What it raises is told, and the thread goes on."""
+        self.call(lambda number: 1 / number, 0)
+        ((success, failure),) = self.results
+        self.assertFalse(success)
+        failure.trap(ZeroDivisionError)
+        self.call(str, 1)
+        self.assertEqual((True, "1"), self.results[1])
+
+    def test_many_at_once(self) -> None:
+        """Each has a thread of its own while it runs; afterwards no more than a few threads stay."""
+        begun, go_on = threading.Semaphore(0), threading.Event()
+
+        def wait() -> None:
+            begun.release()
+            go_on.wait(PATIENCE)
+
+        number = IDLE + 20
+        for _ in range(number):
+            self.pool.callInThreadWithCallback(self.note, wait)
+        for _ in range(number):
+            self.assertTrue(begun.acquire(timeout=PATIENCE))
+        self.assertEqual(number, self.pool.count)
+        go_on.set()
+        with self.pool._changed:
+            self.assertTrue(self.pool._changed.wait_for(lambda: self.pool.count <= IDLE, PATIENCE))
+        self.assertEqual(number, len(self.results))
+
+    def test_threads_that_wait_keep_nothing(self) -> None:
+        """Nothing of the last function is kept by a thread that waits for another."""
+
+        class Client:
+            def serve(self) -> None:
+                pass
+
+        client = Client()
+        kept = weakref.ref(client)
+        self.call(client.serve)
+        del client
+        self.pool.stop()  # so that the thread has come to the end of its task
+        gc.collect()
+        self.assertIsNone(kept())
+
+    def test_stop(self) -> None:
+        """Every thread has ended then, those that wait, too."""
+        self.call(str)
+        self.call(str)
+        self.pool.stop()
+        self.assertEqual(0, self.pool.count)
+
+    def test_no_more(self) -> None:
+        """Where the system has no more threads it is an error, and nothing is called later."""
+        self.patch(threads._thread, "start_new_thread", no_more)
+        self.assertRaises(RuntimeError, self.pool.callInThreadWithCallback, self.note, str)
+        self.assertEqual((0, True), (self.pool.count, self.pool._tasks.empty()))
+
+
+class Client:
+    """
+    A client that notes what becomes of it.
+
+    @ivar begun: to be called when its thread has begun; None before.
+    """
+
+    def __init__(self, come: threading.Semaphore) -> None:
+        self._come = come
+        self.begun: Any = None
+        self.refused = False
+
+    def serve(self, begun: Callable[[], None]) -> None:
+        self.begun = begun
+        self._come.release()
+
+    def refuse(self) -> None:
+        self.refused = True
+
+
+class ThreadsTests(SynchronousTestCase):
+    """What thousands of threads need of the process, and how they start."""
+
+    def setUp(self) -> None:
+        self.slots: List[int] = []
+        self.patch(threads.futex, "set_slots", self.slots.append)
+        self.clock = ThreadClock()
+        self.threads = Threads(self.clock)
+        self.come = threading.Semaphore(0)
+        self.log: List[str] = []
+        self.patch(self.threads._repeated, "_warn", self.log.append)
+
+    def start(self) -> None:
+        self.threads.start()
+        self.addCleanup(self.threads.stop)
+
+    def clients(self, number: int) -> List[Client]:
+        """So many clients, who have come."""
+        found = [Client(self.come) for _ in range(number)]
+        for client in found:
+            self.threads.serve(client)
+        return found
+
+    def test_switch_interval(self) -> None:
+        """Threads that wait for the interpreter seldom wake to ask for it, until the mode has stopped."""
+        before = sys.getswitchinterval()
+        self.threads.start()
+        self.assertEqual(SWITCH_INTERVAL, sys.getswitchinterval())
+        self.threads.stop()
+        self.assertEqual(before, sys.getswitchinterval())
+
+    def test_futex_slots(self) -> None:
+        """The kernel's table is large before there is a thread."""
+        self.start()
+        self.assertEqual([[FUTEX_SLOTS], 0], [self.slots, len(self.threads)])
+
+    def test_bound(self) -> None:
+        """Few threads start at once. The others follow, each when one has begun, in the order of their clients."""
+        self.start()
+        clients = self.clients(STARTING + 2)
+        for _ in range(STARTING):
+            self.assertTrue(self.come.acquire(timeout=PATIENCE))
+        self.assertEqual([client for client in clients if client.begun is None], list(self.threads.waiting))
+        for number in (0, 1):
+            self.assertIsNone(clients[STARTING + number].begun)
+            clients[number].begun()
+            self.assertTrue(self.come.acquire(timeout=PATIENCE))
+            self.assertIsNotNone(clients[STARTING + number].begun)
+
+    def test_no_more(self) -> None:
+        """
+        Where the system has no more threads, clients are refused, those that waited, too; the log hears of it once.
+        When it has some again they are served.
+        """
+        self.start()
+        pool = self.threads._pool
+        pool._most_idle = 0
+        served = self.clients(STARTING + 2)
+        for _ in range(STARTING):
+            self.assertTrue(self.come.acquire(timeout=PATIENCE))
+        self.patch(threads._thread, "start_new_thread", no_more)
+        with pool._changed:
+            self.assertTrue(pool._changed.wait_for(lambda: pool.count == 0, PATIENCE))
+        served[0].begun()
+        self.assertEqual([False] * STARTING + [True, True], [client.refused for client in served])
+        self.patch(threads._thread, "start_new_thread", START_NEW_THREAD)
+        (client,) = self.clients(1)
+        self.assertTrue(self.come.acquire(timeout=PATIENCE))
+        self.assertFalse(client.refused)
+        self.assertEqual(2, len(self.log))
+        for line, words in zip(self.log, ("thread failed, and is tried again", "thread works again")):
+            self.assertIn(words, line)
+
+    def test_failure(self) -> None:
+        """A thread that fails is in the log, and not the end of anything."""
+        self.start()
+        self.assertTrue(self.threads.run(divide, 0))
+        self.assertTrue(self.clock.called.wait(PATIENCE))
+        self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
+
+
+START_NEW_THREAD = threads._thread.start_new_thread
