@@ -1,8 +1,8 @@
 """Every server that the rig can start and measure, by name.
 
-tseep in each mode, redis-server, Valkey, fakeredis, and the comparison servers of stress/servers/peers; each
-that is written in Python also on PyPy, under its name with "-pypy". A server that cannot run here
-is found all the same: its `missing` says what to install.
+tseep in each mode, v1 without a setting that its threads need, redis-server, Valkey, fakeredis, and the comparison
+servers of stress/servers/peers; each that is written in Python also on PyPy, under its name with "-pypy". A server that
+cannot run here is found all the same: its `missing` says what to install.
 """
 
 from __future__ import annotations
@@ -35,6 +35,11 @@ def version(name):
 python = platform.python_implementation() + " " + platform.python_version()
 print(json.dumps({"python": python, **{name: version(name) for name in sys.argv[1:]}}))
 """
+
+
+WITHOUT = {"v1-kernel-slots": "futex-slots", "v1-5ms": "switch-interval"}
+"""v1 without a setting, which stress/servers/v1_without.py takes away: with the futex slots that the kernel gives, and
+with CPython's switch interval."""
 
 
 class Unknown(Exception):
@@ -115,6 +120,16 @@ def tseep(name: str, mode: str, python: str, workers: int | None) -> Contestant:
     )
 
 
+def v1_without(name: str, python: str) -> Contestant:
+    """Return v1 without a setting."""
+    server = tseep(name, "v1", python, None)
+
+    def command(port: int, clients: int) -> list[str]:
+        return [python, str(PEERS.parent / "v1_without.py"), WITHOUT[name], *server.command(port, clients)[2:]]
+
+    return server._replace(title=f"{server.title}, without {WITHOUT[name]}", command=command)
+
+
 def peer(name: str, script: Peer, python: str) -> Contestant:
     """Return a comparison server on an interpreter. Its version is that of what it shows."""
     found = asked(python)
@@ -185,14 +200,16 @@ def in_python(name: str, options: Options) -> Contestant:
     if python is None:
         return absent(name, name, NO_PYPY)
     try:
+        if plain in WITHOUT:
+            return v1_without(name, python)
         return tseep(name, plain, python, options.workers) if plain in MODES else peer(name, SCRIPTS[plain], python)
     except (OSError, subprocess.SubprocessError, ValueError) as failure:
         return absent(name, name, f"{'--pypy' if on_pypy else '--python'} {python} is no Python: {failure}")
 
 
-IN_PYTHON = [*MODES, *SCRIPTS]
+IN_PYTHON = [*MODES, *WITHOUT, *SCRIPTS]
 NATIVE = {"redis": redis, "valkey": valkey}
-CPYTHON_ONLY = {"uvloop"}
+CPYTHON_ONLY = {"uvloop", *WITHOUT}
 
 
 def names() -> list[str]:

@@ -7,7 +7,7 @@ import re
 import socket
 import time
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any, Dict, Iterator, List
 
 import pytest
 
@@ -49,6 +49,31 @@ def test_output_limit(limited: Any) -> None:
         assert 10 <= sent < 200
         assert good.reply().value[2].value == b"x" * 100_000
         assert len(read_to_end(bad)) < 100_000 * 200
+
+
+def _clients(client: Client) -> Dict[str, str]:
+    """The clients section of INFO."""
+    lines = client("INFO", "clients").decode().splitlines()
+    return dict(line.split(":", 1) for line in lines if ":" in line)
+
+
+def test_many_threads() -> None:
+    """
+    v1 gives hundreds of clients that come at once and block a thread each, and tells how many there are; others are
+    answered meanwhile. When they have gone their threads end but for a few.
+    """
+    with Tseep("v1") as server, server.connect() as other:
+        crowd = [connect(server.address) for _ in range(300)]
+        for sock in crowd:
+            sock.sendall(encode("BLPOP", "nothing", 0))
+        until(lambda: _clients(other)["blocked_clients"] == "300", "all of them block")
+        told = _clients(other)
+        assert (int(told["tseep_threads"]) > 300, told["tseep_waiting_clients"]) == (True, "0")
+        assert other("PING") == "PONG"
+        for sock in crowd:
+            sock.close()
+        until(lambda: int(_clients(other)["tseep_threads"]) < 100, "their threads have ended")
+        assert _clients(other)["connected_clients"] == "1"
 
 
 def test_query_limit(limited: Any) -> None:

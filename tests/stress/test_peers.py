@@ -281,7 +281,7 @@ def test_unknown() -> None:
     """The names that there are."""
     with pytest.raises(catalogue.Unknown) as unknown:
         catalogue.find(["v2", "apache"], OPTIONS)
-    assert str(unknown.value).startswith("'apache' is no server. There are: v1, v2, v3, asyncio-streams, ")
+    assert str(unknown.value).startswith("'apache' is no server. There are: v1, v2, v3, v1-kernel-slots, v1-5ms, ")
     assert "v2-pypy" in str(unknown.value)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Callable
 
 import pytest
@@ -72,10 +74,54 @@ def test_large() -> None:
         assert f"\n| {name}" in output, name
 
 
+def test_slots() -> None:
+    """Each number of slots has its row; a kernel that has no such table is told in one line."""
+    words = ["stress/study.py", "slots", "--slots", "2,64", "--threads", "20", "--starts", "2", "--time", "0.1"]
+    done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    if done.returncode == 2:
+        assert "that takes Linux 6.16 or later" in done.stderr
+        assert "Traceback" not in done.stderr
+    else:
+        assert re.search(r"^\| 2 \| [\d,]+ .*\n\| 64 \| [\d,]+ ", done.stdout, re.MULTILINE), done.stderr
+
+
+def test_threads(tmp_path: Path) -> None:
+    """v1, and v1 without one of its settings, are started afresh again and again; the JSON has every start."""
+    document = tmp_path / "threads.json"
+    words = ["stress/study.py", "threads", "--clients", "30", "--starts", "2", "--time", "0.3", "--json", str(document)]
+    words += ["--against", "v1-kernel-slots,v1-5ms"]
+    done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode in (0, 1), done.stderr  # a start may be slow where others use the machine
+    for name in ("v1", "v1-kernel-slots", "v1-5ms"):
+        assert re.search(rf"^\| 30 \| {name} \| [\d,]+ \| [\d,]+ \| [\d,]+ \| \d of 2 \|", done.stdout, re.MULTILINE)
+    runs = json.loads(document.read_text())["runs"]
+    assert sorted(run["server"] for run in runs) == ["v1"] * 2 + ["v1-5ms"] * 2 + ["v1-kernel-slots"] * 2
+
+
+@pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
+def test_waiting(mode: str) -> None:
+    """What waits while others connect, work and run a script has its row, in each mode."""
+    output = _run("stress/study.py", "waiting", "--mode", mode, "--clients", "30", "--time", "0.5")
+    for what in ("PING", "`/health`", "`/metrics`", "`/`", "BUSY", "`SCRIPT KILL`", "SIGTERM"):
+        assert re.search(rf"^\| 30 \| {what}", output, re.MULTILINE), what
+
+
 def test_studies_are_listed() -> None:
     """study.py names each study with its question; one that is not there is refused, with the list."""
     output = _run("stress/study.py", "--help")
-    names = ["agree", "baseline", "durable", "large", "memory", "publish", "slow", "versus"]
+    names = [
+        "agree",
+        "baseline",
+        "durable",
+        "large",
+        "memory",
+        "publish",
+        "slots",
+        "slow",
+        "threads",
+        "versus",
+        "waiting",
+    ]
     assert re.findall(r"^  (\w+) +\S", output, re.MULTILINE) == names
     for words, message in ((["nothing"], "there is no study 'nothing'"), ([], "usage: ")):
         done = subprocess.run([sys.executable, "stress/study.py", *words], cwd=ROOT, capture_output=True, text=True)

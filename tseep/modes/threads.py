@@ -20,7 +20,6 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tseep.system import futex
-from tseep.system.repeated import Repeated
 
 _log = Logger("tseep.modes.threaded.ThreadedMode")
 
@@ -55,6 +54,8 @@ thousands of them would let every other client wait for all.
 
 IDLE = 64
 """Threads that stay when their clients are gone. To start one costs more than to serve a client that asks one thing."""
+
+REMEDY = "Memory, ulimit -u, kernel.threads-max or the limit on processes of a container (pids.max) is too low"
 
 Task = Callable[[], None]
 
@@ -158,7 +159,7 @@ class Threads:
         self._pool = ThreadPool()
         self._lock = threading.Lock()
         self._starting = 0
-        self._repeated = Repeated(lambda text: _log.error("{text}", text=text))
+        self._short = False  # whether the system had no thread the last time
         self.waiting: Deque[Client] = deque()
 
     def __len__(self) -> int:
@@ -208,13 +209,15 @@ class Threads:
 
         @return: whether it has one: the system may have no more.
         """
-        started = False
-
-        def start() -> None:
-            nonlocal started
+        try:
             served = deferToThreadPool(self._reactor, self._pool, function, *arguments)  # type: ignore[arg-type]
-            served.addErrback(lambda failure: _log.failure("A client's thread failed", failure))
-            started = True
-
-        self._repeated.run("To start a client's thread", start)
-        return started
+        except RuntimeError as error:
+            if not self._short:
+                _log.error("No threads for clients, who are refused: {error}. {remedy}", error=error, remedy=REMEDY)
+            self._short = True
+            return False
+        served.addErrback(lambda failure: _log.failure("A client's thread failed", failure))
+        if self._short:
+            _log.info("There are threads for clients again")
+        self._short = False
+        return True

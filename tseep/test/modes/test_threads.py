@@ -8,6 +8,7 @@ import threading
 import weakref
 from typing import Any, Callable, List
 
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.modes import threads
@@ -139,8 +140,6 @@ class ThreadsTests(SynchronousTestCase):
         self.clock = ThreadClock()
         self.threads = Threads(self.clock)
         self.come = threading.Semaphore(0)
-        self.log: List[str] = []
-        self.patch(self.threads._repeated, "_warn", self.log.append)
 
     def start(self) -> None:
         self.threads.start()
@@ -184,6 +183,9 @@ class ThreadsTests(SynchronousTestCase):
         Where the system has no more threads, clients are refused, those that waited, too; the log hears of it once.
         When it has some again they are served.
         """
+        events: List[Any] = []
+        globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
         self.start()
         pool = self.threads._pool
         pool._most_idle = 0
@@ -199,9 +201,10 @@ class ThreadsTests(SynchronousTestCase):
         (client,) = self.clients(1)
         self.assertTrue(self.come.acquire(timeout=PATIENCE))
         self.assertFalse(client.refused)
-        self.assertEqual(2, len(self.log))
-        for line, words in zip(self.log, ("thread failed, and is tried again", "thread works again")):
-            self.assertIn(words, line)
+        said = [event["log_format"].format(**event) for event in events if "threads for clients" in str(event)]
+        self.assertEqual(2, len(said))
+        self.assertIn("who are refused: can't start new thread. Memory, ulimit -u", said[0])
+        self.assertEqual("There are threads for clients again", said[1])
 
     def test_failure(self) -> None:
         """A thread that fails is in the log, and not the end of anything."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Dict
+from typing import Dict, List
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -107,6 +107,16 @@ class FamiliesTests(SessionTests):
         """Whatever code a script's error has, it can be written."""
         self.server.stats.count_error(b'\xff"\n')
         self.assertEqual(1, self.scraped(code='\\xff"\n')["tseep_error_replies_total"])
+
+    def test_threads(self) -> None:
+        """v1 tells how many threads there are, and how many clients wait for one."""
+
+        class SomeThreads(List[int]):
+            waiting = ("client", "another")
+
+        self.server.threads = SomeThreads([1, 2, 3])
+        seen = self.scraped()
+        self.assertEqual((3, 2), (seen["tseep_threads"], seen["tseep_waiting_clients"]))
 
     def test_workers(self) -> None:
         """Each of v3's workers has figures of its own."""

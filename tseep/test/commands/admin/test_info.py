@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from typing import List
 
 from tseep.commands.admin.info import SECTIONS, human
 from tseep.scripting.functions import Library
-from tseep.system import process
+from tseep.system import futex, process
 from tseep.test.support import START, SessionTests, Verbatim
 
 
@@ -70,6 +71,19 @@ class InfoTests(SessionTests):
         self.connect()
         fields = self.fields("clients")
         self.assertEqual(("2", "10000"), (fields["connected_clients"], fields["maxclients"]))
+
+    def test_threads(self) -> None:
+        """v1 tells of its threads, and how large the kernel's table of those that sleep is."""
+        self.assertNotIn("tseep_threads", self.fields("clients"))
+
+        class SomeThreads(List[int]):
+            waiting = ("client", "another")
+
+        self.server.threads = SomeThreads([1, 2, 3])
+        fields = self.fields("clients")
+        self.assertEqual(("3", "2"), (fields["tseep_threads"], fields["tseep_waiting_clients"]))
+        self.patch(futex, "slots", lambda: 512)
+        self.assertEqual("512", self.fields("server")["tseep_futex_slots"])
 
     def test_memory(self) -> None:
         """The memory section tells what the process takes."""

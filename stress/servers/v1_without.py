@@ -1,0 +1,39 @@
+"""tseep's v1 without one of the settings that its threads need, to show what that gives.
+
+python stress/servers/v1_without.py futex-slots tseep --mode v1 ...
+python stress/servers/v1_without.py switch-interval tseep --mode v1 ...
+"""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+from types import ModuleType
+
+
+def keep_kernels_slots(threads: ModuleType) -> None:
+    """Leave the number of futex slots as the kernel gives it."""
+    threads.futex.set_slots = lambda count: None
+
+
+def keep_interval(threads: ModuleType) -> None:
+    """Leave the switch interval as CPython has it."""
+    threads.SWITCH_INTERVAL = sys.getswitchinterval()
+
+
+WITHOUT = {"futex-slots": keep_kernels_slots, "switch-interval": keep_interval}
+
+
+def main() -> None:
+    """Take the setting away, and run tseep."""
+    sys.path[0] = str(Path(__file__).resolve().parent.parent.parent)
+    from tseep.modes import threads
+
+    WITHOUT[sys.argv[1]](threads)
+    del sys.argv[1:3]
+    runpy.run_module("tseep", run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()
