@@ -746,7 +746,10 @@ def test_help(v2_pair: Pair) -> None:
         assert words >= {name.partition("|")[2] for name in info if name.startswith(container + "|")}
 
 
-OUR_FIELDS = {"python_implementation", "python_version", "tseep_loop_lag_usec", "tseep_mode", "tseep_version"}
+OUR_FIELDS = {
+    "python_implementation", "python_version", "tseep_futex_slots", "tseep_loop_lag_usec", "tseep_mode",
+    "tseep_version",
+}  # fmt: skip
 """What INFO says beyond Redis."""
 
 

@@ -30,7 +30,7 @@ def run(argv: List[str], files: int = 0) -> Tuple[int, List[str]]:
         return process.wait(), process.lines
 
 
-DETAILS = {"v1": r"; \d+ futex slots", "v2": "", "v3": r"; \d+ workers"}
+DETAILS = {"v1": r"; \d+ futex slots", "v2": "", "v3": r"; \d+ workers?"}
 """What the line also says of a mode."""
 
 

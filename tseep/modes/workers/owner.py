@@ -505,7 +505,8 @@ class WorkersMode:
     @property
     def details(self) -> str:
         """How many workers there are."""
-        return f"{len(self._places)} workers"
+        number = len(self._places)
+        return f"{number} worker{'s' * (number > 1)}"
 
     def __init__(self, reactor: Any, server: Server, spawn: Callable[..., Any] | None = None) -> None:
         self._reactor = reactor
