@@ -49,7 +49,7 @@ class IMode(Interface):
 
     name = Attribute("What C{--mode} calls it.")
     server = Attribute("The L{Server <tseep.server.server.Server>}.")
-    details = Attribute("What the log says of it when it is ready, beside its name; may be empty.")
+    details = Attribute("Text for the ready line of the log, after the number of clients; may be empty.")
 
     def start() -> None:
         """Make ready."""

@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from tseep.session.session import Session
 
 READ_SIZE = 1024
-"""Bytes that are read at once. CPython takes the memory before it waits: a client who says nothing has it, too."""
+"""Bytes of one read. CPython allocates the buffer before it blocks, so that idle connections hold it, too."""
 
 LARGE_READ_SIZE = 16 * 1024
-"""The same when the last read was full."""
+"""Bytes of a read after one that was full."""
 
 DRAIN = 2.0
 """Seconds that are spent at most on requests that had come when the server was told to stop."""
@@ -104,9 +104,9 @@ class ThreadedConnection:
 
     def serve(self, begun: Callable[[], None]) -> None:
         """
-        Read, answer and write, until the client goes. It runs in a thread of its own.
+        Read, answer and write until the connection ends. Called in the client's thread.
 
-        @param begun: called when this thread is about to wait for its client for the first time.
+        @param begun: called before the thread waits for the client for the first time.
         """
         session = self._session
         assert session is not None
@@ -122,7 +122,7 @@ class ThreadedConnection:
             self._socket.close()
 
     def refuse(self) -> None:
-        """Close, since the system has no thread for the client."""
+        """Answer with an error and close, as the system cannot start a thread for the client."""
         session = self._session
         assert session is not None
         with self._mode.lock:
@@ -138,7 +138,7 @@ class ThreadedConnection:
         self._session = None  # else they would keep each other, and all that was not taken, for long
 
     def _begin(self, session: Session, begun: Callable[[], None]) -> None:
-        """Answer what the client has sent by now, and wait neither for more nor until it takes something."""
+        """Execute what the client has sent already. Blocks neither in recv(2) nor in send(2)."""
         try:
             data = self._socket.recv(READ_SIZE, socket.MSG_DONTWAIT)
             if data:
@@ -316,8 +316,8 @@ class ThreadedMode:
     v1: a thread for every client.
 
     @ivar lock: held around everything that touches the server.
-    @ivar turn: held by the client's thread that may take the lock. So the reactor's thread, which takes the lock alone,
-        waits for one client at most, and not for thousands.
+    @ivar turn: acquired by a client's thread before C{lock}, so that at most one of them waits for C{lock}. The
+        reactor's thread acquires C{lock} alone, and so waits for one client at most, not for thousands.
     """
 
     name = "v1"
@@ -341,7 +341,7 @@ class ThreadedMode:
 
     @property
     def details(self) -> str:
-        """How large the kernel's table of sleeping threads is."""
+        """The size of the futex hash table."""
         return f"{futex.slots()} futex slots"
 
     def listen(self, endpoint: str, reserved: bool = False) -> Deferred[Any]:
@@ -365,7 +365,7 @@ class ThreadedMode:
                 self.server.persistence.commit()
 
     def _serve_others(self) -> None:
-        """Called by the client's thread that runs a long script, and so has the turn and the lock."""
+        """Called by a client's thread in the middle of a long script, with both locks held."""
         self.lock.release()
         self.turn.release()
         time.sleep(BREATH)

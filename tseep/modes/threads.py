@@ -1,8 +1,8 @@
 """
-The threads of v1's clients.
+v1's threads: one for each client.
 
-Three things that CPython and Linux do for every program cost thousands of threads dear; they are set otherwise here,
-while the mode runs. And of the threads of new clients only a few start at once.
+Three defaults of CPython and Linux do not suit thousands of threads: the stack size, the switch interval of the GIL and
+the size of the kernel's futex hash table. L{Threads} sets all three, and starts new threads in bounded numbers.
 """
 
 from __future__ import annotations
@@ -33,42 +33,42 @@ a stack, 3 MiB once there are scripts, so that it must have more than that.
 
 SWITCH_INTERVAL = 1.0
 """
-Seconds that a thread may keep the interpreter (L{sys.setswitchinterval}). Whoever waits for it wakes so often to ask
-again: with CPython's usual 5 ms thousands of waiting threads take all of the processor for that, and none is served.
-Nothing else needs it short: a thread gives the interpreter away with each call of the system, and while one runs a long
-command the others wait for the lock.
+CPython's switch interval while v1 runs, in seconds (L{sys.setswitchinterval}). A thread that waits for the GIL wakes
+after each interval to request it. At the default of 5 ms the wake-ups of thousands of threads take all CPU time. v1
+does not need a short interval: its threads release the GIL with each system call, and during a long command the other
+clients wait for the lock anyway.
 """
 
 FUTEX_SLOTS = 4096
 """
-Slots of the kernel's table of those who sleep at a lock (L{tseep.system.futex}). With the 16 that a process has on a
-small machine, a lock that is in constant use can have the slot in which thousands sleep at another one. Each wake-up
-then searches all of them, and the server falls to a tenth of its rate, until it ends.
+Slots of the process's futex hash table (L{tseep.system.futex}). With the kernel's default of 16 slots (on two cores) a
+lock that is in constant use can share its slot with a lock at which thousands of threads sleep. Each wake-up then
+searches the whole slot, and the rate of the server drops to a tenth for the rest of its life.
 """
 
 STARTING = 16
 """
-Threads of new clients that start at once. Each wants the interpreter several times until it waits for its client; so
-thousands of them would let every other client wait for all.
+Number of new clients' threads that may start at the same time. A thread needs the GIL several times until it waits for
+its client. Without the bound, the threads of thousands of new clients would compete with those of the others.
 """
 
 IDLE = 64
-"""Threads that stay when their clients are gone. To start one costs more than to serve a client that asks one thing."""
+"""Number of threads without a client that are kept. Starting a thread costs more than serving a short connection."""
 
-REMEDY = "Memory, ulimit -u, kernel.threads-max or the limit on processes of a container (pids.max) is too low"
+REMEDY = "Raise ulimit -u, kernel.threads-max, the container's pids.max, or the memory limit"
 
 Task = Callable[[], None]
 
 
 class ThreadPool:
     """
-    Threads that call functions: as many as there are functions to call, and a few that wait for one.
+    A thread pool without a limit, for C{deferToThreadPool}. Up to L{IDLE} idle threads are kept.
 
-    It is what C{deferToThreadPool} asks for. Twisted's own pool keeps some seventy objects for each thread, 14 KiB, and
-    lets who starts a thread wait until it runs. With thousands of threads that is most of what a client costs, and what
-    the garbage collector looks at while everybody waits.
+    Twisted's own pool holds about seventy objects and 13 KiB for each thread, and its C{callInThread} blocks until the
+    new thread runs. With thousands of threads these objects are most of the memory of a client, and most of the work of
+    the garbage collector.
 
-    @ivar count: how many threads there are.
+    @ivar count: number of threads, with the idle ones.
     """
 
     def __init__(self) -> None:
@@ -103,11 +103,11 @@ class ThreadPool:
             self._tasks.put(task)
 
     def _work(self) -> None:
-        """What a thread does."""
+        """Run tasks until C{None} comes, or until enough threads are idle. It is the whole life of a thread."""
         try:
             for task in iter(self._tasks.get, None):
                 task()
-                del task  # else the thread would keep, for as long as it waits, all that its last client had
+                del task  # an idle thread must hold no reference to its last client
                 if not self._stays():
                     break
         finally:
@@ -116,14 +116,14 @@ class ThreadPool:
                 self._changed.notify()
 
     def _stays(self) -> bool:
-        """Whether the thread that asks is to wait for another task."""
+        """Register the calling thread as idle. Return False if there are enough idle threads already."""
         with self._changed:
             stays = self._idle < self._most_idle
             self._idle += stays
         return stays
 
     def stop(self) -> None:
-        """Wait until every thread has ended."""
+        """End the idle threads, and block until all others have ended, too."""
         with self._changed:
             self._most_idle = 0
             for _ in range(self._idle):
@@ -134,24 +134,24 @@ class ThreadPool:
 
 
 class Client(Protocol):
-    """Who gets a thread."""
+    """A client that needs a thread."""
 
     def serve(self, begun: Callable[[], None]) -> None:
         """
-        Do all that is to be done for the client, in its thread.
+        Serve the client until its connection ends. Called in the client's thread.
 
-        @param begun: to be called when the thread is about to wait for its client for the first time.
+        @param begun: must be called once, before the thread waits for the client for the first time.
         """
 
     def refuse(self) -> None:
-        """Close, since there is no thread. May be called in any thread."""
+        """Close the connection, as no thread can be started. May be called in any thread."""
 
 
 class Threads:
     """
-    A thread for every client, and at times one more that sends to it. All may be called in any thread.
+    Starts the threads of clients. All methods but L{start} and L{stop} may be called in any thread.
 
-    @ivar waiting: the clients that wait for a thread.
+    @ivar waiting: clients whose thread has not been started yet.
     """
 
     def __init__(self, reactor: Any) -> None:
@@ -163,23 +163,24 @@ class Threads:
         self.waiting: Deque[Client] = deque()
 
     def __len__(self) -> int:
-        """How many threads there are."""
+        """Number of threads, with the idle ones."""
         return self._pool.count
 
     def start(self) -> None:
-        """Make ready to start threads."""
+        """Set stack size, switch interval and futex slots. To be called before the first thread."""
         futex.set_slots(FUTEX_SLOTS)
-        threading.stack_size(STACK_SIZE)
+        self._stack_size = threading.stack_size(STACK_SIZE)
         self._interval = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_INTERVAL)
 
     def stop(self) -> None:
-        """Wait for the end of every thread."""
+        """Block until all threads have ended, and restore stack size and switch interval."""
         self._pool.stop()
         sys.setswitchinterval(self._interval)
+        threading.stack_size(self._stack_size)
 
     def serve(self, client: Client) -> None:
-        """Let a client have a thread, when it is its turn to start."""
+        """Start the client's thread, now or when fewer threads are starting."""
         with self._lock:
             self.waiting.append(client)
         self._start_next()
@@ -198,26 +199,26 @@ class Threads:
             client.refuse()
 
     def _begun(self) -> None:
-        """A thread has begun; the next may."""
+        """A thread has finished its start."""
         with self._lock:
             self._starting -= 1
         self._start_next()
 
     def run(self, function: Callable[..., None], *arguments: Any) -> bool:
         """
-        Let C{function(*arguments)} have a thread at once.
+        Call C{function(*arguments)} in a thread at once.
 
-        @return: whether it has one: the system may have no more.
+        @return: False if the system cannot start a thread; the function is not called then.
         """
         try:
             served = deferToThreadPool(self._reactor, self._pool, function, *arguments)  # type: ignore[arg-type]
         except RuntimeError as error:
             if not self._short:
-                _log.error("No threads for clients, who are refused: {error}. {remedy}", error=error, remedy=REMEDY)
+                _log.error("Refusing clients: cannot start a thread: {error}. {remedy}", error=error, remedy=REMEDY)
             self._short = True
             return False
         served.addErrback(lambda failure: _log.failure("A client's thread failed", failure))
         if self._short:
-            _log.info("There are threads for clients again")
+            _log.info("Accepting clients again: threads can be started")
         self._short = False
         return True

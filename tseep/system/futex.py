@@ -1,9 +1,9 @@
 """
-The kernel's table of the threads that sleep in futex(2).
+The futex hash table of this process.
 
-Every lock that a thread waits for is in a slot of this table, whoever else sleeps there. Linux 6.16 and later give each
-process with threads a table of its own, of 16 slots on a small machine. Source: C{include/uapi/linux/prctl.h}, and
-futex(2).
+The kernel keeps every thread that sleeps in futex(2) in a slot of a hash table, by the address of the lock. Since Linux
+6.16 a process with threads has a table of its own, with 16 slots on a machine of up to four cores, and prctl(2) reads
+and sets the number of slots. Source: C{include/uapi/linux/prctl.h}.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ PR_FUTEX_HASH_GET_SLOTS = 2
 
 
 def _prctl(operation: int, slots: int = 0) -> int:
-    """Call prctl(2); -1 where it fails, or where there is none."""
+    """Call prctl(2). Return -1 if it fails, or if the C library has no such function."""
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     return -1 if prctl is None else int(prctl(PR_FUTEX_HASH, operation, ctypes.c_ulong(slots), ctypes.c_ulong(0)))
 
 
 def set_slots(count: int) -> None:
     """
-    Give this process a table of so many slots. Nothing is done where the kernel knows nothing of it.
+    Set the number of slots. Does nothing on kernels before Linux 6.16.
 
-    @param count: a power of two.
+    @param count: a power of two, or 0 for the global table.
     """
     _prctl(PR_FUTEX_HASH_SET_SLOTS, count)
 
 
 def slots() -> int:
     """
-    The slots of this process's own table. 0 where it has none: it shares the system's table, as all did before Linux
-    6.16, and as a process without threads does.
+    Return the number of slots; 0 if the process uses the global table, as all did before Linux 6.16, and as a process
+    without threads does.
     """
     return max(0, _prctl(PR_FUTEX_HASH_GET_SLOTS))

@@ -504,7 +504,7 @@ class WorkersMode:
 
     @property
     def details(self) -> str:
-        """How many workers there are."""
+        """The number of workers."""
         number = len(self._places)
         return f"{number} worker{'s' * (number > 1)}"
 

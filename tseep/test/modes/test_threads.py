@@ -12,7 +12,7 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.modes import threads
-from tseep.modes.threads import FUTEX_SLOTS, IDLE, STARTING, SWITCH_INTERVAL, ThreadPool, Threads
+from tseep.modes.threads import FUTEX_SLOTS, IDLE, STACK_SIZE, STARTING, SWITCH_INTERVAL, ThreadPool, Threads
 from tseep.test.support import ThreadClock
 
 PATIENCE = 30
@@ -152,13 +152,13 @@ class ThreadsTests(SynchronousTestCase):
             self.threads.serve(client)
         return found
 
-    def test_switch_interval(self) -> None:
-        """Threads that wait for the interpreter seldom wake to ask for it, until the mode has stopped."""
-        before = sys.getswitchinterval()
+    def test_settings(self) -> None:
+        """Switch interval and stack size are set while the mode runs, and restored when it has stopped."""
+        before = sys.getswitchinterval(), threading.stack_size()
         self.threads.start()
-        self.assertEqual(SWITCH_INTERVAL, sys.getswitchinterval())
+        self.assertEqual((SWITCH_INTERVAL, STACK_SIZE), (sys.getswitchinterval(), threading.stack_size()))
         self.threads.stop()
-        self.assertEqual(before, sys.getswitchinterval())
+        self.assertEqual(before, (sys.getswitchinterval(), threading.stack_size()))
 
     def test_futex_slots(self) -> None:
         """The kernel's table is large before there is a thread."""
@@ -201,10 +201,10 @@ class ThreadsTests(SynchronousTestCase):
         (client,) = self.clients(1)
         self.assertTrue(self.come.acquire(timeout=PATIENCE))
         self.assertFalse(client.refused)
-        said = [event["log_format"].format(**event) for event in events if "threads for clients" in str(event)]
+        said = [event["log_format"].format(**event) for event in events if " clients" in event.get("log_format", "")]
         self.assertEqual(2, len(said))
-        self.assertIn("who are refused: can't start new thread. Memory, ulimit -u", said[0])
-        self.assertEqual("There are threads for clients again", said[1])
+        self.assertIn("cannot start a thread: can't start new thread. Raise ulimit -u", said[0])
+        self.assertEqual("Accepting clients again: threads can be started", said[1])
 
     def test_failure(self) -> None:
         """A thread that fails is in the log, and not the end of anything."""
