@@ -2,5 +2,5 @@
 What is made of a run: intervals, the table on the terminal, the page and its charts, files for other tools,
 comparisons.
 
-Imports: rig.
+Imports: probes, rig, servers.
 """
