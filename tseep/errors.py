@@ -78,3 +78,6 @@ def wrong_subcommand(argv: list[bytes]) -> CommandError:
     """The error for a subcommand that there is none of, or not with so many arguments."""
     text = b"ERR unknown subcommand or wrong number of arguments for '%b'. Try %b HELP."
     return CommandError(text % (argv[1][:128], argv[0].upper()))
+
+
+OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from zope.interface import Attribute, Interface
+from zope.interface import Attribute, Interface, implementer
 
 
 class IConnection(Interface):
@@ -71,3 +71,24 @@ class IMode(Interface):
 
     def stop(grace: float) -> Any:
         """Answer what has come, then close every connection, within bounded time. Awaitable."""
+
+
+@implementer(IConnection)
+class NullConnection:
+    """The connection of a session that no client has: a script's, or that of the append-only file. It discards all data."""
+
+    peer = "lua"
+    host = ""
+    fileno = -1
+    unsent = 0
+    worker = None
+
+    def send(self, data: bytes) -> int:
+        """Discard C{data}."""
+        return 0
+
+    def resume(self) -> None:
+        """There is never anything left."""
+
+    def close(self) -> None:
+        """There is nothing to close."""

@@ -8,9 +8,9 @@ from typing import Any, Callable, Dict, Iterator, NamedTuple, Tuple
 
 from tseep.algorithms.glob import matcher
 from tseep.algorithms.numeric import integer
-from tseep.coordination.notifications import ALL as ALL_CLASSES
-from tseep.coordination.notifications import ORDER as CLASS_ORDER
-from tseep.coordination.notifications import read_classes
+from tseep.keyspace.events import ALL as ALL_CLASSES
+from tseep.keyspace.events import ORDER as CLASS_ORDER
+from tseep.keyspace.events import read_classes
 from tseep.system.process import cores
 
 _UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1024, "m": 10**6, "mb": 2**20, "g": 10**9, "gb": 2**30}

@@ -11,15 +11,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple
 
 from tseep.datatypes.memory import of_dict, size_of_key
-from tseep.errors import CommandError
+from tseep.errors import OUT_OF_MEMORY, CommandError
 
 if TYPE_CHECKING:
     from tseep.keyspace.keyspace import Database
     from tseep.registry.table import Command, Function
     from tseep.server.server import Server
     from tseep.session.session import Session
-
-OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'."
 
 POOL = 16
 """Candidates that are remembered from one sample to the next (EVPOOL_SIZE)."""

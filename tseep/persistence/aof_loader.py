@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, List
 
 from tseep.errors import NO_SUCH_DATABASE, CommandError
+from tseep.interfaces import NullConnection
 from tseep.persistence.aof_reader import Annotation, open_source, place_after, read_commands
 from tseep.protocol.resp import Limits
 from tseep.rdb.format import MAGIC, Corrupt, TooFewDatabases
 from tseep.rdb.snapshot import Loading
-from tseep.scripting.scripts import Nowhere
 
 if TYPE_CHECKING:
     from tseep.propagation.effects import Argv
@@ -52,7 +52,7 @@ class Loader:
     def __init__(self, server: Server) -> None:
         self.keys = self.expired = 0
         self._server = server
-        self._session = server.script_session(Nowhere())
+        self._session = server.script_session(NullConnection())
         self._session.authenticate(server.users.unrestricted())
         self._session.limits = Limits(sys.maxsize, sys.maxsize)
         self._transaction: List[Argv] | None = None

@@ -10,12 +10,9 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Callable, Dict, FrozenSet, Iterator, List, Tuple
 
-from zope.interface import implementer
-
 from tseep.access.log import Happening
-from tseep.errors import NOT_FOR_SCRIPTS, CommandError
-from tseep.interfaces import IConnection
-from tseep.keyspace.eviction import OUT_OF_MEMORY
+from tseep.errors import NOT_FOR_SCRIPTS, OUT_OF_MEMORY, CommandError
+from tseep.interfaces import NullConnection
 from tseep.replies import Reply
 from tseep.scripting.functions import FLAGS, Function, Functions
 from tseep.scripting.lua.interpreter import Body, Interpreter, ScriptError
@@ -52,27 +49,6 @@ Given = Tuple[List[bytes], List[bytes]]
 """What a script or a function is given: keys and arguments."""
 
 _SHEBANG = re.compile(rb"#!([^\n]*)\n")
-
-
-@implementer(IConnection)
-class Nowhere:
-    """The connection of the session in which scripts call commands: what it is sent is forgotten."""
-
-    peer = "lua"
-    host = ""
-    fileno = -1
-    unsent = 0
-    worker = None
-
-    def send(self, data: bytes) -> int:
-        """Forget it."""
-        return 0
-
-    def resume(self) -> None:
-        """There is never anything left."""
-
-    def close(self) -> None:
-        """There is nothing to close."""
 
 
 class Script:
@@ -144,7 +120,7 @@ class Scripting:
         """
         if self._interpreter is None:
             self._interpreter = Interpreter(self)
-            self._session = self._server.script_session(Nowhere())
+            self._session = self._server.script_session(NullConnection())
             plain = (command for command in self._server.commands.values() if not command.subcommands)
             self._commands = {name: command for command in plain for name in (command.name, command.name.upper())}
         return self._interpreter

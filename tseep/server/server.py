@@ -16,12 +16,12 @@ from tseep.commands.data.strings import write
 from tseep.configuration.parameters import Config
 from tseep.coordination.blocking import Blocking
 from tseep.coordination.monitor import Monitors
-from tseep.coordination.notifications import read_classes
 from tseep.coordination.pause import Pause
 from tseep.coordination.pubsub import PubSub
 from tseep.coordination.timers import Alarms
 from tseep.coordination.tracking import Tracking
 from tseep.errors import CommandError, wrong_arguments
+from tseep.keyspace.events import read_classes
 from tseep.keyspace.eviction import Eviction
 from tseep.keyspace.keyspace import Keyspace
 from tseep.keyspace.lazyfree import Garbage

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Deque, Iterator, List, Tuple, Union
 
 from tseep.access.log import Happening
 from tseep.coordination.transactions import Transaction, aborted, end_transaction
-from tseep.errors import NO_AUTH, NO_MORE, NO_MORE_REASONS, NOT_PERMITTED, READS_ANY_KEY, CommandError
-from tseep.keyspace.eviction import OUT_OF_MEMORY
+from tseep.errors import NO_AUTH, NO_MORE, NO_MORE_REASONS, NOT_PERMITTED, OUT_OF_MEMORY, READS_ANY_KEY, CommandError
 from tseep.protocol import native, resp
 from tseep.replies import BLOCKED, NO_REPLY, QUEUED, Encoded, Reply
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, List
 
 from tseep.coordination.transactions import Transaction, aborted, end_transaction
-from tseep.errors import CommandError
-from tseep.keyspace.eviction import OUT_OF_MEMORY
+from tseep.errors import OUT_OF_MEMORY, CommandError
 from tseep.registry.table import command
 from tseep.replies import NULL_ARRAY, OK, Reply
 

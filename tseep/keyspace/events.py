@@ -1,0 +1,49 @@
+"""
+The events of keys and their classes, as C{notify-keyspace-events} names them. Source:
+https://redis.io/docs/latest/develop/use/keyspace-notifications/.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, FrozenSet
+
+ORDER = "g$lshzxetdnKEm"
+"""The letters as CONFIG GET shows them."""
+
+
+ALL = frozenset("g$lshzxetd")
+"""The classes that C{A} stands for: all but misses and new keys."""
+
+
+_EVENTS = {
+    "g": "del rename_from rename_to move_from move_to copy_to restore expire persist",
+    "$": "set setrange incrby incrbyfloat append setbit pfadd getdel",
+    "l": "lpush rpush lpop rpop linsert lset lrem ltrim sortstore",
+    "s": "sadd srem spop sinterstore sunionstore sdiffstore",
+    "h": "hset hincrby hincrbyfloat hdel",
+    "z": "zadd zincr zrem zremrangebyscore zremrangebyrank zremrangebylex zpopmin zpopmax zrangestore zunionstore "
+    "zinterstore zdiffstore geosearchstore georadiusstore",
+    "t": "xadd xdel xtrim xsetid xgroup-create xgroup-setid xgroup-destroy xgroup-createconsumer xgroup-delconsumer",
+    "x": "expired",
+    "e": "evicted",
+    "m": "keymiss",
+    "n": "new",
+}
+
+
+CLASSES: Dict[bytes, str] = {name.encode(): letter for letter, names in _EVENTS.items() for name in names.split()}
+"""By event, the letter of its class."""
+
+
+def read_classes(text: str) -> FrozenSet[str]:
+    """
+    The classes that C{notify-keyspace-events} asks for.
+
+    @raise ValueError: if there is another letter in it.
+    """
+    chosen = set(text)
+    if not chosen <= set("AKEd").union(_EVENTS):
+        raise ValueError("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
+    if "A" in chosen:
+        chosen = chosen - {"A"} | ALL
+    return frozenset(chosen)
