@@ -75,7 +75,7 @@ class IMode(Interface):
 
 @implementer(IConnection)
 class NullConnection:
-    """The connection of a session that no client has: a script's, or that of the append-only file. It discards all data."""
+    """The connection of a session without a client, as that of scripts. It discards what it is sent."""
 
     peer = "lua"
     host = ""

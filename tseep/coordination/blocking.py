@@ -7,11 +7,9 @@ made something of the key has ended (https://redis.io/docs/latest/commands/blpop
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from typing import TYPE_CHECKING, Callable, Deque, Dict, Iterable, List, Tuple
 
-from tseep.algorithms.numeric import HIGHEST, double, require_integer
 from tseep.errors import CommandError
 from tseep.replies import BLOCKED, NULL_ARRAY, Reply
 
@@ -74,34 +72,6 @@ def block(session: Session, keys: List[bytes], timeout: int, serve: Serve, nothi
     server.blocking.add(Wait(session, tuple(dict.fromkeys(keys)), serve, nothing), server.milliseconds(), timeout)
     server.changes.update()
     return BLOCKED
-
-
-def require_seconds(text: bytes) -> int:
-    """
-    Read the timeout of a BLPOP: seconds, with fractions.
-
-    @return: milliseconds, rounded up.
-    @raise CommandError: if it is no number, negative or too large.
-    """
-    seconds = double(text)
-    if seconds is None:
-        raise CommandError("ERR timeout is not a float or out of range")
-    if seconds < 0 or seconds * 1000 > HIGHEST:  # Redis 7.0 takes what overflows for negative
-        raise CommandError("ERR timeout is negative")
-    return math.ceil(seconds * 1000)
-
-
-def require_milliseconds(text: bytes) -> int:
-    """
-    Read the timeout of an XREAD.
-
-    @return: milliseconds.
-    @raise CommandError: if it is no integer, or negative.
-    """
-    milliseconds = require_integer(text, "ERR timeout is not an integer or out of range")
-    if milliseconds < 0:
-        raise CommandError("ERR timeout is negative")
-    return milliseconds
 
 
 class Blocking:

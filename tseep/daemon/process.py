@@ -8,7 +8,7 @@ from typing import Any, Callable, Mapping
 
 from twisted.application.service import IService, MultiService
 
-from tseep.daemon.service import CannotStart
+from tseep.net.ports import CannotStart
 from tseep.server.server import Server
 
 _WRITTEN = (("logfile", "twistd.log"), ("pidfile", ""))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import platform
 from pathlib import Path
@@ -10,9 +9,7 @@ from typing import Any, Callable, List, Sequence
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.error import CannotListenError
 from twisted.logger import Logger, LogLevel
-from twisted.python.failure import Failure
 
 from tseep import __version__
 from tseep.daemon.check import unwritable, without_its_password
@@ -21,6 +18,7 @@ from tseep.errors import BadRule, CommandError
 from tseep.interfaces import IMode
 from tseep.net import address
 from tseep.net.heartbeat import Heartbeat
+from tseep.net.ports import CannotStart, port_of
 from tseep.persistence.aof_loader import CannotLoad
 from tseep.persistence.persistence import FolderInUse
 from tseep.server.server import Server
@@ -33,15 +31,6 @@ GRACE = 3.0
 
 _LEVELS = [LogLevel.debug, LogLevel.debug, LogLevel.info, LogLevel.warn]
 """Twisted's levels for Redis's."""
-
-
-class CannotStart(SystemExit, Exception):
-    """
-    The server cannot start; the message is the one line that says why.
-
-    It ends the interpreter with that line, and no traceback. It is an C{Exception}, too, since twistd tells of no other
-    failure to the process that waits for the daemon.
-    """
 
 
 class TseepService(Service):
@@ -209,36 +198,3 @@ def printable(text: str) -> str:
     """
     escape = (char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
     return text if text.isprintable() else "".join(escape)
-
-
-def port_of(listen: Callable[[str], Deferred[Any]], endpoint: str, option: str) -> Any:
-    """
-    The port that listens on an endpoint, at once.
-
-    @param listen: listens on it.
-    @param option: by which the endpoint was given.
-    @raise CannotStart: if that cannot be done.
-    """
-    ports: List[Any] = []
-    failures: List[Failure] = []
-    listening = maybeDeferred(listen, endpoint)
-    listening.addCallbacks(ports.append, failures.append)
-    if failures:
-        raise CannotStart(f"tseep: cannot listen on {endpoint}: {_reason(failures[0].value, endpoint, option)}")
-    return ports[0]
-
-
-def _reason(error: BaseException | None, endpoint: str, option: str) -> str:
-    """Why an endpoint cannot be listened on, as help."""
-    if isinstance(error, CannotListenError):
-        error = error.socketError
-    number = getattr(error, "errno", None)
-    if number == errno.EADDRINUSE:
-        return f"the address is in use; stop who uses it, or choose another with {option}"
-    if number == errno.ENOENT:
-        return f"there is no such folder; make it, or choose another with {option}"
-    if number == errno.EACCES and endpoint.startswith("unix"):
-        return f"permission denied; choose another folder with {option}"
-    if number == errno.EACCES:
-        return f"permission denied; a port under 1024 needs root's rights, choose another with {option}"
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, Protocol, Se
 from tseep.access.log import AclLog
 from tseep.access.users import Users
 from tseep.commands import COMMANDS
-from tseep.commands.client.client import describe, is_local
 from tseep.commands.data.strings import write
 from tseep.configuration.parameters import Config
 from tseep.coordination.blocking import Blocking
@@ -30,6 +29,7 @@ from tseep.protocol.resp import Limits
 from tseep.registry.table import Command, every
 from tseep.scripting.scripts import Scripting
 from tseep.server.change_dispatcher import Changes
+from tseep.session.client_info import describe, is_local
 from tseep.session.session import Session
 from tseep.system.process import release_memory, resident_memory
 from tseep.system.repeated import Repeated

@@ -12,7 +12,7 @@ from twisted.web.resource import Resource
 from twisted.web.static import Data
 
 from tseep import __version__
-from tseep.commands.client.client import facts
+from tseep.session.client_info import facts
 from tseep.web.query import ask
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.web.resource import Resource
 
-from tseep.daemon.service import port_of
 from tseep.net import address
+from tseep.net.ports import port_of
 from tseep.system.repeated import Repeated
 from tseep.web.guard import Guarded
 from tseep.web.metrics import Metrics

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List
 
 from tseep.algorithms.glob import matcher
-from tseep.commands.client.connection import REDACTED
+from tseep.commands.arguments import REDACTED
 from tseep.configuration.file import rewritten
 from tseep.errors import SYNTAX, CommandError
 from tseep.registry.table import command, container, every

@@ -6,11 +6,11 @@ import re
 import time
 from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple
 
-from tseep.commands.client.client import is_local
 from tseep.datatypes.encoding import encoding, references
 from tseep.errors import NO_SUCH_KEY, CommandError, wrong_subcommand
 from tseep.registry.table import command
 from tseep.replies import OK, Attributed, BigNumber, Push, Reply, SetReply, Several, Status, Verbatim
+from tseep.session.client_info import is_local
 
 if TYPE_CHECKING:
     from tseep.session.session import Session

@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, List
 
 from tseep.access.log import Happening
 from tseep.algorithms.numeric import integer
-from tseep.commands.data.keys import database_index
+from tseep.commands.arguments import REDACTED, database_index
 from tseep.errors import SYNTAX, WRONG_PASSWORD, CommandError, wrong_arguments
 from tseep.registry.table import command
 from tseep.replies import OK, PONG, Reply, Status
 
 if TYPE_CHECKING:
     from tseep.session.session import Session
-
-REDACTED = b"(redacted)"
-"""What takes a secret's place in a command once it ran, so that the slow log cannot tell it."""
 
 _GREETING = "noscript loading stale fast no_auth allow_busy"
 _PROTOCOLS = (2, 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Iterator, List
 
 from tseep.algorithms.numeric import HIGHEST, require_integer
-from tseep.commands.data.keys import place
+from tseep.commands.data.typed import place
 from tseep.errors import SYNTAX, CommandError
 from tseep.keyspace.usage import Uses
 from tseep.rdb.format import Corrupt

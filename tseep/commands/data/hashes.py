@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Dict, List
 
 from tseep.algorithms.long_double import ZERO, long_double, require_long_double, sum_text
 from tseep.algorithms.numeric import HIGHEST, LOWEST, require_count, require_integer, require_room
-from tseep.commands.data.keys import read_cursor
-from tseep.commands.data.scanning import SCANNING, scan_options
+from tseep.commands.arguments import read_cursor, scan_options
+from tseep.commands.data.scanning import SCANNING
 from tseep.commands.data.typed import read, to_change
 from tseep.datatypes.hash import Hash
 from tseep.errors import SYNTAX, CommandError, wrong_arguments

@@ -6,14 +6,15 @@ Source: https://redis.io/docs/latest/commands/?group=generic
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, FrozenSet, Iterable, Iterator, List, Tuple
+from typing import TYPE_CHECKING, FrozenSet, Iterable, Iterator, List, Tuple
 
 from tseep.algorithms.glob import matcher
 from tseep.algorithms.numeric import HIGHEST, LOWEST, require_int, require_integer
+from tseep.commands.arguments import SCAN_COUNT, database_index, read_cursor
+from tseep.commands.data.typed import place
 from tseep.datatypes.collection import type_name
 from tseep.datatypes.encoding import encoding, references
-from tseep.errors import NO_SUCH_DATABASE, NO_SUCH_KEY, SAME_OBJECT, SYNTAX, CommandError, invalid_expire_time
+from tseep.errors import NO_SUCH_KEY, SAME_OBJECT, SYNTAX, CommandError, invalid_expire_time
 from tseep.keyspace.keyspace import Database
 from tseep.registry.table import command, container
 from tseep.replies import OK, Reply, Status
@@ -22,10 +23,8 @@ if TYPE_CHECKING:
     from tseep.session.session import Session
 
 RANDOM_TRIES = 100
-SCAN_COUNT = 10
 
 _NO_TYPE = Status(b"none")
-_CURSOR = re.compile(rb"([+-]?)0*(\d{1,20})")
 
 
 # Being there
@@ -133,18 +132,6 @@ def scan(session: Session, argv: List[bytes]) -> Reply:
     return [b"%d" % cursor, list(_alive(db, keys))]
 
 
-def read_cursor(text: bytes) -> int:
-    """
-    Read the cursor of any SCAN as C's strtoul does: a negative one wraps, and none at all is 0.
-
-    @raise CommandError: if it is not a number of 64 bits.
-    """
-    match = _CURSOR.fullmatch(text.split(b"\0", 1)[0] or b"0")
-    if match is None or int(match[2]) >= 2**64:
-        raise CommandError("ERR invalid cursor")
-    return (-int(match[2]) if match[1] == b"-" else int(match[2])) % 2**64
-
-
 def _scan_options(argv: List[bytes]) -> Tuple[int, bytes, bytes | None]:
     """The COUNT, the MATCH and the TYPE of a SCAN."""
     count, pattern, wanted = SCAN_COUNT, b"*", None
@@ -177,25 +164,6 @@ def randomkey(session: Session, argv: List[bytes]) -> Reply:
 
 
 # Renaming, copying, moving
-
-
-def database_index(session: Session, text: bytes) -> int:
-    """
-    Read an argument that must be the number of a database.
-
-    @raise CommandError: if it is not.
-    """
-    index = require_int(text)
-    if not 0 <= index < len(session.server.keyspace.databases):
-        raise CommandError(NO_SUCH_DATABASE)
-    return index
-
-
-def place(db: Database, key: bytes, value: Any, expires: int | None, event: bytes) -> None:
-    """Put a value at a key, in place of any other, with its time to expire."""
-    db.set(key, value, event)
-    if expires is not None:
-        db.expire_at(key, expires, b"")
 
 
 def _rename(session: Session, argv: List[bytes], only_new: bool) -> bool:

@@ -6,9 +6,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Tuple
 
 from tseep.algorithms.numeric import LOWEST, integer, require_integer
-from tseep.commands.data.sets import NO_KEYS
+from tseep.commands.arguments import NO_KEYS, require_seconds
 from tseep.commands.data.typed import read, require_type, to_change
-from tseep.coordination.blocking import NOT_YET, block, require_seconds
+from tseep.coordination.blocking import NOT_YET, block
 from tseep.datatypes.list import RedisList
 from tseep.errors import NO_SUCH_KEY, SYNTAX, CommandError, wrong_arguments
 from tseep.registry.table import command

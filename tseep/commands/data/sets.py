@@ -6,8 +6,8 @@ import random
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List
 
 from tseep.algorithms.numeric import integer, require_count, require_room
-from tseep.commands.data.keys import read_cursor
-from tseep.commands.data.scanning import SCANNING, scan_options
+from tseep.commands.arguments import NO_KEYS, card_limit, read_cursor, scan_options
+from tseep.commands.data.scanning import SCANNING
 from tseep.commands.data.typed import read, require_type, to_change
 from tseep.datatypes.set import Set
 from tseep.errors import SYNTAX, CommandError
@@ -23,7 +23,6 @@ _EACH = "O(N) where N is the number of members."
 _SMALLEST = "O(N*M) at worst, where N is the size of the smallest set and M the number of sets."
 _ALL = "O(N) where N is the number of members of all sets."
 _ANY_ORDER = "nondeterministic_output_order"
-NO_KEYS = "ERR numkeys should be greater than 0"
 _EMPTY = Set()
 
 
@@ -288,19 +287,6 @@ def numbered_keys(argv: List[bytes], at: int) -> tuple[List[bytes], List[bytes]]
     if count > len(argv) - at - 1:
         raise CommandError("ERR Number of keys can't be greater than number of args")
     return argv[at + 1 : at + 1 + count], argv[at + 1 + count :]
-
-
-def card_limit(options: List[bytes]) -> int:
-    """The LIMIT of a SINTERCARD or ZINTERCARD, 0 for none."""
-    limit = 0
-    for at in range(0, len(options), 2):
-        if options[at].lower() != b"limit" or at + 1 == len(options):
-            raise CommandError(SYNTAX)
-        number = integer(options[at + 1])
-        if number is None or number < 0:
-            raise CommandError("ERR LIMIT can't be negative")
-        limit = number
-    return limit
 
 
 @command("SSCAN", **SCANNING)

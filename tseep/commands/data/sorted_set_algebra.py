@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Tuple
 
 from tseep.algorithms.numeric import require_double, require_integer
-from tseep.commands.data.sets import card_limit
+from tseep.commands.arguments import card_limit
 from tseep.commands.data.sorted_sets import store_scores, with_scores
 from tseep.datatypes.set import Set
 from tseep.datatypes.sorted_set import SortedSet

@@ -6,10 +6,10 @@ import random
 from typing import TYPE_CHECKING, Any, Callable, Collection, Dict, Iterable, List, Mapping, Sequence, Tuple
 
 from tseep.algorithms.numeric import HIGHEST, integer, require_count, require_double, require_room
-from tseep.commands.data.keys import read_cursor
-from tseep.commands.data.scanning import SCANNING, scan_options
+from tseep.commands.arguments import read_cursor, require_seconds, scan_options
+from tseep.commands.data.scanning import SCANNING
 from tseep.commands.data.typed import read, to_change
-from tseep.coordination.blocking import NOT_YET, block, require_seconds
+from tseep.coordination.blocking import NOT_YET, block
 from tseep.datatypes.sorted_set import SortedSet
 from tseep.errors import SYNTAX, CommandError
 from tseep.keyspace.keyspace import walk

@@ -6,8 +6,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, NamedTuple, Tuple, TypeVar
 
 from tseep.algorithms.numeric import require_integer
+from tseep.commands.arguments import require_milliseconds
 from tseep.commands.data.typed import read, to_change
-from tseep.coordination.blocking import NOT_YET, block, require_milliseconds
+from tseep.coordination.blocking import NOT_YET, block
 from tseep.datatypes.id_map import MOST
 from tseep.datatypes.stream import HIGHEST_ID, SEQUENCE, Fields, Stream, id_text
 from tseep.datatypes.stream_ids import read_end, read_id, read_milliseconds, read_start

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Type, TypeVar
 from tseep.errors import WRONG_TYPE, CommandError
 
 if TYPE_CHECKING:
+    from tseep.keyspace.keyspace import Database
     from tseep.session.session import Session
 
 Wanted = TypeVar("Wanted")
@@ -31,3 +32,10 @@ def read(session: Session, key: bytes, wanted: Type[Wanted]) -> Wanted | None:
 def to_change(session: Session, key: bytes, wanted: Type[Wanted]) -> Wanted | None:
     """The value at a key, for a command that may change it; None if there is no such key."""
     return require_type(session.db.get(key), wanted)
+
+
+def place(db: Database, key: bytes, value: Any, expires: int | None, event: bytes) -> None:
+    """Put a value at a key, in place of any other, with its time to expire."""
+    db.set(key, value, event)
+    if expires is not None:
+        db.expire_at(key, expires, b"")

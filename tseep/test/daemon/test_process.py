@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.daemon import process
 from tseep.daemon.process import ProcessService, problem
-from tseep.daemon.service import CannotStart
+from tseep.net.ports import CannotStart
 from tseep.server.server import Server
 
 ENDING = {signal.SIGTERM, signal.SIGINT}

@@ -17,9 +17,10 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from tseep.configuration.parameters import Config
-from tseep.daemon.service import CannotStart, TseepService
+from tseep.daemon.service import TseepService
 from tseep.interfaces import IMode
 from tseep.net.heartbeat import INTERVAL
+from tseep.net.ports import CannotStart
 from tseep.server.server import Server
 from tseep.test.support import made_folder
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.daemon.service import CannotStart
+from tseep.net.ports import CannotStart
 from tseep.server.server import Server
 from tseep.test.browsing import NoMode
 from tseep.web.service import WebService

@@ -142,7 +142,7 @@ class WalkTests(KeysTests):
             self.assertEqual(b"0", self.run_command("SCAN", text)[0])
         for text in (b"x", b"-", b" 0", b"0 ", b"0x", b"1.5", b"18446744073709551616", b"9" * 5000):
             self.assertError("ERR invalid cursor", "SCAN", text)
-        self.assertEqual(2**64 - 2, keys.read_cursor(b"-2"))
+        self.assertEqual(2**64 - 2, arguments.read_cursor(b"-2"))
 
     def test_scan_errors(self) -> None:
         """Options that are unknown, not whole or make no sense are refused."""
@@ -489,6 +489,6 @@ class SharedTests(KeysTests):
 
     def test_database_index(self) -> None:
         """The number of a database is one that there is."""
-        self.assertEqual(15, keys.database_index(self.session, b"15"))
-        error = self.assertRaises(CommandError, keys.database_index, self.session, b"16")
+        self.assertEqual(15, arguments.database_index(self.session, b"15"))
+        error = self.assertRaises(CommandError, arguments.database_index, self.session, b"16")
         self.assertEqual(NO_DATABASE.encode(), error.message)

@@ -1,4 +1,4 @@
-"""Tests for L{tseep.commands.data.scanning}."""
+"""Tests for L{tseep.commands.arguments}."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import List
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.commands.data.scanning import scan_options
+from tseep.commands.arguments import scan_options
 from tseep.errors import CommandError
 
 

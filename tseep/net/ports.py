@@ -1,0 +1,52 @@
+"""Listening on an endpoint at once, and the errors of a start."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any, Callable, List
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.python.failure import Failure
+
+
+class CannotStart(SystemExit, Exception):
+    """
+    The server cannot start; the message is the one line that says why.
+
+    It ends the interpreter with that line, and no traceback. It is an C{Exception}, too, since twistd tells of no other
+    failure to the process that waits for the daemon.
+    """
+
+
+def port_of(listen: Callable[[str], Deferred[Any]], endpoint: str, option: str) -> Any:
+    """
+    The port that listens on an endpoint, at once.
+
+    @param listen: listens on it.
+    @param option: by which the endpoint was given.
+    @raise CannotStart: if that cannot be done.
+    """
+    ports: List[Any] = []
+    failures: List[Failure] = []
+    listening = maybeDeferred(listen, endpoint)
+    listening.addCallbacks(ports.append, failures.append)
+    if failures:
+        raise CannotStart(f"tseep: cannot listen on {endpoint}: {_reason(failures[0].value, endpoint, option)}")
+    return ports[0]
+
+
+def _reason(error: BaseException | None, endpoint: str, option: str) -> str:
+    """Why an endpoint cannot be listened on, as help."""
+    if isinstance(error, CannotListenError):
+        error = error.socketError
+    number = getattr(error, "errno", None)
+    if number == errno.EADDRINUSE:
+        return f"the address is in use; stop who uses it, or choose another with {option}"
+    if number == errno.ENOENT:
+        return f"there is no such folder; make it, or choose another with {option}"
+    if number == errno.EACCES and endpoint.startswith("unix"):
+        return f"permission denied; choose another folder with {option}"
+    if number == errno.EACCES:
+        return f"permission denied; a port under 1024 needs root's rights, choose another with {option}"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

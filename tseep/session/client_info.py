@@ -1,0 +1,87 @@
+"""What is known of a client: the line of CLIENT LIST, and whether it is on this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Dict
+
+if TYPE_CHECKING:
+    from tseep.interfaces import IConnection
+    from tseep.session.session import Session
+
+
+def describe(session: Session) -> bytes:
+    """One line of CLIENT LIST."""
+    return " ".join([f"{name}={value}" for name, value in facts(session).items()]).encode("utf-8", "surrogateescape")
+
+
+def facts(session: Session) -> Dict[str, object]:
+    """All that is known of a client, by CLIENT LIST's names. The buffers that tseep has none of are empty."""
+    now = session.server.timer()
+    connection, last, own = session.connection, session.last_command, session.subscriptions
+    tracked = session.tracking
+    return {
+        "id": session.id,
+        "addr": connection.peer,
+        "laddr": connection.host,
+        "fd": connection.fileno,
+        "name": _text(session.name),
+        "age": (now - session.connected_at) // 1_000_000_000,
+        "idle": (now - session.last_seen) // 1_000_000_000,
+        "flags": _flags(session),
+        "db": session.db_index,
+        "sub": len(own.channels) if own else 0,
+        "psub": len(own.patterns) if own else 0,
+        "ssub": len(own.shards) if own else 0,
+        "multi": len(session.transaction.queue) if session.transaction is not None else -1,
+        "qbuf": session.query_memory,
+        "qbuf-free": 0,
+        "argv-mem": 0,
+        "multi-mem": session.queue_memory,
+        "rbs": 0,
+        "rbp": 0,
+        "obl": 0,
+        "oll": int(connection.unsent > 0),
+        "omem": connection.unsent,
+        "tot-mem": session.memory,
+        "events": "r",
+        "cmd": _text(last.name) if last is not None else "NULL",
+        "user": _text(session.user.name),
+        "redir": tracked.redirect if tracked is not None else -1,
+        "resp": session.protocol,
+        "lib-name": _text(session.library_name),
+        "lib-ver": _text(session.library_version),
+        **({} if connection.worker is None else {"worker": connection.worker}),
+    }
+
+
+def is_local(connection: IConnection) -> bool:
+    """Whether a client is on this machine: it came by loopback, or by a Unix socket."""
+    return connection.peer.startswith(("127.", "[::1]:")) or connection.host.startswith("/")
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "surrogateescape")
+
+
+def _flags(session: Session) -> str:
+    """The letters of CLIENT LIST's flags; N if there is none."""
+    tracked = session.tracking
+    states = {
+        "O": session.monitoring,
+        "P": bool(session.subscriptions),
+        "x": session.transaction is not None,
+        "b": session.blocked is not None,
+        "d": session.spoiled,
+        "t": tracked is not None,
+        "R": tracked is not None and tracked.broken,
+        "B": tracked is not None and tracked.prefixes is not None,
+        "U": session.connection.host.startswith("/"),
+        "e": session.no_evict,
+        "T": session.no_touch,
+    }
+    return "".join([letter for letter, state in states.items() if state]) or "N"
+
+
+def type_of(session: Session) -> str:
+    """What kind of client it is: C{pubsub} as long as it hears anything, else C{normal}, as nobody replicates."""
+    return "pubsub" if session.subscriptions else "normal"
