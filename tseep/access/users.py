@@ -470,7 +470,7 @@ class Users:
 
     def unrestricted(self) -> User:
         """A user with all permissions and no password, as the default user is at first."""
-        user = User(b"default", self._server.commands)
+        user = User(b"default", self._server.table.commands)
         for rule in ("on", "nopass", "allkeys", "allchannels", "allcommands"):
             user.set(rule, True)
         user.restricted = False
@@ -505,7 +505,7 @@ class Users:
     def _changed(self, name: bytes, known: User | None, rules: List[str]) -> User:
         """A user, known or new, after some rules."""
         all_channels = self._server.config["acl-pubsub-default"] == "allchannels"
-        changed = User(name, self._server.commands, all_channels) if known is None else known.copy()
+        changed = User(name, self._server.table.commands, all_channels) if known is None else known.copy()
         for rule in _with_selectors(rules):
             try:
                 changed.set(rule, all_channels)

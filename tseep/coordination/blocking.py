@@ -14,9 +14,8 @@ from tseep.errors import CommandError
 from tseep.replies import BLOCKED, NULL_ARRAY, Reply
 
 if TYPE_CHECKING:
-    from tseep.coordination.timers import Alarm, Alarms
+    from tseep.coordination.timers import After, Alarm, Alarms
     from tseep.keyspace.keyspace import Database
-    from tseep.server.server import After
     from tseep.session.session import Session
 
 UNBLOCKED = "UNBLOCKED client unblocked via CLIENT UNBLOCK"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Callable, Dict, List, Tuple
 from tseep.protocol.inline import quote
 
 if TYPE_CHECKING:
+    from tseep.coordination.timers import After
     from tseep.registry.table import Command
-    from tseep.server.server import After
     from tseep.session.session import Session
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import Callable, List, Tuple
+from typing import Callable, Deque, List, Tuple
 
 FEW = 64
 """So many alarms that were taken back may stay in the heap, whatever the number of the others."""
@@ -12,6 +12,9 @@ FEW = 64
 
 LATE = 0.0005
 """Seconds by which an alarm is rung late, so that its millisecond is over."""
+
+After = Deque[Callable[[], None]]
+"""What is to be done once the command that runs has ended, the whole transaction or script with it."""
 
 FARTHEST = 3600.0
 """Seconds after which whoever keeps the time looks again: longer sleeps are not for every reactor."""

@@ -11,8 +11,8 @@ from tseep.protocol.resp import ENCODERS
 from tseep.replies import Push
 
 if TYPE_CHECKING:
+    from tseep.coordination.timers import After
     from tseep.registry.table import Command
-    from tseep.server.server import After
     from tseep.session.session import Session
 
 CHANNEL = b"__redis__:invalidate"

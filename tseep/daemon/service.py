@@ -58,7 +58,7 @@ class TseepService(Service):
         self._operator_endpoints = operator_endpoints
         self._keeps = keeps
         self._ports: List[Any] = []
-        self._heartbeat = Heartbeat(reactor, server.timer, server.lag, lambda: mode.call(server.cron))
+        self._heartbeat = Heartbeat(reactor, server.timer, server.lag, lambda: mode.call(server.cron.run))
 
     def privilegedStartService(self) -> None:
         """

@@ -96,7 +96,7 @@ class Eviction:
         self._keep_uses()
         if bool(before) != bool(self.limit):
             self.measure() if self.limit else self._forget_all()
-            self._server.rewrap()
+            self._server.table.rewrap()
         self.look()
 
     def _keep_uses(self) -> None:

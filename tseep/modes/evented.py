@@ -165,7 +165,7 @@ class EventedProtocol(Protocol):
         self._paused = True
         self.transport.pauseProducing()
         if self._session is not None:
-            self._server.check_output(self._session, self.unsent)
+            self._server.outputs.check(self._session, self.unsent)
 
     def resumeProducing(self) -> None:
         """The client has taken its replies."""

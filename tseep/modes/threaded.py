@@ -189,7 +189,7 @@ class ThreadedConnection:
         self._send_some()
         if self._outbox:
             with self._mode.turn, self._mode.lock:
-                self._mode.server.check_output(session, self.unsent)
+                self._mode.server.outputs.check(session, self.unsent)
 
     def send(self, data: bytes) -> int:
         """

@@ -58,7 +58,7 @@ class Loader:
         self._transaction: List[Argv] | None = None
         self._passed = 0  # how many commands of the transaction that runs have run
         self._told = server.monotonic()
-        plain = {name: command for name, command in server.commands.items() if not command.subcommands}
+        plain = {name: command for name, command in server.table.commands.items() if not command.subcommands}
         self._commands = {**plain, **{name.upper(): command for name, command in plain.items()}}
 
     def load_snapshot(self, path: Path) -> None:
@@ -189,7 +189,7 @@ class Loader:
             if self._transaction is not None:
                 self._transaction.append(argv)
             return
-        command = self._server.find(argv)
+        command = self._server.table.find(argv)
         if command is None or command.run is None:
             raise Corrupt(f"a command {argv[0][:64]!r}, which is not known here")
         if not command.name.count(b"|"):

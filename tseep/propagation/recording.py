@@ -45,13 +45,13 @@ class Recording:
     def begin(self, append: Callable[[int, Effects], None]) -> None:
         """Record from now on."""
         self.append = append
-        self._server.rewrap()
+        self._server.table.rewrap()
 
     def end(self) -> None:
         """Record no more."""
         if self.append is not None:
             self.append = None
-            self._server.rewrap()
+            self._server.table.rewrap()
 
     def wrap(self, command: Command, run: Function) -> Function:
         """A command's function that is recorded, if it changes anything and somebody wants to know."""

@@ -121,7 +121,7 @@ class Scripting:
         if self._interpreter is None:
             self._interpreter = Interpreter(self)
             self._session = self._server.script_session(NullConnection())
-            plain = (command for command in self._server.commands.values() if not command.subcommands)
+            plain = (command for command in self._server.table.commands.values() if not command.subcommands)
             self._commands = {name: command for command in plain for name in (command.name, command.name.upper())}
         return self._interpreter
 
@@ -263,7 +263,7 @@ class Scripting:
 
     def _find(self, argv: List[bytes]) -> Command:
         """The command for a name in an unusual spelling, or for a subcommand."""
-        command = self._server.find(argv)
+        command = self._server.table.find(argv)
         if command is None:
             raise self._refused("ERR Unknown Redis command called from script")
         return command
@@ -277,7 +277,7 @@ class Scripting:
 
     def may(self, argv: List[bytes]) -> bool | None:
         """Whether the script's user has the permission for a command; None if there is no such command."""
-        command = self._server.find(argv)
+        command = self._server.table.find(argv)
         return None if command is None else self._session.user.check(command, argv) is None
 
     def set_protocol(self, version: int) -> None:

@@ -140,7 +140,7 @@ class Session:
         """To be called after every change of a state that L{_examine} looks at."""
         guarded = not self.authenticated or self.no_touch or self.silent or self.skip_next or self._restricted
         guarded = guarded or self.user.restricted
-        plain = self.server.native_dispatch if self._native else self.server.dispatch
+        plain = self.server.table.native_dispatch if self._native else self.server.table.dispatch
         self._dispatch = {} if guarded else plain
         if isinstance(self._parser, resp.Parser):
             self._parser.trusted = self.trusted
@@ -270,7 +270,7 @@ class Session:
         self.server.stats.output_bytes += len(data)
         unsent = self.connection.send(data)
         if unsent:
-            self.server.check_output(self, unsent)
+            self.server.outputs.check(self, unsent)
 
     def _keep(self, data: bytes) -> None:
         """Keep what has come, to be read when the commands before it are answered."""
@@ -412,7 +412,7 @@ class Session:
             self.closing = True
             return None, NO_REPLY
         try:
-            found = self.server.native_commands[argv[0]] if self._native else self.server.lookup(argv)
+            found = self.server.table.native_commands[argv[0]] if self._native else self.server.table.lookup(argv)
             self._admit(found, argv)
             if self.server.pause.holds(self, found):
                 self.skip_next = self.muted

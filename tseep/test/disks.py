@@ -120,7 +120,7 @@ class Kept:
     def cron(self, seconds: float = 0.1) -> None:
         """Let time pass."""
         self.pass_time(seconds)
-        self.server.cron()
+        self.server.cron.run()
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass on both clocks."""

@@ -82,7 +82,7 @@ class Guarded(Resource):
 
 
 def _may_look(server: Server, user: User) -> bool:
-    return all(user.check(server.lookup(argv), argv) is None for argv in _NEEDED)
+    return all(user.check(server.table.lookup(argv), argv) is None for argv in _NEEDED)
 
 
 def _is_local(request: Any) -> bool:

@@ -142,7 +142,7 @@ def _clients(server: Server) -> Iterator[Metric]:
 
 
 def _commands(server: Server) -> Iterator[Metric]:
-    used = [command for command in every(server.commands) if command.calls.count or command.calls.rejected]
+    used = [command for command in every(server.table.commands) if command.calls.count or command.calls.rejected]
     durations = HistogramMetricFamily(
         "tseep_command_duration_seconds", "How long calls of a command took.", labels=["command"]
     )

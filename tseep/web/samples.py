@@ -69,7 +69,7 @@ class Samples:
         server = self._server
         stats, keyspace = server.stats, server.keyspace
         network, looks = (stats.input_bytes, stats.output_bytes), (keyspace.hits, keyspace.misses)
-        self._rates.sample(server.monotonic(), server.calls, *network, *looks, _cpu_time())
+        self._rates.sample(server.monotonic(), server.table.calls, *network, *looks, _cpu_time())
         commands, received, sent, hits, misses, cpu = [max(0.0, rate) for rate in self._rates.per_second]
         calls = self._new_calls()
         p50, p99, p999 = [estimate(calls, percentile) / 1000 for percentile in (50, 99, 99.9)]
@@ -109,7 +109,7 @@ class Samples:
         return [after - earlier for earlier, after in zip(before, self._buckets)]
 
     def _all_calls(self) -> List[int]:
-        return added([command.calls.buckets for command in every(self._server.commands)])
+        return added([command.calls.buckets for command in every(self._server.table.commands)])
 
 
 def _cpu_time() -> int:

@@ -127,7 +127,7 @@ def acl_cat(session: Session, argv: List[bytes]) -> Reply:
     category = name.lower().decode("utf-8", "replace")
     if category not in CATEGORIES:
         raise CommandError(b"ERR Unknown category '%b'" % name[:128])
-    return [entry.name for entry in every(session.server.commands) if category in categories_of(entry)]
+    return [entry.name for entry in every(session.server.table.commands) if category in categories_of(entry)]
 
 
 @command("ACL GENPASS", arity=-2, flags=_ANYBODY, complexity="O(1)", syntax="[bits]", **_sub)
@@ -153,7 +153,7 @@ def acl_dryrun(session: Session, argv: List[bytes]) -> Reply:
     user: User | None = server.users.named.get(argv[2])
     if user is None:
         raise CommandError(b"ERR User '%b' not found" % argv[2])
-    found = server.find(words)
+    found = server.table.find(words)
     if found is None:
         raise CommandError(b"ERR Command '%b' not found" % words[0])
     if found.run is None or not found.takes(len(words)):

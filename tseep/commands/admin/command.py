@@ -41,7 +41,7 @@ _ALL = "O(N) where N is the number of commands."
 )
 def command_(session: Session, argv: List[bytes]) -> Reply:
     """Tells the facts about every command."""
-    return [_facts(entry) for entry in session.server.commands.values()]
+    return [_facts(entry) for entry in session.server.table.commands.values()]
 
 
 add_help("COMMAND")
@@ -50,7 +50,7 @@ add_help("COMMAND")
 @command("COMMAND COUNT", arity=2, flags=_OPEN, acl="@connection", since="2.8.13")
 def command_count(session: Session, argv: List[bytes]) -> Reply:
     """Counts the commands."""
-    return len(session.server.commands)
+    return len(session.server.table.commands)
 
 
 @command(
@@ -74,7 +74,7 @@ def command_info(session: Session, argv: List[bytes]) -> Reply:
 def _named(server: Server, name: bytes) -> Command | None:
     """The command or subcommand of a name such as C{get} or C{client|id}."""
     first, _, second = name.lower().partition(b"|")
-    entry = server.commands.get(first)
+    entry = server.table.commands.get(first)
     return entry.subcommands.get(second) if entry is not None and second else entry
 
 
@@ -115,7 +115,7 @@ def _key_specifications(entry: Command) -> Iterator[Dict[bytes, Any]]:
 def command_docs(session: Session, argv: List[bytes]) -> Reply:
     """Documents some commands, or every one."""
     server = session.server
-    entries = [_named(server, name) for name in argv[2:]] if len(argv) > 2 else server.commands.values()
+    entries = [_named(server, name) for name in argv[2:]] if len(argv) > 2 else server.table.commands.values()
     return {entry.name: _documentation(entry) for entry in entries if entry is not None}
 
 
@@ -145,7 +145,7 @@ def _documentation(entry: Command) -> Dict[bytes, Any]:
 )
 def command_list(session: Session, argv: List[bytes]) -> Reply:
     """Names every command, or those that pass a filter."""
-    commands = session.server.commands
+    commands = session.server.table.commands
     if len(argv) == 2:
         return list(commands)
     test = _FILTERS.get(argv[3].lower()) if len(argv) == 5 and argv[2].lower() == b"filterby" else None
@@ -208,7 +208,7 @@ def command_getkeysandflags(session: Session, argv: List[bytes]) -> Reply:
 
 def _with_keys(server: Server, argv: List[bytes]) -> Command:
     """The command that a client would call so, which must have keys."""
-    entry = server.commands.get(argv[0].lower())
+    entry = server.table.commands.get(argv[0].lower())
     if entry is not None and entry.subcommands:
         entry = entry.subcommands.get(argv[1].lower()) if len(argv) > 1 else entry
     if entry is None:

@@ -149,7 +149,7 @@ def _reset_statistics(server: Server) -> None:
     server.rates.reset()
     server.lag.reset()
     server.batches[:] = [0] * len(server.batches)
-    for entry in every(server.commands):
+    for entry in every(server.table.commands):
         entry.calls.reset()
 
 

@@ -97,7 +97,7 @@ def _object(session: Session, arguments: List[bytes]) -> Reply:
 
 
 def _set_active_expire(session: Session, arguments: List[bytes]) -> Reply:
-    session.server.active_expire = _number(arguments[0]) >= 1
+    session.server.cron.active_expire = _number(arguments[0]) >= 1
     return OK
 
 

@@ -28,7 +28,7 @@ Fields = Dict[str, object]
 Section = Tuple[str, Callable[["Server"], Fields]]
 
 HZ = 10
-"""How many times a second L{Server.cron <tseep.server.server.Server.cron>} runs."""
+"""How many times a second L{Cron.run <tseep.server.cron.Cron.run>} runs."""
 
 TTL_SAMPLE = 100
 """Of how many keys INFO keyspace takes the average time to live."""
@@ -225,7 +225,7 @@ def _stats(server: Server) -> Fields:
     commands, received, sent = server.rates.per_second
     return {
         "total_connections_received": stats.connections_received,
-        "total_commands_processed": server.calls,
+        "total_commands_processed": server.table.calls,
         "instantaneous_ops_per_sec": round(commands),
         "total_net_input_bytes": stats.input_bytes,
         "total_net_output_bytes": stats.output_bytes,
@@ -245,7 +245,7 @@ def _stats(server: Server) -> Fields:
         "pubsubshard_channels": len(server.pubsub.shards),
         "total_forks": server.persistence.worker.forks,
         "latest_fork_usec": server.persistence.worker.fork_ns // 1000,
-        "expire_cycle_cpu_milliseconds": server.sweep_ns // 1_000_000,
+        "expire_cycle_cpu_milliseconds": server.cron.sweep_ns // 1_000_000,
         "tracking_total_keys": len(server.tracking.readers),
         "tracking_total_items": sum(map(len, server.tracking.readers.values())),
         "tracking_total_prefixes": len(server.tracking.prefixes),
@@ -287,7 +287,7 @@ def _modules(server: Server) -> Fields:
 def _commandstats(server: Server) -> Fields:
     return {
         f"cmdstat_{entry.name.decode()}": _usage(entry.calls)
-        for entry in every(server.commands)
+        for entry in every(server.table.commands)
         if entry.calls.count or entry.calls.rejected or entry.calls.failed
     }
 
@@ -310,7 +310,7 @@ def _latencystats(server: Server) -> Fields:
         f"latency_percentiles_usec_{entry.name.decode()}": ",".join(
             [f"p{percentile:g}={entry.calls.percentile(percentile) / 1000:.3f}" for percentile in PERCENTILES]
         )
-        for entry in every(server.commands)
+        for entry in every(server.table.commands)
         if entry.calls.count
     }
 

@@ -63,7 +63,7 @@ def latency_reset(session: Session, argv: List[bytes]) -> Reply:
 )
 def latency_histogram(session: Session, argv: List[bytes]) -> Reply:
     """Answers how long the calls of some commands took, or of every one, in microseconds."""
-    commands = session.server.commands
+    commands = session.server.table.commands
     chosen = [entry for name in argv[2:] for entry in _family(commands, name.lower())]
     entries = chosen if len(argv) > 2 else every(commands)
     return {entry.name: _distribution(entry.calls) for entry in entries if entry.calls.count}

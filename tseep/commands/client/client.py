@@ -152,7 +152,7 @@ def client_list(session: Session, argv: List[bytes]) -> Reply:
 
 
 def _listing(session: Session, argv: List[bytes], sessions: Iterable[Session]) -> Verbatim:
-    session.last_command = session.server.lookup(argv)  # who asks for the list is in it, doing that
+    session.last_command = session.server.table.lookup(argv)  # who asks for the list is in it, doing that
     return Verbatim(b"".join([describe(one) + b"\n" for one in sessions]))
 
 

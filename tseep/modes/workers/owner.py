@@ -196,7 +196,7 @@ class RemoteConnection:
             self._link.outbox.say(frames.MARK, self._number)
         self._paused = self._asked + self._sent >= MARK + WINDOW
         if self._session is not None:
-            self._session.server.check_output(self._session, self.unsent)
+            self._session.server.outputs.check(self._session, self.unsent)
 
     def _keep(self, data: bytes) -> None:
         """Keep what has come too soon; of one who leaves there is nothing to keep."""

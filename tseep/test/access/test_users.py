@@ -57,7 +57,7 @@ class AclTests(SessionTests):
         """A user with all permissions goes the quick way; one who has not does not, whatever its command."""
         self.make("+@all", "~*", "&*")
         self.be()
-        self.assertIs(self.session._dispatch, self.server.dispatch)
+        self.assertIs(self.session._dispatch, self.server.table.dispatch)
         self.run_command("ACL", "SETUSER", "u", "-set")
         self.assertEqual({}, self.session._dispatch)
         self.assertReply(DENIED, "SET", "a", 1)

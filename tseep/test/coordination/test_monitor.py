@@ -52,11 +52,11 @@ class MonitorTests(SessionTests):
 
     def test_reset(self) -> None:
         """RESET ends it, and commands take the short way again."""
-        self.assertEqual({}, self.server.dispatch)
+        self.assertEqual({}, self.server.table.dispatch)
         self.run_command("RESET", session=self.watcher)
         self.run_command("PING")
         self.assertEqual([], self.seen())
-        self.assertIn(b"GET", self.server.dispatch)
+        self.assertIn(b"GET", self.server.table.dispatch)
 
     def test_gone(self) -> None:
         """A client that goes away is forgotten."""

@@ -17,7 +17,7 @@ class PauseTests(SessionTests):
         self.assertReply("OK", "CLIENT", "PAUSE", 1000)
         self.assertEqual(b"", self.send("PING", session=self.other))
         self.assertEqual(b"", self.send("ECHO", "x", session=self.other))
-        self.assertIn(b"blocked_clients:1", self.server.commands[b"info"].run(self.session, [b"INFO"]).text)  # type: ignore[misc]
+        self.assertIn(b"blocked_clients:1", self.server.table.commands[b"info"].run(self.session, [b"INFO"]).text)  # type: ignore[misc]
         self.advance(1.1)
         self.assertEqual(["PONG", b"x"], self.sent(self.other))
         self.assertReply("PONG", "PING")
@@ -74,6 +74,6 @@ class PauseTests(SessionTests):
     def test_quick_again(self) -> None:
         """After the pause commands take the short way again."""
         self.run_command("CLIENT", "PAUSE", 1000, "WRITE")
-        self.assertEqual({}, self.server.dispatch)
+        self.assertEqual({}, self.server.table.dispatch)
         self.run_command("CLIENT", "UNPAUSE")
-        self.assertIn(b"GET", self.server.dispatch)
+        self.assertIn(b"GET", self.server.table.dispatch)

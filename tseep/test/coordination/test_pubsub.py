@@ -149,7 +149,7 @@ class NotificationsTests(SessionTests):
         hearer = self.connect()
         self.send("PSUBSCRIBE", "*", session=hearer)
         self.advance(2)
-        self.server.cron()
+        self.server.cron.run()
         self.assertEqual([[b"pmessage", b"*", b"__keyevent@0__:expired", b"k"]], self.sent(hearer))
 
     def test_show(self) -> None:

@@ -133,7 +133,7 @@ class ServiceTests(SynchronousTestCase):
         self.reactor.advance(INTERVAL)
         service.stopService()
         self.reactor.advance(INTERVAL)
-        self.assertEqual(self.mode.events, ["start", "cron", "cron", "commit", "stop"])
+        self.assertEqual(self.mode.events, ["start", "run", "run", "commit", "stop"])
         self.mode.stopped.callback(None)
         self.assertEqual(self.mode.events[5:], ["stop"])
 

@@ -180,7 +180,7 @@ class EvictionTests(SessionTests):
         self.assertEqual(0, self.used)
         self.fill(2000)
         self.assertEqual((0, 2000), (self.used, len(self.keys())))
-        self.assertIs(self.server.commands[b"set"].run, self.server.dispatch[b"SET"].run)
+        self.assertIs(self.server.table.commands[b"set"].run, self.server.table.dispatch[b"SET"].run)
         self.run_command("CONFIG", "SET", "maxmemory", "100mb")
         self.assertGreater(self.used, 2_000_000)
 

@@ -98,7 +98,7 @@ class LogTests(SynchronousTestCase):
         del self.disk.calls[:]
         kept.pass_time(1)
         running: Any = object()
-        kept.persistence.recording.wrap(kept.server.commands[b"eval"], lambda *_: kept.server.breathe(running))(
+        kept.persistence.recording.wrap(kept.server.table.commands[b"eval"], lambda *_: kept.server.breathe(running))(
             kept.session, []
         )
         self.assertEqual(["sync"], self.disk.calls)

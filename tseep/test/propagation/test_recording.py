@@ -53,9 +53,9 @@ class RecordingTests(SessionTests):
         self.recorded.clear()
         self.advance(1)
         self.play("GET a", "APPEND b x")
-        self.server.cron()
+        self.server.cron.run()
         self.advance(2)
-        self.server.cron()
+        self.server.cron.run()
         self.assertRecorded("DEL a", "DEL b", "APPEND b x", "DEL c")
 
     def test_numbers(self) -> None:
@@ -139,7 +139,7 @@ class RecordingTests(SessionTests):
             session.db.set(argv[1], b"half")
             raise CommandError("ERR in the middle")
 
-        run = self.server.persistence.recording.wrap(self.server.commands[b"set"], half)
+        run = self.server.persistence.recording.wrap(self.server.table.commands[b"set"], half)
         self.assertRaises(CommandError, run, self.session, [b"SET", b"a", b"1"])
         self.assertRecorded()
         self.assertEqual(["set failed after it had changed something; the append-only file is rewritten"], lines)
@@ -147,9 +147,9 @@ class RecordingTests(SessionTests):
 
     def test_end(self) -> None:
         """Once nobody wants to know, commands are as they were."""
-        run = self.server.commands[b"set"].run
+        run = self.server.table.commands[b"set"].run
         self.server.persistence.recording.end()
-        self.assertIsNot(run, self.server.commands[b"set"].run)
+        self.assertIsNot(run, self.server.table.commands[b"set"].run)
         self.play("SET a 1")
         self.assertRecorded()
 

@@ -43,7 +43,7 @@ class KeyFindersTests(SessionTests):
     def assertKeys(self, expected: str, call: str) -> None:
         """Check the keys of a call and their flags: C{!} stands before those that are changed."""
         argv = call.encode().split()
-        uses = self.server.commands[argv[0].lower()].uses_of_keys(argv)
+        uses = self.server.table.commands[argv[0].lower()].uses_of_keys(argv)
         found = [("!" if flags[0] != "RO" else "") + argv[place].decode() for place, flags in uses]
         self.assertEqual(expected.split(), found)
         self.assertEqual(
@@ -72,7 +72,7 @@ class KeyFindersTests(SessionTests):
 
     def test_string(self) -> None:
         """SET reads its key for GET only, and BITFIELD changes its for some steps only."""
-        flags = [self.server.commands[words[0].lower().encode()].uses_of_keys([word.encode() for word in words])
+        flags = [self.server.table.commands[words[0].lower().encode()].uses_of_keys([word.encode() for word in words])
                  for words in (["SET", "k", "v"], ["SET", "k", "v", "get"], ["BITFIELD", "k", "GET", "u8", "0"],
                                ["BITFIELD", "k", "incrby", "u8", "0", "1"])]  # fmt: skip
         self.assertEqual(["OW", "RW", "RO", "RW"], [next(iter(uses)).flags[0] for uses in flags])

@@ -154,7 +154,7 @@ class ScriptsTests(SessionTests):
         def fail(*_: object) -> None:
             raise ZeroDivisionError
 
-        self.server.commands[b"ping"].run = fail
+        self.server.table.commands[b"ping"].run = fail
         self.assertRaises(ZeroDivisionError, self.send, "EVAL", "return redis.pcall('PING')", 0)
         self.assertIs(None, self.server.scripting.running)
 

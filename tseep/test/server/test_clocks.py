@@ -40,7 +40,7 @@ class SetBackTests(SessionTests):
         line = self.run_command("CLIENT", "LIST", "ID", other.id)
         self.assertIn(b" age=7 idle=7 ", line)
         self.pass_time(4)
-        self.server.cron()
+        self.server.cron.run()
         self.assertTrue(other.connection.closed)
 
     def test_unused_key(self) -> None:
@@ -48,7 +48,7 @@ class SetBackTests(SessionTests):
         self.run_command("SET", "key", "value")
         self.set_clock()
         self.pass_time(5)
-        self.server.cron()
+        self.server.cron.run()
         self.assertReply(5, "OBJECT", "IDLETIME", "key")
 
     def test_uptime(self) -> None:

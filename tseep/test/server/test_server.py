@@ -9,8 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from tseep.configuration.parameters import Config
 from tseep.datatypes.list import RedisList
 from tseep.errors import CommandError
-from tseep.server import server
-from tseep.server.server import LARGE_OUTPUT, PROTECTED, SWEEP_BATCH, SWEEP_BUDGET, TOO_MANY_CLIENTS, Server
+from tseep.server import cron
+from tseep.server.cron import LARGE_OUTPUT, SWEEP_BATCH, SWEEP_BUDGET_NS
+from tseep.server.server import PROTECTED, TOO_MANY_CLIENTS, Server
 from tseep.session.session import Session
 from tseep.test.support import START, Error, MemoryConnection, SessionTests, decode, encode
 
@@ -69,19 +70,19 @@ class LookupTests(SessionTests):
 
     def refusal(self, *argv: bytes) -> bytes:
         """The words with which a command is refused."""
-        return self.assertRaises(CommandError, self.server.lookup, list(argv)).message
+        return self.assertRaises(CommandError, self.server.table.lookup, list(argv)).message
 
     def test_any_case(self) -> None:
         """Names and subcommands are found in any case."""
-        self.assertEqual(b"get", self.server.lookup([b"gEt", b"a"]).name)
-        self.assertEqual(b"client|id", self.server.lookup([b"cLiEnT", b"iD"]).name)
+        self.assertEqual(b"get", self.server.table.lookup([b"gEt", b"a"]).name)
+        self.assertEqual(b"client|id", self.server.table.lookup([b"cLiEnT", b"iD"]).name)
 
     def test_the_usual_spellings(self) -> None:
         """The short way knows lower and upper case, and nothing that has subcommands."""
-        self.assertIs(self.server.commands[b"get"], self.server.dispatch[b"GET"])
-        self.assertIs(self.server.commands[b"get"], self.server.dispatch[b"get"])
+        self.assertIs(self.server.table.commands[b"get"], self.server.table.dispatch[b"GET"])
+        self.assertIs(self.server.table.commands[b"get"], self.server.table.dispatch[b"get"])
         for name in (b"client", b"CLIENT", b"command", b"COMMAND"):
-            self.assertNotIn(name, self.server.dispatch)
+            self.assertNotIn(name, self.server.table.dispatch)
 
     def test_unknown(self) -> None:
         """An unknown name is told with the beginning of what came with it."""
@@ -104,20 +105,20 @@ class LookupTests(SessionTests):
         """A wrong number of arguments is told, and counted as rejected."""
         for argv, name in (([b"GET"], b"get"), ([b"CLIENT"], b"client"), ([b"CLIENT", b"ID", b"x"], b"client|id")):
             self.assertEqual(b"ERR wrong number of arguments for '%b' command" % name, self.refusal(*argv))
-        self.assertEqual(1, self.server.commands[b"get"].calls.rejected)
-        self.assertEqual(1, self.server.commands[b"client"].subcommands[b"id"].calls.rejected)
+        self.assertEqual(1, self.server.table.commands[b"get"].calls.rejected)
+        self.assertEqual(1, self.server.table.commands[b"client"].subcommands[b"id"].calls.rejected)
 
     def test_servers_count_apart(self) -> None:
         """Two servers in one process share no count."""
         self.run_command("GET", "a")
-        self.assertEqual(1, self.server.commands[b"get"].calls.count)
-        self.assertEqual(0, Server().commands[b"get"].calls.count)
+        self.assertEqual(1, self.server.table.commands[b"get"].calls.count)
+        self.assertEqual(0, Server().table.commands[b"get"].calls.count)
 
     def test_native_counts_with_redis(self) -> None:
         """The native protocol's two commands count as GET and SET."""
-        native = self.server.native_dispatch
-        self.assertIs(self.server.commands[b"get"].calls, native[b"GET"].calls)
-        self.assertIs(self.server.commands[b"set"].calls, native[b"SET"].calls)
+        native = self.server.table.native_dispatch
+        self.assertIs(self.server.table.commands[b"get"].calls, native[b"GET"].calls)
+        self.assertIs(self.server.table.commands[b"set"].calls, native[b"SET"].calls)
 
 
 class HTTPTests(SessionTests):
@@ -179,10 +180,10 @@ class CronTests(SessionTests):
     def test_expired_keys_go(self) -> None:
         """Keys that nobody asks for again are removed once their time is over."""
         self.fill(3 * SWEEP_BATCH)
-        self.server.cron()
+        self.server.cron.run()
         self.assertEqual(3 * SWEEP_BATCH, len(self.session.db))
         self.pass_time(3)
-        self.server.cron()
+        self.server.cron.run()
         self.assertEqual(0, len(self.session.db))
         self.assertEqual(3 * SWEEP_BATCH, self.server.keyspace.expired)
 
@@ -190,37 +191,37 @@ class CronTests(SessionTests):
         """One turn removes keys for a bounded time, and the next goes on."""
         self.fill(3 * SWEEP_BATCH)
         self.pass_time(3)
-        times = iter(range(0, 100 * SWEEP_BUDGET, SWEEP_BUDGET))
+        times = iter(range(0, 100 * SWEEP_BUDGET_NS, SWEEP_BUDGET_NS))
         self.server.timer = lambda: next(times)
-        self.server.cron()
+        self.server.cron.run()
         self.assertEqual(2 * SWEEP_BATCH, len(self.session.db))
-        self.server.cron()
+        self.server.cron.run()
         self.assertEqual(SWEEP_BATCH, len(self.session.db))
 
     def test_sweep_can_be_off(self) -> None:
         """DEBUG SET-ACTIVE-EXPIRE can keep expired keys until someone asks for them."""
         self.fill(1)
-        self.server.active_expire = False
+        self.server.cron.active_expire = False
         self.pass_time(3)
-        self.server.cron()
+        self.server.cron.run()
         self.assertEqual(1, len(self.session.db))
 
     def test_idle_clients_go(self) -> None:
         """Who is silent for longer than the timeout is closed; who spoke in between is not."""
         other = self.connect()
         self.pass_time(9.5)
-        self.server.cron()
+        self.server.cron.run()
         self.assertFalse(self.session.connection.closed)
         self.run_command("PING", session=other)
         self.pass_time(1.5)
-        self.server.cron()
+        self.server.cron.run()
         self.assertEqual((True, False), (self.session.connection.closed, other.connection.closed))
 
     def test_no_timeout(self) -> None:
         """Without a timeout nobody is closed."""
         self.server.config.set("timeout", "0")
         self.pass_time(10**6)
-        self.server.cron()
+        self.server.cron.run()
         self.assertFalse(self.session.connection.closed)
 
     def test_no_part_stops_another(self) -> None:
@@ -233,12 +234,12 @@ class CronTests(SessionTests):
 
         work, self.server.persistence.cron = self.server.persistence.cron, fail
         self.pass_time(11)
-        self.server.cron()
+        self.server.cron.run()
         self.assertTrue(self.session.connection.closed)
-        self.server.cron()
+        self.server.cron.run()
         self.server.persistence.cron = work
-        self.server.cron()
-        self.server.cron()
+        self.server.cron.run()
+        self.server.cron.run()
         self.assertEqual(2, len(lines), lines)
         self.assertIn("OSError: no file is left", lines[0])
         self.assertEqual("Saving works again", lines[1])
@@ -251,14 +252,14 @@ class CronTests(SessionTests):
         self.server.config.set("client-output-buffer-limit", "normal 0 100 5")
         connection = self.session.connection
         connection.unsent = 200
-        self.server.check_output(self.session, 200)
+        self.server.outputs.check(self.session, 200)
         self.pass_time(4)
-        self.server.cron()
+        self.server.cron.run()
         self.assertFalse(connection.closed)
         self.pass_time(2)
-        self.server.cron()
+        self.server.cron.run()
         self.assertTrue(connection.closed)
-        self.server.check_output(self.session, 200)
+        self.server.outputs.check(self.session, 200)
         self.assertEqual(1, len(lines), lines)
         self.assertIn(f"Client id={self.session.id} ", lines[0])
         self.assertIn("closed for overcoming of output buffer limits.", lines[0])
@@ -266,38 +267,38 @@ class CronTests(SessionTests):
     def test_memory_is_given_back(self) -> None:
         """When nobody is behind any more, and somebody was sent much, the memory that took is given back, once."""
         given: List[str] = []
-        self.patch(server, "release_memory", lambda: given.append("back"))
+        self.patch(cron, "release_memory", lambda: given.append("back"))
         self.server.config.set("timeout", "0")
         connection, other = self.session.connection, self.connect()
         for unsent in (1000, LARGE_OUTPUT):
             connection.unsent = other.connection.unsent = unsent
             for session in (self.session, other):
-                self.server.check_output(session, unsent)
+                self.server.outputs.check(session, unsent)
             connection.unsent = 0
             for _ in range(2):
                 self.pass_time(1)
-                self.server.cron()
+                self.server.cron.run()
             self.assertEqual([], given)
             other.connection.unsent = 0
             for _ in range(2):
                 self.pass_time(1)
-                self.server.cron()
+                self.server.cron.run()
             self.assertEqual(["back"] if unsent == LARGE_OUTPUT else [], given)
 
     def test_output_is_taken_in_time(self) -> None:
         """Who has taken it by the next second is looked at no more, and stays."""
         self.server.config.set("timeout", "0")
         self.server.config.set("client-output-buffer-limit", "normal 0 100 5")
-        self.server.check_output(self.session, 200)
+        self.server.outputs.check(self.session, 200)
         for _ in range(10):
             self.pass_time(2)
-            self.server.cron()
+            self.server.cron.run()
         self.assertFalse(self.session.connection.closed)
 
     def test_time_passes(self) -> None:
         """The keyspace's time is the clock's."""
         self.pass_time(5)
-        self.server.cron()
+        self.server.cron.run()
         self.assertEqual((START + 5) * 1000, self.server.keyspace.now)
 
 
@@ -368,7 +369,7 @@ class BusyTests(SessionTests):
     def run_long(self, meanwhile: Callable[[], None]) -> List[Any]:
         """Run a script in place of PING; return what its client is answered."""
         self.script = Script(meanwhile)
-        self.server.commands[b"ping"].run = self.script.run
+        self.server.table.commands[b"ping"].run = self.script.run
         return decode(self.send("PING"))
 
     def test_others(self) -> None:
@@ -381,7 +382,7 @@ class BusyTests(SessionTests):
         self.assertEqual([b"done"], self.run_long(meanwhile))
         self.assertEqual([Error(Script.error), Error(Script.error), "OK"], self.heard)
         self.assertReply(None, "GET", "k")
-        self.assertIn(b"GET", self.server.dispatch)
+        self.assertIn(b"GET", self.server.table.dispatch)
 
     def test_its_own_client(self) -> None:
         """What its own client says in the meantime is answered after it."""
@@ -396,14 +397,14 @@ class BusyTests(SessionTests):
         def meanwhile() -> None:
             self.pass_time(5)
             self.send("PING", session=self.other)
-            self.server.cron()
+            self.server.cron.run()
             self.server.ring()
             self.heard.append((self.server.keyspace.expired, len(self.session.db)))
 
         self.run_long(meanwhile)
         self.assertEqual([(0, 1)], self.heard)
         self.assertEqual(now + 5000, self.server.keyspace.now)
-        self.server.cron()
+        self.server.cron.run()
         self.assertEqual(1, self.server.keyspace.expired)
 
     def test_waiting_goes_on(self) -> None:

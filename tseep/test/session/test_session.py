@@ -181,10 +181,10 @@ class CountingTests(SessionTests):
         """Calls are counted with their command, and so is what failed and what did not run."""
         for argv in (["SET", "a", "x"], ["INCR", "a"], ["INCR", "a", "b"], ["incr", "a"], ["iNcr", "b"]):
             self.run_command(*argv)
-        calls = self.server.commands[b"incr"].calls
+        calls = self.server.table.commands[b"incr"].calls
         self.assertEqual((3, 2, 1), (calls.count, calls.failed, calls.rejected))
         self.run_command("CLIENT", "ID")
-        self.assertEqual(1, self.server.commands[b"client"].subcommands[b"id"].calls.count)
+        self.assertEqual(1, self.server.table.commands[b"client"].subcommands[b"id"].calls.count)
 
     def test_errors(self) -> None:
         """Errors are counted by their code."""
@@ -203,7 +203,7 @@ class CountingTests(SessionTests):
         self.session.receive(
             get * 3 + wrong + get + encode("NOSUCH") + get + unusual + get * 2 + encode("CLIENT", "ID")
         )
-        calls = self.server.commands[b"get"].calls
+        calls = self.server.table.commands[b"get"].calls
         self.assertEqual((8, 1, 0), (calls.count, calls.rejected, calls.failed))
 
     def test_slow_ones(self) -> None:
@@ -225,7 +225,7 @@ class CountingTests(SessionTests):
         self.server.timer = lambda: next(times)
         self.session.receive(encode("SET", "a", "1") + encode("GET", "a"))
         for name, spent in ((b"set", 1000), (b"get", 10)):
-            calls = self.server.commands[name].calls
+            calls = self.server.table.commands[name].calls
             self.assertEqual((spent, 1), (calls.nanoseconds, calls.buckets[spent.bit_length()]))
 
     def test_last_command(self) -> None:
@@ -248,8 +248,8 @@ class StrangerTests(SessionTests):
         """It may call only what needs no password, and nothing else runs or counts."""
         self.assertError(NO_AUTH, "SET", "a", "1")
         self.assertError(NO_AUTH, "PING")
-        self.assertEqual((0, 0), (len(self.session.db), self.server.commands[b"set"].calls.count))
-        calls = self.server.commands[b"set"].calls
+        self.assertEqual((0, 0), (len(self.session.db), self.server.table.commands[b"set"].calls.count))
+        calls = self.server.table.commands[b"set"].calls
         self.assertEqual((1, 0), (calls.rejected, calls.failed))
         self.assertReply("OK", "AUTH", "secret")
         self.assertReply("PONG", "PING")

@@ -49,15 +49,15 @@ class SampledTests(SessionTests):
 
     def test_once_a_second(self) -> None:
         """The server's cron takes a sample each second, of commands and of bytes both ways."""
-        self.server.cron()
+        self.server.cron.run()
         for _ in range(4):
             sent = self.send("PING")
         received = self.server.stats.input_bytes
         self.pass_time(0.5)
-        self.server.cron()
+        self.server.cron.run()
         self.assertEqual([0.0, 0.0, 0.0], self.server.rates.per_second)
         self.clock.advance(-3600)
         self.pass_time(1.5)
-        self.server.cron()
+        self.server.cron.run()
         rates = [round(rate, 3) for rate in self.server.rates.per_second]
         self.assertEqual([2.0, received / 2, 4 * len(sent) / 2], rates)

@@ -74,7 +74,7 @@ class FamiliesTests(SessionTests):
         self.assertEqual({"tseep_keys": 2, "tseep_expiring_keys": 1}, self.scraped(db="0"))
         self.assertEqual({"tseep_keys": 1, "tseep_expiring_keys": 0}, self.scraped(db="3"))
         self.advance(1)
-        self.server.cron()
+        self.server.cron.run()
         found = self.scraped()
         self.assertEqual(1, found["tseep_expired_keys_total"])
         self.assertEqual((1, 1), (found["tseep_keyspace_hits_total"], found["tseep_keyspace_misses_total"]))

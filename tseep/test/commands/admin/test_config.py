@@ -91,10 +91,10 @@ class OtherTests(SessionTests):
         self.server.keyspace.expired = 1
         self.assertReply("OK", "CONFIG", "RESETSTAT")
         server = self.server
-        self.assertEqual((1, 0, 0), (server.calls, server.keyspace.misses, server.keyspace.expired))
+        self.assertEqual((1, 0, 0), (server.table.calls, server.keyspace.misses, server.keyspace.expired))
         self.assertEqual({}, server.stats.errors)
-        self.assertEqual(0, server.commands[b"get"].calls.rejected)
-        self.assertEqual(0, server.commands[b"client"].subcommands[b"id"].calls.count)
+        self.assertEqual(0, server.table.commands[b"get"].calls.rejected)
+        self.assertEqual(0, server.table.commands[b"client"].subcommands[b"id"].calls.count)
 
     def test_no_file(self) -> None:
         """CONFIG REWRITE needs a file to write."""

@@ -71,10 +71,10 @@ class DebugTests(SessionTests):
         self.run_command("SET", "key", "value", "PX", 1)
         self.assertReply("OK", "DEBUG", "SET-ACTIVE-EXPIRE", 0)
         self.pass_time(5)
-        self.server.cron()
+        self.server.cron.run()
         self.assertEqual(1, len(self.session.db))
         self.assertReply("OK", "DEBUG", "SET-ACTIVE-EXPIRE", 1)
-        self.server.cron()
+        self.server.cron.run()
         self.assertEqual(0, len(self.session.db))
 
     def test_error(self) -> None:

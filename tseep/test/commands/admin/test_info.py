@@ -154,7 +154,7 @@ class InfoTests(SessionTests):
 
     def test_latencystats(self) -> None:
         """The latencystats section tells within which time most calls ran."""
-        calls = self.server.commands[b"get"].calls
+        calls = self.server.table.commands[b"get"].calls
         calls.buckets[11] = 98
         calls.buckets[12] = 1
         calls.buckets[20] = 1

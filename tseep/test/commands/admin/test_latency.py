@@ -83,10 +83,10 @@ class HistogramTests(SessionTests):
         super().setUp()
         for name, times in {b"get": [0, 999, 1100, 2000, 70_000], b"set": [1500]}.items():
             for nanoseconds in times:
-                self.server.commands[name].calls.buckets[nanoseconds.bit_length()] += 1
-        self.server.commands[b"client"].subcommands[b"id"].calls.buckets[13] = 3
+                self.server.table.commands[name].calls.buckets[nanoseconds.bit_length()] += 1
+        self.server.table.commands[b"client"].subcommands[b"id"].calls.buckets[13] = 3
         self.run_command("HELLO", 3)
-        self.server.commands[b"hello"].calls.reset()
+        self.server.table.commands[b"hello"].calls.reset()
 
     def test_all(self) -> None:
         """Without names every command that ran is there, with how many calls took at most so long."""

@@ -115,7 +115,7 @@ class ListTests(SessionTests):
         self.pass_time(7)
         self.run_command("PING")
         self.pass_time(2)
-        self.server.cron()
+        self.server.cron.run()
         line = self.run_command("CLIENT", "LIST", "ID", self.session.id, session=self.connect())
         self.assertEqual(
             b"id=1 addr=127.0.0.1:50000 laddr=127.0.0.1:6379 fd=9 name=me age=9 idle=2 flags=N db=3 sub=0 psub=0 "

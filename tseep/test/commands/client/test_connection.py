@@ -101,7 +101,7 @@ class PasswordTests(SessionTests):
         self.assertError(NO_AUTH, "PING")
         self.assertError(NO_AUTH, "CLIENT", "ID")
         self.assertReply("RESET", "RESET")
-        calls = self.server.commands[b"ping"].calls
+        calls = self.server.table.commands[b"ping"].calls
         self.assertEqual((0, 1, 0), (calls.count, calls.rejected, calls.failed))
 
     def test_password(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from unittest import mock
 
+from tseep.commands import arguments
 from tseep.commands.data import keys
 from tseep.errors import CommandError
 from tseep.keyspace.keyspace import Database

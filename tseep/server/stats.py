@@ -1,0 +1,33 @@
+"""The counters of INFO stats that belong to the server as a whole."""
+
+from __future__ import annotations
+
+from typing import Dict
+
+
+class Stats:
+    """Counters since the start or the last CONFIG RESETSTAT. Commands and the keyspace have counters of their own."""
+
+    __slots__ = (
+        "connections_received", "errors", "evicted_clients", "input_bytes", "output_bytes", "rejected_connections",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Set all counters to 0."""
+        self.connections_received = 0
+        self.rejected_connections = 0
+        self.evicted_clients = 0
+        self.input_bytes = 0
+        self.output_bytes = 0
+        self.errors: Dict[bytes, int] = {}
+
+    def count_error(self, code: bytes) -> None:
+        """
+        Count an error reply, or an error that a script met.
+
+        @param code: its first word, as C{ERR}.
+        """
+        self.errors[code] = self.errors.get(code, 0) + 1

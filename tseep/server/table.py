@@ -1,0 +1,102 @@
+"""The command table of one server, and the part of it that the sessions' quick path uses."""
+
+from __future__ import annotations
+
+from typing import Callable, Dict, List
+
+from tseep.commands import COMMANDS
+from tseep.commands.data.strings import write
+from tseep.errors import CommandError, wrong_arguments
+from tseep.registry.table import Command, Function, every
+
+SLOW_PATH_FLAGS = frozenset({"admin", "no_auth", "noscript", "blocking"})
+"""Flags of commands that may change the state of a client, let it wait, or end it: they take the slow path."""
+
+
+class CommandTable:
+    """
+    The commands of one server.
+
+    @param wrap: returns the function to be called in place of a command's own, as it must be at present.
+    @ivar commands: every command by its name in lower case, with counters of this server.
+    @ivar native_commands: the two commands of the native protocol, by its names for them.
+    @ivar dispatch: the commands of the quick path by name, in lower and in upper case: those without subcommands that
+        do not change what a client is. Empty while every command must take the slow path, C{Session._examine}.
+        C{native_dispatch}: the same for the native protocol.
+    """
+
+    def __init__(self, wrap: Callable[[Command, Function], Function]) -> None:
+        self.commands = {name: command.fresh() for name, command in COMMANDS.items()}
+        self.native_commands = {b"GET": self.commands[b"get"], b"SET": self.commands[b"set"].running(write)}
+        self.dispatch: Dict[bytes, Command] = {}
+        self.native_dispatch: Dict[bytes, Command] = {}
+        self._wrap = wrap
+        self._functions = {command: command.run for command in [*every(self.commands), *self.native_commands.values()]}
+
+    def open(self) -> None:
+        """Let commands take the quick path."""
+        self.close()
+        self.native_dispatch.update(self.native_commands)
+        for name, command in self.commands.items():
+            if command.run is not None and not command.subcommands and command.flags.isdisjoint(SLOW_PATH_FLAGS):
+                self.dispatch[name] = self.dispatch[name.upper()] = command
+
+    def close(self) -> None:
+        """Let every command take the slow path."""
+        self.dispatch.clear()
+        self.native_dispatch.clear()
+
+    def rewrap(self) -> None:
+        """Wrap the functions of all commands anew: recording, or the limit on memory, has been switched on or off."""
+        for command, run in self._functions.items():
+            if run is not None:
+                command.run = self._wrap(command, run)
+
+    @property
+    def calls(self) -> int:
+        """The number of commands that were executed."""
+        return sum([command.calls.count for command in every(self.commands)])
+
+    def find(self, argv: List[bytes]) -> Command | None:
+        """The command, or the subcommand, that C{argv} names; None if there is none."""
+        command = self.commands.get(argv[0].lower())
+        if command is not None and command.subcommands and len(argv) > 1:
+            return command.subcommands.get(argv[1].lower())
+        return command
+
+    def lookup(self, argv: List[bytes]) -> Command:
+        """
+        The command, or the subcommand, that a client calls by C{argv}.
+
+        @raise CommandError: if there is none, or not for that number of arguments.
+        """
+        command = self.find(argv)
+        if command is None:
+            raise self._unknown(argv)
+        if command.run is None or not command.takes(len(argv)):
+            command.calls.rejected += 1
+            raise wrong_arguments(command.name)
+        return command
+
+    def _unknown(self, argv: List[bytes]) -> CommandError:
+        container = self.commands.get(argv[0].lower())
+        if container is None:
+            return _unknown_command(argv)
+        text = b"ERR unknown subcommand '%b'. Try %b HELP."
+        return CommandError(text % (_as_shown(argv[1]), container.name.upper()))
+
+
+def _unknown_command(argv: List[bytes]) -> CommandError:
+    """Redis's text: the name and the first arguments, each list cut near 128 bytes."""
+    shown = b""
+    for argument in argv[1:]:
+        if len(shown) >= 128:
+            break
+        shown += b"'%b' " % _as_shown(argument)[: 128 - len(shown)]
+    text = b"ERR unknown command '%b', with args beginning with: %b"
+    return CommandError(text % (_as_shown(argv[0]), shown))
+
+
+def _as_shown(word: bytes) -> bytes:
+    """What an error shows of a client's word: at most 128 bytes, and nothing after a NUL, where C's strings end."""
+    return word[:128].partition(b"\0")[0]
