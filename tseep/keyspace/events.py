@@ -10,10 +10,8 @@ from typing import Dict, FrozenSet
 ORDER = "g$lshzxetdnKEm"
 """The letters as CONFIG GET shows them."""
 
-
 ALL = frozenset("g$lshzxetd")
 """The classes that C{A} stands for: all but misses and new keys."""
-
 
 _EVENTS = {
     "g": "del rename_from rename_to move_from move_to copy_to restore expire persist",
@@ -29,7 +27,6 @@ _EVENTS = {
     "m": "keymiss",
     "n": "new",
 }
-
 
 CLASSES: Dict[bytes, str] = {name.encode(): letter for letter, names in _EVENTS.items() for name in names.split()}
 """By event, the letter of its class."""

@@ -17,7 +17,8 @@ from tseep.protocol import native, resp
 from tseep.replies import BLOCKED, NO_REPLY, QUEUED, Encoded, Reply
 
 if TYPE_CHECKING:
-    from tseep.access.users import Denied, User
+    from tseep.access.selector import Denied
+    from tseep.access.users import User
     from tseep.coordination.blocking import Wait
     from tseep.coordination.pubsub import Subscriptions
     from tseep.coordination.tracking import Tracked

@@ -14,7 +14,8 @@ from tseep.registry.table import command, container, every
 from tseep.replies import OK, Reply, SetReply
 
 if TYPE_CHECKING:
-    from tseep.access.users import Denied, User
+    from tseep.access.selector import Denied
+    from tseep.access.users import User
     from tseep.session.session import Session
 
 _ADMIN = "admin noscript loading stale"
