@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Deque, Iterator, List, Tuple, Union
 
 from tseep.access.log import Happening
 from tseep.coordination.transactions import Transaction, aborted, end_transaction
-from tseep.errors import NO_AUTH, NO_MORE, NO_MORE_REASONS, NOT_PERMITTED, OUT_OF_MEMORY, READS_ANY_KEY, CommandError
+from tseep.errors import READS_ANY_KEY, CommandError
 from tseep.protocol import native, resp
 from tseep.replies import BLOCKED, NO_REPLY, QUEUED, Encoded, Reply
+from tseep.session.admission import admit, admit_again
 
 if TYPE_CHECKING:
     from tseep.access.selector import Denied
@@ -41,11 +42,6 @@ _HTTP = frozenset({b"post", b"host:"})
 
 _AT_ONCE = frozenset({b"exec", b"discard", b"multi", b"watch", b"quit", b"reset"})
 """What is run in the middle of a transaction, and not queued."""
-
-_WHILE_SUBSCRIBED = frozenset(
-    b"ping subscribe ssubscribe psubscribe unsubscribe sunsubscribe punsubscribe quit reset".split()
-)
-"""What a subscriber may say in RESP2, where replies and messages look alike."""
 
 SLOW_ENOUGH = 1_000_000
 """Nanoseconds that no quick command takes: with a slow log above it, they may be timed together."""
@@ -414,7 +410,7 @@ class Session:
             return None, NO_REPLY
         try:
             found = self.server.table.native_commands[argv[0]] if self._native else self.server.table.lookup(argv)
-            self._admit(found, argv)
+            admit(self, found, argv)
             if self.server.pause.holds(self, found):
                 self.skip_next = self.muted
                 self.server.pause.hold(self, argv)
@@ -452,52 +448,19 @@ class Session:
         server = self.server
         server.acl_log.note(happening, server.monotonic(), server.describe(self))
 
-    def _admit(self, command: Command, argv: List[bytes]) -> None:
-        """See that the client may call a command in its state."""
-        if not self.authenticated and "no_auth" not in command.flags and not self.server.users.open:
-            raise _rejected(command, NO_AUTH)
-        if self.user.restricted:
-            denied = self.denied(command, argv, "toplevel" if self.transaction is None else "multi")
-            if denied is not None:
-                raise _rejected(command, NOT_PERMITTED[denied.reason] % denied.what)
-        if self.transaction is not None and "no_multi" in command.flags:
-            raise _rejected(command, "ERR Command not allowed inside a transaction")
-        if self.subscriptions and self.protocol == 2 and command.name not in _WHILE_SUBSCRIBED:
-            text = (
-                b"ERR Can't execute '%b': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed "
-                b"in this context"
-            )
-            raise _rejected(command, text % command.name)
-        if self.monitoring and (command.changing or "readonly" in command.flags):
-            raise _rejected(command, "ERR Replica can't interact with the keyspace")
-        refusal = self.server.refusal
-        if refusal is not None and ("write" in command.flags or command.name == b"ping"):
-            raise _rejected(command, refusal)
-        if self.transaction is not None and not self.server.eviction.admits(command):
-            raise _rejected(command, OUT_OF_MEMORY)
-        busy = self.server.busy
-        if busy is not None and "allow_busy" not in command.flags:
-            raise _rejected(command, busy.error)
-
     def run_transaction(self, queue: List[Tuple[Command, List[bytes]]]) -> Encoded:
         """Run what was queued, and return all the replies; an error is one of them, and stops nothing."""
         self.deny_blocking = True
         replies = [b"*%d\r\n" % len(queue)]
         for command, argv in queue:
             try:
-                self._admit_again(command, argv)
+                admit_again(self, command, argv)
                 reply = self.call(command, argv)
             except CommandError as error:
                 reply = error
             replies.append(self.encode(reply))
         self.deny_blocking = False
         return Encoded(b"".join(replies))
-
-    def _admit_again(self, command: Command, argv: List[bytes]) -> None:
-        """See that the user may still call a command of a transaction."""
-        denied = self.denied(command, argv, "multi") if self.user.restricted else None
-        if denied is not None:
-            raise CommandError(NO_MORE + NO_MORE_REASONS[denied.reason])
 
     def _run(self, command: Command, argv: List[bytes]) -> Reply:
         monitors = self.server.monitors
@@ -542,12 +505,6 @@ class Session:
             self.server.stats.count_error(error.code)
             error.counted = True
         return error
-
-
-def _rejected(command: Command, message: str | bytes) -> CommandError:
-    """The error for a call that is not run, which is counted."""
-    command.calls.rejected += 1
-    return CommandError(message)
 
 
 def _lazily(parser: Parser, data: bytes) -> Iterator[List[bytes]]:

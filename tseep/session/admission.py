@@ -1,0 +1,64 @@
+"""Whether a client may call a command in its state: its permissions, transaction and subscriptions, and refusals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, List
+
+from tseep.errors import NO_AUTH, NO_MORE, NO_MORE_REASONS, NOT_PERMITTED, OUT_OF_MEMORY, CommandError
+
+if TYPE_CHECKING:
+    from tseep.registry.table import Command
+    from tseep.session.session import Session
+
+_WHILE_SUBSCRIBED = frozenset(
+    b"ping subscribe ssubscribe psubscribe unsubscribe sunsubscribe punsubscribe quit reset".split()
+)
+"""The commands that a RESP2 subscriber may call: in RESP2 replies cannot be told from messages."""
+
+
+def admit(session: Session, command: Command, argv: List[bytes]) -> None:
+    """
+    Check that a client may call a command now.
+
+    @raise CommandError: with Redis's text if it may not. The call is counted as rejected.
+    """
+    refusal = _refusal(session, command, argv)
+    if refusal is not None:
+        command.calls.rejected += 1
+        raise CommandError(refusal)
+
+
+def _refusal(session: Session, command: Command, argv: List[bytes]) -> str | bytes | None:
+    """The error for a call; None if it is allowed. The order of the checks is Redis's (C{processCommand})."""
+    server, flags = session.server, command.flags
+    if not session.authenticated and "no_auth" not in flags and not server.users.open:
+        return NO_AUTH
+    if session.user.restricted:
+        denied = session.denied(command, argv, "toplevel" if session.transaction is None else "multi")
+        if denied is not None:
+            return NOT_PERMITTED[denied.reason] % denied.what
+    if session.transaction is not None and "no_multi" in flags:
+        return "ERR Command not allowed inside a transaction"
+    if session.subscriptions and session.protocol == 2 and command.name not in _WHILE_SUBSCRIBED:
+        text = b"ERR Can't execute '%b': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed "
+        return (text + b"in this context") % command.name
+    if session.monitoring and (command.changing or "readonly" in flags):
+        return "ERR Replica can't interact with the keyspace"
+    if server.refusal is not None and ("write" in flags or command.name == b"ping"):
+        return server.refusal
+    if session.transaction is not None and not server.eviction.admits(command):
+        return OUT_OF_MEMORY
+    if server.busy is not None and "allow_busy" not in flags:
+        return server.busy.error
+    return None
+
+
+def admit_again(session: Session, command: Command, argv: List[bytes]) -> None:
+    """
+    Check that the user may still call a command of a transaction that is executed now.
+
+    @raise CommandError: if the permission has been taken away since.
+    """
+    denied = session.denied(command, argv, "multi") if session.user.restricted else None
+    if denied is not None:
+        raise CommandError(NO_MORE + NO_MORE_REASONS[denied.reason])
