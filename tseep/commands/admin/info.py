@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Set, Tuple
 
 from tseep import __version__
+from tseep.commands.admin.memory_figures import clients_memory, dataset_memory, functions_memory, human
 from tseep.persistence.jobs import REWRITE, SNAPSHOT
 from tseep.registry.table import Calls, command, every
 from tseep.replies import Reply, Verbatim
@@ -32,8 +33,6 @@ HZ = 10
 
 TTL_SAMPLE = 100
 """Of how many keys INFO keyspace takes the average time to live."""
-
-_UNITS = "KMGTP"
 
 PERCENTILES = (50.0, 99.0, 99.9)
 
@@ -156,29 +155,6 @@ def _memory(server: Server) -> Fields:
         "lazyfree_pending_objects": len(server.garbage),
         "lazyfreed_objects": server.garbage.freed,
     }
-
-
-def clients_memory(server: Server) -> int:
-    """Bytes that all clients take."""
-    return sum([session.memory for session in server.sessions.values()])
-
-
-def functions_memory(server: Server) -> int:
-    """Bytes of the texts of all libraries."""
-    return sum([len(library.code) for library in server.scripting.functions.libraries.values()])
-
-
-def dataset_memory(server: Server, used: int) -> int:
-    """Bytes that the data take: counted while there is a limit, else what the process has grown by since its start."""
-    return server.eviction.used if server.eviction else max(0, used - server.startup_memory)
-
-
-def human(size: int) -> str:
-    """A size in bytes as people read it: C{1.50M}."""
-    if size < 1024:
-        return f"{size}B"
-    power = min((int(size).bit_length() - 1) // 10, len(_UNITS))
-    return f"{size / 1024**power:.2f}{_UNITS[power - 1]}"
 
 
 def _persistence(server: Server) -> Fields:

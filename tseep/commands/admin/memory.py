@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Dict, List
 
 from tseep.algorithms.numeric import require_integer
-from tseep.commands.admin.info import clients_memory, dataset_memory, functions_memory, human
+from tseep.commands.admin.memory_figures import clients_memory, dataset_memory, functions_memory, human
 from tseep.datatypes.memory import size
 from tseep.errors import SYNTAX, CommandError
 from tseep.registry.table import command, container

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import List
 
-from tseep.commands.admin.info import SECTIONS, human
+from tseep.commands.admin.info import SECTIONS
+from tseep.commands.admin.memory_figures import human
 from tseep.scripting.functions import Library
 from tseep.system import futex, process
 from tseep.test.support import START, SessionTests, Verbatim
