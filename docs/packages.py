@@ -61,6 +61,7 @@ TSEEP = Tree(
         ("commands.admin",),
         ("commands.client",),
         ("commands.data",),
+        ("commands.arguments",),
         ("session",),
         ("configuration", "persistence"),
         ("propagation", "rdb"),
@@ -79,7 +80,6 @@ TSEEP = Tree(
         "server": {
             "access",
             "commands.admin",
-            "coordination",
             "keyspace",
             "persistence",
             "propagation",

@@ -2,5 +2,5 @@
 The parameters of a server in one table, from which the command line, CONFIG GET and CONFIG SET are made; and
 redis.conf.
 
-Imports: algorithms, coordination, protocol, system.
+Imports: algorithms, keyspace, protocol, system.
 """

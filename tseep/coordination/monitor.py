@@ -14,15 +14,17 @@ if TYPE_CHECKING:
 
 class Monitors:
     """
-    Who sees the commands of all.
+    The clients that called MONITOR.
 
-    @param clock: tells the Unix time in seconds.
-    @param after: what is done after a command: what was run is sent then, without its secrets.
+    @param clock: returns the Unix time in seconds.
+    @param after: what is done after a command: the commands are sent then, without their secrets.
+    @param changed: called when a client begins or ends to monitor.
     """
 
-    def __init__(self, clock: Callable[[], float], after: After) -> None:
+    def __init__(self, clock: Callable[[], float], after: After, changed: Callable[[], None]) -> None:
         self._clock = clock
         self._after = after
+        self._changed = changed
         self._sessions: Dict[Session, None] = {}
         self._run: List[Tuple[float, Session, List[bytes]]] = []
 
@@ -34,13 +36,13 @@ class Monitors:
         """Let a client see every command from now on."""
         session.monitoring = True
         self._sessions[session] = None
-        session.server.update_guard()
+        self._changed()
 
     def forget(self, session: Session) -> None:
         """A client sees them no more."""
         session.monitoring = False
         del self._sessions[session]
-        session.server.update_guard()
+        self._changed()
 
     def feed(self, session: Session, command: Command, argv: List[bytes]) -> None:
         """A client runs a command."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, List
+from typing import TYPE_CHECKING, Callable, List
 
 from tseep.coordination.blocking import Wait
 
 if TYPE_CHECKING:
-    from tseep.coordination.timers import Alarm
+    from tseep.coordination.blocking import Blocking
+    from tseep.coordination.timers import Alarm, Alarms
     from tseep.registry.table import Command
-    from tseep.server.server import Server
     from tseep.session.session import Session
 
 
@@ -25,16 +25,19 @@ class Held(Wait):
 
 class Pause:
     """
-    Whether commands are held, which, and whose.
+    The state of CLIENT PAUSE, and the commands that it holds.
 
+    @param changed: called when a pause begins or ends.
     @ivar until: when that ends, in milliseconds of the server's timer; 0 for not at all.
     @ivar all: whether every command is held, not only those that may change something.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, alarms: Alarms, blocking: Blocking, changed: Callable[[], None]) -> None:
         self.until = 0
         self.all = False
-        self._server = server
+        self._alarms = alarms
+        self._blocking = blocking
+        self._changed = changed
         self._alarm: Alarm | None = None
         self._held: List[Held] = []
 
@@ -49,20 +52,20 @@ class Pause:
             self.until = until
             if self._alarm is not None:
                 self._alarm.cancel()
-            self._alarm = self._server.alarms.set(until, self.end)
-            self._server.update_guard()
+            self._alarm = self._alarms.set(until, self.end)
+            self._changed()
 
     def end(self) -> None:
         """Let all go on whose commands were held."""
         if self._alarm is not None:
             self._alarm.cancel()
         self.until, self.all = 0, False
-        self._server.update_guard()
+        self._changed()
         held, self._held = self._held, []
         for each in held:
             if each.session.blocked is each:
                 each.session.postpone(each.argv)
-                self._server.blocking.release(each)
+                self._blocking.release(each)
 
     def holds(self, session: Session, command: Command) -> bool:
         """Whether a command is held now."""

@@ -192,7 +192,7 @@ class Eviction:
             database = self._server.keyspace.databases[candidate[1]]
             value = database.values[candidate[2]]
             database.evict(candidate[2])
-            self._server.garbage.add_value(value)
+            self._server.lazyfree.add_value(value)
             if timer() > end:
                 self._go_on_later()
                 break

@@ -1,74 +1,73 @@
-"""Freeing what is large bit by bit, so that nobody has to wait for it (https://redis.io/docs/latest/commands/unlink/)."""
+"""
+Lazy free: large values are freed in small steps, so that no client waits for them. Source:
+https://redis.io/docs/latest/commands/unlink/, redis/src/lazyfree.c (where a thread does it).
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Deque, Protocol
+from typing import Any, Callable, Deque, Protocol
 
 from tseep.datatypes.collection import Collection
 
-if TYPE_CHECKING:
-    from tseep.server.server import Server
+IMMEDIATE_ELEMENTS = 64
+"""Number of elements up to which a value is freed at once."""
 
-FEW = 64
-"""Elements that are freed at once, as nothing is gained by waiting."""
+BATCH_ELEMENTS = 256
+"""Number of elements that are freed between two looks at the timer."""
 
-BATCH = 256
-"""Elements between two looks at the timer."""
+STEP_NS = 1_000_000
+"""Nanoseconds of one step."""
 
-SPELL = 1_000_000
-"""Nanoseconds that are spent at a time."""
-
-PAUSE = 3
-"""Milliseconds between two such times, for everybody else."""
+PAUSE_MS = 3
+"""Milliseconds between two steps, in which clients are served."""
 
 
 class Releasable(Protocol):
-    """What can be freed bit by bit."""
+    """A value or a database that can be freed in steps."""
 
     def __len__(self) -> int:
-        """How many elements it has."""
+        """The number of elements."""
 
     def release(self, most: int) -> bool:
-        """Give back up to about C{most} elements; return whether there are more."""
+        """Free about C{most} elements. Return whether there are more."""
 
 
-class Garbage:
+class LazyFree:
     """
-    What is to be freed.
+    The values and databases that are being freed.
 
-    @ivar freed: how many values or databases were freed here.
+    @param timer: returns nanoseconds of a monotonic clock.
+    @param call_later: calls a function after so many milliseconds.
+    @ivar freed: number of values and databases that were freed.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, timer: Callable[[], int], call_later: Callable[[int, Callable[[], None]], object]) -> None:
         self.freed = 0
-        self._server = server
+        self._timer = timer
+        self._call_later = call_later
         self._pending: Deque[Releasable] = deque()
 
     def __len__(self) -> int:
-        """How many values or databases wait to be freed."""
+        """The number of values and databases that wait."""
         return len(self._pending)
 
     def add_value(self, value: Any) -> None:
-        """Free a key's value, which nobody else has."""
-        if isinstance(value, Collection) and len(value) > FEW:
+        """Free the value of a deleted key. Nothing else may refer to it."""
+        if isinstance(value, Collection) and len(value) > IMMEDIATE_ELEMENTS:
             self.add(value)
 
     def add(self, releasable: Releasable) -> None:
-        """Free something bit by bit."""
+        """Free a value or a database in steps."""
         if not self._pending:
-            self._sleep()
+            self._call_later(PAUSE_MS, self._step)
         self._pending.append(releasable)
 
-    def _sleep(self) -> None:
-        self._server.alarms.set(self._server.milliseconds() + PAUSE, self._free)
-
-    def _free(self) -> None:
-        timer = self._server.timer
-        end = timer() + SPELL
-        while self._pending and timer() < end:
-            if not self._pending[0].release(BATCH):
+    def _step(self) -> None:
+        end = self._timer() + STEP_NS
+        while self._pending and self._timer() < end:
+            if not self._pending[0].release(BATCH_ELEMENTS):
                 self._pending.popleft()
                 self.freed += 1
         if self._pending:
-            self._sleep()
+            self._call_later(PAUSE_MS, self._step)

@@ -17,7 +17,7 @@ from tseep.rdb.format import Corrupt, TooFewDatabases
 from tseep.system.filesystem import is_temporary_name
 
 if TYPE_CHECKING:
-    from tseep.persistence.jobs import Worker
+    from tseep.persistence.jobs import BackgroundJob
     from tseep.propagation.effects import Effects
     from tseep.propagation.recording import Recording
     from tseep.server.server import Server
@@ -49,7 +49,7 @@ class Log:
         self,
         server: Server,
         disk: Disk,
-        worker: Worker,
+        job: BackgroundJob,
         recording: Recording,
         beside: Beside,
         check_folder: Callable[[], None],
@@ -62,7 +62,7 @@ class Log:
         self.base_size = 0
         self._server = server
         self._disk = disk
-        self._worker = worker
+        self._job = job
         self._recording = recording
         self._beside = beside
         self._manifest = Manifest("")
@@ -156,8 +156,8 @@ class Log:
         """Write and sync what is left, and add no more."""
         file, self._file = self._file, None
         self._recording.end()
-        if self._worker.task == REWRITE:
-            self._worker.end()
+        if self._job.task == REWRITE:
+            self._job.end()
         if file is not None:
             try:
                 file.close()
@@ -300,9 +300,9 @@ class Log:
         @return: whether it has begun; if not, it does when a snapshot that is being written is complete.
         @raise CommandError: if it has begun already, or cannot.
         """
-        if self._worker.task == REWRITE:
+        if self._job.task == REWRITE:
             raise CommandError(_UNDER_WAY)
-        if self._worker.task == SNAPSHOT:
+        if self._job.task == SNAPSHOT:
             self.scheduled = True
             return False
         self.scheduled, self._tried_at = False, self._server.monotonic()
@@ -321,7 +321,7 @@ class Log:
         if self._file is None:
             self._manifest = self._find_manifest()
         kept = [] if self._file is None else [self._next_file()]
-        self._worker.begin(
+        self._job.begin(
             REWRITE,
             lambda pid: self.folder / f"temp-rewriteaof-bg-{pid}.aof",
             lambda: snapshot_of(self._server, True),

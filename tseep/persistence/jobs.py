@@ -1,4 +1,4 @@
-"""The one thing at a time that a server does in the background."""
+"""Background saving: the child process that writes a snapshot, or rewrites the append-only file. At most one runs."""
 
 from __future__ import annotations
 
@@ -9,34 +9,36 @@ from typing import TYPE_CHECKING, Callable, Iterable
 from tseep.persistence.fork import Child
 
 if TYPE_CHECKING:
-    from tseep.server.server import Server
     from tseep.system.filesystem import Disk
 
 SNAPSHOT, REWRITE = "rdb", "aof"
-"""What can be done there."""
+"""The tasks of a job."""
 
 
-class Worker:
+class BackgroundJob:
     """
-    A child process of the server, or none.
+    The child process, if there is one.
 
-    @ivar task: what it does, L{SNAPSHOT} or L{REWRITE}; empty if there is none.
-    @ivar forks: how many there were, C{fork_ns}: how long it took to make the last one.
+    @param timer: returns nanoseconds of a monotonic clock.
+    @param log: takes Redis's level and a text.
+    @ivar task: L{SNAPSHOT} or L{REWRITE}; empty if there is no child.
+    @ivar forks: number of forks, C{fork_ns}: nanoseconds of the last one.
     """
 
-    def __init__(self, server: Server, disk: Disk) -> None:
+    def __init__(self, disk: Disk, timer: Callable[[], int], log: Callable[[int, str], None]) -> None:
         self.task = ""
         self.forks = self.fork_ns = 0
-        self._server = server
         self._disk = disk
+        self._timer = timer
+        self._log = log
         self._child: Child | None = None
         self._path: Path
         self._done: Callable[[Path, str, int], None]
 
     @property
     def seconds(self) -> int:
-        """For how long it has been working; -1 if there is none."""
-        return -1 if self._child is None else int(self._server.monotonic() - self._child.started)
+        """Seconds since the fork; -1 if there is no child."""
+        return -1 if self._child is None else int(self._timer() / 1e9 - self._child.started)
 
     def begin(
         self,
@@ -52,12 +54,12 @@ class Worker:
         @param done: told the path, what went wrong, empty for nothing, and how many seconds it took.
         @raise OSError: if there can be no child.
         """
-        start = self._server.timer()
-        self._child = Child(lambda: self._disk.write_whole(name(os.getpid()), content()), self._server.monotonic())
+        start = self._timer()
+        self._child = Child(lambda: self._disk.write_whole(name(os.getpid()), content()), self._timer() / 1e9)
         self._path = name(self._child.pid)
-        self.forks, self.fork_ns = self.forks + 1, self._server.timer() - start
+        self.forks, self.fork_ns = self.forks + 1, self._timer() - start
         self.task, self._done = task, done
-        self._server.log(2, f"Process {self._child.pid} begins to write in the background: {task}")
+        self._log(2, f"Process {self._child.pid} begins to write in the background: {task}")
 
     def look(self) -> None:
         """See whether it has ended."""
@@ -68,7 +70,7 @@ class Worker:
             task, seconds = self.task, self.seconds
             self._child, self.task = None, ""
             if failure:
-                self._server.log(3, f"Writing in the background has failed ({task}): {failure}")
+                self._log(3, f"Writing in the background has failed ({task}): {failure}")
             self._done(self._path, failure, seconds)
             self._disk.discard(self._path)  # which is there if it has not got its own name
 

@@ -15,7 +15,7 @@ from tseep.errors import CommandError
 from tseep.persistence.aof import Log
 from tseep.persistence.aof_loader import CannotLoad, Loader
 from tseep.persistence.aof_writer import Beside, CannotContinue
-from tseep.persistence.jobs import SNAPSHOT, Worker
+from tseep.persistence.jobs import SNAPSHOT, BackgroundJob
 from tseep.persistence.snapshots import Snapshots
 from tseep.propagation.recording import Recording
 from tseep.system.filesystem import Disk, InUse
@@ -69,10 +69,10 @@ class Persistence:
         self.saves_at_end = True
         self.loaded: Loader | None = None
         self.recording = Recording(server)
-        self.worker = Worker(server, disk)
-        self.snapshots = Snapshots(server, disk, self.worker, self.recording, self._check_folder)
+        self.job = BackgroundJob(disk, lambda: server.timer(), lambda level, text: server.log(level, text))
+        self.snapshots = Snapshots(server, disk, self.job, self.recording, self._check_folder)
         self.log = Log(
-            server, disk, self.worker, self.recording, lambda work, done: self.beside(work, done), self._check_folder
+            server, disk, self.job, self.recording, lambda work, done: self.beside(work, done), self._check_folder
         )
         self._server = server
         self._disk = disk
@@ -175,7 +175,7 @@ class Persistence:
             except CommandError:
                 pass  # as the log says
             self._running = False
-            self.worker.end()
+            self.job.end()
             self.log.close()
             self.release_folder()
 
@@ -192,14 +192,14 @@ class Persistence:
             save = bool(self._server.config["save"]) and self.recording.dirty > 0
         self.log.secure()
         if save:
-            self.worker.end()
+            self.job.end()
             self.snapshots.save()
 
     def flushed(self) -> None:
         """All keys of all databases were removed: where there are snapshots, the last one must not bring them back."""
         if self._running and self._server.config["save"]:
-            if self.worker.task == SNAPSHOT:
-                self.worker.end()
+            if self.job.task == SNAPSHOT:
+                self.job.end()
             try:
                 self.snapshots.save()
             except CommandError:
@@ -234,9 +234,9 @@ class Persistence:
     def cron(self) -> None:
         """What is to be done every now and then."""
         if self._running:
-            self.worker.look()
+            self.job.look()
             self.sync()
-            if not self.worker.task:
+            if not self.job.task:
                 self._begin_what_is_due()
 
     def sync(self) -> None:

@@ -12,7 +12,7 @@ from tseep.persistence.jobs import REWRITE, SNAPSHOT
 from tseep.rdb.snapshot import write
 
 if TYPE_CHECKING:
-    from tseep.persistence.jobs import Worker
+    from tseep.persistence.jobs import BackgroundJob
     from tseep.propagation.recording import Recording
     from tseep.server.server import Server
     from tseep.system.filesystem import Disk
@@ -64,7 +64,7 @@ class Snapshots:
     """
 
     def __init__(
-        self, server: Server, disk: Disk, worker: Worker, recording: Recording, check_folder: Callable[[], None]
+        self, server: Server, disk: Disk, job: BackgroundJob, recording: Recording, check_folder: Callable[[], None]
     ) -> None:
         self._check_folder = check_folder
         self.saved_at = server.clock()
@@ -76,7 +76,7 @@ class Snapshots:
         self.scheduled = False
         self._server = server
         self._disk = disk
-        self._worker = worker
+        self._job = job
         self._recording = recording
 
     @property
@@ -109,7 +109,7 @@ class Snapshots:
 
         @raise CommandError: if one is being written in the background, or this one cannot be.
         """
-        if self._worker.task == SNAPSHOT:
+        if self._job.task == SNAPSHOT:
             raise CommandError(_UNDER_WAY)
         self._tried_at = self._server.monotonic()
         temporary = self._temporary(os.getpid())
@@ -129,15 +129,15 @@ class Snapshots:
         @return: whether it has begun.
         @raise CommandError: if something is under way already, or there can be no child.
         """
-        if self._worker.task == REWRITE and schedule:
+        if self._job.task == REWRITE and schedule:
             self.scheduled = True
             return False
-        if self._worker.task:
-            raise CommandError(_UNDER_WAY if self._worker.task == SNAPSHOT else _OTHER_CHILD)
+        if self._job.task:
+            raise CommandError(_UNDER_WAY if self._job.task == SNAPSHOT else _OTHER_CHILD)
         self.scheduled, self._tried_at = False, self._server.monotonic()
         changes = self._recording.dirty
         try:
-            self._worker.begin(
+            self._job.begin(
                 SNAPSHOT,
                 self._temporary,
                 lambda: snapshot_of(self._server),

@@ -1,5 +1,5 @@
 """
 EVAL's scripts, FUNCTION's libraries, the script that runs, and Lua (C{lua}).
 
-Imports: access, errors, interfaces, keyspace, replies.
+Imports: access, errors, interfaces, replies.
 """

@@ -20,7 +20,7 @@ from tseep.coordination.tracking import Tracking
 from tseep.keyspace.events import read_classes
 from tseep.keyspace.eviction import Eviction
 from tseep.keyspace.keyspace import Keyspace
-from tseep.keyspace.lazyfree import Garbage
+from tseep.keyspace.lazyfree import LazyFree
 from tseep.persistence.persistence import Persistence
 from tseep.protocol.resp import Limits
 from tseep.registry.table import Command, Function
@@ -119,11 +119,11 @@ class Server:
         self.after: After = deque()
         self.deliveries: Dict[Session, List[bytes]] = {}
         self.blocking = Blocking(self.alarms, self.after)
-        self.pause = Pause(self)
+        self.pause = Pause(self.alarms, self.blocking, self.update_guard)
         self.pubsub = PubSub()
         self.tracking = Tracking(self.after)
-        self.monitors = Monitors(clock, self.after)
-        self.garbage = Garbage(self)
+        self.monitors = Monitors(clock, self.after, self.update_guard)
+        self.lazyfree = LazyFree(timer, self.call_later)
         self.scripting = Scripting(self)
         self.busy: Running | None = None
         self.stopping = False
@@ -168,6 +168,10 @@ class Server:
     def milliseconds(self) -> int:
         """The same in milliseconds, as L{Alarms} count."""
         return self.timer() // 1_000_000
+
+    def call_later(self, milliseconds: int, function: Callable[[], None]) -> None:
+        """Call a function after so many milliseconds, by the mode's timer."""
+        self.alarms.set(self.milliseconds() + milliseconds, function)
 
     @property
     def uptime(self) -> float:

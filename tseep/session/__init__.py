@@ -1,5 +1,5 @@
 """
 The conversation of one client: bytes in, bytes out. It holds the loop that every command passes.
 
-Imports: access, coordination, errors, keyspace, protocol, replies.
+Imports: access, coordination, errors, protocol, replies.
 """

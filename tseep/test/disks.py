@@ -130,14 +130,14 @@ class Kept:
     def crash(self) -> None:
         """Let go of everything as the end of a process does."""
         self.persistence.release_folder()
-        self.persistence.worker.end()
+        self.persistence.job.end()
 
     def work_ends(self, test: SynchronousTestCase) -> None:
         """Wait until nothing works in the background."""
         import time
 
         deadline = time.monotonic() + 30
-        while self.persistence.worker.task:
+        while self.persistence.job.task:
             test.assertLess(time.monotonic(), deadline)
             time.sleep(0.001)
-            self.persistence.worker.look()
+            self.persistence.job.look()

@@ -152,31 +152,31 @@ def _memory(server: Server) -> Fields:
         "maxmemory": limit,
         "maxmemory_human": human(limit),
         "maxmemory_policy": server.config["maxmemory-policy"],
-        "lazyfree_pending_objects": len(server.garbage),
-        "lazyfreed_objects": server.garbage.freed,
+        "lazyfree_pending_objects": len(server.lazyfree),
+        "lazyfreed_objects": server.lazyfree.freed,
     }
 
 
 def _persistence(server: Server) -> Fields:
     persistence = server.persistence
-    snapshots, log, worker, loaded = persistence.snapshots, persistence.log, persistence.worker, persistence.loaded
+    snapshots, log, job, loaded = persistence.snapshots, persistence.log, persistence.job, persistence.loaded
     fields: Fields = {
         "loading": 0,
         "async_loading": 0,
         "rdb_changes_since_last_save": persistence.recording.dirty,
-        "rdb_bgsave_in_progress": int(worker.task == SNAPSHOT),
+        "rdb_bgsave_in_progress": int(job.task == SNAPSHOT),
         "rdb_last_save_time": int(snapshots.saved_at),
         "rdb_last_bgsave_status": _status(snapshots.ok),
         "rdb_last_bgsave_time_sec": snapshots.seconds,
-        "rdb_current_bgsave_time_sec": worker.seconds if worker.task == SNAPSHOT else -1,
+        "rdb_current_bgsave_time_sec": job.seconds if job.task == SNAPSHOT else -1,
         "rdb_saves": snapshots.count,
         "rdb_last_load_keys_expired": loaded.expired if loaded is not None else 0,
         "rdb_last_load_keys_loaded": loaded.keys if loaded is not None else 0,
         "aof_enabled": int(log.on),
-        "aof_rewrite_in_progress": int(worker.task == REWRITE),
+        "aof_rewrite_in_progress": int(job.task == REWRITE),
         "aof_rewrite_scheduled": int(log.scheduled),
         "aof_last_rewrite_time_sec": log.seconds,
-        "aof_current_rewrite_time_sec": worker.seconds if worker.task == REWRITE else -1,
+        "aof_current_rewrite_time_sec": job.seconds if job.task == REWRITE else -1,
         "aof_last_bgrewrite_status": _status(log.ok),
         "aof_rewrites": log.count,
         "module_fork_in_progress": 0,
@@ -219,8 +219,8 @@ def _stats(server: Server) -> Fields:
         "pubsub_channels": len(server.pubsub.channels),
         "pubsub_patterns": len(server.pubsub.patterns),
         "pubsubshard_channels": len(server.pubsub.shards),
-        "total_forks": server.persistence.worker.forks,
-        "latest_fork_usec": server.persistence.worker.fork_ns // 1000,
+        "total_forks": server.persistence.job.forks,
+        "latest_fork_usec": server.persistence.job.fork_ns // 1000,
         "expire_cycle_cpu_milliseconds": server.cron.sweep_ns // 1_000_000,
         "tracking_total_keys": len(server.tracking.readers),
         "tracking_total_items": sum(map(len, server.tracking.readers.values())),

@@ -1,5 +1,5 @@
 """
 Commands on keys: one module for each data type, and those that every type has (DEL, EXPIRE, SCAN, SORT, DUMP).
 
-Imports: algorithms, coordination, datatypes, errors, keyspace, rdb, registry, replies.
+Imports: algorithms, commands.arguments, coordination, datatypes, errors, keyspace, rdb, registry, replies.
 """

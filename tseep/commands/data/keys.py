@@ -36,7 +36,7 @@ def _unlink(session: Session, keys: List[bytes]) -> int:
         value = session.db.peek(key)
         if value is not None:
             session.db.delete(key)
-            session.server.garbage.add_value(value)
+            session.server.lazyfree.add_value(value)
             removed += 1
     return removed
 
@@ -275,7 +275,7 @@ def _flush(session: Session, argv: List[bytes], databases: Iterable[Database] | 
         keyspace.flush(databases)
     else:
         for emptied in keyspace.take(databases):
-            session.server.garbage.add(emptied)
+            session.server.lazyfree.add(emptied)
     return OK
 
 

@@ -6,7 +6,7 @@ from tseep.datatypes.hash import Hash
 from tseep.test.support import SessionTests
 
 
-class GarbageTests(SessionTests):
+class LazyFreeTests(SessionTests):
     """What is large is freed bit by bit."""
 
     def fill(self, key: str, size: int = 1000) -> Hash:
@@ -21,13 +21,13 @@ class GarbageTests(SessionTests):
         self.assertReply(1, "UNLINK", "h", "none")
         self.assertReply(0, "EXISTS", "h")
         self.assertEqual(1000, len(value))
-        self.assertEqual(1, len(self.server.garbage))
+        self.assertEqual(1, len(self.server.lazyfree))
         self.advance(0.01)
         self.assertEqual(0, len(value))
-        self.assertEqual((0, 1), (len(self.server.garbage), self.server.garbage.freed))
+        self.assertEqual((0, 1), (len(self.server.lazyfree), self.server.lazyfree.freed))
 
-    def test_long_garbage(self) -> None:
-        """What takes long is freed in several spells, between which others have their turn."""
+    def test_steps(self) -> None:
+        """A large value is freed in several steps, between which clients are served."""
         value = self.fill("h")
 
         def look() -> int:
@@ -35,6 +35,7 @@ class GarbageTests(SessionTests):
             return self.timer
 
         self.server.timer = look
+        self.patch(self.server.lazyfree, "_timer", look)
         self.run_command("UNLINK", "h")
         self.advance(0.01)
         left = len(value)
@@ -47,17 +48,17 @@ class GarbageTests(SessionTests):
         self.fill("h", 64)
         self.run_command("SET", "s", "x" * 1000)
         self.assertReply(2, "UNLINK", "h", "s")
-        self.assertEqual(0, len(self.server.garbage))
+        self.assertEqual(0, len(self.server.lazyfree))
 
     def test_del(self) -> None:
         """DEL frees at once, unless it is to do as UNLINK."""
         self.fill("h")
         self.assertReply(1, "DEL", "h")
-        self.assertEqual(0, len(self.server.garbage))
+        self.assertEqual(0, len(self.server.lazyfree))
         self.run_command("CONFIG", "SET", "lazyfree-lazy-user-del", "yes")
         self.fill("h")
         self.assertReply(1, "DEL", "h")
-        self.assertEqual(1, len(self.server.garbage))
+        self.assertEqual(1, len(self.server.lazyfree))
 
     def test_flush(self) -> None:
         """FLUSHALL ASYNC forgets every key at once, and frees keys and elements later."""
@@ -68,20 +69,20 @@ class GarbageTests(SessionTests):
         self.assertEqual(1000, len(value))
         self.advance(0.01)
         self.assertEqual(0, len(value))
-        self.assertEqual(0, len(self.server.garbage))
+        self.assertEqual(0, len(self.server.lazyfree))
 
     def test_flush_by_default(self) -> None:
         """A flush is ASYNC only if it says so, or if that is the default."""
         self.fill("h")
         self.run_command("FLUSHDB")
-        self.assertEqual(0, len(self.server.garbage))
+        self.assertEqual(0, len(self.server.lazyfree))
         self.run_command("CONFIG", "SET", "lazyfree-lazy-user-flush", "yes")
         self.fill("h")
         self.run_command("FLUSHDB")
-        self.assertEqual(1, len(self.server.garbage))
+        self.assertEqual(1, len(self.server.lazyfree))
         self.fill("h")
         self.run_command("FLUSHDB", "SYNC")
-        self.assertEqual(1, len(self.server.garbage))
+        self.assertEqual(1, len(self.server.lazyfree))
 
     def test_info(self) -> None:
         """INFO tells how much is left to do."""

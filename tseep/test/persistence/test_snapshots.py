@@ -77,7 +77,7 @@ class SnapshotsTests(SynchronousTestCase):
         self.assertEqual("Background saving scheduled", self.kept("BGSAVE", "SCHEDULE"))
         self.kept.work_ends(self)
         self.kept.cron()
-        self.assertEqual("rdb", self.kept.persistence.worker.task)
+        self.assertEqual("rdb", self.kept.persistence.job.task)
         self.kept.work_ends(self)
         self.assertEqual(1, self.kept.persistence.snapshots.count)
 
@@ -105,7 +105,7 @@ class SnapshotsTests(SynchronousTestCase):
         self.assertEqual(1, self.kept.persistence.snapshots.count)
         self.kept.now -= 3600
         self.kept.pass_time(3)
-        self.assertEqual(3, self.kept.persistence.worker.seconds)
+        self.assertEqual(3, self.kept.persistence.job.seconds)
         self.kept.work_ends(self)
         self.assertEqual(int(self.kept.now), self.kept("LASTSAVE"))
 
@@ -122,10 +122,10 @@ class SnapshotsTests(SynchronousTestCase):
 
     def test_killed_child_leaves_nothing(self) -> None:
         """A child that is ended, or ends by a signal, leaves no file behind."""
-        for end in (self.kept.persistence.worker.end, lambda: self.kept.work_ends(self)):
+        for end in (self.kept.persistence.job.end, lambda: self.kept.work_ends(self)):
             self.kept("SET", "a", 1)
             self.kept("BGSAVE")
-            child = self.kept.persistence.worker._child
+            child = self.kept.persistence.job._child
             assert child is not None
             os.kill(child.pid, signal.SIGSTOP)
             Path(self.folder, f"temp-{child.pid}.rdb").write_bytes(b"half")
