@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import List, Tuple
 
 from tseep.commands import COMMANDS
-from tseep.registry.table import every
+from tseep.registry.table import iter_commands
 
 HERE = Path(__file__).resolve().parent
 
@@ -72,7 +72,7 @@ def redis_commands() -> List[Tuple[str, str]]:
 
 def own_commands() -> List[str]:
     """The names of the commands and subcommands that tseep has."""
-    found = [command for command in every(COMMANDS) if command.run is not None]
+    found = [command for command in iter_commands(COMMANDS) if command.run is not None]
     return [command.name.decode().replace("|", " ") for command in found]
 
 

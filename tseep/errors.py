@@ -24,7 +24,7 @@ class CommandError(Exception):
         return self.message.split(b" ", 1)[0]
 
 
-class BadRule(ValueError):
+class AclRuleError(ValueError):
     """A rule of a user cannot be; the first argument is Redis's reason, the second one the rule."""
 
 

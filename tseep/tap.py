@@ -33,7 +33,7 @@ from tseep.daemon.json_log import LoggedInJson
 from tseep.daemon.process import ProcessService
 from tseep.daemon.process import problem as process_problem
 from tseep.daemon.service import TseepService
-from tseep.errors import BadRule
+from tseep.errors import AclRuleError
 from tseep.interfaces import IMode
 from tseep.modes.evented import EventedMode
 from tseep.modes.threaded import ThreadedMode
@@ -342,9 +342,9 @@ def _errors(reactor: Any, options: Options, server: Server) -> List[str]:
     users = [directive for directive in options.directives if directive.name == USER]
     try:
         if users and server.config["aclfile"]:
-            raise BadRule(f"{users[0].place}: users stand in the configuration file or in --aclfile, not in both")
+            raise AclRuleError(f"{users[0].place}: users stand in the configuration file or in --aclfile, not in both")
         server.users.add([(directive.place, [USER, *directive.words]) for directive in users])
-    except BadRule as error:
+    except AclRuleError as error:
         errors.append(str(error))
     return errors
 
@@ -373,7 +373,7 @@ def _check(options: Options) -> int:
     if options.config["aclfile"]:
         try:
             server.users.load(Path(options.config["aclfile"]))
-        except BadRule as error:
+        except AclRuleError as error:
             errors.append(f"cannot load the users: {error}")
     errors += unwritable(options.config) + without_its_password(server)
     for option in _ENDPOINTS:

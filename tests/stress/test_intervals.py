@@ -36,13 +36,13 @@ def completed(found: List[Dict[str, Any]]) -> Dict[str, Any]:
 def test_chances_are_those_of_all_draws(number: int) -> None:
     """What is worked out is what all draws with replacement, one by one, come to; for odd and even numbers."""
     values = VALUES[:number]
-    every: Counter[float] = Counter()
+    iter_commands: Counter[float] = Counter()
     for draw in itertools.product(values, repeat=number):
-        every[statistics.median(draw)] += 1
+        iter_commands[statistics.median(draw)] += 1
     ours: Counter[float] = Counter()
     for value, chance in intervals.medians(values):
         ours[value] += chance  # type: ignore[assignment]
-    assert dict(ours) == pytest.approx({value: count / number**number for value, count in every.items()})
+    assert dict(ours) == pytest.approx({value: count / number**number for value, count in iter_commands.items()})
 
 
 def by_all_draws(values: Sequence[float]) -> List[float]:
@@ -86,9 +86,9 @@ def test_ratio_draws_both() -> None:
         map(statistics.median, itertools.product(one, repeat=3)),
         map(statistics.median, itertools.product(other, repeat=3)),
     )
-    every = sorted(a / b for a, b in pairs)
-    edge = int(len(every) * intervals.TAIL)
-    assert intervals.ratio(one, other) == (2.5, every[edge], every[-1 - edge], True)
+    iter_commands = sorted(a / b for a, b in pairs)
+    edge = int(len(iter_commands) * intervals.TAIL)
+    assert intervals.ratio(one, other) == (2.5, iter_commands[edge], iter_commands[-1 - edge], True)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ GROUPED = 60.0
 """Seconds within which the same is one entry."""
 
 
-class Happening(NamedTuple):
+class Denial(NamedTuple):
     """
     Something that was denied.
 
@@ -31,7 +31,7 @@ class Entry:
 
     __slots__ = ("client", "count", "happening", "when")
 
-    def __init__(self, happening: Happening) -> None:
+    def __init__(self, happening: Denial) -> None:
         self.happening = happening
         self.count = 0
         self.when = 0.0
@@ -66,7 +66,7 @@ class AclLog:
         """Forget all entries."""
         self._entries.clear()
 
-    def note(self, happening: Happening, now: float, client: bytes) -> None:
+    def note(self, happening: Denial, now: float, client: bytes) -> None:
         """Something was denied to a client."""
         entry = next((one for one in self._entries if one.happening == happening and now - one.when <= GROUPED), None)
         if entry is None:

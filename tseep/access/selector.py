@@ -9,9 +9,9 @@ from functools import lru_cache
 from typing import Dict, Iterator, List, NamedTuple, Set, Tuple
 
 from tseep.algorithms.glob import Match, matcher
-from tseep.errors import BadRule
+from tseep.errors import AclRuleError
 from tseep.registry.categories import CATEGORIES, categories_of
-from tseep.registry.table import Command, every
+from tseep.registry.table import Command, iter_commands
 
 READ, WRITE = 1, 2
 
@@ -56,7 +56,7 @@ class Denied(NamedTuple):
     what: bytes
 
     @property
-    def weight(self) -> Tuple[int, int]:
+    def specificity(self) -> Tuple[int, int]:
         """How near it came to be allowed, by which the reason that is told is chosen among several."""
         return (COMMAND, KEY, CHANNEL).index(self.reason), self.place
 
@@ -120,27 +120,27 @@ class Selector:
         elif rule[:1] in ("+", "-"):
             self._change_commands(word[0] == "+", word[1:])
         else:
-            raise BadRule(SYNTAX)
+            raise AclRuleError(SYNTAX)
 
     def _set_all(self, allowed: bool) -> None:
         self.everything, self.rules, self.first_arguments = allowed, [], {}
-        self.allowed = {command.name for command in every(self._commands)} if allowed else set()
+        self.allowed = {command.name for command in iter_commands(self._commands)} if allowed else set()
 
     def _add_pattern(self, rule: str) -> None:
         if self.all_keys:
-            raise BadRule(AFTER_ALL_KEYS)
+            raise AclRuleError(AFTER_ALL_KEYS)
         letters, tilde, pattern = rule.partition("~")
         kinds = [_BY_LETTER.get(letter.upper()) for letter in letters[1:]] if letters else [READ, WRITE]
         if not tilde or not kinds or None in kinds or len(set(kinds)) < len(kinds) or not is_plain(pattern):
-            raise BadRule(SYNTAX)
+            raise AclRuleError(SYNTAX)
         for kind in kinds:
             self.patterns[pattern] = self.patterns.get(pattern, 0) | (kind or 0)
 
     def _add_channel(self, pattern: str) -> None:
         if self.all_channels:
-            raise BadRule(AFTER_ALL_CHANNELS)
+            raise AclRuleError(AFTER_ALL_CHANNELS)
         if not is_plain(pattern):
-            raise BadRule(SYNTAX)
+            raise AclRuleError(SYNTAX)
         if pattern not in self.channels:
             self.channels.append(pattern)
 
@@ -155,7 +155,7 @@ class Selector:
         elif allow and "|" in name:
             self._allow_first_argument(name)
         else:
-            raise BadRule(UNKNOWN)
+            raise AclRuleError(UNKNOWN)
         self._note(allow, name)
 
     def _find(self, name: str) -> Command | None:
@@ -169,8 +169,8 @@ class Selector:
 
     def _change_category(self, allow: bool, name: str) -> None:
         if name[1:] not in CATEGORIES:
-            raise BadRule(UNKNOWN)
-        for command in every(self._commands):
+            raise AclRuleError(UNKNOWN)
+        for command in iter_commands(self._commands):
             if name[1:] in categories_of(command):
                 self._change(allow, command.name)
         self._note(allow, name)
@@ -179,13 +179,13 @@ class Selector:
         whole, _, word = name.rpartition("|")
         command = self._find(whole)
         if command is None:
-            raise BadRule(UNKNOWN)
+            raise AclRuleError(UNKNOWN)
         if "|" in whole:
-            raise BadRule(FIRST_ARGUMENT)
+            raise AclRuleError(FIRST_ARGUMENT)
         if not word or not is_plain(word):  # what Redis takes, and cannot read again from an aclfile
-            raise BadRule(SYNTAX)
+            raise AclRuleError(SYNTAX)
         if command.subcommands:
-            raise BadRule(UNKNOWN)
+            raise AclRuleError(UNKNOWN)
         words = self.first_arguments.setdefault(command.name, set())
         words.add(word.encode("utf-8", "surrogateescape"))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Iterable, List, Set, Tuple
 
 from tseep.access.selector import Denied, Selector, is_plain
-from tseep.errors import BadRule
+from tseep.errors import AclRuleError
 from tseep.registry.table import Command
 from tseep.system.filesystem import Disk
 
@@ -97,14 +97,14 @@ class User:
     def _change_passwords(self, sign: str, text: str) -> None:
         hashed = _hash(text.encode("utf-8", "surrogateescape")) if sign in "><" else text
         if sign in "#!" and not (len(text) == _LONGEST_HASH and set(text) <= set("0123456789abcdef")):
-            raise BadRule(BAD_HASH)
+            raise AclRuleError(BAD_HASH)
         if sign in ">#":
             self.nopass = False
             self.hashes += [] if hashed in self.hashes else [hashed]
         elif hashed in self.hashes:
             self.hashes.remove(hashed)
         else:
-            raise BadRule(NO_SUCH_PASSWORD)
+            raise AclRuleError(NO_SUCH_PASSWORD)
 
     def _add_selector(self, rules: List[str]) -> None:
         selector = Selector(self._commands, False)
@@ -126,7 +126,7 @@ class User:
             if denied is None:
                 return None
             denials.append(denied)
-        return max(denials, key=lambda denied: denied.weight)
+        return max(denials, key=lambda denied: denied.specificity)
 
     def forbidden_option(self, command: Command, argv: List[bytes]) -> bytes | None:
         """
@@ -170,7 +170,7 @@ def _with_selectors(rules: List[str]) -> List[str]:
             found.append(rule)
     if started:
         first = started.partition(" ")[0]
-        raise BadRule(f"Unmatched parenthesis in acl selector starting at '{first}'.")
+        raise AclRuleError(f"Unmatched parenthesis in acl selector starting at '{first}'.")
     return found
 
 
@@ -244,8 +244,8 @@ class Users:
         for rule in _with_selectors(rules):
             try:
                 changed.set(rule, all_channels)
-            except BadRule as error:
-                raise BadRule(str(error), rule) from None
+            except AclRuleError as error:
+                raise AclRuleError(str(error), rule) from None
         return changed
 
     def _take(self, changed: User) -> None:
@@ -271,7 +271,7 @@ class Users:
         try:
             lines = path.read_bytes().split(b"\n")
         except OSError as error:
-            raise BadRule(f"{path}: {error.strerror}") from error
+            raise AclRuleError(f"{path}: {error.strerror}") from error
         read = {b"default": self.unrestricted()}
         read.update(self._read([(f"{path}:{number}", _split(line)) for number, line in enumerate(lines, 1)]))
         for name in [name for name in self.named if name not in read]:
@@ -297,12 +297,12 @@ class Users:
         for place, words in lines:
             try:
                 user = self._read_line(words, seen)
-            except BadRule as error:
+            except AclRuleError as error:
                 errors.append(f"{place}: {error.args[0]}. ")
             else:
                 read.update({} if user is None else {user.name: user})
         if errors:
-            raise BadRule("".join(errors) + UNCHANGED)
+            raise AclRuleError("".join(errors) + UNCHANGED)
         return read
 
     def changed(self) -> List[str]:
@@ -322,12 +322,12 @@ class Users:
         if not words:
             return None
         if words[0].lower() != "user" or len(words) < 2:
-            raise BadRule("it should start with user keyword followed by the username")
+            raise AclRuleError("it should start with user keyword followed by the username")
         name = words[1].encode("utf-8", "surrogateescape")
         if not is_plain(words[1]):
-            raise BadRule(BAD_NAME)
+            raise AclRuleError(BAD_NAME)
         if name in seen:
-            raise BadRule("Duplicate user found. A user can only be defined once in config files")
+            raise AclRuleError("Duplicate user found. A user can only be defined once in config files")
         seen.add(name)
         return self._changed(name, None, words[2:])
 
@@ -342,7 +342,7 @@ class Users:
 
     def _follow(self, session: Session, user: User) -> None:
         """Let a client's state be as its user's is now; close it if it hears what it may hear no more."""
-        session.update_guard()
+        session.refresh_dispatch()
         own = session.subscriptions
         if own and not (
             all(user.may_hear(channel, False) for channel in (*own.channels, *own.shards))

@@ -14,7 +14,7 @@ from tseep.errors import CommandError
 from tseep.replies import BLOCKED, NULL_ARRAY, Reply
 
 if TYPE_CHECKING:
-    from tseep.coordination.timers import After, Alarm, Alarms
+    from tseep.coordination.timers import After, Timer, Timers
     from tseep.keyspace.keyspace import Database
     from tseep.session.session import Session
 
@@ -38,10 +38,10 @@ class Wait:
     @ivar serve: takes the key of which something was made; returns the reply, or L{NOT_YET}.
     @ivar nothing: the reply when the time is over.
     @ivar served: told the reply before the client is, if somebody wants to record it.
-    @ivar alarm: ends it when the time is over, if that is limited.
+    @ivar timer: ends it when the time is over, if that is limited.
     """
 
-    __slots__ = ("alarm", "db", "keys", "nothing", "serve", "served", "session")
+    __slots__ = ("timer", "db", "keys", "nothing", "serve", "served", "session")
 
     def __init__(self, session: Session, keys: Tuple[bytes, ...], serve: Serve, nothing: Reply) -> None:
         self.session = session
@@ -50,7 +50,7 @@ class Wait:
         self.serve = serve
         self.nothing = nothing
         self.served: Callable[[Reply], None] | None = None
-        self.alarm: Alarm | None = None
+        self.timer: Timer | None = None
 
 
 def block(session: Session, keys: List[bytes], timeout: int, serve: Serve, nothing: Reply = NULL_ARRAY) -> Reply:
@@ -80,10 +80,10 @@ class Blocking:
     @param after: what is done after a command: who waits is served then, and who was answered goes on.
     """
 
-    def __init__(self, alarms: Alarms, after: After) -> None:
+    def __init__(self, timers: Timers, after: After) -> None:
         self._ready: Deque[Tuple[Database, bytes]] = deque()
         self._unblocked: Deque[Session] = deque()
-        self._alarms = alarms
+        self._timers = timers
         self._after = after
         self._queues: Dict[Tuple[Database, bytes], Dict[Wait, None]] = {}
 
@@ -92,18 +92,18 @@ class Blocking:
         return bool(self._queues)
 
     def add(self, wait: Wait, now: int, timeout: int) -> None:
-        """Let a client wait from C{now} on, as L{Alarms} count, for C{timeout} milliseconds; 0 for no limit."""
+        """Let a client wait from C{now} on, as L{Timers} count, for C{timeout} milliseconds; 0 for no limit."""
         wait.session.blocked = wait
         for key in wait.keys:
             self._queues.setdefault((wait.db, key), {})[wait] = None
         if timeout:
-            wait.alarm = self._alarms.set(now + timeout, lambda: self.end(wait, wait.nothing))
+            wait.timer = self._timers.set(now + timeout, lambda: self.end(wait, wait.nothing))
 
     def forget(self, wait: Wait) -> None:
         """The client waits no longer."""
         wait.session.blocked = None
-        if wait.alarm is not None:
-            wait.alarm.cancel()
+        if wait.timer is not None:
+            wait.timer.cancel()
         for key in wait.keys:
             place = wait.db, key
             queue = self._queues[place]
@@ -113,7 +113,7 @@ class Blocking:
 
     def end(self, wait: Wait, reply: Reply) -> None:
         """Answer a client that waits; it goes on with its other commands soon."""
-        wait.session.answer_late(reply)
+        wait.session.send_blocked_reply(reply)
         self.release(wait)
 
     def release(self, wait: Wait) -> None:

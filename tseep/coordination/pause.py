@@ -8,12 +8,12 @@ from tseep.coordination.blocking import Wait
 
 if TYPE_CHECKING:
     from tseep.coordination.blocking import Blocking
-    from tseep.coordination.timers import Alarm, Alarms
+    from tseep.coordination.timers import Timer, Timers
     from tseep.registry.table import Command
     from tseep.session.session import Session
 
 
-class Held(Wait):
+class PausedCommand(Wait):
     """A client whose command is held."""
 
     __slots__ = ("argv",)
@@ -32,14 +32,14 @@ class Pause:
     @ivar all: whether every command is held, not only those that may change something.
     """
 
-    def __init__(self, alarms: Alarms, blocking: Blocking, changed: Callable[[], None]) -> None:
+    def __init__(self, timers: Timers, blocking: Blocking, changed: Callable[[], None]) -> None:
         self.until = 0
         self.all = False
-        self._alarms = alarms
+        self._timers = timers
         self._blocking = blocking
         self._changed = changed
-        self._alarm: Alarm | None = None
-        self._held: List[Held] = []
+        self._timer: Timer | None = None
+        self._held: List[PausedCommand] = []
 
     def __bool__(self) -> bool:
         """Whether any command is held."""
@@ -50,33 +50,33 @@ class Pause:
         self.all = self.all or all
         if until > self.until:
             self.until = until
-            if self._alarm is not None:
-                self._alarm.cancel()
-            self._alarm = self._alarms.set(until, self.end)
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._timers.set(until, self.end)
             self._changed()
 
     def end(self) -> None:
         """Let all go on whose commands were held."""
-        if self._alarm is not None:
-            self._alarm.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         self.until, self.all = 0, False
         self._changed()
         held, self._held = self._held, []
         for each in held:
             if each.session.blocked is each:
-                each.session.postpone(each.argv)
+                each.session.requeue(each.argv)
                 self._blocking.release(each)
 
     def holds(self, session: Session, command: Command) -> bool:
         """Whether a command is held now."""
         if not self.until:
             return False
-        if self.all or command.changing:
+        if self.all or command.may_write:
             return True
         queue = session.transaction.queue if session.transaction is not None and command.name == b"exec" else []
-        return any(queued.changing for queued, _ in queue)
+        return any(queued.may_write for queued, _ in queue)
 
     def hold(self, session: Session, argv: List[bytes]) -> None:
         """Keep a command of a client's, and those after it, until the end."""
-        session.blocked = held = Held(session, argv)
+        session.blocked = held = PausedCommand(session, argv)
         self._held.append(held)

@@ -1,4 +1,4 @@
-"""What is to be done at a certain time."""
+"""Timers: functions that are called at a certain time. The mode wakes the server when the nearest one is due."""
 
 from __future__ import annotations
 
@@ -6,86 +6,82 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Callable, Deque, List, Tuple
 
-FEW = 64
-"""So many alarms that were taken back may stay in the heap, whatever the number of the others."""
+CANCELLED_SLACK = 64
+"""Number of cancelled timers that stay in the heap, however few others there are."""
 
-
-LATE = 0.0005
-"""Seconds by which an alarm is rung late, so that its millisecond is over."""
+LATE_S = 0.0005
+"""Seconds by which a timer fires late, so that its millisecond has passed."""
 
 After = Deque[Callable[[], None]]
-"""What is to be done once the command that runs has ended, the whole transaction or script with it."""
+"""What is to be done after the running command, or after the whole transaction or script that it is part of."""
 
-FARTHEST = 3600.0
-"""Seconds after which whoever keeps the time looks again: longer sleeps are not for every reactor."""
+MAX_SLEEP_S = 3600.0
+"""Seconds after which the mode looks again at the timers, as not every reactor takes longer sleeps."""
 
 
 def delay_until(when: int, now: int) -> float:
     """
-    How long to sleep until an alarm, or until another look at it.
+    Return for how many seconds to sleep until a timer is due, L{MAX_SLEEP_S} at most.
 
-    @param when: when it is due, on the timer, and C{now}, both in milliseconds.
-    @return: seconds.
+    @param when: when it is due, C{now}: the time; both in milliseconds of the server's timer.
     """
-    return min(FARTHEST, max(0, when - now) / 1000 + LATE)
+    return min(MAX_SLEEP_S, max(0, when - now) / 1000 + LATE_S)
 
 
-class Alarm:
-    """One thing that is to be done. C{cancel} takes it back."""
+class Timer:
+    """A function that will be called once."""
 
-    __slots__ = ("_alarms", "ring")
+    __slots__ = ("_timers", "fire")
 
-    def __init__(self, alarms: Alarms, ring: Callable[[], None]) -> None:
-        self._alarms = alarms
-        self.ring: Callable[[], None] | None = ring
+    def __init__(self, timers: Timers, fire: Callable[[], None]) -> None:
+        self._timers = timers
+        self.fire: Callable[[], None] | None = fire
 
     def cancel(self) -> None:
-        """Let it not be done."""
-        if self.ring is not None:
-            self.ring = None
-            self._alarms.count_cancelled()
+        """Do not call it. Does nothing if it has been called already."""
+        if self.fire is not None:
+            self.fire = None
+            self._timers.count_cancelled()
 
 
-class Alarms:
+class Timers:
     """
-    Everything that is to be done, in the order of time. It keeps no time itself; its times are milliseconds on the
-    server's timer, L{Server.milliseconds <tseep.server.server.Server.milliseconds>}, since the wall clock may be set.
+    All timers of a server, by their times in milliseconds.
 
-    @ivar wake: called with the time at which L{ring} is wanted, whenever that comes nearer.
-        Whoever runs the server sets it.
+    @ivar wake: called with the time of the nearest timer when that becomes an earlier one. The mode sets it.
     """
 
     def __init__(self) -> None:
-        self.wake: Callable[[int], None] = lambda when: None
-        self._heap: List[Tuple[int, int, Alarm]] = []
-        self._numbers = count()  # those of one time are rung in the order of setting
+        self._heap: List[Tuple[int, int, Timer]] = []
+        self._numbers = count()  # timers of one time fire in the order in which they were set
         self._cancelled = 0
+        self.wake: Callable[[int], None] = lambda when: None
 
-    def set(self, when: int, ring: Callable[[], None]) -> Alarm:
-        """Let C{ring} be called at C{when}, in milliseconds of the timer."""
-        alarm = Alarm(self, ring)
-        heappush(self._heap, (when, next(self._numbers), alarm))
-        if self._heap[0][2] is alarm:
+    def set(self, when: int, fire: Callable[[], None]) -> Timer:
+        """Call C{fire} at a time, in milliseconds of the server's timer."""
+        timer = Timer(self, fire)
+        heappush(self._heap, (when, next(self._numbers), timer))
+        if self._heap[0][2] is timer:
             self.wake(when)
-        return alarm
+        return timer
 
-    def ring(self, now: int) -> None:
-        """Do what is due at C{now}, and ask to be woken for what is next."""
+    def fire(self, now: int) -> None:
+        """Call what is due at C{now}, and have the mode wake the server for the next timer."""
         heap = self._heap
-        while heap and (heap[0][0] <= now or heap[0][2].ring is None):
-            alarm = heappop(heap)[2]
-            if alarm.ring is None:
+        while heap and (heap[0][0] <= now or heap[0][2].fire is None):
+            timer = heappop(heap)[2]
+            if timer.fire is None:
                 self._cancelled -= 1
             else:
-                ring, alarm.ring = alarm.ring, None
-                ring()
+                fire, timer.fire = timer.fire, None
+                fire()
         if heap:
             self.wake(heap[0][0])
 
     def count_cancelled(self) -> None:
-        """An alarm was taken back; when most of the heap is such, it is made anew without them."""
+        """A timer was cancelled. When most of the heap is such, it is built again without them."""
         self._cancelled += 1
-        if self._cancelled > FEW + len(self._heap) // 2:
-            self._heap = [entry for entry in self._heap if entry[2].ring is not None]
+        if self._cancelled > CANCELLED_SLACK + len(self._heap) // 2:
+            self._heap = [entry for entry in self._heap if entry[2].fire is not None]
             heapify(self._heap)
             self._cancelled = 0

@@ -54,7 +54,7 @@ class Watching:
         return any(self._watchers)
 
     def watch(self, session: Session, key: bytes) -> None:
-        """Let a client know, by its C{spoiled}, when a key of its database changes."""
+        """Let a client know, by its C{dirty_cas}, when a key of its database changes."""
         place = session.db, key
         if place not in session.watched:
             session.watched = (*session.watched, place)
@@ -68,12 +68,12 @@ class Watching:
             if not watchers[key]:
                 del watchers[key]
         session.watched = ()
-        session.spoiled = False
+        session.dirty_cas = False
 
     def note(self, db: Database, key: bytes) -> None:
         """A key has changed."""
         for session in self._watchers[db.number].get(key, ()):
-            session.spoiled = True
+            session.dirty_cas = True
 
     def note_all(self, databases: Iterable[Database]) -> None:
         """All keys that there are in some databases are about to be removed."""

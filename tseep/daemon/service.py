@@ -14,7 +14,7 @@ from twisted.logger import Logger, LogLevel
 from tseep import __version__
 from tseep.daemon.check import unwritable, without_its_password
 from tseep.daemon.systemd import notify
-from tseep.errors import BadRule, CommandError
+from tseep.errors import AclRuleError, CommandError
 from tseep.interfaces import IMode
 from tseep.net import address
 from tseep.net.heartbeat import Heartbeat
@@ -91,7 +91,7 @@ class TseepService(Service):
         if path:
             try:
                 self._server.users.load(Path(path))
-            except BadRule as error:
+            except AclRuleError as error:
                 raise CannotStart(f"tseep: cannot load the users: {error}") from None
         for wrong in without_its_password(self._server):
             raise CannotStart(f"tseep: {wrong}")

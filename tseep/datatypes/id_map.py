@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import Generic, Iterator, List, Tuple, TypeVar
 
-MOST = 100
+MAX_CHUNK_ENTRIES = 100
 """Entries that a chunk takes at its end (Redis's stream-node-max-entries)."""
 
 Held = TypeVar("Held")
@@ -30,7 +30,7 @@ class _Chunk(Generic[Held]):
         return max(self.ids[-1], self.removed)
 
 
-class IdMap(Generic[Held]):
+class ChunkedIdMap(Generic[Held]):
     """
     Numbers with a value each, in the order of the numbers.
 
@@ -72,7 +72,7 @@ class IdMap(Generic[Held]):
         """Add a chunk of ids that are in order, and higher than any that is there."""
         self._chunks.append(_Chunk(ids, values))
         self._firsts.append(ids[0])
-        self._room = max(0, MOST - len(ids))
+        self._room = max(0, MAX_CHUNK_ENTRIES - len(ids))
         self._size += len(ids)
 
     def append(self, id: int, value: Held) -> None:
@@ -83,7 +83,7 @@ class IdMap(Generic[Held]):
             chunk.ids.append(id)
             chunk.values.append(value)
         else:
-            self._room = MOST - 1
+            self._room = MAX_CHUNK_ENTRIES - 1
             self._chunks.append(_Chunk([id], [value]))
             self._firsts.append(id)
         self._size += 1
@@ -114,7 +114,7 @@ class IdMap(Generic[Held]):
         chunk.values.insert(at, value)
         self._firsts[number] = min(id, self._firsts[number])
         self._size += 1
-        if len(chunk.ids) > 2 * MOST:
+        if len(chunk.ids) > 2 * MAX_CHUNK_ENTRIES:
             self._divide(number)
         return None
 
@@ -180,14 +180,14 @@ class IdMap(Generic[Held]):
 
     def truncate(self, most: int) -> bool:
         """Remove up to about C{most} entries at the end. Returns whether there are more."""
-        for _ in range(min(len(self._chunks), 1 + most // MOST)):
+        for _ in range(min(len(self._chunks), 1 + most // MAX_CHUNK_ENTRIES)):
             self._size -= len(self._chunks[-1].ids)
             self._drop(-1)
         return bool(self._chunks)
 
-    def copy(self) -> IdMap[Held]:
+    def copy(self) -> ChunkedIdMap[Held]:
         """Another one with the same values."""
-        other: IdMap[Held] = IdMap()
+        other: ChunkedIdMap[Held] = ChunkedIdMap()
         other._chunks = [_Chunk(chunk.ids[:], chunk.values[:]) for chunk in self._chunks]
         other._firsts = self._firsts[:]
         other._room = self._room
@@ -214,8 +214,8 @@ class IdMap(Generic[Held]):
     def _divide(self, number: int) -> None:
         """Make two chunks of one."""
         chunk = self._chunks[number]
-        upper = _Chunk(chunk.ids[MOST:], chunk.values[MOST:])
-        del chunk.ids[MOST:], chunk.values[MOST:]
+        upper = _Chunk(chunk.ids[MAX_CHUNK_ENTRIES:], chunk.values[MAX_CHUNK_ENTRIES:])
+        del chunk.ids[MAX_CHUNK_ENTRIES:], chunk.values[MAX_CHUNK_ENTRIES:]
         upper.removed, chunk.removed = chunk.removed, 0
         self._chunks.insert(number + 1, upper)
         self._firsts.insert(number + 1, upper.ids[0])

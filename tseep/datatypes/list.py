@@ -10,14 +10,14 @@ from typing import Deque, Iterator, List, Sequence, Tuple, Union
 from tseep.datatypes.collection import Collection
 from tseep.datatypes.memory import allocated, of_bytes
 
-CHUNK = 128
-"""Elements of a chunk that comes from an end. Changes in the middle leave some with fewer, or with up to L{MOST}."""
+CHUNK_ELEMENTS = 128
+"""Elements of a chunk that comes from an end. After changes in the middle it has L{MIN_CHUNK_ELEMENTS} or more."""
 
-MOST = 2 * CHUNK
-"""An end gives a chunk away when it has so many, so that pushing and popping in turn there costs nothing."""
+MAX_CHUNK_ELEMENTS = 2 * CHUNK_ELEMENTS
+"""Most elements of a chunk, and of an end, which then splits off a chunk: so alternating pushes and pops are cheap."""
 
-FEW = CHUNK // 4
-"""A chunk that is left with fewer elements is joined with the next one."""
+MIN_CHUNK_ELEMENTS = CHUNK_ELEMENTS // 4
+"""A chunk with fewer elements is merged with the next one."""
 
 MOST_BYTES = 1 << 14
 """Elements that are longer together are not packed: that would save little, and take long."""
@@ -118,14 +118,14 @@ class RedisList(Collection):
         """Add an element at the right."""
         right = self._right
         right.append(element)
-        if len(right) >= MOST:
+        if len(right) >= MAX_CHUNK_ELEMENTS:
             self._pack_right()
 
     def appendleft(self, element: bytes) -> None:
         """Add an element at the left."""
         left = self._left
         left.append(element)
-        if len(left) >= MOST:
+        if len(left) >= MAX_CHUNK_ELEMENTS:
             self._pack_left()
 
     def extend(self, elements: Sequence[bytes]) -> None:
@@ -163,24 +163,24 @@ class RedisList(Collection):
             self._cut_left(first)
 
     def _pack_right(self) -> None:
-        """Let the right end have fewer than L{MOST} elements."""
+        """Let the right end have fewer than L{MAX_CHUNK_ELEMENTS} elements."""
         right = self._right
-        surplus = len(right) // CHUNK * CHUNK - CHUNK
+        surplus = len(right) // CHUNK_ELEMENTS * CHUNK_ELEMENTS - CHUNK_ELEMENTS
         if surplus > 0:
             between = self._between = self._between or deque()
-            for at in range(0, surplus, CHUNK):
-                between.append(_pack(right[at : at + CHUNK]))
+            for at in range(0, surplus, CHUNK_ELEMENTS):
+                between.append(_pack(right[at : at + CHUNK_ELEMENTS]))
             self._inner += surplus
             del right[:surplus]
 
     def _pack_left(self) -> None:
-        """Let the left end have fewer than L{MOST} elements."""
+        """Let the left end have fewer than L{MAX_CHUNK_ELEMENTS} elements."""
         left = self._left
-        surplus = len(left) // CHUNK * CHUNK - CHUNK
+        surplus = len(left) // CHUNK_ELEMENTS * CHUNK_ELEMENTS - CHUNK_ELEMENTS
         if surplus > 0:
             between = self._between = self._between or deque()
-            for at in range(0, surplus, CHUNK):
-                between.appendleft(_pack(left[at : at + CHUNK][::-1]))
+            for at in range(0, surplus, CHUNK_ELEMENTS):
+                between.appendleft(_pack(left[at : at + CHUNK_ELEMENTS][::-1]))
             self._inner += surplus
             del left[:surplus]
 
@@ -350,12 +350,12 @@ class RedisList(Collection):
         between = self._between
         before = len(between[number])
         del between[number]
-        if len(elements) < FEW and number < len(between):
+        if len(elements) < MIN_CHUNK_ELEMENTS and number < len(between):
             before += len(between[number])
             elements = [*elements, *between[number]]
             del between[number]
         self._inner += len(elements) - before
-        half = len(elements) // 2 if len(elements) > MOST else 0
+        half = len(elements) // 2 if len(elements) > MAX_CHUNK_ELEMENTS else 0
         for part in (elements[half:], elements[:half]):
             if part:
                 between.insert(number, _pack(part))

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Dict, Tuple
 
 from tseep.datatypes.collection import Collection
-from tseep.datatypes.id_map import IdMap
+from tseep.datatypes.id_map import ChunkedIdMap
 from tseep.datatypes.memory import ENTRY, of_bytes
 
 SEQUENCE = 2**64 - 1
@@ -51,7 +51,7 @@ class Consumer:
     def __init__(self, name: bytes, seen: int) -> None:
         self.name = name
         self.seen = seen
-        self.pending: IdMap[Pending] = IdMap()
+        self.pending: ChunkedIdMap[Pending] = ChunkedIdMap()
 
 
 class Pending:
@@ -86,7 +86,7 @@ class Group:
     def __init__(self, last_id: int, entries_read: int | None = None) -> None:
         self.last_id = last_id
         self.entries_read = entries_read
-        self.pending: IdMap[Pending] = IdMap()
+        self.pending: ChunkedIdMap[Pending] = ChunkedIdMap()
         self.consumers: Dict[bytes, Consumer] = {}
 
     def deliver(self, id: int, consumer: Consumer, now: int) -> None:
@@ -150,7 +150,7 @@ class Stream(Collection):
     type_name = b"stream"
 
     def __init__(self) -> None:
-        self.entries: IdMap[Fields] = IdMap()
+        self.entries: ChunkedIdMap[Fields] = ChunkedIdMap()
         self.groups: Dict[bytes, Group] = {}
         self.last_id = 0
         self.entries_added = 0

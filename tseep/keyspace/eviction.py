@@ -85,7 +85,7 @@ class Eviction:
         """Bytes that all keys take; 0 while there is no limit."""
         return self._contents + self._tables
 
-    def configured(self) -> None:
+    def apply_config(self) -> None:
         """Take over what the configuration says by now."""
         config = self._server.config
         before, self.limit = self.limit, config["maxmemory"]
@@ -201,7 +201,7 @@ class Eviction:
     def _go_on_later(self) -> None:
         if not self._going_on:
             self._going_on = True
-            self._server.alarms.set(self._server.milliseconds() + 1, self._go_on)
+            self._server.timers.set(self._server.milliseconds() + 1, self._go_on)
 
     def _go_on(self) -> None:
         self._going_on = False

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, Callable, Dict, Iterable, List, Protocol, Set, Tuple, Union
 
 from tseep.datatypes.collection import Collection
-from tseep.keyspace.usage import Uses
+from tseep.keyspace.usage import LFUCounters
 
 Value = Any
 """A string is C{bytes}, or a C{bytearray} once it was changed in place; all else is a L{Collection}."""
@@ -43,7 +43,7 @@ class Observer(Protocol):
         """Two databases have exchanged their contents."""
 
 
-class Emptied:
+class DetachedDatabase:
     """
     What was in a database, to be freed bit by bit.
 
@@ -89,7 +89,7 @@ class Database:
     @ivar observer: who is told of every change, if anybody is.
     @ivar values: every key's value, in order of creation.
     @ivar expires: of keys that will expire, the Unix time in milliseconds.
-    @ivar accessed: the second of every key's last use, as the keyspace counts them; L{Uses} where it is kept how often.
+    @ivar accessed: by key, the second of its last use; with an LFU policy L{LFUCounters}.
     """
 
     __slots__ = ("_keyspace", "_most", "_order", "_slots", "accessed", "expires", "number", "observer", "values")
@@ -118,9 +118,9 @@ class Database:
         for key in self.values:
             self.accessed[key] = self._keyspace.second
 
-    def take(self) -> Emptied:
+    def take(self) -> DetachedDatabase:
         """Forget every key, and leave it to the caller to free what was theirs."""
-        emptied = Emptied(self.values, self.expires, self.accessed, self._slots)
+        emptied = DetachedDatabase(self.values, self.expires, self.accessed, self._slots)
         self.flush()
         return emptied
 
@@ -190,7 +190,7 @@ class Database:
 
     def frequency(self, key: bytes, second: int) -> int:
         """How often a key that is there is used, on a logarithmic scale, where that is kept."""
-        assert isinstance(self.accessed, Uses)
+        assert isinstance(self.accessed, LFUCounters)
         return self.accessed.frequency(key, second)
 
     # Changing
@@ -408,7 +408,7 @@ class Keyspace:
         then, as it is no date, and the wall clock may be set. It is one int object, however many keys hold it.
     @ivar hits: reads that found their key, C{misses}: that did not, C{expired}: keys that reached their time,
         C{evicted}: that made room for others.
-    @ivar frequency: the settings of L{Uses}, if it is kept how often keys are used; None to keep when they last were.
+    @ivar frequency: the settings of L{LFUCounters}; None without an LFU policy.
     """
 
     def __init__(self, databases: int = 16, clock: Callable[[], float] = time.time) -> None:
@@ -436,7 +436,7 @@ class Keyspace:
 
     def make_uses(self, entries: Dict[bytes, int]) -> Dict[bytes, int]:
         """What keeps the uses of keys, with what is known of them already."""
-        return dict(entries) if self.frequency is None else Uses(entries, *self.frequency)
+        return dict(entries) if self.frequency is None else LFUCounters(entries, *self.frequency)
 
     def sweep(self, most: int) -> int:
         """
@@ -463,7 +463,7 @@ class Keyspace:
         for database in self._about_to_flush(databases):
             database.flush()
 
-    def take(self, databases: Iterable[Database] | None = None) -> List[Emptied]:
+    def take(self, databases: Iterable[Database] | None = None) -> List[DetachedDatabase]:
         """Forget every key of some databases, or of all; return what was theirs, to be freed."""
         return [database.take() for database in self._about_to_flush(databases) if database]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 from typing import Dict, Mapping
 
-NEW = 5
+INITIAL_COUNTER = 5
 """The counter of a key that is new, so that it is not the first to go (LFU_INIT_VAL)."""
 
-MOST = 255
+MAX_COUNTER = 255
 
 
-class Uses(Dict[bytes, int]):
+class LFUCounters(Dict[bytes, int]):
     """
     In place of the times of last use: for each key a counter, and the minute in which it was looked at last.
 
@@ -32,7 +32,7 @@ class Uses(Dict[bytes, int]):
     def __setitem__(self, key: bytes, second: int) -> None:
         minute = second // 60
         known = self.get(key)
-        counter = NEW if known is None else self._raised(self._lowered(known, minute))
+        counter = INITIAL_COUNTER if known is None else self._raised(self._lowered(known, minute))
         super().__setitem__(key, minute << 8 | counter)
 
     def begin(self, key: bytes, second: int, counter: int) -> None:
@@ -45,9 +45,9 @@ class Uses(Dict[bytes, int]):
 
     def _lowered(self, known: int, minute: int) -> int:
         passed = minute - (known >> 8)
-        return max(0, (known & MOST) - (passed // self.decay if self.decay else 0))
+        return max(0, (known & MAX_COUNTER) - (passed // self.decay if self.decay else 0))
 
     def _raised(self, counter: int) -> int:
-        if counter < MOST and random.random() * (max(0, counter - NEW) * self.factor + 1) < 1:
+        if counter < MAX_COUNTER and random.random() * (max(0, counter - INITIAL_COUNTER) * self.factor + 1) < 1:
             return counter + 1
         return counter

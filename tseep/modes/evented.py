@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tseep.server.server import Server
     from tseep.session.session import Session
 
-DRAIN = 2.0
+DRAIN_TIMEOUT_S = 2.0
 """Seconds that are spent at most on requests that had come when the server was told to stop."""
 
 
@@ -232,12 +232,12 @@ class EventedMode:
         self._reactor = reactor
         self.server = server
         self._watcher: Watcher | None = None
-        self._waker = Waker(reactor, server, lambda: self.call(server.ring))
+        self._waker = Waker(reactor, server, lambda: self.call(server.fire))
         self._holding: List[EventedProtocol] = []
 
     def start(self) -> None:
         """Begin to watch."""
-        self.server.alarms.wake = self._waker.wake
+        self.server.timers.wake = self._waker.wake
         self.server.serve_others = self._serve_others
         if hasattr(select, "epoll"):
             self._watcher = Watcher(self._reactor, self.commit)
@@ -284,7 +284,7 @@ class EventedMode:
         @param grace: seconds after which who still does not take its replies is cut off.
         """
         if self._watcher is not None:
-            self._watcher.serve(DRAIN)
+            self._watcher.serve(DRAIN_TIMEOUT_S)
         self.commit()
         self._close_all()
         await wait_while(self._reactor, lambda: self.server.sessions, grace)

@@ -40,7 +40,7 @@ READ_SIZE = 1024
 LARGE_READ_SIZE = 16 * 1024
 """Bytes of a read after one that was full."""
 
-DRAIN = 2.0
+DRAIN_TIMEOUT_S = 2.0
 """Seconds that are spent at most on requests that had come when the server was told to stop."""
 
 LONG = 64 * 1024
@@ -328,13 +328,13 @@ class ThreadedMode:
         self.turn = threading.Lock()
         self.lock = threading.Lock()
         self.threads = Threads(reactor)
-        self._waker = Waker(reactor, server, lambda: self.call(server.ring))
+        self._waker = Waker(reactor, server, lambda: self.call(server.fire))
 
     def start(self) -> None:
         """Make ready to give threads."""
         self.threads.start()
         self.server.threads = self.threads
-        self.server.alarms.wake = self._wake
+        self.server.timers.wake = self._wake
         self.server.serve_others = self._serve_others
         self._listener = ThreadListener(self._reactor, self.server.config["tcp-keepalive"])
         self.server.keep_alive = self._listener.keep_alive
@@ -383,7 +383,7 @@ class ThreadedMode:
         """
         for connection in self._connections():
             connection.finish()
-        await wait_while(self._reactor, lambda: self.server.sessions, DRAIN)
+        await wait_while(self._reactor, lambda: self.server.sessions, DRAIN_TIMEOUT_S)
         for connection in self._connections():
             connection.close()
         await wait_while(self._reactor, lambda: self.server.sessions, grace)

@@ -1,4 +1,4 @@
-"""The reactor's side of alarms: one delayed call, for the nearest."""
+"""The reactor's side of timers: one delayed call, for the nearest."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 class Waker:
     """
-    Wakes a server when its nearest alarm is due. To be called in the reactor's thread.
+    Wakes a server when its nearest timer is due. To be called in the reactor's thread.
 
-    @param ring: calls L{Server.ring}, under whatever lock there is.
+    @param fire: calls L{Server.fire}, under whatever lock there is.
     """
 
-    def __init__(self, reactor: Any, server: Server, ring: Callable[[], None]) -> None:
+    def __init__(self, reactor: Any, server: Server, fire: Callable[[], None]) -> None:
         self._reactor = reactor
         self._server = server
-        self._ring = ring
+        self._ring = fire
         self._call: Any = None  # the delayed call, if one is waited for
 
     def wake(self, when: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Callable
 from twisted.logger import Logger
 
 from tseep.system.repeated import Repeated
-from tseep.telemetry.histogram import Lag
+from tseep.telemetry.histogram import LoopLag
 
 _log = Logger("tseep.heartbeat.Heartbeat")
 
@@ -25,7 +25,7 @@ class Heartbeat:
     @param beat: what is called.
     """
 
-    def __init__(self, reactor: Any, timer: Callable[[], int], lag: Lag, beat: Callable[[], None]) -> None:
+    def __init__(self, reactor: Any, timer: Callable[[], int], lag: LoopLag, beat: Callable[[], None]) -> None:
         self._reactor = reactor
         self._timer = timer
         self._lag = lag

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable, List
 
 from tseep.errors import CommandError
-from tseep.persistence.aof_loader import CannotLoad, Loader, Torn
+from tseep.persistence.aof_loader import CannotLoad, Loader, TruncatedFile
 from tseep.persistence.aof_writer import AppendOnlyFile, Beside, reason
 from tseep.persistence.jobs import REWRITE, SNAPSHOT
 from tseep.persistence.manifest import BASE, HISTORY, INCREMENT, BadManifest, File, Manifest, read_manifest
@@ -178,13 +178,13 @@ class Log:
         self._file = AppendOnlyFile(
             self._disk, self._path(file), self._beside, server.monotonic, lambda level, text: server.log(level, text)
         )
-        self.configured()
+        self.apply_config()
         self._recording.begin(self._append)
 
-    def configured(self) -> None:
+    def apply_config(self) -> None:
         """Take over what the configuration says by now."""
         if self._file is not None:
-            self._file.configured(self._server.config["appendfsync"])
+            self._file.apply_config(self._server.config["appendfsync"])
 
     # The files
 
@@ -225,7 +225,7 @@ class Log:
         path = self._path(file)
         try:
             loader.load_log(path)
-        except Torn as torn:
+        except TruncatedFile as torn:
             last = file == self._manifest.to_load[-1]
             if not last or self._server.config["aof-load-truncated"] == "no":
                 raise CannotLoad(

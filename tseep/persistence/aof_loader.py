@@ -27,7 +27,7 @@ class CannotLoad(Exception):
     """What is on the disk cannot be loaded, and is left as it is; the text says why, and what to do."""
 
 
-class Torn(Exception):
+class TruncatedFile(Exception):
     """
     A file ends in the middle of a command or a transaction.
 
@@ -135,7 +135,7 @@ class Loader:
             torn = True
         if torn or whole != count:
             self._transaction = None
-            raise Torn(place_after(data, start, whole))
+            raise TruncatedFile(place_after(data, start, whole))
 
     def _run(self, argv: Argv) -> None:
         command = self._commands.get(argv[0])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Dict, Iterable, Iterator, List, Set, Union
 
 from tseep.protocol.resp import encode_command
-from tseep.system.filesystem import MOST, Disk
+from tseep.system.filesystem import MAX_WRITE_BYTES, Disk
 
 if TYPE_CHECKING:
     from tseep.propagation.effects import Argv
@@ -151,7 +151,7 @@ class AppendOnlyFile:
             for block in blocks:
                 left = memoryview(block)
                 while left:
-                    taken = self._disk.write(self._descriptor, left[:MOST])
+                    taken = self._disk.write(self._descriptor, left[:MAX_WRITE_BYTES])
                     written, left = written + taken, left[taken:]
         except Exception:
             self._keep(blocks, written)
@@ -182,7 +182,7 @@ class AppendOnlyFile:
         if self._unsynced and due and not self._syncing and self.policy != NEVER:
             self._sync_beside()
 
-    def configured(self, policy: str) -> None:
+    def apply_config(self, policy: str) -> None:
         """Sync by this policy from now on."""
         self.policy = policy
         if policy == NEVER:

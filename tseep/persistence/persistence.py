@@ -205,14 +205,14 @@ class Persistence:
             except CommandError:
                 pass  # as the log says
 
-    def configured(self) -> None:
+    def apply_config(self) -> None:
         """
         Take over what the configuration says by now.
 
         @raise CommandError: if an append-only file cannot be begun.
         """
         if self._running:
-            self.log.configured()
+            self.log.apply_config()
             wanted = self._server.config["appendonly"] == "yes"
             if wanted and not self.log.on:
                 self.log.begin()

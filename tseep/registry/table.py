@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Callable, Dict, Iterable, Iterator, List, Opti
 from tseep.registry.help import help_lines
 from tseep.registry.keyspecs import KeyUse, read_specifications
 from tseep.replies import Reply
-from tseep.telemetry.histogram import Durations
+from tseep.telemetry.histogram import Histogram
 
 if TYPE_CHECKING:
     from tseep.session.session import Session
@@ -47,7 +47,7 @@ _CHANGING = frozenset({b"eval", b"evalsha", b"fcall", b"pfcount", b"publish", b"
 """Commands that may change something, here or elsewhere, though Redis does not flag them so."""
 
 
-class Calls(Durations):
+class CommandStats(Histogram):
     """
     What a server counts of a command: how long its calls took, and beside that those that came to nothing.
 
@@ -71,7 +71,7 @@ class Command:
     @ivar run: the function; it takes the session and the whole command, its name first, and returns a reply
         or raises L{CommandError <tseep.errors.CommandError>}. None in a container.
     @ivar arity: the number of arguments, the name counted; negative for "at least".
-    @ivar changing: whether it may change something, here or elsewhere.
+    @ivar may_write: whether it may change something, here or elsewhere.
     @ivar quick: whether one call can't take long, so that calls which follow each other are timed together. SET
         is, though Redis does not flag it fast since it may free a large value.
     @ivar keys: positions of the first and the last key, and the step between keys; zeros for none.
@@ -88,7 +88,7 @@ class Command:
     """
 
     __slots__ = (
-        "name", "run", "group", "summary", "arity", "flags", "changing", "quick", "keys", "specifications",
+        "name", "run", "group", "summary", "arity", "flags", "may_write", "quick", "keys", "specifications",
         "find_keys", "reads_any_key", "categories", "since", "complexity", "syntax", "tips", "subcommands", "calls",
     )  # fmt: skip
 
@@ -117,7 +117,7 @@ class Command:
         self.summary = summary
         self.arity = arity
         self.flags = frozenset(flags.split())
-        self.changing = "write" in self.flags or self.name in _CHANGING
+        self.may_write = "write" in self.flags or self.name in _CHANGING
         self.quick = "fast" in self.flags or name == "SET"
         self.keys = keys
         self.specifications = read_specifications(access, keys)
@@ -129,7 +129,7 @@ class Command:
         self.syntax = syntax
         self.tips = tips.split()
         self.subcommands: dict[bytes, Command] = {}
-        self.calls = Calls()
+        self.calls = CommandStats()
 
     def takes(self, count: int) -> bool:
         """Whether C{count} arguments, the name counted, are a number that it takes."""
@@ -155,15 +155,15 @@ class Command:
         command.run = function
         return command
 
-    def fresh(self) -> Command:
+    def copy_for_server(self) -> Command:
         """A copy that counts for itself, for one server."""
         command = copy.copy(self)
-        command.calls = Calls()
-        command.subcommands = {name: sub.fresh() for name, sub in self.subcommands.items()}
+        command.calls = CommandStats()
+        command.subcommands = {name: sub.copy_for_server() for name, sub in self.subcommands.items()}
         return command
 
 
-def every(commands: Dict[bytes, Command]) -> Iterator[Command]:
+def iter_commands(commands: Dict[bytes, Command]) -> Iterator[Command]:
     """All of a table's commands, each with its subcommands after it."""
     for command in commands.values():
         yield command

@@ -10,7 +10,7 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Callable, Dict, FrozenSet, Iterator, List, Tuple
 
-from tseep.access.log import Happening
+from tseep.access.log import Denial
 from tseep.errors import NOT_FOR_SCRIPTS, OUT_OF_MEMORY, CommandError
 from tseep.interfaces import NullConnection
 from tseep.replies import Reply
@@ -194,14 +194,14 @@ class Scripting:
         finally:
             self.running = session.tracking = None
             if self._server.busy is running:
-                self._server.recover()
+                self._server.end_busy()
 
     def _prepare(self, caller: Session) -> Session:
         """The session in which commands are called, made like the caller's."""
         self.interpreter  # noqa: B018 # with which the session is made
         session = self._session
         session.select(caller.db_index)
-        session.speak(2)
+        session.set_protocol(2)
         session.tracking = caller.tracking
         session.no_touch = caller.no_touch
         session.user = caller.user
@@ -241,9 +241,9 @@ class Scripting:
         if self._session.user.restricted:
             denied = self._session.user.check(command, argv)
             if denied is not None:
-                running.caller.note_denied(Happening(denied.reason, "lua", denied.what, running.caller.user.name))
+                running.caller.note_denied(Denial(denied.reason, "lua", denied.what, running.caller.user.name))
                 raise self._refused(NOT_FOR_SCRIPTS[denied.reason], command)
-        if command.changing:
+        if command.may_write:
             if running.read_only:
                 raise self._refused("ERR Write commands are not allowed from read-only scripts.", command)
             if self._server.refusal is not None and "write" in command.flags:
@@ -282,7 +282,7 @@ class Scripting:
 
     def set_protocol(self, version: int) -> None:
         """Answer the script in a version of RESP from now on."""
-        self._session.speak(version)
+        self._session.set_protocol(version)
 
     def log(self, level: int, text: bytes) -> None:
         """Write to the server's log, so that nobody takes it for a word of the server's own."""
@@ -297,7 +297,7 @@ class Scripting:
         if server.stopping:
             patience = min(patience, WHILE_STOPPING)
         if server.timer() - running.started > patience * 1_000_000:
-            server.breathe(running)
+            server.yield_to_clients(running)
         return KILLED[running.error] if running.killed else None
 
     def begin_loading(self) -> None:

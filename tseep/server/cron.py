@@ -110,7 +110,7 @@ class Cron:
 
     def _expire(self) -> None:
         self._sweep()
-        self._server.settle()
+        self._server.run_deferred()
         self._server.deliver()
 
     def _sample(self, now: float) -> None:

@@ -15,7 +15,7 @@ from tseep.coordination.blocking import Blocking
 from tseep.coordination.monitor import Monitors
 from tseep.coordination.pause import Pause
 from tseep.coordination.pubsub import PubSub
-from tseep.coordination.timers import After, Alarms
+from tseep.coordination.timers import After, Timers
 from tseep.coordination.tracking import Tracking
 from tseep.keyspace.events import read_classes
 from tseep.keyspace.eviction import Eviction
@@ -32,7 +32,7 @@ from tseep.server.table import CommandTable
 from tseep.session.client_info import describe, is_local
 from tseep.session.session import Session
 from tseep.system.process import resident_memory
-from tseep.telemetry.histogram import Lag
+from tseep.telemetry.histogram import LoopLag
 from tseep.telemetry.latency import LatencyMonitor
 from tseep.telemetry.rates import Rates
 from tseep.telemetry.slowlog import SlowLog
@@ -69,7 +69,7 @@ class Server:
     @ivar native_commands: the two commands of the native protocol.
     @ivar dispatch: the commands without those that have subcommands or change what a client is, by name in lower
         and in upper case: what clients send nearly all the time. C{native_dispatch}: the native protocol's. Both are
-        empty while every command has to go the long way, through L{Session._examine <tseep.session.session.Session>}.
+        empty while every command takes L{Session._dispatch_slow <tseep.session.session.Session>}.
     @ivar after: what is to be done once the command that runs has ended.
     @ivar deliveries: what clients are to be sent unasked, at the end of the read that is being answered: so that the
         messages of many commands leave in one write to each.
@@ -115,14 +115,14 @@ class Server:
         self.keyspace.second = int(self.monotonic())
         self.limits = Limits()
         self.sessions: Dict[int, Session] = {}
-        self.alarms = Alarms()
+        self.timers = Timers()
         self.after: After = deque()
         self.deliveries: Dict[Session, List[bytes]] = {}
-        self.blocking = Blocking(self.alarms, self.after)
-        self.pause = Pause(self.alarms, self.blocking, self.update_guard)
+        self.blocking = Blocking(self.timers, self.after)
+        self.pause = Pause(self.timers, self.blocking, self.refresh_dispatch)
         self.pubsub = PubSub()
         self.tracking = Tracking(self.after)
-        self.monitors = Monitors(clock, self.after, self.update_guard)
+        self.monitors = Monitors(clock, self.after, self.refresh_dispatch)
         self.lazyfree = LazyFree(timer, self.call_later)
         self.scripting = Scripting(self)
         self.busy: Running | None = None
@@ -135,7 +135,7 @@ class Server:
         self.slowlog = SlowLog()
         self.latency = LatencyMonitor()
         self.rates = Rates(3)
-        self.lag = Lag()
+        self.lag = LoopLag()
         self.batches: List[int] = []
         self.threads: Any = None
         self.workers: Sequence[Any] = ()
@@ -156,29 +156,29 @@ class Server:
         self.changes = Changes(self)
         self.outputs = OutputLimits(self)
         self.cron = Cron(self)
-        self.update_guard()
+        self.refresh_dispatch()
         self._last_id = 0
         self._next_http = -math.inf
-        self.configured()
+        self.apply_config()
 
     def monotonic(self) -> float:
         """Seconds since whenever, for intervals; the wall clock, L{clock}, may be set back or forth at any time."""
         return self.timer() / 1e9
 
     def milliseconds(self) -> int:
-        """The same in milliseconds, as L{Alarms} count."""
+        """The same in milliseconds, as L{Timers} count."""
         return self.timer() // 1_000_000
 
     def call_later(self, milliseconds: int, function: Callable[[], None]) -> None:
         """Call a function after so many milliseconds, by the mode's timer."""
-        self.alarms.set(self.milliseconds() + milliseconds, function)
+        self.timers.set(self.milliseconds() + milliseconds, function)
 
     @property
     def uptime(self) -> float:
         """Seconds since the start."""
         return self.monotonic() - self.started
 
-    def configured(self) -> None:
+    def apply_config(self) -> None:
         """
         Take over what the configuration says by now. To be called after every change of it.
 
@@ -195,12 +195,12 @@ class Server:
         self.changes.notifications.classes = read_classes(config["notify-keyspace-events"])
         self.tracking.most = config["tracking-table-max-keys"]
         self.keep_alive(config["tcp-keepalive"])
-        self.persistence.configured()
-        self.eviction.configured()
+        self.persistence.apply_config()
+        self.eviction.apply_config()
         self.changes.update()
         self.update_refusal()
 
-    def update_guard(self) -> None:
+    def refresh_dispatch(self) -> None:
         """To be called when a state begins or ends that every command has to ask for."""
         if self.busy is None and not self.pause and not self.monitors and self.refusal is None:
             self.table.open()
@@ -216,7 +216,7 @@ class Server:
         refusal = self.persistence.refusal
         if refusal != self.refusal:
             self.refusal = refusal
-            self.update_guard()
+            self.refresh_dispatch()
 
     def connect(self, connection: IConnection, reserved: bool = False) -> Session | bytes:
         """
@@ -253,7 +253,7 @@ class Server:
         self.outputs.forget(session)
         session.end()
 
-    def settle(self) -> None:
+    def run_deferred(self) -> None:
         """Do what is to be done after a command, until nothing is left: that may be the cause of more."""
         if self._settling or self.busy is not None:
             return
@@ -271,14 +271,14 @@ class Server:
         for session, pushed in deliveries.items():
             session.deliver(pushed)
 
-    def breathe(self, busy: Running) -> None:
+    def yield_to_clients(self, busy: Running) -> None:
         """
         Let other clients be answered for a moment, in the middle of a command that runs for long. To be called again
-        and again until its end, which L{recover} tells. For what runs, no time passes.
+        and again until its end, which L{end_busy} tells. For what runs, no time passes.
         """
         if self.busy is None:
             self.busy = busy
-            self.update_guard()
+            self.refresh_dispatch()
         keyspace = self.keyspace
         now = keyspace.now
         self.serve_others()
@@ -287,11 +287,11 @@ class Server:
         if self.stopping:
             busy.kill()
 
-    def recover(self) -> None:
+    def end_busy(self) -> None:
         """What ran for long has ended; what has become due by now is done after the command."""
         self.busy = None
-        self.update_guard()
-        self.after.append(self.ring)
+        self.refresh_dispatch()
+        self.after.append(self.fire)
 
     def stop(self) -> None:
         """Ask whoever runs the server to end it, soon."""
@@ -299,13 +299,13 @@ class Server:
             self.stopping = True
             self.shut_down()
 
-    def ring(self) -> None:
-        """Do what is due by now. To be called when L{Alarms.wake} has asked for it."""
+    def fire(self) -> None:
+        """Do what is due by now. To be called when L{Timers.wake} has asked for it."""
         if self.busy is not None:
             return
         self.keyspace.tick()
-        self.alarms.ring(self.milliseconds())
-        self.settle()
+        self.timers.fire(self.milliseconds())
+        self.run_deferred()
         self.deliver()
 
     def note_slow(self, session: Session, argv: list[bytes], command: Command, nanoseconds: int) -> None:

@@ -7,7 +7,7 @@ from typing import Callable, Dict, List
 from tseep.commands import COMMANDS
 from tseep.commands.data.strings import write
 from tseep.errors import CommandError, wrong_arguments
-from tseep.registry.table import Command, Function, every
+from tseep.registry.table import Command, Function, iter_commands
 
 SLOW_PATH_FLAGS = frozenset({"admin", "no_auth", "noscript", "blocking"})
 """Flags of commands that may change the state of a client, let it wait, or end it: they take the slow path."""
@@ -21,17 +21,19 @@ class CommandTable:
     @ivar commands: every command by its name in lower case, with counters of this server.
     @ivar native_commands: the two commands of the native protocol, by its names for them.
     @ivar dispatch: the commands of the quick path by name, in lower and in upper case: those without subcommands that
-        do not change what a client is. Empty while every command must take the slow path, C{Session._examine}.
+        do not change what a client is. Empty while every command must take the slow path, C{Session._dispatch_slow}.
         C{native_dispatch}: the same for the native protocol.
     """
 
     def __init__(self, wrap: Callable[[Command, Function], Function]) -> None:
-        self.commands = {name: command.fresh() for name, command in COMMANDS.items()}
+        self.commands = {name: command.copy_for_server() for name, command in COMMANDS.items()}
         self.native_commands = {b"GET": self.commands[b"get"], b"SET": self.commands[b"set"].running(write)}
         self.dispatch: Dict[bytes, Command] = {}
         self.native_dispatch: Dict[bytes, Command] = {}
         self._wrap = wrap
-        self._functions = {command: command.run for command in [*every(self.commands), *self.native_commands.values()]}
+        self._functions = {
+            command: command.run for command in [*iter_commands(self.commands), *self.native_commands.values()]
+        }
 
     def open(self) -> None:
         """Let commands take the quick path."""
@@ -55,7 +57,7 @@ class CommandTable:
     @property
     def calls(self) -> int:
         """The number of commands that were executed."""
-        return sum([command.calls.count for command in every(self.commands)])
+        return sum([command.calls.count for command in iter_commands(self.commands)])
 
     def find(self, argv: List[bytes]) -> Command | None:
         """The command, or the subcommand, that C{argv} names; None if there is none."""

@@ -42,7 +42,7 @@ def _refusal(session: Session, command: Command, argv: List[bytes]) -> str | byt
     if session.subscriptions and session.protocol == 2 and command.name not in _WHILE_SUBSCRIBED:
         text = b"ERR Can't execute '%b': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed "
         return (text + b"in this context") % command.name
-    if session.monitoring and (command.changing or "readonly" in flags):
+    if session.monitoring and (command.may_write or "readonly" in flags):
         return "ERR Replica can't interact with the keyspace"
     if server.refusal is not None and ("write" in flags or command.name == b"ping"):
         return server.refusal

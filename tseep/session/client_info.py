@@ -71,7 +71,7 @@ def _flags(session: Session) -> str:
         "P": bool(session.subscriptions),
         "x": session.transaction is not None,
         "b": session.blocked is not None,
-        "d": session.spoiled,
+        "d": session.dirty_cas,
         "t": tracked is not None,
         "R": tracked is not None and tracked.broken,
         "B": tracked is not None and tracked.prefixes is not None,

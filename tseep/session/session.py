@@ -10,7 +10,7 @@ from collections import deque
 from itertools import chain
 from typing import TYPE_CHECKING, Deque, Iterator, List, Tuple, Union
 
-from tseep.access.log import Happening
+from tseep.access.log import Denial
 from tseep.coordination.transactions import Transaction, aborted, end_transaction
 from tseep.errors import READS_ANY_KEY, CommandError
 from tseep.protocol import native, resp
@@ -59,9 +59,9 @@ class Session:
     @ivar db: the selected database, C{db_index} its number.
     @ivar protocol: the RESP version, 2 or 3.
     @ivar user: who it is.
-    @ivar silent: whether nothing is answered any more, C{skip_next}: not the next command, C{muted}: not this one.
+    @ivar silent: CLIENT REPLY OFF; C{reply_skip_next}: SKIP, for the next command, C{reply_skip}: for this one.
     @ivar transaction: what has been queued since MULTI; None outside of a transaction.
-    @ivar watched: the keys of WATCH with their databases, C{spoiled}: whether one has changed since.
+    @ivar watched: the keys of WATCH with their databases, C{dirty_cas}: whether one has changed since.
     @ivar subscriptions: what it hears, if it ever heard anything.
     @ivar blocked: what it waits for, in a BLPOP or the like; C{deny_blocking}: it may not wait now.
     @ivar tracking: how it is told of keys that it may have in a cache, if it asked for that.
@@ -72,7 +72,8 @@ class Session:
     __slots__ = (
         "server", "connection", "limits", "id", "db", "db_index", "protocol", "waiting", "closing",
         "authenticated", "user", "name", "library_name", "library_version", "no_evict", "no_touch", "silent",
-        "skip_next", "muted", "connected_at", "last_seen", "last_command", "transaction", "watched", "spoiled",
+        "reply_skip_next", "reply_skip", "connected_at", "last_seen", "last_command", "transaction", "watched",
+        "dirty_cas",
         "subscriptions",
         "blocked", "deny_blocking", "tracking", "monitoring", "soft_since", "_left", "_unread", "_replies", "_parser",
         "_encoders", "_dispatch", "_native",
@@ -91,7 +92,7 @@ class Session:
         self.no_evict = False
         self.transaction: Transaction | None = None
         self.watched: Tuple[Tuple[Database, bytes], ...] = ()
-        self.spoiled = False
+        self.dirty_cas = False
         self.subscriptions: Subscriptions | None = None
         self.blocked: Wait | None = None
         self.deny_blocking = False
@@ -109,14 +110,14 @@ class Session:
         """Become as new again, as RESET asks: not authenticated if a password is asked for, RESP2, database 0."""
         self.name = b""
         self.no_touch = False
-        self.silent = self.skip_next = self.muted = False
+        self.silent = self.reply_skip_next = self.reply_skip = False
         self.transaction = None
         self._forget()
         self.select(0)
-        self.speak(2)
+        self.set_protocol(2)
         self.user = self.server.users.default
         self.authenticated = self.server.users.open
-        self.update_guard()
+        self.refresh_dispatch()
 
     def authenticate(self, user: User) -> None:
         """Be this user from now on."""
@@ -128,14 +129,14 @@ class Session:
         self.db_index = index
         self.db = self.server.keyspace.databases[index]
 
-    def speak(self, protocol: int) -> None:
+    def set_protocol(self, protocol: int) -> None:
         """Answer in RESP version C{protocol}."""
         self.protocol = protocol
         self._encoders = resp.ENCODERS[protocol]
 
-    def update_guard(self) -> None:
-        """To be called after every change of a state that L{_examine} looks at."""
-        guarded = not self.authenticated or self.no_touch or self.silent or self.skip_next or self._restricted
+    def refresh_dispatch(self) -> None:
+        """To be called after every change of a state that L{_dispatch_slow} looks at."""
+        guarded = not self.authenticated or self.no_touch or self.silent or self.reply_skip_next or self._restricted
         guarded = guarded or self.user.restricted
         plain = self.server.table.native_dispatch if self._native else self.server.table.dispatch
         self._dispatch = {} if guarded else plain
@@ -189,7 +190,7 @@ class Session:
             return b""
         if self.authenticated:
             return self._answer(iter(parser.feed(data)))
-        self.update_guard()  # since there may be no password any more
+        self.refresh_dispatch()  # since there may be no password any more
         return self._answer(_lazily(parser, data))
 
     def resume(self) -> bytes:
@@ -205,11 +206,11 @@ class Session:
         else:
             self.server.deliveries.setdefault(self, []).append(data)
 
-    def answer_late(self, reply: Reply) -> None:
+    def send_blocked_reply(self, reply: Reply) -> None:
         """Answer the command that it was L{blocked} in; those after it wait to be resumed."""
         if isinstance(reply, CommandError):
             self.server.stats.count_error(reply.code)
-        if not self.muted and not self.silent:
+        if not self.reply_skip and not self.silent:
             self.server.deliver()
             self._send(self._encoders[type(reply)](reply))
         self.waiting, self._left = self._left, None
@@ -229,7 +230,7 @@ class Session:
         finally:
             self._count(command, 1, start, argv)
 
-    def postpone(self, argv: List[bytes]) -> None:
+    def requeue(self, argv: List[bytes]) -> None:
         """It was L{blocked} before it could run a command: run that, and those after it, when it is resumed."""
         assert self._left is not None
         self.waiting, self._left = chain([argv], self._left), None
@@ -292,7 +293,7 @@ class Session:
             self._native = True
             self._encoders = native.ENCODERS
             self._parser = native.Parser()
-            self.update_guard()
+            self.refresh_dispatch()
         else:
             self._parser = resp.Parser(self.limits, self.trusted)
         return self._parser
@@ -328,7 +329,7 @@ class Session:
                 except CommandError as error:
                     reply = self._failed(error, command)
             else:
-                timed, reply = self._examine(argv)
+                timed, reply = self._dispatch_slow(argv)
                 dispatch, encoders, singly = self._dispatch, self._encoders, server.slow < SLOW_ENOUGH
                 if self.closing or self.blocked is not None:
                     size = MOST_OUTPUT
@@ -340,7 +341,7 @@ class Session:
                 start = self._count(timed, run, start, argv)
                 timed, run = None, 0
             if after:
-                server.settle()
+                server.run_deferred()
             if size >= MOST_OUTPUT:
                 self._stop(commands)
                 break
@@ -391,18 +392,18 @@ class Session:
             self.closing = True
             if error:
                 self.server.stats.count_error(b"ERR")
-            if error and not self.silent and not self.skip_next:
+            if error and not self.silent and not self.reply_skip_next:
                 encode = native.encode_error if self._native else resp.encode_protocol_error
                 replies.append(encode(error))
 
-    def _examine(self, argv: List[bytes]) -> tuple[Command | None, Reply]:
+    def _dispatch_slow(self, argv: List[bytes]) -> tuple[Command | None, Reply]:
         """
         The long way: for a subcommand, for a name that is unknown or spelt unusually, for a wrong number of
         arguments, and for a client in a special state.
 
         @return: the command, None if it did not run, and the reply.
         """
-        self.muted, self.skip_next = self.skip_next, False
+        self.reply_skip, self.reply_skip_next = self.reply_skip_next, False
         command: Command | None = None
         if argv[0].lower() in _HTTP:
             self.server.warn_of_http(self)
@@ -412,20 +413,20 @@ class Session:
             found = self.server.table.native_commands[argv[0]] if self._native else self.server.table.lookup(argv)
             admit(self, found, argv)
             if self.server.pause.holds(self, found):
-                self.skip_next = self.muted
+                self.reply_skip_next = self.reply_skip
                 self.server.pause.hold(self, argv)
                 return None, BLOCKED
             if self.transaction is not None and found.name not in _AT_ONCE:
                 self.transaction.queue.append((found, argv))
-                return None, NO_REPLY if self.muted or self.silent else QUEUED
+                return None, NO_REPLY if self.reply_skip or self.silent else QUEUED
             command = found
             reply = self._run(command, argv)
         except CommandError as error:
             if command is None:
                 error = self._refused(argv, error)
             reply = self._failed(error, command)
-        self.update_guard()
-        return command, NO_REPLY if self.muted or self.silent else reply
+        self.refresh_dispatch()
+        return command, NO_REPLY if self.reply_skip or self.silent else reply
 
     def _refused(self, argv: List[bytes], error: CommandError) -> CommandError:
         """A command is not run: nor is the transaction then that it belongs to, which ends if it is EXEC."""
@@ -440,10 +441,10 @@ class Session:
         """Why the user may not run a command, which is put into the log; None if that is allowed."""
         denied = self.user.check(command, argv)
         if denied is not None:
-            self.note_denied(Happening(denied.reason, context, denied.what, self.user.name))
+            self.note_denied(Denial(denied.reason, context, denied.what, self.user.name))
         return denied
 
-    def note_denied(self, happening: Happening) -> None:
+    def note_denied(self, happening: Denial) -> None:
         """Put something into the log of what was denied."""
         server = self.server
         server.acl_log.note(happening, server.monotonic(), server.describe(self))

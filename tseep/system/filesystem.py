@@ -13,7 +13,7 @@ from typing import Iterable, Union
 PIECES = 1 << 16
 """Bytes that are gathered before they are written."""
 
-MOST = 1 << 30
+MAX_WRITE_BYTES = 1 << 30
 """Bytes that are written by one call: some systems take no more than 2 GiB."""
 
 LOCKS = Path("/proc/locks")
@@ -163,7 +163,7 @@ class Disk:
     def _write_fully(self, descriptor: int, data: Data) -> None:
         left = memoryview(data)
         while left:
-            left = left[self.write(descriptor, left[:MOST]) :]
+            left = left[self.write(descriptor, left[:MAX_WRITE_BYTES]) :]
 
 
 def temporary_name(path: Path) -> Path:

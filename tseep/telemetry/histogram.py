@@ -12,7 +12,7 @@ RECENT = 10
 """So many times are the last second of a L{heartbeat <tseep.net.heartbeat.Heartbeat>}."""
 
 
-class Durations:
+class Histogram:
     """
     How often something took how long.
 
@@ -46,7 +46,7 @@ class Durations:
         return estimate(self.buckets, percentile)
 
 
-class Lag(Durations):
+class LoopLag(Histogram):
     """How late something came, time after time; and the worst of the last L{RECENT} times."""
 
     __slots__ = ("_recent",)

@@ -204,7 +204,7 @@ class SessionTests(SynchronousTestCase):
     def advance(self, seconds: float) -> None:
         """Let time pass, and do what is due by then."""
         self.pass_time(seconds)
-        self.server.ring()
+        self.server.fire()
 
     def send(self, *argv: Argument, session: Session | None = None) -> bytes:
         """Give a command to a session, the first client's if none is named, and return the reply's bytes."""

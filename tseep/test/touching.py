@@ -88,15 +88,15 @@ def _during(call: Call, run: Callable[[], Reply]) -> Reply:
 
 
 def _watch_commands() -> None:
-    fresh = Command.fresh
+    copy_for_server = Command.copy_for_server
 
     def watched(self: Command) -> Command:
-        command = fresh(self)
+        command = copy_for_server(self)
         if command.run is not None:
             command.run = _watched(command, command.run)
         return command
 
-    Command.fresh = watched
+    Command.copy_for_server = watched
 
 
 def _watch(name: str, use: str) -> None:

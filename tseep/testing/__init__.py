@@ -88,8 +88,8 @@ class InProcess(_Address):
             server.users.clear()
             for name, text in self._first.items():
                 server.config.set(name, text)
-            server.configured()
-            server.settle()
+            server.apply_config()
+            server.run_deferred()
             server.deliver()
 
     def stop(self) -> Deferred[None]:

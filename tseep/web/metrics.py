@@ -22,13 +22,13 @@ from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.web.resource import Resource
 
 from tseep import __version__
-from tseep.registry.table import Command, every
+from tseep.registry.table import Command, iter_commands
 from tseep.web.query import ask
 
 if TYPE_CHECKING:
     from tseep.interfaces import IMode
     from tseep.server.server import Server
-    from tseep.telemetry.histogram import Durations
+    from tseep.telemetry.histogram import Histogram
 
 FINEST, COARSEST = 10, 34
 """The buckets of durations that are shown end at two to these powers in nanoseconds: from 1 us to 17 s."""
@@ -142,7 +142,9 @@ def _clients(server: Server) -> Iterator[Metric]:
 
 
 def _commands(server: Server) -> Iterator[Metric]:
-    used = [command for command in every(server.table.commands) if command.calls.count or command.calls.rejected]
+    used = [
+        command for command in iter_commands(server.table.commands) if command.calls.count or command.calls.rejected
+    ]
     durations = HistogramMetricFamily(
         "tseep_command_duration_seconds", "How long calls of a command took.", labels=["command"]
     )
@@ -187,7 +189,7 @@ def _persistence(server: Server) -> Iterator[Metric]:
         yield GaugeMetricFamily("tseep_aof_ok", "1 if the last write went well.", int(log.error is None))
 
 
-def _durations(name: str, text: str, durations: Durations) -> Metric:
+def _durations(name: str, text: str, durations: Histogram) -> Metric:
     return HistogramMetricFamily(name, text, _points(durations.buckets), durations.nanoseconds / 1e9)
 
 

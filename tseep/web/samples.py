@@ -6,7 +6,7 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING, Deque, List, NamedTuple
 
-from tseep.registry.table import every
+from tseep.registry.table import iter_commands
 from tseep.system.process import resident_memory
 from tseep.telemetry.histogram import added, estimate
 from tseep.telemetry.rates import Rates
@@ -109,7 +109,7 @@ class Samples:
         return [after - earlier for earlier, after in zip(before, self._buckets)]
 
     def _all_calls(self) -> List[int]:
-        return added([command.calls.buckets for command in every(self._server.table.commands)])
+        return added([command.calls.buckets for command in iter_commands(self._server.table.commands)])
 
 
 def _cpu_time() -> int:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Dict, List
 
 from tseep.access.users import BAD_NAME
 from tseep.algorithms.numeric import require_integer
-from tseep.errors import READS_ANY_KEY, BadRule, CommandError, wrong_arguments
+from tseep.errors import READS_ANY_KEY, AclRuleError, CommandError, wrong_arguments
 from tseep.registry.categories import CATEGORIES, categories_of
-from tseep.registry.table import command, container, every
+from tseep.registry.table import command, container, iter_commands
 from tseep.replies import OK, Reply, SetReply
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def acl_setuser(session: Session, argv: List[bytes]) -> Reply:
         raise CommandError(f"ERR {BAD_NAME}")
     try:
         session.server.users.change(name, rules)
-    except BadRule as error:
+    except AclRuleError as error:
         reason, *rule = error.args
         where = f"Error in ACL SETUSER modifier '{rule[0]}': " if rule else ""
         raise CommandError(_encode(f"ERR {where}{reason}")) from error
@@ -128,7 +128,7 @@ def acl_cat(session: Session, argv: List[bytes]) -> Reply:
     category = name.lower().decode("utf-8", "replace")
     if category not in CATEGORIES:
         raise CommandError(b"ERR Unknown category '%b'" % name[:128])
-    return [entry.name for entry in every(session.server.table.commands) if category in categories_of(entry)]
+    return [entry.name for entry in iter_commands(session.server.table.commands) if category in categories_of(entry)]
 
 
 @command("ACL GENPASS", arity=-2, flags=_ANYBODY, complexity="O(1)", syntax="[bits]", **_sub)
@@ -192,7 +192,7 @@ def acl_load(session: Session, argv: List[bytes]) -> Reply:
     path = _file(session)
     try:
         session.server.users.load(path)
-    except BadRule as error:
+    except AclRuleError as error:
         raise CommandError(_encode(f"ERR {error}")) from error
     return OK
 

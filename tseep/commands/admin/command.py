@@ -8,7 +8,7 @@ from tseep.algorithms.glob import matcher
 from tseep.errors import SYNTAX, CommandError
 from tseep.registry.categories import categories_of
 from tseep.registry.syntax import document
-from tseep.registry.table import Command, add_help, command, every
+from tseep.registry.table import Command, add_help, command, iter_commands
 from tseep.replies import Reply, SetReply, Status
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def command_list(session: Session, argv: List[bytes]) -> Reply:
     if test is None:
         raise CommandError(SYNTAX)
     chosen = test(argv[4])
-    return [entry.name for entry in every(commands) if chosen(entry)]
+    return [entry.name for entry in iter_commands(commands) if chosen(entry)]
 
 
 def _in_category(name: bytes) -> Callable[[Command], bool]:

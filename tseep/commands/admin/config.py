@@ -9,7 +9,7 @@ from tseep.algorithms.glob import matcher
 from tseep.commands.arguments import REDACTED
 from tseep.configuration.file import rewritten
 from tseep.errors import SYNTAX, CommandError
-from tseep.registry.table import command, container, every
+from tseep.registry.table import command, container, iter_commands
 from tseep.replies import OK, Reply
 from tseep.system.filesystem import Disk
 
@@ -83,11 +83,11 @@ def _set_all(server: Server, texts: Dict[str, str]) -> None:
     try:
         for name, text in texts.items():
             config.set(name, text)
-        server.configured()
+        server.apply_config()
     except CommandError:
         for name, text in before.items():
             config.set(name, text)
-        server.configured()
+        server.apply_config()
         raise
 
 
@@ -149,7 +149,7 @@ def _reset_statistics(server: Server) -> None:
     server.rates.reset()
     server.lag.reset()
     server.batches[:] = [0] * len(server.batches)
-    for entry in every(server.table.commands):
+    for entry in iter_commands(server.table.commands):
         entry.calls.reset()
 
 

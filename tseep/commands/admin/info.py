@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Set, Tuple
 from tseep import __version__
 from tseep.commands.admin.memory_figures import clients_memory, dataset_memory, functions_memory, human
 from tseep.persistence.jobs import REWRITE, SNAPSHOT
-from tseep.registry.table import Calls, command, every
+from tseep.registry.table import CommandStats, command, iter_commands
 from tseep.replies import Reply, Verbatim
 from tseep.system import futex, process
 from tseep.system.process import supervised
@@ -263,12 +263,12 @@ def _modules(server: Server) -> Fields:
 def _commandstats(server: Server) -> Fields:
     return {
         f"cmdstat_{entry.name.decode()}": _usage(entry.calls)
-        for entry in every(server.table.commands)
+        for entry in iter_commands(server.table.commands)
         if entry.calls.count or entry.calls.rejected or entry.calls.failed
     }
 
 
-def _usage(calls: Calls) -> str:
+def _usage(calls: CommandStats) -> str:
     count, microseconds = calls.count, calls.nanoseconds // 1000
     return (
         f"calls={count},usec={microseconds},usec_per_call={microseconds / max(count, 1):.2f},"
@@ -286,7 +286,7 @@ def _latencystats(server: Server) -> Fields:
         f"latency_percentiles_usec_{entry.name.decode()}": ",".join(
             [f"p{percentile:g}={entry.calls.percentile(percentile) / 1000:.3f}" for percentile in PERCENTILES]
         )
-        for entry in every(server.table.commands)
+        for entry in iter_commands(server.table.commands)
         if entry.calls.count
     }
 

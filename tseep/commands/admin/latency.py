@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Dict, Iterable, List
 
 from tseep.errors import CommandError
-from tseep.registry.table import Calls, Command, command, container, every
+from tseep.registry.table import Command, CommandStats, command, container, iter_commands
 from tseep.replies import Reply, Verbatim
 from tseep.telemetry.latency import Event
 
@@ -65,7 +65,7 @@ def latency_histogram(session: Session, argv: List[bytes]) -> Reply:
     """Answers how long the calls of some commands took, or of every one, in microseconds."""
     commands = session.server.table.commands
     chosen = [entry for name in argv[2:] for entry in _family(commands, name.lower())]
-    entries = chosen if len(argv) > 2 else every(commands)
+    entries = chosen if len(argv) > 2 else iter_commands(commands)
     return {entry.name: _distribution(entry.calls) for entry in entries if entry.calls.count}
 
 
@@ -80,7 +80,7 @@ def _family(commands: Dict[bytes, Command], name: bytes) -> Iterable[Command]:
     return [entry.subcommands[second]] if second in entry.subcommands else []
 
 
-def _distribution(calls: Calls) -> Dict[bytes, Reply]:
+def _distribution(calls: CommandStats) -> Dict[bytes, Reply]:
     """The calls of a command by duration: how many took at most 1 microsecond, 2, 4 and so on."""
     histogram: Dict[int, int] = {}
     total = 0

@@ -9,7 +9,7 @@ from tseep.algorithms.numeric import integer, require_integer
 from tseep.commands.arguments import require_milliseconds
 from tseep.commands.client.connection import require_plain, set_name
 from tseep.coordination.blocking import UNBLOCKED
-from tseep.coordination.pause import Held
+from tseep.coordination.pause import PausedCommand
 from tseep.errors import SYNTAX, CommandError, wrong_subcommand
 from tseep.registry.table import command, container
 from tseep.replies import NO_REPLY, OK, Reply, Verbatim
@@ -110,12 +110,12 @@ def client_reply(session: Session, argv: List[bytes]) -> Reply:
     """Turns replies off or on, or leaves out the next one."""
     word = argv[2].lower()
     if word == b"on":
-        session.silent = session.muted = False
+        session.silent = session.reply_skip = False
         return OK
     if word == b"off":
         session.silent = True
     elif word == b"skip":
-        session.skip_next = not session.silent
+        session.reply_skip_next = not session.silent
     else:
         raise CommandError(SYNTAX)
     return NO_REPLY
@@ -254,7 +254,7 @@ def client_unblock(session: Session, argv: List[bytes]) -> Reply:
         raise wrong_subcommand(argv)
     server = session.server
     other = server.sessions.get(require_integer(argv[2]))
-    if other is None or other.blocked is None or isinstance(other.blocked, Held):
+    if other is None or other.blocked is None or isinstance(other.blocked, PausedCommand):
         return 0
     wait = other.blocked
     server.blocking.end(wait, CommandError(UNBLOCKED) if as_error else wait.nothing)

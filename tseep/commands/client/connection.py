@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, List
 
-from tseep.access.log import Happening
+from tseep.access.log import Denial
 from tseep.algorithms.numeric import integer
 from tseep.commands.arguments import REDACTED, database_index
 from tseep.errors import SYNTAX, WRONG_PASSWORD, CommandError, wrong_arguments
@@ -94,7 +94,7 @@ def hello(session: Session, argv: List[bytes]) -> Reply:
     if not session.trusted:
         raise CommandError(_HELLO_FIRST)
     if protocol != session.protocol:
-        session.speak(protocol)
+        session.set_protocol(protocol)
     return {
         b"server": b"redis",
         b"version": session.server.redis_version.encode(),
@@ -137,7 +137,7 @@ def _authenticate(session: Session, command: bytes, username: bytes, password: b
     """Let a client be a user, whose password it knows."""
     user = session.server.users.find(username, password)
     if user is None:
-        session.note_denied(Happening("auth", "toplevel", command, username))
+        session.note_denied(Denial("auth", "toplevel", command, username))
         raise CommandError(WRONG_PASSWORD)
     session.authenticate(user)
 

@@ -35,13 +35,13 @@ def exec_(session: Session, argv: List[bytes]) -> Reply:
         raise CommandError("ERR EXEC without MULTI")
     for db, key in session.watched:
         db.peek(key)  # one whose time is over has changed, too
-    spoiled = session.spoiled
+    dirty_cas = session.dirty_cas
     end_transaction(session)
     if transaction.refused:
         raise CommandError("EXECABORT Transaction discarded because of previous errors.")
     if not all(session.server.eviction.admits(command) for command, _ in transaction.queue):
         raise aborted(CommandError(OUT_OF_MEMORY))
-    return NULL_ARRAY if spoiled else session.run_transaction(transaction.queue)
+    return NULL_ARRAY if dirty_cas else session.run_transaction(transaction.queue)
 
 
 @command(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Iterator, List
 from tseep.algorithms.numeric import HIGHEST, require_integer
 from tseep.commands.data.typed import place
 from tseep.errors import SYNTAX, CommandError
-from tseep.keyspace.usage import Uses
+from tseep.keyspace.usage import LFUCounters
 from tseep.rdb.format import Corrupt
 from tseep.rdb.payload import BAD_FOOTER, dump, restore
 from tseep.registry.table import command
@@ -51,7 +51,7 @@ def restore_(session: Session, argv: List[bytes]) -> Reply:
         return OK
     place(db, key, value, when or None, b"restore")
     uses = db.accessed
-    if not isinstance(uses, Uses):
+    if not isinstance(uses, LFUCounters):
         uses[key] -= options.idle or 0
     elif options.frequency is not None:
         uses.begin(key, session.server.keyspace.second, options.frequency)

@@ -9,7 +9,7 @@ from tseep.algorithms.numeric import require_integer
 from tseep.commands.arguments import require_milliseconds
 from tseep.commands.data.typed import read, to_change
 from tseep.coordination.blocking import NOT_YET, block
-from tseep.datatypes.id_map import MOST
+from tseep.datatypes.id_map import MAX_CHUNK_ENTRIES
 from tseep.datatypes.stream import HIGHEST_ID, SEQUENCE, Fields, Stream, id_text
 from tseep.datatypes.stream_ids import read_end, read_id, read_milliseconds, read_start
 from tseep.errors import NO_SUCH_KEY, SYNTAX, CommandError, wrong_arguments
@@ -27,7 +27,7 @@ TOO_LOW = "ERR The ID specified in XADD is equal or smaller than the target stre
 EXHAUSTED = "ERR The stream has exhausted the last possible ID, unable to add more items"
 TWO_STRATEGIES = "ERR syntax error, MAXLEN and MINID options at the same time are not compatible"
 
-APPROXIMATE = 100 * MOST
+APPROXIMATE = 100 * MAX_CHUNK_ENTRIES
 """So many entries are removed at most, where about how many are to be left and no LIMIT is given."""
 
 WHILE_BLOCKED = 1000

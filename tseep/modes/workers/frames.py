@@ -1,26 +1,26 @@
 """
-What workers and the owner of the data say to each other: frames, one after the other.
+The frames between the workers and the owner, the process that has the data.
 
-A frame has a head of nine bytes, little-endian: what it is (u8), which of the worker's clients it is about (u32), and
-the size of what follows (u32).
+A frame has a header of nine bytes, little-endian: its type (u8), the number of the worker's client (u32; 0 for none),
+and the length of its payload (u32).
 
-======== ========= =====================================================================================
-frame    said by   what follows
-======== ========= =====================================================================================
-OPENED   worker    a client has come: JSON, its C{peer}, C{host}, C{fileno} and whether it is C{reserved}
-BYTES    both      what the client has sent, or is to be sent
-ENDED    worker    nothing: the client has said its last word, and may wait for answers
-CLOSED   worker    nothing: the client is gone
-CLOSE    owner     nothing: close it when it has taken what it was sent
-ABORT    owner     nothing: close it at once
-MARK     owner     nothing: tell when it has taken what it was sent before this, but for a small rest
-TAKEN    worker    nothing: it has
-BEGIN    owner     JSON: on what to listen, a list of endpoint and whether it is reserved
-PING     owner     nothing
-PONG     worker    JSON: what the worker costs
-FINISH   owner     nothing: accept no more, read what has come
-FINISHED worker    nothing: all that has come was said
-======== ========= =====================================================================================
+=========== ========= ==================================================================================
+type        sent by   meaning and payload
+=========== ========= ==================================================================================
+OPENED      worker    a client has connected. JSON: C{peer}, C{host}, C{fileno}, and C{reserved}
+BYTES       both      data from the client, or for it
+EOF         worker    the client has shut down its writing side, and may wait for replies
+CLOSED      worker    the connection is closed
+CLOSE       owner     close the connection when the client has taken all data
+ABORT       owner     close the connection at once
+ACK_REQUEST owner     answer ACK when the client has taken all data before this, but for a small rest
+ACK         worker    it has
+BEGIN       owner     begin to listen. JSON: a list of endpoint and whether it is reserved
+PING        owner     answer PONG
+PONG        worker    JSON: what the worker costs
+FINISH      owner     accept no more connections, and read what has come
+FINISHED    worker    all that has come was sent
+=========== ========= ==================================================================================
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from __future__ import annotations
 from struct import Struct
 from typing import List, Tuple
 
-OPENED, BYTES, ENDED, CLOSED, CLOSE, ABORT, MARK, TAKEN, BEGIN, PING, PONG, FINISH, FINISHED = range(1, 14)
+OPENED, BYTES, EOF, CLOSED, CLOSE, ABORT, ACK_REQUEST, ACK, BEGIN, PING, PONG, FINISH, FINISHED = range(1, 14)
 
 Frame = Tuple[int, int, bytes]
-"""What it is, the number of the client that it is about (0 for none), and what follows."""
+"""Type, number of the client, payload."""
 
-MOST = 64 * 1024
-"""Bytes that follow one head at most: longer texts are several frames, so that no end has to gather large ones."""
+MAX_FRAME_BYTES = 64 * 1024
+"""The longest payload in bytes. Longer data are sent as several frames, so that neither end buffers large ones."""
 
 _HEAD = Struct("<BII")
 _SIZE = _HEAD.size
@@ -75,11 +75,11 @@ class Outbox:
 
     def say_bytes(self, number: int, data: bytes) -> None:
         """Put in what a client has sent, or is to be sent, of any length."""
-        if len(data) <= MOST:
+        if len(data) <= MAX_FRAME_BYTES:
             self.parts += head(BYTES, number, len(data)), data
             return
-        for begin in range(0, len(data), MOST):
-            self.say(BYTES, number, data[begin : begin + MOST])
+        for begin in range(0, len(data), MAX_FRAME_BYTES):
+            self.say(BYTES, number, data[begin : begin + MAX_FRAME_BYTES])
 
     def take(self) -> bytes:
         """Everything that was put in since this was called the last time."""

@@ -44,29 +44,29 @@ if TYPE_CHECKING:
 _link_log = Logger("tseep.modes.workers.Link")
 _place_log = Logger("tseep.modes.workers.Place")
 
-MARK = 128 * 1024
-"""Bytes that a client is sent before its worker is asked to tell when they were taken."""
+ACK_INTERVAL_BYTES = 128 * 1024
+"""Bytes that are sent to a client before its worker is asked for an acknowledgement."""
 
-WINDOW = 256 * 1024
-"""Bytes beyond the mark that it is sent at most until the worker has told that. A reply may be longer: alone."""
+MAX_UNACKED_BYTES = 256 * 1024
+"""Bytes that are sent at most beyond those, until the acknowledgement comes. A single reply may be longer."""
 
 PING = 1.0
-"""Seconds between looks at whether the workers are alive."""
+"""Seconds between two PINGs of a worker."""
 
-SILENCE = 10
-"""Looks at which a worker may be silent; then it is ended, since it hangs."""
+MAX_MISSED_PINGS = 10
+"""Number of PINGs without a PONG after which a worker is killed as unresponsive."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
-"""Seconds until a worker that has ended is started again: twice as many each time that it ends soon after."""
+"""Seconds until a worker that has exited is restarted: doubled each time that it exits soon after its start."""
 
 SOON = 10.0
-"""Seconds after its start that count as soon."""
+"""Seconds after its start within which a worker exits soon."""
 
-DRAIN = 3.0
-"""Seconds that workers may take at most to say what has come when the server was told to stop."""
+DRAIN_TIMEOUT_S = 3.0
+"""Seconds that workers have at shutdown to send what has come."""
 
-END = 2.0
-"""Seconds that a worker may take to end once the link to it is closed."""
+EXIT_TIMEOUT_S = 2.0
+"""Seconds that a worker has to exit once the link to it is closed."""
 
 
 @implementer(IConnection)
@@ -130,7 +130,7 @@ class RemoteConnection:
         self._marked = False
         self._asked = 0
         paused, self._paused = self._paused, False
-        if self._sent >= MARK:
+        if self._sent >= ACK_INTERVAL_BYTES:
             self._mark()
         if paused and not self._paused:
             self._release()
@@ -138,7 +138,7 @@ class RemoteConnection:
     def ended(self) -> None:
         """The client has said its last word: it is let go when it was answered, as far as it takes that."""
         if self._unread or (self._session is not None and self._session.waiting is not None):
-            self._keep(_LAST_WORD)
+            self._keep(_EOF)
         else:
             self._finish()
 
@@ -185,7 +185,7 @@ class RemoteConnection:
     def _send(self, data: bytes) -> None:
         self._link.outbox.say_bytes(self._number, data)
         self._sent += len(data)
-        if self._sent >= MARK:
+        if self._sent >= ACK_INTERVAL_BYTES:
             self._mark()
 
     def _mark(self) -> None:
@@ -193,8 +193,8 @@ class RemoteConnection:
         if not self._marked:
             self._marked = True
             self._asked, self._sent = self._sent, 0
-            self._link.outbox.say(frames.MARK, self._number)
-        self._paused = self._asked + self._sent >= MARK + WINDOW
+            self._link.outbox.say(frames.ACK_REQUEST, self._number)
+        self._paused = self._asked + self._sent >= ACK_INTERVAL_BYTES + MAX_UNACKED_BYTES
         if self._session is not None:
             self._session.server.outputs.check(self._session, self.unsent)
 
@@ -214,7 +214,7 @@ class RemoteConnection:
             self._go_on(self._session)
         while self._unread and not self._paused and not self._leaving:
             data = self._unread.popleft()
-            if data is _LAST_WORD:
+            if data is _EOF:
                 self._finish()
             else:
                 self.receive(data)
@@ -237,7 +237,7 @@ class RemoteConnection:
 _NOTHING: Deque[bytes] = deque(maxlen=0)
 """What most clients have sent too soon."""
 
-_LAST_WORD = b""
+_EOF = b""
 """Stands among what has come too soon for the end of it; a worker passes nothing else on that is empty."""
 
 
@@ -255,7 +255,7 @@ class Link(Protocol):
 
     transport: Any
 
-    def __init__(self, server: Server, place: Place) -> None:
+    def __init__(self, server: Server, place: WorkerSlot) -> None:
         self.place = place
         self.outbox = Outbox()
         self.clients: Dict[int, RemoteConnection] = {}
@@ -337,9 +337,9 @@ class Link(Protocol):
 
 _SAID: Dict[int, Callable[[Link, int, bytes], None]] = {
     frames.OPENED: Link.opened,
-    frames.ENDED: Link.ended,
+    frames.EOF: Link.ended,
     frames.CLOSED: Link.closed,
-    frames.TAKEN: Link.taken,
+    frames.ACK: Link.taken,
     frames.PONG: lambda link, number, text: link.place.pong(json.loads(text)),
     frames.FINISHED: lambda link, number, text: link.place.finished(),
 }
@@ -348,7 +348,7 @@ _SAID: Dict[int, Callable[[Link, int, bytes], None]] = {
 class _Child(ProcessProtocol):
     """The process at a worker's place: what it writes goes into the log."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: WorkerSlot) -> None:
         self._place = place
 
     def errReceived(self, data: bytes) -> None:
@@ -363,7 +363,7 @@ class _Child(ProcessProtocol):
 
 
 @implementer(IWorker)
-class Place:
+class WorkerSlot:
     """
     A worker's place: a process works there, and when it ends another takes its place.
 
@@ -434,7 +434,7 @@ class Place:
         """Ask whether it is alive; end it if it has not answered for long."""
         if self._process is None:
             return
-        if self._silent >= SILENCE:
+        if self._silent >= MAX_MISSED_PINGS:
             _place_log.error("worker {number} does not answer, and is ended", number=self.number)
             self.kill()
         self._silent += 1
@@ -512,10 +512,10 @@ class WorkersMode:
         self._reactor = reactor
         self._spawn = spawn or reactor.spawnProcess
         self.server = server
-        self._waker = Waker(reactor, server, lambda: self.call(server.ring))
+        self._waker = Waker(reactor, server, lambda: self.call(server.fire))
         self._ports: List[Tuple[str, bool, SharedPort]] = []
         self.watcher = Watcher(reactor, self.commit)
-        self._places = [Place(reactor, self, number, self._hire) for number in range(server.config["workers"])]
+        self._places = [WorkerSlot(reactor, self, number, self._hire) for number in range(server.config["workers"])]
         self._repeated = Repeated(lambda text: _place_log.error("{text}", text=text))
         self._looking = LoopingCall(self._look)
         self._looking.clock = reactor
@@ -523,7 +523,7 @@ class WorkersMode:
     def start(self) -> None:
         """Begin to watch the links; the workers are started with the reactor."""
         server = self.server
-        server.alarms.wake = self._waker.wake
+        server.timers.wake = self._waker.wake
         server.serve_others = self._serve_others
         server.workers = self._places
         self.watcher.start()
@@ -538,7 +538,7 @@ class WorkersMode:
 
     def listen(self, endpoint: str, reserved: bool = False) -> Deferred[Any]:
         """Bind what an endpoint says, for the workers to listen on."""
-        listening = self._listener.listen(endpoint, _Nobody())
+        listening = self._listener.listen(endpoint, _NeverAccepts())
 
         def share(port: SharedPort) -> SharedPort:
             self._ports.append((endpoint, reserved, port))
@@ -590,7 +590,7 @@ class WorkersMode:
             self._looking.stop()
         for place in self._places:
             place.finish()
-        await wait_while(self._reactor, lambda: any(place.busy for place in self._places), DRAIN)
+        await wait_while(self._reactor, lambda: any(place.busy for place in self._places), DRAIN_TIMEOUT_S)
         self._close_all()
         await wait_while(self._reactor, lambda: self.server.sessions, grace)
         self._close_all()
@@ -600,10 +600,10 @@ class WorkersMode:
         self.watcher.stop()
 
     async def _end_workers(self) -> None:
-        for end in (Place.leave, Place.kill):
+        for end in (WorkerSlot.leave, WorkerSlot.kill):
             for place in self._places:
                 end(place)
-            await wait_while(self._reactor, lambda: any(place.alive for place in self._places), END)
+            await wait_while(self._reactor, lambda: any(place.alive for place in self._places), EXIT_TIMEOUT_S)
 
     def _close_all(self) -> None:
         """Ask every client to go; the second time, those who lingered are cut off."""
@@ -612,7 +612,7 @@ class WorkersMode:
         self.commit()
 
 
-class _Nobody(Factory):
+class _NeverAccepts(Factory):
     """What the owner listens for: it never accepts."""
 
     noisy = False

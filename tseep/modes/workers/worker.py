@@ -31,7 +31,7 @@ from tseep.net.timing import keep_even_time
 from tseep.net.transport import LinkTransport, descriptor, prepare
 from tseep.net.watcher import Watcher
 from tseep.system.process import release_memory, resident_memory
-from tseep.telemetry.histogram import Lag
+from tseep.telemetry.histogram import LoopLag
 
 _log = Logger("tseep.modes.worker.Worker")
 
@@ -41,7 +41,7 @@ LINK = 3
 SOCKETS = 4
 """The number of the first socket to listen on; the others follow."""
 
-DRAIN = 2.0
+DRAIN_TIMEOUT_S = 2.0
 """Seconds that are spent at most on reading what had come when the worker was told to finish."""
 
 
@@ -100,7 +100,7 @@ class WorkerProtocol(Protocol):
     def readConnectionLost(self) -> None:
         """The client says no more. The owner answers what it has said, and then lets it go."""
         if self._number:
-            self._worker.outbox.say(frames.ENDED, self._number)
+            self._worker.outbox.say(frames.EOF, self._number)
         else:
             self.leave()
 
@@ -125,7 +125,7 @@ class WorkerProtocol(Protocol):
         if self._paused:
             self._marked = True
         else:
-            self._worker.outbox.say(frames.TAKEN, self._number)
+            self._worker.outbox.say(frames.ACK, self._number)
 
     def pauseProducing(self) -> None:
         """The client does not take its replies: read no more from it."""
@@ -140,7 +140,7 @@ class WorkerProtocol(Protocol):
         self._worker.slow.discard(self)
         if self._marked:
             self._marked = False
-            self._worker.outbox.say(frames.TAKEN, self._number)
+            self._worker.outbox.say(frames.ACK, self._number)
         self.go_on()
 
     def go_on(self) -> None:
@@ -197,7 +197,7 @@ class Worker(Protocol):
         self._last = 0
         self._rest = b""
         self._ports: List[Any] = []
-        self._lag = Lag()
+        self._lag = LoopLag()
         self.watcher = Watcher(reactor, self.flush)
 
     def start(self, link: socket.socket) -> None:
@@ -287,7 +287,7 @@ class Worker(Protocol):
                 come = self._last
                 port.doRead()
             port.stopListening()
-        self.watcher.serve(DRAIN)
+        self.watcher.serve(DRAIN_TIMEOUT_S)
         self.outbox.say(frames.FINISHED)
         self.flush()
 
@@ -311,7 +311,7 @@ class Worker(Protocol):
 _TO_CLIENTS: Dict[int, Callable[[WorkerProtocol], None]] = {
     frames.CLOSE: WorkerProtocol.leave,
     frames.ABORT: lambda client: client.transport.abortConnection(),
-    frames.MARK: WorkerProtocol.mark,
+    frames.ACK_REQUEST: WorkerProtocol.mark,
 }
 
 _TO_WORKERS: Dict[int, Callable[[Worker, bytes], None]] = {

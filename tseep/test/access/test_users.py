@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tseep.configuration.file import USER, read_directives, rewritten
-from tseep.errors import BadRule
+from tseep.errors import AclRuleError
 from tseep.test.support import Error, SessionTests, made_folder
 
 DENIED = Error("NOPERM this user has no permissions to run the 'set' command")
@@ -159,7 +159,7 @@ class AclTests(SessionTests):
         path = Path(made_folder(self), "users.acl")
         for name in ("a\tb", "a\0", "\v"):
             path.write_text(f"user {name} on\n")
-            error = self.assertRaises(BadRule, self.server.users.load, path)
+            error = self.assertRaises(AclRuleError, self.server.users.load, path)
             self.assertIn("users.acl:1: Usernames can't contain spaces or null characters", str(error))
 
     def test_empty_name(self) -> None:
@@ -199,7 +199,7 @@ class AclTests(SessionTests):
         users, path = self.server.users, Path(made_folder(self), "users.acl")
         try:
             users.change(b"u", rules)
-        except BadRule:
+        except AclRuleError:
             return
         shown = [user.show() for user in users.named.values()]
         users.save(path)

@@ -12,7 +12,7 @@ from typing import Any, Iterator, List
 
 from tseep.commands import COMMANDS
 from tseep.configuration.parameters import Config
-from tseep.registry.table import Command, every
+from tseep.registry.table import Command, iter_commands
 from tseep.server.server import Server
 from tseep.session.session import Session
 from tseep.test.support import Argument, SessionTests, decode, made_folder
@@ -155,7 +155,7 @@ class HostileTests(SessionTests):
     def test_every_command(self) -> None:
         """Each answers something that can be read, keeps its client, and leaves the server to the others."""
         chance = random.Random(1)
-        for command in every(COMMANDS):
+        for command in iter_commands(COMMANDS):
             if command.run is None or command.name in LEFT_OUT:
                 continue
             self.make_server()
@@ -173,7 +173,7 @@ class HostileTests(SessionTests):
             replies = self.send(*argv, session=session)
             if session.transaction is not None:
                 replies += self.send("EXEC", session=session)
-            self.server.settle()
+            self.server.run_deferred()
             self.server.persistence.commit()
             if command.name not in SILENT:
                 decode(replies + connection.sent)

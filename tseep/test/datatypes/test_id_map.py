@@ -7,7 +7,7 @@ from typing import Dict
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.datatypes.id_map import MOST, IdMap
+from tseep.datatypes.id_map import MAX_CHUNK_ENTRIES, ChunkedIdMap
 
 
 class IdMapTests(SynchronousTestCase):
@@ -15,7 +15,7 @@ class IdMapTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.random = random.Random(1)
-        self.map: IdMap[str] = IdMap()
+        self.map: ChunkedIdMap[str] = ChunkedIdMap()
         self.expected: Dict[int, str] = {}
 
     def fill(self, count: int) -> None:
@@ -81,8 +81,8 @@ class IdMapTests(SynchronousTestCase):
         """Where about a number is enough only whole chunks go, and not more than a limit."""
         self.fill(1000)
         self.assertEqual(100, self.map.trim(850, 10**9, True, 0))
-        self.assertEqual(200, self.map.trim(0, 10**9, True, 2 * MOST + 50))
-        self.assertEqual(0, self.map.trim(0, 10**9, True, MOST - 1))
+        self.assertEqual(200, self.map.trim(0, 10**9, True, 2 * MAX_CHUNK_ENTRIES + 50))
+        self.assertEqual(0, self.map.trim(0, 10**9, True, MAX_CHUNK_ENTRIES - 1))
 
     def test_truncate(self) -> None:
         """It is given back bit by bit, from the end."""

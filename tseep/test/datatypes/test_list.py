@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, List
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.datatypes.list import CHUNK, FEW, MOST, MOST_BYTES, Packed, RedisList
+from tseep.datatypes.list import CHUNK_ELEMENTS, MAX_CHUNK_ELEMENTS, MIN_CHUNK_ELEMENTS, MOST_BYTES, Packed, RedisList
 
 
 def numbers(count: int) -> List[bytes]:
@@ -47,17 +47,17 @@ class RedisListTests(SynchronousTestCase):
         self.assertEqual(plain, list(value))
         self.assertEqual(plain[::-1], list(reversed(value)))
         self.assertEqual(len(plain), len(value))
-        self.assertLess(len(value._left), MOST)
-        self.assertLess(len(value._right), MOST)
+        self.assertLess(len(value._left), MAX_CHUNK_ELEMENTS)
+        self.assertLess(len(value._right), MAX_CHUNK_ELEMENTS)
         for chunk in value._between:
-            self.assertTrue(0 < len(chunk) <= MOST)
+            self.assertTrue(0 < len(chunk) <= MAX_CHUNK_ELEMENTS)
             self.assertIs(sum(map(len, chunk)) <= MOST_BYTES, isinstance(chunk, Packed))
 
     def test_push(self) -> None:
         """Elements are added at either end, one by one and many at once."""
         plain: List[bytes] = []
         value = RedisList()
-        for element in numbers(3 * MOST):
+        for element in numbers(3 * MAX_CHUNK_ELEMENTS):
             value.append(element)
             value.appendleft(element)
             plain = [element, *plain, element]
@@ -68,7 +68,15 @@ class RedisListTests(SynchronousTestCase):
 
     def test_made_of_many(self) -> None:
         """A list made of many elements at once is in chunks from the beginning."""
-        for count in (0, 1, MOST - 1, MOST, MOST + 1, 2 * MOST, 5000):
+        for count in (
+            0,
+            1,
+            MAX_CHUNK_ELEMENTS - 1,
+            MAX_CHUNK_ELEMENTS,
+            MAX_CHUNK_ELEMENTS + 1,
+            2 * MAX_CHUNK_ELEMENTS,
+            5000,
+        ):
             self.assertSame(numbers(count), RedisList(numbers(count)))
 
     def test_pop(self) -> None:
@@ -94,9 +102,9 @@ class RedisListTests(SynchronousTestCase):
 
     def test_at_the_bound(self) -> None:
         """Pushing and popping in turn packs and unpacks nothing."""
-        value = pushed(MOST)
+        value = pushed(MAX_CHUNK_ELEMENTS)
         (chunk,) = value._between
-        for _ in range(CHUNK):
+        for _ in range(CHUNK_ELEMENTS):
             value.pop()
         value.append(b"x")
         self.assertIs(chunk, value._between[0])
@@ -104,7 +112,7 @@ class RedisListTests(SynchronousTestCase):
 
     def test_ends_are_near(self) -> None:
         """A list that grew at one end is not unpacked for an element at the other, but for the chunk there."""
-        value = pushed(50 * CHUNK)
+        value = pushed(50 * CHUNK_ELEMENTS)
         before = list(value._between)
         self.assertEqual(b"0", value.popleft())
         self.assertEqual(before[1:], list(value._between))
@@ -136,7 +144,7 @@ class RedisListTests(SynchronousTestCase):
                 value.remove(element, 1)
         self.assertSame([e for e in numbers(10_000) if not 300 <= int(e) < 9700 or int(e) % 100 == 0], value)
         self.assertLess(len(value._between), 12)
-        self.assertGreaterEqual(min(map(len, list(value._between)[:-1])), FEW)
+        self.assertGreaterEqual(min(map(len, list(value._between)[:-1])), MIN_CHUNK_ELEMENTS)
 
     def test_many_are_divided(self) -> None:
         """A chunk to which many are added becomes two, and all stay in order."""
@@ -151,7 +159,7 @@ class RedisListTests(SynchronousTestCase):
         plain = [bytes([number % 256]) * 200 for number in range(2000)]
         value = RedisList(plain)
         self.assertSame(plain, value)
-        self.assertIs(value._between[2][0], plain[len(value._left) + 2 * CHUNK])
+        self.assertIs(value._between[2][0], plain[len(value._left) + 2 * CHUNK_ELEMENTS])
 
     def test_random(self) -> None:
         """Any sequence of changes makes of it what it makes of a plain list."""

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from tseep.net.heartbeat import INTERVAL, Heartbeat
-from tseep.telemetry.histogram import Lag
+from tseep.telemetry.histogram import LoopLag
 
 
 class HeartbeatTests(SynchronousTestCase):
@@ -19,7 +19,7 @@ class HeartbeatTests(SynchronousTestCase):
     def setUp(self) -> None:
         """It is on a clock that the test turns."""
         self.clock = Clock()
-        self.lag = Lag()
+        self.lag = LoopLag()
         self.beats: List[float] = []
         self.error: Exception | None = None
         self.heart = Heartbeat(self.clock, lambda: round(self.clock.seconds() * 1e9), self.lag, self.beat)

@@ -98,9 +98,9 @@ class LogTests(SynchronousTestCase):
         del self.disk.calls[:]
         kept.pass_time(1)
         running: Any = object()
-        kept.persistence.recording.wrap(kept.server.table.commands[b"eval"], lambda *_: kept.server.breathe(running))(
-            kept.session, []
-        )
+        kept.persistence.recording.wrap(
+            kept.server.table.commands[b"eval"], lambda *_: kept.server.yield_to_clients(running)
+        )(kept.session, [])
         self.assertEqual(["sync"], self.disk.calls)
 
     def test_writing_waits_for_a_sync(self) -> None:

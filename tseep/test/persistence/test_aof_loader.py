@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SkipTest
 
-from tseep.persistence.aof_loader import CannotLoad, Loader, Torn
+from tseep.persistence.aof_loader import CannotLoad, Loader, TruncatedFile
 from tseep.persistence.aof_reader import CHUNK
 from tseep.rdb.format import Corrupt, TooFewDatabases
 from tseep.test.support import SessionTests, encode, made_folder
@@ -59,7 +59,7 @@ class LoaderTests(SessionTests):
         whole = encode("MULTI") + encode("SET", "a", 1) + encode("XGROUP", "HELP") + encode("exec")
         self.load(whole)
         self.assertReply(b"1", "GET", "a")
-        torn = self.assertRaises(Torn, self.load, whole + encode("MULTI") + encode("SET", "a", 2))
+        torn = self.assertRaises(TruncatedFile, self.load, whole + encode("MULTI") + encode("SET", "a", 2))
         self.assertEqual(len(whole), torn.good)
         self.assertReply(b"1", "GET", "a")
 
@@ -67,7 +67,7 @@ class LoaderTests(SessionTests):
         """A file that ends in the middle of a command is whole up to where that begins."""
         whole = encode("SET", "a", 1) * (CHUNK // 20)
         for rest in (b"*", b"*3\r\n", b"*3\r\n$3\r\nSE", encode("SET", "a", "x" * CHUNK)[:-1]):
-            torn = self.assertRaises(Torn, self.load, whole + rest)
+            torn = self.assertRaises(TruncatedFile, self.load, whole + rest)
             self.assertEqual(len(whole), torn.good)
 
     def test_corrupt(self) -> None:
@@ -88,7 +88,7 @@ class LoaderTests(SessionTests):
         data = b"".join(pieces)
         try:
             self.load(data)
-        except Torn as torn:
+        except TruncatedFile as torn:
             self.assertTrue(0 <= torn.good <= len(data))
         except Corrupt:
             pass
@@ -97,7 +97,7 @@ class LoaderTests(SessionTests):
     def test_annotations(self) -> None:
         """The times that Redis may write between commands are passed over, and counted right."""
         good = encode("SET", "a", 1) + b"#TS:1700000000\r\n"
-        torn = self.assertRaises(Torn, self.load, good + b"*1\r\n")
+        torn = self.assertRaises(TruncatedFile, self.load, good + b"*1\r\n")
         self.assertEqual(len(good), torn.good)
 
     def test_command_that_fails(self) -> None:
@@ -134,7 +134,7 @@ class LoaderTests(SessionTests):
         """Limits on what clients send, and on how long strings get, do not hold for what was written."""
         self.server.config.set("proto-max-bulk-len", "1mb")
         self.server.config.set("client-query-buffer-limit", "1mb")
-        self.server.configured()
+        self.server.apply_config()
         size = 1 << 20
         long = encode("SET", "a", "x" * (size + 1))
         many = encode("RPUSH", "l", *["y" * 100] * (size // 50))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.registry.categories import CATEGORIES, categories_of
-from tseep.registry.table import COMMANDS, Command, every
+from tseep.registry.table import COMMANDS, Command, iter_commands
 
 
 def categories(group: str = "string", flags: str = "", acl: str = "", container: bool = False) -> list[str]:
@@ -41,6 +41,6 @@ class CategoriesTests(SynchronousTestCase):
 
     def test_table(self) -> None:
         """Every named category in the table is one that there is."""
-        for command in every(COMMANDS):
+        for command in iter_commands(COMMANDS):
             named = {category.lstrip("@") for category in command.categories}
             self.assertLessEqual(named, set(CATEGORIES), command.name)

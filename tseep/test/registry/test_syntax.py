@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.registry.syntax import Argument, document, parse
-from tseep.registry.table import COMMANDS, every
+from tseep.registry.table import COMMANDS, iter_commands
 
 
 def show(argument: Argument) -> str:
@@ -93,7 +93,7 @@ class ParseTests(SynchronousTestCase):
 
     def test_table(self) -> None:
         """Every line in the table can be read."""
-        for command in every(COMMANDS):
+        for command in iter_commands(COMMANDS):
             parse(command.syntax)
 
 

@@ -7,7 +7,7 @@ from typing import Any, List
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.registry import table
-from tseep.registry.table import Calls, Command
+from tseep.registry.table import Command, CommandStats
 
 
 def a_command(**fields: Any) -> Command:
@@ -61,7 +61,7 @@ class CommandTests(SynchronousTestCase):
         """A fresh copy counts for itself, and so do its subcommands."""
         first = a_command()
         first.subcommands[b"sub"] = a_command(name="TEST SUB")
-        second = first.fresh()
+        second = first.copy_for_server()
         for each in (second, second.subcommands[b"sub"]):
             each.calls.failed += 1
         self.assertEqual((0, 0), (first.calls.failed, first.subcommands[b"sub"].calls.failed))
@@ -71,7 +71,7 @@ class CommandTests(SynchronousTestCase):
         """All commands of a table come with their subcommands after them."""
         first, second = a_command(name="A"), a_command(name="B")
         first.subcommands[b"x"] = a_command(name="A X")
-        self.assertEqual([b"a", b"a|x", b"b"], [each.name for each in table.every({b"a": first, b"b": second})])
+        self.assertEqual([b"a", b"a|x", b"b"], [each.name for each in table.iter_commands({b"a": first, b"b": second})])
 
 
 class CallsTests(SynchronousTestCase):
@@ -79,7 +79,7 @@ class CallsTests(SynchronousTestCase):
 
     def test_calls(self) -> None:
         """Every bucket's calls count, and a reset forgets them."""
-        calls = Calls()
+        calls = CommandStats()
         calls.buckets[3] += 2
         calls.buckets[10] += 1
         self.assertEqual(3, calls.count)
@@ -89,7 +89,7 @@ class CallsTests(SynchronousTestCase):
 
     def test_percentile(self) -> None:
         """A percentile is of all calls."""
-        calls = Calls()
+        calls = CommandStats()
         calls.buckets[3], calls.buckets[10] = 99, 1
         self.assertEqual([8, 1024], [calls.percentile(each) for each in (99, 100)])
 
@@ -144,14 +144,14 @@ class TheTableTests(SynchronousTestCase):
 
     def test_all_are_documented(self) -> None:
         """Each has a summary, a group, a complexity and the Redis that brought it."""
-        for each in table.every(table.COMMANDS):
+        for each in table.iter_commands(table.COMMANDS):
             self.assertRegex(each.summary, r"^[A-Z].*\.$", each.name)
             self.assertTrue(each.group and each.complexity, each.name)
             self.assertRegex(each.since, r"^\d+\.\d+\.\d+$", each.name)
 
     def test_arities_allow_keys(self) -> None:
         """The least number of arguments that a command takes holds its first key, and for a fixed one its last."""
-        for each in table.every(table.COMMANDS):
+        for each in table.iter_commands(table.COMMANDS):
             if each.name == b"sunsubscribe":  # none is all
                 continue
             self.assertTrue(each.keys[0] < abs(each.arity), each.name)

@@ -145,7 +145,7 @@ class ConfiguredTests(SessionTests):
                   "latency-monitor-threshold": "5"}  # fmt: skip
         for name, text in values.items():
             self.server.config.set(name, text)
-        self.server.configured()
+        self.server.apply_config()
         self.assertEqual((2**20, 2**21), (self.server.limits.bulk, self.server.limits.query_buffer))
         self.assertEqual((70_000, 5), (self.server.slowlog.threshold_ns, self.server.latency.threshold))
 
@@ -159,7 +159,7 @@ class ConfiguredTests(SessionTests):
         ):
             self.server.config.set("slowlog-log-slower-than", slower)
             self.server.config.set("latency-monitor-threshold", threshold)
-            self.server.configured()
+            self.server.apply_config()
             self.assertEqual(expected, self.server.slow)
 
     def test_databases(self) -> None:
@@ -353,8 +353,8 @@ class Script:
         """Run as the command that was called, and let others be served in the middle."""
         server = session.server
         server.serve_others = self._meanwhile
-        server.breathe(self)
-        server.recover()
+        server.yield_to_clients(self)
+        server.end_busy()
         return b"done"
 
 
@@ -398,7 +398,7 @@ class BusyTests(SessionTests):
             self.pass_time(5)
             self.send("PING", session=self.other)
             self.server.cron.run()
-            self.server.ring()
+            self.server.fire()
             self.heard.append((self.server.keyspace.expired, len(self.session.db)))
 
         self.run_long(meanwhile)
@@ -416,7 +416,7 @@ class BusyTests(SessionTests):
             self.pass_time(5)
             self.session.db.set(b"list", RedisList([b"x"]), b"lpush")
             self.send("PING", session=self.other)
-            self.server.ring()
+            self.server.fire()
             self.heard += self.sent(waiter)
 
         self.run_long(meanwhile)

@@ -94,7 +94,7 @@ class WrongBytesTests(SessionTests):
     def test_without_a_word(self) -> None:
         """Who goes on with one command beyond the limit is let go without a word."""
         self.server.config.set("client-query-buffer-limit", "1mb")
-        self.server.configured()
+        self.server.apply_config()
         self.assertEqual(b"", self.session.receive(b"*1\r\n$2000000\r\n" + b"x" * 1_900_000))
         self.assertTrue(self.session.closing)
 
@@ -209,7 +209,7 @@ class CountingTests(SessionTests):
     def test_slow_ones(self) -> None:
         """The slow log names the command that was slow, however it was spelt and whatever came before."""
         self.server.config.set("slowlog-log-slower-than", "0")
-        self.server.configured()
+        self.server.apply_config()
         for data in (
             encode("gEt", "a"),
             encode("SET", "a", "1") + encode("Get", "b"),
@@ -277,18 +277,18 @@ class StrangerTests(SessionTests):
     def test_password_taken_back(self) -> None:
         """When no password is asked for any more, strangers are served."""
         self.server.config.set("requirepass", "")
-        self.server.configured()
+        self.server.apply_config()
         self.assertReply("PONG", "PING")
 
     def test_caps_taken_back(self) -> None:
         """When no password is asked for any more, the small caps are gone as well, until it is asked for again."""
         self.assertError(NO_AUTH, "PING")
         self.server.config.set("requirepass", "")
-        self.server.configured()
+        self.server.apply_config()
         self.assertReply(0, "DEL", *range(20))
         self.assertEqual(b"$20000\r\n", self.send("ECHO", "x" * 20000)[:8])
         self.server.config.set("requirepass", "other")
-        self.server.configured()
+        self.server.apply_config()
         self.assertError(NO_AUTH, "PING")
 
 

@@ -44,7 +44,7 @@ class DiskTests(SynchronousTestCase):
 
     def test_bounded_calls(self) -> None:
         """No call of the system is given more than it may take."""
-        self.patch(filesystem, "MOST", 1000)
+        self.patch(filesystem, "MAX_WRITE_BYTES", 1000)
         disk = Slow(1 << 30)
         disk.write_whole(self.path, [b"x" * 100_000])
         self.assertEqual([1000] * 100, disk.sizes)

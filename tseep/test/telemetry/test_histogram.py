@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.telemetry.histogram import BUCKETS, Durations, Lag, added, estimate
+from tseep.telemetry.histogram import BUCKETS, Histogram, LoopLag, added, estimate
 
 
 class DurationsTests(SynchronousTestCase):
@@ -12,7 +12,7 @@ class DurationsTests(SynchronousTestCase):
 
     def test_note(self) -> None:
         """A time falls into the bucket of its power of two, and counts to the sum."""
-        durations = Durations()
+        durations = Histogram()
         for nanoseconds in (0, 1, 7, 8, 2**63):
             durations.note(nanoseconds)
         found = {bucket: count for bucket, count in enumerate(durations.buckets) if count}
@@ -21,21 +21,21 @@ class DurationsTests(SynchronousTestCase):
 
     def test_reset(self) -> None:
         """A reset forgets all."""
-        durations = Durations()
+        durations = Histogram()
         durations.note(5)
         durations.reset()
         self.assertEqual((0, 0, 0.0), (durations.count, durations.nanoseconds, durations.percentile(50)))
 
     def test_percentile(self) -> None:
         """Inside of a bucket times count as spread evenly."""
-        durations = Durations()
+        durations = Histogram()
         durations.buckets[3], durations.buckets[10] = 99, 1
         found = [durations.percentile(each) for each in (0, 49.5, 99, 99.5, 100)]
         self.assertEqual([4.0, 6.0, 8.0, 768.0, 1024.0], found)
 
     def test_percentile_of_nothing(self) -> None:
         """Times of 0 are in a bucket without width."""
-        durations = Durations()
+        durations = Histogram()
         durations.note(0)
         self.assertEqual(0.5, durations.percentile(50))
 
@@ -46,7 +46,7 @@ class EstimateTests(SynchronousTestCase):
     def test_within_a_factor_of_two(self) -> None:
         """An estimate is never off by more than its bucket is wide."""
         values = sorted((7919 * number) % 100_003 for number in range(5000))
-        durations = Durations()
+        durations = Histogram()
         for value in values:
             durations.note(value)
         for percentile in range(1, 101):
@@ -72,7 +72,7 @@ class LagTests(SynchronousTestCase):
 
     def test_worst(self) -> None:
         """The worst is that of the last ten times, for everyone who asks."""
-        lag = Lag()
+        lag = LoopLag()
         self.assertEqual(0, lag.worst)
         lag.note(5)
         for _ in range(9):
@@ -83,7 +83,7 @@ class LagTests(SynchronousTestCase):
 
     def test_reset(self) -> None:
         """After a reset there was nothing."""
-        lag = Lag()
+        lag = LoopLag()
         lag.note(5)
         lag.reset()
         self.assertEqual((0, 0), (lag.worst, lag.count))

@@ -111,9 +111,9 @@ class DebugTests(SessionTests):
             ("true", b":1\r\n", b"#t\r\n"),
             ("false", b":0\r\n", b"#f\r\n"),
         ]:
-            self.session.speak(2)
+            self.session.set_protocol(2)
             self.assertEqual(second, self.send("DEBUG", "PROTOCOL", name))
-            self.session.speak(3)
+            self.session.set_protocol(3)
             self.assertEqual(third, self.send("DEBUG", "PROTOCOL", name))
 
     def test_wrong_protocol(self) -> None:

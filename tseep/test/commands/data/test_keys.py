@@ -475,7 +475,7 @@ class ObjectTests(KeysTests):
 
     def test_null_in_resp3(self) -> None:
         """In RESP3 that null is its own type."""
-        self.session.speak(3)
+        self.session.set_protocol(3)
         self.assertEqual(b"_\r\n", self.send("OBJECT", "ENCODING", "none"))
 
     def test_wrong_calls(self) -> None:

@@ -418,7 +418,7 @@ class LcsTests(StringTests):
     def test_indexes(self) -> None:
         """IDX makes it answer where the matches are, a map in RESP3 and a flat array in RESP2."""
         self.assertReply([b"matches", self.matches, b"len", 6], "LCS", "one", "two", "IDX")
-        self.session.speak(3)
+        self.session.set_protocol(3)
         self.assertReply({b"matches": self.matches, b"len": 6}, "LCS", "one", "two", "idx")
 
     def test_match_lengths(self) -> None:

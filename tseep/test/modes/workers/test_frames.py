@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.modes.workers.frames import BYTES, CLOSED, MOST, Outbox, head, split
+from tseep.modes.workers.frames import BYTES, CLOSED, MAX_FRAME_BYTES, Outbox, head, split
 
 
 class FramesTests(SynchronousTestCase):
@@ -38,8 +38,8 @@ class FramesTests(SynchronousTestCase):
     def test_long(self) -> None:
         """What is longer than one frame may be becomes several."""
         box = Outbox()
-        data = bytes(range(256)) * (MOST // 128) + b"end"
+        data = bytes(range(256)) * (MAX_FRAME_BYTES // 128) + b"end"
         box.say_bytes(1, data)
         frames, _ = split(box.take())
-        self.assertEqual([MOST, MOST, 3], [len(text) for _, _, text in frames])
+        self.assertEqual([MAX_FRAME_BYTES, MAX_FRAME_BYTES, 3], [len(text) for _, _, text in frames])
         self.assertEqual(data, b"".join([text for _, _, text in frames]))

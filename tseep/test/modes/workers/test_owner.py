@@ -20,7 +20,15 @@ from tseep.configuration.parameters import Config
 from tseep.interfaces import IConnection, IMode, IWorker
 from tseep.modes.workers import frames
 from tseep.modes.workers.frames import Outbox, split
-from tseep.modes.workers.owner import FIRST_PAUSE, MARK, PING, SILENCE, SOON, WINDOW, WorkersMode
+from tseep.modes.workers.owner import (
+    ACK_INTERVAL_BYTES,
+    FIRST_PAUSE,
+    MAX_MISSED_PINGS,
+    MAX_UNACKED_BYTES,
+    PING,
+    SOON,
+    WorkersMode,
+)
 from tseep.server.server import TOO_MANY_CLIENTS, Server
 from tseep.test.net.test_watcher import FakeReactor
 from tseep.test.support import encode
@@ -223,7 +231,7 @@ class ClientTests(WorkersTests):
         """One that says no more is answered what it has said, and then let go."""
         process = self.opened(1)
         process.box.say_bytes(1, b"PING\r\n")
-        process.box.say(frames.ENDED, 1)
+        process.box.say(frames.EOF, 1)
         self.turn()
         self.assertEqual([(frames.BYTES, 1, b"+PONG\r\n"), (frames.CLOSE, 1, b"")], process.hear())
         self.assertEqual({}, self.server.sessions)
@@ -293,7 +301,7 @@ class PressureTests(WorkersTests):
     def setUp(self) -> None:
         super().setUp()
         self.process = self.opened(1, 2)
-        self.say(2, encode("SET", "big", "x" * MARK))
+        self.say(2, encode("SET", "big", "x" * ACK_INTERVAL_BYTES))
 
     def fill(self) -> List[Tuple[int, int, bytes]]:
         """Send more than is sent to one who takes nothing."""
@@ -302,13 +310,13 @@ class PressureTests(WorkersTests):
     def test_mark(self) -> None:
         """Its worker is asked to tell when it has taken so much; it is not waited for at once."""
         heard = self.say(1, encode("GET", "big"))
-        self.assertEqual((frames.MARK, 1, b""), heard[-1])
+        self.assertEqual((frames.ACK_REQUEST, 1, b""), heard[-1])
         self.assertEqual(b"+PONG\r\n", self.answers(self.say(1, b"PING\r\n")))
 
     def test_window(self) -> None:
         """Then it is answered no more until it has, and others are."""
         heard = self.fill()
-        self.assertTrue(WINDOW < len(self.answers(heard)) <= MARK + WINDOW + 100)
+        self.assertTrue(MAX_UNACKED_BYTES < len(self.answers(heard)) <= ACK_INTERVAL_BYTES + MAX_UNACKED_BYTES + 100)
         self.assertEqual([], self.say(1, b"PING\r\n"))
         self.assertEqual(b"+PONG\r\n", self.answers(self.say(2, b"PING\r\n"), 2))
         listed = self.answers(self.say(2, encode("CLIENT", "LIST", "ID", 1)), 2)
@@ -320,10 +328,10 @@ class PressureTests(WorkersTests):
         self.assertEqual([], self.say(1, b"PING\r\n"))
         after = []
         for _ in range(4):
-            self.process.box.say(frames.TAKEN, 1)
+            self.process.box.say(frames.ACK, 1)
             self.turn()
             after += self.hear(self.process)
-        reply = b"$%d\r\n%b\r\n" % (MARK, b"x" * MARK)
+        reply = b"$%d\r\n%b\r\n" % (ACK_INTERVAL_BYTES, b"x" * ACK_INTERVAL_BYTES)
         self.assertEqual(4 * reply + b"+PONG\r\n", self.answers(before + after))
 
     def test_pipeline(self) -> None:
@@ -333,58 +341,60 @@ class PressureTests(WorkersTests):
         count = int(self.answers(self.say(2, encode("GET", "n")), 2).split(b"\r\n")[1])
         self.assertTrue(count < 40, count)
         for _ in range(200):
-            self.process.box.say(frames.TAKEN, 1)
+            self.process.box.say(frames.ACK, 1)
             self.turn()
             heard += self.hear(self.process)
-        self.assertEqual(100, self.answers(heard).count(b"$%d\r\n" % MARK))
+        self.assertEqual(100, self.answers(heard).count(b"$%d\r\n" % ACK_INTERVAL_BYTES))
         self.assertIn(b"100", self.answers(self.say(2, encode("GET", "n")), 2))
 
     def test_output_limit(self) -> None:
         """Who is answered more than it may leave untaken is cut off; others are not."""
-        self.say(2, encode("CONFIG", "SET", "client-output-buffer-limit", f"normal {3 * MARK} 0 0"))
+        self.say(2, encode("CONFIG", "SET", "client-output-buffer-limit", f"normal {3 * ACK_INTERVAL_BYTES} 0 0"))
         self.assertIn((frames.ABORT, 1, b""), self.fill())
         self.assertEqual(b":1\r\n", self.answers(self.say(2, encode("EXISTS", "big")), 2))
 
     def test_messages(self) -> None:
         """Messages to one who takes nothing are kept, up to its limit; then it is closed."""
-        self.say(2, encode("CONFIG", "SET", "client-output-buffer-limit", f"pubsub {8 * MARK} 0 0"))
+        self.say(2, encode("CONFIG", "SET", "client-output-buffer-limit", f"pubsub {8 * ACK_INTERVAL_BYTES} 0 0"))
         self.say(1, encode("SUBSCRIBE", "c"))
-        publish = encode("PUBLISH", "c", "x" * MARK)
+        publish = encode("PUBLISH", "c", "x" * ACK_INTERVAL_BYTES)
         heard = [frame for _ in range(14) for frame in self.say(2, publish)]
-        self.assertTrue(len(self.answers(heard, 1)) < 5 * MARK)
+        self.assertTrue(len(self.answers(heard, 1)) < 5 * ACK_INTERVAL_BYTES)
         self.assertIn((frames.ABORT, 1, b""), heard)
 
     def test_closed_with_replies_held(self) -> None:
         """One that says no more while it takes nothing still gets what was kept for it."""
         self.say(1, encode("SUBSCRIBE", "c"))
-        heard = [frame for _ in range(6) for frame in self.say(2, encode("PUBLISH", "c", "x" * MARK))]
-        self.process.box.say(frames.ENDED, 1)
+        heard = [frame for _ in range(6) for frame in self.say(2, encode("PUBLISH", "c", "x" * ACK_INTERVAL_BYTES))]
+        self.process.box.say(frames.EOF, 1)
         self.turn()
         heard += self.hear(self.process)
-        self.assertEqual(6, self.answers(heard, 1).count(b"$%d\r\n" % MARK))
+        self.assertEqual(6, self.answers(heard, 1).count(b"$%d\r\n" % ACK_INTERVAL_BYTES))
         self.assertEqual((frames.CLOSE, 1, b""), heard[-1])
 
     def test_last_word_after_a_pipeline(self) -> None:
         """One that says no more after a pipeline is answered all of it, at its own pace, and then let go."""
         heard = self.say(1, encode("GET", "big") * 20)
         self.process.box.say_bytes(1, encode("ECHO", "last"))
-        self.process.box.say(frames.ENDED, 1)
+        self.process.box.say(frames.EOF, 1)
         self.turn()
         heard += self.hear(self.process)
         self.assertNotIn((frames.CLOSE, 1, b""), heard)
         for _ in range(40):
-            self.process.box.say(frames.TAKEN, 1)
+            self.process.box.say(frames.ACK, 1)
             self.turn()
             heard += self.hear(self.process)
         answers = self.answers(heard)
-        self.assertEqual((20, True), (answers.count(b"$%d\r\n" % MARK), answers.endswith(b"$4\r\nlast\r\n")))
-        self.assertEqual((frames.CLOSE, 1, b""), [frame for frame in heard if frame[0] != frames.MARK][-1])
+        self.assertEqual(
+            (20, True), (answers.count(b"$%d\r\n" % ACK_INTERVAL_BYTES), answers.endswith(b"$4\r\nlast\r\n"))
+        )
+        self.assertEqual((frames.CLOSE, 1, b""), [frame for frame in heard if frame[0] != frames.ACK_REQUEST][-1])
         self.assertNotIn(1, self.server.sessions)
 
     def test_last_word_while_waiting(self) -> None:
         """One that says no more while it waits for a key is let go at once: nothing is popped for it."""
         self.say(1, encode("BLPOP", "l", 0))
-        self.process.box.say(frames.ENDED, 1)
+        self.process.box.say(frames.EOF, 1)
         self.turn()
         self.assertEqual([(frames.CLOSE, 1, b"")], self.hear(self.process))
         self.say(2, encode("RPUSH", "l", "x"))
@@ -394,7 +404,7 @@ class PressureTests(WorkersTests):
         """Of a worker that does not take what it is told no more is heard until it does."""
         for _ in range(40):
             self.process.box.say_bytes(1, encode("GET", "big"))
-            self.process.box.say(frames.TAKEN, 1)
+            self.process.box.say(frames.ACK, 1)
             self.process.link.send(self.process.box.take())
             self.mode.watcher.doRead()
         self.process.box.say_bytes(2, encode("SET", "heard", 1))
@@ -446,7 +456,7 @@ class LifeTests(WorkersTests):
 
     def test_one_hangs(self) -> None:
         """One that does not answer for long is ended; one that does is not."""
-        for _ in range(SILENCE + 2):
+        for _ in range(MAX_MISSED_PINGS + 2):
             self.processes[1].box.say(frames.PONG, 0, _pong())
             self.turn()
             self.reactor.advance(PING)

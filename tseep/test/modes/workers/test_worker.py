@@ -144,20 +144,20 @@ class WorkerTests(SynchronousTestCase):
         protocol = self.connect()
         protocol.dataReceived(b"PING\r\n")
         protocol.readConnectionLost()
-        self.assertEqual([frames.OPENED, frames.BYTES, frames.ENDED], [kind for kind, _, _ in self.heard()])
+        self.assertEqual([frames.OPENED, frames.BYTES, frames.EOF], [kind for kind, _, _ in self.heard()])
         self.assertFalse(protocol.transport.disconnecting)
 
     def test_marks(self) -> None:
         """The owner is told that a client has taken what it was sent: at once, or when it has."""
         protocol = self.connect()
         self.heard()
-        self.tell((frames.MARK, 1, b""))
-        self.assertEqual([(frames.TAKEN, 1, b"")], self.heard())
+        self.tell((frames.ACK_REQUEST, 1, b""))
+        self.assertEqual([(frames.ACK, 1, b"")], self.heard())
         protocol.pauseProducing()
-        self.tell((frames.MARK, 1, b""))
+        self.tell((frames.ACK_REQUEST, 1, b""))
         self.assertEqual(([], "paused"), (self.heard(), protocol.transport.producerState))
         protocol.resumeProducing()
-        self.assertEqual(([(frames.TAKEN, 1, b"")], "producing"), (self.heard(), protocol.transport.producerState))
+        self.assertEqual(([(frames.ACK, 1, b"")], "producing"), (self.heard(), protocol.transport.producerState))
 
     def test_owner_that_does_not_read(self) -> None:
         """While the owner takes nothing, each client is read from once and no more; nothing is lost."""
