@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from itertools import groupby
 from pathlib import Path
-from typing import List, Tuple
 
 from tseep.commands import COMMANDS
 from tseep.registry.table import iter_commands
@@ -64,19 +63,19 @@ EVERYWHERE = [
 """What is different, or might be thought to be, of no command in particular."""
 
 
-def redis_commands() -> List[Tuple[str, str]]:
+def redis_commands() -> list[tuple[str, str]]:
     """Group and name of each command and subcommand of Redis 7.0."""
     lines = (HERE / "redis-7.0.txt").read_text().splitlines()
     return [(group, name) for group, _, name in (line.partition(" ") for line in sorted(lines))]
 
 
-def own_commands() -> List[str]:
+def own_commands() -> list[str]:
     """The names of the commands and subcommands that tseep has."""
     found = [command for command in iter_commands(COMMANDS) if command.run is not None]
     return [command.name.decode().replace("|", " ") for command in found]
 
 
-def row(name: str, own: List[str]) -> str:
+def row(name: str, own: list[str]) -> str:
     """The line of a command."""
     shown = name.upper()
     if name in own:

@@ -9,14 +9,13 @@ A test holds the page against the tables.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, List
 
 from tseep.configuration.directives import IGNORED, REFUSED, TWISTD
 
 PAGE = Path(__file__).resolve().parent / "upgrading.md"
 
 
-def refused() -> List[str]:
+def refused() -> list[str]:
     """The lines of the table of what is refused."""
     lines = ["| directive | harmless values | why | remedy |", "|---|---|---|---|"]
     for name, (harmless, why, remedy) in REFUSED.items():
@@ -25,18 +24,18 @@ def refused() -> List[str]:
     return lines
 
 
-def ignored() -> List[str]:
+def ignored() -> list[str]:
     """The lines of the table of what has no effect."""
     lines = ["| about | directives |", "|---|---|"]
     return lines + [f"| {about} | {', '.join(f'`{name}`' for name in names)} |" for about, names in IGNORED.items()]
 
 
-def twistd() -> List[str]:
+def twistd() -> list[str]:
     """The lines of the table of what twistd does."""
     return ["| directive | instead |", "|---|---|", *[f"| `{name}` | `{line}` |" for name, (_, line) in TWISTD.items()]]
 
 
-TABLES: Dict[str, List[str]] = {"refused": refused(), "ignored": ignored(), "twistd": twistd()}
+TABLES: dict[str, list[str]] = {"refused": refused(), "ignored": ignored(), "twistd": twistd()}
 
 
 def document(text: str) -> str:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Set, Tuple
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 
-Edge = Tuple[str, str]
+Edge = tuple[str, str]
 """The importing and the imported package, each by its name below the tree."""
 
 
@@ -33,8 +34,8 @@ class Tree(NamedTuple):
 
     name: str
     prefix: str
-    layers: Tuple[Tuple[str, ...], ...]
-    types_upward: Dict[str, Set[str]] = {}
+    layers: tuple[tuple[str, ...], ...]
+    types_upward: dict[str, set[str]] = {}
 
     @property
     def folder(self) -> Path:
@@ -42,7 +43,7 @@ class Tree(NamedTuple):
         return ROOT / self.name
 
     @property
-    def levels(self) -> Dict[str, int]:
+    def levels(self) -> dict[str, int]:
         """The number of each package's layer, 1 for the topmost."""
         return {name: number for number, layer in enumerate(self.layers, 1) for name in layer}
 
@@ -126,7 +127,7 @@ def imports(path: Path, root: Path) -> Iterator[Import]:
             yield from (Import(f"{module}.{alias.name}", id(node) in typing) for alias in node.names)
 
 
-def modules(tree: Tree) -> List[Path]:
+def modules(tree: Tree) -> list[Path]:
     """All modules of a tree but its tests."""
     return sorted(path for path in tree.folder.rglob("*.py") if path.relative_to(tree.folder).parts[0] != "test")
 
@@ -138,10 +139,10 @@ def package_of(tree: Tree, name: str) -> str:
     return next((each for each in found if each in tree.levels), "")
 
 
-def edges(tree: Tree) -> Tuple[Set[Edge], Set[Edge]]:
+def edges(tree: Tree) -> tuple[set[Edge], set[Edge]]:
     """Which package imports which: at run time, and for type checking alone."""
-    runtime: Set[Edge] = set()
-    typing: Set[Edge] = set()
+    runtime: set[Edge] = set()
+    typing: set[Edge] = set()
     for path in modules(tree):
         own = package_of(tree, ".".join(path.relative_to(tree.folder).with_suffix("").parts))
         for each in imports(path, ROOT):
@@ -160,7 +161,7 @@ def docstring(tree: Tree, package: str) -> str:
     return ast.get_docstring(ast.parse(file.read_text())) or ""
 
 
-def said(tree: Tree, package: str) -> Set[str]:
+def said(tree: Tree, package: str) -> set[str]:
     """The packages that a docstring says are imported; raises ValueError where it says nothing of it."""
     last = docstring(tree, package).rpartition("\n\n")[2]
     found = re.fullmatch(r"Imports: (.+)\.", last, re.DOTALL)
@@ -174,7 +175,7 @@ def markdown(text: str) -> str:
     return re.sub(r"[CL]\{([^{}<]*?)(?:\s*<[^>]*>)?\}", r"`\1`", " ".join(text.split()))
 
 
-def table(tree: Tree) -> List[str]:
+def table(tree: Tree) -> list[str]:
     """The lines of the table of a tree's packages."""
     runtime, _ = edges(tree)
     lines = ["| layer | package | owns | imports |", "|--:|---|---|---|"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
-from typing import Iterator
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings

@@ -6,10 +6,11 @@ import os
 import re
 import sys
 import textwrap
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Sequence
+from typing import Any
 
 from twisted.application.service import IService, MultiService
 from twisted.logger import Logger
@@ -192,9 +193,9 @@ class Options(usage.Options):
 
         @raise SystemExit: with the first thing that is wrong; for C{--check-config}, with status 0 or 1.
         """
-        self.errors: List[str] = []
+        self.errors: list[str] = []
         self.config = Config()
-        self.twistd: Dict[str, Any] = self.parent or {}
+        self.twistd: dict[str, Any] = self.parent or {}
         checking = self["check-config"] is not None
         if checking:
             self["config"] = self["check-config"]
@@ -218,8 +219,8 @@ class Options(usage.Options):
 
     def _read_file(self) -> None:
         """Take over what the configuration file says, if one is given."""
-        self.directives: List[Directive] = []
-        found: Dict[str, List[str]] = {name: [] for name in _ENDPOINTS}
+        self.directives: list[Directive] = []
+        found: dict[str, list[str]] = {name: [] for name in _ENDPOINTS}
         if self["config"] is not None:
             self["config"] = os.path.abspath(self["config"])
             self.directives += read_file(self["config"], self.config, self.errors)
@@ -325,7 +326,7 @@ def make_service(reactor: Any, options: Options, server: Server) -> IService:
     return _with_web(reactor, service, mode, options["metrics"]) if options["metrics"] else service
 
 
-def _errors(reactor: Any, options: Options, server: Server) -> List[str]:
+def _errors(reactor: Any, options: Options, server: Server) -> list[str]:
     """
     What keeps the server from starting, a line each, as far as that can be seen before. The users of the file are made.
     """
@@ -349,7 +350,7 @@ def _errors(reactor: Any, options: Options, server: Server) -> List[str]:
     return errors
 
 
-def _without_effect(options: Options) -> List[str]:
+def _without_effect(options: Options) -> list[str]:
     """What the options say, and the server does not do, in a few lines."""
     lines = []
     ignored = {directive.name: None for directive in options.directives if is_ignored(directive.name)}
@@ -394,7 +395,7 @@ def _check(options: Options) -> int:
     return 0
 
 
-def _with_web(reactor: Any, service: IService, mode: IMode, endpoints: List[str]) -> IService:
+def _with_web(reactor: Any, service: IService, mode: IMode, endpoints: list[str]) -> IService:
     """The service, and beside it the one for who looks at it."""
     from tseep.web.service import WebService
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any, Dict, NamedTuple
+from typing import Any, NamedTuple
 
 from hdrh.histogram import HdrHistogram  # type: ignore
 
 from report import intervals, units
 from rig import sweep
 
-Record = Dict[str, Any]
+Record = dict[str, Any]
 
 
 class Point(NamedTuple):
@@ -186,5 +186,5 @@ def percentiles(values: Any, levels: Iterable[float]) -> dict[float, float]:
     """Return the microseconds at percentiles (0 to 100); nothing where a histogram is empty."""
     if not values.get_total_count():
         return {}
-    found: Dict[float, float] = values.get_percentile_to_value_dict(list(levels))
+    found: dict[float, float] = values.get_percentile_to_value_dict(list(levels))
     return found

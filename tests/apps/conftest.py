@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, List
 
 import pytest
 
 from ..support.servers import Redis, Tseep, require_oracle
 
 
-def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All tests of this folder are of the applications."""
     for item in items:
         if Path(__file__).parent in item.path.parents:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Dict
+from typing import Any
 
 
-async def add(context: Dict[str, Any], x: int, y: int) -> int:
+async def add(context: dict[str, Any], x: int, y: int) -> int:
     """What the worker of arq does."""
     return x + y
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import List
-
 
 def test_dramatiq(url: str) -> None:
     """Messages are worked on, delayed, and tried again; results come back."""
@@ -15,7 +13,7 @@ def test_dramatiq(url: str) -> None:
     broker = RedisBroker(url=url)
     broker.add_middleware(Results(backend=RedisBackend(url=url)))
     dramatiq.set_broker(broker)  # results are looked up in the one of all
-    tries: List[int] = []
+    tries: list[int] = []
 
     @dramatiq.actor(broker=broker, store_results=True)
     def add(x: int, y: int) -> int:

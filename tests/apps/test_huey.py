@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List
+from typing import Any
 
 import pytest
 
@@ -13,7 +13,7 @@ def test_huey(url: str, kind: str) -> None:
     import huey as package
 
     huey: Any = getattr(package, kind)(url=url, results=True)
-    ran: List[int] = []
+    ran: list[int] = []
 
     @huey.task()
     def add(x: int, y: int) -> int:

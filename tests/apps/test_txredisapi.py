@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List
+from typing import Any
 
 import pytest_twisted
 from twisted.internet.defer import Deferred
@@ -25,7 +25,7 @@ async def test_txredisapi(port: int) -> None:
     await transaction.incr("n")
     assert await transaction.commit() == [1, 2]
     assert await client.eval("return {KEYS[1], ARGV[1]}", ["k"], ["a"]) == ["k", "a"]
-    heard: Deferred[List[Any]] = Deferred()
+    heard: Deferred[list[Any]] = Deferred()
 
     class Subscriber(txredisapi.SubscriberProtocol):
         """Hears one message."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Any, List
+from typing import Any
 
 from ..support.servers import Process, until
 
@@ -21,7 +21,7 @@ def test_flask_session(url: str) -> None:
     Session(app)
 
     @app.route("/<thing>")
-    def put(thing: str) -> List[str]:
+    def put(thing: str) -> list[str]:
         flask.session["cart"] = [*flask.session.get("cart", []), thing]
         return list(flask.session["cart"])
 

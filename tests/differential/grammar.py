@@ -6,7 +6,7 @@ So every option that redis-server has is tried, in every combination and conflic
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
 import crcmod
 from hypothesis import strategies as st
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from . import families
 from .pool import Pool, Words
 
-CommandStats = st.SearchStrategy[List[Words]]
+CommandStats = st.SearchStrategy[list[Words]]
 
 KEYS = [b"a", b"b", b"key:1", b"\xff\x00 k", b""]
 VALUES = [
@@ -49,7 +49,7 @@ _NAMES = Pool([b"me", b"", b"~!"], [b"two words", b"a\nb", b"\xff"])
 _BIT_OFFSETS = Pool([b"0", b"1", b"7", b"8", b"15", b"63", b"100"], [b"-1", b"4294967296", *_NOT_INTEGERS])
 _BIT = Pool([b"0", b"1"], [b"2", b"-1", *_NOT_INTEGERS])
 
-POOLS: Dict[Tuple[str, str], Pool] = {
+POOLS: dict[tuple[str, str], Pool] = {
     ("", "key"): Pool(KEYS[:2], KEYS[2:]),
     ("", "string"): Pool(VALUES),
     ("", "integer"): Pool(
@@ -144,13 +144,13 @@ class Grammar:
     @param docs: what COMMAND DOCS of a redis-server replies, as text: by command.
     """
 
-    def __init__(self, docs: Dict[str, Any]) -> None:
-        self._arguments: Dict[str, List[Dict[str, Any]]] = {}
+    def __init__(self, docs: dict[str, Any]) -> None:
+        self._arguments: dict[str, list[dict[str, Any]]] = {}
         for name, about in docs.items():
             for full, each in (about.get("subcommands") or {name: about}).items():
                 self._arguments[full] = each.get("arguments", [])
 
-    def sequences(self, names: List[str], begin: List[Words]) -> CommandStats:
+    def sequences(self, names: list[str], begin: list[Words]) -> CommandStats:
         """
         Sequences of calls of these commands, about 40 of them.
 
@@ -188,7 +188,7 @@ class Grammar:
         first = st.tuples(command, options, _joined(required)).map(_concatenate)
         return st.one_of(self.call(name), last, last, first, _damaged(last))
 
-    def _argument(self, command: str, about: Dict[str, Any]) -> st.SearchStrategy[Words]:
+    def _argument(self, command: str, about: dict[str, Any]) -> st.SearchStrategy[Words]:
         flags = about.get("flags", [])
         words = self._value(command, about)
         token = about.get("token")
@@ -200,7 +200,7 @@ class Grammar:
                 one = _with_token(token, one)
         return st.one_of(st.just([]), one) if _is_optional(about) else one
 
-    def _value(self, command: str, about: Dict[str, Any]) -> st.SearchStrategy[Words]:
+    def _value(self, command: str, about: dict[str, Any]) -> st.SearchStrategy[Words]:
         type_, name = about["type"], about["name"]
         if (command, name) in POOLS:
             return POOLS[command, name].words()
@@ -217,7 +217,7 @@ class Grammar:
         raise LookupError(f"no words for the argument {name} of {command}, which is a {type_}")
 
 
-def _is_optional(about: Dict[str, Any]) -> bool:
+def _is_optional(about: dict[str, Any]) -> bool:
     return "optional" in about.get("flags", [])
 
 
@@ -225,11 +225,11 @@ def _concatenate(lists: Any) -> Any:
     return [word for words in lists for word in words]
 
 
-def _joined(parts: List[st.SearchStrategy[Words]]) -> st.SearchStrategy[Words]:
+def _joined(parts: list[st.SearchStrategy[Words]]) -> st.SearchStrategy[Words]:
     return st.tuples(*parts).map(_concatenate)
 
 
-def _shuffled(parts: List[st.SearchStrategy[Words]]) -> st.SearchStrategy[Words]:
+def _shuffled(parts: list[st.SearchStrategy[Words]]) -> st.SearchStrategy[Words]:
     return st.permutations(parts).flatmap(_joined)
 
 
@@ -253,7 +253,7 @@ def _damaged(draw: Any, calls: st.SearchStrategy[Words]) -> Words:
     return words
 
 
-def _spread_times(calls: List[Words]) -> List[Words]:
+def _spread_times(calls: list[Words]) -> list[Words]:
     """Let no two times from now be the same: later ones are longer by 7 %, which no pause of a server spans."""
     count = 0
     for words in calls:

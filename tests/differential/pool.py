@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import List, NamedTuple
+from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-Words = List[bytes]
+Words = list[bytes]
 
 
 class Pool(NamedTuple):
     """Words for an argument: those that a command usually takes, and those that it mostly refuses."""
 
-    usual: List[bytes]
-    odd: List[bytes] = []
+    usual: list[bytes]
+    odd: list[bytes] = []
 
     def words(self) -> st.SearchStrategy[Words]:
         """One word, seldom an odd one."""

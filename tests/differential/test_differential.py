@@ -8,7 +8,8 @@ L{BY_HAND} and L{NOT_THERE}. C{HYPOTHESIS_PROFILE=long} tries far more.
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Dict, Iterator, List, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any, Callable
 
 import pytest
 from hypothesis import given, note, settings
@@ -105,11 +106,11 @@ NOT_THERE = {
 GROUPS = ["string", "bitmap", "generic", "connection", "server", "transactions", "pubsub", *families.GROUPS]
 
 
-def _in_any_order(reply: Reply) -> List[Any]:
+def _in_any_order(reply: Reply) -> list[Any]:
     return sorted(repr(part) for part in reply.value)
 
 
-def _without_id(reply: Reply) -> List[Any]:
+def _without_id(reply: Reply) -> list[Any]:
     """HELLO's map, flat, but for the client's number."""
     parts = list(reply.value)
     at = next((i for i, part in enumerate(parts) if part.value == b"id"), None)
@@ -118,14 +119,14 @@ def _without_id(reply: Reply) -> List[Any]:
     return parts
 
 
-def _fields_of_client(line: str) -> Dict[str, str]:
+def _fields_of_client(line: str) -> dict[str, str]:
     """What CLIENT INFO says, but for addresses, numbers and sizes, which are each server's own."""
     fields = dict(re.findall(r"(\S+?)=(\S*)", line))
     fields["flags"] = fields["flags"].replace("U", "") or "N"  # the oracle's clients come through a Unix socket
     return {name: fields.get(name, "none") for name in ("name", "db", "flags", "multi", "sub", "cmd", "user", "resp")}
 
 
-LOOSE: Dict[str, Callable[[Reply], Any]] = {
+LOOSE: dict[str, Callable[[Reply], Any]] = {
     "keys": _in_any_order,
     "hello": _without_id,
     "client|info": lambda reply: _fields_of_client(text(reply.plain)),
@@ -177,12 +178,12 @@ class Pair:
                 note(f"at the end: {words}")
                 self.compare(words)
 
-    def _whole(self, key: bytes) -> List[bytes]:
+    def _whole(self, key: bytes) -> list[bytes]:
         """The call that tells all of a value."""
         words = WHOLE.get(self.theirs("TYPE", key), [b"GET"])
         return [words[0], key, *words[1:]]
 
-    def compare(self, words: List[bytes]) -> None:
+    def compare(self, words: list[bytes]) -> None:
         """Ask both, and compare the replies."""
         if _waits_for_ever(words):
             return
@@ -208,7 +209,7 @@ class Pair:
             look = LOOSE.get(name, lambda reply: reply)
             assert look(ours) == look(theirs), _difference(words, ours, theirs)
 
-    def _walk(self, client: Client, words: List[bytes], reply: Reply) -> List[bytes]:
+    def _walk(self, client: Client, words: list[bytes], reply: Reply) -> list[bytes]:
         """A whole SCAN, as a set; a walk that begins in the middle is anyone's."""
         found = set()
         while True:
@@ -226,13 +227,13 @@ TIMEOUTS = {
 """Commands that wait, and where they say how long."""
 
 
-def _waits_for_ever(words: List[bytes]) -> bool:
+def _waits_for_ever(words: list[bytes]) -> bool:
     """Whether a call may wait without an end."""
     place = TIMEOUTS.get(command_name(words))
     return place is not None and len(words) > 1 and words[place] in (b"0", b"-0", b"00")
 
 
-def command_name(words: List[bytes]) -> str:
+def command_name(words: list[bytes]) -> str:
     """The command that is called, as C{client|id} if it is a subcommand."""
     name = words[0].decode("latin-1").lower()
     containers = ("client", "command", "config", "object", "latency", "memory", "slowlog", "xinfo", "xgroup")
@@ -241,7 +242,7 @@ def command_name(words: List[bytes]) -> str:
     return name
 
 
-def _difference(words: List[bytes], ours: Reply, theirs: Reply) -> str:
+def _difference(words: list[bytes], ours: Reply, theirs: Reply) -> str:
     return f"{words}\n    tseep: {ours}\n    redis: {theirs}"
 
 
@@ -254,13 +255,13 @@ def text(value: Any) -> Any:
     return [text(each) for each in value] if isinstance(value, list) else value
 
 
-def _docs(client: Client) -> Dict[str, Any]:
+def _docs(client: Client) -> dict[str, Any]:
     client("HELLO", 3)
     return text(client("COMMAND", "DOCS"))
 
 
 @pytest.fixture(scope="module")
-def docs(oracle: Redis) -> Dict[str, Any]:
+def docs(oracle: Redis) -> dict[str, Any]:
     """What redis-server's COMMAND DOCS says of each command."""
     with oracle.connect() as client:
         return _docs(client)
@@ -284,7 +285,7 @@ def v2_pair(v2: Tseep, oracle: Redis) -> Iterator[Pair]:
     clients.theirs.close()
 
 
-def _full_names(docs: Dict[str, Any], groups: List[str]) -> List[str]:
+def _full_names(docs: dict[str, Any], groups: list[str]) -> list[str]:
     """Commands and subcommands of some groups, without containers."""
     names = []
     for name, about in docs.items():
@@ -293,19 +294,19 @@ def _full_names(docs: Dict[str, Any], groups: List[str]) -> List[str]:
     return sorted(set(names) - set(NOT_THERE))
 
 
-def _generated(docs: Dict[str, Any], groups: List[str]) -> List[str]:
+def _generated(docs: dict[str, Any], groups: list[str]) -> list[str]:
     return [name for name in _full_names(docs, groups) if name not in BY_HAND]
 
 
 def _try(
-    pair: Pair, grammar: Grammar, names: List[str], protocol: int, share: float, begin: Sequence[List[bytes]] = ()
+    pair: Pair, grammar: Grammar, names: list[str], protocol: int, share: float, begin: Sequence[list[bytes]] = ()
 ) -> None:
     """Compare sequences of calls: a share of as many examples as the profile says."""
     examples = max(1, int(settings.default.max_examples * share))
 
     @settings(max_examples=examples)
     @given(grammar.sequences(names, list(begin)))
-    def check(calls: List[List[bytes]]) -> None:
+    def check(calls: list[list[bytes]]) -> None:
         pair.begin(protocol)
         for number, words in enumerate(calls):
             note(f"{number}: {words}")
@@ -317,7 +318,7 @@ def _try(
 
 @pytest.mark.parametrize("protocol", [2, 3])
 @pytest.mark.parametrize("group", [group for group in GROUPS if group not in ("transactions", "pubsub", "scripting")])
-def test_sequences_of_a_family(v2_pair: Pair, docs: Dict[str, Any], group: str, protocol: int) -> None:
+def test_sequences_of_a_family(v2_pair: Pair, docs: dict[str, Any], group: str, protocol: int) -> None:
     """Calls of one family's commands, among those that make and show keys, are answered as by redis-server."""
     names = _generated(docs, [group])
     if group in ("string", "bitmap", "generic"):
@@ -329,7 +330,7 @@ def test_sequences_of_a_family(v2_pair: Pair, docs: Dict[str, Any], group: str, 
 
 
 @pytest.mark.parametrize("protocol", [2, 3])
-def test_sequences_of_all(pair: Pair, docs: Dict[str, Any], protocol: int) -> None:
+def test_sequences_of_all(pair: Pair, docs: dict[str, Any], protocol: int) -> None:
     """Calls of all families in one sequence are answered as by redis-server, in each mode."""
     _try(pair, Grammar(docs), _generated(docs, GROUPS), protocol, 0.5)
 
@@ -572,7 +573,7 @@ get
 """Calls that are compared one after the other, each with whole replies."""
 
 
-def _listed() -> List[List[bytes]]:
+def _listed() -> list[list[bytes]]:
     return [line.encode().split() for line in (LISTED + families.listed()).splitlines() if line.strip()]
 
 
@@ -603,13 +604,13 @@ def test_long_unknown_command(v2_pair: Pair) -> None:
         v2_pair.compare(words)
 
 
-def _flat_info(reply: List[Any]) -> Iterator[List[Any]]:
+def _flat_info(reply: list[Any]) -> Iterator[list[Any]]:
     for entry in reply:
         yield entry
         yield from _flat_info(entry[9])
 
 
-def _facts(entry: List[Any]) -> Dict[str, Any]:
+def _facts(entry: list[Any]) -> dict[str, Any]:
     """One entry of COMMAND INFO, but for subcommands, with what has no order sorted."""
     specs = [{**spec, "flags": sorted(spec["flags"]), "notes": ""} for spec in entry[8]]
     return {
@@ -622,7 +623,7 @@ def _facts(entry: List[Any]) -> Dict[str, Any]:
     }
 
 
-def _command_info(client: Client, names: List[str]) -> Dict[str, Dict[str, Any]]:
+def _command_info(client: Client, names: list[str]) -> dict[str, dict[str, Any]]:
     client("HELLO", 3)
     reply = [entry for entry in text(client("COMMAND", "INFO", *names)) if entry is not None]
     return {entry[0]: _facts(entry) for entry in _flat_info(reply)}
@@ -642,11 +643,11 @@ ONLY_OURS = ["client|no-touch", "client|setinfo"]
 """Commands of Redis 7.2 that tseep has because today's clients send them."""
 
 
-def _known_names(client: Client) -> List[str]:
+def _known_names(client: Client) -> list[str]:
     return sorted(text(client("COMMAND", "LIST")))
 
 
-def test_command_list(v2: Tseep, docs: Dict[str, Any]) -> None:
+def test_command_list(v2: Tseep, docs: dict[str, Any]) -> None:
     """Every command of the families is there, but for those listed with a reason, and no others are."""
     with v2.connect() as client:
         ours = set(_known_names(client))
@@ -655,7 +656,7 @@ def test_command_list(v2: Tseep, docs: Dict[str, Any]) -> None:
         assert not ours - set(docs)
 
 
-def test_every_command_is_tried(v2: Tseep, docs: Dict[str, Any]) -> None:
+def test_every_command_is_tried(v2: Tseep, docs: dict[str, Any]) -> None:
     """No command or subcommand of tseep is left out of the random sequences without a reason."""
     with v2.connect() as client:
         ours = [name for name in _command_info(client, _known_names(client)) if "|" in name or name not in docs]
@@ -682,7 +683,7 @@ def test_subcommands(v2: Tseep, oracle: Redis) -> None:
     assert set(expected) - set(ours) == {name for name in NOT_THERE if "|" in name}
 
 
-def _documented_arguments(arguments: List[Dict[str, Any]]) -> List[Any]:
+def _documented_arguments(arguments: list[dict[str, Any]]) -> list[Any]:
     """What of an argument's documentation is a fact; the name of a group of arguments is only a word for it."""
     whole = [_with_its_group(each) for each in arguments]
     return [
@@ -697,7 +698,7 @@ def _documented_arguments(arguments: List[Dict[str, Any]]) -> List[Any]:
     ]
 
 
-def _with_its_group(argument: Dict[str, Any]) -> Dict[str, Any]:
+def _with_its_group(argument: dict[str, Any]) -> dict[str, Any]:
     """An argument in the place of a group that holds nothing else."""
     if argument["type"] != "block" or len(argument["arguments"]) != 1:
         return argument
@@ -705,7 +706,7 @@ def _with_its_group(argument: Dict[str, Any]) -> Dict[str, Any]:
     return {"token": argument.get("token"), **only, "flags": [*argument.get("flags", []), *only.get("flags", [])]}
 
 
-def _documented(docs: Dict[str, Any]) -> Dict[str, Any]:
+def _documented(docs: dict[str, Any]) -> dict[str, Any]:
     facts = {}
     for name, about in docs.items():
         for full, each in {name: about, **about.get("subcommands", {})}.items():
@@ -717,7 +718,7 @@ def _documented(docs: Dict[str, Any]) -> Dict[str, Any]:
     return facts
 
 
-def test_command_docs(v2: Tseep, docs: Dict[str, Any]) -> None:
+def test_command_docs(v2: Tseep, docs: dict[str, Any]) -> None:
     """COMMAND DOCS gives the same facts of every command and its arguments, and a summary in words."""
     with v2.connect() as client:
         ours = _docs(client)
@@ -753,9 +754,9 @@ OUR_FIELDS = {
 """What INFO says beyond Redis."""
 
 
-def _sections(client: Client, *sections: str) -> Dict[str, Dict[str, str]]:
+def _sections(client: Client, *sections: str) -> dict[str, dict[str, str]]:
     """What INFO says, by section."""
-    found: Dict[str, Dict[str, str]] = {}
+    found: dict[str, dict[str, str]] = {}
     for line in text(client("INFO", *sections)).split("\r\n"):
         if line.startswith("# "):
             fields = found[line[2:]] = {}

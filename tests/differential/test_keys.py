@@ -7,7 +7,8 @@ test, with options repeated and in every order; what a command touches is seen b
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Set
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given, note, settings
@@ -76,24 +77,24 @@ def touching(watched: Tseep) -> Iterator[Client]:
 
 
 @pytest.fixture(scope="module")
-def docs(oracle: Redis) -> Dict[str, Any]:
+def docs(oracle: Redis) -> dict[str, Any]:
     """What redis-server's COMMAND DOCS says of each command."""
     with oracle.connect() as client:
         return _docs(client)
 
 
-def _names(docs: Dict[str, Any]) -> Set[str]:
+def _names(docs: dict[str, Any]) -> set[str]:
     """Commands and subcommands, without containers."""
     return {full for name, about in docs.items() for full in about.get("subcommands") or [name]}
 
 
-def _ask(client: Client, words: List[bytes]) -> None:
+def _ask(client: Client, words: list[bytes]) -> None:
     if not _waits_for_ever(words) and b"BLOCK" not in [word.upper() for word in words]:
         reply = repr(client(*words))
         assert "TOUCHED" not in reply, reply
 
 
-def test_what_is_touched_is_named(touching: Client, docs: Dict[str, Any]) -> None:
+def test_what_is_touched_is_named(touching: Client, docs: dict[str, Any]) -> None:
     """Every command, whatever its options, touches only keys that it names, and changes only those that it says."""
     grammar = Grammar(docs)
     names = sorted((_names(docs) & _names(_docs(touching))) - set(NOT_CALLED))
@@ -102,7 +103,7 @@ def test_what_is_touched_is_named(touching: Client, docs: Dict[str, Any]) -> Non
 
         @settings(max_examples=max(4, settings.default.max_examples // 5))
         @given(st.lists(st.sampled_from(BEGIN), max_size=4), st.lists(grammar.repeating(name), min_size=1, max_size=4))
-        def check(begin: List[List[bytes]], calls: List[List[bytes]]) -> None:
+        def check(begin: list[list[bytes]], calls: list[list[bytes]]) -> None:
             touching("FLUSHALL")
             for words in [*begin, *calls]:
                 note(f"{words}")

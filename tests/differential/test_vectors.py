@@ -9,7 +9,7 @@ All of RESP is tried on redis-server as well, so that the list proves itself.
 from __future__ import annotations
 
 import socket
-from typing import Any, Dict, List, NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -40,15 +40,15 @@ class Vector(NamedTuple):
     """
 
     name: str
-    pieces: List[bytes]
+    pieces: list[bytes]
     answer: bytes
     closed: bool = False
     redis: bool = True
-    keys: Dict[bytes, bytes] = {}
+    keys: dict[bytes, bytes] = {}
     whole: bool = False
 
 
-def native(name: str, pieces: List[bytes], answer: bytes, closed: bool = False, **keys: bytes) -> Vector:
+def native(name: str, pieces: list[bytes], answer: bytes, closed: bool = False, **keys: bytes) -> Vector:
     """A conversation in the native protocol, which Redis does not speak."""
     stored = {key.encode(): value for key, value in keys.items()}
     return Vector(f"native: {name}", pieces, answer, closed, False, stored)
@@ -59,7 +59,7 @@ def protocol_error(text: bytes) -> bytes:
     return b"-ERR Protocol error: " + text + b"\r\n"
 
 
-def in_resp3(*commands: bytes) -> List[bytes]:
+def in_resp3(*commands: bytes) -> list[bytes]:
     """Commands after a switch to RESP3 whose own reply, which is never twice the same, is not wanted."""
     return [encode("CLIENT", "REPLY", "SKIP") + encode("HELLO", 3), *commands]
 
@@ -198,11 +198,11 @@ GUARDED = [
 ]  # fmt: skip
 
 
-def _names(vectors: List[Vector]) -> Any:
+def _names(vectors: list[Vector]) -> Any:
     return pytest.mark.parametrize("vector", vectors, ids=[vector.name for vector in vectors])
 
 
-def converse(server: Any, vector: Vector, pieces: List[bytes], control: Client) -> bytes:
+def converse(server: Any, vector: Vector, pieces: list[bytes], control: Client) -> bytes:
     """
     Hold a conversation.
 
@@ -234,7 +234,7 @@ def _to_last_words(sock: Any, vector: Vector) -> bytes:
     return got[: -len(answer)]
 
 
-def _bytes_of(pieces: List[bytes]) -> List[bytes]:
+def _bytes_of(pieces: list[bytes]) -> list[bytes]:
     return [b"%c" % byte for piece in pieces for byte in piece]
 
 

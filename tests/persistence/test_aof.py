@@ -6,8 +6,9 @@ import random
 import re
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, note, settings
@@ -25,14 +26,14 @@ WRITING = ["string", "bitmap", "generic", *families.GROUPS]
 
 
 @pytest.fixture(scope="module")
-def docs(oracle: Redis) -> Dict[str, Any]:
+def docs(oracle: Redis) -> dict[str, Any]:
     """What redis-server's COMMAND DOCS says of each command."""
     with oracle.connect() as client:
         return _docs(client)
 
 
 @pytest.mark.parametrize("group", WRITING)
-def test_every_effect_is_recorded(tmp_path: Path, docs: Dict[str, Any], group: str) -> None:
+def test_every_effect_is_recorded(tmp_path: Path, docs: dict[str, Any], group: str) -> None:
     """After random commands of all kinds, the file alone brings back what there was, here and in redis-server."""
     names = [name for name in _generated(docs, [group]) if not name.startswith(("randomkey", "function"))]
     grammar, begin, chance = Grammar(docs), families.begin(group), random.Random(group)
@@ -40,7 +41,7 @@ def test_every_effect_is_recorded(tmp_path: Path, docs: Dict[str, Any], group: s
 
         @settings(max_examples=60)
         @given(grammar.sequences([*names, "expire", "del", "rename", "copy"], list(begin)))
-        def play(calls: List[List[bytes]]) -> None:
+        def play(calls: list[list[bytes]]) -> None:
             client("SELECT", chance.randrange(3))
             for words in calls:
                 note(f"{words}")
@@ -57,7 +58,7 @@ def test_every_effect_is_recorded(tmp_path: Path, docs: Dict[str, Any], group: s
         assert not difference(before, held(redis))
 
 
-def _waits(words: List[bytes]) -> bool:
+def _waits(words: list[bytes]) -> bool:
     """Whether a call may wait."""
     return (words[0].upper().startswith((b"B", b"WAIT")) and words[0].upper()[:3] != b"BIT") or b"BLOCK" in map(
         bytes.upper, words
@@ -247,7 +248,7 @@ def test_damaged_middle(tmp_path: Path, damage: bytes, message: str) -> None:
     ],
     ids=["fails", "fails in a transaction", "no such database", "moved to no such database"],
 )
-def test_command_that_fails(tmp_path: Path, lines: List[bytes]) -> None:
+def test_command_that_fails(tmp_path: Path, lines: list[bytes]) -> None:
     """A command that fails stops the start with the place of it, as what is after it is not what it would be."""
     with tseep(tmp_path, *APPENDING) as server:
         assert server.stop() == 0

@@ -7,7 +7,6 @@ import random
 import signal
 from pathlib import Path
 from threading import Thread, Timer
-from typing import List
 
 import pytest
 
@@ -32,7 +31,7 @@ def test_killed_under_load(tmp_path: Path, mode: str) -> None:
             _write_until_killed(server, acknowledged, chance.uniform(0.0, 0.3))
 
 
-def _check_acknowledged(server: Tseep, acknowledged: List[int]) -> None:
+def _check_acknowledged(server: Tseep, acknowledged: list[int]) -> None:
     """Each client's counter is at least where it was said to be, and at most one further; and each list agrees."""
     with server.connect() as client:
         for number, said in enumerate(acknowledged):
@@ -41,7 +40,7 @@ def _check_acknowledged(server: Tseep, acknowledged: List[int]) -> None:
             acknowledged[number] = value
 
 
-def _write_until_killed(server: Tseep, acknowledged: List[int], seconds: float) -> None:
+def _write_until_killed(server: Tseep, acknowledged: list[int], seconds: float) -> None:
     """Let clients count, each in a transaction of its own, until the server is killed."""
 
     def count(number: int) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Any, List
+from typing import Any
 
 import crcmod
 import pytest
@@ -114,7 +114,7 @@ def test_payloads_with_faults_inside(v2: Tseep, oracle: Redis, data: Any) -> Non
 
 
 @cache
-def _payloads(oracle: Redis) -> List[bytes]:
+def _payloads(oracle: Redis) -> list[bytes]:
     """What redis-server dumps of keys of all types."""
     with oracle.connect() as client:
         fill(client)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Iterable, Iterator, List, Set
 
 import pytest
 from packages import imports
@@ -43,12 +43,12 @@ def imported(path: Path) -> Iterator[str]:
         yield from (each.name, each.name.rpartition(".")[0])
 
 
-def roots(path: Path) -> Set[str]:
+def roots(path: Path) -> set[str]:
     """The first part of the names of what a file imports."""
     return {name.partition(".")[0] for name in imported(path)}
 
 
-def _each(paths: List[Path]) -> pytest.MarkDecorator:
+def _each(paths: list[Path]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("path", paths, ids=lambda path: str(path.relative_to(ROOT)))
 
 

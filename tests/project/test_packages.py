@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List
 
 import packages
 import pytest
@@ -48,7 +47,7 @@ def test_every_folder_is_a_package() -> None:
     assert packages.ROOT / "tseep" / "modes" / "workers" in folders
 
 
-def _packages(tree: Tree) -> List[str]:
+def _packages(tree: Tree) -> list[str]:
     return [name for name in tree.levels if tree.folder.joinpath(*name.split(".")).is_dir()]
 
 

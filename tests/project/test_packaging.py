@@ -7,7 +7,6 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
-from typing import List
 
 import pytest
 
@@ -50,7 +49,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
     return folder / "bin"
 
 
-def names_in(wheel: Path) -> List[str]:
+def names_in(wheel: Path) -> list[str]:
     """The files in a wheel."""
     with zipfile.ZipFile(wheel) as archive:
         return archive.namelist()

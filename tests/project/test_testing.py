@@ -8,11 +8,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any
 
 from ..support.servers import ROOT, until
 
-EXAMPLES: Dict[str, str] = dict(
+EXAMPLES: dict[str, str] = dict(
     re.findall(r"```python\n# (\S+)\n(.*?)```", (ROOT / "docs" / "testing.md").read_text(), re.DOTALL)
 )
 """The examples by the names of their files."""
@@ -97,7 +97,7 @@ def test_long(tseep_proc):
         text=True,
     )
     assert tests.stdout is not None
-    lines: List[str] = []
+    lines: list[str] = []
     while not lines or "server" not in lines[-1]:
         lines.append(tests.stdout.readline())
         assert lines[-1], lines

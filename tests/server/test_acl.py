@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any
 
 import pytest
 
@@ -198,7 +199,7 @@ CONVERSATIONS = {
 }
 
 
-def _play(client: Client, lines: str) -> List[Any]:
+def _play(client: Client, lines: str) -> list[Any]:
     return [(line, _in_order(client(*line.split()))) for line in map(str.strip, lines.strip().splitlines())]
 
 
@@ -248,7 +249,7 @@ def test_empty_names(ours: Tseep, theirs: Redis) -> None:
     assert replies[0] == replies[1]
 
 
-def _log(client: Client) -> List[Any]:
+def _log(client: Client) -> list[Any]:
     entries = [dict(zip(entry[::2], entry[1::2])) for entry in client("ACL", "LOG")]
     return [[entry[key] for key in (b"count", b"reason", b"context", b"object", b"username")] for entry in entries]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 import resource
 import socket
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Iterator, List, Tuple, Union
+from typing import Any, Union
 
 import pytest
 import pytest_twisted
@@ -58,7 +59,7 @@ def test_random_bytes(running: Tseep) -> None:
         @given(PIECES)
         @example([b"\x01\x00\x04\x03key", b"GET a\r\n"])
         @example([b"*1\r\n$", b"\x00"])
-        def check(pieces: List[bytes]) -> None:
+        def check(pieces: list[bytes]) -> None:
             _answers(running, pieces)
             assert other("PING") == "PONG"
 
@@ -70,7 +71,7 @@ def test_same_answers_in_any_pieces(running: Tseep) -> None:
 
     @given(st.lists(st.sampled_from([*FRAGMENTS, encode("SET", "a", "1"), encode("GET", "a")]), max_size=8),
            st.lists(st.integers(0, 200), max_size=8))  # fmt: skip
-    def check(parts: List[bytes], cuts: List[int]) -> None:
+    def check(parts: list[bytes], cuts: list[int]) -> None:
         request = encode("FLUSHALL") + b"".join(parts)
         whole, _ = _answers(running, [request])
         cut, complete = _answers(running, _cut(request, cuts))
@@ -98,12 +99,12 @@ def test_as_redis(v2: Tseep, oracle: Redis) -> None:
     check()
 
 
-def _cut(data: bytes, cuts: List[int]) -> List[bytes]:
+def _cut(data: bytes, cuts: list[int]) -> list[bytes]:
     places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     return [data[a:b] for a, b in zip(places, places[1:]) if a < b]
 
 
-def _answers(server: Union[Tseep, Redis], pieces: List[bytes]) -> Tuple[bytes, bool]:
+def _answers(server: Union[Tseep, Redis], pieces: list[bytes]) -> tuple[bytes, bool]:
     """
     All that comes back to the end of the connection.
 
@@ -187,7 +188,7 @@ def test_every_command(mode: str, tmp_path: Path) -> None:
     assert "Traceback" not in server.output, server.output
 
 
-def _commands(table: List[Any]) -> Iterator[Tuple[bytes, int, int, int, int]]:
+def _commands(table: list[Any]) -> Iterator[tuple[bytes, int, int, int, int]]:
     """The names, arities and places of keys of all commands, a subcommand as C{client|id}, as COMMAND tells them."""
     for name, arity, _, first, last, step, _, _, _, subcommands in table:
         if name in UNCALLED:
@@ -197,7 +198,7 @@ def _commands(table: List[Any]) -> Iterator[Tuple[bytes, int, int, int, int]]:
             yield name, arity, first, last, step
 
 
-def _hostile(chance: random.Random, name: bytes, arity: int, keys: range) -> List[bytes]:
+def _hostile(chance: random.Random, name: bytes, arity: int, keys: range) -> list[bytes]:
     """One call of a command."""
     argv = name.split(b"|")
     count = abs(arity) + (chance.randrange(6) if arity < 0 else 0)
@@ -304,7 +305,7 @@ async def test_a_client_that_does_not_read(fresh: Tseep) -> None:
     await _leave([control, greedy, *others])
 
 
-async def _leave(clients: List[TwistedClient]) -> None:
+async def _leave(clients: list[TwistedClient]) -> None:
     for client in clients:
         client.transport.loseConnection()
     await gatherResults([client.gone for client in clients])

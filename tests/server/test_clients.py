@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from socket import SHUT_WR
 from threading import Thread
-from typing import Any, Iterator
+from typing import Any
 
 import pytest
 import redis

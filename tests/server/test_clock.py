@@ -6,9 +6,10 @@ import json
 import socket
 import struct
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any, Iterator, List
+from typing import Any
 from urllib.request import urlopen
 
 import pytest
@@ -99,7 +100,7 @@ def _rest(client: Client) -> Any:
         return None
 
 
-def _samples(server: Turned) -> List[float]:
+def _samples(server: Turned) -> list[float]:
     with urlopen(f"http://{server.page}/live.json") as answer:
         return [sample["time"] for sample in json.load(answer)["samples"]][-1:]
 

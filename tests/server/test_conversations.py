@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from contextlib import ExitStack
-from typing import List, Set
 
 import pytest
 
@@ -199,7 +198,7 @@ def _shown(reply: Reply) -> str:
     return re.sub(r"(b'id'\), Reply\(mark=':', value=)'\d+'", r"\1ID", shown)
 
 
-def _catch_up(client: Client) -> List[str]:
+def _catch_up(client: Client) -> list[str]:
     """All that a client was sent by now."""
     client.send(encode("PING", _MARK))
     came = []
@@ -210,13 +209,13 @@ def _catch_up(client: Client) -> List[str]:
         came.append(_shown(reply))
 
 
-def _hold(server: Tseep | Redis, conversation: str) -> List[str]:
+def _hold(server: Tseep | Redis, conversation: str) -> list[str]:
     """Hold a conversation, and write down what came of it."""
     record = []
     server.flush()
     with ExitStack() as stack:
         clients = {name: stack.enter_context(server.connect()) for name in "abcm"}
-        queueing: Set[str] = set()  # those who are in a MULTI, where PING would be queued
+        queueing: set[str] = set()  # those who are in a MULTI, where PING would be queued
         for line in filter(None, map(str.strip, conversation.splitlines())):
             name, *words = line.split()
             clients[name].send(encode(*map(_unescaped, words)))

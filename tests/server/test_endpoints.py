@@ -9,7 +9,7 @@ import stat
 import struct
 import sys
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any
 
 import pytest
 import redis
@@ -32,7 +32,7 @@ class Certificates:
     def __init__(self, folder: Path) -> None:
         import trustme
 
-        self.files: Dict[str, str] = {}
+        self.files: dict[str, str] = {}
         ours, theirs = trustme.CA(), trustme.CA()
         self._write(folder, "ca", ours.cert_pem)
         for name, authority in (("server", ours), ("client", ours), ("stranger", theirs)):
@@ -218,7 +218,7 @@ def test_proxy_is_told_anything(mode: str) -> None:
     with Tseep(mode, "--protected-mode", "no", endpoint="haproxy:tcp:0:interface=127.0.0.1") as server:
 
         @given(st.lists(st.one_of(st.sampled_from(HEADERS), st.binary(max_size=20)), max_size=6))
-        def check(pieces: List[bytes]) -> None:
+        def check(pieces: list[bytes]) -> None:
             with connect(server.address) as sock:
                 try:
                     for piece in pieces:

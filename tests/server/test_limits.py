@@ -6,8 +6,9 @@ import platform
 import re
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ both = pytest.mark.parametrize("mode", MODES)
 @pytest.fixture(params=[*MODES, "redis"])
 def limited(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Starts a server with some options, in each mode; and redis-server, which should do the same."""
-    running: List[Any] = []
+    running: list[Any] = []
 
     def start(*options: str) -> Any:
         server = Redis(*options) if request.param == "redis" else Tseep(request.param, *options)

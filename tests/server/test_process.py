@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import List, Tuple
 
 import pytest
 
@@ -24,7 +23,7 @@ TSEEP = [sys.executable, "-m", "tseep"]
 TWISTD = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()"]
 
 
-def run(argv: List[str], files: int = 0) -> Tuple[int, List[str]]:
+def run(argv: list[str], files: int = 0) -> tuple[int, list[str]]:
     """Run a command to its end; return its status and its lines."""
     with Process(argv, files=files) as process:
         return process.wait(), process.lines
@@ -71,14 +70,14 @@ def test_start(mode: str) -> None:
     ],
     ids=lambda each: " ".join(each) if isinstance(each, list) else "",
 )
-def test_wrong_options(options: List[str], said: str) -> None:
+def test_wrong_options(options: list[str], said: str) -> None:
     """What the server cannot begin with, it says in one line, and ends with a status that is not 0."""
     listen = [] if "--listen" in options else ["--listen", "tcp:0:interface=127.0.0.1"]
     status, lines = run([*TSEEP, *listen, *options])
     _one_line(status, lines, said)
 
 
-def _one_line(status: int, lines: List[str], said: str) -> None:
+def _one_line(status: int, lines: list[str], said: str) -> None:
     lines = [line for line in lines if not _usual(line)]
     assert status != 0, lines
     assert len(lines) == 1, lines
@@ -135,7 +134,7 @@ def test_password_file_that_is_no_text(tmp_path: Path) -> None:
     [[*TSEEP, "--help"], [*TWISTD, "-n", "--pidfile=", "tseep", "--help"]],
     ids=["python -m tseep", "twistd tseep"],
 )
-def test_help(argv: List[str]) -> None:
+def test_help(argv: list[str]) -> None:
     """--help names every option, with what it does."""
     status, lines = run(argv)
     assert status == 0, lines

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from signal import SIGTERM
-from typing import Iterator, List, Sequence
 
 import pytest
 
@@ -326,7 +326,7 @@ redis.register_function('more', function() redis.register_function('x', function
 """
 
 
-def _registering(code: str) -> List[str]:
+def _registering(code: str) -> list[str]:
     return ["FUNCTION", "LOAD", f"#!lua name=other\n{code}"]
 
 
@@ -413,7 +413,7 @@ FUNCTIONS = [
 ]
 
 
-def _answers(server: Tseep | Redis, protocol: int, calls: List[List[str]]) -> List[Reply]:
+def _answers(server: Tseep | Redis, protocol: int, calls: list[list[str]]) -> list[Reply]:
     with server.connect() as client:
         client("FLUSHALL")
         client("SCRIPT", "FLUSH")
@@ -425,7 +425,7 @@ def _raw(word: str) -> bytes:
     return word.encode("latin-1")
 
 
-def _compare(ours: Tseep, theirs: Redis, protocol: int, calls: List[List[str]]) -> None:
+def _compare(ours: Tseep, theirs: Redis, protocol: int, calls: list[list[str]]) -> None:
     different = [
         f"{words}\n    tseep: {mine}\n    redis: {other}"
         for words, mine, other in zip(calls, _answers(ours, protocol, calls), _answers(theirs, protocol, calls))
@@ -583,7 +583,7 @@ def test_exec_while_a_script_runs(v2: Tseep, oracle: Redis) -> None:
     assert _meanwhile(v2, lines) == _meanwhile(oracle, lines)
 
 
-def _meanwhile(server: Tseep | Redis, lines: Sequence[str]) -> List[str]:
+def _meanwhile(server: Tseep | Redis, lines: Sequence[str]) -> list[str]:
     """What a client is answered who has begun a transaction before another one's script runs."""
     with server.connect() as scripter, server.connect() as client:
         assert client("CONFIG", "SET", "busy-reply-threshold", "100") == "OK"

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Dict, List, Tuple
 
 import pytest
 
@@ -23,7 +22,7 @@ LOCAL = "tcp:0:interface=127.0.0.1"
 DEBIAN = Path("/etc/redis/redis.conf")
 
 
-def processes_of(folder: Path) -> List[int]:
+def processes_of(folder: Path) -> list[int]:
     """The processes whose command line names a folder."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
@@ -43,7 +42,7 @@ class Background:
     """
 
     def __init__(
-        self, folder: Path, *words: str, twistd: Tuple[str, ...] = (), env: Dict[str, str] | None = None
+        self, folder: Path, *words: str, twistd: tuple[str, ...] = (), env: dict[str, str] | None = None
     ) -> None:
         self.folder, self.pidfile, self.logfile = folder, folder / "pid", folder / "log"
         about = ["--pidfile", str(self.pidfile), "--logfile", str(self.logfile), *twistd]
@@ -74,22 +73,22 @@ def _nothing_left(tmp_path: Path):  # type: ignore[no-untyped-def]
         os.kill(pid, signal.SIGKILL)
 
 
-def corrupt_dump(folder: Path) -> List[str]:
+def corrupt_dump(folder: Path) -> list[str]:
     (folder / "dump.rdb").write_bytes(b"REDIS0011nonsense")
     return ["--dir", str(folder)]
 
 
-def bad_aclfile(folder: Path) -> List[str]:
+def bad_aclfile(folder: Path) -> list[str]:
     (folder / "users.acl").write_text("user eve +nosuch\n")
     return ["--aclfile", str(folder / "users.acl")]
 
 
-def no_folder_for_the_append_only_file(folder: Path) -> List[str]:
+def no_folder_for_the_append_only_file(folder: Path) -> list[str]:
     (folder / "appendonlydir").write_text("")
     return ["--dir", str(folder), "--appendonly", "yes"]
 
 
-def undone_password(folder: Path) -> List[str]:
+def undone_password(folder: Path) -> list[str]:
     """A password, and a file of users in which the default user needs none."""
     (folder / "users.acl").write_text("user default on nopass ~* &* +@all\n")
     return ["--aclfile", str(folder / "users.acl"), "--requirepass", "secret"]
@@ -157,7 +156,7 @@ def test_twistd_cannot_write(option: str, daemon: bool, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("argv", [TSEEP, [*TWISTD, "-n", "tseep"]], ids=["tseep", "twistd -n tseep"])
-def test_failure_in_the_foreground(argv: List[str], fault: str, tmp_path: Path) -> None:
+def test_failure_in_the_foreground(argv: list[str], fault: str, tmp_path: Path) -> None:
     """In the foreground the standard error has that line and no other, and the status is 1."""
     make, said = FAULTS[fault]
     options = make(tmp_path)
@@ -209,7 +208,7 @@ def test_hangup(mode: str, tmp_path: Path) -> None:
         assert "has ended" not in server.output
 
 
-def check(tmp_path: Path, text: str, *words: str, env: Dict[str, str] | None = None) -> Tuple[int, str]:
+def check(tmp_path: Path, text: str, *words: str, env: dict[str, str] | None = None) -> tuple[int, str]:
     """What --check-config says of a file, and its exit status."""
     file = tmp_path / "a.conf"
     file.write_text(text)

@@ -7,8 +7,9 @@ import socket
 import urllib.error
 import urllib.request
 from base64 import b64encode
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -46,7 +47,7 @@ def status(url: str, user: str = "") -> int:
     return 200
 
 
-def scraped(url: str) -> Dict[str, float]:
+def scraped(url: str) -> dict[str, float]:
     """Every metric without labels, by name; and calls by command, C{calls_get}."""
     found = {}
     for family in text_string_to_metric_families(get(f"{url}/metrics")):
@@ -126,7 +127,7 @@ REQUESTS = [
 
 
 @pytest.mark.parametrize("options", [[], ["--requirepass", "secret"]], ids=["open", "password"])
-def test_anything(options: List[str]) -> None:
+def test_anything(options: list[str]) -> None:
     """Whatever is asked by whoever it is, the pages are there afterwards, and nothing has gone wrong inside."""
     with Tseep("v2", *METRICS, *options) as server:
         url = page_of(server)
@@ -161,7 +162,7 @@ def browser() -> Iterator[Any]:
         yield driver
 
 
-def texts(browser: Any, selector: str) -> List[str]:
+def texts(browser: Any, selector: str) -> list[str]:
     """The texts of some elements."""
     return list(browser.execute_script(
         "return [...document.querySelectorAll(arguments[0])].map((each) => each.textContent)", selector
@@ -203,7 +204,7 @@ def test_live_page(browser: Any, mode: str, width: int, height: int) -> None:
         browser.get(page_of(server))
         until(lambda: texts(browser, "#state") == ["live"], "the page is live")
 
-        def drawn() -> List[int]:
+        def drawn() -> list[int]:
             for number in range(20):
                 client("SET", f"k{number}", "x")
                 client("GET", f"k{number}")

@@ -6,8 +6,8 @@ import os
 import re
 import signal
 import socket
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Dict, Iterator, List
 
 import pytest
 
@@ -108,16 +108,16 @@ def workers() -> Iterator[Tseep]:
         assert "Traceback" not in server.output, server.output
 
 
-def _spread(server: Tseep) -> Dict[int, List[Client]]:
+def _spread(server: Tseep) -> dict[int, list[Client]]:
     """Some clients, by their workers."""
-    found: Dict[int, List[Client]] = {}
+    found: dict[int, list[Client]] = {}
     for _ in range(24):
         client = server.connect()
         found.setdefault(int(_field(client("CLIENT", "INFO").decode(), "worker")), []).append(client)
     return found
 
 
-def _workers(client: Client) -> List[Dict[str, str]]:
+def _workers(client: Client) -> list[dict[str, str]]:
     """What INFO says of the workers, by its own names, and C{worker}, the number."""
     text = client("INFO", "clients").decode()
     return [

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import random
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Optional
 
 from hdrh.histogram import HdrHistogram
 
 from report import intervals
 
-Record = Dict[str, Any]
+Record = dict[str, Any]
 
 
 class Kind(NamedTuple):
@@ -26,7 +27,7 @@ class Kind(NamedTuple):
     """How unevenly it serves: the deviation of the logarithm of its latencies."""
     known: bool = True
     """Whether its process can be looked at."""
-    errors: Dict[str, int] = {}
+    errors: dict[str, int] = {}
     limited_by: Optional[str] = None
     noise: float = 0.02
     """How much its runs vary."""
@@ -57,7 +58,7 @@ def described(histogram: Any) -> Record:
     return {"number": number, **found, "mean_us": mean, "histogram": histogram.encode().decode()}
 
 
-def series(draw: random.Random, kind: Kind, clients: int, rate: float, seconds: int) -> List[Record]:
+def series(draw: random.Random, kind: Kind, clients: int, rate: float, seconds: int) -> list[Record]:
     """A look each second: a second of connecting, one of rest, the operations, and the last answers."""
     looks = []
     for second in range(seconds + 2):
@@ -142,7 +143,7 @@ def plan(clients: Sequence[int], rates: Sequence[float], repeats: int, seconds: 
 
 
 def document(
-    kinds: Optional[Dict[str, Kind]] = None,
+    kinds: Optional[dict[str, Kind]] = None,
     clients: Sequence[int] = (1024,),
     rates: Sequence[float] = (),
     repeats: int = 3,

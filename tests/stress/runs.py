@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Optional, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any, Optional
 
 from hdrh.histogram import HdrHistogram
 
-Record = Dict[str, Any]
+Record = dict[str, Any]
 
 PERCENTILES = {"p50_us": 50, "p90_us": 90, "p99_us": 99, "p999_us": 99.9, "max_us": 100}
 
@@ -69,12 +70,12 @@ def run(server: str, per_second: float, repeat: int = 1, clients: int = 1024, **
     }
 
 
-def runs(server: str, rates: Iterable[float], **more: Any) -> List[Record]:
+def runs(server: str, rates: Iterable[float], **more: Any) -> list[Record]:
     """A run for each rate."""
     return [run(server, rate, repeat, **more) for repeat, rate in enumerate(rates, 1)]
 
 
-def document(found: List[Record], rates: Optional[List[float]] = None) -> Record:
+def document(found: list[Record], rates: Optional[list[float]] = None) -> Record:
     """A document of these runs, without what is made of them; C{rates} of an open loop."""
     names = list(dict.fromkeys(each["server"] for each in found))
     return {

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any
 
 import pytest
 
@@ -27,7 +27,7 @@ RESULT = re.compile(r"Benchmark[A-Z]\S*\t\d+(\t[\d.e+-]+ \S+)+")
 """A result line of Go's benchmark data format: a name, iterations, and pairs of value and unit."""
 
 
-def completed(found: List[Dict[str, Any]], **how: Any) -> Dict[str, Any]:
+def completed(found: list[dict[str, Any]], **how: Any) -> dict[str, Any]:
     """Return a document with what is made of its runs."""
     made = document(found, **how)
     made["summaries"] = intervals.summaries(found)
@@ -108,7 +108,7 @@ def test_benchstat_of_an_open_loop() -> None:
 # HdrHistogram logs
 
 
-def interval_lines(path: Path) -> List[Any]:
+def interval_lines(path: Path) -> list[Any]:
     """Read a log back with HdrHistogram's own reader."""
     reader = HistogramLogReader(str(path), HdrHistogram(1, 3_600_000_000, 3))
     found = []
@@ -202,7 +202,7 @@ def test_compare_notes_errors_and_limits(tmp_path: Path, capsys: pytest.CaptureF
     assert "B: the load set the pace of v2, 1,024 clients" in printed
 
 
-def other_workload() -> Dict[str, Any]:
+def other_workload() -> dict[str, Any]:
     """Return a document of pipelined requests."""
     made = completed(runs("v2", [1, 1, 1]))
     made["plan"]["workload"]["pipeline"] = 16

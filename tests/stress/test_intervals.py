@@ -7,7 +7,8 @@ import json
 import random
 import statistics
 from collections import Counter
-from typing import Any, Dict, List, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ SCHEMA = json.loads((STRESS / "report" / "schema.json").read_text())
 VALUES = [3.0, 10.0, 4.5, 8.25, 6.0, 7.0]
 
 
-def completed(found: List[Dict[str, Any]]) -> Dict[str, Any]:
+def completed(found: list[dict[str, Any]]) -> dict[str, Any]:
     """Return a document with what is made of its runs."""
     made = document(found)
     made["summaries"] = intervals.summaries(found)
@@ -45,7 +46,7 @@ def test_chances_are_those_of_all_draws(number: int) -> None:
     assert dict(ours) == pytest.approx({value: count / number**number for value, count in iter_commands.items()})
 
 
-def by_all_draws(values: Sequence[float]) -> List[float]:
+def by_all_draws(values: Sequence[float]) -> list[float]:
     """Return the interval that all draws give, sorted and cut at both ends."""
     drawn = sorted(statistics.median(draw) for draw in itertools.product(values, repeat=len(values)))
     edge = int(len(drawn) * intervals.TAIL)
@@ -94,7 +95,7 @@ def test_ratio_draws_both() -> None:
 @pytest.mark.parametrize(
     ("one", "real"), [([1.0, 1.1, 1.2], False), ([0.9, 1.0, 1.3], False), ([1.3, 1.4, 1.5], True), ([0.5] * 3, True)]
 )
-def test_real_leaves_out_one(one: List[float], real: bool) -> None:
+def test_real_leaves_out_one(one: list[float], real: bool) -> None:
     """A difference is real where the whole interval lies on one side of 1."""
     found = intervals.ratio(one, [1.0, 1.1, 1.2])
     assert found is not None
@@ -113,7 +114,7 @@ def test_equals_seldom_differ(number: int, at_most: float) -> None:
 
 
 @pytest.mark.parametrize(("one", "other"), [([1.0, 0.0, 2.0], VALUES), (VALUES, [-1.0] * 3), ([], VALUES)])
-def test_no_ratio(one: List[float], other: List[float]) -> None:
+def test_no_ratio(one: list[float], other: list[float]) -> None:
     """What is not above 0 has no ratio."""
     assert intervals.ratio(one, other) is None
 

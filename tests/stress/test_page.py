@@ -8,8 +8,9 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -27,7 +28,7 @@ from . import STRESS
 from .documents import KINDS, Kind, Record, document, latency
 
 
-def said(found: Record) -> List[str]:
+def said(found: Record) -> list[str]:
     """The verdict's sentences, with plain spaces."""
     return [sentence.replace("\u00a0", " ") for sentence in verdict.sentences(Measured(found))]
 
@@ -285,7 +286,7 @@ SHAPES = {
 
 SAMPLES = pytest.mark.parametrize("name", SHAPES)
 
-Drawn = Dict[str, Tuple[Record, Path]]
+Drawn = dict[str, tuple[Record, Path]]
 
 
 @pytest.fixture(scope="module")
@@ -587,7 +588,7 @@ return [getComputedStyle(document.body).backgroundColor, getComputedStyle(words)
 READABLE = 4.5  # the least contrast of text, by WCAG 2
 
 
-def requested(browser: Any) -> List[str]:
+def requested(browser: Any) -> list[str]:
     """What the browser asked for."""
     events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]

@@ -7,8 +7,9 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -31,7 +32,7 @@ OPTIONS = argparse.Namespace(python=sys.executable, pypy=None, workers=None)
 EXTRA = {"uvloop", "gevent", "fakeredis", "valkey"}
 
 
-def marked(*names: str) -> List[Any]:
+def marked(*names: str) -> list[Any]:
     """Return parameters: servers by name, those of the extra with its mark."""
     return [pytest.param(name, marks=pytest.mark.peers if name in EXTRA else ()) for name in names]
 
@@ -247,7 +248,7 @@ def test_malformed(sent: bytes, answer: bytes) -> None:
         ([b"no\r\n"], b"-ERR unknown command b'NO\\r\\n'\r\n"),
     ],
 )
-def test_answers(words: List[bytes], answer: bytes) -> None:
+def test_answers(words: list[bytes], answer: bytes) -> None:
     """What clients ask before they begin, and what they get wrong."""
     assert resp.Conversation({}).receive(command(*words)) == answer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
-from typing import Any, List
+from typing import Any
 
 import pytest
 
@@ -59,7 +59,7 @@ def worker(*wanted: bytes) -> Any:
         ([crowd.ANY], b"+OK\r\n", "in place of a number"),
     ],
 )
-def test_wrong_replies(wanted: List[bytes], reply: bytes, said: str) -> None:
+def test_wrong_replies(wanted: list[bytes], reply: bytes, said: str) -> None:
     """A wrong reply, or one too many, is told."""
     one = worker(*wanted)
     one.answered(reply)

@@ -5,7 +5,8 @@ Clients of the tests' own: what they know of the protocols they share with no se
 from __future__ import annotations
 
 import socket
-from typing import Any, Generator, Iterator, NamedTuple, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol, connectionDone

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable
 
 from .client import Client
 
 DATABASES = 16
 
-Contents = Dict[Tuple[int, bytes], Tuple[Any, ...]]
+Contents = dict[tuple[int, bytes], tuple[Any, ...]]
 
 
 def contents(client: Client) -> Contents:
@@ -24,7 +24,7 @@ def contents(client: Client) -> Contents:
     return found
 
 
-def difference(before: Contents, after: Contents) -> Dict[Any, Any]:
+def difference(before: Contents, after: Contents) -> dict[Any, Any]:
     """What is not the same: by key, both."""
     keys = before.keys() | after.keys()
     return {key: (before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)}
@@ -47,7 +47,7 @@ def _stream(client: Client, key: bytes) -> Any:
     return [[about[name] for name in facts], about[b"entries"], groups]
 
 
-_READ: Dict[str, Callable[[Client, bytes], Any]] = {
+_READ: dict[str, Callable[[Client, bytes], Any]] = {
     "string": lambda client, key: client("GET", key),
     "list": lambda client, key: client("LRANGE", key, 0, -1),
     "set": lambda client, key: sorted(client("SMEMBERS", key)),

@@ -12,9 +12,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Condition, Thread
-from typing import Any, Callable, Sequence
+from typing import Any, Callable
 
 from .client import PATIENCE, Client
 

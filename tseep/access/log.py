@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, NamedTuple
+from typing import NamedTuple
 
 GROUPED = 60.0
 """Seconds within which the same is one entry."""
@@ -37,7 +37,7 @@ class Entry:
         self.when = 0.0
         self.client = b""
 
-    def show(self, now: float) -> Dict[bytes, object]:
+    def show(self, now: float) -> dict[bytes, object]:
         """As ACL LOG has it."""
         reason, context, what, username = self.happening
         return {
@@ -60,7 +60,7 @@ class AclLog:
 
     def __init__(self) -> None:
         self.most = 128
-        self._entries: List[Entry] = []
+        self._entries: list[Entry] = []
 
     def clear(self) -> None:
         """Forget all entries."""
@@ -78,6 +78,6 @@ class AclLog:
         self._entries.insert(0, entry)
         del self._entries[self.most :]
 
-    def show(self, count: int, now: float) -> List[Dict[bytes, object]]:
+    def show(self, count: int, now: float) -> list[dict[bytes, object]]:
         """The latest entries."""
         return [entry.show(now) for entry in self._entries[:count]]

@@ -5,8 +5,9 @@ https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/, red
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import Dict, Iterator, List, NamedTuple, Set, Tuple
+from typing import NamedTuple
 
 from tseep.algorithms.glob import Match, matcher
 from tseep.errors import AclRuleError
@@ -56,7 +57,7 @@ class Denied(NamedTuple):
     what: bytes
 
     @property
-    def specificity(self) -> Tuple[int, int]:
+    def specificity(self) -> tuple[int, int]:
         """How near it came to be allowed, by which the reason that is told is chosen among several."""
         return (COMMAND, KEY, CHANNEL).index(self.reason), self.place
 
@@ -68,16 +69,16 @@ class Selector:
     @param commands: every command of the server, by name.
     """
 
-    def __init__(self, commands: Dict[bytes, Command], all_channels: bool) -> None:
+    def __init__(self, commands: dict[bytes, Command], all_channels: bool) -> None:
         self._commands = commands
         self.everything = False  # what rules take away from, or add to
-        self.rules: List[str] = []
-        self.allowed: Set[bytes] = set()
-        self.first_arguments: Dict[bytes, Set[bytes]] = {}
+        self.rules: list[str] = []
+        self.allowed: set[bytes] = set()
+        self.first_arguments: dict[bytes, set[bytes]] = {}
         self.all_keys = False
-        self.patterns: Dict[str, int] = {}
+        self.patterns: dict[str, int] = {}
         self.all_channels = all_channels
-        self.channels: List[str] = []
+        self.channels: list[str] = []
 
     def copy(self) -> Selector:
         """Another one with the same permissions."""
@@ -196,7 +197,7 @@ class Selector:
 
     # Asking
 
-    def check(self, command: Command, argv: List[bytes]) -> Denied | None:
+    def check(self, command: Command, argv: list[bytes]) -> Denied | None:
         """Why a command may not be run; None if it may."""
         if command.name not in self.allowed and "no_auth" not in command.flags:
             words = self.first_arguments.get(command.name)
@@ -206,7 +207,7 @@ class Selector:
             return None
         return self._check_keys(command, argv) or self._check_channels(command, argv)
 
-    def _check_keys(self, command: Command, argv: List[bytes]) -> Denied | None:
+    def _check_keys(self, command: Command, argv: list[bytes]) -> Denied | None:
         if self.all_keys:
             return None
         for place, needed in _keys_of(command, argv):
@@ -225,7 +226,7 @@ class Selector:
         """Whether every key may be read."""
         return self.all_keys or bool(self.patterns.get("*", 0) & READ)
 
-    def _check_channels(self, command: Command, argv: List[bytes]) -> Denied | None:
+    def _check_channels(self, command: Command, argv: list[bytes]) -> Denied | None:
         if self.all_channels or command.name not in _CHANNEL_COMMANDS:
             return None
         places = range(1, 2 if command.name.endswith(b"publish") else len(argv))
@@ -265,7 +266,7 @@ class Selector:
         return " ".join(filter(None, [self.shown_keys, reset, self.shown_channels, self.shown_commands]))
 
 
-def _keys_of(command: Command, argv: List[bytes]) -> Iterator[Tuple[int, int]]:
+def _keys_of(command: Command, argv: list[bytes]) -> Iterator[tuple[int, int]]:
     """The places of a command's keys, and what each is used for."""
     for place, flags in command.uses_of_keys(argv):
         if "not_key" not in flags:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict, Iterable, List, Set, Tuple
+from typing import TYPE_CHECKING
 
 from tseep.access.selector import Denied, Selector, is_plain
 from tseep.errors import AclRuleError
@@ -39,7 +40,7 @@ class User:
     @ivar restricted: whether there is anything that may not be done.
     """
 
-    def __init__(self, name: bytes, commands: Dict[bytes, Command], all_channels: bool = False) -> None:
+    def __init__(self, name: bytes, commands: dict[bytes, Command], all_channels: bool = False) -> None:
         self.name = name
         self._commands = commands
         self.reset(all_channels)
@@ -48,7 +49,7 @@ class User:
         """Become a user who may do nothing."""
         self.enabled = self.nopass = False
         self.sanitize: bool | None = None
-        self.hashes: List[str] = []
+        self.hashes: list[str] = []
         self.selectors = [Selector(self._commands, all_channels)]
         self.restricted = True
 
@@ -106,7 +107,7 @@ class User:
         else:
             raise AclRuleError(NO_SUCH_PASSWORD)
 
-    def _add_selector(self, rules: List[str]) -> None:
+    def _add_selector(self, rules: list[str]) -> None:
         selector = Selector(self._commands, False)
         for rule in rules:
             selector.set(rule)
@@ -118,7 +119,7 @@ class User:
         right = [hmac.compare_digest(given, known) for known in self.hashes]
         return self.enabled and (self.nopass or any(right))
 
-    def check(self, command: Command, argv: List[bytes]) -> Denied | None:
+    def check(self, command: Command, argv: list[bytes]) -> Denied | None:
         """Why the user may not run a command; None if that is allowed."""
         denials = []
         for selector in self.selectors:
@@ -128,7 +129,7 @@ class User:
             denials.append(denied)
         return max(denials, key=lambda denied: denied.specificity)
 
-    def forbidden_option(self, command: Command, argv: List[bytes]) -> bytes | None:
+    def forbidden_option(self, command: Command, argv: list[bytes]) -> bytes | None:
         """
         The option by which a command reads keys that it does not name, where the user may not read every key by the
         same selector that allows the command (redis/src/acl.c, ACLUserCheckCmdWithUnrestrictedPerms); None if there is
@@ -144,7 +145,7 @@ class User:
         return any(selector.may_hear(channel, is_pattern) for selector in self.selectors)
 
     @property
-    def flags(self) -> List[str]:
+    def flags(self) -> list[str]:
         """What is to be said of the user, besides passwords and permissions."""
         sanitize = {None: [], True: ["sanitize-payload"], False: ["skip-sanitize-payload"]}[self.sanitize]
         return ["on" if self.enabled else "off", *(["nopass"] if self.nopass else []), *sanitize]
@@ -156,9 +157,9 @@ class User:
         return f"user {self.name.decode('utf-8', 'surrogateescape')} {' '.join(words)}"
 
 
-def _with_selectors(rules: List[str]) -> List[str]:
+def _with_selectors(rules: list[str]) -> list[str]:
     """The rules, with those of each selector as one."""
-    found: List[str] = []
+    found: list[str] = []
     started = ""
     for rule in rules:
         if started or (rule.startswith("(") and not rule.endswith(")")):
@@ -174,12 +175,12 @@ def _with_selectors(rules: List[str]) -> List[str]:
     return found
 
 
-def _words(text: bytes) -> List[str]:
+def _words(text: bytes) -> list[str]:
     """The words of a selector, between ASCII's spaces."""
     return [word.decode("utf-8", "surrogateescape") for word in text.split()]
 
 
-def _split(line: bytes) -> List[str]:
+def _split(line: bytes) -> list[str]:
     """The words of a file's line. As in Redis one space ends each, since a user's name may be empty."""
     line = line.strip(b" \t\r\n")
     return line.decode("utf-8", "surrogateescape").split(" ") if line else []
@@ -201,7 +202,7 @@ class Users:
         self._server = server
         self._required = ""
         self.default = self.unrestricted()
-        self.named: Dict[bytes, User] = {b"default": self.default}
+        self.named: dict[bytes, User] = {b"default": self.default}
 
     def unrestricted(self) -> User:
         """A user with all permissions and no password, as the default user is at first."""
@@ -228,7 +229,7 @@ class Users:
         user = self.named.get(name)
         return user if user is not None and user.accepts(password) else None
 
-    def change(self, name: bytes, rules: List[str]) -> None:
+    def change(self, name: bytes, rules: list[str]) -> None:
         """
         Make a user, or change one: by all rules, or by none.
 
@@ -237,7 +238,7 @@ class Users:
         known = self.named.get(name)
         self._take(self._changed(name, known, rules))
 
-    def _changed(self, name: bytes, known: User | None, rules: List[str]) -> User:
+    def _changed(self, name: bytes, known: User | None, rules: list[str]) -> User:
         """A user, known or new, after some rules."""
         all_channels = self._server.config["acl-pubsub-default"] == "allchannels"
         changed = User(name, self._server.table.commands, all_channels) if known is None else known.copy()
@@ -279,7 +280,7 @@ class Users:
         for user in read.values():
             self._take(user)
 
-    def add(self, lines: Iterable[Tuple[str, List[str]]]) -> None:
+    def add(self, lines: Iterable[tuple[str, list[str]]]) -> None:
         """
         Make the users of some lines, beside those that there are or in their place.
 
@@ -289,10 +290,10 @@ class Users:
         for user in self._read(lines).values():
             self._take(user)
 
-    def _read(self, lines: Iterable[Tuple[str, List[str]]]) -> Dict[bytes, User]:
+    def _read(self, lines: Iterable[tuple[str, list[str]]]) -> dict[bytes, User]:
         """The users that some lines make."""
-        read: Dict[bytes, User] = {}
-        seen: Set[bytes] = set()
+        read: dict[bytes, User] = {}
+        seen: set[bytes] = set()
         errors = []
         for place, words in lines:
             try:
@@ -305,7 +306,7 @@ class Users:
             raise AclRuleError("".join(errors) + UNCHANGED)
         return read
 
-    def changed(self) -> List[str]:
+    def changed(self) -> list[str]:
         """The lines that make the users; none, while there is the default one alone, and no rule has changed it."""
         first = self.unrestricted()
         if self._required:
@@ -314,10 +315,10 @@ class Users:
         lines = self._lines()
         return [] if lines == [first.show()] else lines
 
-    def _lines(self) -> List[str]:
+    def _lines(self) -> list[str]:
         return [user.show() for _, user in sorted(self.named.items())]
 
-    def _read_line(self, words: List[str], seen: Set[bytes]) -> User | None:
+    def _read_line(self, words: list[str], seen: set[bytes]) -> User | None:
         """The user of a line; None if there is nothing in it."""
         if not words:
             return None
@@ -350,7 +351,7 @@ class Users:
         ):
             session.connection.close()
 
-    def _sessions_of(self, user: User) -> List[Session]:
+    def _sessions_of(self, user: User) -> list[Session]:
         return [session for session in self._server.sessions.values() if session.user is user]
 
     def delete(self, name: bytes, asking: Session | None) -> bool:

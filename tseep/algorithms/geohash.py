@@ -8,10 +8,11 @@ cell, whose places have consecutive numbers: so a search looks at one such cell 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import asin, cos, isfinite, nan, pi, sin, sqrt
-from typing import Iterator, List, NamedTuple, Tuple
+from typing import NamedTuple
 
-Range = Tuple[float, float]
+Range = tuple[float, float]
 
 LONGITUDES: Range = (-180.0, 180.0)
 LATITUDES: Range = (-85.05112878, 85.05112878)
@@ -46,7 +47,7 @@ class Cell(NamedTuple):
         """Its number: C{x} and C{y} bit by bit in turn, the last bit of C{y} last."""
         return 2 * int(f"{self.x:b}", 4) + int(f"{self.y:b}", 4)
 
-    def bounds(self) -> Tuple[Range, Range]:
+    def bounds(self) -> tuple[Range, Range]:
         """Its longitudes and its latitudes."""
         size = 1 << self.steps
         return _part(self.x, size, LONGITUDES), _part(self.y, size, LATITUDES)
@@ -58,7 +59,7 @@ class Cell(NamedTuple):
         y = (self.y + north) % size if north else self.y
         return Cell(x, y, self.steps)
 
-    def scores(self) -> Tuple[int, int]:
+    def scores(self) -> tuple[int, int]:
         """The least number of a place in it, and the least one above those."""
         shift = 2 * (STEPS - self.steps)
         bits = self.bits
@@ -85,7 +86,7 @@ def is_on_map(longitude: float, latitude: float) -> bool:
     return LONGITUDES[0] <= longitude <= LONGITUDES[1] and LATITUDES[0] <= latitude <= LATITUDES[1]
 
 
-def position(score: float) -> Tuple[float, float]:
+def position(score: float) -> tuple[float, float]:
     """The longitude and the latitude in the middle of the cell that a score names, whatever number it is."""
     digits = f"{_unsigned(score):064b}"
     return _middle(int(digits[::2], 2), LONGITUDES), _middle(int(digits[1::2], 2), LATITUDES)
@@ -148,7 +149,7 @@ class Shape:
         """Meters from its middle to a place; None if that is outside."""
         raise NotImplementedError
 
-    def bounds(self) -> Tuple[Range, Range]:
+    def bounds(self) -> tuple[Range, Range]:
         """About which longitudes and which latitudes it covers."""
         degrees = self.half_height / _EARTH_RADIUS / _DEGREE
         edge = self.latitude + (degrees if self.latitude >= 0 else -degrees)
@@ -227,7 +228,7 @@ def _covers(middle: Cell, shape: Shape) -> bool:
     return not (north < northmost or south > southmost or east < eastmost or west > westmost)
 
 
-def _useful_directions(middle: Cell, shape: Shape) -> List[Tuple[int, int]]:
+def _useful_directions(middle: Cell, shape: Shape) -> list[tuple[int, int]]:
     """Where a shape reaches over the sides of the cell in its middle; of the largest cells all are searched."""
     if middle.steps < 2:
         return list(_DIRECTIONS)

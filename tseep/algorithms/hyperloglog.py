@@ -19,10 +19,11 @@ from __future__ import annotations
 import random
 import re
 from binascii import a2b_base64, b2a_base64
+from collections.abc import Iterator
 from math import sqrt
 from operator import length_hint
 from struct import iter_unpack
-from typing import Iterator, List, Tuple, Union
+from typing import Union
 
 from tseep.errors import CommandError
 
@@ -94,7 +95,7 @@ def murmur64a(data: bytes, seed: int = _SEED) -> int:
     return mixed ^ mixed >> 47
 
 
-def place(element: bytes) -> Tuple[int, int]:
+def place(element: bytes) -> tuple[int, int]:
     """The register of an element, and the value that it asks for: how many zeros its hash has there, and one more."""
     hashed = murmur64a(element)
     pattern = hashed >> _INDEX_BITS | 1 << _PATTERN_BITS
@@ -200,7 +201,7 @@ def estimate(values: bytes) -> int:
     return whole + (estimated - whole >= 0.5)
 
 
-def _counts(values: bytes) -> List[int]:
+def _counts(values: bytes) -> list[int]:
     """How many registers have each value that elements can lead to."""
     counts = [0] * (_PATTERN_BITS + 2)
     left = REGISTERS
@@ -252,7 +253,7 @@ def _raise_dense(sketch: bytearray, index: int, value: int) -> bool:
 # Sparse
 
 
-def opcodes(sketch: Sketch) -> Iterator[Tuple[int, int, bool]]:
+def opcodes(sketch: Sketch) -> Iterator[tuple[int, int, bool]]:
     """Of each opcode of a sparse sketch: the value, how many registers it covers, and whether it has two bytes."""
     for match in _PIECES.finditer(bytes(sketch), HEADER):
         piece = match.group()
@@ -292,7 +293,7 @@ def _run(value: int, length: int) -> bytes:
     return bytes([length - 1]) if length <= 64 else (0x4000 | length - 1).to_bytes(2, "big")
 
 
-def _find(sketch: bytearray, index: int) -> Tuple[int, int, int]:
+def _find(sketch: bytearray, index: int) -> tuple[int, int, int]:
     """
     Find the opcode that covers a register.
 
@@ -322,7 +323,7 @@ def _find(sketch: bytearray, index: int) -> Tuple[int, int, int]:
     return at, index - left, before
 
 
-def _skip(sketch: bytearray, index: int) -> Tuple[int, int, int]:
+def _skip(sketch: bytearray, index: int) -> tuple[int, int, int]:
     """Find the one of L{_PIECES} that covers a register. The same three are returned, but for a piece."""
     first, before = 0, HEADER
     for match in _PIECES.finditer(bytes(sketch), HEADER):

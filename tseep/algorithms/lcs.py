@@ -8,13 +8,11 @@ the rows are those of the shorter string: a 32nd of the memory, and N steps rath
 
 from __future__ import annotations
 
-from typing import Dict, List, Tuple
-
-Pair = Tuple[int, int]
-Run = Tuple[int, int, int]
+Pair = tuple[int, int]
+Run = tuple[int, int, int]
 
 
-def common_bytes(first: bytes, second: bytes) -> List[Pair]:
+def common_bytes(first: bytes, second: bytes) -> list[Pair]:
     """
     Where the bytes of a longest common subsequence are; of several, the one that Redis finds.
 
@@ -25,9 +23,9 @@ def common_bytes(first: bytes, second: bytes) -> List[Pair]:
     return [(i, j) for j, i in _walk(second, first, _rows(second, first, True))]
 
 
-def runs(pairs: List[Pair]) -> List[Run]:
+def runs(pairs: list[Pair]) -> list[Run]:
     """Join the pairs of L{common_bytes} that adjoin in both strings: where each run begins, its length."""
-    found: List[Run] = []
+    found: list[Run] = []
     for i, j in pairs:
         if found and found[-1][:2] == (i + 1, j + 1):
             found[-1] = (i, j, found[-1][2] + 1)
@@ -36,7 +34,7 @@ def runs(pairs: List[Pair]) -> List[Run]:
     return found
 
 
-def _places(text: bytes, wanted: bytes) -> Dict[int, int]:
+def _places(text: bytes, wanted: bytes) -> dict[int, int]:
     """Of each byte of C{wanted}, an integer whose bit number n is set if C{text} has the byte at n."""
     backward = text[::-1]
     return {byte: int(backward.translate(_only(byte)), 2) for byte in set(wanted)}
@@ -47,7 +45,7 @@ def _only(byte: int) -> bytes:
     return b"0" * byte + b"1" + b"0" * (255 - byte)
 
 
-def _rows(short: bytes, long: bytes, swapped: bool) -> List[int]:
+def _rows(short: bytes, long: bytes, swapped: bool) -> list[int]:
     """
     For each byte of C{short}, the columns at which a walk along its row ends: where the bytes match, or where
     the way to the longest subsequence leads into the row above.
@@ -69,7 +67,7 @@ def _rows(short: bytes, long: bytes, swapped: bool) -> List[int]:
     return rows
 
 
-def _walk(short: bytes, long: bytes, rows: List[int]) -> List[Pair]:
+def _walk(short: bytes, long: bytes, rows: list[int]) -> list[Pair]:
     """Go from the table's end to its beginning, and note the matches on the way."""
     pairs = []
     row, column = len(short), len(long)

@@ -7,12 +7,12 @@ Python has no such type, and its own floats would show other digits: 10.1 + 0.2 
 from __future__ import annotations
 
 import re
-from typing import Tuple, Union
+from typing import Union
 
 from tseep.algorithms.numeric import FLOAT, infinite, significant_digits
 from tseep.errors import NOT_A_FLOAT, CommandError
 
-LongDouble = Union[Tuple[int, int], float]
+LongDouble = Union[tuple[int, int], float]
 """The number C{m * 2**e} as C{(m, e)}; a C{float} if it is infinite."""
 
 ZERO = (0, 0)

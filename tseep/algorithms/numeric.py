@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Collection
+from collections.abc import Collection
 
 from tseep.errors import NOT_A_FLOAT, NOT_AN_INT, NOT_AN_INTEGER, CommandError
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Callable, List, Tuple
+from typing import TYPE_CHECKING, Callable
 
 from tseep.algorithms.glob import matcher
 from tseep.algorithms.numeric import HIGHEST, double, integer, require_int, require_integer
@@ -79,7 +79,7 @@ def database_index(session: Session, text: bytes) -> int:
     return index
 
 
-def scan_options(argv: List[bytes]) -> Tuple[int, Callable[[bytes], bool] | None]:
+def scan_options(argv: list[bytes]) -> tuple[int, Callable[[bytes], bool] | None]:
     """
     The options of a scan of one key.
 
@@ -100,7 +100,7 @@ def scan_options(argv: List[bytes]) -> Tuple[int, Callable[[bytes], bool] | None
     return count, matches
 
 
-def card_limit(options: List[bytes]) -> int:
+def card_limit(options: list[bytes]) -> int:
     """The LIMIT of a SINTERCARD or ZINTERCARD, 0 for none."""
     limit = 0
     for at in range(0, len(options), 2):

@@ -7,8 +7,9 @@ that is about speed, formats, or something that tseep does not have is ignored, 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import Dict, Iterable, NamedTuple, Sequence, Tuple
+from typing import NamedTuple
 
 
 class Refusal(NamedTuple):
@@ -20,7 +21,7 @@ class Refusal(NamedTuple):
     @ivar remedy: what to do.
     """
 
-    harmless: Tuple[str, ...]
+    harmless: tuple[str, ...]
     why: str
     remedy: str
 
@@ -30,7 +31,7 @@ _TO_WRITE = Refusal(("0",), "tseep has no replicas, so every write would be refu
 _MASTER = Refusal(("",), "tseep cannot be a replica, and needs no password of a master", "remove the line")
 _SHUTDOWN = Refusal(("default", "now"), "a signal ends tseep as `default` does", "remove the line; see `save`")
 
-REFUSED: Dict[str, Refusal] = {
+REFUSED: dict[str, Refusal] = {
     "cluster-enabled": Refusal(("no",), "tseep has no cluster", "remove the line; clients must not be in cluster mode"),
     "enable-module-command": Refusal(("no",), "tseep has no modules", "remove the line"),
     "enable-protected-configs": Refusal(
@@ -60,7 +61,7 @@ REFUSED: Dict[str, Refusal] = {
 }  # fmt: skip
 """The directives that stop the start."""
 
-IGNORED: Dict[str, Tuple[str, ...]] = {
+IGNORED: dict[str, tuple[str, ...]] = {
     "speed and the use of processors": (
         "active-expire-effort", "activerehashing", "aof-rewrite-incremental-fsync", "aof_rewrite_cpulist",
         "bgsave_cpulist", "bio_cpulist", "dynamic-hz", "hz", "io-threads", "io-threads-do-reads",
@@ -116,7 +117,7 @@ IGNORED: Dict[str, Tuple[str, ...]] = {
 }  # fmt: skip
 """The directives that have no effect, by what they are about."""
 
-TWISTD: Dict[str, Tuple[str, str]] = {
+TWISTD: dict[str, tuple[str, str]] = {
     "daemonize": ("no", "twistd tseep"),
     "logfile": ("", "twistd --logfile=FILE tseep"),
     "pidfile": ("", "twistd --pidfile=FILE tseep"),

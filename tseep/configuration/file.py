@@ -8,7 +8,8 @@ from __future__ import annotations
 import glob
 import os
 import re
-from typing import Dict, Iterator, List, NamedTuple, Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from tseep.configuration.directives import refusal
 from tseep.configuration.parameters import Config, Parameter
@@ -55,10 +56,10 @@ class Directive(NamedTuple):
 
     place: str
     name: str
-    words: List[str]
+    words: list[str]
 
 
-def read_directives(path: str, errors: List[str], included_at: str = "", depth: int = 0) -> Iterator[Directive]:
+def read_directives(path: str, errors: list[str], included_at: str = "", depth: int = 0) -> Iterator[Directive]:
     """
     The directives of a file and of those that it includes, in their order.
 
@@ -78,7 +79,7 @@ def read_directives(path: str, errors: List[str], included_at: str = "", depth: 
             yield Directive(place, words[0].lower(), words[1:])
 
 
-def read_file(path: str, config: Config, errors: List[str]) -> List[Directive]:
+def read_file(path: str, config: Config, errors: list[str]) -> list[Directive]:
     """
     Read a file, and set what it says. Where it does not say when to save, that is as often as redis-server does.
 
@@ -86,8 +87,8 @@ def read_file(path: str, config: Config, errors: List[str]) -> List[Directive]:
     @return: all that it says.
     """
     config.presume("save", REDIS_SAVES)
-    directives: List[Directive] = []
-    texts: Dict[str, str] = {}
+    directives: list[Directive] = []
+    texts: dict[str, str] = {}
     for directive in read_directives(path, errors):
         directives.append(directive)
         try:
@@ -97,7 +98,7 @@ def read_file(path: str, config: Config, errors: List[str]) -> List[Directive]:
     return directives
 
 
-def _apply(config: Config, directive: Directive, texts: Dict[str, str]) -> None:
+def _apply(config: Config, directive: Directive, texts: dict[str, str]) -> None:
     place, name, words = directive
     if name in config.parameters:
         name = config.parameters[name].name
@@ -145,7 +146,7 @@ def read_password(path: str, place: str) -> str:
     return password
 
 
-def _lines(path: str, errors: List[str], included_at: str) -> List[bytes]:
+def _lines(path: str, errors: list[str], included_at: str) -> list[bytes]:
     try:
         with open(path, "rb") as file:
             return file.read().split(b"\n")
@@ -155,7 +156,7 @@ def _lines(path: str, errors: List[str], included_at: str) -> List[bytes]:
         return []
 
 
-def _split(place: str, line: bytes) -> List[str]:
+def _split(place: str, line: bytes) -> list[str]:
     line = line.strip(b" \t\r\n")
     if line.startswith(b"#"):
         return []
@@ -165,7 +166,7 @@ def _split(place: str, line: bytes) -> List[str]:
         raise ConfigError(f"{place}: unbalanced quotes") from None
 
 
-def _included(place: str, patterns: List[str], errors: List[str], depth: int) -> Iterator[Directive]:
+def _included(place: str, patterns: list[str], errors: list[str], depth: int) -> Iterator[Directive]:
     """What the files hold that match; a pattern may match none, a plain name must be there."""
     if depth > MOST_INCLUDES:
         errors.append(f"{place}: files include each other more than {MOST_INCLUDES} deep")
@@ -191,18 +192,18 @@ def _set(config: Config, directive: Directive, text: str) -> None:
         raise ConfigError(f"{directive.place}: {directive.name} {' '.join(directive.words)!r}: {error}") from None
 
 
-def rewritten(lines: Sequence[bytes], config: Config, users: Sequence[str]) -> List[bytes]:
+def rewritten(lines: Sequence[bytes], config: Config, users: Sequence[str]) -> list[bytes]:
     """
     The lines of a file as CONFIG REWRITE leaves them (redis/src/config.c, rewriteConfig): parameters that it names have
     the values of now, those that it does not name and that are not at their default are added, and all else stays.
 
     @param users: the directives that make the users.
     """
-    left: Dict[str, List[bytes]] = {p.name: [_line(config, p)] for p in config.parameters.values() if p.option}
+    left: dict[str, list[bytes]] = {p.name: [_line(config, p)] for p in config.parameters.values() if p.option}
     if config["requirepass"] and config.is_default("requirepass"):
         del left["requirepass"]  # it is written down elsewhere, where fewer may read it
     left[USER] = [b" ".join([_rule(word) for word in line.split(" ")]) for line in users]
-    found: List[bytes] = []
+    found: list[bytes] = []
     named = set()
     for line in lines:
         name = _name(config, line)

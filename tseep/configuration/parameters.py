@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Callable, Dict, Iterator, NamedTuple, Tuple
+from collections.abc import Iterator
+from typing import Any, Callable, NamedTuple
 
 from tseep.algorithms.glob import matcher
 from tseep.algorithms.numeric import integer
@@ -32,7 +33,7 @@ class Kind(NamedTuple):
 
     parse: Callable[[str], Any]
     show: Callable[[Any], str] = str
-    choices: Tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
 
 def _number(least: int, most: int) -> Kind:
@@ -69,7 +70,7 @@ def _choice(*words: str) -> Kind:
     return Kind(parse, choices=words)
 
 
-def _output_limits(text: str) -> Dict[str, Tuple[int, int, int]]:
+def _output_limits(text: str) -> dict[str, tuple[int, int, int]]:
     """Limits of some classes of clients: C{class hard-bytes soft-bytes soft-seconds}, and so on."""
     words = text.split()
     if not words or len(words) % 4:
@@ -83,7 +84,7 @@ def _output_limits(text: str) -> Dict[str, Tuple[int, int, int]]:
     return limits
 
 
-def _show_limits(limits: Dict[str, Tuple[int, int, int]]) -> str:
+def _show_limits(limits: dict[str, tuple[int, int, int]]) -> str:
     return " ".join(f"{name} {hard} {soft} {seconds}" for name, (hard, soft, seconds) in limits.items())
 
 
@@ -98,7 +99,7 @@ def _classes(text: str) -> str:
     return text
 
 
-def _save_points(text: str) -> Tuple[Tuple[int, int], ...]:
+def _save_points(text: str) -> tuple[tuple[int, int], ...]:
     """When to save: C{seconds changes}, and so on."""
     words = text.split()
     if len(words) % 2:
@@ -107,7 +108,7 @@ def _save_points(text: str) -> Tuple[Tuple[int, int], ...]:
     return tuple((seconds(first), changes(second)) for first, second in zip(words[::2], words[1::2]))
 
 
-def _show_save_points(points: Tuple[Tuple[int, int], ...]) -> str:
+def _show_save_points(points: tuple[tuple[int, int], ...]) -> str:
     return " ".join(f"{seconds} {changes}" for seconds, changes in points)
 
 

@@ -8,7 +8,8 @@ made something of the key has ended (https://redis.io/docs/latest/commands/blpop
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Callable, Deque, Dict, Iterable, List, Tuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Callable
 
 from tseep.errors import CommandError
 from tseep.replies import BLOCKED, NULL_ARRAY, Reply
@@ -43,7 +44,7 @@ class Wait:
 
     __slots__ = ("timer", "db", "keys", "nothing", "serve", "served", "session")
 
-    def __init__(self, session: Session, keys: Tuple[bytes, ...], serve: Serve, nothing: Reply) -> None:
+    def __init__(self, session: Session, keys: tuple[bytes, ...], serve: Serve, nothing: Reply) -> None:
         self.session = session
         self.db = session.db
         self.keys = keys
@@ -53,7 +54,7 @@ class Wait:
         self.timer: Timer | None = None
 
 
-def block(session: Session, keys: List[bytes], timeout: int, serve: Serve, nothing: Reply = NULL_ARRAY) -> Reply:
+def block(session: Session, keys: list[bytes], timeout: int, serve: Serve, nothing: Reply = NULL_ARRAY) -> Reply:
     """
     Let a client wait. For the end of a command that has found nothing: return what this returns.
 
@@ -81,11 +82,11 @@ class Blocking:
     """
 
     def __init__(self, timers: Timers, after: After) -> None:
-        self._ready: Deque[Tuple[Database, bytes]] = deque()
-        self._unblocked: Deque[Session] = deque()
+        self._ready: deque[tuple[Database, bytes]] = deque()
+        self._unblocked: deque[Session] = deque()
         self._timers = timers
         self._after = after
-        self._queues: Dict[Tuple[Database, bytes], Dict[Wait, None]] = {}
+        self._queues: dict[tuple[Database, bytes], dict[Wait, None]] = {}
 
     def __bool__(self) -> bool:
         """Whether anybody waits for a key."""
@@ -137,7 +138,7 @@ class Blocking:
         chosen = list(databases)
         self._add_ready([place for place in self._queues if place[0] in chosen])
 
-    def _add_ready(self, places: List[Tuple[Database, bytes]]) -> None:
+    def _add_ready(self, places: list[tuple[Database, bytes]]) -> None:
         if not self._ready:
             self._after.append(self._serve)
         self._ready.extend(places)

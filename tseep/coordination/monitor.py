@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, Dict, List, Tuple
+from typing import TYPE_CHECKING, Callable
 
 from tseep.protocol.inline import quote
 
@@ -25,8 +25,8 @@ class Monitors:
         self._clock = clock
         self._after = after
         self._changed = changed
-        self._sessions: Dict[Session, None] = {}
-        self._run: List[Tuple[float, Session, List[bytes]]] = []
+        self._sessions: dict[Session, None] = {}
+        self._run: list[tuple[float, Session, list[bytes]]] = []
 
     def __bool__(self) -> bool:
         """Whether there are any."""
@@ -44,7 +44,7 @@ class Monitors:
         del self._sessions[session]
         self._changed()
 
-    def feed(self, session: Session, command: Command, argv: List[bytes]) -> None:
+    def feed(self, session: Session, command: Command, argv: list[bytes]) -> None:
         """A client runs a command."""
         if "admin" not in command.flags:
             if not self._run:
@@ -59,7 +59,7 @@ class Monitors:
             session.push(lines)
 
 
-def _line(moment: float, session: Session, argv: List[bytes]) -> bytes:
+def _line(moment: float, session: Session, argv: list[bytes]) -> bytes:
     peer = session.connection.peer
     source = f"unix:{peer[:-2]}" if peer.startswith("/") else peer
     return b"+%.6f [%d %b] %b\r\n" % (moment, session.db_index, source.encode(), b" ".join(map(quote, argv)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, FrozenSet
+from typing import TYPE_CHECKING
 
 from tseep.keyspace.events import CLASSES
 from tseep.keyspace.keyspace import Database
@@ -20,7 +20,7 @@ class Notifications:
 
     def __init__(self, pubsub: PubSub) -> None:
         self._pubsub = pubsub
-        self.classes: FrozenSet[str] = frozenset()
+        self.classes: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         """Whether any event may be published."""

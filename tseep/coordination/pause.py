@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, List
+from typing import TYPE_CHECKING, Callable
 
 from tseep.coordination.blocking import Wait
 
@@ -18,7 +18,7 @@ class PausedCommand(Wait):
 
     __slots__ = ("argv",)
 
-    def __init__(self, session: Session, argv: List[bytes]) -> None:
+    def __init__(self, session: Session, argv: list[bytes]) -> None:
         super().__init__(session, (), lambda key: None, None)
         self.argv = argv
 
@@ -39,7 +39,7 @@ class Pause:
         self._blocking = blocking
         self._changed = changed
         self._timer: Timer | None = None
-        self._held: List[PausedCommand] = []
+        self._held: list[PausedCommand] = []
 
     def __bool__(self) -> bool:
         """Whether any command is held."""
@@ -76,7 +76,7 @@ class Pause:
         queue = session.transaction.queue if session.transaction is not None and command.name == b"exec" else []
         return any(queued.may_write for queued, _ in queue)
 
-    def hold(self, session: Session, argv: List[bytes]) -> None:
+    def hold(self, session: Session, argv: list[bytes]) -> None:
         """Keep a command of a client's, and those after it, until the end."""
         session.blocked = held = PausedCommand(session, argv)
         self._held.append(held)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, Dict, List, Tuple
+from typing import TYPE_CHECKING, Callable
 
 from tseep.algorithms.glob import matcher
 from tseep.protocol.resp import ENCODERS
@@ -11,7 +11,7 @@ from tseep.replies import Push
 if TYPE_CHECKING:
     from tseep.session.session import Session
 
-Subscribers = Dict["Session", None]
+Subscribers = dict["Session", None]
 """Clients in the order of subscription."""
 
 
@@ -21,9 +21,9 @@ class Subscriptions:
     __slots__ = ("channels", "patterns", "shards")
 
     def __init__(self) -> None:
-        self.channels: Dict[bytes, None] = {}
-        self.patterns: Dict[bytes, None] = {}
-        self.shards: Dict[bytes, None] = {}
+        self.channels: dict[bytes, None] = {}
+        self.patterns: dict[bytes, None] = {}
+        self.shards: dict[bytes, None] = {}
 
     def __bool__(self) -> bool:
         """Whether there are any."""
@@ -37,7 +37,7 @@ class Message:
 
     def __init__(self, *parts: bytes) -> None:
         self._parts = Push(parts)
-        self._encoded: Dict[int, bytes] = {}
+        self._encoded: dict[int, bytes] = {}
 
     def send(self, subscribers: Subscribers) -> int:
         """Give it to each, and return how many these are."""
@@ -59,9 +59,9 @@ class PubSub:
     """
 
     def __init__(self) -> None:
-        self.channels: Dict[bytes, Subscribers] = {}
-        self.shards: Dict[bytes, Subscribers] = {}
-        self.patterns: Dict[bytes, Tuple[Callable[[bytes], bool], Subscribers]] = {}
+        self.channels: dict[bytes, Subscribers] = {}
+        self.shards: dict[bytes, Subscribers] = {}
+        self.patterns: dict[bytes, tuple[Callable[[bytes], bool], Subscribers]] = {}
 
     def subscribe(self, session: Session, channel: bytes) -> None:
         """Let a client hear a channel."""
@@ -133,17 +133,17 @@ class PubSub:
         subscribers = self.shards.get(channel)
         return Message(b"smessage", channel, message).send(subscribers) if subscribers else 0
 
-    def heard(self, channels: Dict[bytes, Subscribers], pattern: bytes | None) -> List[bytes]:
+    def heard(self, channels: dict[bytes, Subscribers], pattern: bytes | None) -> list[bytes]:
         """The channels that somebody hears, of those that match a pattern if there is one."""
         return list(channels) if pattern is None else list(filter(matcher(pattern), channels))
 
 
-def _add(all_: Dict[bytes, Subscribers], own: Dict[bytes, None], session: Session, channel: bytes) -> None:
+def _add(all_: dict[bytes, Subscribers], own: dict[bytes, None], session: Session, channel: bytes) -> None:
     own[channel] = None
     all_.setdefault(channel, {})[session] = None
 
 
-def _remove(all_: Dict[bytes, Subscribers], own: Dict[bytes, None], session: Session, channel: bytes) -> None:
+def _remove(all_: dict[bytes, Subscribers], own: dict[bytes, None], session: Session, channel: bytes) -> None:
     if channel in own:
         del own[channel]
         subscribers = all_[channel]

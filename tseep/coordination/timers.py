@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import Callable, Deque, List, Tuple
+from typing import Callable
 
 CANCELLED_SLACK = 64
 """Number of cancelled timers that stay in the heap, however few others there are."""
@@ -12,7 +13,7 @@ CANCELLED_SLACK = 64
 LATE_S = 0.0005
 """Seconds by which a timer fires late, so that its millisecond has passed."""
 
-After = Deque[Callable[[], None]]
+After = deque[Callable[[], None]]
 """What is to be done after the running command, or after the whole transaction or script that it is part of."""
 
 MAX_SLEEP_S = 3600.0
@@ -52,7 +53,7 @@ class Timers:
     """
 
     def __init__(self) -> None:
-        self._heap: List[Tuple[int, int, Timer]] = []
+        self._heap: list[tuple[int, int, Timer]] = []
         self._numbers = count()  # timers of one time fire in the order in which they were set
         self._cancelled = 0
         self.wake: Callable[[int], None] = lambda when: None

@@ -5,7 +5,7 @@ Clients that keep values in a cache of their own, and are told which ones are ou
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Dict, List, Set, Tuple
+from typing import TYPE_CHECKING
 
 from tseep.protocol.resp import ENCODERS
 from tseep.replies import Push
@@ -41,7 +41,7 @@ class Tracked:
 
     __slots__ = ("broken", "caching", "id", "no_loop", "opt_in", "opt_out", "prefixes", "redirect")
 
-    def __init__(self, redirect: int, prefixes: Dict[bytes, None] | None, opt: bytes, no_loop: bool) -> None:
+    def __init__(self, redirect: int, prefixes: dict[bytes, None] | None, opt: bytes, no_loop: bool) -> None:
         self.id = 0
         self.redirect = redirect
         self.prefixes = prefixes
@@ -71,14 +71,14 @@ class Tracking:
     """
 
     def __init__(self, after: After, most: int = 0) -> None:
-        self.sessions: Dict[int, Session] = {}
-        self.readers: Dict[bytes, Set[int]] = {}
-        self.prefixes: Set[bytes] = set()
+        self.sessions: dict[int, Session] = {}
+        self.readers: dict[bytes, set[int]] = {}
+        self.prefixes: set[bytes] = set()
         self.most = most
         self._after = after
         self._caller: Tracked | None = None
-        self._told: List[Tuple[Session, List[bytes] | None]] = []  # clients, and what is out of date in their caches
-        self._changed: Dict[bytes, Dict[bytes, Tracked | None]] = {}  # by prefix, keys and by whom they were changed
+        self._told: list[tuple[Session, list[bytes] | None]] = []  # clients, and what is out of date in their caches
+        self._changed: dict[bytes, dict[bytes, Tracked | None]] = {}  # by prefix, keys and by whom they were changed
 
     def __bool__(self) -> bool:
         """Whether there are any."""
@@ -102,7 +102,7 @@ class Tracking:
     def _look_for_prefixes(self) -> None:
         self.prefixes = set().union(*[tracked.prefixes or () for _, tracked in self._pairs()])
 
-    def _pairs(self) -> List[Tuple[Session, Tracked]]:
+    def _pairs(self) -> list[tuple[Session, Tracked]]:
         return [(each, each.tracking) for each in self.sessions.values() if each.tracking is not None]
 
     # What such a client does
@@ -111,7 +111,7 @@ class Tracking:
         """It is about to run a command: what that changes is its own doing."""
         self._caller = session.tracking
 
-    def end(self, session: Session, command: Command, argv: List[bytes]) -> None:
+    def end(self, session: Session, command: Command, argv: list[bytes]) -> None:
         """It has run the command."""
         self._caller = None
         tracked = session.tracking
@@ -122,7 +122,7 @@ class Tracking:
         if session.transaction is None and not command.name.startswith(b"client|"):
             tracked.caching = False
 
-    def _remember(self, tracked: Tracked, keys: List[bytes]) -> None:
+    def _remember(self, tracked: Tracked, keys: list[bytes]) -> None:
         for key in keys:
             self.readers.setdefault(key, set()).add(tracked.id)
         while self.most and len(self.readers) > self.most:
@@ -159,7 +159,7 @@ class Tracking:
 
     # Telling
 
-    def _tell_later(self, session: Session, keys: List[bytes] | None) -> None:
+    def _tell_later(self, session: Session, keys: list[bytes] | None) -> None:
         if not self._told:
             self._after.append(self._tell_all)
         self._told.append((session, keys))
@@ -179,7 +179,7 @@ class Tracking:
                     if wanted:
                         self._tell(session, wanted)
 
-    def _tell(self, session: Session, keys: List[bytes] | None) -> None:
+    def _tell(self, session: Session, keys: list[bytes] | None) -> None:
         """Send an invalidation to a client, or to the one in its place; one that speaks RESP2 hears it as a message."""
         tracked = session.tracking
         if tracked is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Dict, Iterable, List, Set, Tuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from tseep.errors import CommandError
 from tseep.keyspace.keyspace import Database
@@ -23,7 +24,7 @@ class Transaction:
     __slots__ = ("queue", "refused")
 
     def __init__(self) -> None:
-        self.queue: List[Tuple[Command, List[bytes]]] = []
+        self.queue: list[tuple[Command, list[bytes]]] = []
         self.refused = False
 
 
@@ -47,7 +48,7 @@ class Watching:
     """
 
     def __init__(self, databases: int) -> None:
-        self._watchers: List[Dict[bytes, Set[Session]]] = [{} for _ in range(databases)]
+        self._watchers: list[dict[bytes, set[Session]]] = [{} for _ in range(databases)]
 
     def __bool__(self) -> bool:
         """Whether any key is watched."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import List
 
 from tseep.configuration.parameters import PARAMETERS, Config
 from tseep.server.server import Server
@@ -11,14 +10,14 @@ from tseep.server.server import Server
 _SECRETS = ("requirepass",)
 
 
-def unwritable(config: Config) -> List[str]:
+def unwritable(config: Config) -> list[str]:
     """Why the data cannot be kept as the configuration says; empty if they can, as far as permissions tell."""
     if _keeps(config) and not os.access(config["dir"], os.W_OK):
         return [f"dir {config['dir']}: data cannot be kept in a folder that may not be written to"]
     return []
 
 
-def without_its_password(server: Server) -> List[str]:
+def without_its_password(server: Server) -> list[str]:
     """Why the password that was given is not asked for; empty if it is, or none was given. The users are loaded."""
     if server.config["requirepass"] and server.users.open:
         return ["requirepass is set, but a rule lets the default user in without a password; remove one of both"]
@@ -29,7 +28,7 @@ def _keeps(config: Config) -> bool:
     return bool(config["save"]) or config["appendonly"] == "yes"
 
 
-def summary(server: Server) -> List[str]:
+def summary(server: Server) -> list[str]:
     """Who may connect, what is kept, and which parameters are not at their default, a line each."""
     return [f"without a password: {_without_password(server)}", f"kept on disk: {_kept(server.config)}", *_set(server)]
 
@@ -55,7 +54,7 @@ def _kept(config: Config) -> str:
     return "; ".join(kept) or "nothing; the data end with the server"
 
 
-def _set(server: Server) -> List[str]:
+def _set(server: Server) -> list[str]:
     config = server.config
     names = [p.name for p in PARAMETERS if not config.is_default(p.name)]
     return [f"set: {name} {'...' if name in _SECRETS else config.show(name)}" for name in names]

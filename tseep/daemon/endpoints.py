@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import socket
-from typing import Any, Dict, List, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from twisted.internet.endpoints import quoteStringArgument, serverFromString
 
@@ -22,7 +23,7 @@ _INTERFACE = re.compile(r":interface=((?:\\.|[^:\\])+)")
 _UNIX = re.compile(r"unix:(?:address=)?((?:\\.|[^:\\])+)")
 
 
-def of_directives(directives: Sequence[Directive], needed: bool) -> List[str]:
+def of_directives(directives: Sequence[Directive], needed: bool) -> list[str]:
     """
     Where a configuration file says to listen, as Twisted writes it; without C{bind} on 127.0.0.1 alone. Empty, if it
     does not say.
@@ -49,7 +50,7 @@ def of_directives(directives: Sequence[Directive], needed: bool) -> List[str]:
     return endpoints
 
 
-def _number(last: Dict[str, Directive], name: str, base: int, least: int, most: int) -> int:
+def _number(last: dict[str, Directive], name: str, base: int, least: int, most: int) -> int:
     place, _, words = last[name]
     try:
         value = int(" ".join(words), base)

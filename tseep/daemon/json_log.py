@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import IO, Any, Dict, Mapping
+from typing import IO, Any
 
 from twisted.application.service import IService, MultiService
 from twisted.logger import FileLogObserver, ILogObserver, LogEvent, eventAsText, formatEvent
@@ -38,7 +39,7 @@ def as_json(event: LogEvent) -> str:
     A line: C{time} (ISO 8601), C{level}, C{logger}, C{message}, what else the event says in C{fields}, and if
     something has failed the C{traceback}.
     """
-    line: Dict[str, Any] = {
+    line: dict[str, Any] = {
         "time": datetime.fromtimestamp(event.get("log_time", 0.0), timezone.utc).isoformat(timespec="milliseconds"),
         "level": getattr(event.get("log_level"), "name", "info"),
         "logger": event.get("log_namespace", ""),
@@ -50,7 +51,7 @@ def as_json(event: LogEvent) -> str:
     return json.dumps({name: value for name, value in line.items() if value != {}}) + "\n"
 
 
-def _fields(event: LogEvent) -> Dict[str, Any]:
+def _fields(event: LogEvent) -> dict[str, Any]:
     """What was said beside the message."""
     if event.get("log_namespace") == LEGACY:
         return {}

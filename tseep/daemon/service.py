@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Callable, List, Sequence
+from typing import Any, Callable
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -57,7 +58,7 @@ class TseepService(Service):
         self._endpoints = endpoints
         self._operator_endpoints = operator_endpoints
         self._keeps = keeps
-        self._ports: List[Any] = []
+        self._ports: list[Any] = []
         self._heartbeat = Heartbeat(reactor, server.timer, server.lag, lambda: mode.call(server.cron.run))
 
     def privilegedStartService(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Dict
 
 from tseep.datatypes.collection import Collection
 from tseep.datatypes.memory import of_bytes, of_dict
@@ -16,7 +15,7 @@ SAMPLE = 5
 """Elements that are measured in place of all."""
 
 
-class Hash(Dict[bytes, bytes], Collection):
+class Hash(dict[bytes, bytes], Collection):
     """The fields of a hash with their values, in the order in which they came."""
 
     __slots__ = ()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from typing import Generic, Iterator, List, Tuple, TypeVar
+from collections.abc import Iterator
+from typing import Generic, TypeVar
 
 MAX_CHUNK_ENTRIES = 100
 """Entries that a chunk takes at its end (Redis's stream-node-max-entries)."""
@@ -20,7 +21,7 @@ class _Chunk(Generic[Held]):
 
     __slots__ = ("ids", "removed", "values")
 
-    def __init__(self, ids: List[int], values: List[Held]) -> None:
+    def __init__(self, ids: list[int], values: list[Held]) -> None:
         self.ids = ids
         self.values = values
         self.removed = 0
@@ -41,15 +42,15 @@ class ChunkedIdMap(Generic[Held]):
     __slots__ = ("_chunks", "_firsts", "_room", "_size")
 
     def __init__(self) -> None:
-        self._chunks: List[_Chunk[Held]] = []
-        self._firsts: List[int] = []  # of each chunk, an id that is not above its first and not below the one before
+        self._chunks: list[_Chunk[Held]] = []
+        self._firsts: list[int] = []  # of each chunk, an id that is not above its first and not below the one before
         self._room = 0  # how many the last chunk still takes at its end
         self._size = 0
 
     def __len__(self) -> int:
         return self._size
 
-    def __iter__(self) -> Iterator[Tuple[int, Held]]:
+    def __iter__(self) -> Iterator[tuple[int, Held]]:
         return self.items()
 
     def first(self) -> int:
@@ -64,11 +65,11 @@ class ChunkedIdMap(Generic[Held]):
         """In how many chunks the entries are."""
         return len(self._chunks)
 
-    def parts(self) -> Iterator[Tuple[List[int], List[Held]]]:
+    def parts(self) -> Iterator[tuple[list[int], list[Held]]]:
         """The ids and the values of each chunk; not to be changed."""
         return ((chunk.ids, chunk.values) for chunk in self._chunks)
 
-    def append_part(self, ids: List[int], values: List[Held]) -> None:
+    def append_part(self, ids: list[int], values: list[Held]) -> None:
         """Add a chunk of ids that are in order, and higher than any that is there."""
         self._chunks.append(_Chunk(ids, values))
         self._firsts.append(ids[0])
@@ -136,7 +137,7 @@ class ChunkedIdMap(Generic[Held]):
             chunk.removed = max(id, chunk.removed)
         return chunk.values.pop(at)
 
-    def items(self, first: int = 0, last: int | None = None) -> Iterator[Tuple[int, Held]]:
+    def items(self, first: int = 0, last: int | None = None) -> Iterator[tuple[int, Held]]:
         """The entries from id C{first} to id C{last}, or to the end. Nothing may be added or removed meanwhile."""
         chunks = self._chunks
         for number in range(self._number(first), len(chunks)):
@@ -147,7 +148,7 @@ class ChunkedIdMap(Generic[Held]):
             if end < len(ids):
                 return
 
-    def items_down(self, first: int, last: int) -> Iterator[Tuple[int, Held]]:
+    def items_down(self, first: int, last: int) -> Iterator[tuple[int, Held]]:
         """The same in the opposite order: from id C{last} down to id C{first}."""
         for number in range(self._number(last) if self._chunks else -1, -1, -1):
             ids, values = self._chunks[number].ids, self._chunks[number].values

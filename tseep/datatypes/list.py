@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from marshal import dumps, loads
-from typing import Deque, Iterator, List, Sequence, Tuple, Union
+from typing import Union
 
 from tseep.datatypes.collection import Collection
 from tseep.datatypes.memory import allocated, of_bytes
@@ -45,7 +46,7 @@ class Packed:
 
     __slots__ = ("_content", "_count")
 
-    def __init__(self, elements: List[bytes]) -> None:
+    def __init__(self, elements: list[bytes]) -> None:
         self._content = bytes(memoryview(dumps(elements, PLAIN)))  # which has room to spare, that would be lost
         self._count = len(elements)
 
@@ -65,16 +66,16 @@ class Packed:
         """Bytes that it takes."""
         return PACKED + allocated(len(self._content))
 
-    def _elements(self) -> List[bytes]:
-        elements: List[bytes] = loads(self._content)
+    def _elements(self) -> list[bytes]:
+        elements: list[bytes] = loads(self._content)
         return elements
 
 
-Chunk = Union[Tuple[bytes, ...], Packed]
-Part = Union[Chunk, List[bytes]]
+Chunk = Union[tuple[bytes, ...], Packed]
+Part = Union[Chunk, list[bytes]]
 """A chunk, or the elements of an end."""
 
-_NONE: Deque[Chunk] = deque(maxlen=0)
+_NONE: deque[Chunk] = deque(maxlen=0)
 """The chunks of every list that has none, as an empty C{deque} of its own would take more than a short list."""
 
 
@@ -97,10 +98,10 @@ class RedisList(Collection):
 
     def clear(self) -> None:
         """Remove all elements."""
-        self._left: List[bytes] = []
+        self._left: list[bytes] = []
         self._between = _NONE
         self._inner = 0  # elements in chunks
-        self._right: List[bytes] = []
+        self._right: list[bytes] = []
 
     def __len__(self) -> int:
         return len(self._left) + self._inner + len(self._right)
@@ -250,7 +251,7 @@ class RedisList(Collection):
         elements.insert(at, element)
         return self._put(number, elements)
 
-    def span(self, first: int, last: int) -> List[bytes]:
+    def span(self, first: int, last: int) -> list[bytes]:
         """The elements from one place to another, which is not before it."""
         count = last + 1 - first
         number, at = self._find(first)
@@ -297,7 +298,7 @@ class RedisList(Collection):
             self._put(number, elements)
         return most - left
 
-    def _find(self, place: int) -> Tuple[int, int]:
+    def _find(self, place: int) -> tuple[int, int]:
         """The number of the chunk in which a place is, and where in it."""
         size, left = len(self), len(self._left)
         if place < 0:
@@ -308,7 +309,7 @@ class RedisList(Collection):
             return len(self._between), place - left - self._inner
         return self._find_between(place - left)
 
-    def _find_between(self, place: int) -> Tuple[int, int]:
+    def _find_between(self, place: int) -> tuple[int, int]:
         """The same for the place after so many in the chunks, from their nearer end."""
         forwards = 2 * place < self._inner
         if not forwards:
@@ -321,20 +322,20 @@ class RedisList(Collection):
             number += 1
         return (number, place) if forwards else (len(self._between) - 1 - number, count - 1 - place)
 
-    def _chunks(self, backwards: bool) -> Iterator[Tuple[int, Part]]:
+    def _chunks(self, backwards: bool) -> Iterator[tuple[int, Part]]:
         """Both ends and what is between them, with their numbers."""
         count, left = len(self._between), self._left[::-1]
         if backwards:
             return zip(range(count, -2, -1), chain([self._right], reversed(self._between), [left]))
         return zip(range(-1, count + 1), chain([left], self._between, [self._right]))
 
-    def _elements(self, number: int) -> List[bytes]:
+    def _elements(self, number: int) -> list[bytes]:
         """The elements of an end or a chunk, to be changed."""
         if number < 0:
             return self._left[::-1]
         return list(self._right if number == len(self._between) else self._between[number])
 
-    def _put(self, number: int, elements: List[bytes]) -> None:
+    def _put(self, number: int, elements: list[bytes]) -> None:
         """Let an end or a chunk have these elements."""
         if number < 0:
             self._left = elements[::-1]
@@ -345,7 +346,7 @@ class RedisList(Collection):
         else:
             self._put_between(number, elements)
 
-    def _put_between(self, number: int, elements: List[bytes]) -> None:
+    def _put_between(self, number: int, elements: list[bytes]) -> None:
         """Let a chunk have these elements. Too many are divided, few joined with the next chunk's, and none is none."""
         between = self._between
         before = len(between[number])
@@ -389,12 +390,12 @@ class RedisList(Collection):
         return bool(self._between)
 
 
-def _pack(elements: List[bytes]) -> Chunk:
+def _pack(elements: list[bytes]) -> Chunk:
     """A chunk of these elements, packed if they are short."""
     return Packed(elements) if sum(map(len, elements)) <= MOST_BYTES else tuple(elements)
 
 
-def _without(elements: List[bytes], element: bytes, most: int, backwards: bool) -> List[bytes]:
+def _without(elements: list[bytes], element: bytes, most: int, backwards: bool) -> list[bytes]:
     """The elements but for C{most} that are equal to one."""
     if elements.count(element) <= most:
         return [one for one in elements if one != element]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from typing import Any, Dict, List
+from typing import Any
 
 from tseep.datatypes.collection import Collection
 
@@ -43,12 +43,12 @@ def of_bytearray(value: bytearray) -> int:
     return BYTEARRAY + allocated(1 + len(value) + len(value) // 16)
 
 
-def of_dict(entries: Dict[Any, Any]) -> int:
+def of_dict(entries: dict[Any, Any]) -> int:
     """Bytes that a dictionary takes, beside what is in it: on CPython what it says itself."""
     return 64 + ENTRY * len(entries) if _on_pypy else sys.getsizeof(entries)
 
 
-def of_list(items: List[Any]) -> int:
+def of_list(items: list[Any]) -> int:
     """Bytes that a list takes, beside what is in it."""
     return 64 + 9 * len(items) if _on_pypy else sys.getsizeof(items)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Iterable, Iterator, List, Tuple
 
-Pair = Tuple[float, bytes]
+Pair = tuple[float, bytes]
 """A score and its member. Pairs are ordered by score, and those of equal score by their members' bytes."""
 
 BLOCK = 512
@@ -87,7 +87,7 @@ class Order:
 
     # Places
 
-    def members(self, start: int, stop: int) -> List[bytes]:
+    def members(self, start: int, stop: int) -> list[bytes]:
         """The members from one place to before another, which are not negative."""
         block, at = self._locate(start)
         found = self._members[block][at : at + max(0, stop - start)]
@@ -115,7 +115,7 @@ class Order:
 
     # Blocks
 
-    def _find(self, score: float, member: bytes) -> Tuple[int, int]:
+    def _find(self, score: float, member: bytes) -> tuple[int, int]:
         """The block where a pair is or belongs, and where there."""
         fences = self._fence_scores
         block = bisect_right(fences, score)
@@ -132,7 +132,7 @@ class Order:
         group = block // GROUP
         return sum(self._groups[:group]) + sum(map(len, self._members[group * GROUP : block])) + at
 
-    def _locate(self, place: int) -> Tuple[int, int]:
+    def _locate(self, place: int) -> tuple[int, int]:
         """The block of a place, and where there; the end of the last block for the place behind all."""
         block = 0
         for count in self._groups:

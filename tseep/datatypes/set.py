@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Dict, Iterable, Iterator, List
 
 from tseep.algorithms.numeric import integer
 from tseep.datatypes.collection import Collection
@@ -37,8 +37,8 @@ class Set(Collection):
     type_name = b"set"
 
     def __init__(self, members: Iterable[bytes] = ()) -> None:
-        self.members: List[bytes] = list(dict.fromkeys(members))
-        self._places: Dict[bytes, int] = {member: place for place, member in enumerate(self.members)}
+        self.members: list[bytes] = list(dict.fromkeys(members))
+        self._places: dict[bytes, int] = {member: place for place, member in enumerate(self.members)}
 
     def __len__(self) -> int:
         return len(self.members)
@@ -75,7 +75,7 @@ class Set(Collection):
         self.discard(member)
         return member
 
-    def scan(self, cursor: int, count: int) -> tuple[int, List[bytes]]:
+    def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
         """
         Walk a step from the highest place down. As members move to lower places only, all that stay are met.
 

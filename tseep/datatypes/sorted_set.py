@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Dict, Iterable, Iterator, List, Mapping, Tuple, Union
+from typing import Union
 
 from tseep.datatypes.collection import Collection
 from tseep.datatypes.memory import ENTRY, of_bytes
@@ -34,8 +35,8 @@ class SortedSet(Collection):
 
     type_name = b"zset"
 
-    def __init__(self, scores: Union[Mapping[bytes, float], Iterable[Tuple[bytes, float]]] = ()) -> None:
-        self.scores: Dict[bytes, float] = dict(scores)
+    def __init__(self, scores: Union[Mapping[bytes, float], Iterable[tuple[bytes, float]]] = ()) -> None:
+        self.scores: dict[bytes, float] = dict(scores)
         self._order = Order(zip(self.scores.values(), self.scores))
 
     def __len__(self) -> int:
@@ -99,11 +100,11 @@ class SortedSet(Collection):
         scores = self.scores
         return not scores or scores[next(iter(self))] == scores[next(reversed(self))]
 
-    def members(self, start: int, stop: int) -> List[bytes]:
+    def members(self, start: int, stop: int) -> list[bytes]:
         """The members from one place to before another, which are not negative. O(log N + M)."""
         return self._order.members(start, stop)
 
-    def remove_part(self, start: int, stop: int) -> List[Pair]:
+    def remove_part(self, start: int, stop: int) -> list[Pair]:
         """Remove from one place to before another, neither beyond the end; return what was there. O(log N + M)."""
         members = self._order.members(start, stop)
         self._order.remove_part(start, max(start, stop))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Dict, Tuple
 
 from tseep.datatypes.collection import Collection
 from tseep.datatypes.id_map import ChunkedIdMap
@@ -29,7 +28,7 @@ CONSUMER = 300 + ENTRY
 PENDING = 64 + 2 * PLACE
 """Bytes of a pending entry, which both the group and the consumer know."""
 
-Fields = Tuple[bytes, ...]
+Fields = tuple[bytes, ...]
 """The fields of an entry, each before its value."""
 
 
@@ -87,7 +86,7 @@ class Group:
         self.last_id = last_id
         self.entries_read = entries_read
         self.pending: ChunkedIdMap[Pending] = ChunkedIdMap()
-        self.consumers: Dict[bytes, Consumer] = {}
+        self.consumers: dict[bytes, Consumer] = {}
 
     def deliver(self, id: int, consumer: Consumer, now: int) -> None:
         """An entry is pending for a consumer from now on, whoever had it before."""
@@ -151,7 +150,7 @@ class Stream(Collection):
 
     def __init__(self) -> None:
         self.entries: ChunkedIdMap[Fields] = ChunkedIdMap()
-        self.groups: Dict[bytes, Group] = {}
+        self.groups: dict[bytes, Group] = {}
         self.last_id = 0
         self.entries_added = 0
         self.max_deleted_id = 0

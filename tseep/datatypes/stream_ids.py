@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Iterator, List
+from collections.abc import Iterator
 
 from tseep.algorithms.numeric import integer
 from tseep.datatypes.stream import HIGHEST_ID, SEQUENCE
@@ -91,7 +91,7 @@ def read_end(text: bytes) -> int:
     return id - 1
 
 
-def leading_ids(words: List[bytes]) -> Iterator[int]:
+def leading_ids(words: list[bytes]) -> Iterator[int]:
     """The ids up to the first word that is none."""
     for word in words:
         try:

@@ -5,8 +5,6 @@ https://redis.io/docs/latest/develop/use/keyspace-notifications/.
 
 from __future__ import annotations
 
-from typing import Dict, FrozenSet
-
 ORDER = "g$lshzxetdnKEm"
 """The letters as CONFIG GET shows them."""
 
@@ -28,11 +26,11 @@ _EVENTS = {
     "n": "new",
 }
 
-CLASSES: Dict[bytes, str] = {name.encode(): letter for letter, names in _EVENTS.items() for name in names.split()}
+CLASSES: dict[bytes, str] = {name.encode(): letter for letter, names in _EVENTS.items() for name in names.split()}
 """By event, the letter of its class."""
 
 
-def read_classes(text: str) -> FrozenSet[str]:
+def read_classes(text: str) -> frozenset[str]:
     """
     The classes that C{notify-keyspace-events} asks for.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from bisect import insort
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple
+from typing import TYPE_CHECKING, Any, Callable
 
 from tseep.datatypes.memory import of_dict, size_of_key
 from tseep.errors import OUT_OF_MEMORY, CommandError
@@ -34,7 +34,7 @@ NUMBER = 32
 SLOTTED = 32 + 50
 """Bytes of a time to expire, beside its entry: its number, and a place in its slot."""
 
-Candidate = Tuple[float, int, bytes]
+Candidate = tuple[float, int, bytes]
 """The worth of a key, the lower the sooner it goes, its database's number, and the key."""
 
 
@@ -42,9 +42,9 @@ class Bag:
     """Keys of a database in random order, as a dictionary has no way to pick one."""
 
     def __init__(self) -> None:
-        self._keys: List[bytes] = []
+        self._keys: list[bytes] = []
 
-    def sample(self, keys: Dict[bytes, Any], count: int) -> List[bytes]:
+    def sample(self, keys: dict[bytes, Any], count: int) -> list[bytes]:
         """Some of the keys, which may be gone by the time that they come."""
         if len(self._keys) < count:
             step = max(1, len(keys) // BAG)
@@ -71,9 +71,9 @@ class Eviction:
         self._contents = 0  # keys and values, without the dictionaries that hold them
         self._tables = 0  # those, as of the last look
         self._policy = "noeviction"
-        self._sizes: Dict[Database, Dict[bytes, int]] = {}
-        self._bags: Dict[Tuple[int, bool], Bag] = {}
-        self._pool: List[Candidate] = []
+        self._sizes: dict[Database, dict[bytes, int]] = {}
+        self._bags: dict[tuple[int, bool], Bag] = {}
+        self._pool: list[Candidate] = []
         self._going_on = False
 
     def __bool__(self) -> bool:
@@ -148,7 +148,7 @@ class Eviction:
             self._contents += now - sizes.get(key, 0)
             sizes[key] = now
 
-    def note_flushed(self, databases: List[Database]) -> None:
+    def note_flushed(self, databases: list[Database]) -> None:
         """Every key of some databases is about to go."""
         for db in databases:
             self._contents -= sum(self._sizes.pop(db, {}).values())
@@ -166,7 +166,7 @@ class Eviction:
         if not self.limit or "denyoom" not in command.flags:
             return run
 
-        def guard(session: Session, argv: List[bytes]) -> Any:
+        def guard(session: Session, argv: list[bytes]) -> Any:
             if self.used > self.limit and not session.deny_blocking and not self.make_room():
                 raise CommandError(OUT_OF_MEMORY)
             return run(session, argv)
@@ -219,7 +219,7 @@ class Eviction:
                 if candidate[2] in self._chosen_from(self._server.keyspace.databases[candidate[1]]):
                     return candidate
 
-    def _chosen_from(self, database: Database) -> Dict[bytes, Any]:
+    def _chosen_from(self, database: Database) -> dict[bytes, Any]:
         """The keys of a database that may go."""
         return database.expires if self._policy.startswith("volatile") else database.values
 

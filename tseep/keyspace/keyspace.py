@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 from itertools import islice
-from typing import Any, Callable, Dict, Iterable, List, Protocol, Set, Tuple, Union
+from typing import Any, Callable, Protocol, Union
 
 from tseep.datatypes.collection import Collection
 from tseep.keyspace.usage import LFUCounters
@@ -50,9 +51,9 @@ class DetachedDatabase:
     @param contents: its dictionaries; the first is that of the values.
     """
 
-    def __init__(self, *contents: Dict[Any, Any]) -> None:
+    def __init__(self, *contents: dict[Any, Any]) -> None:
         self._contents = list(contents)
-        self._collections: List[Collection] = []
+        self._collections: list[Collection] = []
 
     def __len__(self) -> int:
         return sum(map(len, self._contents))
@@ -68,7 +69,7 @@ class DetachedDatabase:
             del self._contents[0]
         return bool(self._contents or self._collections)
 
-    def _pop(self, entries: Dict[Any, Any], most: int) -> None:
+    def _pop(self, entries: dict[Any, Any], most: int) -> None:
         for _ in range(min(most, len(entries))):
             value = entries.popitem()[1]
             if isinstance(value, Collection):
@@ -105,16 +106,16 @@ class Database:
 
     def flush(self) -> None:
         """Forget every key, and free all that is theirs, which takes long if it is much."""
-        self.values: Dict[bytes, Value] = {}
-        self.expires: Dict[bytes, int] = {}
+        self.values: dict[bytes, Value] = {}
+        self.expires: dict[bytes, int] = {}
         self.restart_uses()
-        self._slots: Dict[int, Union[bytes, Set[bytes]]] = {}  # by time slot, its only key or its keys
-        self._order: List[int] = []  # a heap of every slot, and of some that are no more
+        self._slots: dict[int, Union[bytes, set[bytes]]] = {}  # by time slot, its only key or its keys
+        self._order: list[int] = []  # a heap of every slot, and of some that are no more
         self._most = 0  # how many keys there were, at most, since the dictionaries were made
 
     def restart_uses(self) -> None:
         """Forget when, or how often, keys were used, and begin anew to keep what is to be kept."""
-        self.accessed: Dict[bytes, int] = self._keyspace.make_uses({})
+        self.accessed: dict[bytes, int] = self._keyspace.make_uses({})
         for key in self.values:
             self.accessed[key] = self._keyspace.second
 
@@ -206,7 +207,7 @@ class Database:
         if self.observer is not None:
             self.observer.changed(self, key, event)
 
-    def set_all(self, keys: List[bytes], values: List[Value]) -> None:
+    def set_all(self, keys: list[bytes], values: list[Value]) -> None:
         """Give each of some keys a new value, and no time to expire: L{set} for many."""
         if self.observer is None and type(self.accessed) is dict and self.expires.keys().isdisjoint(keys):
             self.values.update(zip(keys, values))
@@ -363,7 +364,7 @@ class Database:
             self.observer.missed(self, key)
 
 
-def walk(entries: Dict[bytes, Any], cursor: int, count: int) -> tuple[int, list[bytes]]:
+def walk(entries: dict[bytes, Any], cursor: int, count: int) -> tuple[int, list[bytes]]:
     """
     Walk a step through a dictionary, from its youngest entry down to its oldest: one step of any SCAN.
 
@@ -383,13 +384,13 @@ def walk(entries: Dict[bytes, Any], cursor: int, count: int) -> tuple[int, list[
     return start, _between(entries, start, end)
 
 
-def pick(entries: Dict[bytes, Any]) -> bytes:
+def pick(entries: dict[bytes, Any]) -> bytes:
     """Any name in a dictionary, each with the same chance. O(N) steps of a few nanoseconds."""
     at = random.randrange(len(entries))
     return _between(entries, at, at + 1)[0]
 
 
-def _between(entries: Dict[bytes, Any], start: int, end: int) -> list[bytes]:
+def _between(entries: dict[bytes, Any], start: int, end: int) -> list[bytes]:
     """The names at some places of a dictionary, in the order in which they are met from its nearer end."""
     size = len(entries)
     if start < size - end:
@@ -414,7 +415,7 @@ class Keyspace:
     def __init__(self, databases: int = 16, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
         self.second = 0
-        self.frequency: Tuple[int, int] | None = None
+        self.frequency: tuple[int, int] | None = None
         self.tick()
         self.databases = [Database(self, number) for number in range(databases)]
         self._observer: Observer | None = None
@@ -434,7 +435,7 @@ class Keyspace:
         """Begin to count again at nothing."""
         self.hits = self.misses = self.expired = self.evicted = 0
 
-    def make_uses(self, entries: Dict[bytes, int]) -> Dict[bytes, int]:
+    def make_uses(self, entries: dict[bytes, int]) -> dict[bytes, int]:
         """What keeps the uses of keys, with what is known of them already."""
         return dict(entries) if self.frequency is None else LFUCounters(entries, *self.frequency)
 
@@ -463,11 +464,11 @@ class Keyspace:
         for database in self._about_to_flush(databases):
             database.flush()
 
-    def take(self, databases: Iterable[Database] | None = None) -> List[DetachedDatabase]:
+    def take(self, databases: Iterable[Database] | None = None) -> list[DetachedDatabase]:
         """Forget every key of some databases, or of all; return what was theirs, to be freed."""
         return [database.take() for database in self._about_to_flush(databases) if database]
 
-    def _about_to_flush(self, databases: Iterable[Database] | None) -> List[Database]:
+    def _about_to_flush(self, databases: Iterable[Database] | None) -> list[Database]:
         chosen = list(self.databases if databases is None else databases)
         if self._observer is not None:
             self._observer.flushed(chosen)

@@ -6,7 +6,7 @@ https://redis.io/docs/latest/commands/unlink/, redis/src/lazyfree.c (where a thr
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Callable, Deque, Protocol
+from typing import Any, Callable, Protocol
 
 from tseep.datatypes.collection import Collection
 
@@ -46,7 +46,7 @@ class LazyFree:
         self.freed = 0
         self._timer = timer
         self._call_later = call_later
-        self._pending: Deque[Releasable] = deque()
+        self._pending: deque[Releasable] = deque()
 
     def __len__(self) -> int:
         """The number of values and databases that wait."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Dict, Mapping
+from collections.abc import Mapping
 
 INITIAL_COUNTER = 5
 """The counter of a key that is new, so that it is not the first to go (LFU_INIT_VAL)."""
@@ -11,7 +11,7 @@ INITIAL_COUNTER = 5
 MAX_COUNTER = 255
 
 
-class LFUCounters(Dict[bytes, int]):
+class LFUCounters(dict[bytes, int]):
     """
     In place of the times of last use: for each key a counter, and the minute in which it was looked at last.
 

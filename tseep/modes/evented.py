@@ -9,7 +9,7 @@ clients (L{Watcher <tseep.net.watcher.Watcher>}).
 from __future__ import annotations
 
 import select
-from typing import TYPE_CHECKING, Any, Callable, List
+from typing import TYPE_CHECKING, Any, Callable
 
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Factory, Protocol, connectionDone
@@ -61,7 +61,7 @@ class EventedProtocol(Protocol):
         self._session: Session | None = None
         self._paused = False
         self._leaving = False
-        self._held: List[bytes] | None = None  # what is not given to the transport yet
+        self._held: list[bytes] | None = None  # what is not given to the transport yet
         self._held_bytes = 0
 
     @property
@@ -233,7 +233,7 @@ class EventedMode:
         self.server = server
         self._watcher: Watcher | None = None
         self._waker = Waker(reactor, server, lambda: self.call(server.fire))
-        self._holding: List[EventedProtocol] = []
+        self._holding: list[EventedProtocol] = []
 
     def start(self) -> None:
         """Begin to watch."""

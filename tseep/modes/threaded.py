@@ -12,7 +12,7 @@ import struct
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Callable, Deque
+from typing import TYPE_CHECKING, Any, Callable
 
 from twisted.internet import tcp
 from twisted.internet.interfaces import IProtocolFactory
@@ -74,7 +74,7 @@ class ThreadedConnection:
         self._mode = mode
         self._reserved = reserved
         self._socket: socket.socket
-        self._outbox: Deque[bytes] = deque()  # filled under the mode's lock, so that its order is that of the answers
+        self._outbox: deque[bytes] = deque()  # filled under the mode's lock, so that its order is that of the answers
         self._writing = threading.Lock()
         self._session: Session | None = None
         self._helped = False  # whether a thread waits to send the rest

@@ -13,7 +13,7 @@ import sys
 import threading
 from collections import deque
 from queue import SimpleQueue
-from typing import Any, Callable, Deque, Optional, Protocol
+from typing import Any, Callable, Optional, Protocol
 
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
@@ -160,7 +160,7 @@ class Threads:
         self._lock = threading.Lock()
         self._starting = 0
         self._short = False  # whether the system had no thread the last time
-        self.waiting: Deque[Client] = deque()
+        self.waiting: deque[Client] = deque()
 
     def __len__(self) -> int:
         """Number of threads, with the idle ones."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Any, Callable, List
+from typing import TYPE_CHECKING, Any, Callable
 
 from twisted.internet import tcp, unix
 from twisted.internet.endpoints import serverFromString
@@ -71,7 +71,7 @@ class Listener:
         self, reactor: Any, tcp_transport: Callable[..., Any], unix_transport: Callable[..., Any], keepalive: int = 0
     ) -> None:
         self._reactor = reactor
-        self._sockets: List[socket.socket] = []
+        self._sockets: list[socket.socket] = []
         self._keepalive = keepalive
         self._tcp_transport = tcp_transport
         self._unix_transport = unix_transport

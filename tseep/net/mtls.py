@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, List
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.endpoints import SSL4ServerEndpoint
 from twisted.internet.interfaces import IStreamServerEndpointStringParser
@@ -84,7 +84,7 @@ def _read_key(path: Path) -> Any:
         raise ValueError(f"{path} holds no private key in PEM format") from None
 
 
-def _certificates(path: Path) -> List[Certificate]:
+def _certificates(path: Path) -> list[Certificate]:
     """The certificates of a file, at least one."""
     from OpenSSL import crypto
     from twisted.internet import ssl

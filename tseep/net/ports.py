@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from typing import Any, Callable, List
+from typing import Any, Callable
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
@@ -27,8 +27,8 @@ def port_of(listen: Callable[[str], Deferred[Any]], endpoint: str, option: str) 
     @param option: by which the endpoint was given.
     @raise CannotStart: if that cannot be done.
     """
-    ports: List[Any] = []
-    failures: List[Failure] = []
+    ports: list[Any] = []
+    failures: list[Failure] = []
     listening = maybeDeferred(listen, endpoint)
     listening.addCallbacks(ports.append, failures.append)
     if failures:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 from time import perf_counter
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable
 
 from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
@@ -44,8 +44,8 @@ class Watcher:
         self._after_batch = after_batch
         self._epoll = select.epoll()
         self.batches = [0] * (BATCH.bit_length() + 1)
-        self._readers: Dict[int, Any] = {}
-        self._writers: Dict[int, Any] = {}
+        self._readers: dict[int, Any] = {}
+        self._writers: dict[int, Any] = {}
         self.callLater = reactor.callLater  # transports ask their reactor for it
 
     def start(self) -> None:
@@ -77,7 +77,7 @@ class Watcher:
         """Don't wake C{writer} to write."""
         self._unwatch(writer, self._writers)
 
-    def removeAll(self) -> List[Any]:
+    def removeAll(self) -> list[Any]:
         """Wake nobody any more. Returns those who would have been woken."""
         removed = list({id(one): one for one in self.getReaders() + self.getWriters()}.values())
         for one in removed:
@@ -85,15 +85,15 @@ class Watcher:
             self.removeWriter(one)
         return removed
 
-    def getReaders(self) -> List[Any]:
+    def getReaders(self) -> list[Any]:
         """Those who are woken when they can read."""
         return list(self._readers.values())
 
-    def getWriters(self) -> List[Any]:
+    def getWriters(self) -> list[Any]:
         """Those who are woken when they can write."""
         return list(self._writers.values())
 
-    def _watch(self, one: Any, ones: Dict[int, Any]) -> None:
+    def _watch(self, one: Any, ones: dict[int, Any]) -> None:
         fd = one.fileno()
         if fd in ones:
             return
@@ -101,7 +101,7 @@ class Watcher:
         ones[fd] = one
         (self._epoll.modify if known else self._epoll.register)(fd, self._mask(fd))
 
-    def _unwatch(self, one: Any, ones: Dict[int, Any]) -> None:
+    def _unwatch(self, one: Any, ones: dict[int, Any]) -> None:
         fd = one.fileno()
         if ones.get(fd) is not one:
             return

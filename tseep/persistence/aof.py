@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, List
+from typing import TYPE_CHECKING, Callable
 
 from tseep.errors import CommandError
 from tseep.persistence.aof_loader import CannotLoad, Loader, TruncatedFile
@@ -164,7 +164,7 @@ class Log:
             except Exception as error:
                 self._server.log(3, f"The last changes could not be written to {file.path}: {error}")
 
-    def left_behind(self) -> List[Path]:
+    def left_behind(self) -> list[Path]:
         """The files that a server has left that was killed while it wrote them under another name."""
         manifest = Manifest(self._server.config["appendfilename"]).path
         names = os.listdir(self.folder) if self.folder.is_dir() else []

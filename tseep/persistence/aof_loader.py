@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, List
+from typing import TYPE_CHECKING
 
 from tseep.errors import NO_SUCH_DATABASE, CommandError
 from tseep.interfaces import NullConnection
@@ -55,7 +55,7 @@ class Loader:
         self._session = server.script_session(NullConnection())
         self._session.authenticate(server.users.unrestricted())
         self._session.limits = Limits(sys.maxsize, sys.maxsize)
-        self._transaction: List[Argv] | None = None
+        self._transaction: list[Argv] | None = None
         self._passed = 0  # how many commands of the transaction that runs have run
         self._told = server.monotonic()
         plain = {name: command for name, command in server.table.commands.items() if not command.subcommands}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import mmap
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Iterator, List, Tuple
+from typing import TYPE_CHECKING
 
 from tseep.algorithms.numeric import integer
 from tseep.protocol.resp import LONGEST_LINE, encode_command, whole_commands
@@ -24,7 +25,7 @@ _LONGEST_NUMBER = 24  # with its mark and line end
 _BEGUN = re.compile(rb"[0-9]*\r?")
 
 
-class Annotation(List[bytes]):
+class Annotation(list[bytes]):
     """A line of an append-only file that is for people, in place of a command."""
 
 
@@ -42,7 +43,7 @@ def open_source(path: Path) -> Source:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
-def read_commands(data: Source, at: int) -> Iterator[Tuple[int, List[Argv]]]:
+def read_commands(data: Source, at: int) -> Iterator[tuple[int, list[Argv]]]:
     """
     What there is from C{at} on: commands and annotations, those of a chunk at a time, and where the last of them ends.
 
@@ -53,7 +54,7 @@ def read_commands(data: Source, at: int) -> Iterator[Tuple[int, List[Argv]]]:
     """
     while at < len(data):
         chunk = data[at : at + CHUNK]
-        commands: List[Argv] = []
+        commands: list[Argv] = []
         end = whole_commands(chunk, commands)
         failure: Exception | None = None
         try:
@@ -70,7 +71,7 @@ def read_commands(data: Source, at: int) -> Iterator[Tuple[int, List[Argv]]]:
             raise failure
 
 
-def _read_one(data: Source, begin: int, chunk: bytes, at: int) -> Tuple[Argv, int]:
+def _read_one(data: Source, begin: int, chunk: bytes, at: int) -> tuple[Argv, int]:
     """One command or annotation, and where it ends, in the chunk at C{begin}, which may have only a part of it."""
     try:
         return _read(chunk, at)
@@ -79,7 +80,7 @@ def _read_one(data: Source, begin: int, chunk: bytes, at: int) -> Tuple[Argv, in
         return argv, end - begin
 
 
-def _read(data: Source, at: int) -> Tuple[Argv, int]:
+def _read(data: Source, at: int) -> tuple[Argv, int]:
     """One command or annotation, and where it ends."""
     if data[at] == _HASH:
         return _read_annotation(data, at)
@@ -99,7 +100,7 @@ def _read(data: Source, at: int) -> Tuple[Argv, int]:
     return argv, at
 
 
-def _read_annotation(data: Source, at: int) -> Tuple[Argv, int]:
+def _read_annotation(data: Source, at: int) -> tuple[Argv, int]:
     end = data.find(b"\n", at, at + LONGEST_LINE) + 1
     if not end:
         if at + LONGEST_LINE > len(data):
@@ -108,7 +109,7 @@ def _read_annotation(data: Source, at: int) -> Tuple[Argv, int]:
     return Annotation([data[at:end]]), end
 
 
-def _read_number(data: Source, at: int, mark: bytes) -> Tuple[int, int]:
+def _read_number(data: Source, at: int, mark: bytes) -> tuple[int, int]:
     """The number on a line that begins with a mark, and where the line ends."""
     line = data[at : at + _LONGEST_NUMBER]
     if line and line[:1] != mark:

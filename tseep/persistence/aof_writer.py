@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Dict, Iterable, Iterator, List, Set, Union
+from typing import TYPE_CHECKING, Callable, Union
 
 from tseep.protocol.resp import encode_command
 from tseep.system.filesystem import MAX_WRITE_BYTES, Disk
@@ -65,11 +66,11 @@ class AppendOnlyFile:
         self._log = log
         self._descriptor = disk.open(path)
         self.size = os.fstat(self._descriptor).st_size
-        self._buffer: List[bytes] = []
+        self._buffer: list[bytes] = []
         self._database = -1  # which the last command was for
-        self._errors: Dict[str, Exception] = {}
-        self._unsynced: Set[int] = set()  # descriptors of what is to be synced
-        self._syncing: Set[int] = set()  # those of the sync that is under way
+        self._errors: dict[str, Exception] = {}
+        self._unsynced: set[int] = set()  # descriptors of what is to be synced
+        self._syncing: set[int] = set()  # those of the sync that is under way
         self._synced_at = clock()
         self._waiting_since: float | None = None
 
@@ -78,7 +79,7 @@ class AppendOnlyFile:
         """Why the last write or sync failed, if one did; no more changes should be made until that is over."""
         return next(iter(self._errors.values()), None)
 
-    def append(self, number: int, commands: List[Argv]) -> None:
+    def append(self, number: int, commands: list[Argv]) -> None:
         """Add commands for database C{number}; several are one transaction."""
         buffer = self._buffer
         if number != self._database:
@@ -160,7 +161,7 @@ class AppendOnlyFile:
         self._buffer.clear()
         self.pending = 0
 
-    def _keep(self, blocks: List[bytes], written: int) -> None:
+    def _keep(self, blocks: list[bytes], written: int) -> None:
         """A part was written: take it back, so that nobody finds half a command; else the rest is left to do."""
         if written:
             try:
@@ -276,9 +277,9 @@ class AppendOnlyFile:
                 self._close_unused(descriptor)
 
 
-def _blocks(pieces: List[bytes]) -> Iterator[bytes]:
+def _blocks(pieces: list[bytes]) -> Iterator[bytes]:
     """The same bytes in fewer pieces; those that are large stay as they are."""
-    gathered: List[bytes] = []
+    gathered: list[bytes] = []
     size = 0
     for piece in pieces:
         if len(piece) >= LARGE or size >= LARGE:
@@ -292,7 +293,7 @@ def _blocks(pieces: List[bytes]) -> Iterator[bytes]:
     yield b"".join(gathered)
 
 
-def _rest(blocks: List[bytes], written: int) -> List[bytes]:
+def _rest(blocks: list[bytes], written: int) -> list[bytes]:
     """What follows the first C{written} bytes."""
     for at, block in enumerate(blocks):
         if written < len(block):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Iterable, List, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from tseep.algorithms.numeric import integer
 from tseep.protocol.inline import UnbalancedQuotes, quote, split_words
@@ -39,19 +40,19 @@ class Manifest:
 
     def __init__(self, name: str, files: Iterable[File] = ()) -> None:
         self.name = name
-        self.files: List[File] = list(files)
+        self.files: list[File] = list(files)
 
     @property
     def path(self) -> str:
         """The name of the file that lists them."""
         return f"{self.name}.manifest"
 
-    def of_kind(self, kind: str) -> List[File]:
+    def of_kind(self, kind: str) -> list[File]:
         """The files of a kind, in their order."""
         return [file for file in self.files if file.kind == kind]
 
     @property
-    def to_load(self) -> List[File]:
+    def to_load(self) -> list[File]:
         """What is to be read, in order: the base, if there is one, and what was added."""
         return self.of_kind(BASE) + self.of_kind(INCREMENT)
 

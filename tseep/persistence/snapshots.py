@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Iterator, List
+from typing import TYPE_CHECKING, Callable
 
 from tseep.errors import CommandError
 from tseep.persistence.jobs import REWRITE, SNAPSHOT
@@ -153,7 +154,7 @@ class Snapshots:
         """Where a process writes one, before it is complete."""
         return self.path.with_name(f"temp-{pid}.rdb")
 
-    def left_behind(self) -> List[Path]:
+    def left_behind(self) -> list[Path]:
         """The files that a server has left that was killed while it wrote them under another name."""
         folder = self.path.parent
         return [folder / name for name in os.listdir(folder) if _TEMPORARY.fullmatch(name)]

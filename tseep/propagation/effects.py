@@ -8,7 +8,8 @@ A command that is not here is written as it came, if it changed something.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Callable
 
 from tseep.datatypes.hash import Hash
 from tseep.datatypes.stream import Group, Stream, id_text
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from tseep.keyspace.keyspace import Database
     from tseep.session.session import Session
 
-Argv = List[bytes]
-Effects = List[Argv]
+Argv = list[bytes]
+Effects = list[Argv]
 Translate = Callable[["Database", Argv, Any], Effects]
 
 
@@ -204,7 +205,7 @@ def _claims(group: Group, key: bytes, name: bytes, consumer: bytes, ids: Iterabl
     return out or [[b"XGROUP", b"CREATECONSUMER", key, name, consumer]]
 
 
-def _acknowledge(key: bytes, name: bytes, ids: List[bytes]) -> Effects:
+def _acknowledge(key: bytes, name: bytes, ids: list[bytes]) -> Effects:
     return [[b"XACK", key, name, *ids]] if ids else []
 
 
@@ -218,7 +219,7 @@ _QUIET = frozenset({b"xack", b"xclaim", b"xautoclaim", b"xreadgroup"}) | {
     b"function|" + name for name in (b"load", b"delete", b"flush", b"restore")
 }
 
-_TRANSLATE: Dict[bytes, Translate] = {
+_TRANSLATE: dict[bytes, Translate] = {
     b"set": _set,
     b"setex": lambda db, argv, reply: _key_with_time(db, argv[1]),
     b"psetex": lambda db, argv, reply: _key_with_time(db, argv[1]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, List, Tuple
+from typing import TYPE_CHECKING, Any, Callable
 
 from tseep.errors import CommandError
 from tseep.propagation.effects import Argv, Effects, effects, is_quiet
@@ -40,7 +40,7 @@ class Recording:
         self.append: Callable[[int, Effects], None] | None = None
         self._server = server
         self._changed = False
-        self._group: List[Tuple[int, Argv]] | None = None
+        self._group: list[tuple[int, Argv]] | None = None
 
     def begin(self, append: Callable[[int, Effects], None]) -> None:
         """Record from now on."""
@@ -108,7 +108,7 @@ class Recording:
 
         return group
 
-    def _record_group(self, group: List[Tuple[int, Argv]]) -> None:
+    def _record_group(self, group: list[tuple[int, Argv]]) -> None:
         """What a transaction or script did, which may have selected several databases."""
         if group and self.append is not None:
             number = group[0][0]

@@ -7,7 +7,7 @@ error texts these are.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict
+from typing import Any, Callable
 
 from tseep.algorithms.numeric import integer
 from tseep.errors import CommandError
@@ -42,7 +42,7 @@ _BULK_HEADS = [b"$%d\r\n" % length for length in range(_SHORT)]
 _STAR, _DOLLAR = b"*$"
 
 Encoder = Callable[[Any], bytes]
-Encoders = Dict[type, Encoder]
+Encoders = dict[type, Encoder]
 
 
 class Limits:

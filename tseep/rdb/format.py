@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from struct import pack
-from typing import Dict, List
 
 import crcmod
 
@@ -33,8 +32,8 @@ IDLE, FREQUENCY, AUX, RESIZE, EXPIRY_MS, EXPIRY, SELECT, END = range(248, 256)
 _SHORT = 1 << 6
 _MIDDLE = 1 << 14
 _LONG = 1 << 32
-_HEADS: List[bytes] = [bytes([size]) for size in range(_SHORT)]
-_OPCODES: Dict[int, bytes] = {number: bytes([number]) for number in range(256)}
+_HEADS: list[bytes] = [bytes([size]) for size in range(_SHORT)]
+_OPCODES: dict[int, bytes] = {number: bytes([number]) for number in range(256)}
 
 
 class Corrupt(ValueError):

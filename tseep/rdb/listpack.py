@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from struct import pack, unpack_from
-from typing import Iterable, List, Union
+from typing import Union
 
 from tseep.rdb.format import Corrupt
 
@@ -62,7 +63,7 @@ def _back_length(size: int) -> bytes:
     return bytes(reversed(marked))
 
 
-def read_listpack(data: bytes) -> List[Element]:
+def read_listpack(data: bytes) -> list[Element]:
     """
     The elements of a listpack.
 
@@ -70,7 +71,7 @@ def read_listpack(data: bytes) -> List[Element]:
     """
     if len(data) <= _HEADER or unpack_from("<I", data)[0] != len(data):
         raise Corrupt("a listpack has another size than it says")
-    elements: List[Element] = []
+    elements: list[Element] = []
     at = _HEADER
     while data[at] != _END:
         start, at = at, _read_entry(data, at, elements)
@@ -81,7 +82,7 @@ def read_listpack(data: bytes) -> List[Element]:
     return elements
 
 
-def _read_entry(data: bytes, at: int, elements: List[Element]) -> int:
+def _read_entry(data: bytes, at: int, elements: list[Element]) -> int:
     """Add the element at a place; return where its encoding ends."""
     mark = data[at]
     if mark < 0x80:
@@ -102,14 +103,14 @@ def _read_entry(data: bytes, at: int, elements: List[Element]) -> int:
     return _take_integer(data, at + 1, (2, 3, 4, 8)[mark - 0xF1], elements)
 
 
-def _take(data: bytes, at: int, size: int, elements: List[Element]) -> int:
+def _take(data: bytes, at: int, size: int, elements: list[Element]) -> int:
     if at + size >= len(data):
         raise Corrupt("packed elements are cut off")
     elements.append(bytes(data[at : at + size]))
     return at + size
 
 
-def _take_integer(data: bytes, at: int, size: int, elements: List[Element]) -> int:
+def _take_integer(data: bytes, at: int, size: int, elements: list[Element]) -> int:
     if at + size >= len(data):
         raise Corrupt("packed elements are cut off")
     elements.append(int.from_bytes(data[at : at + size], "little", signed=True))
@@ -119,7 +120,7 @@ def _take_integer(data: bytes, at: int, size: int, elements: List[Element]) -> i
 # Ziplists, as Redis before 7 had them
 
 
-def read_ziplist(data: bytes) -> List[Element]:
+def read_ziplist(data: bytes) -> list[Element]:
     """
     The elements of a ziplist.
 
@@ -127,7 +128,7 @@ def read_ziplist(data: bytes) -> List[Element]:
     """
     if len(data) < 11 or unpack_from("<I", data)[0] != len(data):
         raise Corrupt("a ziplist has another size than it says")
-    elements: List[Element] = []
+    elements: list[Element] = []
     at = 10
     while data[at] != _END:
         at += 5 if data[at] == 0xFE else 1
@@ -137,7 +138,7 @@ def read_ziplist(data: bytes) -> List[Element]:
     return elements
 
 
-def _read_ziplist_entry(data: bytes, at: int, elements: List[Element]) -> int:
+def _read_ziplist_entry(data: bytes, at: int, elements: list[Element]) -> int:
     mark = data[at]
     if mark < 0x40:
         return _take(data, at + 1, mark, elements)
@@ -157,7 +158,7 @@ def _read_ziplist_entry(data: bytes, at: int, elements: List[Element]) -> int:
 # Others
 
 
-def read_intset(data: bytes) -> List[bytes]:
+def read_intset(data: bytes) -> list[bytes]:
     """
     The members of a set of integers.
 
@@ -172,13 +173,13 @@ def read_intset(data: bytes) -> List[bytes]:
     return [b"%d" % int.from_bytes(data[at : at + size], "little", signed=True) for at in places]
 
 
-def read_zipmap(data: bytes) -> List[Element]:
+def read_zipmap(data: bytes) -> list[Element]:
     """
     The fields of a hash, each before its value, as Redis before 2.6 packed them.
 
     @raise Corrupt: if they are not.
     """
-    elements: List[Element] = []
+    elements: list[Element] = []
     at = 1
     while data[at] != _END:
         at = _read_zipmap_text(data, at, 0, elements)
@@ -188,7 +189,7 @@ def read_zipmap(data: bytes) -> List[Element]:
     return elements
 
 
-def _read_zipmap_text(data: bytes, at: int, spare: int, elements: List[Element]) -> int:
+def _read_zipmap_text(data: bytes, at: int, spare: int, elements: list[Element]) -> int:
     """Add a text, with a byte before it that tells of spare room after it if C{spare} is 1."""
     size = data[at]
     at += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from struct import pack, unpack
-from typing import Any, List
+from typing import Any
 
 from tseep.rdb.format import FUNCTION_2, NEWEST, VERSION, Corrupt, crc64, opcode, string
 from tseep.rdb.reader import DAMAGED, Reader
@@ -54,12 +54,12 @@ def restore(payload: bytes) -> Any:
     return value
 
 
-def dump_libraries(codes: List[bytes]) -> bytes:
+def dump_libraries(codes: list[bytes]) -> bytes:
     """The texts of libraries as FUNCTION DUMP answers them."""
     return _seal(b"".join([opcode(FUNCTION_2) + string(code) for code in codes]))
 
 
-def restore_libraries(payload: bytes) -> List[bytes]:
+def restore_libraries(payload: bytes) -> list[bytes]:
     """
     The texts of the libraries that were dumped.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from struct import pack, unpack
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List
+from typing import TYPE_CHECKING, Any, Callable
 
 from tseep.rdb import format
 from tseep.rdb.format import MAGIC, NEWEST, VERSION, Corrupt, TooFewDatabases, crc64, milliseconds, opcode, string
@@ -25,7 +26,7 @@ CHECKED = 1 << 20
 _HEADER = len(MAGIC) + 4
 
 
-def write(keyspace: Keyspace, libraries: Iterable[bytes], about: Dict[bytes, bytes]) -> Iterator[bytes]:
+def write(keyspace: Keyspace, libraries: Iterable[bytes], about: dict[bytes, bytes]) -> Iterator[bytes]:
     """
     A snapshot, piece by piece, its checksum at the end.
 
@@ -39,7 +40,7 @@ def write(keyspace: Keyspace, libraries: Iterable[bytes], about: Dict[bytes, byt
     yield pack("<Q", checksum)
 
 
-def _pieces(keyspace: Keyspace, libraries: Iterable[bytes], about: Dict[bytes, bytes]) -> Iterator[bytes]:
+def _pieces(keyspace: Keyspace, libraries: Iterable[bytes], about: dict[bytes, bytes]) -> Iterator[bytes]:
     yield MAGIC + b"%04d" % VERSION
     yield b"".join([opcode(format.AUX) + string(name) + string(value) for name, value in about.items()])
     yield b"".join([opcode(format.FUNCTION_2) + string(code) for code in libraries])
@@ -53,7 +54,7 @@ def _database(database: Database) -> Iterator[bytes]:
     values, expires = database.values, database.expires
     sizes = format.length(len(values)) + format.length(len(expires))
     yield opcode(format.SELECT) + format.length(database.number) + opcode(format.RESIZE) + sizes
-    out: List[bytes] = []
+    out: list[bytes] = []
     size = 0
     for key, value in values.items():
         when = expires.get(key)
@@ -93,7 +94,7 @@ class Loading:
         now: int = 0,
     ) -> None:
         self.keys = self.expired = 0
-        self.about: Dict[bytes, bytes] = {}
+        self.about: dict[bytes, bytes] = {}
         self._keyspace = keyspace
         self._load_library = load_library
         self._progress = progress
@@ -191,7 +192,7 @@ class Loading:
         self._load_library(reader.string())
 
 
-_OPCODES: Dict[int, Callable[[Loading, Reader], None]] = {
+_OPCODES: dict[int, Callable[[Loading, Reader], None]] = {
     format.FUNCTION_2: Loading._take_library,
     format.IDLE: Loading._take_idle,
     format.FREQUENCY: Loading._take_frequency,

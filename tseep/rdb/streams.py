@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from struct import unpack
-from typing import Iterator, List, Sequence, Tuple
 
 from tseep.datatypes.stream import SEQUENCE, Consumer, Fields, Group, Pending, Stream
 from tseep.rdb.format import Corrupt, length, milliseconds, string
@@ -13,7 +13,7 @@ from tseep.rdb.reader import Reader
 _DELETED, _SAME_FIELDS = 1, 2
 _UNKNOWN = 2**64 - 1  # how many entries a group has read
 
-Entry = Tuple[int, Fields]
+Entry = tuple[int, Fields]
 
 
 # Writing
@@ -33,7 +33,7 @@ def write_stream(stream: Stream) -> bytes:
     return b"".join(out)
 
 
-def _halves(id: int) -> Tuple[int, int]:
+def _halves(id: int) -> tuple[int, int]:
     return id >> 64, id & SEQUENCE
 
 
@@ -45,7 +45,7 @@ def _node(ids: Sequence[int], values: Sequence[Fields]) -> bytes:
     """Entries, after those fields that the first one has and many others too."""
     first_ms, first_sequence = _halves(ids[0])
     names = values[0][::2]
-    elements: List[Element] = [len(ids), 0, len(names), *names, 0]
+    elements: list[Element] = [len(ids), 0, len(names), *names, 0]
     for id, fields in zip(ids, values):
         ms, sequence = _halves(id)
         difference = [ms - first_ms, _signed(sequence - first_sequence)]
@@ -140,7 +140,7 @@ def _read_entries(elements: Iterator[Element], first_ms: int, first_sequence: in
         raise Corrupt("a stream's entries are cut off") from None
 
 
-def _read_fields(elements: Iterator[Element], names: List[bytes] | None) -> Fields:
+def _read_fields(elements: Iterator[Element], names: list[bytes] | None) -> Fields:
     if names is None:
         return tuple([as_bytes(next(elements)) for _ in range(2 * _number(elements))])
     return tuple([part for name in names for part in (name, as_bytes(next(elements)))])

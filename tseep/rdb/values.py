@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import isnan
 from struct import Struct
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable
 
 from tseep.datatypes.hash import Hash
 from tseep.datatypes.list import RedisList
@@ -23,30 +23,30 @@ _double = Struct("<d").pack
 # Writing
 
 
-def write_value(value: Any) -> Tuple[int, bytes]:
+def write_value(value: Any) -> tuple[int, bytes]:
     """The type of a value, and the value, as they are written."""
     return _WRITERS[type(value)](value)
 
 
-def _write_list(value: RedisList) -> Tuple[int, bytes]:
+def _write_list(value: RedisList) -> tuple[int, bytes]:
     return format.LIST, length(len(value)) + b"".join(map(string, value))
 
 
-def _write_set(value: Set) -> Tuple[int, bytes]:
+def _write_set(value: Set) -> tuple[int, bytes]:
     return format.SET, length(len(value)) + b"".join(map(string, value.members))
 
 
-def _write_hash(value: Hash) -> Tuple[int, bytes]:
+def _write_hash(value: Hash) -> tuple[int, bytes]:
     parts = [string(part) for pair in value.items() for part in pair]
     return format.HASH, length(len(value)) + b"".join(parts)
 
 
-def _write_sorted_set(value: SortedSet) -> Tuple[int, bytes]:
+def _write_sorted_set(value: SortedSet) -> tuple[int, bytes]:
     parts = [string(member) + _double(score) for member, score in value.scores.items()]
     return format.ZSET_2, length(len(value)) + b"".join(parts)
 
 
-_WRITERS: Dict[type, Callable[[Any], Tuple[int, bytes]]] = {
+_WRITERS: dict[type, Callable[[Any], tuple[int, bytes]]] = {
     bytes: lambda value: (format.STRING, string(value)),
     bytearray: lambda value: (format.STRING, string(value)),
     RedisList: _write_list,
@@ -73,28 +73,28 @@ def read_value(kind: int, reader: Reader) -> Any:
     return read(reader)
 
 
-def _strings(reader: Reader, count: int) -> List[bytes]:
+def _strings(reader: Reader, count: int) -> list[bytes]:
     take = reader.string
     return [take() for _ in range(count)]
 
 
-def _list(elements: List[bytes]) -> RedisList:
+def _list(elements: list[bytes]) -> RedisList:
     return RedisList(_not_empty(elements))
 
 
-def _set(members: List[bytes]) -> Set:
+def _set(members: list[bytes]) -> Set:
     value = Set(_not_empty(members))
     _require_distinct(len(value), members)
     return value
 
 
-def _hash(parts: List[bytes]) -> Hash:
+def _hash(parts: list[bytes]) -> Hash:
     value = Hash(zip(parts[::2], parts[1::2]))
     _require_distinct(2 * len(value), _not_empty(parts))
     return value
 
 
-def _sorted_set(pairs: List[Tuple[bytes, float]]) -> SortedSet:
+def _sorted_set(pairs: list[tuple[bytes, float]]) -> SortedSet:
     value = SortedSet(_not_empty(pairs))
     _require_distinct(len(value), pairs)
     if any(map(isnan, value.scores.values())):
@@ -102,13 +102,13 @@ def _sorted_set(pairs: List[Tuple[bytes, float]]) -> SortedSet:
     return value
 
 
-def _not_empty(elements: List[Any]) -> List[Any]:
+def _not_empty(elements: list[Any]) -> list[Any]:
     if not elements:
         raise Corrupt("a value is empty")
     return elements
 
 
-def _require_distinct(distinct: int, elements: List[Any]) -> None:
+def _require_distinct(distinct: int, elements: list[Any]) -> None:
     if distinct != len(elements):
         raise Corrupt("a value has an element twice")
 
@@ -124,7 +124,7 @@ def _read_quicklist(reader: Reader) -> RedisList:
 
 
 def _read_quicklist_2(reader: Reader) -> RedisList:
-    elements: List[bytes] = []
+    elements: list[bytes] = []
     for _ in range(reader.length()):
         container, node = reader.length(), reader.string()
         if container == 1:  # an element that is too long to be packed
@@ -134,17 +134,17 @@ def _read_quicklist_2(reader: Reader) -> RedisList:
     return _list(elements)
 
 
-def _texts(elements: List[Element]) -> List[bytes]:
+def _texts(elements: list[Element]) -> list[bytes]:
     return list(map(as_bytes, elements))
 
 
-def _scored(elements: List[Element]) -> SortedSet:
+def _scored(elements: list[Element]) -> SortedSet:
     if len(elements) % 2:
         raise Corrupt("a member has no score")
     return _sorted_set([(as_bytes(member), float(score)) for member, score in zip(elements[::2], elements[1::2])])
 
 
-_READERS: Dict[int, Callable[[Reader], Any]] = {
+_READERS: dict[int, Callable[[Reader], Any]] = {
     format.STRING: Reader.string,
     format.LIST: lambda reader: _list(_strings(reader, reader.length())),
     format.SET: lambda reader: _set(_strings(reader, reader.length())),

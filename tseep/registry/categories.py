@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, List, Set
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tseep.registry.table import Command
@@ -41,7 +41,7 @@ CATEGORIES = (
 """All of them, in Redis's order."""
 
 
-def categories_of(command: Command) -> List[str]:
+def categories_of(command: Command) -> list[str]:
     """A command's categories, without their C{@}, in Redis's order."""
     named = {category.lstrip("@") for category in command.categories}
     found = named | _of_group(command, named)
@@ -54,7 +54,7 @@ def categories_of(command: Command) -> List[str]:
     return [category for category in CATEGORIES if category in found]
 
 
-def _of_group(command: Command, named: Set[str]) -> Set[str]:
+def _of_group(command: Command, named: set[str]) -> set[str]:
     """The category of its group, unless it is a container or its categories name another group's."""
     if command.run is None or named & set(_GROUPS.values()):
         return set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, List
+from typing import TYPE_CHECKING
 
 from tseep.replies import Status
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tseep.registry.table import Command
 
 
-def help_lines(container: Command) -> List[Status]:
+def help_lines(container: Command) -> list[Status]:
     """The subcommands of a container, two lines each: how it is called, and what it does. HELP comes last."""
     name = container.name.decode().upper()
     lines = [f"{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"]

@@ -7,11 +7,11 @@ Source: https://redis.io/docs/latest/develop/reference/key-specs/
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Any, NamedTuple
 
 from tseep.algorithms.numeric import integer
 
-Places = Tuple[int, int, int]
+Places = tuple[int, int, int]
 
 _KEYWORD = re.compile(r"([A-Z]+) (-?\d+)( half)?")
 _KEYNUM = re.compile(r"numkeys (\d+)")
@@ -26,7 +26,7 @@ class KeyUse(NamedTuple):
     """
 
     place: int
-    flags: Tuple[str, ...]
+    flags: tuple[str, ...]
 
 
 class KeySpecification(NamedTuple):
@@ -44,7 +44,7 @@ class KeySpecification(NamedTuple):
     @ivar known: whether Redis tells of its place; it does not where the keyword may stand anywhere.
     """
 
-    flags: Tuple[str, ...]
+    flags: tuple[str, ...]
     place: int = 0
     last: int = 0
     step: int = 1
@@ -54,7 +54,7 @@ class KeySpecification(NamedTuple):
     start: int = 0
     known: bool = True
 
-    def find(self, argv: List[bytes]) -> List[int]:
+    def find(self, argv: list[bytes]) -> list[int]:
         """The places of the keys in a whole command."""
         first = self.place or self._after_keyword(argv)
         if not first or first >= len(argv):
@@ -67,34 +67,34 @@ class KeySpecification(NamedTuple):
         last = first + self.last if self.last >= 0 else len(argv) + self.last
         return list(range(first, min(last, len(argv) - 1) + 1, self.step))
 
-    def _after_keyword(self, argv: List[bytes]) -> int:
+    def _after_keyword(self, argv: list[bytes]) -> int:
         keyword = self.keyword.encode()
         for place in range(self.start if self.start > 0 else len(argv) + self.start, len(argv) - 1):
             if keyword and argv[place].upper() == keyword:
                 return place + 1
         return 0
 
-    def describe(self) -> Dict[bytes, Any]:
+    def describe(self) -> dict[bytes, Any]:
         """What COMMAND INFO tells of it, but for the flags."""
         if not self.known:
-            unknown: Dict[bytes, Any] = {b"type": b"unknown", b"spec": {}}
+            unknown: dict[bytes, Any] = {b"type": b"unknown", b"spec": {}}
             return {b"begin_search": unknown, b"find_keys": unknown}
         return {b"begin_search": self._begin_search(), b"find_keys": self._find_keys()}
 
-    def _begin_search(self) -> Dict[bytes, Any]:
+    def _begin_search(self) -> dict[bytes, Any]:
         if self.keyword:
-            spec: Dict[bytes, Any] = {b"keyword": self.keyword.encode(), b"startfrom": self.start}
+            spec: dict[bytes, Any] = {b"keyword": self.keyword.encode(), b"startfrom": self.start}
             return {b"type": b"keyword", b"spec": spec}
         return {b"type": b"index", b"spec": {b"index": self.place}}
 
-    def _find_keys(self) -> Dict[bytes, Any]:
+    def _find_keys(self) -> dict[bytes, Any]:
         if self.counted:
             return {b"type": b"keynum", b"spec": {b"keynumidx": 0, b"firstkey": 1, b"keystep": 1}}
         limit = 2 if self.half else 0
         return {b"type": b"range", b"spec": {b"lastkey": self.last, b"keystep": self.step, b"limit": limit}}
 
 
-def read_specifications(access: str, keys: Places) -> List[KeySpecification]:
+def read_specifications(access: str, keys: Places) -> list[KeySpecification]:
     """
     Read what the command table says of a command's keys.
 
@@ -118,14 +118,14 @@ def read_specifications(access: str, keys: Places) -> List[KeySpecification]:
     return specifications
 
 
-def _at_fixed_places(flags: Tuple[str, ...], keys: Places, number: int, is_last: bool) -> KeySpecification:
+def _at_fixed_places(flags: tuple[str, ...], keys: Places, number: int, is_last: bool) -> KeySpecification:
     first, last, step = keys
     index = first + number * step
     relative = (last if last < 0 else last - index) if is_last else 0
     return KeySpecification(flags, index, relative, step)
 
 
-def _elsewhere(flags: Tuple[str, ...], place: str) -> KeySpecification:
+def _elsewhere(flags: tuple[str, ...], place: str) -> KeySpecification:
     if place == "?":
         return KeySpecification(flags, known=False)
     keynum, keyword = _KEYNUM.fullmatch(place), _KEYWORD.fullmatch(place)

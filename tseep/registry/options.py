@@ -5,7 +5,8 @@ differently, a client touches keys that nobody has asked about.
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, List, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 REST = -1
 """In place of a number of parameters: all that is left, at least one."""
@@ -21,10 +22,10 @@ class Option(NamedTuple):
 
     name: bytes
     place: int
-    parameters: List[bytes]
+    parameters: list[bytes]
 
 
-def read_options(argv: List[bytes], start: int, known: Dict[bytes, int]) -> Iterator[Option]:
+def read_options(argv: list[bytes], start: int, known: dict[bytes, int]) -> Iterator[Option]:
     """
     The options of a command, in their order. After a word that is none, the next word is looked at.
 

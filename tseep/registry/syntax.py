@@ -18,9 +18,10 @@ What an argument is, an integer or a key, follows from its name.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from itertools import count
-from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
+from typing import Any, NamedTuple
 
 from tseep.replies import SetReply, Status
 
@@ -57,7 +58,7 @@ class Argument(NamedTuple):
     optional: bool = False
     multiple: bool = False
     multiple_token: bool = False
-    parts: Tuple[Argument, ...] = ()
+    parts: tuple[Argument, ...] = ()
 
 
 _MORE = Argument("...", "")
@@ -82,7 +83,7 @@ def _argument(word: str) -> Argument:
 
 
 @cache
-def parse(syntax: str) -> Tuple[Argument, ...]:
+def parse(syntax: str) -> tuple[Argument, ...]:
     """
     Read a syntax line, which does not have the command's own name in it.
 
@@ -94,7 +95,7 @@ def parse(syntax: str) -> Tuple[Argument, ...]:
     return tuple(_join_tokens(arguments))
 
 
-def _alternatives(words: List[str], end: str) -> List[List[Argument]]:
+def _alternatives(words: list[str], end: str) -> list[list[Argument]]:
     """Take words up to a bracket: what stands between the bars."""
     alternatives = [_sequence(words)]
     while words and words[-1] == "|":
@@ -105,9 +106,9 @@ def _alternatives(words: List[str], end: str) -> List[List[Argument]]:
     return alternatives
 
 
-def _sequence(words: List[str]) -> List[Argument]:
+def _sequence(words: list[str]) -> list[Argument]:
     """Take the arguments up to a bar or a closing bracket."""
-    arguments: List[Argument] = []
+    arguments: list[Argument] = []
     while words and words[-1] not in ("|", "]", ">"):
         word = words.pop()
         if word == "<":
@@ -119,7 +120,7 @@ def _sequence(words: List[str]) -> List[Argument]:
     return arguments
 
 
-def _add_optional(arguments: List[Argument], alternatives: List[List[Argument]]) -> None:
+def _add_optional(arguments: list[Argument], alternatives: list[list[Argument]]) -> None:
     """Add what may be left out, unless it only says that something may be repeated."""
     if alternatives[-1][-1:] != [_MORE]:
         arguments.append(_one_of(alternatives)._replace(optional=True))
@@ -129,7 +130,7 @@ def _add_optional(arguments: List[Argument], alternatives: List[List[Argument]])
         _repeat(arguments, alternatives[0][:-1])
 
 
-def _repeat(arguments: List[Argument], again: List[Argument]) -> None:
+def _repeat(arguments: list[Argument], again: list[Argument]) -> None:
     """Say of the last arguments that they may be repeated."""
     if not again or arguments[-len(again) :] != again:
         raise ValueError(f"{again} does not come before it is repeated")
@@ -138,7 +139,7 @@ def _repeat(arguments: List[Argument], again: List[Argument]) -> None:
     arguments.append(_together(_join_tokens(again))._replace(multiple=True, multiple_token=has_token))
 
 
-def _one_of(alternatives: List[List[Argument]]) -> Argument:
+def _one_of(alternatives: list[list[Argument]]) -> Argument:
     """One argument for several alternatives, or for the one that there is."""
     all_again = alternatives[-1][-1:] == [_ALL_AGAIN]
     if all_again:
@@ -148,19 +149,19 @@ def _one_of(alternatives: List[List[Argument]]) -> Argument:
     return argument._replace(multiple=True) if all_again else argument
 
 
-def _together(arguments: List[Argument]) -> Argument:
+def _together(arguments: list[Argument]) -> Argument:
     """One argument for several in order, or for the one that there is."""
     return arguments[0] if len(arguments) == 1 else _group("block", arguments)
 
 
-def _group(type: str, arguments: List[Argument]) -> Argument:
+def _group(type: str, arguments: list[Argument]) -> Argument:
     return Argument("_".join([argument.name for argument in arguments]), type, parts=tuple(arguments))
 
 
-def _join_tokens(arguments: List[Argument]) -> List[Argument]:
+def _join_tokens(arguments: list[Argument]) -> list[Argument]:
     """Give the arguments after a token, up to the next token or to what may be left out, that token."""
-    joined: List[Argument] = []
-    governed: List[Argument] = []
+    joined: list[Argument] = []
+    governed: list[Argument] = []
     for argument in reversed(arguments):
         if argument.type == "pure-token" and not argument.optional:
             joined.append(_under(argument, governed[::-1]))
@@ -173,12 +174,12 @@ def _join_tokens(arguments: List[Argument]) -> List[Argument]:
     return (joined + governed)[::-1]
 
 
-def _under(token: Argument, arguments: List[Argument]) -> Argument:
+def _under(token: Argument, arguments: list[Argument]) -> Argument:
     """A token with the arguments that it governs, or alone."""
     return _together(arguments)._replace(token=token.token) if arguments else token
 
 
-def document(syntax: str, specifications: int) -> List[Dict[bytes, Any]]:
+def document(syntax: str, specifications: int) -> list[dict[bytes, Any]]:
     """
     What COMMAND DOCS tells of the arguments.
 
@@ -189,8 +190,8 @@ def document(syntax: str, specifications: int) -> List[Dict[bytes, Any]]:
     return [_fields(argument, keys) for argument in parse(syntax)]
 
 
-def _fields(argument: Argument, keys: Iterator[int]) -> Dict[bytes, Any]:
-    fields: Dict[bytes, Any] = {b"name": argument.name.encode(), b"type": argument.type.encode()}
+def _fields(argument: Argument, keys: Iterator[int]) -> dict[bytes, Any]:
+    fields: dict[bytes, Any] = {b"name": argument.name.encode(), b"type": argument.type.encode()}
     if argument.type == "key":
         fields[b"key_spec_index"] = next(keys)
     if argument.token:

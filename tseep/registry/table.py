@@ -8,7 +8,8 @@ redis/src/commands and of https://redis.io/docs/latest/commands/command/.
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Callable, Dict, Iterable, Iterator, List, Optional
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Callable, Optional
 
 from tseep.registry.help import help_lines
 from tseep.registry.keyspecs import KeyUse, read_specifications
@@ -18,9 +19,9 @@ from tseep.telemetry.histogram import Histogram
 if TYPE_CHECKING:
     from tseep.session.session import Session
 
-Function = Callable[["Session", List[bytes]], Reply]
-FindKeys = Callable[[List[bytes]], Iterable[KeyUse]]
-ReadsAnyKey = Callable[[List[bytes]], Optional[bytes]]
+Function = Callable[["Session", list[bytes]], Reply]
+FindKeys = Callable[[list[bytes]], Iterable[KeyUse]]
+ReadsAnyKey = Callable[[list[bytes]], Optional[bytes]]
 
 _GROUPS = {
     "strings": "string",
@@ -41,7 +42,7 @@ _GROUPS = {
         "server",
     ),
 }
-COMMANDS: Dict[bytes, Command] = {}
+COMMANDS: dict[bytes, Command] = {}
 
 _CHANGING = frozenset({b"eval", b"evalsha", b"fcall", b"pfcount", b"publish", b"spublish"})
 """Commands that may change something, here or elsewhere, though Redis does not flag them so."""
@@ -163,7 +164,7 @@ class Command:
         return command
 
 
-def iter_commands(commands: Dict[bytes, Command]) -> Iterator[Command]:
+def iter_commands(commands: dict[bytes, Command]) -> Iterator[Command]:
     """All of a table's commands, each with its subcommands after it."""
     for command in commands.values():
         yield command

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Callable, Dict, FrozenSet, List, Tuple
+from typing import TYPE_CHECKING, Any, Callable
 
 from tseep.errors import CommandError
 from tseep.scripting.lua.interpreter import Body
@@ -29,7 +29,7 @@ class Function:
     @ivar description: None if there is none.
     """
 
-    def __init__(self, name: bytes, body: Body, description: bytes | None, flags: FrozenSet[bytes]) -> None:
+    def __init__(self, name: bytes, body: Body, description: bytes | None, flags: frozenset[bytes]) -> None:
         self.name = name
         self.body = body
         self.description = description
@@ -42,7 +42,7 @@ class Library:
     def __init__(self, name: bytes, code: bytes) -> None:
         self.name = name
         self.code = code
-        self.functions: Dict[bytes, Function] = {}
+        self.functions: dict[bytes, Function] = {}
 
 
 class Functions:
@@ -54,8 +54,8 @@ class Functions:
     """
 
     def __init__(self) -> None:
-        self.libraries: Dict[bytes, Library] = {}
-        self.functions: Dict[bytes, Function] = {}
+        self.libraries: dict[bytes, Library] = {}
+        self.functions: dict[bytes, Function] = {}
         self._loading: Library | None = None
         self._interpreter: Interpreter
 
@@ -84,7 +84,7 @@ class Functions:
         self.functions.update({name.lower(): function for name, function in library.functions.items()})
         return name
 
-    def restore(self, interpreter: Interpreter, codes: List[bytes], flush: bool, replace: bool) -> None:
+    def restore(self, interpreter: Interpreter, codes: list[bytes], flush: bool, replace: bool) -> None:
         """
         Load several libraries; if one fails everything stays as it was.
 
@@ -126,7 +126,7 @@ class Functions:
         self.libraries.clear()
         self.functions.clear()
 
-    def register(self, arguments: Tuple[Any, ...]) -> bytes | None:
+    def register(self, arguments: tuple[Any, ...]) -> bytes | None:
         """Register a function of the library that is being loaded; the answer is what is wrong with it, or None."""
         library = self._loading
         if library is None:  # a library has kept redis.register_function
@@ -142,7 +142,7 @@ class Functions:
         library.functions[function.name] = function
         return None
 
-    def _read(self, arguments: Tuple[Any, ...]) -> Function:
+    def _read(self, arguments: tuple[Any, ...]) -> Function:
         """The arguments of redis.register_function: a name and a function, or one table of all there is to say."""
         if not 1 <= len(arguments) <= 2:
             raise _Refused("wrong number of arguments to redis.register_function")
@@ -163,8 +163,8 @@ class Functions:
             )
         return self._read_named(named)
 
-    def _read_named(self, named: Dict[Any, Any]) -> Function:
-        read: Dict[bytes, Any] = {}
+    def _read_named(self, named: dict[Any, Any]) -> Function:
+        read: dict[bytes, Any] = {}
         for key, value in named.items():
             if type(key) is not bytes:
                 raise _Refused("named argument key given to redis.register_function is not a string")
@@ -202,7 +202,7 @@ def _callback(interpreter: Interpreter, value: Any) -> Body:
     return body
 
 
-def _flags(interpreter: Interpreter, value: Any) -> FrozenSet[bytes]:
+def _flags(interpreter: Interpreter, value: Any) -> frozenset[bytes]:
     items = interpreter.items(value)
     if items is None:
         raise _Refused("flags argument to redis.register_function must be a table representing function flags")
@@ -212,7 +212,7 @@ def _flags(interpreter: Interpreter, value: Any) -> FrozenSet[bytes]:
     return frozenset(flags)
 
 
-_READERS: Dict[bytes, Callable[[Interpreter, Any], Any]] = {
+_READERS: dict[bytes, Callable[[Interpreter, Any], Any]] = {
     b"function_name": _text("function_name"),
     b"description": _text("description"),
     b"callback": _callback,
@@ -220,7 +220,7 @@ _READERS: Dict[bytes, Callable[[Interpreter, Any], Any]] = {
 }
 
 
-def _read_metadata(code: bytes) -> Tuple[bytes, bytes]:
+def _read_metadata(code: bytes) -> tuple[bytes, bytes]:
     """The name of a library, from its first line, and its code."""
     if not code.startswith(b"#!"):
         raise CommandError("ERR Missing library metadata")
@@ -234,7 +234,7 @@ def _read_metadata(code: bytes) -> Tuple[bytes, bytes]:
     return name, code[len(line) :]
 
 
-def _read_name(options: List[bytes]) -> bytes:
+def _read_name(options: list[bytes]) -> bytes:
     name = None
     for option in options:
         if not option.lower().startswith(b"name="):

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Callable, Dict, FrozenSet, Iterator, List, Tuple
+from typing import TYPE_CHECKING, Any, Callable
 
 from tseep.access.log import Denial
 from tseep.errors import NOT_FOR_SCRIPTS, OUT_OF_MEMORY, CommandError
@@ -45,7 +46,7 @@ WHILE_STOPPING = 5000
 """Milliseconds that a script may run at most while the server ends, however long it may run else."""
 
 NO_WRITES, ALLOW_OOM = b"no-writes", b"allow-oom"
-Given = Tuple[List[bytes], List[bytes]]
+Given = tuple[list[bytes], list[bytes]]
 """What a script or a function is given: keys and arguments."""
 
 _SHEBANG = re.compile(rb"#!([^\n]*)\n")
@@ -59,7 +60,7 @@ class Script:
     @ivar flags: what it says of itself; None if it says nothing, as the scripts of old.
     """
 
-    def __init__(self, sha: bytes, body: Body, flags: FrozenSet[bytes] | None) -> None:
+    def __init__(self, sha: bytes, body: Body, flags: frozenset[bytes] | None) -> None:
         self.sha = sha
         self.body = body
         self.flags = flags
@@ -77,7 +78,7 @@ class Running:
     @ivar started: when, in the server's timer's nanoseconds.
     """
 
-    def __init__(self, name: bytes, argv: List[bytes], error: str, read_only: bool, started: int) -> None:
+    def __init__(self, name: bytes, argv: list[bytes], error: str, read_only: bool, started: int) -> None:
         self.name = name
         self.argv = argv
         self.error = error
@@ -101,13 +102,13 @@ class Scripting:
     """
 
     def __init__(self, server: Server) -> None:
-        self.scripts: Dict[bytes, Script] = {}
+        self.scripts: dict[bytes, Script] = {}
         self.functions = Functions()
         self.running: Running | None = None
         self._server = server
         self._interpreter: Interpreter | None = None
         self._session: Session
-        self._commands: Dict[bytes, Command] = {}
+        self._commands: dict[bytes, Command] = {}
         self._from_file = False
         self._deadline = 0  # in the server's timer's nanoseconds, for the library that is loaded
 
@@ -155,7 +156,7 @@ class Scripting:
             script = self.scripts[sha] = Script(sha, self.interpreter.compile(code), flags)
         return script
 
-    def run_script(self, caller: Session, script: Script, given: Given, argv: List[bytes], ro: bool) -> Reply:
+    def run_script(self, caller: Session, script: Script, given: Given, argv: list[bytes], ro: bool) -> Reply:
         """
         Run a script for a client.
 
@@ -167,7 +168,7 @@ class Scripting:
         allows_oom = script.flags is not None and ALLOW_OOM in script.flags
         return self._run(caller, running, allows_oom, lambda: self.interpreter.run(script.body, *given))
 
-    def run_function(self, caller: Session, function: Function, given: Given, argv: List[bytes], ro: bool) -> Reply:
+    def run_function(self, caller: Session, function: Function, given: Given, argv: list[bytes], ro: bool) -> Reply:
         """
         Run a function for a client.
 
@@ -225,7 +226,7 @@ class Scripting:
 
     # Host
 
-    def call(self, argv: List[bytes]) -> Reply:
+    def call(self, argv: list[bytes]) -> Reply:
         """
         Run a command for the script that runs.
 
@@ -261,7 +262,7 @@ class Scripting:
         if message is not None:
             raise CommandError(message)
 
-    def _find(self, argv: List[bytes]) -> Command:
+    def _find(self, argv: list[bytes]) -> Command:
         """The command for a name in an unusual spelling, or for a subcommand."""
         command = self._server.table.find(argv)
         if command is None:
@@ -275,7 +276,7 @@ class Scripting:
         self._server.stats.count_error(b"ERR")
         return CommandError(text, counted=True)
 
-    def may(self, argv: List[bytes]) -> bool | None:
+    def may(self, argv: list[bytes]) -> bool | None:
         """Whether the script's user has the permission for a command; None if there is no such command."""
         command = self._server.table.find(argv)
         return None if command is None else self._session.user.check(command, argv) is None
@@ -319,12 +320,12 @@ class Scripting:
         finally:
             self._from_file = before
 
-    def register(self, arguments: Tuple[Any, ...]) -> bytes | None:
+    def register(self, arguments: tuple[Any, ...]) -> bytes | None:
         """Register a function of the library that is being loaded; the answer is what is wrong with it, or None."""
         return self.functions.register(arguments)
 
 
-def _is_read_only(flags: FrozenSet[bytes], ro: bool) -> bool:
+def _is_read_only(flags: frozenset[bytes], ro: bool) -> bool:
     """
     Whether what has these flags changes nothing.
 
@@ -336,7 +337,7 @@ def _is_read_only(flags: FrozenSet[bytes], ro: bool) -> bool:
     return read_only
 
 
-def _read_shebang(text: bytes) -> Tuple[FrozenSet[bytes] | None, bytes]:
+def _read_shebang(text: bytes) -> tuple[frozenset[bytes] | None, bytes]:
     """What a script says of itself in its first line, if that begins with C{#!}, and its code."""
     if not text.startswith(b"#!"):
         return None, text
@@ -346,7 +347,7 @@ def _read_shebang(text: bytes) -> Tuple[FrozenSet[bytes] | None, bytes]:
     engine, *options = match[0].split()
     if engine != b"#!lua":
         raise CommandError(b"ERR Unexpected engine in script shebang: " + engine)
-    flags: List[bytes] = []
+    flags: list[bytes] = []
     for option in options:
         if not option.startswith(b"flags="):
             raise CommandError(b"ERR Unknown lua shebang option: " + option)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Set
+from typing import TYPE_CHECKING
 
 from tseep.session.client_info import describe
 from tseep.system.process import release_memory
@@ -28,7 +28,7 @@ class OutputLimits:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._behind: Set[Session] = set()  # the clients with unsent output
+        self._behind: set[Session] = set()  # the clients with unsent output
         self._large = False  # whether one of them had a large one
 
     def check(self, session: Session, unsent: int) -> None:

@@ -6,7 +6,8 @@ import math
 import os
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Callable
 
 from tseep.access.log import AclLog
 from tseep.access.users import Users
@@ -114,10 +115,10 @@ class Server:
         self.keyspace = Keyspace(self.config["databases"], clock)
         self.keyspace.second = int(self.monotonic())
         self.limits = Limits()
-        self.sessions: Dict[int, Session] = {}
+        self.sessions: dict[int, Session] = {}
         self.timers = Timers()
         self.after: After = deque()
-        self.deliveries: Dict[Session, List[bytes]] = {}
+        self.deliveries: dict[Session, list[bytes]] = {}
         self.blocking = Blocking(self.timers, self.after)
         self.pause = Pause(self.timers, self.blocking, self.refresh_dispatch)
         self.pubsub = PubSub()
@@ -136,7 +137,7 @@ class Server:
         self.latency = LatencyMonitor()
         self.rates = Rates(3)
         self.lag = LoopLag()
-        self.batches: List[int] = []
+        self.batches: list[int] = []
         self.threads: Any = None
         self.workers: Sequence[Any] = ()
         self.started = self.monotonic()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Dict
-
 
 class Stats:
     """Counters since the start or the last CONFIG RESETSTAT. Commands and the keyspace have counters of their own."""
@@ -22,7 +20,7 @@ class Stats:
         self.evicted_clients = 0
         self.input_bytes = 0
         self.output_bytes = 0
-        self.errors: Dict[bytes, int] = {}
+        self.errors: dict[bytes, int] = {}
 
     def count_error(self, code: bytes) -> None:
         """

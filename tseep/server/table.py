@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List
+from typing import Callable
 
 from tseep.commands import COMMANDS
 from tseep.commands.data.strings import write
@@ -28,8 +28,8 @@ class CommandTable:
     def __init__(self, wrap: Callable[[Command, Function], Function]) -> None:
         self.commands = {name: command.copy_for_server() for name, command in COMMANDS.items()}
         self.native_commands = {b"GET": self.commands[b"get"], b"SET": self.commands[b"set"].running(write)}
-        self.dispatch: Dict[bytes, Command] = {}
-        self.native_dispatch: Dict[bytes, Command] = {}
+        self.dispatch: dict[bytes, Command] = {}
+        self.native_dispatch: dict[bytes, Command] = {}
         self._wrap = wrap
         self._functions = {
             command: command.run for command in [*iter_commands(self.commands), *self.native_commands.values()]
@@ -59,14 +59,14 @@ class CommandTable:
         """The number of commands that were executed."""
         return sum([command.calls.count for command in iter_commands(self.commands)])
 
-    def find(self, argv: List[bytes]) -> Command | None:
+    def find(self, argv: list[bytes]) -> Command | None:
         """The command, or the subcommand, that C{argv} names; None if there is none."""
         command = self.commands.get(argv[0].lower())
         if command is not None and command.subcommands and len(argv) > 1:
             return command.subcommands.get(argv[1].lower())
         return command
 
-    def lookup(self, argv: List[bytes]) -> Command:
+    def lookup(self, argv: list[bytes]) -> Command:
         """
         The command, or the subcommand, that a client calls by C{argv}.
 
@@ -80,7 +80,7 @@ class CommandTable:
             raise wrong_arguments(command.name)
         return command
 
-    def _unknown(self, argv: List[bytes]) -> CommandError:
+    def _unknown(self, argv: list[bytes]) -> CommandError:
         container = self.commands.get(argv[0].lower())
         if container is None:
             return _unknown_command(argv)
@@ -88,7 +88,7 @@ class CommandTable:
         return CommandError(text % (_as_shown(argv[1]), container.name.upper()))
 
 
-def _unknown_command(argv: List[bytes]) -> CommandError:
+def _unknown_command(argv: list[bytes]) -> CommandError:
     """Redis's text: the name and the first arguments, each list cut near 128 bytes."""
     shown = b""
     for argument in argv[1:]:

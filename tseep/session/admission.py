@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, List
+from typing import TYPE_CHECKING
 
 from tseep.errors import NO_AUTH, NO_MORE, NO_MORE_REASONS, NOT_PERMITTED, OUT_OF_MEMORY, CommandError
 
@@ -16,7 +16,7 @@ _WHILE_SUBSCRIBED = frozenset(
 """The commands that a RESP2 subscriber may call: in RESP2 replies cannot be told from messages."""
 
 
-def admit(session: Session, command: Command, argv: List[bytes]) -> None:
+def admit(session: Session, command: Command, argv: list[bytes]) -> None:
     """
     Check that a client may call a command now.
 
@@ -28,7 +28,7 @@ def admit(session: Session, command: Command, argv: List[bytes]) -> None:
         raise CommandError(refusal)
 
 
-def _refusal(session: Session, command: Command, argv: List[bytes]) -> str | bytes | None:
+def _refusal(session: Session, command: Command, argv: list[bytes]) -> str | bytes | None:
     """The error for a call; None if it is allowed. The order of the checks is Redis's (C{processCommand})."""
     server, flags = session.server, command.flags
     if not session.authenticated and "no_auth" not in flags and not server.users.open:
@@ -53,7 +53,7 @@ def _refusal(session: Session, command: Command, argv: List[bytes]) -> str | byt
     return None
 
 
-def admit_again(session: Session, command: Command, argv: List[bytes]) -> None:
+def admit_again(session: Session, command: Command, argv: list[bytes]) -> None:
     """
     Check that the user may still call a command of a transaction that is executed now.
 

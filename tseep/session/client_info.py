@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Dict
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tseep.interfaces import IConnection
@@ -14,7 +14,7 @@ def describe(session: Session) -> bytes:
     return " ".join([f"{name}={value}" for name, value in facts(session).items()]).encode("utf-8", "surrogateescape")
 
 
-def facts(session: Session) -> Dict[str, object]:
+def facts(session: Session) -> dict[str, object]:
     """All that is known of a client, by CLIENT LIST's names. The buffers that tseep has none of are empty."""
     now = session.server.timer()
     connection, last, own = session.connection, session.last_command, session.subscriptions

@@ -7,8 +7,9 @@ Every mode runs this same object, which knows no socket, no thread and no reacto
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Deque, Iterator, List, Tuple, Union
+from typing import TYPE_CHECKING, Union
 
 from tseep.access.log import Denial
 from tseep.coordination.transactions import Transaction, aborted, end_transaction
@@ -86,12 +87,12 @@ class Session:
         self.id = id
         self.connected_at = self.last_seen = server.timer()
         self.closing = False
-        self.waiting: Iterator[List[bytes]] | None = None
+        self.waiting: Iterator[list[bytes]] | None = None
         self.last_command: Command | None = None
         self.library_name = self.library_version = b""
         self.no_evict = False
         self.transaction: Transaction | None = None
-        self.watched: Tuple[Tuple[Database, bytes], ...] = ()
+        self.watched: tuple[tuple[Database, bytes], ...] = ()
         self.dirty_cas = False
         self.subscriptions: Subscriptions | None = None
         self.blocked: Wait | None = None
@@ -99,9 +100,9 @@ class Session:
         self.tracking: Tracked | None = None
         self.monitoring = False
         self.soft_since: float | None = None  # since when more than the soft limit waits to be taken
-        self._left: Iterator[List[bytes]] | None = None  # commands after the one that it waits in
-        self._unread: Deque[bytes] | None = None  # what has come while it waited
-        self._replies: List[bytes] | None = None  # those of the read that is being answered
+        self._left: Iterator[list[bytes]] | None = None  # commands after the one that it waits in
+        self._unread: deque[bytes] | None = None  # what has come while it waited
+        self._replies: list[bytes] | None = None  # those of the read that is being answered
         self._parser: Parser | None = None  # its first byte tells which
         self._native = False
         self.reset()
@@ -215,7 +216,7 @@ class Session:
             self._send(self._encoders[type(reply)](reply))
         self.waiting, self._left = self._left, None
 
-    def call(self, command: Command, argv: List[bytes]) -> Reply:
+    def call(self, command: Command, argv: list[bytes]) -> Reply:
         """
         Run one command as part of another, a transaction or a script.
 
@@ -230,7 +231,7 @@ class Session:
         finally:
             self._count(command, 1, start, argv)
 
-    def requeue(self, argv: List[bytes]) -> None:
+    def requeue(self, argv: list[bytes]) -> None:
         """It was L{blocked} before it could run a command: run that, and those after it, when it is resumed."""
         assert self._left is not None
         self.waiting, self._left = chain([argv], self._left), None
@@ -260,7 +261,7 @@ class Session:
         if self.monitoring:
             server.monitors.forget(self)
 
-    def deliver(self, pushed: List[bytes]) -> None:
+    def deliver(self, pushed: list[bytes]) -> None:
         """Send what was pushed."""
         self._send(b"".join(pushed))
 
@@ -278,11 +279,11 @@ class Session:
         if sum(map(len, self._unread)) > self.limits.query_buffer:
             self.connection.close()
 
-    def _rest(self, commands: Iterator[List[bytes]]) -> Iterator[List[bytes]]:
+    def _rest(self, commands: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
         """The commands that are left, and what will have come until then."""
         return commands if isinstance(commands, chain) else chain(commands, self._later())
 
-    def _later(self) -> Iterator[List[bytes]]:
+    def _later(self) -> Iterator[list[bytes]]:
         assert self._parser is not None
         while self._unread:
             yield from _lazily(self._parser, self._unread.popleft())
@@ -298,7 +299,7 @@ class Session:
             self._parser = resp.Parser(self.limits, self.trusted)
         return self._parser
 
-    def _answer(self, commands: Iterator[List[bytes]]) -> bytes:
+    def _answer(self, commands: Iterator[list[bytes]]) -> bytes:
         """
         Run commands and join their replies. Every request passes here: mind the cost of each line.
 
@@ -310,7 +311,7 @@ class Session:
         dispatch, encoders, singly, timer = self._dispatch, self._encoders, server.slow < SLOW_ENOUGH, server.timer
         timed: Command | None = None  # the command that has been running since start, run times
         run = size = 0
-        first: List[bytes] = []
+        first: list[bytes] = []
         after = server.after
         self._replies = replies = []
         self.last_seen = start = timer()
@@ -358,14 +359,14 @@ class Session:
         server.stats.output_bytes += len(output)
         return output
 
-    def _stop(self, commands: Iterator[List[bytes]]) -> None:
+    def _stop(self, commands: Iterator[list[bytes]]) -> None:
         """Leave the commands that are left for later, if there is a later."""
         if self.blocked is not None:
             self._left = self._rest(commands)
         elif not self.closing:
             self.waiting = self._rest(commands)
 
-    def _count(self, command: Command | None, run: int, start: int, argv: List[bytes]) -> int:
+    def _count(self, command: Command | None, run: int, start: int, argv: list[bytes]) -> int:
         """
         A command has run C{run} times since C{start}, the first time as C{argv}; None stands for no command.
 
@@ -384,7 +385,7 @@ class Session:
                 server.note_slow(self, argv, command, spent)
         return end
 
-    def _check_protocol(self, replies: List[bytes]) -> None:
+    def _check_protocol(self, replies: list[bytes]) -> None:
         """Say what was wrong with the client's bytes, if they made no sense, and let it go."""
         assert self._parser is not None
         error = self._parser.error
@@ -396,7 +397,7 @@ class Session:
                 encode = native.encode_error if self._native else resp.encode_protocol_error
                 replies.append(encode(error))
 
-    def _dispatch_slow(self, argv: List[bytes]) -> tuple[Command | None, Reply]:
+    def _dispatch_slow(self, argv: list[bytes]) -> tuple[Command | None, Reply]:
         """
         The long way: for a subcommand, for a name that is unknown or spelt unusually, for a wrong number of
         arguments, and for a client in a special state.
@@ -428,7 +429,7 @@ class Session:
         self.refresh_dispatch()
         return command, NO_REPLY if self.reply_skip or self.silent else reply
 
-    def _refused(self, argv: List[bytes], error: CommandError) -> CommandError:
+    def _refused(self, argv: list[bytes], error: CommandError) -> CommandError:
         """A command is not run: nor is the transaction then that it belongs to, which ends if it is EXEC."""
         if argv[0].lower() == b"exec":
             end_transaction(self)
@@ -437,7 +438,7 @@ class Session:
             self.transaction.refused = True
         return error
 
-    def denied(self, command: Command, argv: List[bytes], context: str) -> Denied | None:
+    def denied(self, command: Command, argv: list[bytes], context: str) -> Denied | None:
         """Why the user may not run a command, which is put into the log; None if that is allowed."""
         denied = self.user.check(command, argv)
         if denied is not None:
@@ -449,7 +450,7 @@ class Session:
         server = self.server
         server.acl_log.note(happening, server.monotonic(), server.describe(self))
 
-    def run_transaction(self, queue: List[Tuple[Command, List[bytes]]]) -> Encoded:
+    def run_transaction(self, queue: list[tuple[Command, list[bytes]]]) -> Encoded:
         """Run what was queued, and return all the replies; an error is one of them, and stops nothing."""
         self.deny_blocking = True
         replies = [b"*%d\r\n" % len(queue)]
@@ -463,7 +464,7 @@ class Session:
         self.deny_blocking = False
         return Encoded(b"".join(replies))
 
-    def _run(self, command: Command, argv: List[bytes]) -> Reply:
+    def _run(self, command: Command, argv: list[bytes]) -> Reply:
         monitors = self.server.monitors
         is_exec = command.name == b"exec"  # which is shown after the commands that it runs
         if monitors and not is_exec:
@@ -473,7 +474,7 @@ class Session:
             monitors.feed(self, command, argv)
         return reply
 
-    def _run_tracked(self, command: Command, argv: List[bytes]) -> Reply:
+    def _run_tracked(self, command: Command, argv: list[bytes]) -> Reply:
         if self.tracking is None:
             return self._run_untouched(command, argv)
         tracking = self.server.tracking
@@ -483,7 +484,7 @@ class Session:
         finally:
             tracking.end(self, command, argv)
 
-    def _run_untouched(self, command: Command, argv: List[bytes]) -> Reply:
+    def _run_untouched(self, command: Command, argv: list[bytes]) -> Reply:
         assert command.run is not None
         if self.user.restricted:
             option = self.user.forbidden_option(command, argv)
@@ -508,7 +509,7 @@ class Session:
         return error
 
 
-def _lazily(parser: Parser, data: bytes) -> Iterator[List[bytes]]:
+def _lazily(parser: Parser, data: bytes) -> Iterator[list[bytes]]:
     """Feed a parser and go on as long as it gives commands: until a client is trusted it gives one at a time."""
     commands = parser.feed(data)
     while commands:

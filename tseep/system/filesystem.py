@@ -7,8 +7,9 @@ import os
 import re
 import secrets
 import stat
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Iterable, Union
+from typing import Union
 
 PIECES = 1 << 16
 """Bytes that are gathered before they are written."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from typing import Callable, Set
+from typing import Callable
 
 
 class Repeated:
@@ -16,7 +16,7 @@ class Repeated:
 
     def __init__(self, warn: Callable[[str], None]) -> None:
         self._warn = warn
-        self._failing: Set[str] = set()
+        self._failing: set[str] = set()
 
     def run(self, name: str, part: Callable[[], object]) -> None:
         """

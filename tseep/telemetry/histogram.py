@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Deque, Iterable, List, Sequence
+from collections.abc import Iterable, Sequence
 
 BUCKETS = 65
 """So many powers of two a number of 64 bits can be near."""
@@ -54,7 +54,7 @@ class LoopLag(Histogram):
     def reset(self) -> None:
         """Begin again at nothing."""
         super().reset()
-        self._recent: Deque[int] = deque(maxlen=RECENT)
+        self._recent: deque[int] = deque(maxlen=RECENT)
 
     def note(self, nanoseconds: int) -> None:
         """It was so late once more."""
@@ -85,6 +85,6 @@ def estimate(buckets: Sequence[int], percentile: float) -> float:
     return 0.0
 
 
-def added(histograms: Iterable[Sequence[int]]) -> List[int]:
+def added(histograms: Iterable[Sequence[int]]) -> list[int]:
     """The sum of some histograms, bucket by bucket."""
     return [sum(counts) for counts in zip(*histograms)] or [0] * BUCKETS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Deque, Dict
 
 HISTORY = 160
 NEVER = 2**63
@@ -18,7 +17,7 @@ class Event:
     """
 
     def __init__(self) -> None:
-        self.samples: Deque[tuple[int, int]] = deque(maxlen=HISTORY)
+        self.samples: deque[tuple[int, int]] = deque(maxlen=HISTORY)
         self.worst = 0
 
     def note(self, second: int, milliseconds: int) -> None:
@@ -39,7 +38,7 @@ class LatencyMonitor:
 
     def __init__(self) -> None:
         self.threshold = 0
-        self.events: Dict[str, Event] = {}
+        self.events: dict[str, Event] = {}
 
     @property
     def threshold_ns(self) -> int:

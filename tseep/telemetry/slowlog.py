@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Deque, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from tseep.session.session import Session
@@ -33,7 +33,7 @@ class SlowLog:
 
     def __init__(self) -> None:
         self.threshold_ns = NEVER
-        self.entries: Deque[Entry] = deque(maxlen=0)
+        self.entries: deque[Entry] = deque(maxlen=0)
         self._next_id = 0
 
     def configure(self, microseconds: int, length: int) -> None:

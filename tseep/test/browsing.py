@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Dict, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.interfaces import IAddress
@@ -25,7 +25,7 @@ class Response(NamedTuple):
     """An answer by HTTP."""
 
     status: int
-    headers: Dict[str, str]
+    headers: dict[str, str]
     body: bytes
 
     @property

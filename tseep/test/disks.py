@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import sys
 from pathlib import Path
-from typing import List, Tuple
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -30,9 +29,9 @@ class FaultyDisk(Disk):
     """
 
     def __init__(self) -> None:
-        self.calls: List[str] = []
+        self.calls: list[str] = []
         self._torn = False
-        self._failing: Tuple[str, ...] = ()
+        self._failing: tuple[str, ...] = ()
         self._part = 0
         self.last = sys.maxsize
         self.error: BaseException = OSError(errno.ENOSPC, "No space left on device")
@@ -93,7 +92,7 @@ class Kept:
     """
 
     def __init__(self, folder: str, disk: Disk | None = None, **config: str) -> None:
-        self.log: List[Tuple[int, str]] = []
+        self.log: list[tuple[int, str]] = []
         self.now = float(START)
         self.ticks = 0
         self.server = Server(Config(dir=folder, **config), lambda: self.now, lambda: self.ticks)

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from contextlib import redirect_stdout
-from typing import Any, Dict
+from typing import Any
 
 from twisted.application.service import IServiceMaker
 from twisted.internet.testing import MemoryReactorClock
@@ -238,7 +238,7 @@ class CommandTests(SynchronousTestCase):
 
     def test_main(self) -> None:
         """tseep is twistd in the foreground without a PID file."""
-        ignored: Dict[int, Any] = {}
+        ignored: dict[int, Any] = {}
         self.patch(signal, "signal", ignored.__setitem__)
         self.patch(sys, "argv", ["tseep", "--mode", "v1"])
         self.patch(__main__, "run", lambda: None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List
+from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -18,7 +18,7 @@ class Client(Protocol):
     """A client that waits for one answer after the other."""
 
     def __init__(self) -> None:
-        self._waiting: List[Deferred[bytes]] = []
+        self._waiting: list[Deferred[bytes]] = []
 
     async def ask(self, *argv: Any) -> Any:
         """Send a command, and return its reply."""

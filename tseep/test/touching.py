@@ -8,7 +8,7 @@ finder names; so whatever else a command touches would be open to everybody.
 
 from __future__ import annotations
 
-from typing import Any, Callable, List, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 from tseep.__main__ import main
 from tseep.coordination.blocking import Blocking, Wait
@@ -42,8 +42,8 @@ class Call(NamedTuple):
     """A command that runs."""
 
     command: Command
-    argv: List[bytes]
-    faults: List[str]
+    argv: list[bytes]
+    faults: list[str]
 
     def note(self, key: bytes, use: str) -> None:
         """It touches a key."""
@@ -51,7 +51,7 @@ class Call(NamedTuple):
         if self.command.name not in WALKS and not self._may(named, use):
             self.faults.append(f"{use} {key!r}")
 
-    def _may(self, named: List[Any], use: str) -> bool:
+    def _may(self, named: list[Any], use: str) -> bool:
         if use != WRITE and self.command.reads_any_key is not None and self.command.reads_any_key(self.argv):
             return True
         if use == WRITE and self.command.name not in GIVES:
@@ -68,11 +68,11 @@ class Call(NamedTuple):
             raise CommandError(f"{TOUCHED} {self.command.name!r} {self.argv!r}: {', '.join(self.faults)}")
 
 
-_running: List[Call] = []
+_running: list[Call] = []
 
 
-def _watched(command: Command, run: Callable[[Any, List[bytes]], Reply]) -> Callable[[Any, List[bytes]], Reply]:
-    def watched(session: Any, argv: List[bytes]) -> Reply:
+def _watched(command: Command, run: Callable[[Any, list[bytes]], Reply]) -> Callable[[Any, list[bytes]], Reply]:
+    def watched(session: Any, argv: list[bytes]) -> Reply:
         return _during(Call(command, list(argv), []), lambda: run(session, argv))
 
     return watched
@@ -125,7 +125,7 @@ def _watch_waiting() -> None:
 def _watch_set_all() -> None:
     """MSET: for each key as L{Database.set}."""
 
-    def set_all(self: Database, keys: List[bytes], values: List[Any]) -> None:
+    def set_all(self: Database, keys: list[bytes], values: list[Any]) -> None:
         for key, value in zip(keys, values):
             self.set(key, value)
 

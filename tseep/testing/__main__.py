@@ -7,7 +7,6 @@ It writes its port, does what it is told on its standard input, and ends when th
 from __future__ import annotations
 
 import sys
-from typing import List
 
 from twisted.internet import reactor, stdio
 from twisted.internet.protocol import connectionDone
@@ -43,7 +42,7 @@ class Leash(LineOnlyReceiver):
         self._server.stop().addBoth(lambda _: reactor.stop())
 
 
-def main(mode: str, words: List[str]) -> None:
+def main(mode: str, words: list[str]) -> None:
     """Run until standard input ends."""
     allow_clients(CLIENTS)
     stdio.StandardIO(Leash(InProcess(reactor, mode, **dict(zip(words[::2], words[1::2])))))

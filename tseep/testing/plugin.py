@@ -13,7 +13,8 @@ C{tseep_mode} in pytest's configuration is the mode of the shared server, if it 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, Iterator, List
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Callable
 
 import pytest
 
@@ -54,7 +55,7 @@ def tseep_factory() -> Iterator[Callable[..., ChildProcess]]:
     """Makes servers of their own for a test: takes the mode and, by name, the parameters that CONFIG SET takes."""
     from tseep.testing import ChildProcess
 
-    servers: List[ChildProcess] = []
+    servers: list[ChildProcess] = []
 
     def make(mode: str = "v2", **parameters: str) -> ChildProcess:
         servers.append(ChildProcess(mode, **parameters))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING, Any, Callable, Tuple
+from typing import TYPE_CHECKING, Any, Callable
 
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import IUsernamePassword
@@ -74,7 +74,7 @@ class Guarded(Resource):
             return Refused(PROTECTED)
         return self._pages.getChildWithDefault(path, request)
 
-    def _state(self) -> Tuple[bool, bool]:
+    def _state(self) -> tuple[bool, bool]:
         """Whether no password is needed, and whether that goes for this machine alone."""
         server = self._mode.server
         users = server.users
@@ -139,6 +139,6 @@ class _Realm:
     def __init__(self, pages: Resource) -> None:
         self._pages = pages
 
-    def requestAvatar(self, avatarId: Any, mind: Any, *interfaces: Any) -> Tuple[Any, Resource, Callable[[], None]]:
+    def requestAvatar(self, avatarId: Any, mind: Any, *interfaces: Any) -> tuple[Any, Resource, Callable[[], None]]:
         """The pages."""
         return IResource, self._pages, lambda: None

@@ -6,7 +6,8 @@ The server's figures for Prometheus, by the names and units of its guide
 from __future__ import annotations
 
 import platform
-from typing import TYPE_CHECKING, Any, Iterable, Iterator, List, Sequence, Tuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import (
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 FINEST, COARSEST = 10, 34
 """The buckets of durations that are shown end at two to these powers in nanoseconds: from 1 us to 17 s."""
 
-Points = List[Tuple[str, float]]
+Points = list[tuple[str, float]]
 
 
 class Metrics(Resource):
@@ -73,7 +74,7 @@ def _give_addresses(request: Any) -> None:
 class _Gathered(Collector):
     """Metrics that are known already."""
 
-    def __init__(self, metrics: List[Metric]) -> None:
+    def __init__(self, metrics: list[Metric]) -> None:
         self._metrics = metrics
 
     def collect(self) -> Iterable[Metric]:
@@ -204,7 +205,7 @@ def _points(buckets: Sequence[int]) -> Points:
     return [*points, ("+Inf", total)]
 
 
-def _batches(name: str, labels: List[str], batches: List[Tuple[List[str], Sequence[int]]]) -> Metric:
+def _batches(name: str, labels: list[str], batches: list[tuple[list[str], Sequence[int]]]) -> Metric:
     """The looks that found somebody."""
     family = HistogramMetricFamily(name, "How many clients were ready when the watcher looked.", labels=labels)
     for values, counts in batches:
@@ -217,7 +218,7 @@ def _batches(name: str, labels: List[str], batches: List[Tuple[List[str], Sequen
     return family
 
 
-def _labelled(family: Any, values: Iterable[Tuple[Sequence[str], float]]) -> Metric:
+def _labelled(family: Any, values: Iterable[tuple[Sequence[str], float]]) -> Metric:
     """The same family with a value for each set of labels."""
     for labels, value in values:
         family.add_metric(labels, value)

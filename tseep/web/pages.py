@@ -6,7 +6,7 @@ import json
 import platform
 from heapq import nlargest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List
+from typing import TYPE_CHECKING, Any
 
 from twisted.web.resource import Resource
 from twisted.web.static import Data
@@ -74,7 +74,7 @@ class _Json(Resource):
         answer = ask(self._mode, lambda: self.answer(request, self._mode.server))
         return json.dumps(answer).encode() + b"\n"
 
-    def answer(self, request: Any, server: Server) -> Dict[str, Any]:
+    def answer(self, request: Any, server: Server) -> dict[str, Any]:
         """What is answered."""
         raise NotImplementedError
 
@@ -82,7 +82,7 @@ class _Json(Resource):
 class Health(_Json):
     """Whether the server does what it should: status 200 if it does, 503 and the reasons if not. It tells no more."""
 
-    def answer(self, request: Any, server: Server) -> Dict[str, Any]:
+    def answer(self, request: Any, server: Server) -> dict[str, Any]:
         """Its state."""
         reasons = ["writes are refused"] if server.refusal is not None else []
         if server.stopping:
@@ -103,7 +103,7 @@ class Live(_Json):
         super().__init__(mode)
         self._samples = samples
 
-    def answer(self, request: Any, server: Server) -> Dict[str, Any]:
+    def answer(self, request: Any, server: Server) -> dict[str, Any]:
         """Everything at once."""
         return {
             "server": _about(server),
@@ -121,7 +121,7 @@ def _number(request: Any, name: bytes) -> float:
         return 0.0
 
 
-def _about(server: Server) -> Dict[str, Any]:
+def _about(server: Server) -> dict[str, Any]:
     return {
         "version": __version__,
         "mode": server.mode,
@@ -133,7 +133,7 @@ def _about(server: Server) -> Dict[str, Any]:
     }
 
 
-def _slow(entry: Entry) -> Dict[str, Any]:
+def _slow(entry: Entry) -> dict[str, Any]:
     return {
         "id": entry.id,
         "when": entry.when,
@@ -148,7 +148,7 @@ def _readable(word: bytes) -> str:
     return word.decode("utf-8", "backslashreplace")
 
 
-def _clients(sessions: List[Session]) -> Dict[str, Any]:
+def _clients(sessions: list[Session]) -> dict[str, Any]:
     shown = nlargest(MOST_CLIENTS, sessions, key=lambda session: session.memory)
     fields = [facts(session) for session in shown]
     return {"count": len(sessions), "shown": [{name: each[name] for name in _SHOWN} for each in fields]}

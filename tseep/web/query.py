@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, List, TypeVar
+from typing import TYPE_CHECKING, Callable, TypeVar
 
 if TYPE_CHECKING:
     from tseep.interfaces import IMode
@@ -12,6 +12,6 @@ T = TypeVar("T")
 
 def ask(mode: IMode, question: Callable[[], T]) -> T:
     """The answer to a question about the server, asked as the mode wants it."""
-    answers: List[T] = []
+    answers: list[T] = []
     mode.call(lambda: answers.append(question()))
     return answers[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from typing import TYPE_CHECKING, Deque, List, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tseep.registry.table import iter_commands
 from tseep.system.process import resident_memory
@@ -62,7 +62,7 @@ class Samples:
         self._server = server
         self._rates = Rates(6)
         self._buckets = self._all_calls()
-        self.kept: Deque[Sample] = deque(maxlen=LENGTH)
+        self.kept: deque[Sample] = deque(maxlen=LENGTH)
 
     def take(self) -> None:
         """Take a sample. To be called each second."""
@@ -93,7 +93,7 @@ class Samples:
             )
         )
 
-    def since(self, when: float) -> List[Sample]:
+    def since(self, when: float) -> list[Sample]:
         """The samples after the one of a time, in Unix seconds; those of later times, if it is not known."""
         kept = list(self.kept)
         for place in range(len(kept) - 1, -1, -1):
@@ -101,14 +101,14 @@ class Samples:
                 return kept[place + 1 :]
         return [sample for sample in kept if sample.time > when]
 
-    def _new_calls(self) -> List[int]:
+    def _new_calls(self) -> list[int]:
         """The histogram of all calls since this was asked the last time."""
         before, self._buckets = self._buckets, self._all_calls()
         if sum(before) > sum(self._buckets):  # CONFIG RESETSTAT came between
             return self._buckets
         return [after - earlier for earlier, after in zip(before, self._buckets)]
 
-    def _all_calls(self) -> List[int]:
+    def _all_calls(self) -> list[int]:
         return added([command.calls.buckets for command in iter_commands(self._server.table.commands)])
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, List, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import gatherResults, maybeDeferred
@@ -48,7 +49,7 @@ class WebService(Service):
     def __init__(self, reactor: Any, mode: IMode, endpoints: Sequence[str]) -> None:
         self._reactor = reactor
         self._endpoints = endpoints
-        self._ports: List[Any] = []
+        self._ports: list[Any] = []
         self._samples = Samples(mode.server)
         self._site = make_site(reactor, mode, self._samples)
         self._repeated = Repeated(lambda text: _log.error("{text}", text=text))

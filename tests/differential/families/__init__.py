@@ -14,7 +14,7 @@ C{LISTED}        calls that random sequences would hardly find, a line each, tri
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import Any
 
 from . import geo, hashes, hyperloglog, lists, scripting, sets, sort, sorted_sets, streams
 
@@ -23,12 +23,12 @@ FAMILIES = [geo, hashes, hyperloglog, lists, scripting, sets, sort, sorted_sets,
 GROUPS = [family.GROUP for family in FAMILIES if hasattr(family, "GROUP")]
 
 
-def merged(name: str) -> Dict[Any, Any]:
+def merged(name: str) -> dict[Any, Any]:
     """One of the families' tables, those of all families together."""
     return {key: value for family in FAMILIES for key, value in getattr(family, name, {}).items()}
 
 
-def begin(group: str) -> List[List[bytes]]:
+def begin(group: str) -> list[list[bytes]]:
     """The calls that a sequence of a family may begin with."""
     return [
         call for family in FAMILIES if getattr(family, "GROUP", "") == group for call in getattr(family, "BEGIN", [])

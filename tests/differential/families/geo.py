@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import List
-
 from ..pool import Pool
 
 GROUP = "geo"
@@ -39,7 +37,7 @@ POOLS = {
 
 _SICILY = [b"13.361389", b"38.115556", b"P", b"15.087269", b"37.502669", b"C"]
 
-BEGIN: List[List[bytes]] = [
+BEGIN: list[list[bytes]] = [
     [b"GEOADD", b"a", *_SICILY],
     [b"GEOADD", b"b", *_SICILY, b"-122.4194", b"37.7749", b"x"],
     [b"GEOADD", b"a", b"180", b"80", b"x", b"-179.9", b"80", b"y", b"15.1", b"37.5", b"z"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable
 
 from ..pool import Pool
 
@@ -20,7 +20,7 @@ POOLS = {
     ("hrandfield", "count"): Pool([b"1", b"2", b"-3", b"10", b"0"], [b"abc", b"9223372036854775807"]),
 }
 
-BEGIN: List[List[bytes]] = [
+BEGIN: list[list[bytes]] = [
     [b"HSET", b"a", b"f", b"1", b"g", b"text"],
     [b"HSET", b"a", b"h", b"3.5"],
     [b"HSET", b"b", b"f", b"10", b"x" * 65, b"2"],
@@ -28,11 +28,11 @@ BEGIN: List[List[bytes]] = [
 ]
 
 
-def _in_any_order(reply: Any) -> List[Any]:
+def _in_any_order(reply: Any) -> list[Any]:
     return sorted(repr(part) for part in reply.value)
 
 
-LOOSE: Dict[str, Callable[[Any], Any]] = {
+LOOSE: dict[str, Callable[[Any], Any]] = {
     "hgetall": _in_any_order,
     "hkeys": _in_any_order,
     "hvals": _in_any_order,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import List
-
 from ..pool import Pool
 
 GROUP = "hyperloglog"
@@ -11,7 +9,7 @@ GROUP = "hyperloglog"
 ELEMENTS = [b"%d" % (number * number) for number in range(40)]
 
 
-def _many(first: int, count: int) -> List[bytes]:
+def _many(first: int, count: int) -> list[bytes]:
     return [b"element %d" % number for number in range(first, first + count)]
 
 
@@ -23,7 +21,7 @@ POOLS = {
     ("pfdebug", "subcommand"): Pool([b"ENCODING", b"getreg", b"DECODE", b"TODENSE"], [b"", b"SIMD", b"\xff"]),
 }
 
-BEGIN: List[List[bytes]] = [
+BEGIN: list[list[bytes]] = [
     [b"PFADD", b"a", *_many(0, 20)],
     [b"PFADD", b"a", *_many(0, 300)],
     [b"PFADD", b"a", *_many(100, 1480)],  # sparse, but for a few

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import List
-
 from ..pool import Pool
 
 GROUP = "list"
@@ -26,7 +24,7 @@ POOLS = {
     ("lrem", "count"): Pool([b"0", b"1", b"-1", b"2", b"-2"], [b"abc", b"9223372036854775807"]),
 }
 
-BEGIN: List[List[bytes]] = [
+BEGIN: list[list[bytes]] = [
     [b"RPUSH", b"a", b"1", b"2", b"x", b"1"],
     [b"LPUSH", b"a", b"x"],
     [b"RPUSH", b"a", *[b"%d" % (number % 50) for number in range(700)]],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable
 
 from ..pool import Pool
 
@@ -15,7 +15,7 @@ POOLS = {
     ("sintercard", "limit"): Pool([b"0", b"1", b"2"], [b"-1", b"abc"]),
 }
 
-BEGIN: List[List[bytes]] = [
+BEGIN: list[list[bytes]] = [
     [b"SADD", b"a", b"1", b"2"],
     [b"SADD", b"a", b"x"],
     [b"SADD", b"b", b"1", b"x", b"y"],
@@ -24,11 +24,11 @@ BEGIN: List[List[bytes]] = [
 ]
 
 
-def _in_any_order(reply: Any) -> List[Any]:
+def _in_any_order(reply: Any) -> list[Any]:
     return sorted(repr(part) for part in reply.value)
 
 
-LOOSE: Dict[str, Callable[[Any], Any]] = {
+LOOSE: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("smembers", "sinter", "sunion", "sdiff"), _in_any_order),
     "sscan": lambda reply: sorted(map(repr, reply.value[1].value)),
 }

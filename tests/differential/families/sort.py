@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import product
-from typing import Iterator
 
 BY_HAND = dict.fromkeys(
     ("sort", "sort_ro"), "the order of a set, and of equal weights in it, is anyone's: L{LISTED}, in every combination"

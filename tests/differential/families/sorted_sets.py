@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable
 
 from ..pool import Pool
 
@@ -34,7 +34,7 @@ POOLS = {
     ("zscan", "cursor"): Pool([b"0"], [b"abc", b""]),
 }
 
-BEGIN: List[List[bytes]] = [
+BEGIN: list[list[bytes]] = [
     [b"ZADD", b"a", b"1", b"1", b"2", b"x"],
     [b"ZADD", b"a", b"0", b"a", b"0", b"x", b"0", b"y"],
     [b"ZADD", b"b", b"1", b"1", b"-1.5", b"x", b"inf", b"y"],
@@ -45,11 +45,11 @@ BEGIN: List[List[bytes]] = [
 ]
 
 
-def _pairs(reply: Any) -> List[Any]:
+def _pairs(reply: Any) -> list[Any]:
     return sorted(map(repr, reply.value[1].value))
 
 
-LOOSE: Dict[str, Callable[[Any], Any]] = {"zscan": _pairs}
+LOOSE: dict[str, Callable[[Any], Any]] = {"zscan": _pairs}
 
 BY_HAND = {"zrandmember": "picks at random: L{LISTED}, tseep.test.commands.data.test_sorted_sets"}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable
 
 from ..pool import Pool
 
@@ -41,7 +41,7 @@ POOLS = {
     **{(name, "id"): Pool([b"$", b"0", b"1-1", b"3"], [b"abc"]) for name in ("xgroup|create", "xgroup|setid")},
 }
 
-BEGIN: List[List[bytes]] = [
+BEGIN: list[list[bytes]] = [
     *[[b"XADD", b"a", id, b"f", b"v"] for id in (b"1-1", b"2-1", b"2-2")],
     [b"XADD", b"b", b"3-0", b"x", b"1", b"y", b"2"],
     [b"XGROUP", b"CREATE", b"a", b"g", b"0", b"MKSTREAM"],
@@ -74,7 +74,7 @@ def _pending_without_times(reply: Any) -> Any:
     return repr(reply)
 
 
-LOOSE: Dict[str, Callable[[Any], Any]] = {
+LOOSE: dict[str, Callable[[Any], Any]] = {
     "xadd": lambda reply: len(reply.value) < 14 or "by the clock",
     "xpending": _pending_without_times,
     **dict.fromkeys(("xinfo|stream", "xinfo|consumers", "xinfo|groups"), _without_times),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List
+from typing import TYPE_CHECKING, Any
 
 from tseep.access.users import BAD_NAME
 from tseep.algorithms.numeric import require_integer
@@ -30,25 +30,25 @@ _NO_FILE = (
     "users in the Redis configuration."
 )
 
-_sub: Dict[str, Any] = {"since": "6.0.0"}
+_sub: dict[str, Any] = {"since": "6.0.0"}
 
 container("ACL", __name__, "Holds the commands about users.", since="6.0.0", help_since="6.0.0")
 
 
 @command("ACL WHOAMI", arity=2, flags=_ANYBODY, complexity="O(1)", **_sub)
-def acl_whoami(session: Session, argv: List[bytes]) -> Reply:
+def acl_whoami(session: Session, argv: list[bytes]) -> Reply:
     """Answers the name of the user that this connection is."""
     return session.user.name
 
 
 @command("ACL USERS", arity=2, flags=_ADMIN, complexity=_USERS, **_sub)
-def acl_users(session: Session, argv: List[bytes]) -> Reply:
+def acl_users(session: Session, argv: list[bytes]) -> Reply:
     """Answers the names of all users."""
     return sorted(session.server.users.named)
 
 
 @command("ACL LIST", arity=2, flags=_ADMIN, complexity=_USERS, **_sub)
-def acl_list(session: Session, argv: List[bytes]) -> Reply:
+def acl_list(session: Session, argv: list[bytes]) -> Reply:
     """Answers a line for each user, of rules that make the same user."""
     return [_encode(user.show()) for _, user in sorted(session.server.users.named.items())]
 
@@ -61,7 +61,7 @@ def _encode(text: str) -> bytes:
     "ACL GETUSER", arity=3, flags=_ADMIN, syntax="username",
     complexity="O(N). Where N is the number of password, command and pattern rules that the user has.", **_sub,
 )  # fmt: skip
-def acl_getuser(session: Session, argv: List[bytes]) -> Reply:
+def acl_getuser(session: Session, argv: list[bytes]) -> Reply:
     """Tells what a user may do."""
     user = session.server.users.named.get(argv[2])
     if user is None:
@@ -82,7 +82,7 @@ def acl_getuser(session: Session, argv: List[bytes]) -> Reply:
     "ACL SETUSER", arity=-3, flags=_ADMIN, complexity="O(N). Where N is the number of rules provided.",
     syntax="username [rule [rule ...]]", **_sub,
 )  # fmt: skip
-def acl_setuser(session: Session, argv: List[bytes]) -> Reply:
+def acl_setuser(session: Session, argv: list[bytes]) -> Reply:
     """Makes a user, or changes one."""
     name = argv[2]
     rules = [rule.decode("utf-8", "surrogateescape") for rule in argv[3:]]
@@ -102,14 +102,14 @@ def acl_setuser(session: Session, argv: List[bytes]) -> Reply:
     "ACL DELUSER", arity=-3, flags=_ADMIN, complexity="O(1) amortized time considering the typical user.",
     syntax="username [username ...]", **_sub,
 )  # fmt: skip
-def acl_deluser(session: Session, argv: List[bytes]) -> Reply:
+def acl_deluser(session: Session, argv: list[bytes]) -> Reply:
     """Forgets users, and closes the connections that are they; answers how many there were."""
     if b"default" in argv[2:]:
         raise CommandError("ERR The 'default' user cannot be removed")
     return sum([session.server.users.delete(name, session) for name in argv[2:]])
 
 
-def _optional(argv: List[bytes]) -> bytes | None:
+def _optional(argv: list[bytes]) -> bytes | None:
     """The one argument that a subcommand may have; None if it has none."""
     if len(argv) > 3:
         raise wrong_arguments(b"|".join(argv[:2]).lower())
@@ -120,7 +120,7 @@ def _optional(argv: List[bytes]) -> bytes | None:
     "ACL CAT", arity=-2, flags=_ANYBODY, complexity="O(1) since the categories and commands are a fixed set.",
     syntax="[categoryname:string]", **_sub,
 )  # fmt: skip
-def acl_cat(session: Session, argv: List[bytes]) -> Reply:
+def acl_cat(session: Session, argv: list[bytes]) -> Reply:
     """Lists the categories of commands, or the commands of one."""
     name = _optional(argv)
     if name is None:
@@ -132,7 +132,7 @@ def acl_cat(session: Session, argv: List[bytes]) -> Reply:
 
 
 @command("ACL GENPASS", arity=-2, flags=_ANYBODY, complexity="O(1)", syntax="[bits]", **_sub)
-def acl_genpass(session: Session, argv: List[bytes]) -> Reply:
+def acl_genpass(session: Session, argv: list[bytes]) -> Reply:
     """Makes a password that nobody can guess."""
     text = _optional(argv)
     bits = _GENERATED if text is None else require_integer(text)
@@ -148,7 +148,7 @@ def acl_genpass(session: Session, argv: List[bytes]) -> Reply:
     "ACL DRYRUN", arity=-4, flags=_ADMIN, since="7.0.0", complexity="O(1).",
     syntax="username command [arg [arg ...]]",
 )  # fmt: skip
-def acl_dryrun(session: Session, argv: List[bytes]) -> Reply:
+def acl_dryrun(session: Session, argv: list[bytes]) -> Reply:
     """Tells whether a user may run a command, without running it."""
     server, words = session.server, argv[3:]
     user: User | None = server.users.named.get(argv[2])
@@ -176,7 +176,7 @@ def _explanation(denied: Denied) -> bytes:
     "ACL LOG", arity=-2, flags=_ADMIN, complexity="O(N) with N being the number of entries shown.",
     syntax="[count | RESET]", **_sub,
 )  # fmt: skip
-def acl_log(session: Session, argv: List[bytes]) -> Reply:
+def acl_log(session: Session, argv: list[bytes]) -> Reply:
     """Lists what was denied to clients, the latest first, or forgets it."""
     log, word = session.server.acl_log, _optional(argv)
     if word is not None and word.lower() == b"reset":
@@ -187,7 +187,7 @@ def acl_log(session: Session, argv: List[bytes]) -> Reply:
 
 
 @command("ACL LOAD", arity=2, flags=_ADMIN, complexity=_USERS, **_sub)
-def acl_load(session: Session, argv: List[bytes]) -> Reply:
+def acl_load(session: Session, argv: list[bytes]) -> Reply:
     """Reads the users from their file: all, or none."""
     path = _file(session)
     try:
@@ -198,7 +198,7 @@ def acl_load(session: Session, argv: List[bytes]) -> Reply:
 
 
 @command("ACL SAVE", arity=2, flags=_ADMIN, complexity=_USERS, **_sub)
-def acl_save(session: Session, argv: List[bytes]) -> Reply:
+def acl_save(session: Session, argv: list[bytes]) -> Reply:
     """Writes the users to their file."""
     path = _file(session)
     try:

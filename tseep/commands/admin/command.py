@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Callable
 
 from tseep.algorithms.glob import matcher
 from tseep.errors import SYNTAX, CommandError
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from tseep.server.server import Server
     from tseep.session.session import Session
 
-Commands = Dict[bytes, Command]
+Commands = dict[bytes, Command]
 
 FLAGS = (
     "write", "readonly", "denyoom", "module", "admin", "pubsub", "noscript", "blocking", "loading", "stale",
@@ -39,7 +40,7 @@ _ALL = "O(N) where N is the number of commands."
     complexity=_ALL,
     tips=_ANY_ORDER,
 )
-def command_(session: Session, argv: List[bytes]) -> Reply:
+def command_(session: Session, argv: list[bytes]) -> Reply:
     """Tells the facts about every command."""
     return [_facts(entry) for entry in session.server.table.commands.values()]
 
@@ -48,7 +49,7 @@ add_help("COMMAND")
 
 
 @command("COMMAND COUNT", arity=2, flags=_OPEN, acl="@connection", since="2.8.13")
-def command_count(session: Session, argv: List[bytes]) -> Reply:
+def command_count(session: Session, argv: list[bytes]) -> Reply:
     """Counts the commands."""
     return len(session.server.table.commands)
 
@@ -63,7 +64,7 @@ def command_count(session: Session, argv: List[bytes]) -> Reply:
     syntax="[command-name [command-name ...]]",
     tips=_ANY_ORDER,
 )
-def command_info(session: Session, argv: List[bytes]) -> Reply:
+def command_info(session: Session, argv: list[bytes]) -> Reply:
     """Tells the facts about some commands, or about every one."""
     if len(argv) == 2:
         return command_(session, argv)
@@ -78,7 +79,7 @@ def _named(server: Server, name: bytes) -> Command | None:
     return entry.subcommands.get(second) if entry is not None and second else entry
 
 
-def _facts(entry: Command) -> List[Any]:
+def _facts(entry: Command) -> list[Any]:
     """An element of COMMAND's reply."""
     return [
         entry.name,
@@ -96,7 +97,7 @@ def _words(words: Iterable[str]) -> SetReply:
     return SetReply(Status(word.encode()) for word in words)
 
 
-def _key_specifications(entry: Command) -> Iterator[Dict[bytes, Any]]:
+def _key_specifications(entry: Command) -> Iterator[dict[bytes, Any]]:
     """Where the keys are and what happens to them: a specification each, the last one for all that follow."""
     for specification in entry.specifications:
         yield {b"flags": _words(specification.flags), **specification.describe()}
@@ -112,15 +113,15 @@ def _key_specifications(entry: Command) -> Iterator[Dict[bytes, Any]]:
     syntax="[command-name [command-name ...]]",
     tips=_ANY_ORDER,
 )
-def command_docs(session: Session, argv: List[bytes]) -> Reply:
+def command_docs(session: Session, argv: list[bytes]) -> Reply:
     """Documents some commands, or every one."""
     server = session.server
     entries = [_named(server, name) for name in argv[2:]] if len(argv) > 2 else server.table.commands.values()
     return {entry.name: _documentation(entry) for entry in entries if entry is not None}
 
 
-def _documentation(entry: Command) -> Dict[bytes, Any]:
-    facts: Dict[bytes, Any] = {
+def _documentation(entry: Command) -> dict[bytes, Any]:
+    facts: dict[bytes, Any] = {
         b"summary": entry.summary.encode(),
         b"since": entry.since.encode(),
         b"group": entry.group.encode(),
@@ -143,7 +144,7 @@ def _documentation(entry: Command) -> Dict[bytes, Any]:
     syntax="[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]",
     tips=_ANY_ORDER,
 )
-def command_list(session: Session, argv: List[bytes]) -> Reply:
+def command_list(session: Session, argv: list[bytes]) -> Reply:
     """Names every command, or those that pass a filter."""
     commands = session.server.table.commands
     if len(argv) == 2:
@@ -165,7 +166,7 @@ def _with_name_like(pattern: bytes) -> Callable[[Command], bool]:
     return lambda entry: match(entry.name)
 
 
-_FILTERS: Dict[bytes, Callable[[bytes], Callable[[Command], bool]]] = {
+_FILTERS: dict[bytes, Callable[[bytes], Callable[[Command], bool]]] = {
     b"module": lambda name: lambda entry: False,  # there are no modules
     b"aclcat": _in_category,
     b"pattern": _with_name_like,
@@ -181,7 +182,7 @@ _FILTERS: Dict[bytes, Callable[[bytes], Callable[[Command], bool]]] = {
     complexity="O(N) where N is the number of arguments of the command.",
     syntax="command [arg [arg ...]]",
 )
-def command_getkeys(session: Session, argv: List[bytes]) -> Reply:
+def command_getkeys(session: Session, argv: list[bytes]) -> Reply:
     """Answers the keys in a whole command."""
     entry = _with_keys(session.server, argv[2:])
     keys = entry.keys_in(argv[2:])
@@ -199,14 +200,14 @@ def command_getkeys(session: Session, argv: List[bytes]) -> Reply:
     complexity="O(N) where N is the number of arguments of the command.",
     syntax="command [arg [arg ...]]",
 )
-def command_getkeysandflags(session: Session, argv: List[bytes]) -> Reply:
+def command_getkeysandflags(session: Session, argv: list[bytes]) -> Reply:
     """Answers the keys in a whole command, and what it does with each."""
     entry = _with_keys(session.server, argv[2:])
     words = argv[2:]
     return [[words[place], _words(flags)] for place, flags in entry.uses_of_keys(words)]
 
 
-def _with_keys(server: Server, argv: List[bytes]) -> Command:
+def _with_keys(server: Server, argv: list[bytes]) -> Command:
     """The command that a client would call so, which must have keys."""
     entry = server.table.commands.get(argv[0].lower())
     if entry is not None and entry.subcommands:

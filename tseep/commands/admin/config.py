@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List
+from typing import TYPE_CHECKING, Any
 
 from tseep.algorithms.glob import matcher
 from tseep.commands.arguments import REDACTED
@@ -35,17 +35,17 @@ container("CONFIG", __name__, "Holds the commands about the configuration.", sin
     complexity=_PARAMETERS,
     syntax="parameter [parameter ...]",
 )
-def config_get(session: Session, argv: List[bytes]) -> Reply:
+def config_get(session: Session, argv: list[bytes]) -> Reply:
     """Answers the parameters that match, and their values."""
     config = session.server.config
-    found: Dict[bytes, bytes] = {}
+    found: dict[bytes, bytes] = {}
     for pattern in argv[2:]:
         for name in _named(config, pattern):
             found.setdefault(name, _encode(config.show(_decode(name.lower()))))
     return found
 
 
-def _named(config: Config, pattern: bytes) -> List[bytes]:
+def _named(config: Config, pattern: bytes) -> list[bytes]:
     """The names that match a pattern; a plain name is spelt as the client spells it."""
     if not set(pattern) & set(b"*?["):
         return [pattern] if _decode(pattern.lower()) in config.parameters else []
@@ -61,7 +61,7 @@ def _named(config: Config, pattern: bytes) -> List[bytes]:
     syntax="parameter value [parameter value ...]",
     tips="request_policy:all_nodes response_policy:all_succeeded",
 )
-def config_set(session: Session, argv: List[bytes]) -> Reply:
+def config_set(session: Session, argv: list[bytes]) -> Reply:
     """Sets parameters: all that are named, or none."""
     if len(argv) % 2:
         raise CommandError(SYNTAX)
@@ -76,7 +76,7 @@ def config_set(session: Session, argv: List[bytes]) -> Reply:
     return OK
 
 
-def _set_all(server: Server, texts: Dict[str, str]) -> None:
+def _set_all(server: Server, texts: dict[str, str]) -> None:
     """Set parameters, and let the server do as they say; if it cannot, everything is as it was."""
     config = server.config
     before = {name: config.show(name) for name in texts}
@@ -91,7 +91,7 @@ def _set_all(server: Server, texts: Dict[str, str]) -> None:
         raise
 
 
-def _redact(argv: List[bytes]) -> None:
+def _redact(argv: list[bytes]) -> None:
     """Take the secrets out of a CONFIG SET."""
     for at in range(2, len(argv), 2):
         if _decode(argv[at].lower()) in _SECRETS:
@@ -105,7 +105,7 @@ def _parameter(config: Config, name: bytes) -> Parameter:
     return parameter
 
 
-def _require_settable(names: List[bytes], parameters: List[Parameter]) -> None:
+def _require_settable(names: list[bytes], parameters: list[Parameter]) -> None:
     """See that all of them can be set, and none twice."""
     for at, (name, parameter) in enumerate(zip(names, parameters)):
         if parameter.name in _PROTECTED:
@@ -137,7 +137,7 @@ def _encode(text: str) -> bytes:
 
 
 @command("CONFIG RESETSTAT", arity=2, flags=_ADMIN, since="2.0.0")
-def config_resetstat(session: Session, argv: List[bytes]) -> Reply:
+def config_resetstat(session: Session, argv: list[bytes]) -> Reply:
     """Lets the statistics of INFO begin again at nothing."""
     _reset_statistics(session.server)
     return OK
@@ -154,7 +154,7 @@ def _reset_statistics(server: Server) -> None:
 
 
 @command("CONFIG REWRITE", arity=2, flags=_ADMIN, since="2.8.0")
-def config_rewrite(session: Session, argv: List[bytes]) -> Reply:
+def config_rewrite(session: Session, argv: list[bytes]) -> Reply:
     """Writes what has been changed to the configuration file, and leaves the rest of it as it is."""
     server = session.server
     if not server.config_file:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from tseep.datatypes.encoding import encoding, references
 from tseep.errors import NO_SUCH_KEY, CommandError, wrong_subcommand
@@ -23,7 +23,7 @@ _REFUSAL = (
 _LONGEST_SLEEP = 1_000_000_000
 _NUMBER = re.compile(rb"\s*\+?(\d+\.?\d*|\.\d+)")
 
-TYPES: Dict[bytes, Reply] = {
+TYPES: dict[bytes, Reply] = {
     b"string": b"Hello World",
     b"integer": 12345,
     b"double": 3.141,
@@ -49,8 +49,8 @@ class Subcommand(NamedTuple):
     @ivar arguments: how they are called in HELP, and so how many there are.
     """
 
-    run: Callable[[Session, List[bytes]], Reply]
-    arguments: List[str]
+    run: Callable[[Session, list[bytes]], Reply]
+    arguments: list[str]
     summary: str
 
 
@@ -60,7 +60,7 @@ class Subcommand(NamedTuple):
     flags="admin noscript loading stale",
     complexity="Depends on subcommand.",
 )
-def debug(session: Session, argv: List[bytes]) -> Reply:
+def debug(session: Session, argv: list[bytes]) -> Reply:
     """Does what tests of servers and clients need."""
     if not _is_allowed(session):
         raise CommandError(_REFUSAL)
@@ -75,7 +75,7 @@ def _is_allowed(session: Session) -> bool:
     return allowed == "yes" or (allowed == "local" and is_local(connection))
 
 
-def _sleep(session: Session, arguments: List[bytes]) -> Reply:
+def _sleep(session: Session, arguments: list[bytes]) -> Reply:
     time.sleep(min(_number(arguments[0]), _LONGEST_SLEEP))
     return OK
 
@@ -86,7 +86,7 @@ def _number(text: bytes) -> float:
     return float(match[1]) if match else 0.0
 
 
-def _object(session: Session, arguments: List[bytes]) -> Reply:
+def _object(session: Session, arguments: list[bytes]) -> Reply:
     db, key = session.db, arguments[0]
     value = db.peek(key)
     if value is None:
@@ -96,16 +96,16 @@ def _object(session: Session, arguments: List[bytes]) -> Reply:
     return Status(f"{text} lru_seconds_idle:{idle}".encode())
 
 
-def _set_active_expire(session: Session, arguments: List[bytes]) -> Reply:
+def _set_active_expire(session: Session, arguments: list[bytes]) -> Reply:
     session.server.cron.active_expire = _number(arguments[0]) >= 1
     return OK
 
 
-def _error(session: Session, arguments: List[bytes]) -> Reply:
+def _error(session: Session, arguments: list[bytes]) -> Reply:
     raise CommandError(arguments[0])
 
 
-def _protocol(session: Session, arguments: List[bytes]) -> Reply:
+def _protocol(session: Session, arguments: list[bytes]) -> Reply:
     name = arguments[0].lower()
     if name not in TYPES:
         raise CommandError(
@@ -117,14 +117,14 @@ def _protocol(session: Session, arguments: List[bytes]) -> Reply:
     return TYPES[name]
 
 
-def _help(session: Session, arguments: List[bytes]) -> Reply:
+def _help(session: Session, arguments: list[bytes]) -> Reply:
     lines = ["DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"]
     for name, subcommand in _SUBCOMMANDS.items():
         lines += [" ".join([name.decode().upper(), *subcommand.arguments]), f"    {subcommand.summary}"]
     return [Status(line.encode()) for line in lines]
 
 
-_SUBCOMMANDS: Dict[bytes, Subcommand] = {
+_SUBCOMMANDS: dict[bytes, Subcommand] = {
     b"error": Subcommand(_error, ["message"], "Answers an error."),
     b"object": Subcommand(_object, ["key"], "Tells how a value is held."),
     b"protocol": Subcommand(_protocol, ["type"], "Answers an example of a type of reply."),

@@ -10,7 +10,7 @@ import os
 import platform
 import sys
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Set, Tuple
+from typing import TYPE_CHECKING, Any, Callable
 
 from tseep import __version__
 from tseep.commands.admin.memory_figures import clients_memory, dataset_memory, functions_memory, human
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from tseep.server.server import Server
     from tseep.session.session import Session
 
-Fields = Dict[str, object]
-Section = Tuple[str, Callable[["Server"], Fields]]
+Fields = dict[str, object]
+Section = tuple[str, Callable[["Server"], Fields]]
 
 HZ = 10
 """How many times a second L{Cron.run <tseep.server.cron.Cron.run>} runs."""
@@ -45,7 +45,7 @@ PERCENTILES = (50.0, 99.0, 99.9)
     syntax="[section [section ...]]",
     tips="nondeterministic_output request_policy:all_shards response_policy:special",
 )
-def info(session: Session, argv: List[bytes]) -> Reply:
+def info(session: Session, argv: list[bytes]) -> Reply:
     """Tells the server's figures: all sections but the longest, or those that are named."""
     names = {name.lower().decode("utf-8", "replace") for name in argv[1:]} or {"default"}
     wanted = _chosen(names)
@@ -53,7 +53,7 @@ def info(session: Session, argv: List[bytes]) -> Reply:
     return Verbatim("\r\n".join(texts).encode("utf-8", "surrogateescape"))
 
 
-def _chosen(names: Set[str]) -> Set[str]:
+def _chosen(names: set[str]) -> set[str]:
     """The sections that some names stand for."""
     if names & {"all", "everything"}:
         return set(SECTIONS)
@@ -94,7 +94,7 @@ def _server(server: Server) -> Fields:
     }
 
 
-def _tcp_port(addresses: List[str]) -> int:
+def _tcp_port(addresses: list[str]) -> int:
     """The port of the first address that is not a path."""
     ports = [address.rpartition(":")[2] for address in addresses if not address.startswith("/")]
     return int(ports[0]) if ports else 0
@@ -316,7 +316,7 @@ def _average_ttl(database: Database, now: int) -> int:
 
 _NOT_BY_DEFAULT = {"commandstats", "latencystats"}
 
-SECTIONS: Dict[str, Section] = {
+SECTIONS: dict[str, Section] = {
     "server": ("Server", _server),
     "clients": ("Clients", _clients),
     "memory": ("Memory", _memory),

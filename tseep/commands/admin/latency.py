@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Dict, Iterable, List
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from tseep.errors import CommandError
 from tseep.registry.table import Command, CommandStats, command, container, iter_commands
@@ -22,14 +23,14 @@ container("LATENCY", __name__, "Holds the commands about latencies.", help_since
 
 
 @command("LATENCY LATEST", arity=2, flags=_ADMIN, since=_SINCE, tips=_TIPS)
-def latency_latest(session: Session, argv: List[bytes]) -> Reply:
+def latency_latest(session: Session, argv: list[bytes]) -> Reply:
     """Answers the last slow moment of every event: when, how many milliseconds, and the most ever."""
     events = session.server.latency.events
     return [[name.encode(), *event.samples[-1], event.worst] for name, event in events.items()]
 
 
 @command("LATENCY HISTORY", arity=3, flags=_ADMIN, since=_SINCE, syntax="event", tips=_TIPS)
-def latency_history(session: Session, argv: List[bytes]) -> Reply:
+def latency_history(session: Session, argv: list[bytes]) -> Reply:
     """Answers the slow moments of an event: when, and how many milliseconds long."""
     event = _event(session.server, argv[2])
     return [] if event is None else [list(sample) for sample in event.samples]
@@ -47,7 +48,7 @@ def _event(server: Server, name: bytes) -> Event | None:
     syntax="[event [event ...]]",
     tips="request_policy:all_nodes response_policy:all_succeeded",
 )
-def latency_reset(session: Session, argv: List[bytes]) -> Reply:
+def latency_reset(session: Session, argv: list[bytes]) -> Reply:
     """Forgets the slow moments of some events, or of all."""
     return session.server.latency.reset([name.decode("utf-8", "replace") for name in argv[2:]])
 
@@ -61,7 +62,7 @@ def latency_reset(session: Session, argv: List[bytes]) -> Reply:
     syntax="[command [command ...]]",
     tips=_TIPS,
 )
-def latency_histogram(session: Session, argv: List[bytes]) -> Reply:
+def latency_histogram(session: Session, argv: list[bytes]) -> Reply:
     """Answers how long the calls of some commands took, or of every one, in microseconds."""
     commands = session.server.table.commands
     chosen = [entry for name in argv[2:] for entry in _family(commands, name.lower())]
@@ -69,7 +70,7 @@ def latency_histogram(session: Session, argv: List[bytes]) -> Reply:
     return {entry.name: _distribution(entry.calls) for entry in entries if entry.calls.count}
 
 
-def _family(commands: Dict[bytes, Command], name: bytes) -> Iterable[Command]:
+def _family(commands: dict[bytes, Command], name: bytes) -> Iterable[Command]:
     """The command of that name and its subcommands, or the one subcommand; none if there is none."""
     first, _, second = name.partition(b"|")
     entry = commands.get(first)
@@ -80,9 +81,9 @@ def _family(commands: Dict[bytes, Command], name: bytes) -> Iterable[Command]:
     return [entry.subcommands[second]] if second in entry.subcommands else []
 
 
-def _distribution(calls: CommandStats) -> Dict[bytes, Reply]:
+def _distribution(calls: CommandStats) -> dict[bytes, Reply]:
     """The calls of a command by duration: how many took at most 1 microsecond, 2, 4 and so on."""
-    histogram: Dict[int, int] = {}
+    histogram: dict[int, int] = {}
     total = 0
     for bucket, count in enumerate(calls.buckets):
         if count:
@@ -92,7 +93,7 @@ def _distribution(calls: CommandStats) -> Dict[bytes, Reply]:
 
 
 @command("LATENCY GRAPH", arity=3, flags=_ADMIN, since=_SINCE, syntax="event", tips=_TIPS)
-def latency_graph(session: Session, argv: List[bytes]) -> Reply:
+def latency_graph(session: Session, argv: list[bytes]) -> Reply:
     """Draws the slow moments of an event."""
     event = _event(session.server, argv[2])
     if event is None:
@@ -111,7 +112,7 @@ def _draw(event: Event, now: int) -> str:
 
 
 @command("LATENCY DOCTOR", arity=2, flags=_ADMIN, since=_SINCE, tips=_TIPS)
-def latency_doctor(session: Session, argv: List[bytes]) -> Reply:
+def latency_doctor(session: Session, argv: list[bytes]) -> Reply:
     """Says in words what was slow, and what may help."""
     monitor = session.server.latency
     if not monitor.threshold and not monitor.events:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from typing import TYPE_CHECKING, Any, Dict, List
+from typing import TYPE_CHECKING, Any
 
 from tseep.algorithms.numeric import require_integer
 from tseep.commands.admin.memory_figures import clients_memory, dataset_memory, functions_memory, human
@@ -35,7 +35,7 @@ container("MEMORY", __name__, "Holds the commands about memory.", help_since=_SI
     complexity="O(N) where N is the number of samples.",
     syntax="key [SAMPLES count]",
 )
-def memory_usage(session: Session, argv: List[bytes]) -> Reply:
+def memory_usage(session: Session, argv: list[bytes]) -> Reply:
     """Estimates the bytes that a key and its value take."""
     for at in range(3, len(argv), 2):
         if argv[at].lower() != b"samples" or at + 1 == len(argv) or require_integer(argv[at + 1]) < 0:
@@ -46,12 +46,12 @@ def memory_usage(session: Session, argv: List[bytes]) -> Reply:
 
 
 @command("MEMORY STATS", arity=2, since=_SINCE, tips=_REPORT)
-def memory_stats(session: Session, argv: List[bytes]) -> Reply:
+def memory_stats(session: Session, argv: list[bytes]) -> Reply:
     """Tells what the process takes, and how many keys share it."""
     server = session.server
     used, peak, keys = process.resident_memory(), process.peak_memory(), _count_keys(server)
     dataset = dataset_memory(server, used)
-    stats: Dict[bytes, Any] = {
+    stats: dict[bytes, Any] = {
         b"peak.allocated": peak,
         b"total.allocated": used,
         b"startup.allocated": server.startup_memory,
@@ -75,7 +75,7 @@ def _count_keys(server: Server) -> int:
 
 
 @command("MEMORY DOCTOR", arity=2, since=_SINCE, tips=_REPORT)
-def memory_doctor(session: Session, argv: List[bytes]) -> Reply:
+def memory_doctor(session: Session, argv: list[bytes]) -> Reply:
     """Says in words what is to be said about the memory of the process."""
     used, peak, total = process.resident_memory(), process.peak_memory(), process.system_memory()
     findings = []
@@ -95,7 +95,7 @@ def memory_doctor(session: Session, argv: List[bytes]) -> Reply:
     complexity="O(1)",
     tips=_REPORT,
 )
-def memory_malloc_stats(session: Session, argv: List[bytes]) -> Reply:
+def memory_malloc_stats(session: Session, argv: list[bytes]) -> Reply:
     """Tells what Python's allocator tells about itself."""
     if not hasattr(sys, "getallocatedblocks"):  # PyPy
         return Verbatim(f"{gc.get_stats()}\n".encode())
@@ -111,7 +111,7 @@ def memory_malloc_stats(session: Session, argv: List[bytes]) -> Reply:
     complexity="O(N) where N is the number of objects in memory, may be slow.",
     tips="request_policy:all_shards response_policy:all_succeeded",
 )
-def memory_purge(session: Session, argv: List[bytes]) -> Reply:
+def memory_purge(session: Session, argv: list[bytes]) -> Reply:
     """Lets Python's garbage collector run, and gives what is free back to the system."""
     gc.collect()
     process.release_memory()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, List
+from typing import TYPE_CHECKING
 
 from tseep.errors import SYNTAX, CommandError
 from tseep.registry.table import command
@@ -16,14 +16,14 @@ _ALL_KEYS = "O(N) where N is the number of keys in all databases."
 
 
 @command("SAVE", arity=1, flags=f"{_SAVING} no_multi", complexity=_ALL_KEYS)
-def save(session: Session, argv: List[bytes]) -> Reply:
+def save(session: Session, argv: list[bytes]) -> Reply:
     """Writes all data to a snapshot, and answers when it is on the disk."""
     session.server.persistence.snapshots.save()
     return OK
 
 
 @command("BGSAVE", arity=-1, flags=_SAVING, complexity="O(1)", syntax="[SCHEDULE]")
-def bgsave(session: Session, argv: List[bytes]) -> Reply:
+def bgsave(session: Session, argv: list[bytes]) -> Reply:
     """Begins to write all data to a snapshot, in the background."""
     schedule = len(argv) == 2 and argv[1].lower() == b"schedule"
     if len(argv) > 1 and not schedule:
@@ -33,7 +33,7 @@ def bgsave(session: Session, argv: List[bytes]) -> Reply:
 
 
 @command("BGREWRITEAOF", arity=1, flags=_SAVING, complexity="O(1)")
-def bgrewriteaof(session: Session, argv: List[bytes]) -> Reply:
+def bgrewriteaof(session: Session, argv: list[bytes]) -> Reply:
     """Begins to write the append-only file anew, in the background."""
     if session.server.persistence.log.rewrite():
         return Status(b"Background append only file rewriting started")
@@ -43,6 +43,6 @@ def bgrewriteaof(session: Session, argv: List[bytes]) -> Reply:
 @command(
     "LASTSAVE", arity=1, flags="loading stale fast", acl="@admin @dangerous", tips="nondeterministic_output",
 )  # fmt: skip
-def lastsave(session: Session, argv: List[bytes]) -> Reply:
+def lastsave(session: Session, argv: list[bytes]) -> Reply:
     """Answers the Unix time in seconds of the last snapshot that succeeded, or of the start."""
     return int(session.server.persistence.snapshots.saved_at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, List, Set
+from typing import TYPE_CHECKING
 
 from tseep.algorithms.numeric import require_integer
 from tseep.errors import SYNTAX, CommandError
@@ -17,14 +17,14 @@ _SHUTDOWN_OPTIONS = {b"nosave", b"save", b"now", b"force", b"abort"}
 
 
 @command("TIME", arity=1, flags="loading stale fast", since="2.6.0", tips="nondeterministic_output")
-def time_(session: Session, argv: List[bytes]) -> Reply:
+def time_(session: Session, argv: list[bytes]) -> Reply:
     """Tells the server's time: the Unix seconds, and the microseconds of the second."""
     seconds, microseconds = divmod(round(session.server.clock() * 1_000_000), 1_000_000)
     return [b"%d" % seconds, b"%d" % microseconds]
 
 
 @command("ROLE", arity=1, flags="noscript loading stale fast", since="2.8.12", acl="@admin @dangerous")
-def role(session: Session, argv: List[bytes]) -> Reply:
+def role(session: Session, argv: list[bytes]) -> Reply:
     """Tells the server's part in replication: a master without replicas."""
     return [b"master", 0, []]
 
@@ -39,7 +39,7 @@ def role(session: Session, argv: List[bytes]) -> Reply:
     syntax="numreplicas timeout",
     tips="request_policy:all_shards response_policy:agg_min",
 )
-def wait(session: Session, argv: List[bytes]) -> Reply:
+def wait(session: Session, argv: list[bytes]) -> Reply:
     """Tells how many replicas have the writes of this connection: none, and waiting would not change it."""
     require_integer(argv[1])
     if require_integer(argv[2], "ERR timeout is not an integer or out of range") < 0:
@@ -54,7 +54,7 @@ def wait(session: Session, argv: List[bytes]) -> Reply:
     complexity="O(1)",
     syntax="[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
 )
-def shutdown(session: Session, argv: List[bytes]) -> Reply:
+def shutdown(session: Session, argv: list[bytes]) -> Reply:
     """Stops the server; nothing answers after that."""
     options = {option.lower() for option in argv[1:]}
     if not options <= _SHUTDOWN_OPTIONS or options > {b"abort"} or options >= {b"save", b"nosave"}:
@@ -71,7 +71,7 @@ def shutdown(session: Session, argv: List[bytes]) -> Reply:
     return NO_REPLY
 
 
-def _save(server: Server, options: Set[bytes]) -> None:
+def _save(server: Server, options: set[bytes]) -> None:
     """Write a snapshot before the end, if there should be one."""
     if b"nosave" in options:
         server.persistence.saves_at_end = False

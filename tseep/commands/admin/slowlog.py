@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, List
+from typing import TYPE_CHECKING
 
 from tseep.algorithms.numeric import integer
 from tseep.errors import CommandError, wrong_subcommand
@@ -29,7 +29,7 @@ container("SLOWLOG", __name__, "Holds the commands of the slow log.", help_since
     syntax="[count]",
     tips="request_policy:all_nodes nondeterministic_output",
 )
-def slowlog_get(session: Session, argv: List[bytes]) -> Reply:
+def slowlog_get(session: Session, argv: list[bytes]) -> Reply:
     """Answers the last slow commands, youngest first."""
     if len(argv) > 3:
         raise wrong_subcommand(argv)
@@ -42,7 +42,7 @@ def slowlog_get(session: Session, argv: List[bytes]) -> Reply:
     return [_fields(entry) for entry in islice(entries, count)]
 
 
-def _fields(entry: Entry) -> List[Reply]:
+def _fields(entry: Entry) -> list[Reply]:
     return [entry.id, entry.when, entry.microseconds, entry.argv, entry.peer, entry.name]
 
 
@@ -53,7 +53,7 @@ def _fields(entry: Entry) -> List[Reply]:
     since="2.2.12",
     tips="request_policy:all_nodes response_policy:agg_sum nondeterministic_output",
 )
-def slowlog_len(session: Session, argv: List[bytes]) -> Reply:
+def slowlog_len(session: Session, argv: list[bytes]) -> Reply:
     """Counts the entries of the slow log."""
     return len(session.server.slowlog.entries)
 
@@ -66,7 +66,7 @@ def slowlog_len(session: Session, argv: List[bytes]) -> Reply:
     complexity="O(N) where N is the number of entries.",
     tips="request_policy:all_nodes response_policy:all_succeeded",
 )
-def slowlog_reset(session: Session, argv: List[bytes]) -> Reply:
+def slowlog_reset(session: Session, argv: list[bytes]) -> Reply:
     """Empties the slow log."""
     session.server.slowlog.entries.clear()
     return OK

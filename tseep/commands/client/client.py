@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Callable, Dict, Iterable, List
+from typing import TYPE_CHECKING, Callable
 
 from tseep.algorithms.numeric import integer, require_integer
 from tseep.commands.arguments import require_milliseconds
@@ -41,19 +42,19 @@ container("CLIENT", __name__, "Holds the commands about client connections.", si
 
 
 @command("CLIENT ID", arity=2, flags=_OWN, since="5.0.0")
-def client_id(session: Session, argv: List[bytes]) -> Reply:
+def client_id(session: Session, argv: list[bytes]) -> Reply:
     """Answers the number of this connection, which no other ever has."""
     return session.id
 
 
 @command("CLIENT GETNAME", arity=2, flags=_OWN, since="2.6.9")
-def client_getname(session: Session, argv: List[bytes]) -> Reply:
+def client_getname(session: Session, argv: list[bytes]) -> Reply:
     """Answers the name of this connection."""
     return session.name or None
 
 
 @command("CLIENT SETNAME", arity=3, flags=_OWN, since="2.6.9", syntax="connection-name")
-def client_setname(session: Session, argv: List[bytes]) -> Reply:
+def client_setname(session: Session, argv: list[bytes]) -> Reply:
     """Names this connection."""
     set_name(session, argv[2])
     return OK
@@ -67,7 +68,7 @@ def client_setname(session: Session, argv: List[bytes]) -> Reply:
     syntax="<LIB-NAME libname | LIB-VER libver>",
     tips="request_policy:all_nodes response_policy:all_succeeded",
 )
-def client_setinfo(session: Session, argv: List[bytes]) -> Reply:
+def client_setinfo(session: Session, argv: list[bytes]) -> Reply:
     """Tells which library the client uses."""
     attribute = argv[2].lower()
     if attribute not in (b"lib-name", b"lib-ver"):
@@ -81,14 +82,14 @@ def client_setinfo(session: Session, argv: List[bytes]) -> Reply:
 
 
 @command("CLIENT NO-EVICT", arity=3, flags=_ADMIN, since="7.0.0", syntax="<ON | OFF>")
-def client_no_evict(session: Session, argv: List[bytes]) -> Reply:
+def client_no_evict(session: Session, argv: list[bytes]) -> Reply:
     """Spares this connection where clients are evicted."""
     session.no_evict = _on(argv[2])
     return OK
 
 
 @command("CLIENT NO-TOUCH", arity=3, flags=_OWN, since="7.2.0", syntax="<ON | OFF>")
-def client_no_touch(session: Session, argv: List[bytes]) -> Reply:
+def client_no_touch(session: Session, argv: list[bytes]) -> Reply:
     """Lets the commands of this connection leave no trace in when keys were last used."""
     session.no_touch = _on(argv[2])
     return OK
@@ -98,7 +99,7 @@ def _on(word: bytes) -> bool:
     return _choose(word, {b"on": True, b"off": False})
 
 
-def _choose(word: bytes, states: Dict[bytes, bool], error: str = SYNTAX) -> bool:
+def _choose(word: bytes, states: dict[bytes, bool], error: str = SYNTAX) -> bool:
     state = states.get(word.lower())
     if state is None:
         raise CommandError(error)
@@ -106,7 +107,7 @@ def _choose(word: bytes, states: Dict[bytes, bool], error: str = SYNTAX) -> bool
 
 
 @command("CLIENT REPLY", arity=3, flags=_OWN, since="3.2.0", syntax="<ON | OFF | SKIP>")
-def client_reply(session: Session, argv: List[bytes]) -> Reply:
+def client_reply(session: Session, argv: list[bytes]) -> Reply:
     """Turns replies off or on, or leaves out the next one."""
     word = argv[2].lower()
     if word == b"on":
@@ -122,7 +123,7 @@ def client_reply(session: Session, argv: List[bytes]) -> Reply:
 
 
 @command("CLIENT INFO", arity=2, flags=_OWN, since="6.2.0", tips="nondeterministic_output")
-def client_info(session: Session, argv: List[bytes]) -> Reply:
+def client_info(session: Session, argv: list[bytes]) -> Reply:
     """Tells what the server knows of this connection."""
     return _listing(session, argv, [session])
 
@@ -136,7 +137,7 @@ def client_info(session: Session, argv: List[bytes]) -> Reply:
     syntax="[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]",
     tips="nondeterministic_output",
 )
-def client_list(session: Session, argv: List[bytes]) -> Reply:
+def client_list(session: Session, argv: list[bytes]) -> Reply:
     """Lists the connections."""
     sessions = session.server.sessions
     if len(argv) == 2:
@@ -151,7 +152,7 @@ def client_list(session: Session, argv: List[bytes]) -> Reply:
     raise CommandError(SYNTAX)
 
 
-def _listing(session: Session, argv: List[bytes], sessions: Iterable[Session]) -> Verbatim:
+def _listing(session: Session, argv: list[bytes], sessions: Iterable[Session]) -> Verbatim:
     session.last_command = session.server.table.lookup(argv)  # who asks for the list is in it, doing that
     return Verbatim(b"".join([describe(one) + b"\n" for one in sessions]))
 
@@ -172,7 +173,7 @@ def _type(word: bytes) -> str:
     complexity=_EVERYONE,
     syntax=f"<ip:port | {_FILTER} [{_FILTER} ...]>",
 )
-def client_kill(session: Session, argv: List[bytes]) -> Reply:
+def client_kill(session: Session, argv: list[bytes]) -> Reply:
     """Closes connections."""
     sessions = session.server.sessions
     if len(argv) == 3:
@@ -188,7 +189,7 @@ def client_kill(session: Session, argv: List[bytes]) -> Reply:
     return len(victims)
 
 
-def _kill(session: Session, victims: List[Session]) -> None:
+def _kill(session: Session, victims: list[Session]) -> None:
     """Close them, who are no clients from then on; whoever kills itself gets its answer first."""
     for victim in victims:
         if victim is session:
@@ -198,11 +199,11 @@ def _kill(session: Session, victims: List[Session]) -> None:
             victim.connection.close()
 
 
-def _kill_filters(session: Session, options: List[bytes]) -> tuple[int | None, List[Test], Session | None]:
+def _kill_filters(session: Session, options: list[bytes]) -> tuple[int | None, list[Test], Session | None]:
     """The only victim's number if one was given, what all have in common, and who is spared whatever the case."""
     id: int | None = None
     spared: Session | None = session
-    tests: Dict[bytes, Test] = {}
+    tests: dict[bytes, Test] = {}
     for name, value in zip_longest(options[::2], options[1::2]):
         name = name.lower()
         if name == b"user" and value not in (None, *session.server.users.named):
@@ -247,7 +248,7 @@ def _has_user(name: bytes) -> Test:
     "CLIENT UNBLOCK", arity=-3, flags=_ADMIN, since="5.0.0", complexity="O(1).",
     syntax="client-id [TIMEOUT | ERROR]",
 )  # fmt: skip
-def client_unblock(session: Session, argv: List[bytes]) -> Reply:
+def client_unblock(session: Session, argv: list[bytes]) -> Reply:
     """Ends the waiting of a client, as if its time were over or with an error."""
     as_error = len(argv) > 3 and _choose(argv[3], {b"timeout": False, b"error": True}, _UNBLOCK_REASON)
     if len(argv) > 4:
@@ -264,7 +265,7 @@ def client_unblock(session: Session, argv: List[bytes]) -> Reply:
 @command(
     "CLIENT PAUSE", arity=-3, flags=_ADMIN, since="2.9.50", complexity="O(1).", syntax="timeout [WRITE | ALL]",
 )  # fmt: skip
-def client_pause(session: Session, argv: List[bytes]) -> Reply:
+def client_pause(session: Session, argv: list[bytes]) -> Reply:
     """Holds the commands of all clients, or those that change something, for some milliseconds."""
     if len(argv) > 4:
         raise wrong_subcommand(argv)
@@ -278,13 +279,13 @@ def client_pause(session: Session, argv: List[bytes]) -> Reply:
     "CLIENT UNPAUSE", arity=2, flags=_ADMIN, since="6.2.0",
     complexity="O(N) where N is the number of clients whose commands are held.",
 )  # fmt: skip
-def client_unpause(session: Session, argv: List[bytes]) -> Reply:
+def client_unpause(session: Session, argv: list[bytes]) -> Reply:
     """Holds no commands any more."""
     session.server.pause.end()
     return OK
 
 
-_FILTERS: Dict[bytes, Callable[[bytes], Test]] = {
+_FILTERS: dict[bytes, Callable[[bytes], Test]] = {
     b"type": _has_type,
     b"user": _has_user,
     b"addr": lambda address: _is_at(address, "peer"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, List
+from typing import TYPE_CHECKING
 
 from tseep.access.log import Denial
 from tseep.algorithms.numeric import integer
@@ -37,7 +37,7 @@ _HELLO_FIRST = (
     syntax="[message]",
     tips="request_policy:all_shards response_policy:all_succeeded",
 )
-def ping(session: Session, argv: List[bytes]) -> Reply:
+def ping(session: Session, argv: list[bytes]) -> Reply:
     """Answers PONG, or the message that came with it."""
     if len(argv) > 2:
         raise wrong_arguments(b"ping")
@@ -47,13 +47,13 @@ def ping(session: Session, argv: List[bytes]) -> Reply:
 
 
 @command("ECHO", arity=2, flags="loading stale fast", syntax="message")
-def echo(session: Session, argv: List[bytes]) -> Reply:
+def echo(session: Session, argv: list[bytes]) -> Reply:
     """Answers what it was given."""
     return argv[1]
 
 
 @command("SELECT", arity=2, flags="loading stale fast", syntax="index")
-def select(session: Session, argv: List[bytes]) -> Reply:
+def select(session: Session, argv: list[bytes]) -> Reply:
     """Changes to another database."""
     session.select(database_index(session, argv[1]))
     return OK
@@ -66,7 +66,7 @@ def select(session: Session, argv: List[bytes]) -> Reply:
     complexity="O(N) where N is the number of passwords of the user.",
     syntax="[username] password",
 )
-def auth(session: Session, argv: List[bytes]) -> Reply:
+def auth(session: Session, argv: list[bytes]) -> Reply:
     """Authenticates the client."""
     credentials = argv[1:]
     argv[1:] = [REDACTED] * len(credentials)
@@ -87,7 +87,7 @@ def auth(session: Session, argv: List[bytes]) -> Reply:
     since="6.0.0",
     syntax="[protover [AUTH username password] [SETNAME clientname]]",
 )
-def hello(session: Session, argv: List[bytes]) -> Reply:
+def hello(session: Session, argv: list[bytes]) -> Reply:
     """Greets the server, and chooses a protocol version."""
     protocol = _protocol(argv[1]) if len(argv) > 1 else session.protocol
     _take_options(session, argv)
@@ -116,7 +116,7 @@ def _protocol(text: bytes) -> int:
     return protocol
 
 
-def _take_options(session: Session, argv: List[bytes]) -> None:
+def _take_options(session: Session, argv: list[bytes]) -> None:
     """Do what HELLO's options say, in their order."""
     at = 2
     while at < len(argv):
@@ -160,14 +160,14 @@ def require_plain(text: bytes, what: bytes) -> None:
 
 
 @command("QUIT", arity=-1, flags=_GREETING)
-def quit_(session: Session, argv: List[bytes]) -> Reply:
+def quit_(session: Session, argv: list[bytes]) -> Reply:
     """Closes the connection."""
     session.closing = True
     return OK
 
 
 @command("RESET", arity=1, flags=_GREETING, since="6.2.0")
-def reset(session: Session, argv: List[bytes]) -> Reply:
+def reset(session: Session, argv: list[bytes]) -> Reply:
     """Makes the connection as good as new."""
     session.reset()
     return _RESET

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, List
+from typing import TYPE_CHECKING, Any
 
 from tseep.algorithms.glob import matcher
 from tseep.commands.client.scripting import CALLING, keys_and_arguments
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _TIME = "Depends on the function that is executed."
 _EVERYWHERE = "request_policy:all_shards response_policy:all_succeeded"
 
-_calling: Dict[str, Any] = {
+_calling: dict[str, Any] = {
     "arity": -3,
     "since": "7.0.0",
     "complexity": _TIME,
@@ -29,18 +29,18 @@ _calling: Dict[str, Any] = {
 
 
 @command("FCALL", flags=CALLING, access="RW ACCESS UPDATE @ numkeys 2", **_calling)
-def fcall(session: Session, argv: List[bytes]) -> Reply:
+def fcall(session: Session, argv: list[bytes]) -> Reply:
     """Calls a function."""
     return _call(session, argv, False)
 
 
 @command("FCALL_RO", flags=f"readonly {CALLING}", access="RO ACCESS @ numkeys 2", **_calling)
-def fcall_ro(session: Session, argv: List[bytes]) -> Reply:
+def fcall_ro(session: Session, argv: list[bytes]) -> Reply:
     """Calls a function that may change nothing."""
     return _call(session, argv, True)
 
 
-def _call(session: Session, argv: List[bytes], ro: bool) -> Reply:
+def _call(session: Session, argv: list[bytes], ro: bool) -> Reply:
     scripting = session.server.scripting
     function = scripting.functions.functions.get(argv[1].lower())
     if function is None:
@@ -56,7 +56,7 @@ container("FUNCTION", __name__, "Holds the commands about functions.", since="7.
     "FUNCTION LOAD", arity=-3, flags="write denyoom noscript", since="7.0.0", tips=_EVERYWHERE,
     complexity="O(1) (considering compilation time is redundant)", syntax="[REPLACE] function-code",
 )  # fmt: skip
-def function_load(session: Session, argv: List[bytes]) -> Reply:
+def function_load(session: Session, argv: list[bytes]) -> Reply:
     """Loads a library of functions, and answers its name."""
     *options, code = argv[2:]
     for option in options:
@@ -70,7 +70,7 @@ def function_load(session: Session, argv: List[bytes]) -> Reply:
     "FUNCTION DELETE", arity=3, flags="write noscript", since="7.0.0", tips=_EVERYWHERE, complexity="O(1)",
     syntax="library-name",
 )  # fmt: skip
-def function_delete(session: Session, argv: List[bytes]) -> Reply:
+def function_delete(session: Session, argv: list[bytes]) -> Reply:
     """Forgets a library and its functions."""
     session.server.scripting.functions.delete(argv[2])
     return OK
@@ -80,7 +80,7 @@ def function_delete(session: Session, argv: List[bytes]) -> Reply:
     "FUNCTION FLUSH", arity=-2, flags="write noscript", since="7.0.0", tips=_EVERYWHERE,
     complexity="O(N) where N is the number of functions.", syntax="[ASYNC | SYNC]",
 )  # fmt: skip
-def function_flush(session: Session, argv: List[bytes]) -> Reply:
+def function_flush(session: Session, argv: list[bytes]) -> Reply:
     """Forgets all libraries."""
     if len(argv) > 3:
         raise wrong_subcommand(argv)
@@ -93,7 +93,7 @@ def function_flush(session: Session, argv: List[bytes]) -> Reply:
 @command(
     "FUNCTION DUMP", arity=2, flags="noscript", since="7.0.0", complexity="O(N) where N is the number of functions."
 )
-def function_dump(session: Session, argv: List[bytes]) -> Reply:
+def function_dump(session: Session, argv: list[bytes]) -> Reply:
     """Returns all libraries in Redis's own format."""
     return dump_libraries([library.code for library in session.server.scripting.functions.libraries.values()])
 
@@ -102,7 +102,7 @@ def function_dump(session: Session, argv: List[bytes]) -> Reply:
     "FUNCTION RESTORE", arity=-3, flags="write denyoom noscript", since="7.0.0", tips=_EVERYWHERE,
     complexity="O(N) where N is the number of functions.", syntax="serialized-value:string [FLUSH | APPEND | REPLACE]",
 )  # fmt: skip
-def function_restore(session: Session, argv: List[bytes]) -> Reply:
+def function_restore(session: Session, argv: list[bytes]) -> Reply:
     """Loads the libraries that FUNCTION DUMP returned: all, or none."""
     if len(argv) > 4:
         raise wrong_subcommand(argv)
@@ -123,7 +123,7 @@ def function_restore(session: Session, argv: List[bytes]) -> Reply:
     complexity="O(N) where N is the number of functions.",
     syntax="[LIBRARYNAME library-name-pattern] [WITHCODE]",
 )  # fmt: skip
-def function_list(session: Session, argv: List[bytes]) -> Reply:
+def function_list(session: Session, argv: list[bytes]) -> Reply:
     """Lists the libraries and their functions."""
     pattern, with_code = None, False
     words = iter(argv[2:])
@@ -142,7 +142,7 @@ def function_list(session: Session, argv: List[bytes]) -> Reply:
     return [_describe(library, with_code) for name, library in libraries.items() if matches(name.lower())]
 
 
-def _describe(library: Library, with_code: bool) -> Dict[bytes, Any]:
+def _describe(library: Library, with_code: bool) -> dict[bytes, Any]:
     about = {
         b"library_name": library.name,
         b"engine": b"LUA",
@@ -151,7 +151,7 @@ def _describe(library: Library, with_code: bool) -> Dict[bytes, Any]:
     return {**about, b"library_code": library.code} if with_code else about
 
 
-def _describe_function(function: Function) -> Dict[bytes, Any]:
+def _describe_function(function: Function) -> dict[bytes, Any]:
     flags = SetReply(Status(flag) for flag in FLAGS if flag in function.flags)
     return {b"name": function.name, b"description": function.description, b"flags": flags}
 
@@ -160,7 +160,7 @@ def _describe_function(function: Function) -> Dict[bytes, Any]:
     "FUNCTION STATS", arity=2, flags="noscript allow_busy", since="7.0.0", complexity="O(1)",
     tips="nondeterministic_output request_policy:all_shards response_policy:special",
 )  # fmt: skip
-def function_stats(session: Session, argv: List[bytes]) -> Reply:
+def function_stats(session: Session, argv: list[bytes]) -> Reply:
     """Tells what runs, and how many libraries and functions there are."""
     scripting, timer = session.server.scripting, session.server.timer
     running = scripting.running
@@ -178,7 +178,7 @@ def function_stats(session: Session, argv: List[bytes]) -> Reply:
     "FUNCTION KILL", arity=2, flags="noscript allow_busy", since="7.0.0",
     tips="request_policy:all_shards response_policy:one_succeeded",
 )  # fmt: skip
-def function_kill(session: Session, argv: List[bytes]) -> Reply:
+def function_kill(session: Session, argv: list[bytes]) -> Reply:
     """Ends the function that runs, if it has not changed anything."""
     session.server.scripting.kill(BUSY_FUNCTION)
     return OK

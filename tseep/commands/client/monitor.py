@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, List
+from typing import TYPE_CHECKING
 
 from tseep.errors import CommandError
 from tseep.registry.table import command
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @command("MONITOR", arity=1, flags="admin noscript loading stale")
-def monitor(session: Session, argv: List[bytes]) -> Reply:
+def monitor(session: Session, argv: list[bytes]) -> Reply:
     """Shows this client every command that the server runs from now on."""
     if session.deny_blocking:
         raise CommandError("ERR MONITOR isn't allowed for DENY BLOCKING client")

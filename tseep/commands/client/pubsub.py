@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Callable
 
 from tseep.errors import CommandError
 from tseep.registry.table import command, container
@@ -39,7 +40,7 @@ def _each(
 
 
 @command("SUBSCRIBE", arity=-2, flags=_HEARING, since="2.0.0", complexity=_OF_CHANNELS, syntax="channel [channel ...]")
-def subscribe(session: Session, argv: List[bytes]) -> Reply:
+def subscribe(session: Session, argv: list[bytes]) -> Reply:
     """Lets the client hear channels."""
     return _each(session, b"subscribe", argv[1:], session.server.pubsub.subscribe, _count)
 
@@ -47,7 +48,7 @@ def subscribe(session: Session, argv: List[bytes]) -> Reply:
 @command(
     "UNSUBSCRIBE", arity=-1, flags=_HEARING, since="2.0.0", complexity=_OF_CHANNELS, syntax="[channel [channel ...]]"
 )
-def unsubscribe(session: Session, argv: List[bytes]) -> Reply:
+def unsubscribe(session: Session, argv: list[bytes]) -> Reply:
     """Lets the client hear channels no more; all of them, if none is named."""
     pubsub = session.server.pubsub
     return _each(session, b"unsubscribe", argv[1:] or list(pubsub.of(session).channels), pubsub.unsubscribe, _count)
@@ -57,7 +58,7 @@ def unsubscribe(session: Session, argv: List[bytes]) -> Reply:
     "PSUBSCRIBE", arity=-2, flags=_HEARING, since="2.0.0", complexity="O(N) where N is the number of patterns.",
     syntax="pattern [pattern ...]",
 )  # fmt: skip
-def psubscribe(session: Session, argv: List[bytes]) -> Reply:
+def psubscribe(session: Session, argv: list[bytes]) -> Reply:
     """Lets the client hear all channels that match a pattern."""
     return _each(session, b"psubscribe", argv[1:], session.server.pubsub.subscribe_pattern, _count)
 
@@ -66,7 +67,7 @@ def psubscribe(session: Session, argv: List[bytes]) -> Reply:
     "PUNSUBSCRIBE", arity=-1, flags=_HEARING, since="2.0.0", complexity="O(N) where N is the number of patterns.",
     syntax="[pattern [pattern ...]]",
 )  # fmt: skip
-def punsubscribe(session: Session, argv: List[bytes]) -> Reply:
+def punsubscribe(session: Session, argv: list[bytes]) -> Reply:
     """Lets the client hear what matches patterns no more; all of them, if none is named."""
     pubsub = session.server.pubsub
     names = argv[1:] or list(pubsub.of(session).patterns)
@@ -77,7 +78,7 @@ def punsubscribe(session: Session, argv: List[bytes]) -> Reply:
     "SSUBSCRIBE", arity=-2, flags=_HEARING, keys=(1, -1, 1), access="not_key", since="7.0.0",
     complexity=_OF_CHANNELS, syntax="shardchannel [shardchannel ...]",
 )  # fmt: skip
-def ssubscribe(session: Session, argv: List[bytes]) -> Reply:
+def ssubscribe(session: Session, argv: list[bytes]) -> Reply:
     """Lets the client hear sharded channels."""
     return _each(session, b"ssubscribe", argv[1:], session.server.pubsub.subscribe_shard, _count_shards)
 
@@ -86,7 +87,7 @@ def ssubscribe(session: Session, argv: List[bytes]) -> Reply:
     "SUNSUBSCRIBE", arity=-1, flags=_HEARING, keys=(1, -1, 1), access="not_key", since="7.0.0",
     complexity=_OF_CHANNELS, syntax="[shardchannel [shardchannel ...]]",
 )  # fmt: skip
-def sunsubscribe(session: Session, argv: List[bytes]) -> Reply:
+def sunsubscribe(session: Session, argv: list[bytes]) -> Reply:
     """Lets the client hear sharded channels no more; all of them, if none is named."""
     pubsub = session.server.pubsub
     names = argv[1:] or list(pubsub.of(session).shards)
@@ -98,7 +99,7 @@ def sunsubscribe(session: Session, argv: List[bytes]) -> Reply:
     complexity="O(N+M) where N is the number of subscribers of the channel and M that of all patterns.",
     syntax="channel message",
 )  # fmt: skip
-def publish(session: Session, argv: List[bytes]) -> Reply:
+def publish(session: Session, argv: list[bytes]) -> Reply:
     """Sends a message to all who hear the channel, and says how many these are."""
     return session.server.pubsub.publish(argv[1], argv[2])
 
@@ -108,31 +109,31 @@ def publish(session: Session, argv: List[bytes]) -> Reply:
     since="7.0.0", complexity="O(N) where N is the number of subscribers of the channel.",
     syntax="shardchannel message",
 )  # fmt: skip
-def spublish(session: Session, argv: List[bytes]) -> Reply:
+def spublish(session: Session, argv: list[bytes]) -> Reply:
     """Sends a message to all who hear the sharded channel, and says how many these are."""
     return session.server.pubsub.publish_shard(argv[1], argv[2])
 
 
 container("PUBSUB", __name__, "Commands that tell who hears what.", help_since="6.2.0", since="2.8.0")
 
-_asking: Dict[str, Any] = {"flags": "pubsub loading stale"}
+_asking: dict[str, Any] = {"flags": "pubsub loading stale"}
 
 
 @command("PUBSUB CHANNELS", arity=-2, since="2.8.0", complexity=_OF_CHANNELS, syntax="[pattern]", **_asking)
-def pubsub_channels(session: Session, argv: List[bytes]) -> Reply:
+def pubsub_channels(session: Session, argv: list[bytes]) -> Reply:
     """Lists the channels that somebody hears."""
     pubsub = session.server.pubsub
     return pubsub.heard(pubsub.channels, _pattern(argv))
 
 
 @command("PUBSUB SHARDCHANNELS", arity=-2, since="7.0.0", complexity=_OF_CHANNELS, syntax="[pattern]", **_asking)
-def pubsub_shardchannels(session: Session, argv: List[bytes]) -> Reply:
+def pubsub_shardchannels(session: Session, argv: list[bytes]) -> Reply:
     """Lists the sharded channels that somebody hears."""
     pubsub = session.server.pubsub
     return pubsub.heard(pubsub.shards, _pattern(argv))
 
 
-def _pattern(argv: List[bytes]) -> bytes | None:
+def _pattern(argv: list[bytes]) -> bytes | None:
     if len(argv) > 3:
         name = b"|".join(argv[:2]).lower()
         raise CommandError(
@@ -142,7 +143,7 @@ def _pattern(argv: List[bytes]) -> bytes | None:
 
 
 @command("PUBSUB NUMSUB", arity=-2, since="2.8.0", complexity=_OF_CHANNELS, syntax="[channel [channel ...]]", **_asking)
-def pubsub_numsub(session: Session, argv: List[bytes]) -> Reply:
+def pubsub_numsub(session: Session, argv: list[bytes]) -> Reply:
     """Says how many clients hear each of some channels."""
     return _numbers(session.server.pubsub.channels, argv[2:])
 
@@ -151,16 +152,16 @@ def pubsub_numsub(session: Session, argv: List[bytes]) -> Reply:
     "PUBSUB SHARDNUMSUB", arity=-2, since="7.0.0", complexity=_OF_CHANNELS,
     syntax="[shardchannel [shardchannel ...]]", **_asking,
 )  # fmt: skip
-def pubsub_shardnumsub(session: Session, argv: List[bytes]) -> Reply:
+def pubsub_shardnumsub(session: Session, argv: list[bytes]) -> Reply:
     """Says how many clients hear each of some sharded channels."""
     return _numbers(session.server.pubsub.shards, argv[2:])
 
 
-def _numbers(heard: Dict[bytes, Any], channels: List[bytes]) -> List[Any]:
+def _numbers(heard: dict[bytes, Any], channels: list[bytes]) -> list[Any]:
     return [part for channel in channels for part in (channel, len(heard.get(channel, ())))]
 
 
 @command("PUBSUB NUMPAT", arity=2, since="2.8.0", **_asking)
-def pubsub_numpat(session: Session, argv: List[bytes]) -> Reply:
+def pubsub_numpat(session: Session, argv: list[bytes]) -> Reply:
     """Says how many patterns are heard."""
     return len(session.server.pubsub.patterns)

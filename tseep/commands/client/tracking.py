@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import chain
-from typing import TYPE_CHECKING, Dict, Iterable, List
+from typing import TYPE_CHECKING
 
 from tseep.algorithms.numeric import require_integer
 from tseep.coordination.tracking import Tracked
@@ -28,10 +29,10 @@ _OVERLAP = b"ERR Prefix '%b' overlaps with %b prefix '%b'. Prefixes for a single
 class _Options:
     """What a CLIENT TRACKING says."""
 
-    def __init__(self, session: Session, words: List[bytes]) -> None:
+    def __init__(self, session: Session, words: list[bytes]) -> None:
         self.redirect = 0
-        self.flags: Dict[bytes, None] = {}
-        self.prefixes: List[bytes] = []
+        self.flags: dict[bytes, None] = {}
+        self.prefixes: list[bytes] = []
         rest = iter(words)
         for word in rest:
             option = word.lower()
@@ -78,7 +79,7 @@ class _Options:
             b"noloop" in self.flags,
         )
 
-    def _all_prefixes(self, before: Tracked | None) -> Dict[bytes, None]:
+    def _all_prefixes(self, before: Tracked | None) -> dict[bytes, None]:
         existing = (before.prefixes if before is not None else None) or {}
         for number, prefix in enumerate(self.prefixes):
             _refuse_overlap(prefix, existing, b"an existing")
@@ -100,7 +101,7 @@ def _refuse_overlap(prefix: bytes, others: Iterable[bytes], kind: bytes) -> None
     complexity="O(1). Some options may introduce additional complexity.",
     syntax="<ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]",
 )
-def client_tracking(session: Session, argv: List[bytes]) -> Reply:
+def client_tracking(session: Session, argv: list[bytes]) -> Reply:
     """Turns on or off that the client is told which keys it should not keep in its cache."""
     options = _Options(session, argv[3:])
     tracking = session.server.tracking
@@ -117,7 +118,7 @@ def client_tracking(session: Session, argv: List[bytes]) -> Reply:
 
 
 @command("CLIENT CACHING", arity=3, flags=_OWN, since="6.0.0", syntax="<YES | NO>")
-def client_caching(session: Session, argv: List[bytes]) -> Reply:
+def client_caching(session: Session, argv: list[bytes]) -> Reply:
     """Says whether what the next command reads counts, for a client that opts in or out."""
     tracked = session.tracking
     if tracked is None or not (tracked.opt_in or tracked.opt_out):
@@ -134,13 +135,13 @@ def client_caching(session: Session, argv: List[bytes]) -> Reply:
 
 
 @command("CLIENT GETREDIR", arity=2, flags=_OWN, since="6.0.0")
-def client_getredir(session: Session, argv: List[bytes]) -> Reply:
+def client_getredir(session: Session, argv: list[bytes]) -> Reply:
     """Answers the number of the client that is told in place of this one; 0 for none, -1 if nobody is told."""
     return session.tracking.redirect if session.tracking is not None else -1
 
 
 @command("CLIENT TRACKINGINFO", arity=2, flags=_OWN, since="6.2.0")
-def client_trackinginfo(session: Session, argv: List[bytes]) -> Reply:
+def client_trackinginfo(session: Session, argv: list[bytes]) -> Reply:
     """Tells how the client is told of keys that it should not keep in its cache."""
     tracked = session.tracking
     return {
@@ -150,7 +151,7 @@ def client_trackinginfo(session: Session, argv: List[bytes]) -> Reply:
     }
 
 
-def _flags(tracked: Tracked | None) -> List[bytes]:
+def _flags(tracked: Tracked | None) -> list[bytes]:
     if tracked is None:
         return [b"off"]
     states = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, List
+from typing import TYPE_CHECKING
 
 from tseep.coordination.transactions import Transaction, aborted, end_transaction
 from tseep.errors import OUT_OF_MEMORY, CommandError
@@ -16,7 +16,7 @@ _STEERING = "noscript loading stale fast allow_busy"
 
 
 @command("MULTI", arity=1, flags=_STEERING, since="1.2.0")
-def multi(session: Session, argv: List[bytes]) -> Reply:
+def multi(session: Session, argv: list[bytes]) -> Reply:
     """Begins a transaction: the commands that follow are queued."""
     if session.transaction is not None:
         raise CommandError("ERR MULTI calls can not be nested")
@@ -28,7 +28,7 @@ def multi(session: Session, argv: List[bytes]) -> Reply:
     "EXEC", arity=1, flags="noscript loading stale skip_slowlog", since="1.2.0",
     complexity="Depends on the commands in the transaction.",
 )  # fmt: skip
-def exec_(session: Session, argv: List[bytes]) -> Reply:
+def exec_(session: Session, argv: list[bytes]) -> Reply:
     """Runs the commands of the transaction, unless a watched key has changed."""
     transaction = session.transaction
     if transaction is None:
@@ -47,7 +47,7 @@ def exec_(session: Session, argv: List[bytes]) -> Reply:
 @command(
     "DISCARD", arity=1, flags=_STEERING, since="2.0.0", complexity="O(N) where N is the number of queued commands."
 )
-def discard(session: Session, argv: List[bytes]) -> Reply:
+def discard(session: Session, argv: list[bytes]) -> Reply:
     """Forgets the commands of the transaction, and ends it."""
     if session.transaction is None:
         raise CommandError("ERR DISCARD without MULTI")
@@ -59,7 +59,7 @@ def discard(session: Session, argv: List[bytes]) -> Reply:
     "WATCH", arity=-2, flags=_STEERING, keys=(1, -1, 1), access="RO", since="2.2.0",
     complexity="O(1) for every key.", syntax="key [key ...]",
 )  # fmt: skip
-def watch(session: Session, argv: List[bytes]) -> Reply:
+def watch(session: Session, argv: list[bytes]) -> Reply:
     """Lets the next transaction run only if none of the keys has changed until then."""
     if session.transaction is not None:
         raise CommandError("ERR WATCH inside MULTI is not allowed")
@@ -72,7 +72,7 @@ def watch(session: Session, argv: List[bytes]) -> Reply:
 
 
 @command("UNWATCH", arity=1, flags=_STEERING, since="2.2.0")
-def unwatch(session: Session, argv: List[bytes]) -> Reply:
+def unwatch(session: Session, argv: list[bytes]) -> Reply:
     """Watches no key any more."""
     session.server.changes.watching.forget(session)
     return OK

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import operator
 import re
+from collections.abc import Iterator
 from functools import reduce
-from typing import TYPE_CHECKING, Iterator, List, NamedTuple, Tuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tseep.algorithms.numeric import count_ones, integer, require_integer
 from tseep.commands.data.strings import String, read_string, span, string_to_change
@@ -40,7 +41,7 @@ _UNITS = {b"BIT": True, b"BYTE": False}
     since="2.2.0",
     syntax="key offset value:integer",
 )
-def setbit(session: Session, argv: List[bytes]) -> Reply:
+def setbit(session: Session, argv: list[bytes]) -> Reply:
     """Sets or clears one bit of the string value of a key, and returns what it was."""
     offset = _offset(session, argv[2])
     bit = require_integer(argv[3], _BAD_BIT)
@@ -63,7 +64,7 @@ def setbit(session: Session, argv: List[bytes]) -> Reply:
     since="2.2.0",
     syntax="key offset",
 )
-def getbit(session: Session, argv: List[bytes]) -> Reply:
+def getbit(session: Session, argv: list[bytes]) -> Reply:
     """Returns one bit of the string value of a key."""
     offset = _offset(session, argv[2])
     value = read_string(session, argv[1]) or b""
@@ -87,7 +88,7 @@ def _offset(session: Session, text: bytes) -> int:
     complexity="O(N)",
     syntax="key [start end [BYTE | BIT]]",
 )
-def bitcount(session: Session, argv: List[bytes]) -> Reply:
+def bitcount(session: Session, argv: list[bytes]) -> Reply:
     """Counts the bits that are set in the string value of a key, or in part of it."""
     value = read_string(session, argv[1])
     if value is None:
@@ -110,7 +111,7 @@ def _counts_bits(unit: bytes) -> bool:
     return counts_bits
 
 
-def _bit_span(value: String, start: int, end: int, counts_bits: bool) -> Tuple[int, int]:
+def _bit_span(value: String, start: int, end: int, counts_bits: bool) -> tuple[int, int]:
     """The first and the last bit of a range that is given in bits or in bytes."""
     if counts_bits:
         return span(start, end, 8 * len(value))
@@ -135,7 +136,7 @@ def _count_between(value: String, first: int, last: int) -> int:
     complexity="O(N)",
     syntax="key bit [start [end [BYTE | BIT]]]",
 )
-def bitpos(session: Session, argv: List[bytes]) -> Reply:
+def bitpos(session: Session, argv: list[bytes]) -> Reply:
     """Finds the first bit that is set, or that is clear, in the string value of a key or in part of it."""
     bit = require_integer(argv[2])
     if bit not in (0, 1):
@@ -152,7 +153,7 @@ def bitpos(session: Session, argv: List[bytes]) -> Reply:
     return found
 
 
-def _bits_to_search(value: String, argv: List[bytes]) -> Tuple[int, int]:
+def _bits_to_search(value: String, argv: list[bytes]) -> tuple[int, int]:
     if len(argv) > 6:
         raise CommandError(SYNTAX)
     start = require_integer(argv[3]) if len(argv) > 3 else 0
@@ -189,7 +190,7 @@ def _find_bit(value: String, bit: int, first: int, last: int) -> int:
     complexity="O(N)",
     syntax="operation destkey key [key ...]",
 )
-def bitop(session: Session, argv: List[bytes]) -> Reply:
+def bitop(session: Session, argv: list[bytes]) -> Reply:
     """Combines the string values of several keys bit by bit, and stores the result."""
     name = argv[1].upper()
     if name != b"NOT" and name not in _OPERATIONS:
@@ -205,7 +206,7 @@ def bitop(session: Session, argv: List[bytes]) -> Reply:
     return len(result)
 
 
-def _combined(name: bytes, values: List[String]) -> bytes:
+def _combined(name: bytes, values: list[String]) -> bytes:
     """All strings as if zero bytes made them as long as the longest."""
     numbers = (int.from_bytes(value, "little") for value in values)
     return reduce(_OPERATIONS[name], numbers).to_bytes(max(map(len, values)), "little")
@@ -239,7 +240,7 @@ _BITFIELD_SYNTAX = (
 )
 
 
-def _key_of_bitfield(argv: List[bytes]) -> List[KeyUse]:
+def _key_of_bitfield(argv: list[bytes]) -> list[KeyUse]:
     """The key, which some steps change."""
     changes = any(word.upper() in (b"SET", b"INCRBY") for word in argv[2:])
     return [KeyUse(1, ("RW", "access", "update") if changes else ("RO", "access"))]
@@ -256,7 +257,7 @@ def _key_of_bitfield(argv: List[bytes]) -> List[KeyUse]:
     complexity="O(1) for each step.",
     syntax=_BITFIELD_SYNTAX,
 )
-def bitfield(session: Session, argv: List[bytes]) -> Reply:
+def bitfield(session: Session, argv: list[bytes]) -> Reply:
     """Reads, sets and increments integers of any width that lie in the string value of a key."""
     fields = list(_fields(session, argv))
     ends = [field.offset + field.width for field in fields if field.word != b"GET"]
@@ -278,7 +279,7 @@ def bitfield(session: Session, argv: List[bytes]) -> Reply:
     complexity="O(1) for each step.",
     syntax="key [GET encoding offset [GET encoding offset ...]]",
 )
-def bitfield_ro(session: Session, argv: List[bytes]) -> Reply:
+def bitfield_ro(session: Session, argv: list[bytes]) -> Reply:
     """Reads integers of any width that lie in the string value of a key."""
     fields = list(_fields(session, argv))
     if any(field.word != b"GET" for field in fields):
@@ -286,12 +287,12 @@ def bitfield_ro(session: Session, argv: List[bytes]) -> Reply:
     return _read_fields(session, argv[1], fields)
 
 
-def _read_fields(session: Session, key: bytes, fields: List[_Field]) -> List[int]:
+def _read_fields(session: Session, key: bytes, fields: list[_Field]) -> list[int]:
     value = read_string(session, key) or b""
     return [_field_value(value, field) for field in fields]
 
 
-def _fields(session: Session, argv: List[bytes]) -> Iterator[_Field]:
+def _fields(session: Session, argv: list[bytes]) -> Iterator[_Field]:
     """
     Read BITFIELD's steps.
 
@@ -318,14 +319,14 @@ def _overflow(text: bytes) -> bytes:
     return overflow
 
 
-def _field(session: Session, word: bytes, arguments: List[bytes], overflow: bytes) -> _Field:
+def _field(session: Session, word: bytes, arguments: list[bytes], overflow: bytes) -> _Field:
     signed, width = _encoding(arguments[0])
     offset = _field_offset(session, arguments[1], width)
     number = require_integer(arguments[2]) if len(arguments) == 3 else 0
     return _Field(word, signed, width, offset, number, overflow)
 
 
-def _encoding(text: bytes) -> Tuple[bool, int]:
+def _encoding(text: bytes) -> tuple[bool, int]:
     """Read a type such as C{i16}: whether it is signed, and how many bits it has."""
     signed = text[:1] == b"i"
     width = integer(text[1:])

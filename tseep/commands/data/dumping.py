@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Iterator, List
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from tseep.algorithms.numeric import HIGHEST, require_integer
 from tseep.commands.data.typed import place
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     "DUMP", arity=2, flags="readonly", keys=(1, 1, 1), access="RO ACCESS", since="2.6.0",
     complexity="O(N) where N is the size of the value.", syntax="key", tips="nondeterministic_output",
 )  # fmt: skip
-def dump_(session: Session, argv: List[bytes]) -> Reply:
+def dump_(session: Session, argv: list[bytes]) -> Reply:
     """Returns the value of a key in Redis's own format."""
     value = session.db.read(argv[1])
     return None if value is None else dump(value)
@@ -32,7 +33,7 @@ def dump_(session: Session, argv: List[bytes]) -> Reply:
     since="2.6.0", complexity="O(N) where N is the size of the value, times log(N) for sorted sets.",
     syntax="key ttl serialized-value:string [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
 )  # fmt: skip
-def restore_(session: Session, argv: List[bytes]) -> Reply:
+def restore_(session: Session, argv: list[bytes]) -> Reply:
     """Makes a key of a value that DUMP returned."""
     db, key = session.db, argv[1]
     options = _Options(argv)
@@ -68,7 +69,7 @@ class _Options:
         is not said.
     """
 
-    def __init__(self, argv: List[bytes]) -> None:
+    def __init__(self, argv: list[bytes]) -> None:
         self.replace = self.absolute = False
         self.idle: int | None = None
         self.frequency: int | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, NamedTuple, Tuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tseep.algorithms.geohash import Box, Circle, Shape, cell_at, cells_to_search, distance, is_on_map, position, text
 from tseep.algorithms.numeric import require_double, require_integer
@@ -25,7 +26,7 @@ _EMPTY = SortedSet()
 _LOG = "O(log(N)) for each member, where N is the number of all."
 _SEARCH = "O(N+log(M)) where N is the number of members near the place, and M that of all."
 
-_looking: Dict[str, Any] = {
+_looking: dict[str, Any] = {
     "flags": "readonly", "keys": (1, 1, 1), "access": "RO ACCESS", "since": "3.2.0", "complexity": _LOG,
 }  # fmt: skip
 
@@ -33,7 +34,7 @@ _looking: Dict[str, Any] = {
 # Reading the arguments
 
 
-def _place(words: List[bytes]) -> Tuple[float, float]:
+def _place(words: list[bytes]) -> tuple[float, float]:
     """A longitude and a latitude."""
     longitude, latitude = [require_double(word, NOT_A_FLOAT) for word in words]
     if not is_on_map(longitude, latitude):
@@ -49,7 +50,7 @@ def _unit(word: bytes) -> float:
     return meters
 
 
-def _radius(words: List[bytes]) -> Tuple[float, float]:
+def _radius(words: list[bytes]) -> tuple[float, float]:
     """A radius in meters, and the meters of the unit that it is given in."""
     radius = require_double(words[0], "ERR need numeric radius")
     if radius < 0:
@@ -58,7 +59,7 @@ def _radius(words: List[bytes]) -> Tuple[float, float]:
     return radius * unit, unit
 
 
-def _box(words: List[bytes]) -> Tuple[float, float, float]:
+def _box(words: list[bytes]) -> tuple[float, float, float]:
     """Width and height in meters, and the meters of the unit that they are given in."""
     width = require_double(words[0], "ERR need numeric width")
     height = require_double(words[1], "ERR need numeric height")
@@ -68,7 +69,7 @@ def _box(words: List[bytes]) -> Tuple[float, float, float]:
     return width * unit, height * unit, unit
 
 
-def _place_of(value: SortedSet, member: bytes) -> Tuple[float, float]:
+def _place_of(value: SortedSet, member: bytes) -> tuple[float, float]:
     score = value.score(member)
     if score is None:
         raise CommandError(_NO_MEMBER)
@@ -82,7 +83,7 @@ def _place_of(value: SortedSet, member: bytes) -> Tuple[float, float]:
     "GEOADD", arity=-5, flags="write denyoom", keys=(1, 1, 1), access="RW UPDATE", since="3.2.0", complexity=_LOG,
     syntax="key [NX | XX] [change:CH] longitude latitude member [longitude latitude member ...]",
 )  # fmt: skip
-def geoadd(session: Session, argv: List[bytes]) -> Reply:
+def geoadd(session: Session, argv: list[bytes]) -> Reply:
     """Adds members with their places, or moves them."""
     at = 2
     while at < len(argv) and argv[at].upper() in (b"NX", b"XX", b"CH"):
@@ -96,27 +97,27 @@ def geoadd(session: Session, argv: List[bytes]) -> Reply:
 
 
 @command("GEOPOS", arity=-2, syntax="key member [member ...]", **_looking)
-def geopos(session: Session, argv: List[bytes]) -> Reply:
+def geopos(session: Session, argv: list[bytes]) -> Reply:
     """Returns longitudes and latitudes."""
     scores = (read(session, argv[1], SortedSet) or _EMPTY).scores
     return [_coordinates(session, position(scores[member])) if member in scores else NULL_ARRAY for member in argv[2:]]
 
 
-def _coordinates(session: Session, place: Tuple[float, float]) -> List[Any]:
+def _coordinates(session: Session, place: tuple[float, float]) -> list[Any]:
     """A place as the reply has it: with as many digits as a C{long double} has, in either version of RESP."""
     texts = [(b"%.17f" % number).rstrip(b"0").rstrip(b".") for number in place]
     return [Encoded(b",%b\r\n" % text) for text in texts] if session.protocol == 3 else texts
 
 
 @command("GEOHASH", arity=-2, syntax="key member [member ...]", **_looking)
-def geohash(session: Session, argv: List[bytes]) -> Reply:
+def geohash(session: Session, argv: list[bytes]) -> Reply:
     """Returns places as geohashes, as they are written elsewhere."""
     scores = (read(session, argv[1], SortedSet) or _EMPTY).scores
     return [text(*position(scores[member])) if member in scores else None for member in argv[2:]]
 
 
 @command("GEODIST", arity=-4, syntax="key member1 member2 [M | KM | FT | MI]", **_looking)
-def geodist(session: Session, argv: List[bytes]) -> Reply:
+def geodist(session: Session, argv: list[bytes]) -> Reply:
     """Returns how far two members are from each other."""
     unit = _unit(argv[4]) if len(argv) == 5 else 1.0
     if len(argv) > 5:
@@ -139,11 +140,11 @@ class _Found(NamedTuple):
 
     member: bytes
     score: float
-    place: Tuple[float, float]
+    place: tuple[float, float]
     meters: float
 
 
-def _search(value: SortedSet, shape: Shape, limit: int) -> List[_Found]:
+def _search(value: SortedSet, shape: Shape, limit: int) -> list[_Found]:
     """What of a sorted set is in a shape; the first C{limit}, or all if that is 0."""
     found = []
     for each in _within(value, shape):
@@ -179,21 +180,21 @@ class _Query:
     @param known: by option, how many parameters follow it.
     """
 
-    def __init__(self, value: SortedSet | None, known: Dict[bytes, int]) -> None:
+    def __init__(self, value: SortedSet | None, known: dict[bytes, int]) -> None:
         self.value = value
         self._known = known
         self._searches = b"frommember" in known
         self._stores = known is _SEARCHING_TO_STORE
-        self.place: Tuple[float, float] | None = None
-        self.shape: Tuple[float, ...] | None = None  # a radius, or width and height, and a unit
+        self.place: tuple[float, float] | None = None
+        self.shape: tuple[float, ...] | None = None  # a radius, or width and height, and a unit
         self.store: bytes | None = None
         self.store_distance = False
-        self.told: Dict[bytes, None] = {}
+        self.told: dict[bytes, None] = {}
         self.order = b""
         self.count = 0
         self.any = self._from_member = self._from_place = False
 
-    def read(self, argv: List[bytes], at: int) -> None:
+    def read(self, argv: list[bytes], at: int) -> None:
         """
         Read the options from a place on.
 
@@ -211,7 +212,7 @@ class _Query:
         if self.any and not self.count:
             raise CommandError("ERR the ANY argument requires COUNT argument")
 
-    def _read_option(self, option: bytes, parameters: List[bytes]) -> None:
+    def _read_option(self, option: bytes, parameters: list[bytes]) -> None:
         if option in (b"withdist", b"withhash", b"withcoord"):
             self.told[option] = None
         elif option == b"any":
@@ -228,7 +229,7 @@ class _Query:
         else:
             self._read_search(option, parameters)
 
-    def _read_search(self, option: bytes, parameters: List[bytes]) -> None:
+    def _read_search(self, option: bytes, parameters: list[bytes]) -> None:
         if option == b"frommember" and not self._from_place:
             self._from_member = True
             if self.value is not None:
@@ -261,7 +262,7 @@ class _Query:
         scores = {each.member: each.meters / unit if self.store_distance else each.score for each in found}
         return store_scores(session, self.store, scores, event)
 
-    def _ordered(self, found: List[_Found]) -> List[_Found]:
+    def _ordered(self, found: list[_Found]) -> list[_Found]:
         """The first of what is found. A count alone asks for the nearest."""
         if self.order or (self.count and not self.any):
             found.sort(key=lambda each: each.meters, reverse=self.order == b"desc")
@@ -271,7 +272,7 @@ class _Query:
         """A member, with whatever was asked for."""
         if not self.told:
             return found.member
-        reply: List[Any] = [found.member]
+        reply: list[Any] = [found.member]
         if b"withdist" in self.told:
             reply.append(_distance_text(found.meters / unit))
         if b"withhash" in self.told:
@@ -289,16 +290,16 @@ _ORDER = "[ASC | DESC]"
 _TELL = "[WITHCOORD] [WITHDIST] [WITHHASH]"
 _STORE = "[STORE key] [STOREDIST key]"
 
-_storing: Dict[str, Any] = {
+_storing: dict[str, Any] = {
     "flags": "write denyoom movablekeys", "keys": (1, 1, 1), "complexity": _SEARCH,
 }  # fmt: skip
-_searching: Dict[str, Any] = {"flags": "readonly", "keys": (1, 1, 1), "access": "RO ACCESS", "complexity": _SEARCH}
+_searching: dict[str, Any] = {"flags": "readonly", "keys": (1, 1, 1), "access": "RO ACCESS", "complexity": _SEARCH}
 
 
 @command(
     "GEOSEARCH", arity=-7, since="6.2.0", syntax=f"key {_FROM} {_BY} {_ORDER} {_COUNT} {_TELL}", **_searching
 )  # fmt: skip
-def geosearch(session: Session, argv: List[bytes]) -> Reply:
+def geosearch(session: Session, argv: list[bytes]) -> Reply:
     """Returns the members in a circle or a box."""
     query = _Query(read(session, argv[1], SortedSet), _SEARCHING)
     query.read(argv, 2)
@@ -309,7 +310,7 @@ def geosearch(session: Session, argv: List[bytes]) -> Reply:
     "GEOSEARCHSTORE", arity=-8, flags="write denyoom", keys=(1, 2, 1), access="OW UPDATE; RO ACCESS", since="6.2.0",
     complexity=_SEARCH, syntax=f"destination source {_FROM} {_BY} {_ORDER} {_COUNT} [STOREDIST]",
 )  # fmt: skip
-def geosearchstore(session: Session, argv: List[bytes]) -> Reply:
+def geosearchstore(session: Session, argv: list[bytes]) -> Reply:
     """Stores the members in a circle or a box."""
     query = _Query(read(session, argv[2], SortedSet), _SEARCHING_TO_STORE)
     query.read(argv, 3)
@@ -317,7 +318,7 @@ def geosearchstore(session: Session, argv: List[bytes]) -> Reply:
     return query.answer(session, b"geosearchstore")
 
 
-def _georadius(session: Session, argv: List[bytes], known: Dict[bytes, int]) -> Reply:
+def _georadius(session: Session, argv: list[bytes], known: dict[bytes, int]) -> Reply:
     query = _Query(read(session, argv[1], SortedSet), known)
     query.place = _place(argv[2:4])
     query.shape = _radius(argv[4:6])
@@ -325,7 +326,7 @@ def _georadius(session: Session, argv: List[bytes], known: Dict[bytes, int]) -> 
     return query.answer(session, b"georadiusstore")
 
 
-def _georadius_of_member(session: Session, argv: List[bytes], known: Dict[bytes, int]) -> Reply:
+def _georadius_of_member(session: Session, argv: list[bytes], known: dict[bytes, int]) -> Reply:
     query = _Query(read(session, argv[1], SortedSet), known)
     if query.value is not None:
         query.place = _place_of(query.value, argv[2])
@@ -334,7 +335,7 @@ def _georadius_of_member(session: Session, argv: List[bytes], known: Dict[bytes,
     return query.answer(session, b"georadiusstore")
 
 
-def _keys_of_radius(argv: List[bytes], start: int) -> List[KeyUse]:
+def _keys_of_radius(argv: list[bytes], start: int) -> list[KeyUse]:
     """The key that is searched, and all those of STORE and STOREDIST, as in Redis, though the last one counts."""
     stores = [option for option in read_options(argv, start, _STORING) if option.name in (b"store", b"storedist")]
     stores.sort(key=lambda option: option.name)
@@ -346,7 +347,7 @@ def _keys_of_radius(argv: List[bytes], start: int) -> List[KeyUse]:
     find_keys=lambda argv: _keys_of_radius(argv, 6),
     syntax=f"key longitude latitude radius {_UNIT} {_TELL} {_COUNT} {_ORDER} {_STORE}", **_storing,
 )  # fmt: skip
-def georadius(session: Session, argv: List[bytes]) -> Reply:
+def georadius(session: Session, argv: list[bytes]) -> Reply:
     """Returns or stores the members near a place."""
     return _georadius(session, argv, _STORING)
 
@@ -355,7 +356,7 @@ def georadius(session: Session, argv: List[bytes]) -> Reply:
     "GEORADIUS_RO", arity=-6, since="3.2.10",
     syntax=f"key longitude latitude radius {_UNIT} {_TELL} {_COUNT} {_ORDER}", **_searching,
 )  # fmt: skip
-def georadius_ro(session: Session, argv: List[bytes]) -> Reply:
+def georadius_ro(session: Session, argv: list[bytes]) -> Reply:
     """Returns the members near a place."""
     return _georadius(session, argv, _READING)
 
@@ -365,7 +366,7 @@ def georadius_ro(session: Session, argv: List[bytes]) -> Reply:
     find_keys=lambda argv: _keys_of_radius(argv, 5),
     syntax=f"key member radius {_UNIT} {_TELL} {_COUNT} {_ORDER} {_STORE}", **_storing,
 )  # fmt: skip
-def georadiusbymember(session: Session, argv: List[bytes]) -> Reply:
+def georadiusbymember(session: Session, argv: list[bytes]) -> Reply:
     """Returns or stores the members near another one."""
     return _georadius_of_member(session, argv, _STORING)
 
@@ -374,6 +375,6 @@ def georadiusbymember(session: Session, argv: List[bytes]) -> Reply:
     "GEORADIUSBYMEMBER_RO", arity=-5, since="3.2.10",
     syntax=f"key member radius {_UNIT} {_TELL} {_COUNT} {_ORDER}", **_searching,
 )  # fmt: skip
-def georadiusbymember_ro(session: Session, argv: List[bytes]) -> Reply:
+def georadiusbymember_ro(session: Session, argv: list[bytes]) -> Reply:
     """Returns the members near another one."""
     return _georadius_of_member(session, argv, _READING)

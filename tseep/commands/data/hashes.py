@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any, Dict, List
+from typing import TYPE_CHECKING, Any
 
 from tseep.algorithms.long_double import ZERO, long_double, require_long_double, sum_text
 from tseep.algorithms.numeric import HIGHEST, LOWEST, require_count, require_integer, require_room
@@ -24,8 +24,8 @@ MOST_RANDOM = HIGHEST // 2
 
 _EACH_FIELD = "O(N) where N is the number of fields asked for."
 _ALL_FIELDS = "O(N) where N is the number of fields of the hash."
-_reading: Dict[str, Any] = {"keys": (1, 1, 1), "access": "RO ACCESS", "since": "2.0.0"}
-_looking: Dict[str, Any] = {"keys": (1, 1, 1), "access": "RO", "since": "2.0.0"}
+_reading: dict[str, Any] = {"keys": (1, 1, 1), "access": "RO ACCESS", "since": "2.0.0"}
+_looking: dict[str, Any] = {"keys": (1, 1, 1), "access": "RO", "since": "2.0.0"}
 
 
 def _to_fill(session: Session, key: bytes) -> Hash:
@@ -45,7 +45,7 @@ def _filled(session: Session, key: bytes, value: Hash, event: bytes) -> None:
         db.set(key, value, event)
 
 
-def _set_all(session: Session, argv: List[bytes]) -> int:
+def _set_all(session: Session, argv: list[bytes]) -> int:
     """Set fields, and return how many are new."""
     if len(argv) % 2:
         raise wrong_arguments(argv[0].lower())
@@ -59,7 +59,7 @@ def _set_all(session: Session, argv: List[bytes]) -> int:
     return len(value) - before
 
 
-_filling: Dict[str, Any] = {
+_filling: dict[str, Any] = {
     "arity": -4,
     "flags": "write denyoom fast",
     "keys": (1, 1, 1),
@@ -71,13 +71,13 @@ _filling: Dict[str, Any] = {
 
 
 @command("HSET", **_filling)
-def hset(session: Session, argv: List[bytes]) -> Reply:
+def hset(session: Session, argv: list[bytes]) -> Reply:
     """Sets fields of a hash, and says how many of them are new."""
     return _set_all(session, argv)
 
 
 @command("HMSET", **_filling)
-def hmset(session: Session, argv: List[bytes]) -> Reply:
+def hmset(session: Session, argv: list[bytes]) -> Reply:
     """Sets fields of a hash."""
     _set_all(session, argv)
     return OK
@@ -87,7 +87,7 @@ def hmset(session: Session, argv: List[bytes]) -> Reply:
     "HSETNX", arity=4, flags="write denyoom fast", keys=(1, 1, 1), access="RW INSERT", since="2.0.0",
     syntax="key field value",
 )  # fmt: skip
-def hsetnx(session: Session, argv: List[bytes]) -> Reply:
+def hsetnx(session: Session, argv: list[bytes]) -> Reply:
     """Sets a field of a hash that it does not have yet."""
     value = _to_fill(session, argv[1])
     if argv[2] in value:
@@ -98,14 +98,14 @@ def hsetnx(session: Session, argv: List[bytes]) -> Reply:
 
 
 @command("HGET", arity=3, flags="readonly fast", syntax="key field", **_reading)
-def hget(session: Session, argv: List[bytes]) -> Reply:
+def hget(session: Session, argv: list[bytes]) -> Reply:
     """Returns the value of a field."""
     value = read(session, argv[1], Hash)
     return None if value is None else value.get(argv[2])
 
 
 @command("HMGET", arity=-3, flags="readonly fast", complexity=_EACH_FIELD, syntax="key field [field ...]", **_reading)
-def hmget(session: Session, argv: List[bytes]) -> Reply:
+def hmget(session: Session, argv: list[bytes]) -> Reply:
     """Returns the values of some fields, with a null for each that is not there."""
     value = read(session, argv[1], Hash) or Hash()
     return list(map(value.get, argv[2:]))
@@ -115,7 +115,7 @@ def hmget(session: Session, argv: List[bytes]) -> Reply:
     "HGETALL", arity=2, flags="readonly", complexity=_ALL_FIELDS, syntax="key", tips="nondeterministic_output_order",
     **_reading,
 )  # fmt: skip
-def hgetall(session: Session, argv: List[bytes]) -> Reply:
+def hgetall(session: Session, argv: list[bytes]) -> Reply:
     """Returns all fields of a hash with their values."""
     return dict(read(session, argv[1], Hash) or {})
 
@@ -124,7 +124,7 @@ def hgetall(session: Session, argv: List[bytes]) -> Reply:
     "HKEYS", arity=2, flags="readonly", complexity=_ALL_FIELDS, syntax="key", tips="nondeterministic_output_order",
     **_reading,
 )  # fmt: skip
-def hkeys(session: Session, argv: List[bytes]) -> Reply:
+def hkeys(session: Session, argv: list[bytes]) -> Reply:
     """Returns the names of all fields of a hash."""
     return list(read(session, argv[1], Hash) or ())
 
@@ -133,25 +133,25 @@ def hkeys(session: Session, argv: List[bytes]) -> Reply:
     "HVALS", arity=2, flags="readonly", complexity=_ALL_FIELDS, syntax="key", tips="nondeterministic_output_order",
     **_reading,
 )  # fmt: skip
-def hvals(session: Session, argv: List[bytes]) -> Reply:
+def hvals(session: Session, argv: list[bytes]) -> Reply:
     """Returns the values of all fields of a hash."""
     return list((read(session, argv[1], Hash) or Hash()).values())
 
 
 @command("HLEN", arity=2, flags="readonly fast", syntax="key", **_looking)
-def hlen(session: Session, argv: List[bytes]) -> Reply:
+def hlen(session: Session, argv: list[bytes]) -> Reply:
     """Says how many fields a hash has."""
     return len(read(session, argv[1], Hash) or ())
 
 
 @command("HEXISTS", arity=3, flags="readonly fast", syntax="key field", **_looking)
-def hexists(session: Session, argv: List[bytes]) -> Reply:
+def hexists(session: Session, argv: list[bytes]) -> Reply:
     """Says whether a hash has a field."""
     return int(argv[2] in (read(session, argv[1], Hash) or ()))
 
 
 @command("HSTRLEN", arity=3, flags="readonly fast", keys=(1, 1, 1), access="RO", since="3.2.0", syntax="key field")
-def hstrlen(session: Session, argv: List[bytes]) -> Reply:
+def hstrlen(session: Session, argv: list[bytes]) -> Reply:
     """Says how many bytes the value of a field has."""
     return len((read(session, argv[1], Hash) or Hash()).get(argv[2], b""))
 
@@ -160,7 +160,7 @@ def hstrlen(session: Session, argv: List[bytes]) -> Reply:
     "HDEL", arity=-3, flags="write fast", keys=(1, 1, 1), access="RW DELETE", since="2.0.0",
     complexity="O(N) where N is the number of fields.", syntax="key field [field ...]",
 )  # fmt: skip
-def hdel(session: Session, argv: List[bytes]) -> Reply:
+def hdel(session: Session, argv: list[bytes]) -> Reply:
     """Removes fields from a hash, and says how many were there."""
     value = to_change(session, argv[1], Hash)
     if value is None:
@@ -174,7 +174,7 @@ def hdel(session: Session, argv: List[bytes]) -> Reply:
     return removed
 
 
-_counting: Dict[str, Any] = {
+_counting: dict[str, Any] = {
     "arity": 4,
     "flags": "write denyoom fast",
     "keys": (1, 1, 1),
@@ -183,7 +183,7 @@ _counting: Dict[str, Any] = {
 
 
 @command("HINCRBY", since="2.0.0", syntax="key field increment", **_counting)
-def hincrby(session: Session, argv: List[bytes]) -> Reply:
+def hincrby(session: Session, argv: list[bytes]) -> Reply:
     """Adds an integer to the integer value of a field, which begins at 0."""
     increment = require_integer(argv[3])
     value = _to_fill(session, argv[1])
@@ -197,7 +197,7 @@ def hincrby(session: Session, argv: List[bytes]) -> Reply:
 
 
 @command("HINCRBYFLOAT", since="2.6.0", syntax="key field increment:double", **_counting)
-def hincrbyfloat(session: Session, argv: List[bytes]) -> Reply:
+def hincrbyfloat(session: Session, argv: list[bytes]) -> Reply:
     """Adds a floating point number to the numeric value of a field, which begins at 0."""
     increment = require_long_double(argv[3])
     if isinstance(increment, float):
@@ -220,7 +220,7 @@ def hincrbyfloat(session: Session, argv: List[bytes]) -> Reply:
     complexity="O(N) where N is the number of fields asked for.", tips="nondeterministic_output",
     syntax="key [<count [WITHVALUES]>]",
 )  # fmt: skip
-def hrandfield(session: Session, argv: List[bytes]) -> Reply:
+def hrandfield(session: Session, argv: list[bytes]) -> Reply:
     """Picks fields of a hash at random."""
     if len(argv) == 2:
         value = read(session, argv[1], Hash)
@@ -241,7 +241,7 @@ def hrandfield(session: Session, argv: List[bytes]) -> Reply:
     return pairs if session.protocol == 3 else [word for pair in pairs for word in pair]
 
 
-def random_choice(elements: List[bytes], count: int) -> List[bytes]:
+def random_choice(elements: list[bytes], count: int) -> list[bytes]:
     """So many different elements at random; if C{count} is negative, so many of which some may be the same."""
     if count < 0:
         return random.choices(elements, k=-count)
@@ -249,7 +249,7 @@ def random_choice(elements: List[bytes], count: int) -> List[bytes]:
 
 
 @command("HSCAN", **SCANNING)
-def hscan(session: Session, argv: List[bytes]) -> Reply:
+def hscan(session: Session, argv: list[bytes]) -> Reply:
     """Lists the fields of a hash with their values bit by bit."""
     cursor = read_cursor(argv[2])
     value = read(session, argv[1], Hash)

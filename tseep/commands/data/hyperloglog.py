@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Callable, Dict, List, Tuple
+from typing import TYPE_CHECKING, Callable
 
 from tseep.algorithms.hyperloglog import (
     DENSE,
@@ -65,7 +65,7 @@ def _to_change(value: Sketch | None) -> bytearray:
     complexity="O(1) for each element.",
     syntax="key [element [element ...]]",
 )
-def pfadd(session: Session, argv: List[bytes]) -> Reply:
+def pfadd(session: Session, argv: list[bytes]) -> Reply:
     """Adds elements to a HyperLogLog, and answers whether that changed what it holds."""
     db, key = session.db, argv[1]
     value = _require_sketch(db.get(key))
@@ -91,7 +91,7 @@ def pfadd(session: Session, argv: List[bytes]) -> Reply:
     complexity="O(1) for a single key, which remembers its count; O(N) for N keys, each of which takes much longer.",
     syntax="key [key ...]",
 )
-def pfcount(session: Session, argv: List[bytes]) -> Reply:
+def pfcount(session: Session, argv: list[bytes]) -> Reply:
     """Estimates how many different elements were added to a HyperLogLog, or to several together."""
     if len(argv) == 2:
         return _count(session, argv[1])
@@ -112,7 +112,7 @@ def _count(session: Session, key: bytes) -> int:
     return count
 
 
-def _union(session: Session, keys: List[bytes]) -> Tuple[bytes, bool]:
+def _union(session: Session, keys: list[bytes]) -> tuple[bytes, bool]:
     """The registers of several HyperLogLogs together, and whether one of them is dense."""
     values = bytes(REGISTERS)
     any_dense = False
@@ -134,7 +134,7 @@ def _union(session: Session, keys: List[bytes]) -> Tuple[bytes, bool]:
     complexity="O(N) for N keys.",
     syntax="destkey sourcekey [sourcekey ...]",
 )
-def pfmerge(session: Session, argv: List[bytes]) -> Reply:
+def pfmerge(session: Session, argv: list[bytes]) -> Reply:
     """Adds to a HyperLogLog whatever was added to others."""
     db, key = session.db, argv[1]
     values, any_dense = _union(session, argv[1:])
@@ -163,7 +163,7 @@ def pfmerge(session: Session, argv: List[bytes]) -> Reply:
     complexity="N/A",
     syntax="subcommand key",
 )
-def pfdebug(session: Session, argv: List[bytes]) -> Reply:
+def pfdebug(session: Session, argv: list[bytes]) -> Reply:
     """Shows how a HyperLogLog is held, or makes it dense."""
     value = _require_sketch(session.db.get(argv[2]))
     if value is None:
@@ -203,7 +203,7 @@ def _make_dense(sketch: bytearray) -> Reply:
     return int(was_sparse)
 
 
-_SHOWN: Dict[bytes, Callable[[bytearray], Reply]] = {
+_SHOWN: dict[bytes, Callable[[bytearray], Reply]] = {
     b"getreg": _registers,
     b"decode": _opcodes,
     b"encoding": _encoding,
@@ -212,7 +212,7 @@ _SHOWN: Dict[bytes, Callable[[bytearray], Reply]] = {
 
 
 @command("PFSELFTEST", arity=1, flags="admin", since="2.8.9", complexity="N/A")
-def pfselftest(session: Session, argv: List[bytes]) -> Reply:
+def pfselftest(session: Session, argv: list[bytes]) -> Reply:
     """Tests the HyperLogLog's encodings and its estimates."""
     fault = find_fault(random.Random())
     if fault:

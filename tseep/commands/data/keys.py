@@ -6,7 +6,8 @@ Source: https://redis.io/docs/latest/commands/?group=generic
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, FrozenSet, Iterable, Iterator, List, Tuple
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from tseep.algorithms.glob import matcher
 from tseep.algorithms.numeric import HIGHEST, LOWEST, require_int, require_integer
@@ -30,7 +31,7 @@ _NO_TYPE = Status(b"none")
 # Being there
 
 
-def _unlink(session: Session, keys: List[bytes]) -> int:
+def _unlink(session: Session, keys: list[bytes]) -> int:
     removed = 0
     for key in keys:
         value = session.db.peek(key)
@@ -51,7 +52,7 @@ _removing = {
 
 
 @command("DEL", flags="write", complexity="O(N) where N is the number of keys.", **_removing)
-def del_(session: Session, argv: List[bytes]) -> Reply:
+def del_(session: Session, argv: list[bytes]) -> Reply:
     """Removes keys, and says how many were there."""
     if session.server.config["lazyfree-lazy-user-del"] == "yes":
         return _unlink(session, argv[1:])
@@ -60,7 +61,7 @@ def del_(session: Session, argv: List[bytes]) -> Reply:
 
 
 @command("UNLINK", flags="write fast", since="4.0.0", complexity="O(1) for each key.", **_removing)
-def unlink(session: Session, argv: List[bytes]) -> Reply:
+def unlink(session: Session, argv: list[bytes]) -> Reply:
     """Removes keys, as DEL does; what takes long to free is freed later, bit by bit."""
     return _unlink(session, argv[1:])
 
@@ -70,7 +71,7 @@ def unlink(session: Session, argv: List[bytes]) -> Reply:
     complexity="O(N) where N is the number of keys.",
     tips="request_policy:multi_shard response_policy:agg_sum", syntax="key [key ...]",
 )  # fmt: skip
-def exists(session: Session, argv: List[bytes]) -> Reply:
+def exists(session: Session, argv: list[bytes]) -> Reply:
     """Says how many of the keys are there, counting one named twice as two."""
     look = session.db.look
     return sum([look(key) is not None for key in argv[1:]])
@@ -81,14 +82,14 @@ def exists(session: Session, argv: List[bytes]) -> Reply:
     complexity="O(N) where N is the number of keys.",
     tips="request_policy:multi_shard response_policy:agg_sum", syntax="key [key ...]",
 )  # fmt: skip
-def touch(session: Session, argv: List[bytes]) -> Reply:
+def touch(session: Session, argv: list[bytes]) -> Reply:
     """Makes now the last use of the keys, and says how many are there."""
     read = session.db.read
     return sum([read(key) is not None for key in argv[1:]])
 
 
 @command("TYPE", arity=2, flags="readonly fast", keys=(1, 1, 1), access="RO", syntax="key")
-def type_(session: Session, argv: List[bytes]) -> Reply:
+def type_(session: Session, argv: list[bytes]) -> Reply:
     """Says of which type a key's value is."""
     value = session.db.look(argv[1])
     return _NO_TYPE if value is None else Status(type_name(value))
@@ -106,7 +107,7 @@ def _alive(db: Database, keys: Iterable[bytes]) -> Iterator[bytes]:
     complexity="O(N) where N is the number of keys, for names and patterns of limited length.",
     tips="request_policy:all_shards nondeterministic_output_order",
 )  # fmt: skip
-def keys(session: Session, argv: List[bytes]) -> Reply:
+def keys(session: Session, argv: list[bytes]) -> Reply:
     """Lists every key whose name matches a pattern."""
     db = session.db
     names = db.values if argv[1] == b"*" else filter(matcher(argv[1]), db.values)
@@ -119,7 +120,7 @@ def keys(session: Session, argv: List[bytes]) -> Reply:
     tips="nondeterministic_output request_policy:special",
     syntax="cursor [MATCH pattern] [COUNT count] [TYPE type]",
 )  # fmt: skip
-def scan(session: Session, argv: List[bytes]) -> Reply:
+def scan(session: Session, argv: list[bytes]) -> Reply:
     """Lists the keys bit by bit: each call takes the cursor that the call before returned, 0 at first."""
     cursor = read_cursor(argv[1])
     count, pattern, wanted = _scan_options(argv)
@@ -132,7 +133,7 @@ def scan(session: Session, argv: List[bytes]) -> Reply:
     return [b"%d" % cursor, list(_alive(db, keys))]
 
 
-def _scan_options(argv: List[bytes]) -> Tuple[int, bytes, bytes | None]:
+def _scan_options(argv: list[bytes]) -> tuple[int, bytes, bytes | None]:
     """The COUNT, the MATCH and the TYPE of a SCAN."""
     count, pattern, wanted = SCAN_COUNT, b"*", None
     for at in range(2, len(argv), 2):
@@ -153,7 +154,7 @@ def _scan_options(argv: List[bytes]) -> Tuple[int, bytes, bytes | None]:
 
 
 @command("RANDOMKEY", arity=1, flags="readonly", tips="request_policy:all_shards nondeterministic_output")
-def randomkey(session: Session, argv: List[bytes]) -> Reply:
+def randomkey(session: Session, argv: list[bytes]) -> Reply:
     """Picks any key of the database."""
     db = session.db
     for _ in range(RANDOM_TRIES):
@@ -166,7 +167,7 @@ def randomkey(session: Session, argv: List[bytes]) -> Reply:
 # Renaming, copying, moving
 
 
-def _rename(session: Session, argv: List[bytes], only_new: bool) -> bool:
+def _rename(session: Session, argv: list[bytes], only_new: bool) -> bool:
     """Rename a key. Returns whether it has the new name by now; with C{only_new}, if it did not before."""
     db = session.db
     _, key, new = argv
@@ -187,7 +188,7 @@ def _rename(session: Session, argv: List[bytes], only_new: bool) -> bool:
     "RENAME", arity=3, flags="write", keys=(1, 2, 1), access="RW ACCESS DELETE; OW UPDATE",
     syntax="key newkey",
 )  # fmt: skip
-def rename(session: Session, argv: List[bytes]) -> Reply:
+def rename(session: Session, argv: list[bytes]) -> Reply:
     """Gives a key another name, in place of whatever has that name."""
     _rename(session, argv, only_new=False)
     return OK
@@ -197,7 +198,7 @@ def rename(session: Session, argv: List[bytes]) -> Reply:
     "RENAMENX", arity=3, flags="write fast", keys=(1, 2, 1), access="RW ACCESS DELETE; OW INSERT",
     syntax="key newkey",
 )  # fmt: skip
-def renamenx(session: Session, argv: List[bytes]) -> Reply:
+def renamenx(session: Session, argv: list[bytes]) -> Reply:
     """Gives a key another name, unless something has that name."""
     return int(_rename(session, argv, only_new=True))
 
@@ -207,7 +208,7 @@ def renamenx(session: Session, argv: List[bytes]) -> Reply:
     complexity="O(N) for a collection of N elements, O(1) for a string.",
     syntax="source destination [DB destination-db] [REPLACE]",
 )  # fmt: skip
-def copy(session: Session, argv: List[bytes]) -> Reply:
+def copy(session: Session, argv: list[bytes]) -> Reply:
     """Gives a second key a copy of a key's value, and its time to expire."""
     db = session.db
     target, replace = _copy_options(session, argv)
@@ -222,7 +223,7 @@ def copy(session: Session, argv: List[bytes]) -> Reply:
     return 1
 
 
-def _copy_options(session: Session, argv: List[bytes]) -> Tuple[Database, bool]:
+def _copy_options(session: Session, argv: list[bytes]) -> tuple[Database, bool]:
     """The DB and the REPLACE of a COPY."""
     target, replace = session.db, False
     options = iter(argv[3:])
@@ -238,7 +239,7 @@ def _copy_options(session: Session, argv: List[bytes]) -> Tuple[Database, bool]:
 
 
 @command("MOVE", arity=3, flags="write fast", keys=(1, 1, 1), access="RW ACCESS UPDATE", syntax="key db")
-def move(session: Session, argv: List[bytes]) -> Reply:
+def move(session: Session, argv: list[bytes]) -> Reply:
     """Moves a key to another database, unless that one has such a key."""
     db, key = session.db, argv[1]
     target = session.server.keyspace.databases[database_index(session, argv[2])]
@@ -260,12 +261,12 @@ def move(session: Session, argv: List[bytes]) -> Reply:
     "DBSIZE", arity=1, group="server", flags="readonly fast", acl="@keyspace",
     tips="request_policy:all_shards response_policy:agg_sum",
 )  # fmt: skip
-def dbsize(session: Session, argv: List[bytes]) -> Reply:
+def dbsize(session: Session, argv: list[bytes]) -> Reply:
     """Says how many keys the database has."""
     return len(session.db)
 
 
-def _flush(session: Session, argv: List[bytes], databases: Iterable[Database] | None = None) -> Reply:
+def _flush(session: Session, argv: list[bytes], databases: Iterable[Database] | None = None) -> Reply:
     default = b"async" if session.server.config["lazyfree-lazy-user-flush"] == "yes" else b"sync"
     way = argv[1].lower() if len(argv) > 1 else default
     if len(argv) > 2 or way not in (b"async", b"sync"):
@@ -290,13 +291,13 @@ _flushing = {
 
 
 @command("FLUSHDB", complexity="O(N) where N is the number of keys in the database.", **_flushing)
-def flushdb(session: Session, argv: List[bytes]) -> Reply:
+def flushdb(session: Session, argv: list[bytes]) -> Reply:
     """Removes every key of the database."""
     return _flush(session, argv, [session.db])
 
 
 @command("FLUSHALL", complexity="O(N) where N is the number of keys in all databases.", **_flushing)
-def flushall(session: Session, argv: List[bytes]) -> Reply:
+def flushall(session: Session, argv: list[bytes]) -> Reply:
     """Removes every key of every database; and the snapshot of them, where snapshots are asked for."""
     reply = _flush(session, argv)
     session.server.persistence.flushed()
@@ -308,7 +309,7 @@ def flushall(session: Session, argv: List[bytes]) -> Reply:
     complexity="O(N) where N is the number of clients that watch or wait for keys of the two.",
     syntax="index1 index2",
 )  # fmt: skip
-def swapdb(session: Session, argv: List[bytes]) -> Reply:
+def swapdb(session: Session, argv: list[bytes]) -> Reply:
     """Exchanges two databases, so that who uses one finds the keys of the other."""
     for text, which in zip(argv[1:], ("first", "second")):
         require_int(text, f"ERR invalid {which} DB index")
@@ -319,7 +320,7 @@ def swapdb(session: Session, argv: List[bytes]) -> Reply:
 # Expiry
 
 
-def _conditions(argv: List[bytes]) -> FrozenSet[bytes]:
+def _conditions(argv: list[bytes]) -> frozenset[bytes]:
     """The NX, XX, GT and LT of an EXPIRE."""
     for option in argv[3:]:
         if option.lower() not in (b"nx", b"xx", b"gt", b"lt"):
@@ -332,7 +333,7 @@ def _conditions(argv: List[bytes]) -> FrozenSet[bytes]:
     return conditions
 
 
-def _meets(conditions: FrozenSet[bytes], current: int | None, when: int) -> bool:
+def _meets(conditions: frozenset[bytes], current: int | None, when: int) -> bool:
     """Whether a key that expires at C{current}, None for never, may be made to expire at C{when}."""
     if current is None:
         return not conditions & {b"xx", b"gt"}
@@ -341,7 +342,7 @@ def _meets(conditions: FrozenSet[bytes], current: int | None, when: int) -> bool
     return b"lt" not in conditions or when < current
 
 
-def _expire(session: Session, argv: List[bytes], unit: int, base: int) -> int:
+def _expire(session: Session, argv: list[bytes], unit: int, base: int) -> int:
     """
     Let a key expire.
 
@@ -367,25 +368,25 @@ _expiring = {"arity": -3, "flags": "write fast", "keys": (1, 1, 1), "access": "R
 
 
 @command("EXPIRE", syntax="key seconds [NX | XX | GT | LT]", **_expiring)
-def expire(session: Session, argv: List[bytes]) -> Reply:
+def expire(session: Session, argv: list[bytes]) -> Reply:
     """Lets a key expire in so many seconds."""
     return _expire(session, argv, 1000, session.server.keyspace.now)
 
 
 @command("PEXPIRE", since="2.6.0", syntax="key milliseconds [NX | XX | GT | LT]", **_expiring)
-def pexpire(session: Session, argv: List[bytes]) -> Reply:
+def pexpire(session: Session, argv: list[bytes]) -> Reply:
     """Lets a key expire in so many milliseconds."""
     return _expire(session, argv, 1, session.server.keyspace.now)
 
 
 @command("EXPIREAT", since="1.2.0", syntax="key unix-time-seconds [NX | XX | GT | LT]", **_expiring)
-def expireat(session: Session, argv: List[bytes]) -> Reply:
+def expireat(session: Session, argv: list[bytes]) -> Reply:
     """Lets a key expire at a Unix time in seconds."""
     return _expire(session, argv, 1000, 0)
 
 
 @command("PEXPIREAT", since="2.6.0", syntax="key unix-time-milliseconds [NX | XX | GT | LT]", **_expiring)
-def pexpireat(session: Session, argv: List[bytes]) -> Reply:
+def pexpireat(session: Session, argv: list[bytes]) -> Reply:
     """Lets a key expire at a Unix time in milliseconds."""
     return _expire(session, argv, 1, 0)
 
@@ -409,25 +410,25 @@ _telling = {"arity": 2, "flags": "readonly fast", "keys": (1, 1, 1), "access": "
 
 
 @command("TTL", tips="nondeterministic_output", **_telling)
-def ttl(session: Session, argv: List[bytes]) -> Reply:
+def ttl(session: Session, argv: list[bytes]) -> Reply:
     """Says in how many seconds a key expires."""
     return _expiry(session, argv[1], session.server.keyspace.now, 1000)
 
 
 @command("PTTL", since="2.6.0", tips="nondeterministic_output", **_telling)
-def pttl(session: Session, argv: List[bytes]) -> Reply:
+def pttl(session: Session, argv: list[bytes]) -> Reply:
     """Says in how many milliseconds a key expires."""
     return _expiry(session, argv[1], session.server.keyspace.now, 1)
 
 
 @command("EXPIRETIME", since="7.0.0", **_telling)
-def expiretime(session: Session, argv: List[bytes]) -> Reply:
+def expiretime(session: Session, argv: list[bytes]) -> Reply:
     """Says at which Unix time in seconds a key expires."""
     return _expiry(session, argv[1], 0, 1000)
 
 
 @command("PEXPIRETIME", since="7.0.0", **_telling)
-def pexpiretime(session: Session, argv: List[bytes]) -> Reply:
+def pexpiretime(session: Session, argv: list[bytes]) -> Reply:
     """Says at which Unix time in milliseconds a key expires."""
     return _expiry(session, argv[1], 0, 1)
 
@@ -436,7 +437,7 @@ def pexpiretime(session: Session, argv: List[bytes]) -> Reply:
     "PERSIST", arity=2, flags="write fast", keys=(1, 1, 1), access="RW UPDATE", since="2.2.0",
     syntax="key",
 )  # fmt: skip
-def persist(session: Session, argv: List[bytes]) -> Reply:
+def persist(session: Session, argv: list[bytes]) -> Reply:
     """Lets a key not expire."""
     return int(session.db.get(argv[1]) is not None and session.db.persist(argv[1]))
 
@@ -461,14 +462,14 @@ _SWITCHING = (
 
 
 @command("OBJECT ENCODING", since="2.2.3", **_inspecting)
-def object_encoding(session: Session, argv: List[bytes]) -> Reply:
+def object_encoding(session: Session, argv: list[bytes]) -> Reply:
     """Says in which form a value is held."""
     value = session.db.look(argv[2])
     return None if value is None else encoding(value)
 
 
 @command("OBJECT FREQ", since="4.0.0", **_inspecting)
-def object_freq(session: Session, argv: List[bytes]) -> Reply:
+def object_freq(session: Session, argv: list[bytes]) -> Reply:
     """Says how often a key is used, on a logarithmic scale."""
     if session.db.look(argv[2]) is None:
         return None
@@ -479,7 +480,7 @@ def object_freq(session: Session, argv: List[bytes]) -> Reply:
 
 
 @command("OBJECT IDLETIME", since="2.2.3", **_inspecting)
-def object_idletime(session: Session, argv: List[bytes]) -> Reply:
+def object_idletime(session: Session, argv: list[bytes]) -> Reply:
     """Says how many seconds ago a key was last used."""
     db = session.db
     if db.look(argv[2]) is None:
@@ -490,7 +491,7 @@ def object_idletime(session: Session, argv: List[bytes]) -> Reply:
 
 
 @command("OBJECT REFCOUNT", since="2.2.3", **_inspecting)
-def object_refcount(session: Session, argv: List[bytes]) -> Reply:
+def object_refcount(session: Session, argv: list[bytes]) -> Reply:
     """Says how many references a value has."""
     value = session.db.look(argv[2])
     return None if value is None else references(value)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Tuple
+from typing import TYPE_CHECKING, Any, Callable
 
 from tseep.algorithms.numeric import LOWEST, integer, require_integer
 from tseep.commands.arguments import NO_KEYS, require_seconds
@@ -22,13 +23,13 @@ OUT_OF_RANGE = "ERR value is out of range, must be positive"
 _ENDS = {b"left": True, b"right": False}
 _EACH = "O(N) where N is the number of elements."
 _KEYS = "O(N) where N is the number of keys."
-_one: Dict[str, Any] = {"keys": (1, 1, 1)}
+_one: dict[str, Any] = {"keys": (1, 1, 1)}
 
 
 # At the ends
 
 
-def _push(session: Session, argv: List[bytes], left: bool) -> int:
+def _push(session: Session, argv: list[bytes], left: bool) -> int:
     db, key = session.db, argv[1]
     value = db.get(key)
     event = b"lpush" if left else b"rpush"
@@ -50,11 +51,11 @@ def _push(session: Session, argv: List[bytes], left: bool) -> int:
     return len(elements)
 
 
-def _push_to_existing(session: Session, argv: List[bytes], left: bool) -> int:
+def _push_to_existing(session: Session, argv: list[bytes], left: bool) -> int:
     return 0 if to_change(session, argv[1], RedisList) is None else _push(session, argv, left)
 
 
-_pushing: Dict[str, Any] = {
+_pushing: dict[str, Any] = {
     "arity": -3,
     "flags": "write denyoom fast",
     "access": "RW INSERT",
@@ -65,25 +66,25 @@ _pushing: Dict[str, Any] = {
 
 
 @command("LPUSH", **_pushing)
-def lpush(session: Session, argv: List[bytes]) -> Reply:
+def lpush(session: Session, argv: list[bytes]) -> Reply:
     """Adds elements at the left of a list, and says how long it is now."""
     return _push(session, argv, True)
 
 
 @command("RPUSH", **_pushing)
-def rpush(session: Session, argv: List[bytes]) -> Reply:
+def rpush(session: Session, argv: list[bytes]) -> Reply:
     """Adds elements at the right of a list, and says how long it is now."""
     return _push(session, argv, False)
 
 
 @command("LPUSHX", since="2.2.0", **_pushing)
-def lpushx(session: Session, argv: List[bytes]) -> Reply:
+def lpushx(session: Session, argv: list[bytes]) -> Reply:
     """Adds elements at the left of a list that is there already."""
     return _push_to_existing(session, argv, True)
 
 
 @command("RPUSHX", since="2.2.0", **_pushing)
-def rpushx(session: Session, argv: List[bytes]) -> Reply:
+def rpushx(session: Session, argv: list[bytes]) -> Reply:
     """Adds elements at the right of a list that is there already."""
     return _push_to_existing(session, argv, False)
 
@@ -95,14 +96,14 @@ def _take(session: Session, key: bytes, value: RedisList, left: bool) -> bytes:
     return element
 
 
-def _take_several(session: Session, key: bytes, value: RedisList, left: bool, count: int) -> List[bytes]:
+def _take_several(session: Session, key: bytes, value: RedisList, left: bool, count: int) -> list[bytes]:
     take = value.popleft if left else value.pop
     elements = [take() for _ in range(min(count, len(value)))]
     session.db.shrunk(key, value, b"lpop" if left else b"rpop")
     return elements
 
 
-def _pop(session: Session, argv: List[bytes], left: bool) -> Reply:
+def _pop(session: Session, argv: list[bytes], left: bool) -> Reply:
     if len(argv) == 2:
         value = to_change(session, argv[1], RedisList)
         return None if value is None else _take(session, argv[1], value, left)
@@ -117,7 +118,7 @@ def _pop(session: Session, argv: List[bytes], left: bool) -> Reply:
     return _take_several(session, argv[1], value, left, count) if count else []
 
 
-_popping: Dict[str, Any] = {
+_popping: dict[str, Any] = {
     "arity": -2,
     "flags": "write fast",
     "access": "RW ACCESS DELETE",
@@ -128,13 +129,13 @@ _popping: Dict[str, Any] = {
 
 
 @command("LPOP", **_popping)
-def lpop(session: Session, argv: List[bytes]) -> Reply:
+def lpop(session: Session, argv: list[bytes]) -> Reply:
     """Removes elements from the left of a list and returns them."""
     return _pop(session, argv, True)
 
 
 @command("RPOP", **_popping)
-def rpop(session: Session, argv: List[bytes]) -> Reply:
+def rpop(session: Session, argv: list[bytes]) -> Reply:
     """Removes elements from the right of a list and returns them."""
     return _pop(session, argv, False)
 
@@ -143,7 +144,7 @@ def rpop(session: Session, argv: List[bytes]) -> Reply:
 
 
 @command("LLEN", arity=2, flags="readonly fast", access="RO", syntax="key", **_one)
-def llen(session: Session, argv: List[bytes]) -> Reply:
+def llen(session: Session, argv: list[bytes]) -> Reply:
     """Says how long a list is."""
     return len(read(session, argv[1], RedisList) or ())
 
@@ -152,7 +153,7 @@ def llen(session: Session, argv: List[bytes]) -> Reply:
     "LRANGE", arity=4, flags="readonly", access="RO ACCESS", syntax="key start stop",
     complexity="O(S+N) where S is the distance from the nearer end and N the number of elements asked for.", **_one,
 )  # fmt: skip
-def lrange(session: Session, argv: List[bytes]) -> Reply:
+def lrange(session: Session, argv: list[bytes]) -> Reply:
     """Returns the elements between two places of a list."""
     start, stop = require_integer(argv[2]), require_integer(argv[3])
     value = read(session, argv[1], RedisList)
@@ -162,7 +163,7 @@ def lrange(session: Session, argv: List[bytes]) -> Reply:
     return value.span(first, last) if first <= last else []
 
 
-def _places(start: int, stop: int, size: int) -> Tuple[int, int]:
+def _places(start: int, stop: int, size: int) -> tuple[int, int]:
     """The first and the last place between two that may be counted from the end."""
     first = max(0, start + size if start < 0 else start)
     return first, min(stop + size if stop < 0 else stop, size - 1)
@@ -172,7 +173,7 @@ def _places(start: int, stop: int, size: int) -> Tuple[int, int]:
     "LINDEX", arity=3, flags="readonly", access="RO ACCESS", syntax="key index",
     complexity="O(N) where N is the distance from the nearer end.", **_one,
 )  # fmt: skip
-def lindex(session: Session, argv: List[bytes]) -> Reply:
+def lindex(session: Session, argv: list[bytes]) -> Reply:
     """Returns the element at a place of a list."""
     value = read(session, argv[1], RedisList)
     if value is None:
@@ -185,7 +186,7 @@ def lindex(session: Session, argv: List[bytes]) -> Reply:
     "LPOS", arity=-3, flags="readonly", access="RO ACCESS", since="6.0.6", complexity=_EACH,
     syntax="key element [RANK rank] [COUNT num-matches] [MAXLEN len]", **_one,
 )  # fmt: skip
-def lpos(session: Session, argv: List[bytes]) -> Reply:
+def lpos(session: Session, argv: list[bytes]) -> Reply:
     """Finds the places of an element in a list."""
     rank, count, most = _lpos_options(argv)
     value = read(session, argv[1], RedisList)
@@ -197,7 +198,7 @@ def lpos(session: Session, argv: List[bytes]) -> Reply:
     return [place for _, place in zip(range(count or len(value)), found)]
 
 
-def _lpos_options(argv: List[bytes]) -> Tuple[int, int | None, int]:
+def _lpos_options(argv: list[bytes]) -> tuple[int, int | None, int]:
     """The RANK, the COUNT (None if not given) and the MAXLEN of an LPOS."""
     rank, count, most = 1, None, 0
     for at in range(3, len(argv), 2):
@@ -241,7 +242,7 @@ def _matches(value: RedisList, element: bytes, rank: int, most: int) -> Iterator
     "LSET", arity=4, flags="write denyoom", access="RW UPDATE", syntax="key index element",
     complexity="O(N) where N is the distance from the nearer end.", **_one,
 )  # fmt: skip
-def lset(session: Session, argv: List[bytes]) -> Reply:
+def lset(session: Session, argv: list[bytes]) -> Reply:
     """Replaces the element at a place of a list."""
     value = to_change(session, argv[1], RedisList)
     if value is None:
@@ -258,7 +259,7 @@ def lset(session: Session, argv: List[bytes]) -> Reply:
     "LINSERT", arity=5, flags="write denyoom", access="RW INSERT", since="2.2.0", complexity=_EACH,
     syntax="key <BEFORE | AFTER> pivot element", **_one,
 )  # fmt: skip
-def linsert(session: Session, argv: List[bytes]) -> Reply:
+def linsert(session: Session, argv: list[bytes]) -> Reply:
     """Adds an element beside another one, and says how long the list is now."""
     where = argv[2].lower()
     if where not in (b"before", b"after"):
@@ -275,7 +276,7 @@ def linsert(session: Session, argv: List[bytes]) -> Reply:
 
 
 @command("LREM", arity=4, flags="write", access="RW DELETE", complexity=_EACH, syntax="key count element", **_one)
-def lrem(session: Session, argv: List[bytes]) -> Reply:
+def lrem(session: Session, argv: list[bytes]) -> Reply:
     """Removes elements that are equal to one, from the left or, if the count is negative, from the right."""
     count = require_integer(argv[2])
     value = to_change(session, argv[1], RedisList)
@@ -291,7 +292,7 @@ def lrem(session: Session, argv: List[bytes]) -> Reply:
     "LTRIM", arity=4, flags="write", access="RW DELETE", complexity="O(N) where N is the number of elements removed.",
     syntax="key start stop", **_one,
 )  # fmt: skip
-def ltrim(session: Session, argv: List[bytes]) -> Reply:
+def ltrim(session: Session, argv: list[bytes]) -> Reply:
     """Removes the elements that are not between two places of a list."""
     start, stop = require_integer(argv[2]), require_integer(argv[3])
     value = to_change(session, argv[1], RedisList)
@@ -330,7 +331,7 @@ def _move(session: Session, source: bytes, destination: bytes, from_left: bool, 
     return element
 
 
-_moving: Dict[str, Any] = {"keys": (1, 2, 1), "access": "RW ACCESS DELETE; RW INSERT"}
+_moving: dict[str, Any] = {"keys": (1, 2, 1), "access": "RW ACCESS DELETE; RW INSERT"}
 _MOVE = "<LEFT | RIGHT> <LEFT | RIGHT>"
 
 
@@ -339,18 +340,18 @@ def _at_once(reply: Reply) -> Reply:
 
 
 @command("RPOPLPUSH", arity=3, flags="write denyoom", since="1.2.0", syntax="source destination", **_moving)
-def rpoplpush(session: Session, argv: List[bytes]) -> Reply:
+def rpoplpush(session: Session, argv: list[bytes]) -> Reply:
     """Moves the element at the right of a list to the left of another."""
     return _at_once(_move(session, argv[1], argv[2], False, True))
 
 
 @command("LMOVE", arity=5, flags="write denyoom", since="6.2.0", syntax=f"source destination {_MOVE}", **_moving)
-def lmove(session: Session, argv: List[bytes]) -> Reply:
+def lmove(session: Session, argv: list[bytes]) -> Reply:
     """Moves an element from an end of a list to an end of another."""
     return _at_once(_move(session, argv[1], argv[2], _end(argv[3]), _end(argv[4])))
 
 
-def _pop_options(argv: List[bytes], at: int) -> Tuple[List[bytes], bool, int]:
+def _pop_options(argv: list[bytes], at: int) -> tuple[list[bytes], bool, int]:
     """The keys, whether at the left, and the COUNT of an LMPOP."""
     number = integer(argv[at])
     if number is None or not 0 < number < 2**31:
@@ -375,7 +376,7 @@ def _pop_from(session: Session, key: bytes, left: bool, count: int) -> Reply:
     return NOT_YET if value is None else [key, _take_several(session, key, value, left, count)]
 
 
-def _first(keys: List[bytes], attempt: Callable[[bytes], Reply]) -> Reply:
+def _first(keys: list[bytes], attempt: Callable[[bytes], Reply]) -> Reply:
     """What the first key gives that gives something; else L{NOT_YET}."""
     for key in keys:
         reply = attempt(key)
@@ -384,7 +385,7 @@ def _first(keys: List[bytes], attempt: Callable[[bytes], Reply]) -> Reply:
     return NOT_YET
 
 
-_numbered: Dict[str, Any] = {
+_numbered: dict[str, Any] = {
     "since": "7.0.0",
     "complexity": "O(N+M) where N is the number of keys and M that of elements.",
 }
@@ -392,7 +393,7 @@ _MPOP = "numkeys key [key ...] <LEFT | RIGHT> [COUNT count]"
 
 
 @command("LMPOP", arity=-4, flags="write movablekeys", access="RW ACCESS DELETE @ numkeys 1", syntax=_MPOP, **_numbered)
-def lmpop(session: Session, argv: List[bytes]) -> Reply:
+def lmpop(session: Session, argv: list[bytes]) -> Reply:
     """Removes elements from the first list that is there, and returns them."""
     keys, left, count = _pop_options(argv, 1)
     reply = _first(keys, lambda key: _pop_from(session, key, left, count))
@@ -414,12 +415,12 @@ def _patient(attempt: Callable[[bytes], Reply]) -> Callable[[bytes], Reply]:
     return serve
 
 
-def _wait(session: Session, keys: List[bytes], timeout: int, attempt: Callable[[bytes], Reply]) -> Reply:
+def _wait(session: Session, keys: list[bytes], timeout: int, attempt: Callable[[bytes], Reply]) -> Reply:
     reply = _first(keys, attempt)
     return reply if reply is not NOT_YET else block(session, keys, timeout, _patient(attempt))
 
 
-def _blocking_pop(session: Session, argv: List[bytes], left: bool) -> Reply:
+def _blocking_pop(session: Session, argv: list[bytes], left: bool) -> Reply:
     timeout = require_seconds(argv[-1])
 
     def attempt(key: bytes) -> Reply:
@@ -429,7 +430,7 @@ def _blocking_pop(session: Session, argv: List[bytes], left: bool) -> Reply:
     return _wait(session, argv[1:-1], timeout, attempt)
 
 
-_waiting: Dict[str, Any] = {
+_waiting: dict[str, Any] = {
     "arity": -3,
     "flags": "write noscript blocking",
     "keys": (1, -2, 1),
@@ -441,18 +442,18 @@ _waiting: Dict[str, Any] = {
 
 
 @command("BLPOP", **_waiting)
-def blpop(session: Session, argv: List[bytes]) -> Reply:
+def blpop(session: Session, argv: list[bytes]) -> Reply:
     """Removes the element at the left of the first list that is there, and waits for one if there is none."""
     return _blocking_pop(session, argv, True)
 
 
 @command("BRPOP", **_waiting)
-def brpop(session: Session, argv: List[bytes]) -> Reply:
+def brpop(session: Session, argv: list[bytes]) -> Reply:
     """Removes the element at the right of the first list that is there, and waits for one if there is none."""
     return _blocking_pop(session, argv, False)
 
 
-def _blocking_move(session: Session, argv: List[bytes], from_left: bool, to_left: bool) -> Reply:
+def _blocking_move(session: Session, argv: list[bytes], from_left: bool, to_left: bool) -> Reply:
     timeout = require_seconds(argv[-1])
     source, destination = argv[1], argv[2]
     reply = _move(session, source, destination, from_left, to_left)
@@ -471,7 +472,7 @@ def _blocking_move(session: Session, argv: List[bytes], from_left: bool, to_left
     "BRPOPLPUSH", arity=4, flags="write denyoom noscript blocking", since="2.2.0",
     syntax="source destination timeout:double", **_moving,
 )  # fmt: skip
-def brpoplpush(session: Session, argv: List[bytes]) -> Reply:
+def brpoplpush(session: Session, argv: list[bytes]) -> Reply:
     """Moves the element at the right of a list to the left of another, and waits for one if there is none."""
     return _blocking_move(session, argv, False, True)
 
@@ -480,7 +481,7 @@ def brpoplpush(session: Session, argv: List[bytes]) -> Reply:
     "BLMOVE", arity=6, flags="write denyoom noscript blocking", since="6.2.0",
     syntax=f"source destination {_MOVE} timeout:double", **_moving,
 )  # fmt: skip
-def blmove(session: Session, argv: List[bytes]) -> Reply:
+def blmove(session: Session, argv: list[bytes]) -> Reply:
     """Moves an element from an end of a list to an end of another, and waits for one if there is none."""
     return _blocking_move(session, argv, _end(argv[3]), _end(argv[4]))
 
@@ -489,7 +490,7 @@ def blmove(session: Session, argv: List[bytes]) -> Reply:
     "BLMPOP", arity=-5, flags="write blocking movablekeys", access="RW ACCESS DELETE @ numkeys 2",
     syntax=f"timeout:double {_MPOP}", **_numbered,
 )  # fmt: skip
-def blmpop(session: Session, argv: List[bytes]) -> Reply:
+def blmpop(session: Session, argv: list[bytes]) -> Reply:
     """Removes elements from the first list that is there, and waits for some if there is none."""
     keys, left, count = _pop_options(argv, 2)
     timeout = require_seconds(argv[1])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any
 
 SCAN_SYNTAX = "key cursor [MATCH pattern] [COUNT count]"
-SCANNING: Dict[str, Any] = {
+SCANNING: dict[str, Any] = {
     "arity": -3,
     "flags": "readonly",
     "keys": (1, 1, 1),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Callable
 
 from tseep.algorithms.numeric import integer, require_count, require_room
 from tseep.commands.arguments import NO_KEYS, card_limit, read_cursor, scan_options
@@ -30,7 +31,7 @@ _EMPTY = Set()
     "SADD", arity=-3, flags="write denyoom fast", keys=(1, 1, 1), access="RW INSERT", complexity=_EACH,
     syntax="key member [member ...]",
 )  # fmt: skip
-def sadd(session: Session, argv: List[bytes]) -> Reply:
+def sadd(session: Session, argv: list[bytes]) -> Reply:
     """Adds members to a set, and says how many are new."""
     db, key = session.db, argv[1]
     value = to_change(session, key, Set)
@@ -50,7 +51,7 @@ def sadd(session: Session, argv: List[bytes]) -> Reply:
     "SREM", arity=-3, flags="write fast", keys=(1, 1, 1), access="RW DELETE", complexity=_EACH,
     syntax="key member [member ...]",
 )  # fmt: skip
-def srem(session: Session, argv: List[bytes]) -> Reply:
+def srem(session: Session, argv: list[bytes]) -> Reply:
     """Removes members from a set, and says how many were there."""
     value = to_change(session, argv[1], Set)
     if value is None:
@@ -61,11 +62,11 @@ def srem(session: Session, argv: List[bytes]) -> Reply:
     return removed
 
 
-_looking: Dict[str, Any] = {"flags": "readonly fast", "keys": (1, 1, 1), "access": "RO"}
+_looking: dict[str, Any] = {"flags": "readonly fast", "keys": (1, 1, 1), "access": "RO"}
 
 
 @command("SISMEMBER", arity=3, syntax="key member", **_looking)
-def sismember(session: Session, argv: List[bytes]) -> Reply:
+def sismember(session: Session, argv: list[bytes]) -> Reply:
     """Says whether something is a member of a set."""
     return int(argv[2] in (read(session, argv[1], Set) or _EMPTY))
 
@@ -74,14 +75,14 @@ def sismember(session: Session, argv: List[bytes]) -> Reply:
     "SMISMEMBER", arity=-3, flags="readonly fast", keys=(1, 1, 1), access="RO ACCESS", since="6.2.0",
     complexity=_EACH, syntax="key member [member ...]",
 )  # fmt: skip
-def smismember(session: Session, argv: List[bytes]) -> Reply:
+def smismember(session: Session, argv: list[bytes]) -> Reply:
     """Says of each of some things whether it is a member of a set."""
     value = read(session, argv[1], Set) or _EMPTY
     return [int(member in value) for member in argv[2:]]
 
 
 @command("SCARD", arity=2, syntax="key", **_looking)
-def scard(session: Session, argv: List[bytes]) -> Reply:
+def scard(session: Session, argv: list[bytes]) -> Reply:
     """Says how many members a set has."""
     return len(read(session, argv[1], Set) or ())
 
@@ -90,7 +91,7 @@ def scard(session: Session, argv: List[bytes]) -> Reply:
     "SMEMBERS", arity=2, flags="readonly", keys=(1, 1, 1), access="RO ACCESS", complexity=_EACH, tips=_ANY_ORDER,
     syntax="key",
 )  # fmt: skip
-def smembers(session: Session, argv: List[bytes]) -> Reply:
+def smembers(session: Session, argv: list[bytes]) -> Reply:
     """Returns all members of a set."""
     return SetReply(read(session, argv[1], Set) or ())
 
@@ -99,7 +100,7 @@ def smembers(session: Session, argv: List[bytes]) -> Reply:
     "SPOP", arity=-2, flags="write fast", keys=(1, 1, 1), access="RW ACCESS DELETE", tips="nondeterministic_output",
     complexity="O(N) where N is the number of members asked for.", syntax="key [count]",
 )  # fmt: skip
-def spop(session: Session, argv: List[bytes]) -> Reply:
+def spop(session: Session, argv: list[bytes]) -> Reply:
     """Removes random members of a set and returns them."""
     if len(argv) > 3:
         raise CommandError(SYNTAX)
@@ -129,7 +130,7 @@ def _pop_several(session: Session, key: bytes, text: bytes) -> SetReply:
     "SRANDMEMBER", arity=-2, flags="readonly", keys=(1, 1, 1), access="RO ACCESS", tips="nondeterministic_output",
     complexity="O(N) where N is the number of members asked for.", syntax="key [count]",
 )  # fmt: skip
-def srandmember(session: Session, argv: List[bytes]) -> Reply:
+def srandmember(session: Session, argv: list[bytes]) -> Reply:
     """Picks random members of a set."""
     if len(argv) > 3:
         raise CommandError(SYNTAX)
@@ -150,7 +151,7 @@ def srandmember(session: Session, argv: List[bytes]) -> Reply:
     "SMOVE", arity=4, flags="write fast", keys=(1, 2, 1), access="RW ACCESS DELETE; RW INSERT",
     syntax="source destination member",
 )  # fmt: skip
-def smove(session: Session, argv: List[bytes]) -> Reply:
+def smove(session: Session, argv: list[bytes]) -> Reply:
     """Moves a member from one set to another."""
     _, source, destination, member = argv
     db = session.db
@@ -173,21 +174,21 @@ def smove(session: Session, argv: List[bytes]) -> Reply:
 # Several sets
 
 
-def _sets(session: Session, keys: Iterable[bytes]) -> List[Set]:
+def _sets(session: Session, keys: Iterable[bytes]) -> list[Set]:
     """The sets at some keys, an empty one for each that is not there."""
     return [read(session, key, Set) or _EMPTY for key in keys]
 
 
-def _intersection(sets: List[Set]) -> Members:
+def _intersection(sets: list[Set]) -> Members:
     smallest, *others = sorted(sets, key=len)
     return (member for member in smallest if all(member in other for other in others))
 
 
-def _union(sets: List[Set]) -> Members:
+def _union(sets: list[Set]) -> Members:
     return dict.fromkeys(member for each in sets for member in each)
 
 
-def _difference(sets: List[Set]) -> Members:
+def _difference(sets: list[Set]) -> Members:
     first, *others = sets
     return (member for member in first if not any(member in other for other in others))
 
@@ -202,7 +203,7 @@ def _store(session: Session, key: bytes, members: Members, event: bytes) -> int:
     return len(result)
 
 
-_combining: Dict[str, Any] = {
+_combining: dict[str, Any] = {
     "arity": -2,
     "flags": "readonly",
     "keys": (1, -1, 1),
@@ -210,7 +211,7 @@ _combining: Dict[str, Any] = {
     "tips": _ANY_ORDER,
     "syntax": "key [key ...]",
 }
-_storing: Dict[str, Any] = {
+_storing: dict[str, Any] = {
     "arity": -3,
     "flags": "write denyoom",
     "keys": (1, -1, 1),
@@ -220,41 +221,41 @@ _storing: Dict[str, Any] = {
 
 
 @command("SINTER", complexity=_SMALLEST, **_combining)
-def sinter(session: Session, argv: List[bytes]) -> Reply:
+def sinter(session: Session, argv: list[bytes]) -> Reply:
     """Returns what all of some sets have in common."""
     return SetReply(_intersection(_sets(session, argv[1:])))
 
 
 @command("SUNION", complexity=_ALL, **_combining)
-def sunion(session: Session, argv: List[bytes]) -> Reply:
+def sunion(session: Session, argv: list[bytes]) -> Reply:
     """Returns the members of all of some sets."""
     return SetReply(_union(_sets(session, argv[1:])))
 
 
 @command("SDIFF", complexity=_ALL, **_combining)
-def sdiff(session: Session, argv: List[bytes]) -> Reply:
+def sdiff(session: Session, argv: list[bytes]) -> Reply:
     """Returns what the first set has and none of the others."""
     return SetReply(_difference(_sets(session, argv[1:])))
 
 
-def _combine(session: Session, argv: List[bytes], combine: Callable[[List[Set]], Members], event: bytes) -> int:
+def _combine(session: Session, argv: list[bytes], combine: Callable[[list[Set]], Members], event: bytes) -> int:
     return _store(session, argv[1], combine(_sets(session, argv[2:])), event)
 
 
 @command("SINTERSTORE", complexity=_SMALLEST, **{**_storing, "access": "RW UPDATE; RO ACCESS"})
-def sinterstore(session: Session, argv: List[bytes]) -> Reply:
+def sinterstore(session: Session, argv: list[bytes]) -> Reply:
     """Stores what all of some sets have in common."""
     return _combine(session, argv, _intersection, b"sinterstore")
 
 
 @command("SUNIONSTORE", complexity=_ALL, **_storing)
-def sunionstore(session: Session, argv: List[bytes]) -> Reply:
+def sunionstore(session: Session, argv: list[bytes]) -> Reply:
     """Stores the members of all of some sets."""
     return _combine(session, argv, _union, b"sunionstore")
 
 
 @command("SDIFFSTORE", complexity=_ALL, **_storing)
-def sdiffstore(session: Session, argv: List[bytes]) -> Reply:
+def sdiffstore(session: Session, argv: list[bytes]) -> Reply:
     """Stores what the first set has and none of the others."""
     return _combine(session, argv, _difference, b"sdiffstore")
 
@@ -263,7 +264,7 @@ def sdiffstore(session: Session, argv: List[bytes]) -> Reply:
     "SINTERCARD", arity=-3, flags="readonly movablekeys", access="RO ACCESS @ numkeys 1", since="7.0.0",
     complexity=_SMALLEST, syntax="numkeys key [key ...] [LIMIT limit]",
 )  # fmt: skip
-def sintercard(session: Session, argv: List[bytes]) -> Reply:
+def sintercard(session: Session, argv: list[bytes]) -> Reply:
     """Counts what all of some sets have in common, up to a limit."""
     keys, rest = numbered_keys(argv, 1)
     limit = card_limit(rest)
@@ -275,7 +276,7 @@ def sintercard(session: Session, argv: List[bytes]) -> Reply:
     return count
 
 
-def numbered_keys(argv: List[bytes], at: int) -> tuple[List[bytes], List[bytes]]:
+def numbered_keys(argv: list[bytes], at: int) -> tuple[list[bytes], list[bytes]]:
     """
     The keys whose number is the argument C{at}, and the arguments after them.
 
@@ -290,7 +291,7 @@ def numbered_keys(argv: List[bytes], at: int) -> tuple[List[bytes], List[bytes]]
 
 
 @command("SSCAN", **SCANNING)
-def sscan(session: Session, argv: List[bytes]) -> Reply:
+def sscan(session: Session, argv: list[bytes]) -> Reply:
     """Lists the members of a set bit by bit."""
     cursor = read_cursor(argv[2])
     value = read(session, argv[1], Set)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Union
 
 from tseep.algorithms.numeric import double, require_integer
 from tseep.datatypes.hash import Hash
@@ -42,16 +43,16 @@ class Options:
     @ivar store: the key for the result.
     """
 
-    def __init__(self, argv: List[bytes], known: Dict[bytes, int]) -> None:
+    def __init__(self, argv: list[bytes], known: dict[bytes, int]) -> None:
         self.by: bytes | None = None
         self.unsorted = self.alpha = self.descending = False
         self.offset, self.count = 0, -1
-        self.get: List[bytes] = []
+        self.get: list[bytes] = []
         self.store: bytes | None = None
         for option, _, parameters in read_options(argv, 2, known):
             self._take(option, parameters)
 
-    def _take(self, option: bytes, parameters: List[bytes]) -> None:
+    def _take(self, option: bytes, parameters: list[bytes]) -> None:
         if option in (b"asc", b"desc"):
             self.descending = option == b"desc"
         elif option == b"alpha":
@@ -68,7 +69,7 @@ class Options:
         else:
             raise CommandError(SYNTAX)
 
-    def bounds(self, size: int) -> Tuple[int, int]:
+    def bounds(self, size: int) -> tuple[int, int]:
         """The places, of so many, from which and before which an element is wanted."""
         start = min(max(self.offset, 0), size)
         return start, size if self.count < 0 else min(start + self.count, size)
@@ -110,17 +111,17 @@ def _score(text: bytes | None) -> float:
     return score
 
 
-def _rank(weight: bytes | None, whole: bool) -> Tuple[bool, bytes]:
+def _rank(weight: bytes | None, whole: bool) -> tuple[bool, bytes]:
     """A weight as ALPHA compares it: none at all comes first; unless it is C{whole} a zero byte ends it, as in C."""
     if weight is None:
         return False, b""
     return True, weight if whole else weight.partition(b"\0")[0]
 
 
-def _sorted(db: Database, elements: List[bytes], options: Options) -> List[bytes]:
+def _sorted(db: Database, elements: list[bytes], options: Options) -> list[bytes]:
     """Elements in order, those of the same weight by their bytes or, with ALPHA, as they were."""
-    weights: List[bytes | None] = list(elements if options.by is None else map(_lookup(db, options.by), elements))
-    ranks: List[Any]
+    weights: list[bytes | None] = list(elements if options.by is None else map(_lookup(db, options.by), elements))
+    ranks: list[Any]
     if options.alpha:
         ranks = [_rank(weight, options.store is not None) for weight in weights]
     else:
@@ -129,7 +130,7 @@ def _sorted(db: Database, elements: List[bytes], options: Options) -> List[bytes
     return [elements[place] for place in order]
 
 
-def _select(session: Session, value: Sortable, options: Options) -> List[bytes]:
+def _select(session: Session, value: Sortable, options: Options) -> list[bytes]:
     """The elements that are wanted, in order."""
     start, stop = options.bounds(len(value))
     if not options.unsorted:
@@ -146,7 +147,7 @@ def _settle_order(session: Session, value: Sortable, options: Options) -> None:
         options.unsorted, options.alpha, options.by = False, True, None
 
 
-def _sort(session: Session, argv: List[bytes], options: Options) -> List[bytes | None]:
+def _sort(session: Session, argv: list[bytes], options: Options) -> list[bytes | None]:
     """What SORT replies or stores."""
     value = session.db.read(argv[1])
     if value is None:
@@ -162,7 +163,7 @@ def _sort(session: Session, argv: List[bytes], options: Options) -> List[bytes |
 _SORTED = KeyUse(1, ("RO", "access"))
 
 
-def _keys_of_sort(argv: List[bytes]) -> Iterator[KeyUse]:
+def _keys_of_sort(argv: list[bytes]) -> Iterator[KeyUse]:
     """The key that is sorted, and the one that is stored at: that of the last STORE, as L{Options} has it."""
     yield _SORTED
     places = [option.place for option in read_options(argv, 2, _STORING) if option.name == b"store"]
@@ -170,7 +171,7 @@ def _keys_of_sort(argv: List[bytes]) -> Iterator[KeyUse]:
         yield KeyUse(places[-1], ("OW", "update"))
 
 
-def _pattern_of(argv: List[bytes], known: Dict[bytes, int]) -> bytes | None:
+def _pattern_of(argv: list[bytes], known: dict[bytes, int]) -> bytes | None:
     """The first option whose pattern may name any key; None if there is none before what is no option."""
     for option, _, parameters in read_options(argv, 2, known):
         if option == b"get" or (option == b"by" and b"*" in parameters[0]):
@@ -180,7 +181,7 @@ def _pattern_of(argv: List[bytes], known: Dict[bytes, int]) -> bytes | None:
     return None
 
 
-_sorting: Dict[str, Any] = {
+_sorting: dict[str, Any] = {
     "arity": -2,
     "keys": (1, 1, 1),
     "acl": "set sortedset list dangerous",
@@ -194,7 +195,7 @@ _OPTIONS = "key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]
     syntax=f"{_OPTIONS} [STORE destination]", find_keys=_keys_of_sort,
     reads_any_key=lambda argv: _pattern_of(argv, _STORING), **_sorting,
 )  # fmt: skip
-def sort(session: Session, argv: List[bytes]) -> Reply:
+def sort(session: Session, argv: list[bytes]) -> Reply:
     """Sorts the elements of a list, set or sorted set, and returns or stores them or what belongs to them."""
     options = Options(argv, _STORING)
     found = _sort(session, argv, options)
@@ -211,6 +212,6 @@ def sort(session: Session, argv: List[bytes]) -> Reply:
     "SORT_RO", flags="readonly movablekeys", access="RO ACCESS; RO ACCESS @ ?", since="7.0.0", syntax=_OPTIONS,
     reads_any_key=lambda argv: _pattern_of(argv, _READING), **_sorting,
 )  # fmt: skip
-def sort_ro(session: Session, argv: List[bytes]) -> Reply:
+def sort_ro(session: Session, argv: list[bytes]) -> Reply:
     """Sorts the elements of a list, set or sorted set, and returns them or what belongs to them."""
     return _sort(session, argv, Options(argv, _READING))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Tuple
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from tseep.algorithms.numeric import require_double, require_integer
 from tseep.commands.arguments import card_limit
@@ -16,7 +17,7 @@ from tseep.replies import Reply
 if TYPE_CHECKING:
     from tseep.session.session import Session
 
-Scores = Dict[bytes, float]
+Scores = dict[bytes, float]
 Aggregate = Callable[[float, float], float]
 
 
@@ -37,7 +38,7 @@ def _number(score: float) -> float:
     return score if score == score else 0.0
 
 
-_AGGREGATES: Dict[bytes, Aggregate] = {b"SUM": _sum, b"MIN": _lower, b"MAX": _higher}
+_AGGREGATES: dict[bytes, Aggregate] = {b"SUM": _sum, b"MIN": _lower, b"MAX": _higher}
 
 
 class _Source(NamedTuple):
@@ -50,7 +51,7 @@ class _Source(NamedTuple):
 class _Query(NamedTuple):
     """What is to be done with which sources, and whether scores are to be told."""
 
-    sources: List[_Source]
+    sources: list[_Source]
     aggregate: Aggregate
     with_scores: bool
 
@@ -58,7 +59,7 @@ class _Query(NamedTuple):
 # Reading the arguments
 
 
-def _sources(session: Session, argv: List[bytes], at: int) -> Tuple[List[_Source], List[bytes]]:
+def _sources(session: Session, argv: list[bytes], at: int) -> tuple[list[_Source], list[bytes]]:
     """The sources whose number is the argument C{at}, and the options after them."""
     count = require_integer(argv[at])
     if count < 1:
@@ -79,7 +80,7 @@ def _scores(value: Any) -> Mapping[bytes, float]:
     raise CommandError(WRONG_TYPE)
 
 
-def _read(session: Session, argv: List[bytes], at: int, allowed: Tuple[bytes, ...]) -> _Query:
+def _read(session: Session, argv: list[bytes], at: int, allowed: tuple[bytes, ...]) -> _Query:
     """Read the sources and the options of a command, of which it knows those that are allowed."""
     sources, words = _sources(session, argv, at)
     aggregate: Aggregate = _sum
@@ -107,7 +108,7 @@ def _weight(text: bytes) -> float:
 # The algebra. Smaller sources come first, as in Redis: sums of floats depend on their order.
 
 
-def _by_size(sources: Iterable[_Source]) -> List[_Source]:
+def _by_size(sources: Iterable[_Source]) -> list[_Source]:
     return sorted(sources, key=lambda source: len(source.scores))
 
 
@@ -132,7 +133,7 @@ def _intersection(query: _Query) -> Scores:
     return result
 
 
-def _common(members: Iterable[bytes], others: List[_Source]) -> Iterable[bytes]:
+def _common(members: Iterable[bytes], others: list[_Source]) -> Iterable[bytes]:
     return (member for member in members if all(member in other.scores for other in others))
 
 
@@ -145,14 +146,14 @@ def _difference(query: _Query) -> Scores:
 _Operation = Callable[[_Query], Scores]
 
 
-def _answer(session: Session, argv: List[bytes], operation: _Operation, *options: bytes) -> Reply:
+def _answer(session: Session, argv: list[bytes], operation: _Operation, *options: bytes) -> Reply:
     query = _read(session, argv, 1, (b"WITHSCORES", *options))
     scores = operation(query)
     members = SortedSet(scores)
     return with_scores(session, members, scores) if query.with_scores else list(members)
 
 
-def _store(session: Session, argv: List[bytes], operation: _Operation, event: bytes, *options: bytes) -> int:
+def _store(session: Session, argv: list[bytes], operation: _Operation, event: bytes, *options: bytes) -> int:
     scores = operation(_read(session, argv, 2, options))
     return store_scores(session, argv[1], scores, event)
 
@@ -167,13 +168,13 @@ _WEIGHING = (b"WEIGHTS", b"AGGREGATE")
 _KEYS = "numkeys key [key ...]"
 _OPTIONS = "[WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>]"
 
-_reading: Dict[str, Any] = {
+_reading: dict[str, Any] = {
     "arity": -3,
     "flags": "readonly movablekeys",
     "access": "RO ACCESS @ numkeys 1",
     "since": "6.2.0",
 }
-_storing: Dict[str, Any] = {
+_storing: dict[str, Any] = {
     "arity": -4,
     "flags": "write denyoom movablekeys",
     "keys": (1, 1, 1),
@@ -182,25 +183,25 @@ _storing: Dict[str, Any] = {
 
 
 @command("ZUNION", complexity=_UNION, syntax=f"{_KEYS} {_OPTIONS} [WITHSCORES]", **_reading)
-def zunion(session: Session, argv: List[bytes]) -> Reply:
+def zunion(session: Session, argv: list[bytes]) -> Reply:
     """Returns the members of all of some sorted sets."""
     return _answer(session, argv, _union, *_WEIGHING)
 
 
 @command("ZINTER", complexity=_INTERSECTION, syntax=f"{_KEYS} {_OPTIONS} [WITHSCORES]", **_reading)
-def zinter(session: Session, argv: List[bytes]) -> Reply:
+def zinter(session: Session, argv: list[bytes]) -> Reply:
     """Returns what all of some sorted sets have in common."""
     return _answer(session, argv, _intersection, *_WEIGHING)
 
 
 @command("ZDIFF", complexity=_DIFFERENCE, syntax=f"{_KEYS} [WITHSCORES]", **_reading)
-def zdiff(session: Session, argv: List[bytes]) -> Reply:
+def zdiff(session: Session, argv: list[bytes]) -> Reply:
     """Returns what the first sorted set has and none of the others."""
     return _answer(session, argv, _difference)
 
 
 @command("ZUNIONSTORE", since="2.0.0", complexity=_UNION, syntax=f"destination:key {_KEYS} {_OPTIONS}", **_storing)
-def zunionstore(session: Session, argv: List[bytes]) -> Reply:
+def zunionstore(session: Session, argv: list[bytes]) -> Reply:
     """Stores the members of all of some sorted sets."""
     return _store(session, argv, _union, b"zunionstore", *_WEIGHING)
 
@@ -208,13 +209,13 @@ def zunionstore(session: Session, argv: List[bytes]) -> Reply:
 @command(
     "ZINTERSTORE", since="2.0.0", complexity=_INTERSECTION, syntax=f"destination:key {_KEYS} {_OPTIONS}", **_storing
 )
-def zinterstore(session: Session, argv: List[bytes]) -> Reply:
+def zinterstore(session: Session, argv: list[bytes]) -> Reply:
     """Stores what all of some sorted sets have in common."""
     return _store(session, argv, _intersection, b"zinterstore", *_WEIGHING)
 
 
 @command("ZDIFFSTORE", since="6.2.0", complexity=_DIFFERENCE, syntax=f"destination:key {_KEYS}", **_storing)
-def zdiffstore(session: Session, argv: List[bytes]) -> Reply:
+def zdiffstore(session: Session, argv: list[bytes]) -> Reply:
     """Stores what the first sorted set has and none of the others."""
     return _store(session, argv, _difference, b"zdiffstore")
 
@@ -222,7 +223,7 @@ def zdiffstore(session: Session, argv: List[bytes]) -> Reply:
 @command(
     "ZINTERCARD", complexity=_INTERSECTION, syntax=f"{_KEYS} [LIMIT limit]", **{**_reading, "since": "7.0.0"}
 )  # fmt: skip
-def zintercard(session: Session, argv: List[bytes]) -> Reply:
+def zintercard(session: Session, argv: list[bytes]) -> Reply:
     """Counts what all of some sorted sets have in common, up to a limit."""
     sources, options = _sources(session, argv, 1)
     limit = card_limit(options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple
+from typing import TYPE_CHECKING, Any, Callable
 
 from tseep.algorithms.numeric import FLOAT, INFINITY, infinite, require_integer
 from tseep.commands.data.sorted_sets import store_scores, with_scores
@@ -23,7 +23,7 @@ NO_LEX_SCORES = "ERR syntax error, WITHSCORES not supported in combination with 
 LOG = "O(log(N)) where N is the number of members."
 SOME = "O(log(N)+M) where N is the number of members and M that of those in the range."
 
-Span = Callable[[SortedSet, bool], Tuple[int, int]]
+Span = Callable[[SortedSet, bool], tuple[int, int]]
 """Takes a sorted set, and whether it is read from the end; returns the places where a range begins and ends."""
 
 
@@ -38,7 +38,7 @@ def rank_range(start_text: bytes, stop_text: bytes) -> Span:
     """
     start, stop = require_integer(start_text), require_integer(stop_text)
 
-    def span(value: SortedSet, reverse: bool) -> Tuple[int, int]:
+    def span(value: SortedSet, reverse: bool) -> tuple[int, int]:
         size = len(value)
         first = max(0, size + start if start < 0 else start)
         end = min(size, (size + stop if stop < 0 else stop) + 1)
@@ -58,14 +58,14 @@ def score_range(low_text: bytes, high_text: bytes) -> Span:
     """
     (low, after), (high, before) = _score(low_text), _score(high_text)
 
-    def span(value: SortedSet, reverse: bool) -> Tuple[int, int]:
+    def span(value: SortedSet, reverse: bool) -> tuple[int, int]:
         start = value.up_to(low) if after else value.below(low)
         return start, value.below(high) if before else value.up_to(high)
 
     return span
 
 
-def _score(text: bytes) -> Tuple[float, bool]:
+def _score(text: bytes) -> tuple[float, bool]:
     """A bound as C's strtod reads it, which is not as strict as ZADD, and whether it is excluded."""
     excluded = text.startswith(b"(")
     number = text[excluded:].partition(b"\0")[0]
@@ -91,7 +91,7 @@ def lex_range(low_text: bytes, high_text: bytes) -> Span:
     """
     low, high = _cut(low_text, b"("), _cut(high_text, b"[")
 
-    def span(value: SortedSet, reverse: bool) -> Tuple[int, int]:
+    def span(value: SortedSet, reverse: bool) -> tuple[int, int]:
         if low is None or not value:
             return 0, 0
         if value.is_level() or value.encoding() != b"listpack":
@@ -115,7 +115,7 @@ def _cut(text: bytes, after: bytes) -> bytes | None:
     raise CommandError(NO_WORDS)
 
 
-def _lex_walk(members: List[bytes], low: bytes, high: bytes | None, reverse: bool) -> Tuple[int, int]:
+def _lex_walk(members: list[bytes], low: bytes, high: bytes | None, reverse: bool) -> tuple[int, int]:
     """What Redis finds, from one end to the other, in a short set with several scores, where it promises nothing."""
     above = [member >= low for member in members]
     below = [high is None or member < high for member in members]
@@ -147,7 +147,7 @@ class _Query:
         self.offset, self.limit = 0, -1
         self.with_scores = False
 
-    def read(self, argv: List[bytes], at: int, storing: bool = False) -> Span:
+    def read(self, argv: list[bytes], at: int, storing: bool = False) -> Span:
         """Read the range, which begins at the argument C{at}, and the options after it."""
         if len(argv) > at + 2:
             self._options(argv[at + 2 :], storing)
@@ -162,7 +162,7 @@ class _Query:
             return _RANGES[by](argv[at + 1], argv[at])
         return _RANGES[by](argv[at], argv[at + 1])
 
-    def _options(self, options: List[bytes], storing: bool) -> None:
+    def _options(self, options: list[bytes], storing: bool) -> None:
         words = iter(options)
         left = len(options)
         for word in words:
@@ -180,7 +180,7 @@ class _Query:
             else:
                 raise CommandError(SYNTAX)
 
-    def select(self, value: SortedSet, span: Span) -> List[bytes]:
+    def select(self, value: SortedSet, span: Span) -> list[bytes]:
         """The members that are asked for, in order."""
         reverse = bool(self.reverse)
         start, stop = span(value, reverse)
@@ -198,7 +198,7 @@ class _Query:
         return members
 
 
-def _range(session: Session, argv: List[bytes], query: _Query) -> Reply:
+def _range(session: Session, argv: list[bytes], query: _Query) -> Reply:
     span = query.read(argv, 2)
     value = read(session, argv[1], SortedSet)
     if value is None:
@@ -208,7 +208,7 @@ def _range(session: Session, argv: List[bytes], query: _Query) -> Reply:
 
 
 _LIMIT = "[LIMIT offset count]"
-_ranging: Dict[str, Any] = {
+_ranging: dict[str, Any] = {
     "arity": -4,
     "flags": "readonly",
     "keys": (1, 1, 1),
@@ -221,37 +221,37 @@ _ranging: Dict[str, Any] = {
     "ZRANGE", since="1.2.0", **_ranging,
     syntax=f"key start:string stop:string [BYSCORE | BYLEX] [REV] {_LIMIT} [WITHSCORES]",
 )  # fmt: skip
-def zrange(session: Session, argv: List[bytes]) -> Reply:
+def zrange(session: Session, argv: list[bytes]) -> Reply:
     """Returns the members of a sorted set in a range of ranks, scores or names."""
     return _range(session, argv, _Query())
 
 
 @command("ZREVRANGE", since="1.2.0", syntax="key start stop [WITHSCORES]", **_ranging)
-def zrevrange(session: Session, argv: List[bytes]) -> Reply:
+def zrevrange(session: Session, argv: list[bytes]) -> Reply:
     """Returns the members of a sorted set in a range of ranks, from the highest score on."""
     return _range(session, argv, _Query(b"RANK", True))
 
 
 @command("ZRANGEBYSCORE", since="1.0.5", syntax=f"key min:double max:double [WITHSCORES] {_LIMIT}", **_ranging)
-def zrangebyscore(session: Session, argv: List[bytes]) -> Reply:
+def zrangebyscore(session: Session, argv: list[bytes]) -> Reply:
     """Returns the members of a sorted set in a range of scores."""
     return _range(session, argv, _Query(b"SCORE", False))
 
 
 @command("ZREVRANGEBYSCORE", since="2.2.0", syntax=f"key max:double min:double [WITHSCORES] {_LIMIT}", **_ranging)
-def zrevrangebyscore(session: Session, argv: List[bytes]) -> Reply:
+def zrevrangebyscore(session: Session, argv: list[bytes]) -> Reply:
     """Returns the members of a sorted set in a range of scores, from the highest on."""
     return _range(session, argv, _Query(b"SCORE", True))
 
 
 @command("ZRANGEBYLEX", since="2.8.9", syntax=f"key min max {_LIMIT}", **_ranging)
-def zrangebylex(session: Session, argv: List[bytes]) -> Reply:
+def zrangebylex(session: Session, argv: list[bytes]) -> Reply:
     """Returns the members in a range of names, of a sorted set whose scores are all the same."""
     return _range(session, argv, _Query(b"LEX", False))
 
 
 @command("ZREVRANGEBYLEX", since="2.8.9", syntax=f"key max min {_LIMIT}", **_ranging)
-def zrevrangebylex(session: Session, argv: List[bytes]) -> Reply:
+def zrevrangebylex(session: Session, argv: list[bytes]) -> Reply:
     """Returns the members in a range of names, from the last on, of a sorted set whose scores are all the same."""
     return _range(session, argv, _Query(b"LEX", True))
 
@@ -260,7 +260,7 @@ def zrevrangebylex(session: Session, argv: List[bytes]) -> Reply:
     "ZRANGESTORE", arity=-5, flags="write denyoom", keys=(1, 2, 1), access="OW UPDATE; RO ACCESS", since="6.2.0",
     complexity=SOME, syntax=f"dst src min max [BYSCORE | BYLEX] [REV] {_LIMIT}",
 )  # fmt: skip
-def zrangestore(session: Session, argv: List[bytes]) -> Reply:
+def zrangestore(session: Session, argv: list[bytes]) -> Reply:
     """Stores the members of a sorted set in a range of ranks, scores or names."""
     query = _Query()
     span = query.read(argv, 3, storing=True)
@@ -280,7 +280,7 @@ def _count(session: Session, key: bytes, span: Span) -> int:
     return max(0, stop - start)
 
 
-_counting: Dict[str, Any] = {
+_counting: dict[str, Any] = {
     "arity": 4,
     "flags": "readonly fast",
     "keys": (1, 1, 1),
@@ -290,13 +290,13 @@ _counting: Dict[str, Any] = {
 
 
 @command("ZCOUNT", since="2.0.0", syntax="key min:double max:double", **_counting)
-def zcount(session: Session, argv: List[bytes]) -> Reply:
+def zcount(session: Session, argv: list[bytes]) -> Reply:
     """Counts the members of a sorted set in a range of scores."""
     return _count(session, argv[1], score_range(argv[2], argv[3]))
 
 
 @command("ZLEXCOUNT", since="2.8.9", syntax="key min max", **_counting)
-def zlexcount(session: Session, argv: List[bytes]) -> Reply:
+def zlexcount(session: Session, argv: list[bytes]) -> Reply:
     """Counts the members in a range of names, of a sorted set whose scores are all the same."""
     return _count(session, argv[1], lex_range(argv[2], argv[3]))
 
@@ -313,7 +313,7 @@ def _remove(session: Session, key: bytes, span: Span, event: bytes) -> int:
     return len(removed)
 
 
-_removing: Dict[str, Any] = {
+_removing: dict[str, Any] = {
     "arity": 4,
     "flags": "write",
     "keys": (1, 1, 1),
@@ -323,18 +323,18 @@ _removing: Dict[str, Any] = {
 
 
 @command("ZREMRANGEBYRANK", since="2.0.0", syntax="key start stop", **_removing)
-def zremrangebyrank(session: Session, argv: List[bytes]) -> Reply:
+def zremrangebyrank(session: Session, argv: list[bytes]) -> Reply:
     """Removes the members of a sorted set in a range of ranks."""
     return _remove(session, argv[1], rank_range(argv[2], argv[3]), b"zremrangebyrank")
 
 
 @command("ZREMRANGEBYSCORE", since="1.2.0", syntax="key min:double max:double", **_removing)
-def zremrangebyscore(session: Session, argv: List[bytes]) -> Reply:
+def zremrangebyscore(session: Session, argv: list[bytes]) -> Reply:
     """Removes the members of a sorted set in a range of scores."""
     return _remove(session, argv[1], score_range(argv[2], argv[3]), b"zremrangebyscore")
 
 
 @command("ZREMRANGEBYLEX", since="2.8.9", syntax="key min max", **_removing)
-def zremrangebylex(session: Session, argv: List[bytes]) -> Reply:
+def zremrangebylex(session: Session, argv: list[bytes]) -> Reply:
     """Removes the members in a range of names, of a sorted set whose scores are all the same."""
     return _remove(session, argv[1], lex_range(argv[2], argv[3]), b"zremrangebylex")

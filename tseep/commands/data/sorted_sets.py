@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any, Callable, Collection, Dict, Iterable, List, Mapping, Sequence, Tuple
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Callable
 
 from tseep.algorithms.numeric import HIGHEST, integer, require_count, require_double, require_room
 from tseep.commands.arguments import read_cursor, require_seconds, scan_options
@@ -47,14 +48,14 @@ def read_score(text: bytes) -> float:
     return require_double(text)
 
 
-def with_scores(session: Session, members: Iterable[bytes], scores: Mapping[bytes, float]) -> List[Any]:
+def with_scores(session: Session, members: Iterable[bytes], scores: Mapping[bytes, float]) -> list[Any]:
     """A reply of members with their scores: pairs in RESP3, one after the other in RESP2."""
     if session.protocol == 3:
         return [[member, scores[member]] for member in members]
     return [part for member in members for part in (member, scores[member])]
 
 
-def store_scores(session: Session, key: bytes, scores: Dict[bytes, float], event: bytes) -> int:
+def store_scores(session: Session, key: bytes, scores: dict[bytes, float], event: bytes) -> int:
     """Put a sorted set at a key in place of whatever is there; none, if it is empty. Returns its size."""
     if scores:
         session.db.set(key, SortedSet(scores), event)
@@ -116,7 +117,7 @@ def _to_be(current: float | None, given: float, options: Collection[bytes]) -> f
     "ZADD", arity=-4, flags="write denyoom fast", keys=(1, 1, 1), access="RW UPDATE", since="1.2.0", complexity=EACH,
     syntax="key [NX | XX] [GT | LT] [change:CH] [increment:INCR] score member [score member ...]",
 )  # fmt: skip
-def zadd(session: Session, argv: List[bytes]) -> Reply:
+def zadd(session: Session, argv: list[bytes]) -> Reply:
     """Adds members to a sorted set, or gives them new scores."""
     at = 2
     if argv[2].isalpha():  # an option, or a score in letters
@@ -160,7 +161,7 @@ def _check_options(options: frozenset[bytes], words: int) -> None:
     "ZINCRBY", arity=4, flags="write denyoom fast", keys=(1, 1, 1), access="RW ACCESS UPDATE", since="1.2.0",
     complexity=LOG, syntax="key increment member",
 )  # fmt: skip
-def zincrby(session: Session, argv: List[bytes]) -> Reply:
+def zincrby(session: Session, argv: list[bytes]) -> Reply:
     """Adds to the score of a member of a sorted set; a new one begins at 0."""
     return add(session, argv[1], [read_score(argv[2])], argv[3:], (b"INCR",), b"zincr")
 
@@ -169,7 +170,7 @@ def zincrby(session: Session, argv: List[bytes]) -> Reply:
     "ZREM", arity=-3, flags="write fast", keys=(1, 1, 1), access="RW DELETE", since="1.2.0", complexity=EACH,
     syntax="key member [member ...]",
 )  # fmt: skip
-def zrem(session: Session, argv: List[bytes]) -> Reply:
+def zrem(session: Session, argv: list[bytes]) -> Reply:
     """Removes members from a sorted set, and says how many were there."""
     value = to_change(session, argv[1], SortedSet)
     if value is None:
@@ -183,11 +184,11 @@ def zrem(session: Session, argv: List[bytes]) -> Reply:
 # Looking
 
 
-_looking: Dict[str, Any] = {"flags": "readonly fast", "keys": (1, 1, 1), "access": "RO ACCESS"}
+_looking: dict[str, Any] = {"flags": "readonly fast", "keys": (1, 1, 1), "access": "RO ACCESS"}
 
 
 @command("ZSCORE", arity=3, since="1.2.0", syntax="key member", **_looking)
-def zscore(session: Session, argv: List[bytes]) -> Reply:
+def zscore(session: Session, argv: list[bytes]) -> Reply:
     """Returns the score of a member of a sorted set."""
     return (read(session, argv[1], SortedSet) or _EMPTY).scores.get(argv[2])
 
@@ -196,25 +197,25 @@ def zscore(session: Session, argv: List[bytes]) -> Reply:
     "ZMSCORE", arity=-3, since="6.2.0", complexity="O(N) where N is the number of members asked for.",
     syntax="key member [member ...]", **_looking,
 )  # fmt: skip
-def zmscore(session: Session, argv: List[bytes]) -> Reply:
+def zmscore(session: Session, argv: list[bytes]) -> Reply:
     """Returns the scores of members of a sorted set, with a null for each that is none."""
     return list(map((read(session, argv[1], SortedSet) or _EMPTY).scores.get, argv[2:]))
 
 
 @command("ZCARD", arity=2, flags="readonly fast", keys=(1, 1, 1), access="RO", since="1.2.0", syntax="key")
-def zcard(session: Session, argv: List[bytes]) -> Reply:
+def zcard(session: Session, argv: list[bytes]) -> Reply:
     """Says how many members a sorted set has."""
     return len(read(session, argv[1], SortedSet) or ())
 
 
 @command("ZRANK", arity=3, since="2.0.0", complexity=LOG, syntax="key member", **_looking)
-def zrank(session: Session, argv: List[bytes]) -> Reply:
+def zrank(session: Session, argv: list[bytes]) -> Reply:
     """Says how many members of a sorted set come before one."""
     return (read(session, argv[1], SortedSet) or _EMPTY).rank(argv[2])
 
 
 @command("ZREVRANK", arity=3, since="2.0.0", complexity=LOG, syntax="key member", **_looking)
-def zrevrank(session: Session, argv: List[bytes]) -> Reply:
+def zrevrank(session: Session, argv: list[bytes]) -> Reply:
     """Says how many members of a sorted set come after one."""
     value = read(session, argv[1], SortedSet) or _EMPTY
     rank = value.rank(argv[2])
@@ -226,7 +227,7 @@ def zrevrank(session: Session, argv: List[bytes]) -> Reply:
     complexity="O(N) where N is the number of members asked for.", tips="nondeterministic_output",
     syntax="key [<count [WITHSCORES]>]",
 )  # fmt: skip
-def zrandmember(session: Session, argv: List[bytes]) -> Reply:
+def zrandmember(session: Session, argv: list[bytes]) -> Reply:
     """Picks members of a sorted set at random."""
     if len(argv) == 2:
         value = read(session, argv[1], SortedSet)
@@ -243,7 +244,7 @@ def zrandmember(session: Session, argv: List[bytes]) -> Reply:
     return with_scores(session, members, value.scores) if len(argv) == 4 else members
 
 
-def _at_random(value: SortedSet, count: int) -> List[bytes]:
+def _at_random(value: SortedSet, count: int) -> list[bytes]:
     """So many different members at random; if C{count} is negative, so many of which some may be the same."""
     size = len(value)
     if count >= size:
@@ -256,7 +257,7 @@ def _at_random(value: SortedSet, count: int) -> List[bytes]:
 
 
 @command("ZSCAN", **SCANNING)
-def zscan(session: Session, argv: List[bytes]) -> Reply:
+def zscan(session: Session, argv: list[bytes]) -> Reply:
     """Lists the members of a sorted set with their scores bit by bit."""
     cursor = read_cursor(argv[2])
     value = read(session, argv[1], SortedSet)
@@ -275,7 +276,7 @@ Attempt = Callable[[bytes], Reply]
 """Takes a key; returns the reply, or L{NOT_YET} if there is nothing."""
 
 
-def _pop(session: Session, key: bytes, value: SortedSet, highest: bool, count: int = 1) -> List[Tuple[bytes, float]]:
+def _pop(session: Session, key: bytes, value: SortedSet, highest: bool, count: int = 1) -> list[tuple[bytes, float]]:
     """Remove members from an end of a sorted set, the outermost first."""
     size = len(value)
     count = min(count, size)
@@ -284,7 +285,7 @@ def _pop(session: Session, key: bytes, value: SortedSet, highest: bool, count: i
     return [(member, score) for score, member in pairs]
 
 
-def _zpop(session: Session, argv: List[bytes], highest: bool) -> Reply:
+def _zpop(session: Session, argv: list[bytes], highest: bool) -> Reply:
     if len(argv) > 3:
         raise CommandError(SYNTAX)
     count = integer(argv[2]) if len(argv) == 3 else 1
@@ -299,7 +300,7 @@ def _zpop(session: Session, argv: List[bytes], highest: bool) -> Reply:
     return [part for pair in pairs for part in pair]
 
 
-_popping: Dict[str, Any] = {
+_popping: dict[str, Any] = {
     "arity": -2,
     "flags": "write fast",
     "keys": (1, 1, 1),
@@ -311,18 +312,18 @@ _popping: Dict[str, Any] = {
 
 
 @command("ZPOPMIN", **_popping)
-def zpopmin(session: Session, argv: List[bytes]) -> Reply:
+def zpopmin(session: Session, argv: list[bytes]) -> Reply:
     """Removes the members with the lowest scores and returns them."""
     return _zpop(session, argv, False)
 
 
 @command("ZPOPMAX", **_popping)
-def zpopmax(session: Session, argv: List[bytes]) -> Reply:
+def zpopmax(session: Session, argv: list[bytes]) -> Reply:
     """Removes the members with the highest scores and returns them."""
     return _zpop(session, argv, True)
 
 
-def _mpop_options(argv: List[bytes], at: int) -> Tuple[List[bytes], bool, int]:
+def _mpop_options(argv: list[bytes], at: int) -> tuple[list[bytes], bool, int]:
     """The keys whose number is the argument C{at}, whether MAX comes after them, and the COUNT."""
     numkeys = integer(argv[at])
     if numkeys is None or numkeys < 1:
@@ -334,7 +335,7 @@ def _mpop_options(argv: List[bytes], at: int) -> Tuple[List[bytes], bool, int]:
     return keys, end.upper() == b"MAX", _count_option(options)
 
 
-def _count_option(options: List[bytes]) -> int:
+def _count_option(options: list[bytes]) -> int:
     if not options:
         return 1
     if len(options) < 2 or options[0].upper() != b"COUNT":
@@ -360,7 +361,7 @@ def _first(keys: Iterable[bytes], attempt: Attempt) -> Reply:
     return next((reply for reply in map(attempt, keys) if reply is not NOT_YET), NOT_YET)
 
 
-_numbered: Dict[str, Any] = {
+_numbered: dict[str, Any] = {
     "since": "7.0.0",
     "complexity": "O(K + M*log(N)) where K is the number of keys, N that of members and M that of those removed.",
 }
@@ -368,7 +369,7 @@ _MPOP = "numkeys key [key ...] <MIN | MAX> [COUNT count]"
 
 
 @command("ZMPOP", arity=-4, flags="write movablekeys", access="RW ACCESS DELETE @ numkeys 1", syntax=_MPOP, **_numbered)
-def zmpop(session: Session, argv: List[bytes]) -> Reply:
+def zmpop(session: Session, argv: list[bytes]) -> Reply:
     """Removes members from an end of the first sorted set that is there, and returns them."""
     keys, highest, count = _mpop_options(argv, 1)
     reply = _first(keys, _mpop(session, highest, count))
@@ -378,7 +379,7 @@ def zmpop(session: Session, argv: List[bytes]) -> Reply:
 # Waiting
 
 
-def _wait(session: Session, keys: List[bytes], timeout: int, attempt: Attempt) -> Reply:
+def _wait(session: Session, keys: list[bytes], timeout: int, attempt: Attempt) -> Reply:
     def serve(key: bytes) -> Reply:
         """For a client that waits already, which a value of another type does not concern."""
         return attempt(key) if type(session.db.peek(key)) is SortedSet else NOT_YET
@@ -387,7 +388,7 @@ def _wait(session: Session, keys: List[bytes], timeout: int, attempt: Attempt) -
     return reply if reply is not NOT_YET else block(session, keys, timeout, serve)
 
 
-def _bzpop(session: Session, argv: List[bytes], highest: bool) -> Reply:
+def _bzpop(session: Session, argv: list[bytes], highest: bool) -> Reply:
     timeout = require_seconds(argv[-1])
 
     def attempt(key: bytes) -> Reply:
@@ -397,7 +398,7 @@ def _bzpop(session: Session, argv: List[bytes], highest: bool) -> Reply:
     return _wait(session, argv[1:-1], timeout, attempt)
 
 
-_waiting: Dict[str, Any] = {
+_waiting: dict[str, Any] = {
     "arity": -3,
     "flags": "write noscript blocking fast",
     "keys": (1, -2, 1),
@@ -409,13 +410,13 @@ _waiting: Dict[str, Any] = {
 
 
 @command("BZPOPMIN", **_waiting)
-def bzpopmin(session: Session, argv: List[bytes]) -> Reply:
+def bzpopmin(session: Session, argv: list[bytes]) -> Reply:
     """Removes the lowest member of the first sorted set that is there, and waits for one if there is none."""
     return _bzpop(session, argv, False)
 
 
 @command("BZPOPMAX", **_waiting)
-def bzpopmax(session: Session, argv: List[bytes]) -> Reply:
+def bzpopmax(session: Session, argv: list[bytes]) -> Reply:
     """Removes the highest member of the first sorted set that is there, and waits for one if there is none."""
     return _bzpop(session, argv, True)
 
@@ -424,7 +425,7 @@ def bzpopmax(session: Session, argv: List[bytes]) -> Reply:
     "BZMPOP", arity=-5, flags="write blocking movablekeys", access="RW ACCESS DELETE @ numkeys 2",
     syntax=f"timeout:double {_MPOP}", **_numbered,
 )  # fmt: skip
-def bzmpop(session: Session, argv: List[bytes]) -> Reply:
+def bzmpop(session: Session, argv: list[bytes]) -> Reply:
     """Removes members from an end of the first sorted set that is there, and waits for some if there is none."""
     keys, highest, count = _mpop_options(argv, 2)
     return _wait(session, keys, require_seconds(argv[1]), _mpop(session, highest, count))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Tuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tseep.algorithms.numeric import HIGHEST, require_integer
 from tseep.commands.data.streams import (
@@ -45,11 +45,11 @@ _MEANINGLESS = (
     "specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set."
 )
 
-_one: Dict[str, Any] = {"keys": (1, 1, 1), "since": "5.0.0"}
-_sub: Dict[str, Any] = {"keys": (2, 2, 1), "group": "stream"}
+_one: dict[str, Any] = {"keys": (1, 1, 1), "since": "5.0.0"}
+_sub: dict[str, Any] = {"keys": (2, 2, 1), "group": "stream"}
 
 
-def _require_group(stream: Stream | None, key: bytes, name: bytes, where: bytes = b"") -> Tuple[Stream, Group]:
+def _require_group(stream: Stream | None, key: bytes, name: bytes, where: bytes = b"") -> tuple[Stream, Group]:
     """A stream that must be there, with a group that must be there."""
     group = None if stream is None else stream.groups.get(name)
     if stream is None or group is None:
@@ -82,7 +82,7 @@ def _consumer(session: Session, key: bytes, group: Group, name: bytes) -> Consum
 container("XGROUP", __name__, "Holds the commands about groups of consumers.", since="5.0.0", group="stream")
 
 
-def _entries_read(argv: List[bytes], make: bool) -> Tuple[int | None, bool]:
+def _entries_read(argv: list[bytes], make: bool) -> tuple[int | None, bool]:
     """The options of XGROUP CREATE and SETID: how many entries the group has read, and whether to make the stream."""
     entries_read, make_stream, at = None, False, 5
     while at < len(argv):
@@ -101,7 +101,7 @@ def _entries_read(argv: List[bytes], make: bool) -> Tuple[int | None, bool]:
     return entries_read, make_stream
 
 
-def _to_change(session: Session, argv: List[bytes]) -> Stream:
+def _to_change(session: Session, argv: list[bytes]) -> Stream:
     """The stream of an XGROUP, which must be there."""
     stream = to_change(session, argv[2], Stream)
     if stream is None:
@@ -109,7 +109,7 @@ def _to_change(session: Session, argv: List[bytes]) -> Stream:
     return stream
 
 
-def _to_group(session: Session, argv: List[bytes]) -> Tuple[Stream, Group]:
+def _to_group(session: Session, argv: list[bytes]) -> tuple[Stream, Group]:
     """The same, and its group, which must be there, too."""
     stream = _to_change(session, argv)
     group = stream.groups.get(argv[3])
@@ -128,7 +128,7 @@ def _group_id(text: bytes, stream: Stream | None) -> int:
     "XGROUP CREATE", arity=-5, flags="write denyoom", access="RW INSERT", since="5.0.0", complexity="O(1)",
     syntax="key groupname:string <id | new_id:$> [MKSTREAM] [ENTRIESREAD entries_read:integer]", **_sub,
 )  # fmt: skip
-def xgroup_create(session: Session, argv: List[bytes]) -> Reply:
+def xgroup_create(session: Session, argv: list[bytes]) -> Reply:
     """Makes a group of consumers."""
     db, key, name = session.db, argv[2], argv[3]
     entries_read, make_stream = _entries_read(argv, True)
@@ -150,7 +150,7 @@ def xgroup_create(session: Session, argv: List[bytes]) -> Reply:
     "XGROUP SETID", arity=-5, flags="write", access="RW UPDATE", since="5.0.0", complexity="O(1)",
     syntax="key groupname:string <id | new_id:$> [ENTRIESREAD entries_read:integer]", **_sub,
 )  # fmt: skip
-def xgroup_setid(session: Session, argv: List[bytes]) -> Reply:
+def xgroup_setid(session: Session, argv: list[bytes]) -> Reply:
     """Sets the last entry that a group was given."""
     entries_read, _ = _entries_read(argv, False)
     stream, group = _to_group(session, argv)
@@ -164,7 +164,7 @@ def xgroup_setid(session: Session, argv: List[bytes]) -> Reply:
     "XGROUP DESTROY", arity=4, flags="write", access="RW DELETE", since="5.0.0", syntax="key groupname:string",
     complexity="O(N) where N is the number of pending entries.", **_sub,
 )  # fmt: skip
-def xgroup_destroy(session: Session, argv: List[bytes]) -> Reply:
+def xgroup_destroy(session: Session, argv: list[bytes]) -> Reply:
     """Removes a group, with all that is pending, and says whether it was there."""
     stream = _to_change(session, argv)
     if stream.groups.pop(argv[3], None) is None:
@@ -177,7 +177,7 @@ def xgroup_destroy(session: Session, argv: List[bytes]) -> Reply:
     "XGROUP CREATECONSUMER", arity=5, flags="write denyoom", access="RW INSERT", since="6.2.0", complexity="O(1)",
     syntax="key groupname:string consumername:string", **_sub,
 )  # fmt: skip
-def xgroup_createconsumer(session: Session, argv: List[bytes]) -> Reply:
+def xgroup_createconsumer(session: Session, argv: list[bytes]) -> Reply:
     """Makes a consumer, and says whether it is new."""
     _, group = _to_group(session, argv)
     if argv[4] in group.consumers:
@@ -190,7 +190,7 @@ def xgroup_createconsumer(session: Session, argv: List[bytes]) -> Reply:
     "XGROUP DELCONSUMER", arity=5, flags="write", access="RW DELETE", since="5.0.0", complexity="O(1)",
     syntax="key groupname:string consumername:string", **_sub,
 )  # fmt: skip
-def xgroup_delconsumer(session: Session, argv: List[bytes]) -> Reply:
+def xgroup_delconsumer(session: Session, argv: list[bytes]) -> Reply:
     """Removes a consumer, and says how many entries were pending for it."""
     _, group = _to_group(session, argv)
     consumer = group.consumers.get(argv[4])
@@ -217,7 +217,7 @@ class _Member(NamedTuple):
     find_keys=keys_of_reading,
     syntax="GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...]",
 )  # fmt: skip
-def xreadgroup(session: Session, argv: List[bytes]) -> Reply:
+def xreadgroup(session: Session, argv: list[bytes]) -> Reply:
     """Returns entries of streams that nobody in a group has been given yet, or those that one has not acknowledged."""
     reading = read_reading(argv, True, session.server.scripting.running is not None)
     assert reading.group is not None  # or it would have been refused
@@ -250,7 +250,7 @@ def _position(session: Session, key: bytes, text: bytes, member: _Member) -> int
     return None if text == NEW else read_id(text)
 
 
-def _give(session: Session, key: bytes, stream: Stream, member: _Member, count: int) -> List[Any]:
+def _give(session: Session, key: bytes, stream: Stream, member: _Member, count: int) -> list[Any]:
     """Give a consumer what is new to its group."""
     group = stream.groups[member.group]
     consumer = _consumer(session, key, group, member.consumer)
@@ -263,7 +263,7 @@ def _give(session: Session, key: bytes, stream: Stream, member: _Member, count: 
     return entries(given)
 
 
-def _history(session: Session, stream: Stream, consumer: Consumer, after: int, count: int) -> List[Any]:
+def _history(session: Session, stream: Stream, consumer: Consumer, after: int, count: int) -> list[Any]:
     """What is pending for a consumer; an entry that was deleted comes without its fields."""
     replies = []
     now = session.server.keyspace.now
@@ -302,7 +302,7 @@ def _wait(session: Session, reading: Reading, member: _Member) -> Reply:
     "XACK", arity=-4, flags="write fast", access="RW UPDATE", complexity="O(log(N)) for each id.",
     syntax="key group id [id ...]", **_one,
 )  # fmt: skip
-def xack(session: Session, argv: List[bytes]) -> Reply:
+def xack(session: Session, argv: list[bytes]) -> Reply:
     """Ends the pending of entries, and says how many were."""
     stream = read(session, argv[1], Stream)
     group = None if stream is None else stream.groups.get(argv[2])
@@ -371,7 +371,7 @@ class _Claim:
     syntax="key group consumer min-idle-time:string id [id ...] [IDLE ms] [TIME unix-time-milliseconds] "
     "[RETRYCOUNT count] [FORCE] [JUSTID] [LASTID id]", **_one,
 )  # fmt: skip
-def xclaim(session: Session, argv: List[bytes]) -> Reply:
+def xclaim(session: Session, argv: list[bytes]) -> Reply:
     """Gives pending entries to another consumer."""
     stream, group = _require_group(read(session, argv[1], Stream), argv[1], argv[2])
     claim = _Claim(session, argv[1], stream, group)
@@ -383,7 +383,7 @@ def xclaim(session: Session, argv: List[bytes]) -> Reply:
     return [claimed for claimed in map(claim.take, ids) if claimed is not None]
 
 
-def _claim_options(claim: _Claim, argv: List[bytes], at: int) -> int:
+def _claim_options(claim: _Claim, argv: list[bytes], at: int) -> int:
     """Read the options of an XCLAIM; return the LASTID."""
     last_id, time = 0, None
     while at < len(argv):
@@ -416,7 +416,7 @@ def _claim_options(claim: _Claim, argv: List[bytes], at: int) -> int:
     complexity="O(1) if COUNT is small.", syntax="key group consumer min-idle-time:string start:string "
     "[COUNT count] [JUSTID]", **{**_one, "since": "6.2.0"},
 )  # fmt: skip
-def xautoclaim(session: Session, argv: List[bytes]) -> Reply:
+def xautoclaim(session: Session, argv: list[bytes]) -> Reply:
     """Gives pending entries from an id on to another consumer, as XCLAIM would those that XPENDING shows."""
     min_idle = _min_idle(argv[4], "XAUTOCLAIM")
     start = read_start(argv[5])
@@ -425,8 +425,8 @@ def xautoclaim(session: Session, argv: List[bytes]) -> Reply:
     claim = _Claim(session, argv[1], stream, group)
     claim.min_idle, claim.just_id = min_idle, just_id
     claim.begin(argv[3])
-    claimed: List[Any] = []
-    deleted: List[bytes] = []
+    claimed: list[Any] = []
+    deleted: list[bytes] = []
     attempts = 10 * count
     cursor = 0
     for id, _ in list(islice(group.pending.items(start), attempts + 1)):
@@ -442,7 +442,7 @@ def xautoclaim(session: Session, argv: List[bytes]) -> Reply:
     return [id_text(cursor), claimed, deleted]
 
 
-def _autoclaim_options(argv: List[bytes]) -> Tuple[int, bool]:
+def _autoclaim_options(argv: list[bytes]) -> tuple[int, bool]:
     count, just_id, at = CLAIMED, False, 6
     while at < len(argv):
         option = argv[at].lower()
@@ -467,7 +467,7 @@ def _autoclaim_options(argv: List[bytes]) -> Tuple[int, bool]:
     complexity="O(N) where N is the number of entries looked at.",
     syntax="key group [[IDLE min-idle-time:integer] start:string end:string count [consumer]]", **_one,
 )  # fmt: skip
-def xpending(session: Session, argv: List[bytes]) -> Reply:
+def xpending(session: Session, argv: list[bytes]) -> Reply:
     """Tells what is pending in a group: how much, or which entries."""
     if len(argv) != 3 and not 6 <= len(argv) <= 9:
         raise CommandError(SYNTAX)
@@ -476,7 +476,7 @@ def xpending(session: Session, argv: List[bytes]) -> Reply:
     return _summary(group) if query is None else query.select(group, session.server.keyspace.now)
 
 
-def _summary(group: Group) -> List[Any]:
+def _summary(group: Group) -> list[Any]:
     pending = group.pending
     if not len(pending):
         return [0, None, None, NULL_ARRAY]
@@ -491,7 +491,7 @@ def _summary(group: Group) -> List[Any]:
 class _PendingQuery:
     """What the longer form of XPENDING asks for."""
 
-    def __init__(self, argv: List[bytes]) -> None:
+    def __init__(self, argv: list[bytes]) -> None:
         self._min_idle, at = 0, 3
         if argv[3].lower() == b"idle":
             self._min_idle = require_integer(argv[4])
@@ -502,7 +502,7 @@ class _PendingQuery:
         self._start, self._end = read_start(argv[at]), read_end(argv[at + 1])
         self._consumer = argv[at + 3] if at + 3 < len(argv) else None
 
-    def select(self, group: Group, now: int) -> List[Any]:
+    def select(self, group: Group, now: int) -> list[Any]:
         """The entries that are asked for, with their consumers, how long ago they were delivered, and how often."""
         pending = group.pending
         if self._consumer is not None:
@@ -532,7 +532,7 @@ def _require_stream(session: Session, key: bytes) -> Stream:
     "XINFO STREAM", arity=-3, flags="readonly", access="RO ACCESS", since="5.0.0", complexity="O(1)",
     syntax="key [FULL [COUNT count]]", **_sub,
 )  # fmt: skip
-def xinfo_stream(session: Session, argv: List[bytes]) -> Reply:
+def xinfo_stream(session: Session, argv: list[bytes]) -> Reply:
     """Tells about a stream."""
     stream = _require_stream(session, argv[2])
     count = _full_count(argv)
@@ -554,7 +554,7 @@ def xinfo_stream(session: Session, argv: List[bytes]) -> Reply:
     return about
 
 
-def _full_count(argv: List[bytes]) -> int | None:
+def _full_count(argv: list[bytes]) -> int | None:
     """How many entries XINFO STREAM FULL shows, 0 for all; None without FULL."""
     options = argv[3:]
     if not options:
@@ -569,7 +569,7 @@ def _full_count(argv: List[bytes]) -> int | None:
     return SHOWN if count < 0 else count
 
 
-def _whole_group(stream: Stream, name: bytes, group: Group, count: int) -> Dict[bytes, Any]:
+def _whole_group(stream: Stream, name: bytes, group: Group, count: int) -> dict[bytes, Any]:
     return {
         b"name": name,
         b"last-delivered-id": id_text(group.last_id),
@@ -584,7 +584,7 @@ def _whole_group(stream: Stream, name: bytes, group: Group, count: int) -> Dict[
     }
 
 
-def _whole_consumer(consumer: Consumer, count: int) -> Dict[bytes, Any]:
+def _whole_consumer(consumer: Consumer, count: int) -> dict[bytes, Any]:
     return {
         b"name": consumer.name,
         b"seen-time": consumer.seen,
@@ -597,7 +597,7 @@ def _whole_consumer(consumer: Consumer, count: int) -> Dict[bytes, Any]:
     "XINFO GROUPS", arity=3, flags="readonly", access="RO ACCESS", since="5.0.0", complexity="O(1)", syntax="key",
     **_sub,
 )  # fmt: skip
-def xinfo_groups(session: Session, argv: List[bytes]) -> Reply:
+def xinfo_groups(session: Session, argv: list[bytes]) -> Reply:
     """Tells about the groups of a stream."""
     stream = _require_stream(session, argv[2])
     return [
@@ -617,7 +617,7 @@ def xinfo_groups(session: Session, argv: List[bytes]) -> Reply:
     "XINFO CONSUMERS", arity=4, flags="readonly", access="RO ACCESS", since="5.0.0", complexity="O(1)",
     tips="nondeterministic_output", syntax="key groupname:string", **_sub,
 )  # fmt: skip
-def xinfo_consumers(session: Session, argv: List[bytes]) -> Reply:
+def xinfo_consumers(session: Session, argv: list[bytes]) -> Reply:
     """Tells about the consumers of a group."""
     group = _require_stream(session, argv[2]).groups.get(argv[3])
     if group is None:

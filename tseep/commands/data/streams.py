@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Dict, Iterable, List, NamedTuple, Tuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from tseep.algorithms.numeric import require_integer
 from tseep.commands.arguments import require_milliseconds
@@ -35,12 +36,12 @@ WHILE_BLOCKED = 1000
 
 _UNBALANCED = "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified."
 
-_one: Dict[str, Any] = {"keys": (1, 1, 1)}
+_one: dict[str, Any] = {"keys": (1, 1, 1)}
 _RANGE = "O(N) where N is the number of entries returned."
 _TRIM = "[<MAXLEN | MINID> [equal:= | approximately:~] threshold [LIMIT count]]"
 
 
-def entry(id: int, fields: Fields) -> List[Any]:
+def entry(id: int, fields: Fields) -> list[Any]:
     """An entry as a reply has it."""
     return [id_text(id), list(fields)]
 
@@ -50,7 +51,7 @@ def at_most(found: Iterable[Found], count: int) -> Iterable[Found]:
     return islice(found, count) if count else found
 
 
-def entries(found: Iterable[Tuple[int, Fields]]) -> List[Any]:
+def entries(found: Iterable[tuple[int, Fields]]) -> list[Any]:
     """Entries as a reply has them."""
     return [entry(id, fields) for id, fields in found]
 
@@ -72,7 +73,7 @@ class Trim:
         self._approximate = False
         self._limit: int | None = None
 
-    def read(self, argv: List[bytes], at: int) -> int:
+    def read(self, argv: list[bytes], at: int) -> int:
         """
         Read the option at a place of a command, if it is one of these.
 
@@ -132,7 +133,7 @@ class Trim:
     complexity="O(1), and O(N) for N entries that are removed.",
     syntax=f"key [NOMKSTREAM] {_TRIM} <auto_id:* | id> field value [field value ...]", **_one,
 )  # fmt: skip
-def xadd(session: Session, argv: List[bytes]) -> Reply:
+def xadd(session: Session, argv: list[bytes]) -> Reply:
     """Adds an entry to a stream, and answers its id."""
     trim, make, at = None, True, 2
     if argv[2] != b"*":
@@ -167,7 +168,7 @@ def xadd(session: Session, argv: List[bytes]) -> Reply:
     return id_text(id)
 
 
-def _adding_options(argv: List[bytes]) -> Tuple[Trim, bool, int]:
+def _adding_options(argv: list[bytes]) -> tuple[Trim, bool, int]:
     """How to trim, whether to make a stream that is not there, and the place of the id."""
     trim, make, at = Trim(), True, 2
     while at < len(argv) and argv[at] != b"*":
@@ -198,7 +199,7 @@ def _next_id(stream: Stream, now: int, milliseconds: int | None) -> int:
     complexity="O(N) where N is the number of entries that are removed.",
     syntax="key <MAXLEN | MINID> [equal:= | approximately:~] threshold [LIMIT count]", **_one,
 )  # fmt: skip
-def xtrim(session: Session, argv: List[bytes]) -> Reply:
+def xtrim(session: Session, argv: list[bytes]) -> Reply:
     """Removes old entries of a stream, and says how many."""
     trim, at = Trim(), 2
     while at < len(argv):
@@ -218,7 +219,7 @@ def xtrim(session: Session, argv: List[bytes]) -> Reply:
     "XDEL", arity=-3, flags="write fast", access="RW DELETE", since="5.0.0",
     complexity="O(log(N)) for each entry of a stream with N.", syntax="key id [id ...]", **_one,
 )  # fmt: skip
-def xdel(session: Session, argv: List[bytes]) -> Reply:
+def xdel(session: Session, argv: list[bytes]) -> Reply:
     """Removes entries from a stream, and says how many were there."""
     stream = to_change(session, argv[1], Stream)
     if stream is None:
@@ -234,7 +235,7 @@ def xdel(session: Session, argv: List[bytes]) -> Reply:
     "XSETID", arity=-3, flags="write denyoom fast", access="RW UPDATE", since="5.0.0", complexity="O(1)",
     syntax="key last-id [ENTRIESADDED entries_added:integer] [MAXDELETEDID max_deleted_entry_id]", **_one,
 )  # fmt: skip
-def xsetid(session: Session, argv: List[bytes]) -> Reply:
+def xsetid(session: Session, argv: list[bytes]) -> Reply:
     """Sets what a stream remembers of its past: its last id, and what was added and deleted."""
     id = read_id(argv[2])
     added, deleted = _past(argv, id)
@@ -253,7 +254,7 @@ def xsetid(session: Session, argv: List[bytes]) -> Reply:
     return OK
 
 
-def _past(argv: List[bytes], id: int) -> Tuple[int | None, int]:
+def _past(argv: list[bytes], id: int) -> tuple[int | None, int]:
     """The options of XSETID: how many entries were added, if that is said, and the highest id that was deleted."""
     added, deleted, at = None, 0, 3
     while at < len(argv):
@@ -276,13 +277,13 @@ def _past(argv: List[bytes], id: int) -> Tuple[int | None, int]:
 
 
 @command("XLEN", arity=2, flags="readonly fast", access="RO", since="5.0.0", complexity="O(1)", syntax="key", **_one)
-def xlen(session: Session, argv: List[bytes]) -> Reply:
+def xlen(session: Session, argv: list[bytes]) -> Reply:
     """Says how many entries a stream has."""
     stream = read(session, argv[1], Stream)
     return 0 if stream is None else len(stream)
 
 
-def _range(session: Session, argv: List[bytes], first: bytes, last: bytes, down: bool) -> Reply:
+def _range(session: Session, argv: list[bytes], first: bytes, last: bytes, down: bool) -> Reply:
     start, end = read_start(first), read_end(last)
     count = _count(argv)
     stream = read(session, argv[1], Stream)
@@ -294,7 +295,7 @@ def _range(session: Session, argv: List[bytes], first: bytes, last: bytes, down:
     return entries(at_most(found, count or 0) if start <= end else ())
 
 
-def _count(argv: List[bytes]) -> int | None:
+def _count(argv: list[bytes]) -> int | None:
     """The COUNT of an XRANGE, None if there is none."""
     count = None
     for at in range(4, len(argv), 2):
@@ -304,19 +305,19 @@ def _count(argv: List[bytes]) -> int | None:
     return count
 
 
-_ranging: Dict[str, Any] = {
+_ranging: dict[str, Any] = {
     "arity": -4, "flags": "readonly", "access": "RO ACCESS", "since": "5.0.0", "complexity": _RANGE, **_one,
 }  # fmt: skip
 
 
 @command("XRANGE", syntax="key start:string end:string [COUNT count]", **_ranging)
-def xrange_(session: Session, argv: List[bytes]) -> Reply:
+def xrange_(session: Session, argv: list[bytes]) -> Reply:
     """Returns the entries of a stream between two ids."""
     return _range(session, argv, argv[2], argv[3], False)
 
 
 @command("XREVRANGE", syntax="key end:string start:string [COUNT count]", **_ranging)
-def xrevrange(session: Session, argv: List[bytes]) -> Reply:
+def xrevrange(session: Session, argv: list[bytes]) -> Reply:
     """Returns the entries of a stream between two ids, the last one first."""
     return _range(session, argv, argv[3], argv[2], True)
 
@@ -331,10 +332,10 @@ class Reading(NamedTuple):
     @ivar group: the group's name and the consumer's, where there is one.
     """
 
-    streams: List[Tuple[bytes, bytes]]
+    streams: list[tuple[bytes, bytes]]
     most: int
     timeout: int | None
-    group: Tuple[bytes, bytes] | None
+    group: tuple[bytes, bytes] | None
     no_ack: bool
 
 
@@ -342,7 +343,7 @@ _READING = {b"block": 1, b"count": 1, b"group": 2, b"noack": 0, b"streams": REST
 """By option of an XREAD or an XREADGROUP, how many parameters follow it."""
 
 
-def read_reading(argv: List[bytes], grouped: bool, scripted: bool) -> Reading:
+def read_reading(argv: list[bytes], grouped: bool, scripted: bool) -> Reading:
     """
     Read the options of an XREAD, or of an XREADGROUP.
 
@@ -350,7 +351,7 @@ def read_reading(argv: List[bytes], grouped: bool, scripted: bool) -> Reading:
     @raise CommandError: if they make no sense.
     """
     count, timeout, no_ack = 0, None, False
-    group: Tuple[bytes, bytes] | None = None
+    group: tuple[bytes, bytes] | None = None
     for option, _, parameters in read_options(argv, 1, _READING):
         if option == b"block":
             if scripted:
@@ -374,7 +375,7 @@ def read_reading(argv: List[bytes], grouped: bool, scripted: bool) -> Reading:
     raise CommandError(SYNTAX)
 
 
-def keys_of_reading(argv: List[bytes]) -> List[KeyUse]:
+def keys_of_reading(argv: list[bytes]) -> list[KeyUse]:
     """The keys of an XREAD or an XREADGROUP: a group or a consumer may be called C{streams}, too."""
     for option, place, parameters in read_options(argv, 1, _READING):
         if option == b"streams":
@@ -387,14 +388,14 @@ def _require_grouped(option: str, grouped: bool) -> None:
         raise CommandError(f"ERR The {option} option is only supported by XREADGROUP. You called XREAD instead.")
 
 
-def _streams(words: List[bytes]) -> List[Tuple[bytes, bytes]]:
+def _streams(words: list[bytes]) -> list[tuple[bytes, bytes]]:
     half, odd = divmod(len(words), 2)
     if odd:
         raise CommandError(_UNBALANCED)
     return list(zip(words[:half], words[half:]))
 
 
-def of_streams(session: Session, found: Dict[bytes, Any] | List[Tuple[bytes, Any]]) -> Reply:
+def of_streams(session: Session, found: dict[bytes, Any] | list[tuple[bytes, Any]]) -> Reply:
     """The reply of an XREAD: a map in RESP3; pairs in RESP2, where a key may come twice."""
     pairs = found.items() if isinstance(found, dict) else found
     return dict(pairs) if session.protocol == 3 else [[key, value] for key, value in pairs]
@@ -404,7 +405,7 @@ def of_streams(session: Session, found: Dict[bytes, Any] | List[Tuple[bytes, Any
     "XREAD", arity=-4, flags="readonly blocking movablekeys", access="RO ACCESS @ STREAMS 1 half", since="5.0.0",
     find_keys=keys_of_reading, syntax="[COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]",
 )  # fmt: skip
-def xread(session: Session, argv: List[bytes]) -> Reply:
+def xread(session: Session, argv: list[bytes]) -> Reply:
     """Returns the entries of streams after some ids, and waits for one if there are none."""
     reading = read_reading(argv, False, session.server.scripting.running is not None)
     after = [(key, _after(session, key, text)) for key, text in reading.streams]
@@ -432,7 +433,7 @@ def _after(session: Session, key: bytes, text: bytes) -> int:
     return read_id(text)
 
 
-def _wait(session: Session, after: Dict[bytes, int], reading: Reading) -> Reply:
+def _wait(session: Session, after: dict[bytes, int], reading: Reading) -> Reply:
     db = session.db
 
     def serve(key: bytes) -> Reply:

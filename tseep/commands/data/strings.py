@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, List, Tuple, Union
+from typing import TYPE_CHECKING, Any, Union
 
 from tseep.algorithms.lcs import Pair, common_bytes, runs
 from tseep.algorithms.long_double import ZERO, require_long_double, sum_text
@@ -67,7 +67,7 @@ def string_to_change(session: Session, key: bytes, size: int = 0) -> bytearray:
     return value
 
 
-def span(start: int, end: int, length: int) -> Tuple[int, int]:
+def span(start: int, end: int, length: int) -> tuple[int, int]:
     """The first and the last position of a range whose bounds may be negative, counted from the end."""
     if start < 0:
         start = max(0, length + start)
@@ -85,9 +85,9 @@ def _check_length(session: Session, length: int) -> None:
         raise CommandError(TOO_LONG)
 
 
-def _options(argv: List[bytes], start: int, groups: Dict[bytes, str]) -> Dict[str, bytes]:
+def _options(argv: list[bytes], start: int, groups: dict[bytes, str]) -> dict[str, bytes]:
     """The options from C{start} on by group, in any order; C{amount} is what follows one of L{_TIMES}."""
-    chosen: Dict[str, bytes] = {}
+    chosen: dict[str, bytes] = {}
     words = iter(argv[start:])
     for word in words:
         option = word.upper()
@@ -102,7 +102,7 @@ def _options(argv: List[bytes], start: int, groups: Dict[bytes, str]) -> Dict[st
     return chosen
 
 
-def _chosen_deadline(session: Session, argv: List[bytes], options: Dict[str, bytes]) -> int | None:
+def _chosen_deadline(session: Session, argv: list[bytes], options: dict[str, bytes]) -> int | None:
     amount = options.get("amount")
     return None if amount is None else _deadline(session, argv[0], options["expiry"], amount)
 
@@ -122,7 +122,7 @@ def _deadline(session: Session, name: bytes, unit: bytes, amount: bytes) -> int:
 
 
 @command("GET", arity=2, flags="readonly fast", keys=(1, 1, 1), access="RO ACCESS", syntax="key")
-def get(session: Session, argv: List[bytes]) -> Reply:
+def get(session: Session, argv: list[bytes]) -> Reply:
     """Returns the string value of a key."""
     value = session.db.read(argv[1])
     if value is None or type(value) is bytes:
@@ -130,7 +130,7 @@ def get(session: Session, argv: List[bytes]) -> Reply:
     return _reply(require_string(value))
 
 
-def _key_of_set(argv: List[bytes]) -> List[KeyUse]:
+def _key_of_set(argv: list[bytes]) -> list[KeyUse]:
     """The key, which GET reads as well."""
     reads = any(word.lower() == b"get" for word in argv[3:])
     return [KeyUse(1, ("RW", "access", "update") if reads else ("OW", "update"))]
@@ -145,7 +145,7 @@ def _key_of_set(argv: List[bytes]) -> List[KeyUse]:
     find_keys=_key_of_set,
     syntax=_SET_SYNTAX,
 )
-def set_(session: Session, argv: List[bytes]) -> Reply:
+def set_(session: Session, argv: list[bytes]) -> Reply:
     """Sets the string value of a key, whatever it held, and optionally when it expires."""
     if len(argv) == 3:
         session.db.set(argv[1], argv[2])
@@ -153,7 +153,7 @@ def set_(session: Session, argv: List[bytes]) -> Reply:
     return _set_with_options(session, argv)
 
 
-def _set_with_options(session: Session, argv: List[bytes]) -> Reply:
+def _set_with_options(session: Session, argv: list[bytes]) -> Reply:
     options = _options(argv, 3, _SET_OPTIONS)
     when = _chosen_deadline(session, argv, options)
     wants_previous = "get" in options
@@ -178,14 +178,14 @@ def _store(session: Session, key: bytes, value: bytes, when: int | None, keep: b
         session.db.expire_at(key, when)
 
 
-def write(session: Session, argv: List[bytes]) -> Reply:
+def write(session: Session, argv: list[bytes]) -> Reply:
     """The native protocol's WRITE: a SET that answers the value written."""
     session.db.set(argv[1], argv[2])
     return argv[2]
 
 
 @command("SETNX", arity=3, flags="write denyoom fast", keys=(1, 1, 1), access="OW INSERT", syntax="key value")
-def setnx(session: Session, argv: List[bytes]) -> Reply:
+def setnx(session: Session, argv: list[bytes]) -> Reply:
     """Sets the string value of a key that does not exist yet."""
     if session.db.get(argv[1]) is not None:
         return 0
@@ -202,7 +202,7 @@ def setnx(session: Session, argv: List[bytes]) -> Reply:
     since="2.0.0",
     syntax="key seconds value",
 )
-def setex(session: Session, argv: List[bytes]) -> Reply:
+def setex(session: Session, argv: list[bytes]) -> Reply:
     """Sets the string value of a key and after how many seconds it expires."""
     _store(session, argv[1], argv[3], _deadline(session, argv[0], b"EX", argv[2]))
     return OK
@@ -217,7 +217,7 @@ def setex(session: Session, argv: List[bytes]) -> Reply:
     since="2.6.0",
     syntax="key milliseconds value",
 )
-def psetex(session: Session, argv: List[bytes]) -> Reply:
+def psetex(session: Session, argv: list[bytes]) -> Reply:
     """Sets the string value of a key and after how many milliseconds it expires."""
     _store(session, argv[1], argv[3], _deadline(session, argv[0], b"PX", argv[2]))
     return OK
@@ -231,7 +231,7 @@ def psetex(session: Session, argv: List[bytes]) -> Reply:
     access="RW ACCESS UPDATE",
     syntax="key value",
 )
-def getset(session: Session, argv: List[bytes]) -> Reply:
+def getset(session: Session, argv: list[bytes]) -> Reply:
     """Sets the string value of a key and returns the one it had."""
     previous = _reply(read_string(session, argv[1]))
     session.db.set(argv[1], argv[2])
@@ -247,7 +247,7 @@ def getset(session: Session, argv: List[bytes]) -> Reply:
     since="6.2.0",
     syntax=_GETEX_SYNTAX,
 )
-def getex(session: Session, argv: List[bytes]) -> Reply:
+def getex(session: Session, argv: list[bytes]) -> Reply:
     """Returns the string value of a key and optionally changes when it expires."""
     options = _options(argv, 2, _GETEX_OPTIONS)
     value = read_string(session, argv[1])
@@ -273,7 +273,7 @@ def getex(session: Session, argv: List[bytes]) -> Reply:
     since="6.2.0",
     syntax="key",
 )
-def getdel(session: Session, argv: List[bytes]) -> Reply:
+def getdel(session: Session, argv: list[bytes]) -> Reply:
     """Returns the string value of a key and deletes the key."""
     value = _reply(read_string(session, argv[1]))
     if value is not None:
@@ -294,7 +294,7 @@ def getdel(session: Session, argv: List[bytes]) -> Reply:
     syntax="key [key ...]",
     tips="request_policy:multi_shard",
 )
-def mget(session: Session, argv: List[bytes]) -> Reply:
+def mget(session: Session, argv: list[bytes]) -> Reply:
     """Returns the string values of several keys, with a null for each that has none."""
     read = session.db.read
     values = [read(key) for key in argv[1:]]
@@ -312,7 +312,7 @@ def mget(session: Session, argv: List[bytes]) -> Reply:
     syntax="key value [key value ...]",
     tips="request_policy:multi_shard response_policy:all_succeeded",
 )
-def mset(session: Session, argv: List[bytes]) -> Reply:
+def mset(session: Session, argv: list[bytes]) -> Reply:
     """Sets the string values of several keys at once."""
     _set_all(session, argv)
     return OK
@@ -329,7 +329,7 @@ def mset(session: Session, argv: List[bytes]) -> Reply:
     syntax="key value [key value ...]",
     tips="request_policy:multi_shard response_policy:agg_min",
 )
-def msetnx(session: Session, argv: List[bytes]) -> Reply:
+def msetnx(session: Session, argv: list[bytes]) -> Reply:
     """Sets the string values of several keys at once, if none of them exists yet."""
     if len(argv) % 2 and any(session.db.get(key) is not None for key in argv[1::2]):
         return 0
@@ -337,7 +337,7 @@ def msetnx(session: Session, argv: List[bytes]) -> Reply:
     return 1
 
 
-def _set_all(session: Session, argv: List[bytes]) -> None:
+def _set_all(session: Session, argv: list[bytes]) -> None:
     if len(argv) % 2 == 0:
         raise wrong_arguments(argv[0].lower())
     session.db.set_all(argv[1::2], argv[2::2])
@@ -347,13 +347,13 @@ def _set_all(session: Session, argv: List[bytes]) -> None:
 
 
 @command("INCR", arity=2, flags="write denyoom fast", keys=(1, 1, 1), access="RW ACCESS UPDATE", syntax="key")
-def incr(session: Session, argv: List[bytes]) -> Reply:
+def incr(session: Session, argv: list[bytes]) -> Reply:
     """Adds one to the integer value of a key, which begins at 0."""
     return _increment(session, argv[1], 1)
 
 
 @command("DECR", arity=2, flags="write denyoom fast", keys=(1, 1, 1), access="RW ACCESS UPDATE", syntax="key")
-def decr(session: Session, argv: List[bytes]) -> Reply:
+def decr(session: Session, argv: list[bytes]) -> Reply:
     """Takes one from the integer value of a key, which begins at 0."""
     return _increment(session, argv[1], -1)
 
@@ -366,7 +366,7 @@ def decr(session: Session, argv: List[bytes]) -> Reply:
     access="RW ACCESS UPDATE",
     syntax="key increment",
 )
-def incrby(session: Session, argv: List[bytes]) -> Reply:
+def incrby(session: Session, argv: list[bytes]) -> Reply:
     """Adds an integer to the integer value of a key, which begins at 0."""
     return _increment(session, argv[1], require_integer(argv[2]))
 
@@ -379,7 +379,7 @@ def incrby(session: Session, argv: List[bytes]) -> Reply:
     access="RW ACCESS UPDATE",
     syntax="key decrement",
 )
-def decrby(session: Session, argv: List[bytes]) -> Reply:
+def decrby(session: Session, argv: list[bytes]) -> Reply:
     """Takes an integer from the integer value of a key, which begins at 0."""
     decrement = require_integer(argv[2])
     if decrement == LOWEST:
@@ -405,7 +405,7 @@ def _increment(session: Session, key: bytes, increment: int) -> int:
     since="2.6.0",
     syntax="key increment:double",
 )
-def incrbyfloat(session: Session, argv: List[bytes]) -> Reply:
+def incrbyfloat(session: Session, argv: list[bytes]) -> Reply:
     """Adds a floating point number to the numeric value of a key, which begins at 0."""
     value = require_string(session.db.get(argv[1]))
     number = ZERO if value is None else require_long_double(bytes(value))
@@ -420,7 +420,7 @@ def incrbyfloat(session: Session, argv: List[bytes]) -> Reply:
 
 
 @command("STRLEN", arity=2, flags="readonly fast", keys=(1, 1, 1), access="RO", since="2.2.0", syntax="key")
-def strlen(session: Session, argv: List[bytes]) -> Reply:
+def strlen(session: Session, argv: list[bytes]) -> Reply:
     """Returns the length in bytes of the string value of a key."""
     return len(read_string(session, argv[1]) or b"")
 
@@ -435,7 +435,7 @@ def strlen(session: Session, argv: List[bytes]) -> Reply:
     complexity="O(1) amortised, since space is made ahead as a string grows.",
     syntax="key value",
 )
-def append(session: Session, argv: List[bytes]) -> Reply:
+def append(session: Session, argv: list[bytes]) -> Reply:
     """Adds bytes to the end of the string value of a key, which begins empty."""
     value = require_string(session.db.get(argv[1]))
     if value is None:
@@ -458,7 +458,7 @@ def append(session: Session, argv: List[bytes]) -> Reply:
     complexity="O(M) where M is the length of the value written.",
     syntax="key offset value",
 )
-def setrange(session: Session, argv: List[bytes]) -> Reply:
+def setrange(session: Session, argv: list[bytes]) -> Reply:
     """Overwrites part of the string value of a key, filling up with zero bytes if it is too short."""
     start, part = require_integer(argv[2]), argv[3]
     if start < 0:
@@ -496,7 +496,7 @@ _RANGE_COMPLEXITY = "O(N) where N is the length of the returned string."
     complexity=_RANGE_COMPLEXITY,
     syntax="key start end",
 )
-def getrange(session: Session, argv: List[bytes]) -> Reply:
+def getrange(session: Session, argv: list[bytes]) -> Reply:
     """Returns part of the string value of a key, from one position to another."""
     start, end = require_integer(argv[2]), require_integer(argv[3])
     value = read_string(session, argv[1])
@@ -516,7 +516,7 @@ def getrange(session: Session, argv: List[bytes]) -> Reply:
     complexity="O(N*M) where N and M are the lengths of the two strings.",
     syntax="key1 key2 [LEN] [IDX] [MINMATCHLEN len] [WITHMATCHLEN]",
 )
-def lcs(session: Session, argv: List[bytes]) -> Reply:
+def lcs(session: Session, argv: list[bytes]) -> Reply:
     """Finds the longest common subsequence of two strings."""
     first, second = _strings_to_compare(session, argv)
     flags, least = _lcs_options(argv)
@@ -531,7 +531,7 @@ def lcs(session: Session, argv: List[bytes]) -> Reply:
     return bytes([first[i] for i, _ in reversed(pairs)])
 
 
-def _strings_to_compare(session: Session, argv: List[bytes]) -> Tuple[bytes, bytes]:
+def _strings_to_compare(session: Session, argv: list[bytes]) -> tuple[bytes, bytes]:
     first, second = session.db.read(argv[1]), session.db.read(argv[2])
     for value in (first, second):
         if not (value is None or isinstance(value, (bytes, bytearray))):
@@ -539,7 +539,7 @@ def _strings_to_compare(session: Session, argv: List[bytes]) -> Tuple[bytes, byt
     return bytes(first or b""), bytes(second or b"")
 
 
-def _lcs_options(argv: List[bytes]) -> Tuple[List[bytes], int]:
+def _lcs_options(argv: list[bytes]) -> tuple[list[bytes], int]:
     """The options that take no argument, and MINMATCHLEN's."""
     flags, least = [], 0
     words = iter(argv[3:])
@@ -557,7 +557,7 @@ def _lcs_options(argv: List[bytes]) -> Tuple[List[bytes], int]:
     return flags, least
 
 
-def _lcs_matches(pairs: List[Pair], least: int, with_length: bool) -> List[List[Any]]:
+def _lcs_matches(pairs: list[Pair], least: int, with_length: bool) -> list[list[Any]]:
     """The runs of at least C{least} bytes: where each is in both strings, the last first."""
     return [
         [[i, i + length - 1], [j, j + length - 1]] + ([length] if with_length else [])

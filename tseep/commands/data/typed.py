@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Type, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tseep.errors import WRONG_TYPE, CommandError
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Wanted = TypeVar("Wanted")
 
 
-def require_type(value: Any, wanted: Type[Wanted]) -> Wanted | None:
+def require_type(value: Any, wanted: type[Wanted]) -> Wanted | None:
     """
     Make sure that a value is of a type, or none at all.
 
@@ -24,12 +24,12 @@ def require_type(value: Any, wanted: Type[Wanted]) -> Wanted | None:
     raise CommandError(WRONG_TYPE)
 
 
-def read(session: Session, key: bytes, wanted: Type[Wanted]) -> Wanted | None:
+def read(session: Session, key: bytes, wanted: type[Wanted]) -> Wanted | None:
     """The value at a key, for a command that only reads it; None if there is no such key."""
     return require_type(session.db.read(key), wanted)
 
 
-def to_change(session: Session, key: bytes, wanted: Type[Wanted]) -> Wanted | None:
+def to_change(session: Session, key: bytes, wanted: type[Wanted]) -> Wanted | None:
     """The value at a key, for a command that may change it; None if there is no such key."""
     return require_type(session.db.get(key), wanted)
 

@@ -26,11 +26,10 @@ FINISHED    worker    all that has come was sent
 from __future__ import annotations
 
 from struct import Struct
-from typing import List, Tuple
 
 OPENED, BYTES, EOF, CLOSED, CLOSE, ABORT, ACK_REQUEST, ACK, BEGIN, PING, PONG, FINISH, FINISHED = range(1, 14)
 
-Frame = Tuple[int, int, bytes]
+Frame = tuple[int, int, bytes]
 """Type, number of the client, payload."""
 
 MAX_FRAME_BYTES = 64 * 1024
@@ -43,9 +42,9 @@ head = _HEAD.pack
 """The head of a frame: C{head(kind, number, size)}."""
 
 
-def split(data: bytes) -> Tuple[List[Frame], bytes]:
+def split(data: bytes) -> tuple[list[Frame], bytes]:
     """Split a stream into the frames that are whole by now, and what is left."""
-    frames: List[Frame] = []
+    frames: list[Frame] = []
     at, end, unpack = 0, len(data), _HEAD.unpack_from
     while end - at >= _SIZE:
         kind, number, size = unpack(data, at)
@@ -67,7 +66,7 @@ class Outbox:
     __slots__ = ("parts",)
 
     def __init__(self) -> None:
-        self.parts: List[bytes] = []
+        self.parts: list[bytes] = []
 
     def say(self, kind: int, number: int = 0, text: bytes = b"") -> None:
         """Put in one frame that is not too long."""

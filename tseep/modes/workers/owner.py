@@ -14,7 +14,7 @@ import os
 import socket
 import sys
 from collections import deque
-from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, List, Tuple
+from typing import TYPE_CHECKING, Any, Callable
 
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.interfaces import IPushProducer
@@ -95,9 +95,9 @@ class RemoteConnection:
         self._marked = False  # whether that has been asked
         self._paused = False  # whether too much has been sent since
         self._leaving = False
-        self._held: List[bytes] = []  # what it is to be sent then
+        self._held: list[bytes] = []  # what it is to be sent then
         self._held_bytes = 0
-        self._unread: Deque[bytes] = _NOTHING  # what has come meanwhile
+        self._unread: deque[bytes] = _NOTHING  # what has come meanwhile
 
     @property
     def worker(self) -> int:
@@ -234,7 +234,7 @@ class RemoteConnection:
         self._link.outbox.say(frames.CLOSE, self._number)
 
 
-_NOTHING: Deque[bytes] = deque(maxlen=0)
+_NOTHING: deque[bytes] = deque(maxlen=0)
 """What most clients have sent too soon."""
 
 _EOF = b""
@@ -258,10 +258,10 @@ class Link(Protocol):
     def __init__(self, server: Server, place: WorkerSlot) -> None:
         self.place = place
         self.outbox = Outbox()
-        self.clients: Dict[int, RemoteConnection] = {}
+        self.clients: dict[int, RemoteConnection] = {}
         self._server = server
         self._rest = b""
-        self._told: Deque[Frame] = deque()
+        self._told: deque[Frame] = deque()
 
     def dataReceived(self, data: bytes) -> None:
         """Do what the worker says."""
@@ -335,7 +335,7 @@ class Link(Protocol):
         """The link is lost: C{connectionLost} does what there is to do."""
 
 
-_SAID: Dict[int, Callable[[Link, int, bytes], None]] = {
+_SAID: dict[int, Callable[[Link, int, bytes], None]] = {
     frames.OPENED: Link.opened,
     frames.EOF: Link.ended,
     frames.CLOSED: Link.closed,
@@ -380,7 +380,7 @@ class WorkerSlot:
         self.restarts = -1
         self.cpu_seconds = 0.0
         self.resident = self.lag_ns = self.received = self.sent = 0
-        self.batches: List[int] = []
+        self.batches: list[int] = []
         self.busy = False  # whether it may have something to say that must be waited for
         self._link: Link | None = None
         self._process: Any = None
@@ -440,7 +440,7 @@ class WorkerSlot:
         self._silent += 1
         self.say(frames.PING)
 
-    def pong(self, costs: Dict[str, Any]) -> None:
+    def pong(self, costs: dict[str, Any]) -> None:
         """It is alive, and says what it costs."""
         self._silent = 0
         self.cpu_seconds, self.resident = costs["cpu_seconds"], costs["resident"]
@@ -513,7 +513,7 @@ class WorkersMode:
         self._spawn = spawn or reactor.spawnProcess
         self.server = server
         self._waker = Waker(reactor, server, lambda: self.call(server.fire))
-        self._ports: List[Tuple[str, bool, SharedPort]] = []
+        self._ports: list[tuple[str, bool, SharedPort]] = []
         self.watcher = Watcher(reactor, self.commit)
         self._places = [WorkerSlot(reactor, self, number, self._hire) for number in range(server.config["workers"])]
         self._repeated = Repeated(lambda text: _place_log.error("{text}", text=text))
@@ -618,7 +618,7 @@ class _NeverAccepts(Factory):
     noisy = False
 
 
-def _environment() -> Dict[str, str]:
+def _environment() -> dict[str, str]:
     """The environment of a worker, in which it finds this package wherever it was started from."""
     package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     path = [package, *filter(None, [os.environ.get("PYTHONPATH")])]

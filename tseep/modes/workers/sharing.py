@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 import socket
-from typing import Any, List, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from twisted.internet import tcp
 from twisted.internet.defer import Deferred
@@ -95,7 +96,7 @@ class SharingListener(Listener):
         return SharedPort(super().adoptStreamPort(fileDescriptor, addressFamily, factory))
 
 
-def _bind(interface: str, port: int, backlog: int, number: int) -> List[socket.socket]:
+def _bind(interface: str, port: int, backlog: int, number: int) -> list[socket.socket]:
     """
     Sockets that listen on one and the same port.
 
@@ -105,7 +106,7 @@ def _bind(interface: str, port: int, backlog: int, number: int) -> List[socket.s
     @raise CannotListenError: if that cannot be done.
     """
     family = socket.AF_INET6 if ":" in interface else socket.AF_INET
-    sockets: List[socket.socket] = []
+    sockets: list[socket.socket] = []
     try:
         for place in range(number):
             each = socket.socket(family, socket.SOCK_STREAM)

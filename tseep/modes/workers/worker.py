@@ -13,7 +13,7 @@ import resource
 import socket
 import sys
 from time import perf_counter_ns
-from typing import Any, Callable, Dict, List, Set
+from typing import Any, Callable
 
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
@@ -190,13 +190,13 @@ class Worker(Protocol):
         self._end = end
         self.outbox = Outbox()
         self.full = False
-        self.waiting: Set[WorkerProtocol] = set()
-        self.slow: Set[WorkerProtocol] = set()
+        self.waiting: set[WorkerProtocol] = set()
+        self.slow: set[WorkerProtocol] = set()
         self.swollen = False
-        self._clients: Dict[int, WorkerProtocol] = {}
+        self._clients: dict[int, WorkerProtocol] = {}
         self._last = 0
         self._rest = b""
-        self._ports: List[Any] = []
+        self._ports: list[Any] = []
         self._lag = LoopLag()
         self.watcher = Watcher(reactor, self.flush)
 
@@ -308,13 +308,13 @@ class Worker(Protocol):
         """The link is lost: C{connectionLost} does what there is to do."""
 
 
-_TO_CLIENTS: Dict[int, Callable[[WorkerProtocol], None]] = {
+_TO_CLIENTS: dict[int, Callable[[WorkerProtocol], None]] = {
     frames.CLOSE: WorkerProtocol.leave,
     frames.ABORT: lambda client: client.transport.abortConnection(),
     frames.ACK_REQUEST: WorkerProtocol.mark,
 }
 
-_TO_WORKERS: Dict[int, Callable[[Worker, bytes], None]] = {
+_TO_WORKERS: dict[int, Callable[[Worker, bytes], None]] = {
     frames.BEGIN: Worker.begin,
     frames.PING: Worker.pong,
     frames.FINISH: Worker.finish,

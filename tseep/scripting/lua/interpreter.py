@@ -11,7 +11,7 @@ import hashlib
 import sys
 from importlib import import_module
 from importlib.resources import files
-from typing import Any, Callable, Dict, List, NamedTuple, Protocol, Tuple
+from typing import Any, Callable, NamedTuple, Protocol
 
 from tseep.errors import CommandError
 from tseep.replies import Attributed, BigNumber, Encoded, NullArray, Push, Reply, SetReply, Status, Verbatim
@@ -38,7 +38,7 @@ CONVERTED = 1000
 VERSION = 0x07000F
 """Redis 7.0.15, as scripts compare it."""
 
-CONSTANTS: Dict[bytes, Any] = {
+CONSTANTS: dict[bytes, Any] = {
     b"LOG_DEBUG": 0, b"LOG_VERBOSE": 1, b"LOG_NOTICE": 2, b"LOG_WARNING": 3,
     b"REPL_NONE": 0, b"REPL_AOF": 1, b"REPL_SLAVE": 2, b"REPL_REPLICA": 2, b"REPL_ALL": 3,
     b"REDIS_VERSION": b"7.0.15", b"REDIS_VERSION_NUM": VERSION,
@@ -51,14 +51,14 @@ _SCALAR, _ARRAY, _STATUS, _ERROR, _DOUBLE, _MAP, _SET, _BIG, _VERBATIM, _LONG, _
 class Host(Protocol):
     """What scripts ask of the server."""
 
-    def call(self, argv: List[bytes]) -> Reply:
+    def call(self, argv: list[bytes]) -> Reply:
         """
         Run a command.
 
         @raise CommandError: its own error.
         """
 
-    def may(self, argv: List[bytes]) -> bool | None:
+    def may(self, argv: list[bytes]) -> bool | None:
         """Whether the script's user has the permission for a command; None if there is no such command."""
 
     def set_protocol(self, version: int) -> None:
@@ -73,7 +73,7 @@ class Host(Protocol):
     def tick(self) -> bytes | None:
         """The script, or the library, still runs; the answer is why it must end, None if it may go on."""
 
-    def register(self, arguments: Tuple[Any, ...]) -> bytes | None:
+    def register(self, arguments: tuple[Any, ...]) -> bytes | None:
         """Register a function of the library that is being loaded; the answer is what is wrong with it, or None."""
 
 
@@ -115,11 +115,11 @@ class Interpreter:
         self.protocol = 2
         self._run, self._run_function, self._load, self._compile, self._spill, self._slice = self._open_sandbox()
 
-    def _open_sandbox(self) -> Tuple[Any, ...]:
+    def _open_sandbox(self) -> tuple[Any, ...]:
         more = self._execute(
             "libraries.lua", libraries.bit, libraries.struct_function, libraries.pack_scalar, self._unpack_messages
         )
-        opened: Tuple[Any, ...] = self._execute(
+        opened: tuple[Any, ...] = self._execute(
             "sandbox.lua",
             self._call, self._pcall, self._explain, self._sha1, self._log, self._set_protocol, self._set_replication,
             self._may_call, self._register, self._random.next, self._random.seed, self._host.tick, more,
@@ -144,7 +144,7 @@ class Interpreter:
             raise CommandError(b"ERR Error compiling script (new function): " + message)
         return Body(function)
 
-    def run(self, body: Body, keys: List[bytes], arguments: List[bytes]) -> Reply:
+    def run(self, body: Body, keys: list[bytes], arguments: list[bytes]) -> Reply:
         """
         Run a script; return what it returns, as a reply.
 
@@ -152,7 +152,7 @@ class Interpreter:
         """
         return self._take(self._run, body, keys, arguments)
 
-    def run_function(self, body: Body, keys: List[bytes], arguments: List[bytes]) -> Reply:
+    def run_function(self, body: Body, keys: list[bytes], arguments: list[bytes]) -> Reply:
         """The same for a function of a library."""
         return self._take(self._run_function, body, keys, arguments)
 
@@ -174,11 +174,11 @@ class Interpreter:
         """A value that Lua gave as code, None if it is none."""
         return Body(value) if type(value) is self._function_type else None
 
-    def items(self, value: Any) -> Dict[Any, Any] | None:
+    def items(self, value: Any) -> dict[Any, Any] | None:
         """A value that Lua gave as a dictionary, None if it is no table."""
         return dict(value.items()) if type(value) is self._table_type else None
 
-    def _take(self, run: Any, body: Body, keys: List[bytes], arguments: List[bytes]) -> Reply:
+    def _take(self, run: Any, body: Body, keys: list[bytes], arguments: list[bytes]) -> Reply:
         self.protocol = 2
         table = self._lua.table_from
         kind, *parts = run(body.function, table(keys), table(arguments))
@@ -210,7 +210,7 @@ class Interpreter:
         except CommandError as error:
             return self._lua.table_from({b"err": error.message, b"ignore_error_stats_update": error.counted})
 
-    def _explain(self, problem: Any) -> Tuple[bytes | None, bool]:
+    def _explain(self, problem: Any) -> tuple[bytes | None, bool]:
         """
         The message of what one of these functions has raised, and whether it was counted. A fault of ours is raised at
         the end. What a script has raised by itself has none.
@@ -262,7 +262,7 @@ class Interpreter:
     def _register(self, *arguments: Any) -> bytes | None:
         return self._host.register(arguments)
 
-    def _unpack_messages(self, name: bytes, data: bytes, limit: float, offset: float) -> Tuple[Any, ...]:
+    def _unpack_messages(self, name: bytes, data: bytes, limit: float, offset: float) -> tuple[Any, ...]:
         return libraries.unpack_messages(name, data, limit, offset, self._lua.table_from)
 
     # Replies as Lua has them
@@ -292,15 +292,15 @@ class Interpreter:
         parts = self._lua.table_from({b"string": reply.text, b"format": reply.format})
         return self._tagged(b"verbatim_string", parts)
 
-    def _of_list(self, reply: List[Reply]) -> Any:
+    def _of_list(self, reply: list[Reply]) -> Any:
         return self._lua.table(*[self._value(part) for part in reply])
 
-    def _of_set(self, reply: List[Reply]) -> Any:
+    def _of_set(self, reply: list[Reply]) -> Any:
         if self.protocol == 2:
             return self._of_list(reply)
         return self._tagged(b"set", self._lua.table_from({self._value(part): True for part in reply}))
 
-    def _of_map(self, reply: Dict[Reply, Reply]) -> Any:
+    def _of_map(self, reply: dict[Reply, Reply]) -> Any:
         pairs = [(self._value(key), self._value(value)) for key, value in reply.items()]
         if self.protocol == 2:
             return self._lua.table(*[part for pair in pairs for part in pair])
@@ -335,7 +335,7 @@ class Interpreter:
             if message is not None:
                 raise CommandError(message)
 
-    def _reply(self, kind: int, parts: List[Any], depth: int) -> Reply:
+    def _reply(self, kind: int, parts: list[Any], depth: int) -> Reply:
         """What the sandbox has told of a value: its kind, and what it is made of."""
         if kind == _SCALAR:
             return self._element(parts[0] if parts else None, depth)
@@ -343,20 +343,20 @@ class Interpreter:
             return [self._element(part, depth) for part in _padded(parts[1:], int(parts[0]))]
         return _REPLIES[kind](self, parts, depth)
 
-    def _long(self, parts: List[Any], depth: int) -> Reply:
+    def _long(self, parts: list[Any], depth: int) -> Reply:
         return [self._element(part, depth) for part in self._all(parts)]
 
-    def _map(self, parts: List[Any], depth: int) -> Reply:
+    def _map(self, parts: list[Any], depth: int) -> Reply:
         words = [self._element(part, depth) for part in self._all(parts)]
         return {key if type(key) in (bytes, int) else None: value for key, value in zip(words[::2], words[1::2])}
 
-    def _set(self, parts: List[Any], depth: int) -> Reply:
+    def _set(self, parts: list[Any], depth: int) -> Reply:
         return SetReply([self._element(part, depth) for part in self._all(parts)])
 
-    def _all(self, parts: List[Any]) -> List[Any]:
+    def _all(self, parts: list[Any]) -> list[Any]:
         """The elements of a table, of which there may be very many."""
         table, count = parts[0], int(parts[1])
-        values: List[Any] = []
+        values: list[Any] = []
         for first in range(1, count + 1, PIECE):
             last = min(first + PIECE - 1, count)
             values += _padded(list(self._slice(table, first, last))[1:], last - first + 1)
@@ -380,7 +380,7 @@ def _no_attributes(thing: Any, name: Any, setting: bool) -> Any:
     raise AttributeError(name)
 
 
-def _arguments(words: Tuple[Any, ...]) -> List[bytes]:
+def _arguments(words: tuple[Any, ...]) -> list[bytes]:
     """A command as a script calls it, its numbers as texts."""
     if not words:
         raise CommandError("ERR Please specify at least one argument for this redis lib call")
@@ -395,12 +395,12 @@ def _arguments(words: Tuple[Any, ...]) -> List[bytes]:
     return argv
 
 
-def _pair(returned: Any) -> Tuple[Any, Any]:
+def _pair(returned: Any) -> tuple[Any, Any]:
     """Two values that Lua returned; one alone, if the second is nil at the end."""
     return returned if type(returned) is tuple else (returned, None)
 
 
-def _padded(values: List[Any], count: int) -> List[Any]:
+def _padded(values: list[Any], count: int) -> list[Any]:
     return values + [None] * (count - len(values))
 
 
@@ -413,7 +413,7 @@ def _verbatim(text: bytes, format: bytes) -> Verbatim:
     return Verbatim(text, format[:3].partition(b"\0")[0].ljust(3))
 
 
-_VALUES: Dict[type, Callable[[Interpreter, Any], Any]] = {
+_VALUES: dict[type, Callable[[Interpreter, Any], Any]] = {
     bytes: lambda lua, reply: reply,
     bytearray: lambda lua, reply: bytes(reply),
     int: lambda lua, reply: reply,
@@ -433,7 +433,7 @@ _VALUES: Dict[type, Callable[[Interpreter, Any], Any]] = {
     dict: Interpreter._of_map,
 }
 
-_REPLIES: Dict[int, Callable[[Interpreter, List[Any], int], Reply]] = {
+_REPLIES: dict[int, Callable[[Interpreter, list[Any], int], Reply]] = {
     _ERROR: lambda lua, parts, depth: CommandError(parts[0], bool(parts[1:] and parts[1])),
     _STATUS: lambda lua, parts, depth: Status(_line(parts[0])),
     _DOUBLE: lambda lua, parts, depth: float(parts[0]),

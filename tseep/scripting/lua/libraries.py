@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable
 
 from tseep.errors import CommandError
 from tseep.scripting.lua.arguments import MOST_RESULTS, Malformed, as_long, low_word
@@ -51,7 +51,7 @@ def _hexadecimal(value: float, digits: float = 8) -> bytes:
     return text.upper() if count < 0 else text
 
 
-_BIT: Dict[bytes, Callable[..., Any]] = {
+_BIT: dict[bytes, Callable[..., Any]] = {
     b"tobit": lambda a: _signed(_word(a)),
     b"bnot": lambda a: _signed(~_word(a)),
     b"bswap": lambda a: _signed(int.from_bytes(_word(a).to_bytes(4, "little"), "big")),
@@ -156,7 +156,7 @@ class Unpacker:
     @param table: makes a table of keys and values.
     """
 
-    def __init__(self, data: bytes, at: int, table: Callable[[Dict[Any, Any]], Any]) -> None:
+    def __init__(self, data: bytes, at: int, table: Callable[[dict[Any, Any]], Any]) -> None:
         self.data = data
         self.at = at
         self._table = table
@@ -211,8 +211,8 @@ class Unpacker:
 
 
 def unpack_messages(
-    name: bytes, data: bytes, limit: float, offset: float, table: Callable[[Dict[Any, Any]], Any]
-) -> Tuple[Any, ...]:
+    name: bytes, data: bytes, limit: float, offset: float, table: Callable[[dict[Any, Any]], Any]
+) -> tuple[Any, ...]:
     """One of cmsgpack's unpack functions: what was wrong, or None and the results."""
     most, start = as_long(limit), as_long(offset)
     if start < 0 or most < 0:
@@ -222,7 +222,7 @@ def unpack_messages(
         return (f"Start offset {low_word(start)} greater than input length {len(data)}.".encode(),)
     whole = not most and not start
     unpacker = Unpacker(data, start, table)
-    values: List[Any] = []
+    values: list[Any] = []
     try:
         while unpacker.at < len(data) and (whole or len(values) < most):
             values.append(unpacker.value())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import struct
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from collections.abc import Iterator
+from typing import Any, Callable
 
 from tseep.scripting.lua.arguments import (
     MOST_RESULTS,
@@ -39,7 +40,7 @@ class _Format:
         self._function = function
         self._at = 0
 
-    def options(self) -> Iterator[Tuple[str, int]]:
+    def options(self) -> Iterator[tuple[str, int]]:
         """The letters, each with the size that it stands for; 0 for what has none, or another."""
         while self._at < len(self._text):
             letter = self._text[self._at]
@@ -139,7 +140,7 @@ def _text(place: int, value: Any, size: int) -> bytes:
     return text[: size or len(text)]
 
 
-def _unpack(text: bytes, *rest: Any) -> List[Any]:
+def _unpack(text: bytes, *rest: Any) -> list[Any]:
     data = require_text(2, "unpack", *rest[:1])
     start = as_long(require_number(3, "unpack", rest[1])) if rest[1:] and rest[1] is not None else 1
     if start == 0:
@@ -175,7 +176,7 @@ class _Reader:
 
     def __init__(self, data: bytes, at: int) -> None:
         self.at = at
-        self.values: List[Any] = []
+        self.values: list[Any] = []
         self._data = data
 
     def require(self, size: int) -> None:
@@ -228,10 +229,10 @@ def _size(text: bytes, *_: Any) -> int:
     return total
 
 
-_FUNCTIONS: Dict[bytes, Callable[..., Any]] = {b"pack": _pack, b"unpack": _unpack, b"size": _size}
+_FUNCTIONS: dict[bytes, Callable[..., Any]] = {b"pack": _pack, b"unpack": _unpack, b"size": _size}
 
 
-def struct_function(name: bytes, *arguments: Any) -> Tuple[Any, ...]:
+def struct_function(name: bytes, *arguments: Any) -> tuple[Any, ...]:
     """
     Call one of the functions of C{struct}.
 

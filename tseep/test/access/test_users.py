@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import List
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -193,7 +192,7 @@ class AclTests(SessionTests):
 
     @settings(deadline=None, derandomize=True, database=None, max_examples=500)
     @given(st.lists(st.one_of(st.sampled_from(RULES), st.text(max_size=4)), max_size=8))
-    def test_anything(self, rules: List[str]) -> None:
+    def test_anything(self, rules: list[str]) -> None:
         """Whatever the rules, they are refused, or the user is the same when it was written and read again."""
         self.setUp()
         users, path = self.server.users, Path(made_folder(self), "users.acl")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import List
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -14,7 +12,7 @@ QUICK = settings(derandomize=True, database=None, deadline=None, max_examples=30
 TEXTS = st.lists(st.sampled_from(b"abc"), max_size=12).map(bytes)
 
 
-def table_walk(first: bytes, second: bytes) -> List[Pair]:
+def table_walk(first: bytes, second: bytes) -> list[Pair]:
     """What Redis does: fill the whole table, then walk back, to the left where both ways are as good."""
     table = [[0] * (len(second) + 1) for _ in range(len(first) + 1)]
     for i, a in enumerate(first, 1):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import List
-
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.commands.arguments import scan_options
 from tseep.errors import CommandError
 
 
-def call(text: str) -> List[bytes]:
+def call(text: str) -> list[bytes]:
     """A whole command."""
     return text.encode().split()
 

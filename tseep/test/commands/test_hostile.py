@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import random
 import re
-from typing import Any, Iterator, List
+from collections.abc import Iterator
+from typing import Any
 
 from tseep.commands import COMMANDS
 from tseep.configuration.parameters import Config
@@ -56,7 +57,7 @@ KEYS = [
 SILENT = {b"client|reply"}
 """Commands after which not every command is answered; in a transaction, too, as in Redis."""
 
-STATES: List[List[List[Argument]]] = [
+STATES: list[list[list[Argument]]] = [
     [], [["HELLO", 3]], [["HELLO", 3], ["CLIENT", "TRACKING", "ON"]], [["AUTH", "limited", "x"]], [["MULTI"]],
 ]  # fmt: skip
 """What a client has said before."""
@@ -68,12 +69,12 @@ LEFT_OUT = {b"shutdown", b"debug|sleep", b"debug|segfault"}
 """Commands that stop the server, or hold it up by what they mean."""
 
 
-def words_of(command: Command) -> List[bytes]:
+def words_of(command: Command) -> list[bytes]:
     """The words of a command's options."""
     return [word.encode() for word in re.findall(r"[A-Z][A-Z0-9]+", command.syntax)]
 
 
-def arguments(command: Command, chance: random.Random) -> List[bytes]:
+def arguments(command: Command, chance: random.Random) -> list[bytes]:
     """One hostile call of a command."""
     argv = command.name.split(b"|")
     options = words_of(command)
@@ -88,7 +89,7 @@ def arguments(command: Command, chance: random.Random) -> List[bytes]:
     return argv
 
 
-def spelt(command: Command, chance: random.Random) -> List[bytes]:
+def spelt(command: Command, chance: random.Random) -> list[bytes]:
     """A call as the syntax says it, with hostile values at its places, and options twice or in another order."""
     argv = command.name.split(b"|")
     for part in _parts(command.syntax):
@@ -115,7 +116,7 @@ def _parts(syntax: str) -> Iterator[str]:
             start = at + 1
 
 
-def _chosen(part: str, chance: random.Random) -> List[str]:
+def _chosen(part: str, chance: random.Random) -> list[str]:
     inner = part.replace("...", "")
     choices = inner.split("|")
     return re.findall(r"[A-Za-z0-9_-]+", chance.choice(choices) if chance.random() < 0.8 else inner)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import List
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -40,7 +39,7 @@ class ConfigFileTests(SynchronousTestCase):
 
     def apply(self, text: str) -> Config:
         config = Config()
-        self.errors: List[str] = []
+        self.errors: list[str] = []
         read_file(self.write(text), config, self.errors)
         return config
 
@@ -134,13 +133,13 @@ class ConfigFileTests(SynchronousTestCase):
 
     @settings(deadline=None, derandomize=True, database=None, max_examples=500)
     @given(st.lists(LINE, max_size=4))
-    def test_anything(self, lines: List[bytes]) -> None:
+    def test_anything(self, lines: list[bytes]) -> None:
         """Whatever is in a file, it is refused, or it is the same when CONFIG REWRITE has written it."""
         path = os.path.join(self.folder, "any.conf")
         before, after = Config(), Config()
         with open(path, "wb") as file:
             file.write(b"\n".join(lines))
-        errors: List[str] = []
+        errors: list[str] = []
         read_file(path, before, errors)
         if errors:
             return

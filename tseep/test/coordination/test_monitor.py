@@ -5,8 +5,6 @@ The conversations of tests/server/test_conversations.py show the rest.
 
 from __future__ import annotations
 
-from typing import List
-
 from tseep.test.support import START, SessionTests, encode
 
 
@@ -18,7 +16,7 @@ class MonitorTests(SessionTests):
         self.watcher = self.connect()
         self.assertReply("OK", "MONITOR", session=self.watcher)
 
-    def seen(self) -> List[str]:
+    def seen(self) -> list[str]:
         """What it has seen since the last look, without the time."""
         return [line.partition(" ")[2] for line in self.sent(self.watcher)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List
+from typing import Any
 
 from tseep.session.session import Session
 from tseep.test.support import Push, SessionTests, decode
@@ -15,7 +15,7 @@ class PubSubTests(SessionTests):
         super().setUp()
         self.hearer = self.connect()
 
-    def replies(self, *argv: str, session: Session | None = None) -> List[Any]:
+    def replies(self, *argv: str, session: Session | None = None) -> list[Any]:
         """All replies to one command."""
         return decode(self.send(*argv, session=session or self.hearer))
 
@@ -113,7 +113,7 @@ class PubSubTests(SessionTests):
 class NotificationsTests(SessionTests):
     """Keyspace notifications."""
 
-    def heard(self, classes: str, *calls: str) -> List[List[bytes]]:
+    def heard(self, classes: str, *calls: str) -> list[list[bytes]]:
         """What is published while some calls are made: channel and message."""
         self.assertReply("OK", "CONFIG", "SET", "notify-keyspace-events", classes)
         hearer = self.connect()

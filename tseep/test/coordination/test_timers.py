@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import List
-
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.coordination.timers import CANCELLED_SLACK, LATE_S, MAX_SLEEP_S, Timers, delay_until
@@ -14,8 +12,8 @@ class AlarmsTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.timers = Timers()
-        self.rung: List[str] = []
-        self.wakes: List[int] = []
+        self.rung: list[str] = []
+        self.wakes: list[int] = []
         self.timers.wake = self.wakes.append
 
     def set(self, when: int, name: str) -> object:

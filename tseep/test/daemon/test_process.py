@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Any, Dict, List
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.testing import MemoryReactorClock
@@ -31,7 +31,7 @@ class ProcessServiceTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
         self.server = Server()
-        self.installed: Dict[int, Any] = {}
+        self.installed: dict[int, Any] = {}
         self.patch(process.signal, "signal", self.installed.__setitem__)
 
     def begin(self, service: Service, **twistd: Any) -> None:
@@ -42,7 +42,7 @@ class ProcessServiceTests(SynchronousTestCase):
 
     def test_signals(self) -> None:
         """SIGTERM and SIGINT ask for an orderly end, with status 0; SIGHUP is ignored."""
-        asked: List[bool] = []
+        asked: list[bool] = []
         self.begin(Service())
         self.server.shut_down = lambda: asked.append(True)
         self.assertEqual(self.installed.pop(signal.SIGHUP), signal.SIG_IGN)

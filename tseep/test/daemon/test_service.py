@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from typing import Any, List
+from typing import Any
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
@@ -35,7 +35,7 @@ class FakeMode:
     def __init__(self, reactor: Any, server: Server) -> None:
         self._reactor = reactor
         self.server = server
-        self.events: List[Any] = []
+        self.events: list[Any] = []
         self.stopped: Deferred[None] = Deferred()
 
     def start(self) -> None:
@@ -85,7 +85,7 @@ class ServiceTests(SynchronousTestCase):
 
     def test_one_line(self) -> None:
         """Once all runs, one line says mode, addresses, interpreter, reactor and how many clients there may be."""
-        events: List[Any] = []
+        events: list[Any] = []
         globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
         self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
         self.started()
@@ -98,7 +98,7 @@ class ServiceTests(SynchronousTestCase):
 
     def test_nothing_is_kept(self) -> None:
         """Where neither snapshots nor an append-only file are kept, a line says so."""
-        events: List[Any] = []
+        events: list[Any] = []
         globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
         self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
         for save, said in (("900 1", 0), ("", 1)):
@@ -110,7 +110,7 @@ class ServiceTests(SynchronousTestCase):
 
     def test_note(self) -> None:
         """What a script writes to the log comes at its level, and is one line, whatever it has in it."""
-        events: List[Any] = []
+        events: list[Any] = []
         globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
         self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
         self.started()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from typing import Dict
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -16,7 +15,7 @@ class IdMapTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.random = random.Random(1)
         self.map: ChunkedIdMap[str] = ChunkedIdMap()
-        self.expected: Dict[int, str] = {}
+        self.expected: dict[int, str] = {}
 
     def fill(self, count: int) -> None:
         """Append so many ids, with gaps."""

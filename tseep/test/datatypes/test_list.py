@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.datatypes.list import CHUNK_ELEMENTS, MAX_CHUNK_ELEMENTS, MIN_CHUNK_ELEMENTS, MOST_BYTES, Packed, RedisList
 
 
-def numbers(count: int) -> List[bytes]:
+def numbers(count: int) -> list[bytes]:
     """That many elements, each another."""
     return [b"%d" % number for number in range(count)]
 
@@ -42,7 +42,7 @@ class PackedTests(SynchronousTestCase):
 class RedisListTests(SynchronousTestCase):
     """A list in the store, against a plain one."""
 
-    def assertSame(self, plain: List[bytes], value: RedisList) -> None:
+    def assertSame(self, plain: list[bytes], value: RedisList) -> None:
         """It holds the same elements, in chunks as they should be."""
         self.assertEqual(plain, list(value))
         self.assertEqual(plain[::-1], list(reversed(value)))
@@ -55,7 +55,7 @@ class RedisListTests(SynchronousTestCase):
 
     def test_push(self) -> None:
         """Elements are added at either end, one by one and many at once."""
-        plain: List[bytes] = []
+        plain: list[bytes] = []
         value = RedisList()
         for element in numbers(3 * MAX_CHUNK_ELEMENTS):
             value.append(element)
@@ -173,7 +173,7 @@ class RedisListTests(SynchronousTestCase):
                 for place in chosen.sample(range(-len(plain), len(plain)), min(9, len(plain))):
                     self.assertEqual(plain[place], value[place])
 
-    def change(self, chosen: random.Random, plain: List[bytes], value: RedisList) -> None:
+    def change(self, chosen: random.Random, plain: list[bytes], value: RedisList) -> None:
         """Change both in the same way, which chance decides."""
         element = b"%d" % chosen.randrange(500)
         place = chosen.randrange(len(plain) + 1)
@@ -181,7 +181,7 @@ class RedisListTests(SynchronousTestCase):
         if len(plain) < 5:
             plain += some
             return value.extend(some)
-        changes: Dict[str, Callable[[], Any]] = {
+        changes: dict[str, Callable[[], Any]] = {
             "left": lambda: (plain.insert(0, element), value.appendleft(element)),
             "right": lambda: (plain.append(element), value.append(element)),
             "extend": lambda: (plain.extend(some), value.extend(some)),
@@ -196,11 +196,11 @@ class RedisListTests(SynchronousTestCase):
         changes[chosen.choice(list(changes))]()
         return None
 
-    def set(self, plain: List[bytes], value: RedisList, place: int, element: bytes) -> None:
+    def set(self, plain: list[bytes], value: RedisList, place: int, element: bytes) -> None:
         """Put another element at a place."""
         plain[place] = value[place] = element
 
-    def remove(self, chosen: random.Random, plain: List[bytes], value: RedisList, element: bytes) -> None:
+    def remove(self, chosen: random.Random, plain: list[bytes], value: RedisList, element: bytes) -> None:
         """Remove an element some times, from either end."""
         most, backwards = chosen.choice([1, 2, 10_000]), chosen.random() < 0.5
         removed = min(most, plain.count(element))
@@ -209,7 +209,7 @@ class RedisListTests(SynchronousTestCase):
             del plain[at]
         self.assertEqual(removed, value.remove(element, most, backwards))
 
-    def trim(self, chosen: random.Random, plain: List[bytes], value: RedisList) -> None:
+    def trim(self, chosen: random.Random, plain: list[bytes], value: RedisList) -> None:
         """Cut some off at each end, seldom all."""
         size = len(plain)
         first = chosen.choice([0, 1, size // 9, size // 2])

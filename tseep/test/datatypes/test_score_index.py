@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from typing import List
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,7 +14,7 @@ class OrderTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.random = random.Random(1)
-        self.pairs: List[Pair] = []
+        self.pairs: list[Pair] = []
         self.order = Order()
 
     def fill(self, count: int, scores: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any, ClassVar, Dict, List
+from typing import Any, ClassVar
 
 from tseep.keyspace import eviction
 from tseep.test.support import Error, SessionTests
@@ -15,7 +15,7 @@ VALUE = "x" * 1000
 class EvictionTests(SessionTests):
     """What keys take is counted, and some go when it is too much."""
 
-    config: ClassVar[Dict[str, str]] = {"maxmemory": "1000kb", "notify_keyspace_events": "Ee"}
+    config: ClassVar[dict[str, str]] = {"maxmemory": "1000kb", "notify_keyspace_events": "Ee"}
 
     def setUp(self) -> None:
         super().setUp()
@@ -29,7 +29,7 @@ class EvictionTests(SessionTests):
         for number in range(count):
             self.run_command("SET", number, VALUE, *options)
 
-    def keys(self) -> List[int]:
+    def keys(self) -> list[int]:
         return sorted(map(int, self.run_command("KEYS", "*")))
 
     @property
@@ -124,7 +124,7 @@ class EvictionTests(SessionTests):
             self.run_command("SET", number, VALUE)
         self.assert_mostly_odd(self.keys())
 
-    def assert_mostly_odd(self, left: List[int]) -> None:
+    def assert_mostly_odd(self, left: list[int]) -> None:
         """Of the first 600 keys those that are gone are odd, but for a few."""
         gone = set(range(600)) - set(left)
         self.assertGreater(len(gone), 50)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Set, Tuple
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -27,7 +25,7 @@ class Time:
 
 def check_slots(case: SynchronousTestCase, database: Database) -> None:
     """Every key that will expire is in the one slot of its time, and every slot has its turn."""
-    found: Dict[bytes, int] = {}
+    found: dict[bytes, int] = {}
     for slot, keys in database._slots.items():
         members = keys if isinstance(keys, set) else {keys}
         case.assertTrue(members, f"slot {slot} must not be empty")
@@ -39,9 +37,9 @@ def check_slots(case: SynchronousTestCase, database: Database) -> None:
     case.assertEqual(set(database.accessed), set(database.values))
 
 
-def walk_on(entries: Dict[bytes, None], cursor: int, count: int) -> List[bytes]:
+def walk_on(entries: dict[bytes, None], cursor: int, count: int) -> list[bytes]:
     """Walk from a cursor to the end, which must come."""
-    met: List[bytes] = []
+    met: list[bytes] = []
     for _ in range(len(entries) + 1):
         cursor, names = walk(entries, cursor, count)
         met += names
@@ -76,7 +74,7 @@ class WalkTests(SynchronousTestCase):
         st.integers(0, 40),
         st.lists(st.tuples(st.integers(1, 6), st.lists(st.integers(0, 80)), st.integers(0, 8)), min_size=1),
     )
-    def test_promise(self, size: int, rounds: List[Tuple[int, List[int], int]]) -> None:
+    def test_promise(self, size: int, rounds: list[tuple[int, list[int], int]]) -> None:
         """Whoever is there from beginning to end is met, whatever comes and goes meanwhile."""
         entries = dict.fromkeys(b"%d" % number for number in range(size))
         constant, met, newest = set(entries), set(), size
@@ -126,7 +124,7 @@ class Model:
     def __init__(self, database: Database, time: Time) -> None:
         self.database = database
         self.time = time
-        self.keys: Dict[bytes, int | None] = {}
+        self.keys: dict[bytes, int | None] = {}
 
     def forget_expired(self) -> None:
         """Remove what has reached its time."""
@@ -207,7 +205,7 @@ class ExpiryTests(SynchronousTestCase):
 
     @QUICK
     @given(OPERATIONS)
-    def test_any_operations(self, operations: List[Tuple[str, ...]]) -> None:
+    def test_any_operations(self, operations: list[tuple[str, ...]]) -> None:
         """Under any operations, and a clock that jumps both ways, the slots and the keys are what they must be."""
         self.setUp()
         model = Model(self.database, self.time)
@@ -220,7 +218,7 @@ class ExpiryTests(SynchronousTestCase):
 
     @QUICK
     @given(OPERATIONS)
-    def test_nothing_left(self, operations: List[Tuple[str, ...]]) -> None:
+    def test_nothing_left(self, operations: list[tuple[str, ...]]) -> None:
         """Whatever came before, once every time is over the sweep leaves only what does not expire."""
         self.setUp()
         model = Model(self.database, self.time)
@@ -315,7 +313,7 @@ class DatabaseTests(SynchronousTestCase):
     def test_random_key_in_large(self) -> None:
         """In a large database the youngest and the oldest can be picked too."""
         self.fill(3000)
-        picked: Set[bytes | None] = {self.database.random_key() for _ in range(3000)}
+        picked: set[bytes | None] = {self.database.random_key() for _ in range(3000)}
         self.assertGreater(len(picked), 1500)
 
     def test_shrink(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-from typing import Any, List
+from typing import Any
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import ensureDeferred
@@ -30,7 +30,7 @@ class NoThreads:
     """
 
     def __init__(self) -> None:
-        self.given: List[Any] = []
+        self.given: list[Any] = []
         self.begun = 0
 
     def serve(self, client: ThreadedConnection) -> None:
@@ -105,7 +105,7 @@ class ThreadedConnectionTests(ConnectionTests):
         connection = self.connect()
         connection.far.sendall(b"SET k " + value + b"\r\n" + b"GET k\r\n" * 100)
         connection.far.shutdown(socket.SHUT_WR)
-        taken: List[bytes] = []
+        taken: list[bytes] = []
         reader = threading.Thread(target=lambda: taken.append(self.received(connection)))
         reader.start()
         self.threads.given.pop()()
@@ -114,7 +114,7 @@ class ThreadedConnectionTests(ConnectionTests):
 
     def test_lock(self) -> None:
         """The lock is held while the server is touched, and not while the socket is."""
-        held: List[bool] = []
+        held: list[bool] = []
         receive = Session.receive
 
         def noting(session: Session, data: bytes) -> bytes:
@@ -149,7 +149,7 @@ class ThreadedConnectionTests(ConnectionTests):
         """
         silent, greedy = self.connect(), self.connect()
         greedy.far.sendall(b"PING\r\n")
-        waits: List[int] = []
+        waits: list[int] = []
         self.patch(ThreadedConnection, "_write", lambda connection, session: waits.append(self.threads.begun))
         self.patch(ThreadedConnection, "_converse", lambda connection, session: waits.append(self.threads.begun))
         for serve in self.threads.given:
@@ -167,7 +167,7 @@ class ThreadedConnectionTests(ConnectionTests):
     def test_large_reads(self) -> None:
         """After a full read the next one is larger, so that a long request takes few."""
         connection = self.connect()
-        sizes: List[int] = []
+        sizes: list[int] = []
         near = connection._socket
 
         class Noting:
@@ -275,7 +275,7 @@ class ThreadedModeTests(SynchronousTestCase):
     def test_reactor_has_no_turn(self) -> None:
         """The reactor's thread waits for the client that has the lock, and not for those who wait for their turn."""
         mode = ThreadedMode(Clock(), Server())
-        called: List[bool] = []
+        called: list[bool] = []
         with mode.turn:
             mode.call(lambda: called.append(True))
         self.assertEqual([True], called)
@@ -283,7 +283,7 @@ class ThreadedModeTests(SynchronousTestCase):
     def test_others_have_their_turn(self) -> None:
         """A long script lets others have the turn and the lock, and has both again after it."""
         mode = ThreadedMode(Clock(), Server())
-        free: List[bool] = []
+        free: list[bool] = []
         self.patch(threaded.time, "sleep", lambda seconds: free.append(mode.turn.locked() or mode.lock.locked()))
         with mode.turn, mode.lock:
             mode._serve_others()
@@ -294,7 +294,7 @@ class ThreadedModeTests(SynchronousTestCase):
         """The server's regular work is done under the lock."""
         server = Server()
         mode = ThreadedMode(Clock(), server)
-        held: List[bool] = []
+        held: list[bool] = []
         mode.call(lambda: held.append(mode.lock.locked()))
         self.assertEqual(held, [True])
 

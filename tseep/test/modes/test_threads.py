@@ -6,7 +6,7 @@ import gc
 import sys
 import threading
 import weakref
-from typing import Any, Callable, List
+from typing import Any, Callable
 
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
@@ -35,7 +35,7 @@ class ThreadPoolTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.pool = ThreadPool()
         self.addCleanup(self.pool.stop)
-        self.results: List[Any] = []
+        self.results: list[Any] = []
         self.come = threading.Semaphore(0)
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> None:
@@ -135,7 +135,7 @@ class ThreadsTests(SynchronousTestCase):
     """What thousands of threads need of the process, and how they start."""
 
     def setUp(self) -> None:
-        self.slots: List[int] = []
+        self.slots: list[int] = []
         self.patch(threads.futex, "set_slots", self.slots.append)
         self.clock = ThreadClock()
         self.threads = Threads(self.clock)
@@ -145,7 +145,7 @@ class ThreadsTests(SynchronousTestCase):
         self.threads.start()
         self.addCleanup(self.threads.stop)
 
-    def clients(self, number: int) -> List[Client]:
+    def clients(self, number: int) -> list[Client]:
         """So many clients, who have come."""
         found = [Client(self.come) for _ in range(number)]
         for client in found:
@@ -183,7 +183,7 @@ class ThreadsTests(SynchronousTestCase):
         Where the system has no more threads, clients are refused, those that waited, too; the log hears of it once.
         When it has some again they are served.
         """
-        events: List[Any] = []
+        events: list[Any] = []
         globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
         self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
         self.start()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import List
-
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -20,7 +18,7 @@ class WakerTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = Clock()
         self.reactor.advance(START)
-        self.rung: List[float] = []
+        self.rung: list[float] = []
         server = Server(timer=lambda: round(self.reactor.seconds() * 1e9))
         self.waker = Waker(self.reactor, server, lambda: self.rung.append(self.reactor.seconds() - START))
 

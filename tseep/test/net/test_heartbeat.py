@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import List
-
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
@@ -20,7 +18,7 @@ class HeartbeatTests(SynchronousTestCase):
         """It is on a clock that the test turns."""
         self.clock = Clock()
         self.lag = LoopLag()
-        self.beats: List[float] = []
+        self.beats: list[float] = []
         self.error: Exception | None = None
         self.heart = Heartbeat(self.clock, lambda: round(self.clock.seconds() * 1e9), self.lag, self.beat)
 
@@ -50,7 +48,7 @@ class HeartbeatTests(SynchronousTestCase):
 
     def test_goes_on(self) -> None:
         """What fails is done again; the log hears once that it fails, and once that it does no more."""
-        lines: List[str] = []
+        lines: list[str] = []
 
         @implementer(ILogObserver)
         def observe(event: LogEvent) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import List
 
 from twisted.internet.base import ReactorBase
 from twisted.trial.unittest import SynchronousTestCase
@@ -24,12 +23,12 @@ class TimingTests(SynchronousTestCase):
     def setUp(self) -> None:
         """The wall clock and the monotonic one are the test's."""
         self.wall, self.even = 1_700_000_000.0, 500.0
-        self.called: List[str] = []
+        self.called: list[str] = []
         self.reactor = Reactor()
         self.reactor.seconds = lambda: self.wall
         self.patch(time, "monotonic", lambda: self.even)
 
-    def call(self) -> List[str]:
+    def call(self) -> list[str]:
         """Do what is due."""
         self.reactor.runUntilCurrent()
         return self.called

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
-from typing import Any, List
+from typing import Any
 from unittest import skipUnless
 
 from twisted.internet.protocol import Protocol
@@ -25,7 +25,7 @@ class Sink(Protocol):
     """Notes what it receives and why it ends."""
 
     def __init__(self) -> None:
-        self.events: List[Any] = []
+        self.events: list[Any] = []
 
     def dataReceived(self, data: bytes) -> None:
         self.events.append(data)
@@ -38,7 +38,7 @@ class Producer:
     """Notes how it is asked to pause."""
 
     def __init__(self) -> None:
-        self.events: List[str] = []
+        self.events: list[str] = []
 
     def pauseProducing(self) -> None:
         self.events.append("pause")

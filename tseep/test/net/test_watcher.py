@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
-from typing import Any, List
+from typing import Any
 from unittest import skipUnless
 
 from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
@@ -22,7 +22,7 @@ class FakeReactor(Clock):
 
     def __init__(self) -> None:
         super().__init__()
-        self.readers: List[Any] = []
+        self.readers: list[Any] = []
 
     def addReader(self, reader: Any) -> None:
         self.readers.append(reader)
@@ -40,7 +40,7 @@ class Descriptor:
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
-        self.events: List[Any] = []
+        self.events: list[Any] = []
         self.result: Any = None
 
     def fileno(self) -> int:
@@ -170,7 +170,7 @@ class WatcherTests(SynchronousTestCase):
             self.watcher.removeAll()
 
         first.doRead = second.doRead = let_all_go
-        removed: List[Any] = []
+        removed: list[Any] = []
         remove_all = self.watcher.removeAll
         self.watcher.removeAll = lambda: removed.append(remove_all()) or []
         self.watcher.doRead()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 from pathlib import Path
-from typing import Any, List, Set
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -17,7 +17,7 @@ from tseep.test.disks import Died, Failed, FaultyDisk, Kept
 from tseep.test.support import Error, encode, made_folder
 
 
-def open_inodes() -> Set[int]:
+def open_inodes() -> set[int]:
     """The inodes of all files that this process has open."""
     found = set()
     for number in map(int, os.listdir("/proc/self/fd")):
@@ -41,7 +41,7 @@ class LogTests(SynchronousTestCase):
         self.addCleanup(kept.crash)
         return kept
 
-    def found(self) -> List[object]:
+    def found(self) -> list[object]:
         """The elements of the list that a new server finds, on a disk that works."""
         kept = Kept(self.folder, appendonly="yes")
         try:
@@ -51,7 +51,7 @@ class LogTests(SynchronousTestCase):
         finally:
             kept.persistence.stop()
 
-    def files(self) -> List[str]:
+    def files(self) -> list[str]:
         return sorted(os.listdir(f"{self.folder}/appendonlydir"))
 
     def path(self) -> Path:
@@ -107,7 +107,7 @@ class LogTests(SynchronousTestCase):
         """While a sync is under way nothing is written for up to two seconds, since that might have to wait, too."""
         kept = self.kept("everysec")
         kept.cron(1)
-        under_way: List[object] = []
+        under_way: list[object] = []
         kept.persistence.beside = lambda work, done: under_way.append(done)
         kept("RPUSH", "l", 1)
         kept.cron(1)
@@ -285,7 +285,7 @@ class LogTests(SynchronousTestCase):
     def test_file_under_sync_stays_open(self) -> None:
         """A file that a rewrite replaces while it is being synced is closed after that, and is closed."""
         kept = self.kept("everysec")
-        under_way: List[Any] = []
+        under_way: list[Any] = []
         kept.persistence.beside = lambda work, done: under_way.append((work, done))
         kept("RPUSH", "l", "a")
         kept.cron(2)

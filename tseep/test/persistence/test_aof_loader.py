@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -82,7 +81,7 @@ class LoaderTests(SessionTests):
 
     @settings(deadline=None, derandomize=True, database=None, max_examples=300)
     @given(st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=9)), max_size=8))
-    def test_anything(self, pieces: List[bytes]) -> None:
+    def test_anything(self, pieces: list[bytes]) -> None:
         """Whatever is in a file, it is loaded or refused, and then the server answers."""
         self.setUp()
         data = b"".join(pieces)

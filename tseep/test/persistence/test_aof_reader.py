@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import List, Tuple
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -21,7 +19,7 @@ COMMANDS = st.lists(
 )
 
 
-def encoded(commands: List[List[bytes]]) -> List[bytes]:
+def encoded(commands: list[list[bytes]]) -> list[bytes]:
     """Each command as it is in a file."""
     return [command[0] if isinstance(command, Annotation) else encode(*command) for command in commands]
 
@@ -29,9 +27,9 @@ def encoded(commands: List[List[bytes]]) -> List[bytes]:
 class ReaderTests(SynchronousTestCase):
     """What is read is what was written, wherever a chunk ends."""
 
-    def read(self, data: bytes) -> Tuple[List[List[bytes]], bool]:
+    def read(self, data: bytes) -> tuple[list[list[bytes]], bool]:
         """The commands of a file, and whether it ends with a whole one."""
-        found: List[List[bytes]] = []
+        found: list[list[bytes]] = []
         try:
             for _, commands in read_commands(data, 0):
                 found += commands
@@ -41,7 +39,7 @@ class ReaderTests(SynchronousTestCase):
 
     @settings(deadline=None, derandomize=True, database=None, max_examples=100)
     @given(COMMANDS, st.integers(1, 60))
-    def test_any_chunks(self, commands: List[List[bytes]], size: int) -> None:
+    def test_any_chunks(self, commands: list[list[bytes]], size: int) -> None:
         """All commands are found, and the place of each, however large chunks are."""
         self.patch(aof_reader, "CHUNK", size)
         parts = encoded(commands)
@@ -52,7 +50,7 @@ class ReaderTests(SynchronousTestCase):
 
     @settings(deadline=None, derandomize=True, database=None, max_examples=50)
     @given(COMMANDS, st.integers(1, 60))
-    def test_any_end(self, commands: List[List[bytes]], size: int) -> None:
+    def test_any_end(self, commands: list[list[bytes]], size: int) -> None:
         """Wherever a file is cut off, the commands before that are found."""
         self.patch(aof_reader, "CHUNK", size)
         parts = encoded(commands)

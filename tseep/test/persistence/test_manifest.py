@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import List
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -55,7 +53,7 @@ class ManifestTests(SynchronousTestCase):
 
     @settings(deadline=None, derandomize=True, database=None, max_examples=300)
     @given(st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=5)), max_size=20))
-    def test_anything(self, pieces: List[bytes]) -> None:
+    def test_anything(self, pieces: list[bytes]) -> None:
         """Whatever is in a manifest, it is refused, or it is the same when it has been written and read again."""
         try:
             manifest = read_manifest("a", b"".join(pieces))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
-from typing import Dict, List
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -41,7 +40,7 @@ class FolderTests(SynchronousTestCase):
     def test_second_server(self) -> None:
         """A second server is refused before it loads anything, whatever either keeps, and told who is there."""
         Path(self.folder, "dump.rdb").write_bytes(b"REDIS0010\xff" + bytes(8))
-        configurations: List[Dict[str, str]] = [{}, {"appendonly": "yes"}, {"save": "60 1"}]
+        configurations: list[dict[str, str]] = [{}, {"appendonly": "yes"}, {"save": "60 1"}]
         for first in configurations:
             self.kept(None, **first)
             Path(self.folder, "dump.rdb").write_bytes(b"nonsense")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Tuple
+from typing import Any
 
 from tseep.errors import CommandError
 from tseep.propagation.effects import Argv, Effects
@@ -16,7 +16,7 @@ class RecordingTests(SessionTests):
 
     def setUp(self) -> None:
         super().setUp()
-        self.recorded: List[Tuple[int, Effects]] = []
+        self.recorded: list[tuple[int, Effects]] = []
         self.server.persistence.recording.begin(lambda number, commands: self.recorded.append((number, commands)))
         self.server.persistence._running = True
         self.server.config.set("save", "1 1")
@@ -132,7 +132,7 @@ class RecordingTests(SessionTests):
 
     def test_half_done(self) -> None:
         """What fails after it has changed something is not recorded, as it would again: the file is written anew."""
-        lines: List[str] = []
+        lines: list[str] = []
         self.server.log = lambda level, text: lines.append(text)
 
         def half(session: Any, argv: Argv) -> Any:

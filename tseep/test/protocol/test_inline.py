@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Optional
+from typing import Optional
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -30,9 +30,9 @@ ALPHABET = [
 ]
 
 
-def split_slowly(line: bytes) -> Optional[List[bytes]]:
+def split_slowly(line: bytes) -> Optional[list[bytes]]:
     """The same a character at a time, as L{sdssplitargs} of redis/src/sds.c goes; None for quotes that don't pair."""
-    words: List[bytes] = []
+    words: list[bytes] = []
     at = 0
     while True:
         while line[at : at + 1].isspace():
@@ -110,7 +110,7 @@ class SplitWordsTests(SynchronousTestCase):
     def test_as_redis(self, line: bytes) -> None:
         """Any line is split as Redis splits it."""
         try:
-            words: Optional[List[bytes]] = split_words(line)
+            words: Optional[list[bytes]] = split_words(line)
         except UnbalancedQuotes:
             words = None
         self.assertEqual(split_slowly(line), words)

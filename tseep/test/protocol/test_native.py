@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Tuple
+from typing import Optional
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +19,7 @@ PARTS = [
 STREAMS = st.lists(st.one_of(st.sampled_from(PARTS), st.binary(max_size=4)), max_size=8).map(b"".join)
 
 
-def read(pieces: List[bytes]) -> Tuple[List[List[bytes]], Optional[bytes], int]:
+def read(pieces: list[bytes]) -> tuple[list[list[bytes]], Optional[bytes], int]:
     """The commands in some pieces, what was wrong with them, and how many bytes were held in the end."""
     parser = native.Parser()
     commands = [command for piece in pieces for command in parser.feed(piece)]
@@ -73,7 +73,7 @@ class ParserTests(SynchronousTestCase):
 
     @settings(deadline=None, derandomize=True, database=None, max_examples=300)
     @given(STREAMS, st.lists(st.integers(0, 60), max_size=6))
-    def test_any_pieces(self, stream: bytes, cuts: List[int]) -> None:
+    def test_any_pieces(self, stream: bytes, cuts: list[int]) -> None:
         """However the bytes are cut, the commands and the error are the same, and never more is held than a frame."""
         whole = read([stream])
         self.assertEqual(whole, read(cut(stream, cuts)))
@@ -81,7 +81,7 @@ class ParserTests(SynchronousTestCase):
         self.assertTrue(whole[2] < 3 + 2 * 256)
 
 
-def cut(data: bytes, cuts: List[int]) -> List[bytes]:
+def cut(data: bytes, cuts: list[int]) -> list[bytes]:
     """Cut some bytes at some places."""
     places = [0, *sorted(min(place, len(data)) for place in cuts), len(data)]
     return [data[begin:end] for begin, end in zip(places, places[1:]) if begin < end]

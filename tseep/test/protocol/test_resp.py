@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Optional, Tuple
+from typing import Any, Optional
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -32,7 +32,7 @@ def new_parser(trusted: bool = True, query_buffer: int = 2**30) -> resp.Parser:
     return resp.Parser(resp.Limits(BULK, query_buffer), trusted)
 
 
-def read(pieces: List[bytes], trusted: bool = True) -> Tuple[List[List[bytes]], Optional[bytes]]:
+def read(pieces: list[bytes], trusted: bool = True) -> tuple[list[list[bytes]], Optional[bytes]]:
     """The commands in some pieces, asked for until there are no more, and what was wrong with the bytes."""
     parser = new_parser(trusted)
     commands = []
@@ -144,7 +144,7 @@ class ParserTests(SynchronousTestCase):
     @settings(deadline=None, derandomize=True, database=None, max_examples=300)
     @given(STREAMS, st.lists(st.integers(0, 100), max_size=6), st.booleans())
     @example(b"*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nPING\r", [], True)
-    def test_any_pieces(self, stream: bytes, cuts: List[int], trusted: bool) -> None:
+    def test_any_pieces(self, stream: bytes, cuts: list[int], trusted: bool) -> None:
         """However the bytes are cut, the commands and the error are the same."""
         whole = read([stream], trusted)
         self.assertEqual(whole, read(cut(stream, cuts), trusted))
@@ -154,7 +154,7 @@ class ParserTests(SynchronousTestCase):
     @given(
         st.lists(st.lists(st.one_of(st.binary(max_size=8), st.just(b"y" * 1100)), min_size=1, max_size=5), max_size=8)
     )
-    def test_what_is_encoded_is_read(self, commands: List[List[bytes]]) -> None:
+    def test_what_is_encoded_is_read(self, commands: list[list[bytes]]) -> None:
         """Whatever commands a client encodes, those are read."""
         self.assertEqual((commands, None), read([b"".join(encode(*argv) for argv in commands)]))
 
@@ -168,7 +168,7 @@ class ParserTests(SynchronousTestCase):
             self.assertTrue(parser.held <= len(stream) + resp.ARGUMENT_OVERHEAD * stream.count(b"$"))
 
 
-def encoded(value: Any) -> Tuple[bytes, bytes]:
+def encoded(value: Any) -> tuple[bytes, bytes]:
     """A reply in RESP2 and in RESP3."""
     two, three = (resp.ENCODERS[version][type(value)](value) for version in (2, 3))
     return two, three

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import List
-
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.rdb.format import Corrupt
 from tseep.rdb.listpack import Element, read_intset, read_listpack, read_ziplist, read_zipmap, write_listpack
 from tseep.rdb.reader import DAMAGED
 
-ELEMENTS: List[Element] = [
+ELEMENTS: list[Element] = [
     *(0, 127, 128, -1, 4095, 4096, -4096, -4097, 32767, -32769, 1 << 23, -(1 << 31), 1 << 40, -(1 << 63)),
     *(b"", b"a", b"x" * 63, b"x" * 64, b"y" * 4095, b"y" * 4096, b"z" * 20000, b"\xff\x00"),
 ]

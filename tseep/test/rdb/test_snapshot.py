@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Tuple
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -110,7 +110,7 @@ class SnapshotTests(SynchronousTestCase):
     @given(
         st.lists(st.tuples(st.integers(9, 90), st.one_of(st.integers(0, 255), st.sampled_from(OPCODES))), max_size=6)
     )
-    def test_faults_inside(self, faults: List[Tuple[int, int]]) -> None:
+    def test_faults_inside(self, faults: list[tuple[int, int]]) -> None:
         """Whatever is wrong where a checksum does not tell, it is loaded or refused."""
         damaged = bytearray(b"".join(write(self.filled(), [b"code"], {b"a": b"b"}))[:-8])
         for at, byte in faults:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import List, Tuple
-
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.registry.keyspecs import read_specifications
 
 
-def found(access: str, call: str, keys: Tuple[int, int, int] = (0, 0, 0)) -> List[List[int]]:
+def found(access: str, call: str, keys: tuple[int, int, int] = (0, 0, 0)) -> list[list[int]]:
     """The places of the keys in a call, for each specification."""
     argv = call.encode().split()
     return [specification.find(argv) for specification in read_specifications(access, keys)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import List, Tuple
-
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.registry.options import REST, read_options
@@ -13,7 +11,7 @@ from tseep.test.support import SessionTests
 KNOWN = {b"limit": 2, b"get": 1, b"asc": 0, b"streams": REST}
 
 
-def read(call: str) -> List[Tuple[bytes, int, List[bytes]]]:
+def read(call: str) -> list[tuple[bytes, int, list[bytes]]]:
     """The options of a call, from its third word on."""
     return [tuple(option) for option in read_options(call.encode().split(), 2, KNOWN)]  # type: ignore[misc]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -36,7 +36,7 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual([False, True, False], [a_command(arity=2).takes(count) for count in (1, 2, 3)])
         self.assertEqual([False, True, True], [a_command(arity=-2).takes(count) for count in (1, 2, 3)])
 
-    def keys_of(self, keys: Any, count: int) -> List[bytes]:
+    def keys_of(self, keys: Any, count: int) -> list[bytes]:
         """The keys of a command with so many arguments, each of which is its own number."""
         return a_command(keys=keys, access="RO").keys_in([b"%d" % number for number in range(count)])
 
@@ -103,7 +103,7 @@ class RegistrationTests(SynchronousTestCase):
     def test_command(self) -> None:
         """The decorator leaves the function as it is, and takes the first line of its docstring for the summary."""
 
-        def run(session: Any, argv: List[bytes]) -> None:
+        def run(session: Any, argv: list[bytes]) -> None:
             """
             Tests this.
 
@@ -117,7 +117,7 @@ class RegistrationTests(SynchronousTestCase):
     def test_group(self) -> None:
         """A command belongs to the group of its module, unless it says another."""
 
-        def run(session: Any, argv: List[bytes]) -> None:
+        def run(session: Any, argv: list[bytes]) -> None:
             """Tests."""
 
         run.__module__ = "tseep.commands.strings"

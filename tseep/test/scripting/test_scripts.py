@@ -5,8 +5,6 @@ redis-server is compared in tests/server/test_scripts.py.
 
 from __future__ import annotations
 
-from typing import List
-
 from tseep.scripting.lua import interpreter
 from tseep.scripting.scripts import BUSY_SCRIPT, NO_SCRIPT, NOT_BUSY, UNKILLABLE
 from tseep.test.support import Error, SessionTests, decode
@@ -91,7 +89,7 @@ class ScriptsTests(SessionTests):
 
     def test_log(self) -> None:
         """redis.log writes to the server's log, and says that it does: a script could forge a word of the server's."""
-        logged: List[tuple[int, str]] = []
+        logged: list[tuple[int, str]] = []
         self.server.log = lambda level, text: logged.append((level, text))
         self.run_command("EVAL", "redis.log(redis.LOG_WARNING, 'one', 2)", 0)
         self.assertEqual([(3, "redis.log: one 2")], logged)
@@ -210,7 +208,7 @@ class KillTests(SessionTests):
         self.other = self.connect()
         self.times = iter(range(0, 10**15, 2_000_000))
         self.server.timer = self.times.__next__
-        self.heard: List[object] = []
+        self.heard: list[object] = []
 
     def meanwhile(self, *argv: str) -> None:
         """What another client says while a script runs."""
@@ -258,7 +256,7 @@ class KillTests(SessionTests):
 
     def test_transaction(self) -> None:
         """EXEC that comes meanwhile discards the transaction, as its commands might have been refused."""
-        replies: List[object] = []
+        replies: list[object] = []
         self.send("MULTI", session=self.other)
         self.send("SET", "k", 1, session=self.other)
 

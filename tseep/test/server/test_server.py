@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, List
+from typing import Any, Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -126,7 +126,7 @@ class HTTPTests(SessionTests):
 
     def test_told_once_a_minute(self) -> None:
         """Such a client is closed, and the log says so, but not for each."""
-        told: List[str] = []
+        told: list[str] = []
         self.server.log = lambda level, text: told.append(f"{level} {text}")
         for seconds in (0, 59, 1):
             self.pass_time(seconds)
@@ -226,7 +226,7 @@ class CronTests(SessionTests):
 
     def test_no_part_stops_another(self) -> None:
         """Where one part of cron fails, those after it run; the log hears of the failure once, and of its end once."""
-        lines: List[str] = []
+        lines: list[str] = []
         self.server.log = lambda level, text: lines.append(text)
 
         def fail() -> None:
@@ -246,7 +246,7 @@ class CronTests(SessionTests):
 
     def test_output_is_looked_at_each_second(self) -> None:
         """The soft limit on a client's output is held without traffic; the log names who was closed for it."""
-        lines: List[str] = []
+        lines: list[str] = []
         self.server.log = lambda level, text: lines.append(text)
         self.server.config.set("timeout", "0")
         self.server.config.set("client-output-buffer-limit", "normal 0 100 5")
@@ -266,7 +266,7 @@ class CronTests(SessionTests):
 
     def test_memory_is_given_back(self) -> None:
         """When nobody is behind any more, and somebody was sent much, the memory that took is given back, once."""
-        given: List[str] = []
+        given: list[str] = []
         self.patch(cron, "release_memory", lambda: given.append("back"))
         self.server.config.set("timeout", "0")
         connection, other = self.session.connection, self.connect()
@@ -349,7 +349,7 @@ class Script:
         """Remember it."""
         self.killed = True
 
-    def run(self, session: Session, argv: List[bytes]) -> bytes:
+    def run(self, session: Session, argv: list[bytes]) -> bytes:
         """Run as the command that was called, and let others be served in the middle."""
         server = session.server
         server.serve_others = self._meanwhile
@@ -364,9 +364,9 @@ class BusyTests(SessionTests):
     def setUp(self) -> None:
         super().setUp()
         self.other = self.connect()
-        self.heard: List[Any] = []
+        self.heard: list[Any] = []
 
-    def run_long(self, meanwhile: Callable[[], None]) -> List[Any]:
+    def run_long(self, meanwhile: Callable[[], None]) -> list[Any]:
         """Run a script in place of PING; return what its client is answered."""
         self.script = Script(meanwhile)
         self.server.table.commands[b"ping"].run = self.script.run

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import List
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -56,7 +54,7 @@ class ProtocolTests(SessionTests):
 
     @settings(deadline=None, derandomize=True, database=None, max_examples=100)
     @given(st.lists(st.integers(0, 200), max_size=8))
-    def test_any_pieces(self, cuts: List[int]) -> None:
+    def test_any_pieces(self, cuts: list[int]) -> None:
         """However the bytes are cut, the replies are the same."""
         commands = [
             ("SET", "a", "1"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import List
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -19,7 +18,7 @@ class Slow(Disk):
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.sizes: List[int] = []
+        self.sizes: list[int] = []
 
     def write(self, descriptor: int, data: Data) -> int:
         self.sizes.append(len(data))

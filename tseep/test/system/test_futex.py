@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, List, Tuple
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -13,9 +13,9 @@ from tseep.system import futex
 class SlotsTests(SynchronousTestCase):
     """The table of the threads that sleep, with a prctl(2) that only writes down what it is asked."""
 
-    def answering(self, answer: int) -> List[Tuple[int, ...]]:
+    def answering(self, answer: int) -> list[tuple[int, ...]]:
         """Let prctl answer so; return what it will be asked."""
-        asked: List[Tuple[int, ...]] = []
+        asked: list[tuple[int, ...]] = []
 
         def prctl(*arguments: Any) -> int:
             asked.append(tuple(getattr(argument, "value", argument) for argument in arguments))

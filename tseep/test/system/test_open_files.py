@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-from typing import List, Tuple
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -14,9 +13,9 @@ from tseep.system.open_files import MOST_HTTP, RESERVED, allow_clients, clients_
 class AllowClientsTests(SynchronousTestCase):
     """The soft limit goes up to what is needed, and the clients down to what is allowed."""
 
-    def limits(self, soft: int, hard: int) -> List[Tuple[int, int]]:
+    def limits(self, soft: int, hard: int) -> list[tuple[int, int]]:
         """Pretend these limits; returns where the ones that are set will stand."""
-        made: List[Tuple[int, int]] = []
+        made: list[tuple[int, int]] = []
         self.patch(open_files.resource, "getrlimit", lambda which: (soft, hard))
         self.patch(open_files.resource, "setrlimit", lambda which, limits: made.append(limits))
         return made

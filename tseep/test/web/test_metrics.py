@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Dict, List
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -19,7 +18,7 @@ class Worker(SimpleNamespace):
 class FamiliesTests(SessionTests):
     """The figures, written and read as Prometheus does."""
 
-    def scraped(self, **labels: str) -> Dict[str, float]:
+    def scraped(self, **labels: str) -> dict[str, float]:
         """By name, the values with some labels, and no others."""
         registry = CollectorRegistry()
         registry.register(_Gathered(list(families(self.server))))
@@ -111,7 +110,7 @@ class FamiliesTests(SessionTests):
     def test_threads(self) -> None:
         """v1 tells how many threads there are, and how many clients wait for one."""
 
-        class SomeThreads(List[int]):
+        class SomeThreads(list[int]):
             waiting = ("client", "another")
 
         self.server.threads = SomeThreads([1, 2, 3])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List
+from typing import Any
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
@@ -55,7 +55,7 @@ class BoundedSiteTests(SynchronousTestCase):
 
     def test_head(self) -> None:
         """HEAD is answered like GET without the body, and not a word of it is in the log, which anybody could fill."""
-        events: List[Any] = []
+        events: list[Any] = []
         globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
         self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
         root = Resource()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List
 
 from tseep.test.support import SessionTests, made_folder
 
@@ -111,7 +110,7 @@ class RewriteTests(SessionTests):
         self.path.write_text("# mine\ntimeout 5\n")
         self.path.chmod(0o600)
         self.server.config_file = str(self.path)
-        self.logged: List[str] = []
+        self.logged: list[str] = []
         self.server.log = lambda level, text: self.logged.append(text)
 
     def test_file(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import List
 
 from tseep.commands.admin.info import SECTIONS
 from tseep.commands.admin.memory_figures import human
@@ -77,7 +76,7 @@ class InfoTests(SessionTests):
         """v1 tells of its threads, and how large the kernel's table of those that sleep is."""
         self.assertNotIn("tseep_threads", self.fields("clients"))
 
-        class SomeThreads(List[int]):
+        class SomeThreads(list[int]):
             waiting = ("client", "another")
 
         self.server.threads = SomeThreads([1, 2, 3])

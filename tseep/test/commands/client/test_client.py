@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any
 
 from tseep.session.session import Session
 from tseep.test.support import Error, SessionTests, Verbatim, decode, encode
@@ -197,7 +197,7 @@ class KillTests(SessionTests):
     def test_by_number_looks_at_nobody_else(self) -> None:
         """CLIENT KILL ID finds the one client by its number, however many others there are."""
 
-        class Sessions(Dict[int, Any]):
+        class Sessions(dict[int, Any]):
             """Clients that are not to be gone through."""
 
             def values(self) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Set
+from typing import Any
 
 from tseep.test.support import SessionTests
 
@@ -15,7 +15,7 @@ class SetsTests(SessionTests):
         self.assertReply(3, "SADD", "s", "a", "b", "c", "a")
         self.assertReply(2, "SADD", "t", "c", "d")
 
-    def members(self, *argv: Any) -> Set[bytes]:
+    def members(self, *argv: Any) -> set[bytes]:
         """The members that a command replies, which must all be different."""
         reply = self.run_command(*argv)
         self.assertEqual(len(reply), len(set(reply)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Dict
-
 from tseep.commands.data.sorted_sets import NO_NUMBER
 from tseep.test.support import SessionTests
 
@@ -82,7 +80,7 @@ class SortedSetsTests(SessionTests):
         """ZSCAN shows every member with its score, in the end."""
         self.run_command("ZADD", "large", *[word for n in range(1000) for word in (n, f"m{n}")])
         cursor = b"0"
-        seen: Dict[bytes, bytes] = {}
+        seen: dict[bytes, bytes] = {}
         while True:
             cursor, words = self.run_command("ZSCAN", "large", cursor, "COUNT", 70)
             seen.update(zip(words[::2], words[1::2]))

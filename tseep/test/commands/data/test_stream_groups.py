@@ -5,7 +5,7 @@ redis-server is compared in tests/differential/test_differential.py.
 
 from __future__ import annotations
 
-from typing import Any, List
+from typing import Any
 
 from tseep.session.session import Session
 from tseep.test.support import START, Error, SessionTests
@@ -20,7 +20,7 @@ class GroupsTests(SessionTests):
             self.run_command("XADD", "s", id, "f", "v")
         self.assertReply("OK", "XGROUP", "CREATE", "s", "g", "0")
 
-    def read(self, consumer: str, *words: Any, session: Session | None = None) -> List[bytes] | None:
+    def read(self, consumer: str, *words: Any, session: Session | None = None) -> list[bytes] | None:
         """Let a consumer read; return the ids of what it gets."""
         reply = self.run_command("XREADGROUP", "GROUP", "g", consumer, *words, session=session)
         return None if reply is None else [entry[0] for entry in reply[0][1]]

@@ -6,7 +6,7 @@ import json
 import os
 import select
 import socket
-from typing import Any, Dict, List, Tuple
+from typing import Any
 from unittest import skipUnless
 
 from twisted.internet.defer import ensureDeferred
@@ -48,12 +48,12 @@ class Process:
     @ivar argv: how it was started, C{files}: with which files.
     """
 
-    def __init__(self, protocol: Any, argv: List[str], files: Dict[int, Any]) -> None:
+    def __init__(self, protocol: Any, argv: list[str], files: dict[int, Any]) -> None:
         self.protocol = protocol
         self.argv = argv
         self.files = files
         self.pid = 1000
-        self.signals: List[str] = []
+        self.signals: list[str] = []
         self.link = socket.socket(fileno=os.dup(files[3]))
         self.link.setblocking(False)
         self.box = Outbox()
@@ -73,9 +73,9 @@ class Process:
         facts = {"peer": f"127.0.0.1:{50000 + number}", "host": "127.0.0.1:6379", "fileno": 9, "reserved": reserved}
         self.box.say(frames.OPENED, number, json.dumps(facts).encode())
 
-    def hear(self) -> List[Tuple[int, int, bytes]]:
+    def hear(self) -> list[tuple[int, int, bytes]]:
         """All that it was told."""
-        heard: List[Tuple[int, int, bytes]] = []
+        heard: list[tuple[int, int, bytes]] = []
         try:
             while True:
                 data = self.link.recv(1 << 20)
@@ -112,7 +112,7 @@ class WorkersTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = Reactor()
         self.server = Server(Config(workers=self.workers, maxclients="3"), clock=self.reactor.seconds)
-        self.processes: List[Process] = []
+        self.processes: list[Process] = []
         self.mode = WorkersMode(self.reactor, self.server, self.spawn)
         self.addCleanup(self.clean)
         self.mode.start()
@@ -125,7 +125,7 @@ class WorkersTests(SynchronousTestCase):
                 place._link.transport.abortConnection()
         self.reactor.advance(0)
 
-    def spawn(self, protocol: Any, path: str, argv: List[str], env: Any, childFDs: Dict[int, Any]) -> Process:
+    def spawn(self, protocol: Any, path: str, argv: list[str], env: Any, childFDs: dict[int, Any]) -> Process:
         self.processes.append(Process(protocol, argv, childFDs))
         return self.processes[-1]
 
@@ -140,7 +140,7 @@ class WorkersTests(SynchronousTestCase):
                 self.mode.watcher.doRead()
         self.mode.watcher.doRead()
 
-    def hear(self, process: Process) -> List[Tuple[int, int, bytes]]:
+    def hear(self, process: Process) -> list[tuple[int, int, bytes]]:
         """All that a worker is told, until nothing is left to be said."""
         heard = process.hear()
         told = heard
@@ -150,7 +150,7 @@ class WorkersTests(SynchronousTestCase):
             heard += told
         return heard
 
-    def say(self, number: int, data: bytes) -> List[Tuple[int, int, bytes]]:
+    def say(self, number: int, data: bytes) -> list[tuple[int, int, bytes]]:
         """What the first worker hears when one of its clients has said something."""
         self.processes[0].box.say_bytes(number, data)
         self.turn()
@@ -165,7 +165,7 @@ class WorkersTests(SynchronousTestCase):
         process.hear()
         return process
 
-    def answers(self, heard: List[Tuple[int, int, bytes]], number: int = 1) -> bytes:
+    def answers(self, heard: list[tuple[int, int, bytes]], number: int = 1) -> bytes:
         """What one client is sent."""
         return b"".join([text for kind, about, text in heard if kind == frames.BYTES and about == number])
 
@@ -303,7 +303,7 @@ class PressureTests(WorkersTests):
         self.process = self.opened(1, 2)
         self.say(2, encode("SET", "big", "x" * ACK_INTERVAL_BYTES))
 
-    def fill(self) -> List[Tuple[int, int, bytes]]:
+    def fill(self) -> list[tuple[int, int, bytes]]:
         """Send more than is sent to one who takes nothing."""
         return [frame for _ in range(4) for frame in self.say(1, encode("GET", "big"))]
 
@@ -471,7 +471,7 @@ class LifeTests(WorkersTests):
 
     def test_words(self) -> None:
         """What a worker writes goes into the log."""
-        events: List[Any] = []
+        events: list[Any] = []
         globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
         self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
         self.processes[1].protocol.errReceived(b"oh\n")

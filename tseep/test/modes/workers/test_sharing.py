@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
-from typing import Any, List
+from typing import Any
 
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
@@ -118,7 +118,7 @@ class SharingTests(SynchronousTestCase):
 
 def _accept_all(descriptor: int) -> int:
     """Accept whoever waits at a socket, close them, and return how many they were."""
-    accepted: List[socket.socket] = []
+    accepted: list[socket.socket] = []
     with socket.socket(fileno=os.dup(descriptor)) as listening:
         listening.setblocking(False)
         try:

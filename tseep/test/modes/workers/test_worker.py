@@ -6,7 +6,7 @@ import json
 import os
 import select
 import socket
-from typing import Any, List, Tuple
+from typing import Any
 from unittest import skipUnless
 
 from twisted.internet.address import IPv4Address
@@ -22,7 +22,7 @@ from tseep.modes.workers.frames import Outbox, split
 from tseep.modes.workers.worker import Worker, WorkerFactory, _as_line
 from tseep.test.net.test_watcher import FakeReactor
 
-Frame = Tuple[int, int, bytes]
+Frame = tuple[int, int, bytes]
 
 
 class Transport(StringTransport):
@@ -40,7 +40,7 @@ class WorkerTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = FakeReactor()
-        self.ends: List[Any] = []
+        self.ends: list[Any] = []
         self.worker = Worker(self.reactor, lambda: self.ends.append("end"))
         near, self.owner = socket.socketpair()
         self.owner.setblocking(False)
@@ -60,10 +60,10 @@ class WorkerTests(SynchronousTestCase):
         )
         return protocol
 
-    def heard(self) -> List[Frame]:
+    def heard(self) -> list[Frame]:
         """What the owner hears by now."""
         self.worker.flush()
-        heard: List[Frame] = []
+        heard: list[Frame] = []
         try:
             while True:
                 told, self._rest = split(self._rest + self.owner.recv(1 << 20))
@@ -125,7 +125,7 @@ class WorkerTests(SynchronousTestCase):
 
     def test_memory_is_given_back(self) -> None:
         """When nobody is slow any more the memory that was theirs is given back, once."""
-        given: List[str] = []
+        given: list[str] = []
         self.patch(worker, "release_memory", lambda: given.append("back"))
         first, second = self.connect(), self.connect()
         self.tell((frames.PING, 0, b""))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from typing import List
 
 from tseep.test.support import SessionTests
 
@@ -55,7 +54,7 @@ class HostileScriptsTests(SessionTests):
     def test_every_function(self) -> None:
         """Whatever a script calls with whatever, it is answered, in both versions of RESP, and the next one runs."""
         chance = random.Random(1)
-        names: List[bytes] = self.run_command("EVAL", FUNCTIONS, 0)
+        names: list[bytes] = self.run_command("EVAL", FUNCTIONS, 0)
         self.assertTrue(len(names) > 90, names)
         for name in sorted({name.decode() for name in names} - LEFT_OUT):
             for number in range(ROUNDS):
