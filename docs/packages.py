@@ -79,11 +79,8 @@ TSEEP = Tree(
     ),
     {
         "server": {
-            "access",
             "commands.admin",
-            "keyspace",
             "persistence",
-            "propagation",
             "scripting",
             "session",
         },

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tseep.access.selector import Denied, Selector, is_plain
 from tseep.errors import AclRuleError
@@ -17,7 +17,6 @@ from tseep.registry.table import Command
 from tseep.system.filesystem import Disk
 
 if TYPE_CHECKING:
-    from tseep.server.server import Server
     from tseep.session.session import Session
 
 _LONGEST_HASH = 64
@@ -194,19 +193,32 @@ class Users:
     """
     The users of one server.
 
-    @ivar named: all of them.
-    @ivar default: the one whom a client is that has not authenticated.
+    @param commands: all commands by name, in lower case.
+    @param config: has C{acl-pubsub-default}.
+    @param sessions: all clients, by id.
+    @param disconnect: called for a client whose user is deleted.
+    @ivar named: the users by name.
+    @ivar default: the user of clients that have not authenticated.
     """
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
+    def __init__(
+        self,
+        commands: dict[bytes, Command],
+        config: Mapping[str, Any],
+        sessions: Mapping[int, Session],
+        disconnect: Callable[[Session], None],
+    ) -> None:
+        self._commands = commands
+        self._config = config
+        self._sessions = sessions
+        self._disconnect = disconnect
         self._required = ""
         self.default = self.unrestricted()
         self.named: dict[bytes, User] = {b"default": self.default}
 
     def unrestricted(self) -> User:
         """A user with all permissions and no password, as the default user is at first."""
-        user = User(b"default", self._server.table.commands)
+        user = User(b"default", self._commands)
         for rule in ("on", "nopass", "allkeys", "allchannels", "allcommands"):
             user.set(rule, True)
         user.restricted = False
@@ -240,8 +252,8 @@ class Users:
 
     def _changed(self, name: bytes, known: User | None, rules: list[str]) -> User:
         """A user, known or new, after some rules."""
-        all_channels = self._server.config["acl-pubsub-default"] == "allchannels"
-        changed = User(name, self._server.table.commands, all_channels) if known is None else known.copy()
+        all_channels = self._config["acl-pubsub-default"] == "allchannels"
+        changed = User(name, self._commands, all_channels) if known is None else known.copy()
         for rule in _with_selectors(rules):
             try:
                 changed.set(rule, all_channels)
@@ -352,7 +364,7 @@ class Users:
             session.connection.close()
 
     def _sessions_of(self, user: User) -> list[Session]:
-        return [session for session in self._server.sessions.values() if session.user is user]
+        return [session for session in self._sessions.values() if session.user is user]
 
     def delete(self, name: bytes, asking: Session | None) -> bool:
         """Forget a user, and close the clients that are it. Returns whether there was one."""
@@ -363,6 +375,6 @@ class Users:
             if session is asking:
                 session.closing = True
             else:
-                self._server.disconnect(session)
+                self._disconnect(session)
                 session.connection.close()
         return True

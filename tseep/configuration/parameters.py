@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Callable, NamedTuple
 
 from tseep.algorithms.glob import matcher
@@ -267,9 +267,9 @@ PARAMETERS = [
 ]
 
 
-class Config:
+class Config(Mapping[str, Any]):
     """
-    The values of all parameters.
+    The values of all parameters, by name.
 
     @param texts: those that are not at their default, by name.
     @raise ValueError: if one cannot be read.
@@ -284,6 +284,12 @@ class Config:
 
     def __getitem__(self, name: str) -> Any:
         return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
 
     def set(self, name: str, text: str) -> None:
         """

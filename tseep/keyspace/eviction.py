@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from bisect import insort
+from collections.abc import Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -14,9 +15,9 @@ from tseep.datatypes.memory import of_dict, size_of_key
 from tseep.errors import OUT_OF_MEMORY, CommandError
 
 if TYPE_CHECKING:
-    from tseep.keyspace.keyspace import Database
+    from tseep.keyspace.keyspace import Database, Keyspace
+    from tseep.keyspace.lazyfree import LazyFree
     from tseep.registry.table import Command, Function
-    from tseep.server.server import Server
     from tseep.session.session import Session
 
 POOL = 16
@@ -62,12 +63,29 @@ class Eviction:
     While there is no limit nothing is counted. With one, the size of every key that changes is estimated anew, and the
     functions of the commands that may need memory make room first.
 
-    @ivar limit: bytes that all keys may take; 0 for any (maxmemory).
+    @param config: has C{maxmemory} and the parameters that begin with it, and those of LFU.
+    @param timer: returns nanoseconds of a monotonic clock.
+    @param call_later: calls a function after so many milliseconds.
+    @param rewrap: called when a limit has been set or removed.
+    @ivar limit: C{maxmemory} in bytes; 0 for no limit.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        keyspace: Keyspace,
+        lazyfree: LazyFree,
+        timer: Callable[[], int],
+        call_later: Callable[[int, Callable[[], None]], object],
+        rewrap: Callable[[], None],
+    ) -> None:
         self.limit = 0
-        self._server = server
+        self._config = config
+        self._keyspace = keyspace
+        self._lazyfree = lazyfree
+        self._timer = timer
+        self._call_later = call_later
+        self._rewrap = rewrap
         self._contents = 0  # keys and values, without the dictionaries that hold them
         self._tables = 0  # those, as of the last look
         self._policy = "noeviction"
@@ -87,7 +105,7 @@ class Eviction:
 
     def apply_config(self) -> None:
         """Take over what the configuration says by now."""
-        config = self._server.config
+        config = self._config
         before, self.limit = self.limit, config["maxmemory"]
         policy = config["maxmemory-policy"]
         if policy != self._policy:
@@ -96,12 +114,12 @@ class Eviction:
         self._keep_uses()
         if bool(before) != bool(self.limit):
             self.measure() if self.limit else self._forget_all()
-            self._server.table.rewrap()
+            self._rewrap()
         self.look()
 
     def _keep_uses(self) -> None:
         """Keep when keys are used, or how often."""
-        config, keyspace = self._server.config, self._server.keyspace
+        config, keyspace = self._config, self._keyspace
         by_frequency = self._policy.endswith("lfu")
         settings = (config["lfu-log-factor"], config["lfu-decay-time"]) if by_frequency else None
         if settings == keyspace.frequency:
@@ -114,7 +132,7 @@ class Eviction:
         """Count every key, as when they came from a file. O(N)."""
         if not self.limit:
             return
-        for database in self._server.keyspace.databases:
+        for database in self._keyspace.databases:
             for key in database.values:
                 self.note(database, key)
         self.look()
@@ -122,7 +140,7 @@ class Eviction:
     def look(self) -> None:
         """Look how large the dictionaries are in which everything is. To be called some times a second."""
         if self.limit:
-            self._tables = sum(map(self._size_of_tables, filter(len, self._server.keyspace.databases)))
+            self._tables = sum(map(self._size_of_tables, filter(len, self._keyspace.databases)))
             self.make_room()
 
     def _size_of_tables(self, db: Database) -> int:
@@ -183,16 +201,16 @@ class Eviction:
 
         @return: whether commands that need memory may run: not, if there is nothing that may go.
         """
-        timer = self._server.timer
+        timer = self._timer
         end = timer() + SPELL
         while self.used > self.limit:
             candidate = self._best()
             if candidate is None:
                 return False
-            database = self._server.keyspace.databases[candidate[1]]
+            database = self._keyspace.databases[candidate[1]]
             value = database.values[candidate[2]]
             database.evict(candidate[2])
-            self._server.lazyfree.add_value(value)
+            self._lazyfree.add_value(value)
             if timer() > end:
                 self._go_on_later()
                 break
@@ -201,7 +219,7 @@ class Eviction:
     def _go_on_later(self) -> None:
         if not self._going_on:
             self._going_on = True
-            self._server.timers.set(self._server.milliseconds() + 1, self._go_on)
+            self._call_later(1, self._go_on)
 
     def _go_on(self) -> None:
         self._going_on = False
@@ -216,7 +234,7 @@ class Eviction:
                 return None
             while self._pool:
                 candidate = self._pool.pop(0)
-                if candidate[2] in self._chosen_from(self._server.keyspace.databases[candidate[1]]):
+                if candidate[2] in self._chosen_from(self._keyspace.databases[candidate[1]]):
                     return candidate
 
     def _chosen_from(self, database: Database) -> dict[bytes, Any]:
@@ -225,10 +243,10 @@ class Eviction:
 
     def _fill(self) -> bool:
         """Sample each database, and remember those that are worth least. Returns whether any key may go."""
-        count, worth = self._server.config["maxmemory-samples"], self._worth()
+        count, worth = self._config["maxmemory-samples"], self._worth()
         volatile = self._policy.startswith("volatile")
         found = False
-        for database in self._server.keyspace.databases:
+        for database in self._keyspace.databases:
             keys = self._chosen_from(database)
             if keys:
                 found = True
@@ -241,7 +259,7 @@ class Eviction:
 
     def _worth(self) -> Callable[[Database, bytes], float]:
         """What the policy goes by: the key with the lowest number goes first."""
-        second = self._server.keyspace.second
+        second = self._keyspace.second
         if self._policy.endswith("lru"):
             return lambda db, key: db.accessed[key]
         if self._policy.endswith("lfu"):

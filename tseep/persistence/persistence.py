@@ -68,7 +68,7 @@ class Persistence:
         self.fail: Callable[[str], None] = exit_now
         self.saves_at_end = True
         self.loaded: Loader | None = None
-        self.recording = Recording(server)
+        self.recording = Recording(lambda: server.table.rewrap(), self._half_done)
         self.job = BackgroundJob(disk, lambda: server.timer(), lambda level, text: server.log(level, text))
         self.snapshots = Snapshots(server, disk, self.job, self.recording, self._check_folder)
         self.log = Log(
@@ -178,6 +178,11 @@ class Persistence:
             self.job.end()
             self.log.close()
             self.release_folder()
+
+    def _half_done(self, name: str) -> None:
+        """A command has failed after it had changed something: only the data themselves tell what there is now."""
+        self._server.log(3, f"{name} failed after it had changed something; the append-only file is rewritten")
+        self.log.scheduled = True
 
     def before_end(self, save: bool | None = None) -> None:
         """

@@ -11,7 +11,6 @@ from tseep.replies import BLOCKED
 if TYPE_CHECKING:
     from tseep.keyspace.keyspace import Database
     from tseep.registry.table import Command, Function
-    from tseep.server.server import Server
     from tseep.session.session import Session
 
 _LOST = (b"expired", b"evicted")
@@ -31,27 +30,30 @@ class Recording:
     It stands around the functions of the commands that write, as long as there is somebody who wants to know:
     so at all other times it costs nothing.
 
-    @ivar dirty: how many changes there were.
+    @param rewrap: called when recording begins or ends.
+    @param half_done: called with the name of a command that failed after it had changed something.
+    @ivar dirty: number of changes.
     @ivar append: takes the number of a database and commands that belong together; None if nobody wants them.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, rewrap: Callable[[], None], half_done: Callable[[str], None]) -> None:
         self.dirty = 0
         self.append: Callable[[int, Effects], None] | None = None
-        self._server = server
+        self._rewrap = rewrap
+        self._half_done = half_done
         self._changed = False
         self._group: list[tuple[int, Argv]] | None = None
 
     def begin(self, append: Callable[[int, Effects], None]) -> None:
         """Record from now on."""
         self.append = append
-        self._server.table.rewrap()
+        self._rewrap()
 
     def end(self) -> None:
         """Record no more."""
         if self.append is not None:
             self.append = None
-            self._server.table.rewrap()
+            self._rewrap()
 
     def wrap(self, command: Command, run: Function) -> Function:
         """A command's function that is recorded, if it changes anything and somebody wants to know."""
@@ -86,9 +88,7 @@ class Recording:
         A command has failed after it had changed something, which none should: what is recorded must succeed when it
         is replayed, so only the data themselves can tell what there is now.
         """
-        server = self._server
-        server.log(3, f"{name.decode()} failed after it had changed something; the append-only file is rewritten")
-        server.persistence.log.scheduled = True
+        self._half_done(name.decode())
 
     def _note(self, session: Session, name: bytes, argv: Argv, reply: Any) -> None:
         self._record(session.db_index, effects(session, name, argv, reply))

@@ -150,10 +150,12 @@ class Server:
         self.table = CommandTable(self._wrapped)
         self.uncommitted = False
         self.refusal: str | None = None
-        self.users = Users(self)
+        self.users = Users(self.table.commands, self.config, self.sessions, self.disconnect)
         self.acl_log = AclLog()
         self.persistence = Persistence(self)
-        self.eviction = Eviction(self)
+        self.eviction = Eviction(
+            self.config, self.keyspace, self.lazyfree, lambda: self.timer(), self.call_later, self.table.rewrap
+        )
         self.changes = Changes(self)
         self.outputs = OutputLimits(self)
         self.cron = Cron(self)
