@@ -64,12 +64,10 @@ _REDIS_OPTIONS = {
 _INDENT = 38
 """The column in which the help says what an option does."""
 
-_EXAMPLES = f"""\
+_EXAMPLES = """\
 Examples:
-  tseep --listen {DEFAULT_ENDPOINT} --dir /var/lib/tseep --appendonly yes
-  tseep --check-config redis.conf, then tseep --config redis.conf
-  {PASSWORD_VARIABLE}=secret tseep --listen tcp:6379
-  twistd --pidfile=tseep.pid --logfile=tseep.log tseep --mode v3
+  tseep --check-config redis.conf && tseep --config redis.conf
+  tseep --listen tcp:6379 --requirepass-file password --dir /var/lib/tseep --appendonly yes
 """
 
 
@@ -93,11 +91,11 @@ class Options(usage.Options):
 
     optParameters = [
         ["mode", "m", _Default("v2"),
-         "Who waits on clients: v1, a thread for each; v2, an epoll watcher; v3, worker processes."],
-        ["config", "c", None, "Configuration file in redis.conf's syntax; the command line wins over it."],
-        ["check-config", None, None, "Say what would happen with a configuration file, and exit; start nothing."],
-        ["log-format", None, _Default("text"), "How the log is written: text, or json, an object a line."],
-        [PASSWORD_FILE, None, None, "File whose first line is the password that clients must give."],
+         "Connection mode: v1, a thread for each client; v2, one epoll watcher; v3, worker processes."],
+        ["config", "c", None, "Configuration file in redis.conf's syntax. Command-line options take precedence."],
+        ["check-config", None, None, "Check a configuration file, print what would happen, and exit."],
+        ["log-format", None, _Default("text"), "Log format: text, or json for one JSON object per line."],
+        [PASSWORD_FILE, None, None, "File whose first line is the password of the default user."],
     ] + [[p.name, None, _Default(p.default), p.help] for p in PARAMETERS if p.option]  # fmt: skip
 
     def __init__(self) -> None:
@@ -106,15 +104,15 @@ class Options(usage.Options):
             self[name] = []
 
     def opt_metrics(self, endpoint: str) -> None:
-        """Endpoint to serve metrics, health and the live page on, by HTTP; may be repeated."""
+        """Endpoint of the HTTP server with metrics, health and the live page. Repeatable."""
         self["metrics"].append(endpoint)
 
     def opt_operator_listen(self, endpoint: str) -> None:
-        """Endpoint whose clients get in when there are too many others, a few of them; may be repeated."""
+        """Reserved endpoint: 8 clients more are accepted here when --maxclients is reached. Repeatable."""
         self["operator-listen"].append(endpoint)
 
     def opt_listen(self, endpoint: str) -> None:
-        """Endpoint to listen on, as Twisted writes them; may be repeated. [default: tcp:6379:interface=127.0.0.1]"""
+        """Endpoint to listen on, in Twisted's syntax. Repeatable. [default: tcp:6379:interface=127.0.0.1]"""
         self["listen"].append(endpoint)
 
     opt_l = opt_listen
@@ -124,7 +122,7 @@ class Options(usage.Options):
         return "Usage: tseep [options]\n       twistd [options of twistd] tseep [options]"
 
     def getUsage(self, width: int | None = None) -> str:
-        """All options, those of the process and the parameters of the server, in the order of README."""
+        """All options in groups: those of the process, then the parameters of the server."""
         columns = width or int(os.environ.get("COLUMNS", "80"))
         names = [name.rstrip("=") for name in self.longOpt]
         short = {long: letter for letter, long in self.synonyms.items() if len(letter) == 1}
@@ -134,10 +132,13 @@ class Options(usage.Options):
             return "".join(self._described(name, short.get(name), columns) for name in chosen)
 
         return (
-            f"\n{textwrap.fill(self.longdesc, columns)}\n\n{_EXAMPLES}\nThe process:\n"
+            f"\n{textwrap.fill(self.longdesc, columns)}\n\nProcess:\n"
             + lines(name for name in names if name not in parameters)
-            + "\nThe server (CONFIG SET changes what has a star):\n"
-            + lines(parameters)
+            + "".join(
+                f"\n{group}:\n{lines(sorted(name for name in parameters if parameters[name].group == group))}"
+                for group in dict.fromkeys(parameter.group for parameter in parameters.values())
+            )
+            + f"\n*: can be changed at run time with CONFIG SET.\n\n{_EXAMPLES}"
         )
 
     def _described(self, name: str, letter: str | None, columns: int) -> str:

@@ -139,8 +139,10 @@ _TEXT = Kind(str)
 
 class Parameter(NamedTuple):
     """
-    One thing that can be set.
+    A parameter of the server.
 
+    @ivar group: its group in C{--help}.
+    @ivar help: its line there. It stands alone, with unit and special values; choices and default are added.
     @ivar fixed: whether it can be set only at the start.
     @ivar option: whether the command line offers it. What it does not is a fact that clients ask for, and may set only
         to what it is.
@@ -151,6 +153,7 @@ class Parameter(NamedTuple):
     name: str
     default: str
     kind: Kind
+    group: str
     help: str
     fixed: bool = False
     option: bool = True
@@ -158,112 +161,256 @@ class Parameter(NamedTuple):
     words: bool = False
 
 
+NETWORK = "Network"
+SECURITY = "Security"
+PERSISTENCE = "Persistence"
+MEMORY = "Memory"
+MONITORING = "Monitoring"
+SERVER = "Server"
+
 PARAMETERS = [
-    Parameter("maxclients", "10000", _number(1, 2**32 - 1), "Most clients connected at once."),
+    Parameter("maxclients", "10000", _number(1, 2**32 - 1), NETWORK, "Maximum number of connected clients."),
     Parameter(
         "workers",
         "auto",
         Kind(_workers),
-        "Processes in front of v3's server: a number, or auto, one for each core but one.",
+        NETWORK,
+        "Number of worker processes with --mode v3; auto: one per core, but one.",
         fixed=True,
     ),
-    Parameter("timeout", "0", _number(0, 2**31 - 1), "Close a client that is idle for so many seconds; 0: never."),
+    Parameter(
+        "timeout",
+        "0",
+        _number(0, 2**31 - 1),
+        NETWORK,
+        "Close a client that has been idle for this many seconds; 0: never.",
+    ),
     Parameter(
         "tcp-keepalive",
         "300",
         _number(0, 2**31 - 1),
-        "Seconds after which a silent client is asked whether it is there, 32767 at most; 0: never.",
+        NETWORK,
+        "TCP keepalive interval in seconds, 0 to 32767; 0: disabled.",
     ),
-    Parameter("requirepass", "", _TEXT, "Password that clients must give; visible in ps, see --requirepass-file."),
-    Parameter("aclfile", "", _TEXT, "File of users, for ACL LOAD and ACL SAVE.", fixed=True),
-    Parameter("acllog-max-len", "128", _number(0, _LARGEST), "Entries that the log of what was denied keeps."),
     Parameter(
-        "acl-pubsub-default",
-        "resetchannels",
-        _choice("allchannels", "resetchannels"),
-        "Whether new users may use all channels.",
+        "proto-max-bulk-len",
+        "512mb",
+        _memory(2**20, _LARGEST),
+        NETWORK,
+        "Maximum size of a string in a request, in bytes (units: kb, mb, gb).",
     ),
-    Parameter("protected-mode", "yes", _yes_no, "Whether to serve this machine alone while there is no password."),
-    Parameter("databases", "16", _number(1, 2**31 - 1), "Number of databases.", fixed=True),
-    Parameter("proto-max-bulk-len", "512mb", _memory(2**20, _LARGEST), "Longest string that a client may send."),
     Parameter(
-        "client-query-buffer-limit", "1gb", _memory(2**20, _LARGEST), "Most bytes held of an unfinished command."
+        "client-query-buffer-limit",
+        "1gb",
+        _memory(2**20, _LARGEST),
+        NETWORK,
+        "Maximum size of an incomplete request, in bytes (units: kb, mb, gb). The client is closed beyond it.",
     ),
     Parameter(
         "client-output-buffer-limit",
         "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
         Kind(_output_limits, _show_limits),
-        "Most that waits to be taken by a client: class, bytes, soft limit's bytes and seconds.",
+        NETWORK,
+        "Limits on unsent replies: class (normal, slave or pubsub), hard limit, soft limit, and seconds over the soft "
+        "limit, for one class or more. 0: no limit.",
         words=True,
     ),
     Parameter(
-        "notify-keyspace-events",
+        "requirepass",
         "",
-        Kind(_classes, _show_classes),
-        "Events to publish: K and E for the channels, and Ag$lshzxetdmn for the classes.",
+        _TEXT,
+        SECURITY,
+        "Password of the default user. Visible to other users of the machine in ps; prefer --requirepass-file.",
     ),
     Parameter(
-        "slowlog-log-slower-than",
-        "10000",
-        _number(-1, _LARGEST),
-        "Log commands slower than so many microseconds; -1: none.",
+        "aclfile",
+        "",
+        _TEXT,
+        SECURITY,
+        "File of ACL users, read at start and by ACL LOAD, and written by ACL SAVE.",
+        fixed=True,
     ),
-    Parameter("slowlog-max-len", "128", _number(0, _LARGEST), "Entries that the slow log keeps."),
+    Parameter("acllog-max-len", "128", _number(0, _LARGEST), SECURITY, "Maximum number of entries in ACL LOG."),
     Parameter(
-        "latency-monitor-threshold", "0", _number(0, _LARGEST), "Sample latencies over so many milliseconds; 0: none."
+        "acl-pubsub-default",
+        "resetchannels",
+        _choice("allchannels", "resetchannels"),
+        SECURITY,
+        "Channels that a new ACL user may access.",
     ),
     Parameter(
-        "tracking-table-max-keys",
-        "1000000",
-        _number(0, _LARGEST),
-        "Keys that are remembered for clients with a cache of their own; 0: no limit.",
+        "protected-mode",
+        "yes",
+        _yes_no,
+        SECURITY,
+        "Accept connections from this machine only while the default user has no password.",
     ),
     Parameter(
-        "busy-reply-threshold",
-        "5000",
-        _number(0, _LARGEST),
-        "Milliseconds after which a script counts as too long.",
-        alias="lua-time-limit",
+        "enable-debug-command",
+        "no",
+        _choice("no", "yes", "local"),
+        SECURITY,
+        "Clients that may call DEBUG; local: those of this machine.",
+        fixed=True,
     ),
-    Parameter("lazyfree-lazy-user-del", "no", _yes_no, "Whether DEL does as UNLINK."),
-    Parameter("lazyfree-lazy-user-flush", "no", _yes_no, "Whether a flush is ASYNC unless it says SYNC."),
-    Parameter("enable-debug-command", "no", _choice("no", "yes", "local"), "Who may call DEBUG.", fixed=True),
-    Parameter("dir", ".", _folder, "Folder of the snapshot and the append-only file.", fixed=True),
-    Parameter("dbfilename", "dump.rdb", _file_name, "Name of the snapshot.", fixed=True),
+    Parameter(
+        "dir",
+        ".",
+        _folder,
+        PERSISTENCE,
+        "Directory of the snapshot and of the append-only file. Only one tseep may use it.",
+        fixed=True,
+    ),
+    Parameter("dbfilename", "dump.rdb", _file_name, PERSISTENCE, "File name of the snapshot, in --dir.", fixed=True),
     Parameter(
         "save",
         "",
         Kind(_save_points, _show_save_points),
-        "When to save: seconds and changes, and so on; empty: never.",
+        PERSISTENCE,
+        "Save a snapshot after this many seconds if at least this many keys have changed: one pair of numbers or more. "
+        "Empty: never.",
         words=True,
     ),
     Parameter(
         "stop-writes-on-bgsave-error",
         "yes",
         _yes_no,
-        "Whether to refuse writes while snapshots fail.",
+        PERSISTENCE,
+        "Refuse writes after a snapshot has failed, until one succeeds.",
     ),
-    Parameter("appendonly", "no", _yes_no, "Whether to keep an append-only file."),
-    Parameter("appendfsync", "everysec", _choice("everysec", "always", "no"), "When the append-only file is synced."),
-    Parameter("appendfilename", "appendonly.aof", _file_name, "Name of the append-only file.", fixed=True),
-    Parameter("appenddirname", "appendonlydir", _file_name, "Folder of its parts, in dir.", fixed=True),
-    Parameter("aof-load-truncated", "yes", _yes_no, "Whether to cut off half a command at its end."),
+    Parameter("appendonly", "no", _yes_no, PERSISTENCE, "Log every write in an append-only file (AOF)."),
+    Parameter(
+        "appendfsync",
+        "everysec",
+        _choice("everysec", "always", "no"),
+        PERSISTENCE,
+        "When to fsync the append-only file: before each reply (always), once a second, or when the system does (no).",
+    ),
+    Parameter(
+        "appendfilename", "appendonly.aof", _file_name, PERSISTENCE, "Base name of the append-only files.", fixed=True
+    ),
+    Parameter(
+        "appenddirname",
+        "appendonlydir",
+        _file_name,
+        PERSISTENCE,
+        "Directory of the append-only files, in --dir.",
+        fixed=True,
+    ),
+    Parameter(
+        "aof-load-truncated",
+        "yes",
+        _yes_no,
+        PERSISTENCE,
+        "Load an append-only file whose last command is truncated (yes), or refuse to start (no).",
+    ),
     Parameter(
         "auto-aof-rewrite-percentage",
         "100",
         _number(0, 2**31 - 1),
-        "Rewrite it when it has grown by so many per cent; 0: never.",
+        PERSISTENCE,
+        "Rewrite the append-only file when it has grown by this percentage; 0: never.",
     ),
-    Parameter("auto-aof-rewrite-min-size", "64mb", _memory(0, _LARGEST), "But not while it is smaller."),
-    Parameter("aof-use-rdb-preamble", "yes", _choice("yes"), "The base is a snapshot.", option=False),
-    Parameter("maxmemory", "0", _memory(0, _LARGEST), "Most memory that all keys may take; 0: any."),
-    Parameter("maxmemory-policy", "noeviction", _choice(*POLICIES), "Which keys go when that is reached."),
-    Parameter("maxmemory-samples", "5", _number(1, 2**31 - 1), "Keys that are looked at to choose one that goes."),
     Parameter(
-        "maxmemory-clients", "0", _memory(0, _LARGEST), "Most memory that all clients' buffers may take; 0: any."
+        "auto-aof-rewrite-min-size",
+        "64mb",
+        _memory(0, _LARGEST),
+        PERSISTENCE,
+        "Minimum size of the append-only file for an automatic rewrite, in bytes (units: kb, mb, gb).",
     ),
-    Parameter("lfu-log-factor", "10", _number(0, 2**31 - 1), "How many uses it takes until one counts."),
-    Parameter("lfu-decay-time", "1", _number(0, 2**31 - 1), "Minutes after which a use counts no more; 0: never."),
+    Parameter(
+        "aof-use-rdb-preamble",
+        "yes",
+        _choice("yes"),
+        PERSISTENCE,
+        "Write the base of the append-only file as a snapshot.",
+        option=False,
+    ),
+    Parameter(
+        "tracking-table-max-keys",
+        "1000000",
+        _number(0, _LARGEST),
+        MEMORY,
+        "Maximum number of keys tracked for client-side caching; 0: no limit.",
+    ),
+    Parameter(
+        "lazyfree-lazy-user-del", "no", _yes_no, MEMORY, "Free the values of DEL in the background, as UNLINK does."
+    ),
+    Parameter(
+        "lazyfree-lazy-user-flush",
+        "no",
+        _yes_no,
+        MEMORY,
+        "Free the values of FLUSHALL and FLUSHDB in the background unless SYNC is given.",
+    ),
+    Parameter(
+        "maxmemory",
+        "0",
+        _memory(0, _LARGEST),
+        MEMORY,
+        "Memory limit of all keys, in bytes (units: kb, mb, gb); 0: no limit.",
+    ),
+    Parameter(
+        "maxmemory-policy",
+        "noeviction",
+        _choice(*POLICIES),
+        MEMORY,
+        "Keys to evict when --maxmemory is reached; noeviction: refuse writes.",
+    ),
+    Parameter("maxmemory-samples", "5", _number(1, 2**31 - 1), MEMORY, "Number of keys sampled for each eviction."),
+    Parameter(
+        "maxmemory-clients",
+        "0",
+        _memory(0, _LARGEST),
+        MEMORY,
+        "Memory limit of all clients' buffers, in bytes (units: kb, mb, gb); 0: no limit.",
+    ),
+    Parameter(
+        "lfu-log-factor",
+        "10",
+        _number(0, 2**31 - 1),
+        MEMORY,
+        "Logarithm factor of the LFU counter: the higher, the more accesses it takes to raise the counter.",
+    ),
+    Parameter(
+        "lfu-decay-time",
+        "1",
+        _number(0, 2**31 - 1),
+        MEMORY,
+        "Minutes after which the LFU counter of a key is decremented; 0: never.",
+    ),
+    Parameter(
+        "slowlog-log-slower-than",
+        "10000",
+        _number(-1, _LARGEST),
+        MONITORING,
+        "Execution time in microseconds from which a command is logged in SLOWLOG; -1: none.",
+    ),
+    Parameter("slowlog-max-len", "128", _number(0, _LARGEST), MONITORING, "Maximum number of entries in SLOWLOG."),
+    Parameter(
+        "latency-monitor-threshold",
+        "0",
+        _number(0, _LARGEST),
+        MONITORING,
+        "Milliseconds from which LATENCY records an event; 0: none.",
+    ),
+    Parameter("databases", "16", _number(1, 2**31 - 1), SERVER, "Number of databases.", fixed=True),
+    Parameter(
+        "notify-keyspace-events",
+        "",
+        Kind(_classes, _show_classes),
+        SERVER,
+        "Keyspace events to publish: K or E, then the classes of events, of g$lshzxetdmn; A: all but m and n. Empty: "
+        "none.",
+    ),
+    Parameter(
+        "busy-reply-threshold",
+        "5000",
+        _number(0, _LARGEST),
+        SERVER,
+        "Milliseconds after which other clients get BUSY while a script runs.",
+        alias="lua-time-limit",
+    ),
 ]
 
 

@@ -166,15 +166,17 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(self.read_file('requirepass ""').config["requirepass"], "")
 
     def test_help(self) -> None:
-        """The help names every option."""
+        """The help has every option in its group, with unit, choices and default, and examples at the end."""
         text = str(Options())
         for name in ["mode", "listen", "requirepass-file"] + [p.name for p in PARAMETERS if p.option]:
             self.assertIn(f"--{name}", text)
         lines = " ".join(text.split())
         self.assertIn(
-            "--appendfsync= * When the append-only file is synced. One of: everysec, always, no. [default:", lines
+            "or when the system does (no). One of: everysec, always, no. [default: everysec] --appendonly=", lines
         )
+        self.assertIn("Server: --busy-reply-threshold= * Milliseconds after which other clients get BUSY", lines)
         self.assertIn("--databases= Number of databases. [default: 16]", lines)
+        self.assertIn("Examples: tseep --check-config redis.conf && tseep --config redis.conf", lines[-200:])
 
     def test_version(self) -> None:
         """The version is tseep's, not Twisted's."""
