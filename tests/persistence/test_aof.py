@@ -357,7 +357,7 @@ def test_full_disk_with_always(tmp_path: Path, mode: str) -> None:
         except (ConnectionError, EOFError):
             pass
         assert server.wait() == 1
-        assert "ends at once: cannot write to" in server.output
+        assert "Exiting at once: cannot write to" in server.output
     with tseep(tmp_path, *options) as server, server.connect() as client:
         assert client("LLEN", "l") == acknowledged
 
@@ -369,7 +369,7 @@ def test_end_that_would_lose_changes(mode: str, tmp_path: Path) -> None:
         assert client("SET", "k", "x" * 300_000) == "OK"
         assert "Errors trying to SHUTDOWN" in client("SHUTDOWN")
         server.send_signal(signal.SIGTERM)
-        server.wait_for("does not end, as its data would be lost: cannot keep the last changes in .*File too large")
+        server.wait_for("Shutdown refused, as data would be lost: cannot keep the last changes in .*File too large")
         assert client("GET", "k") == b"x" * 300_000
         client.send(encode("SHUTDOWN", "NOSAVE"))
         assert server.wait() == 0

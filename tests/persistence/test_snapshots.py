@@ -171,7 +171,7 @@ def test_snapshot_that_cannot_be_written(tmp_path: Path) -> None:
         assert "MISCONF" in client("EVAL", "return redis.call('SET', 'a', 2)", 0)
         assert "Errors trying to SHUTDOWN" in client("SHUTDOWN")
         server.send_signal(signal.SIGTERM)
-        server.wait_for("does not end, as its data would be lost")
+        server.wait_for("Shutdown refused, as data would be lost")
         (tmp_path / "away").rename(folder)
         assert client("SAVE") == "OK"
         assert client("SET", "a", 2) == "OK"

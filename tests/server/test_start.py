@@ -254,7 +254,7 @@ def test_check_of_a_good_file(tmp_path: Path) -> None:
         assert line in said.splitlines(), said
     status, said = check(tmp_path, 'save ""\nuser bob on nopass\nprotected-mode no\n')
     assert "without a password: EVERYBODY who reaches the addresses (protected-mode no)" in said
-    assert "kept on disk: nothing; the data end with the server" in said
+    assert "kept on disk: nothing; the data are lost when the server exits" in said
     status, said = check(tmp_path, "requirepass secret\n", "--mode", "v3")
     assert "without a password: nobody" in said and "mode v3" in said and "set: requirepass ..." in said
     assert "secret" not in said
@@ -307,12 +307,12 @@ def test_redis_saves_with_a_file(tmp_path: Path) -> None:
             with server.connect() as client:
                 assert client("CONFIG", "GET", "save") == [b"save", save]
                 assert client("SET", "a", "1") == "OK"
-            assert re_count(server, "Nothing is kept on disk") == (not save)
+            assert re_count(server, "Persistence is off") == (not save)
             assert server.stop() == 0
         assert (tmp_path / "dump.rdb").exists() is bool(save)
         (tmp_path / "dump.rdb").unlink(missing_ok=True)
     with Tseep("v2") as server:
-        assert re_count(server, "Nothing is kept on disk") == 1
+        assert re_count(server, "Persistence is off") == 1
 
 
 @MODES

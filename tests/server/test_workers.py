@@ -53,7 +53,7 @@ def test_one_hangs(workers: Tseep) -> None:
     kept = clients[1][0]
     (pid,) = [int(fields["pid"]) for fields in _workers(kept) if fields["worker"] == "0"]
     os.kill(pid, signal.SIGSTOP)
-    workers.wait_for("worker 0 does not answer, and is ended")
+    workers.wait_for("worker 0 is unresponsive; killing it")
     until(lambda: _workers(kept)[0]["restarts"] == "1", "another is started")
 
 
@@ -92,7 +92,7 @@ def test_one_dies_at_a_unix_socket(tmp_path: Path) -> None:
     with Tseep("v3", "--workers", "1", endpoint=endpoint) as server:
         with server.connect() as client:
             os.kill(int(_workers(client)[0]["pid"]), signal.SIGKILL)
-        assert server.wait_for(r"worker 0 has ended \(.*signal 9.*1 clients with it; it is started again in 0\.2 s")
+        assert server.wait_for(r"worker 0 exited \(.*signal 9.*\); 1 clients disconnected; restarting in 0\.2 s")
         with server.connect() as client:
             assert client("PING") == "PONG"
         assert server.stop() == 0

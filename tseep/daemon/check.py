@@ -51,7 +51,7 @@ def _kept(config: Config) -> str:
     if config["save"]:
         path = os.path.join(config["dir"], config["dbfilename"])
         kept.append(f"snapshots, in {path} (save {config.show('save')})")
-    return "; ".join(kept) or "nothing; the data end with the server"
+    return "; ".join(kept) or "nothing; the data are lost when the server exits"
 
 
 def _set(server: Server) -> list[str]:

@@ -113,7 +113,7 @@ class TseepService(Service):
     def _tell_if_nothing_is_kept(self) -> None:
         config = self._server.config
         if config["appendonly"] == "no" and not config["save"]:
-            _log.info("Nothing is kept on disk: the data end with the server; see --appendonly and --save")
+            _log.info("Persistence is off: the data are lost when the server exits; see --appendonly and --save")
 
     def _beside(self, work: Callable[[], None], done: Callable[[Exception | None], None]) -> None:
         """Run C{work} in a thread, then tell C{done} how it went. A thread that serves a client may ask for it, too."""
@@ -126,7 +126,7 @@ class TseepService(Service):
 
     def _fail(self, reason: str) -> None:
         """End at once: nobody may be answered any more, and nothing could be kept."""
-        _log.critical("tseep ends at once: {reason}", reason=reason)
+        _log.critical("Exiting at once: {reason}", reason=reason)
         os._exit(1)
 
     def _note(self, level: int, text: str) -> None:
@@ -156,7 +156,7 @@ class TseepService(Service):
         except CommandError as error:
             self._server.stopping = False
             _log.critical(
-                "tseep does not end, as its data would be lost: {error}. Mend that and ask again, or give them up with "
+                "Shutdown refused, as data would be lost: {error}. Solve that and try again, or discard the data with "
                 "SHUTDOWN NOSAVE",
                 error=error.message.decode("utf-8", "replace").partition(" ")[2],
             )
@@ -169,7 +169,7 @@ class TseepService(Service):
         super().stopService()
         notify("STOPPING=1")
         stopping = Deferred.fromCoroutine(self._stop())
-        return stopping.addErrback(lambda failure: _log.failure("The end went wrong", failure))
+        return stopping.addErrback(lambda failure: _log.failure("Error during shutdown", failure))
 
     async def _stop(self) -> None:
         self._heartbeat.stop()

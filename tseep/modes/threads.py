@@ -217,7 +217,7 @@ class Threads:
                 _log.error("Refusing clients: cannot start a thread: {error}. {remedy}", error=error, remedy=REMEDY)
             self._short = True
             return False
-        served.addErrback(lambda failure: _log.failure("A client's thread failed", failure))
+        served.addErrback(lambda failure: _log.failure("Error in a client's thread; its connection is closed", failure))
         if self._short:
             _log.info("Accepting clients again: threads can be started")
         self._short = False

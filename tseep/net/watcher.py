@@ -150,7 +150,7 @@ class Watcher:
                 try:
                     why = one.doRead() if event == _IN else self._wake(one, fd, event)
                 except Exception as error:
-                    _log.failure("A client's turn failed; closing its connection")
+                    _log.failure("Error while serving a client; closing its connection")
                     why = error
                 if why is not None:
                     self._disconnect(one, why, bool(event & _IN))

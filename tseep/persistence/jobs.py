@@ -60,7 +60,7 @@ class BackgroundJob:
         self._path = name(self._child.pid)
         self.forks, self.fork_ns = self.forks + 1, self._timer() - start
         self.task, self._done = task, done
-        self._log(2, f"Process {self._child.pid} begins to write in the background: {task}")
+        self._log(2, f"Background {task} started by pid {self._child.pid}")
 
     def look(self) -> None:
         """See whether it has ended."""
@@ -71,7 +71,7 @@ class BackgroundJob:
             task, seconds = self.task, self.seconds
             self._child, self.task = None, ""
             if failure:
-                self._log(3, f"Writing in the background has failed ({task}): {failure}")
+                self._log(3, f"Background {task} failed: {failure}")
             self._done(self._path, failure, seconds)
             self._disk.discard(self._path)  # which is there if it has not got its own name
 

@@ -163,9 +163,9 @@ class Persistence:
                 continue
             try:
                 self._disk.remove(path)
-                self._server.log(2, f"Removed {path}, which a server that was killed has left behind")
+                self._server.log(2, f"Removed {path}, left behind by a server that was killed")
             except OSError as error:
-                self._server.log(3, f"Cannot remove {path}, which a server that was killed has left: {error.strerror}")
+                self._server.log(3, f"Cannot remove {path}, left behind by a server that was killed: {error.strerror}")
 
     def stop(self) -> None:
         """Write what is left, and let go of everything. To be called when no command runs any more."""

@@ -285,7 +285,7 @@ class Link(Protocol):
                 else:
                     _SAID[kind](self, number, text)
             except Exception:
-                _link_log.failure("A client's turn failed; closing its connection")
+                _link_log.failure("Error while serving a client; closing its connection")
                 if number in clients:
                     clients[number].close()
 
@@ -435,7 +435,7 @@ class WorkerSlot:
         if self._process is None:
             return
         if self._silent >= MAX_MISSED_PINGS:
-            _place_log.error("worker {number} does not answer, and is ended", number=self.number)
+            _place_log.error("worker {number} is unresponsive; killing it", number=self.number)
             self.kill()
         self._silent += 1
         self.say(frames.PING)
@@ -471,7 +471,7 @@ class WorkerSlot:
         lived = self._reactor.seconds() - self._started
         self._pause = FIRST_PAUSE if lived > SOON else min(2 * self._pause, LONGEST_PAUSE)
         _place_log.error(
-            "worker {number} has ended ({reason}), and {clients} clients with it; it is started again in {pause} s",
+            "worker {number} exited ({reason}); {clients} clients disconnected; restarting in {pause} s",
             number=self.number, reason=reason.getErrorMessage(), clients=len(link.clients) if link else 0,
             pause=self._pause,
         )  # fmt: skip

@@ -105,7 +105,7 @@ class ServiceTests(SynchronousTestCase):
             self.setUp()
             self.server.config.set("save", save)
             self.started()
-            lines = [event for event in events if "Nothing is kept on disk" in event.get("log_format", "")]
+            lines = [event for event in events if "Persistence is off" in event.get("log_format", "")]
             self.assertEqual(said, len(lines))
 
     def test_note(self) -> None:
