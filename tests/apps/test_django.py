@@ -8,7 +8,7 @@ from typing import Any
 def _configure() -> None:
     from django.conf import settings
 
-    if not settings.apply_config:
+    if not settings.configured:
         settings.configure()
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from . import families
 from .pool import Pool, Words
 
-CommandStats = st.SearchStrategy[list[Words]]
+Calls = st.SearchStrategy[list[Words]]
 
 KEYS = [b"a", b"b", b"key:1", b"\xff\x00 k", b""]
 VALUES = [
@@ -150,7 +150,7 @@ class Grammar:
             for full, each in (about.get("subcommands") or {name: about}).items():
                 self._arguments[full] = each.get("arguments", [])
 
-    def sequences(self, names: list[str], begin: list[Words]) -> CommandStats:
+    def sequences(self, names: list[str], begin: list[Words]) -> Calls:
         """
         Sequences of calls of these commands, about 40 of them.
 

@@ -18,7 +18,7 @@ pytest.importorskip("hdrh")
 pytest.importorskip("rich")
 
 from probes import proc, syscalls
-from probes.lag import ASK, LoopLag
+from probes.lag import ASK, Lag
 from probes.proc import Sample, Switches
 from rig import histogram
 from rig.load import Second
@@ -107,15 +107,15 @@ def test_each_second_of_a_live_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def asked() -> Iterator[tuple[LoopLag, socket.socket]]:
+def asked() -> Iterator[tuple[Lag, socket.socket]]:
     """Who asks, and the server's side of the connection."""
-    with socket.create_server(("127.0.0.1", 0)) as listener, LoopLag(listener.getsockname()) as lag:
+    with socket.create_server(("127.0.0.1", 0)) as listener, Lag(listener.getsockname()) as lag:
         peer, _ = listener.accept()
         with peer:
             yield lag, peer
 
 
-def test_each_answer_goes_to_the_row_that_asked(asked: tuple[LoopLag, socket.socket]) -> None:
+def test_each_answer_goes_to_the_row_that_asked(asked: tuple[Lag, socket.socket]) -> None:
     """Answers may come late, in pieces and together; until then a row says nothing of the loop."""
     lag, peer = asked
     rows = [{"done": number} for number in range(3)]
@@ -133,7 +133,7 @@ def test_each_answer_goes_to_the_row_that_asked(asked: tuple[LoopLag, socket.soc
     assert rows == [{"done": 0, "loop_lag_us": 1234}, {"done": 1, "loop_lag_us": 7}, {"done": 2}]
 
 
-def test_who_goes_away_says_no_more(asked: tuple[LoopLag, socket.socket]) -> None:
+def test_who_goes_away_says_no_more(asked: tuple[Lag, socket.socket]) -> None:
     """That is no failure of the look."""
     lag, peer = asked
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
@@ -148,7 +148,7 @@ def test_who_goes_away_says_no_more(asked: tuple[LoopLag, socket.socket]) -> Non
 @pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
 def test_tseep_tells_how_late_its_loop_was(mode: str) -> None:
     """A server that stands still for half a second says so when it goes on."""
-    with Tseep(mode) as server, LoopLag(("127.0.0.1", server.port)) as lag:
+    with Tseep(mode) as server, Lag(("127.0.0.1", server.port)) as lag:
 
         def late() -> bool:
             row: dict[str, int] = {}
