@@ -49,7 +49,7 @@ format: $(VENV)/lint ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-types: $(VENV)/lint ## Check the types
+types: $(VENV)/lint $(VENV)/test ## Check the types
 	$(BIN)/mypy
 
 stress: $(VENV)/test ## Compare v1 and v2 under 1,024 clients; see stress/run.py --help for more

@@ -10,8 +10,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from hdrh.histogram import HdrHistogram  # type: ignore
-from hdrh.log import HistogramLogWriter  # type: ignore
+from hdrh.histogram import HdrHistogram
+from hdrh.log import HistogramLogWriter
 
 Document = dict[str, Any]
 Run = dict[str, Any]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from hdrh.histogram import HdrHistogram  # type: ignore
+from hdrh.histogram import HdrHistogram
 
 from report import intervals, units
 from rig import sweep

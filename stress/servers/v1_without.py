@@ -9,15 +9,15 @@ from __future__ import annotations
 import runpy
 import sys
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 
-def keep_kernels_slots(threads: ModuleType) -> None:
+def keep_kernels_slots(threads: Any) -> None:
     """Leave the number of futex slots as the kernel gives it."""
     threads.futex.set_slots = lambda count: None
 
 
-def keep_interval(threads: ModuleType) -> None:
+def keep_interval(threads: Any) -> None:
     """Leave the switch interval as CPython has it."""
     threads.SWITCH_INTERVAL = sys.getswitchinterval()
 

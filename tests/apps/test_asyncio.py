@@ -99,7 +99,7 @@ def test_redis_py(url: str) -> None:
         waiting = asyncio.ensure_future(client.blpop(["jobs"], timeout=5))
         await asyncio.sleep(0.05)
         await client.rpush("jobs", "one")
-        assert list(await waiting) == [b"jobs", b"one"]
+        assert list(await waiting) == [b"jobs", b"one"]  # type: ignore[arg-type]
         async with client.pubsub() as pubsub:
             await pubsub.subscribe("news")
             await client.publish("news", "hello")

@@ -22,7 +22,7 @@ def test_pipelines(url: str, protocol: int) -> None:
         pipe.incr("a")
         with pytest.raises(redis.WatchError):
             pipe.execute()
-    assert client.transaction(lambda pipe: pipe.multi() or pipe.incr("a"), "a") == [6]
+    assert client.transaction(lambda pipe: pipe.multi() or pipe.incr("a"), "a") == [6]  # type: ignore[arg-type]
     double = client.register_script("return redis.call('INCRBY', KEYS[1], ARGV[1] * 2)")
     assert double(["a"], [10]) == 26
     client.script_flush()
@@ -81,8 +81,8 @@ def test_streams(url: str) -> None:
     client = redis.Redis.from_url(url, decode_responses=True)
     ids = [client.xadd("s", {"n": n}) for n in range(4)]
     client.xgroup_create("s", "g", 0)
-    ((_, mine),) = client.xreadgroup("g", "a", {"s": ">"}, count=3)
-    assert [fields for _, fields in mine] == [{"n": "0"}, {"n": "1"}, {"n": "2"}]
+    ((_, mine),) = client.xreadgroup("g", "a", {"s": ">"}, count=3)  # type: ignore[str-unpack]
+    assert [fields for _, fields in mine] == [{"n": "0"}, {"n": "1"}, {"n": "2"}]  # type: ignore[str-unpack]
     assert client.xack("s", "g", ids[0]) == 1
     assert client.xpending("s", "g")["pending"] == 2
     assert client.xclaim("s", "g", "b", 0, [ids[1]]) == [(ids[1], {"n": "1"})]

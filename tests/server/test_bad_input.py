@@ -181,7 +181,7 @@ def test_every_command(mode: str, tmp_path: Path) -> None:
                 number = client("CLIENT", "ID")
                 calls = [_hostile(chance, name, arity, range(first, last + 1 or 99, step or 1)) for _ in range(5)]
                 ends = [["CLIENT", "REPLY", "ON"], ["RESET"], ["ECHO", "still here"]]
-                client.send(b"".join([encode(*words) for words in [*calls, *ends]]))
+                client.send(b"".join([encode(*words) for words in [*calls, *ends]]))  # type: ignore[misc]
                 until(partial(_is_heard, client, other, number), f"{calls} are answered")
             assert other("PING") == "PONG"
         assert server.stop() == 0, server.output
@@ -285,8 +285,8 @@ def test_proto_max_bulk_len() -> None:
 @pytest_twisted.ensureDeferred
 async def test_a_client_that_does_not_read(fresh: Tseep) -> None:
     """It costs a bounded amount, delays nobody, and gets everything in order if it reads after all."""
-    host, port = fresh.address
-    endpoint = HostnameEndpoint(reactor, host, port)
+    host, port = fresh.address  # type: ignore[misc, str-unpack]
+    endpoint = HostnameEndpoint(reactor, host, port)  # type: ignore[arg-type]
     control = await connectProtocol(endpoint, TwistedClient())
     value = random.Random(1).randbytes(MIB)
     assert await control.call("SET", "big", value) == "OK"
@@ -345,9 +345,9 @@ async def test_silent_clients(fresh: Tseep) -> None:
     if affordable < wanted:
         print(f"only {affordable} of {wanted} silent clients: the hard limit on open files is too low")
     silent = [connect(fresh.address) for _ in range(min(wanted, affordable))]
-    host, port = fresh.address
+    host, port = fresh.address  # type: ignore[misc, str-unpack]
     talking = await gatherResults(
-        [connectProtocol(HostnameEndpoint(reactor, host, port), TwistedClient()) for _ in range(50)]
+        [connectProtocol(HostnameEndpoint(reactor, host, port), TwistedClient()) for _ in range(50)]  # type: ignore[arg-type]
     )
     for number in range(10):
         calls = [client.call("ECHO", number) for client in talking]

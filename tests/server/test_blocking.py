@@ -18,7 +18,7 @@ def test_first_come_first_served(running: Tseep) -> None:
         for number, waiter in enumerate((first, second), 1):
             waiter.send(encode("BRPOP", "other", "queue", "0"))
             waiter.send(encode("PING"))
-            until(lambda number=number: _blocked(pusher) == number, "the client waits")
+            until(lambda number=number: _blocked(pusher) == number, "the client waits")  # type: ignore[misc]
         assert pusher("LPUSH", "queue", "a", "b") == 2
         assert [first.reply().plain, first.reply().plain] == [[b"queue", b"a"], "PONG"]
         assert [second.reply().plain, second.reply().plain] == [[b"queue", b"b"], "PONG"]

@@ -71,7 +71,7 @@ def test_set_back_and_forth(turned: Turned, traffic: None) -> None:
     with turned.connect() as client:
         for offset in (-HOUR, HOUR):
             turned.turn(offset)
-            until(lambda at=offset: abs(int(client("TIME")[0]) - time.time() - at) < HOUR / 4, "the clock is turned")
+            until(lambda at=offset: abs(int(client("TIME")[0]) - time.time() - at) < HOUR / 4, "the clock is turned")  # type: ignore[misc]
             _intervals_pass(turned, client)
 
 
@@ -112,7 +112,7 @@ def test_synced(turned: Turned, traffic: None) -> None:
             turned.turn(offset)
             for _ in range(2):
                 before = turned.syncs
-                until(lambda known=before: turned.syncs > known, "the append-only file is synced")
+                until(lambda known=before: turned.syncs > known, "the append-only file is synced")  # type: ignore[misc]
             assert info(client, "aof_last_write_status") == "ok"
 
 

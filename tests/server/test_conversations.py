@@ -201,7 +201,7 @@ def _shown(reply: Reply) -> str:
 def _catch_up(client: Client) -> list[str]:
     """All that a client was sent by now."""
     client.send(encode("PING", _MARK))
-    came = []
+    came: list[str] = []
     while True:
         reply = client.reply()
         if reply.plain in (_MARK, [b"pong", _MARK]):

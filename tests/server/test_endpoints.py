@@ -54,7 +54,12 @@ class Certificates:
         """A client of redis-py's, with a certificate of its own or none."""
         own = {"ssl_certfile": self.files[f"{name}-cert"], "ssl_keyfile": self.files[f"{name}-key"]} if name else {}
         return redis.Redis(
-            "127.0.0.1", server.port, ssl=True, ssl_ca_certs=self.files["ca"], socket_timeout=PATIENCE, **own
+            "127.0.0.1",
+            server.port,
+            ssl=True,
+            ssl_ca_certs=self.files["ca"],
+            socket_timeout=PATIENCE,
+            **own,  # type: ignore[arg-type]
         )  # type: ignore[arg-type]
 
 

@@ -291,8 +291,8 @@ def test_repeated_elements(mode: str) -> None:
         client("SADD", "s", "a", "b")
         client("HSET", "h", "a", "b")
         client("ZADD", "z", 1, "a")
-        for asked in (("SRANDMEMBER", "s"), ("HRANDFIELD", "h"), ("ZRANDMEMBER", "z")):
-            assert len(client(*asked, -1000)) == 1000
+        for names in (("SRANDMEMBER", "s"), ("HRANDFIELD", "h"), ("ZRANDMEMBER", "z")):
+            assert len(client(*names, -1000)) == 1000
         assert len(client("SRANDMEMBER", "s", -1_000_000)) == 1_000_000
         before = server.most_memory
         for asked in (

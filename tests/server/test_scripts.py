@@ -523,7 +523,7 @@ def test_end_of_the_server(mode: str, script: str) -> None:
         with Tseep(mode, "--busy-reply-threshold", "100") as server, server.connect() as client:
             client.send(encode("EVAL", script, "0"))
             with server.connect() as other:
-                until(lambda other=other: str(other("PING")).startswith("BUSY"), "a script runs")
+                until(lambda other=other: str(other("PING")).startswith("BUSY"), "a script runs")  # type: ignore[misc]
                 if by_command:
                     other.send(encode("SHUTDOWN", "NOSAVE"))
                 else:

@@ -1,9 +1,5 @@
 """Tests of the stress rig, which they import as its commands do: by the names of the folders in C{stress/}."""
 
-import sys
-
 from ..support.servers import ROOT
 
 STRESS = ROOT / "stress"
-
-sys.path.insert(0, str(STRESS))

@@ -9,6 +9,7 @@ import pytest
 
 import bench
 from rig import options
+from servers.catalogue import Contestant
 from studies import versus
 
 from . import STRESS
@@ -82,9 +83,9 @@ def test_redis_benchmarks_csv_is_parsed() -> None:
         versus.requests_per_second(CSV, "SET")
 
 
-def contestant(name: str, title: str, mode: str) -> versus.Contestant:
+def contestant(name: str, title: str, mode: str) -> Contestant:
     """Return a server that is not started."""
-    return versus.Contestant(name, title, None, mode, lambda port, clients: [])
+    return Contestant(name, title, None, mode, lambda port, clients: [])
 
 
 def findings() -> versus.Findings:

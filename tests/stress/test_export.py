@@ -111,7 +111,7 @@ def test_benchstat_of_an_open_loop() -> None:
 def interval_lines(path: Path) -> list[Any]:
     """Read a log back with HdrHistogram's own reader."""
     reader = HistogramLogReader(str(path), HdrHistogram(1, 3_600_000_000, 3))
-    found = []
+    found: list[Any] = []
     while True:
         interval = reader.get_next_interval_histogram()
         if interval is None:

@@ -48,7 +48,7 @@ def bench(repeats: int = 3, **kinds: Kind) -> Record:
 
 def test_three_sentences() -> None:
     """Whatever came out, the verdict has three sentences, each with an end."""
-    for found in (bench(**KINDS), bench(1, a=KINDS["v2"]), document({}), document(rates=(5000, 90_000))):
+    for found in (bench(**KINDS), bench(1, a=KINDS["v2"]), document({}), document(rates=(5000, 90_000))):  # type: ignore[arg-type]
         sentences = said(found)
         assert len(sentences) == 3
         assert all(sentence.endswith(".") and not sentence.endswith("..") for sentence in sentences)
@@ -102,7 +102,7 @@ def test_errors_elsewhere_are_told() -> None:
 def test_limits_are_never_hidden() -> None:
     """Where the load or the machine set the pace, a rate is a lower bound, and the verdict says whose."""
     limited = {"b": steady(40_000, limited_by="load"), "c": steady(5000, limited_by="machine")}
-    sentences = said(bench(a=steady(10_000), **limited))
+    sentences = said(bench(a=steady(10_000), **limited))  # type: ignore[arg-type]
     assert "b answered the most requests, at least 37,600 a second" in sentences[0]
     assert "The load and not the server set the pace of b; the machine was full and set the pace of c;" in sentences[2]
     all_of_them = said(bench(a=steady(10_000, limited_by="machine"), b=steady(40_000, limited_by="machine")))
@@ -136,7 +136,7 @@ def test_costs() -> None:
 def test_costs_that_are_not_known() -> None:
     """A server whose process nobody saw is told apart."""
     kinds = {"a": steady(10_000, cpu=50, memory=1024), "b": steady(40_000, known=False)}
-    assert said(bench(**kinds))[1].endswith("; of b this is not known.")
+    assert said(bench(**kinds))[1].endswith("; of b this is not known.")  # type: ignore[arg-type]
     assert "is not known" in said(bench(b=kinds["b"]))[1]
 
 

@@ -12,19 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import resp
 from hypothesis import given
 from hypothesis import strategies as st
-
-from ..support.servers import find_program
-from . import STRESS
-
-sys.path.insert(1, str(STRESS / "servers" / "peers"))
-
-import resp
 
 import run
 from servers import catalogue
 from servers.process import Server, free_port
+
+from ..support.servers import find_program
+from . import STRESS
 
 PEERS = STRESS / "servers" / "peers"
 OPTIONS = argparse.Namespace(python=sys.executable, pypy=None, workers=None)

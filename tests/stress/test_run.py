@@ -127,7 +127,11 @@ def starts(monkeypatch: pytest.MonkeyPatch, **commands: list[str]) -> None:
     def find(names: list[str], options: object) -> list[catalogue.Contestant]:
         return [
             catalogue.Contestant(
-                name, name, None, "v2", lambda port, clients, more=commands[name]: fixture_command(port, *more)
+                name,
+                name,
+                None,
+                "v2",
+                lambda port, clients, more=commands[name]: fixture_command(port, *more),  # type: ignore[misc]
             )
             for name in names
         ]
@@ -159,7 +163,7 @@ def test_servers_take_turns_and_what_is_done_is_kept(
     def measure(setting: object, point: Any, progress: object) -> Any:
         if (point.clients, point.repeat, point.server) == (5, 3, "v2"):
             raise process.StartFailed("not today")
-        return began(setting, point, progress)
+        return began(setting, point, progress)  # type: ignore[arg-type]
 
     monkeypatch.setattr(runner, "measure", measure)
     file = tmp_path / "out.json"

@@ -5,7 +5,7 @@ Clients of the tests' own: what they know of the protocols they share with no se
 from __future__ import annotations
 
 import socket
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
@@ -48,7 +48,7 @@ def _pairs(parts: Sequence[Reply]) -> Iterator[tuple[Any, Any]]:
     return zip(plain[::2], plain[1::2])
 
 
-_PLAIN = {
+_PLAIN: dict[str, Callable[[Any], Any]] = {
     "+": str,
     "-": Error,
     ":": int,

@@ -24,4 +24,5 @@ def _counted(descriptor: int) -> None:
     struct.pack_into("Q", _shared, 8, struct.unpack_from("Q", _shared, 8)[0] + 1)
 
 
-time.time, os.fsync = _turned, _counted
+time.time = _turned
+os.fsync = _counted  # type: ignore[assignment]
