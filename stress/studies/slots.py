@@ -1,18 +1,19 @@
-"""What the kernel's table of sleeping threads costs a program that is not tseep.
+"""What the kernel's futex hash table costs a program with many sleeping threads, without tseep.
 
     python stress/study.py slots --slots 2,16,4096
 
-A thousand threads sleep at one lock, and two others hand two further locks to and fro. Nothing of it is tseep's. Linux
-keeps who sleeps in futex(2) in a table of slots, which a process has for itself since Linux 6.16, and prctl(2) sets
-its size. A lock that shares its slot with the thousand is slow, since each wake-up searches all of them. Which locks
-share one is chance, anew at each start: hence many starts. Prints a Markdown table; exit status 0, or 2 when the kernel
-has no such table.
+A thousand threads sleep at one lock, and two others hand two further locks to each other. Linux keeps the threads that
+sleep in futex(2) in a hash table; since Linux 6.16 each process has its own, whose size prctl(2) sets. A lock that
+shares its slot with the thousand is slow, as each wake-up searches all of them. Which locks share a slot is chance at
+each start: hence many starts. All threads run on one core, where a hand-over is a context switch and its cost is even.
+Prints a Markdown table; exit status 0, or 2 when the kernel has no such table.
 """
 
 from __future__ import annotations
 
 import argparse
 import ctypes
+import os
 import subprocess
 import sys
 import threading
@@ -24,7 +25,7 @@ from rig.options import positive, seconds
 from studies.versus import row, say
 
 PR_FUTEX_HASH, SET_SLOTS, GET_SLOTS = 78, 1, 2  # include/uapi/linux/prctl.h
-FALLEN = 0.5  # of the best start's rate
+FALLEN = 0.5  # of the median with the largest table
 
 
 def prctl(operation: int, slots: int = 0) -> int:
@@ -34,10 +35,12 @@ def prctl(operation: int, slots: int = 0) -> int:
 
 
 def child(slots: int, sleepers: int, duration: float) -> None:
-    """Print how often two threads handed locks to each other in a second. To be run in a process of its own."""
+    """Print how often two threads handed locks to each other in a second. Run in a process of its own."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     if prctl(SET_SLOTS, slots) or prctl(GET_SLOTS) != slots:
         raise SystemExit("the kernel has no table of futex slots for a process: that takes Linux 6.16 or later")
-    sys.setswitchinterval(1)  # else it is CPython's waking for its own lock that is seen
+    sys.setswitchinterval(1)  # else the wake-ups of CPython's own lock are measured
     threading.stack_size(256 * 1024)
     asleep, ping, pong = threading.Lock(), threading.Lock(), threading.Lock()
     for lock in (asleep, ping, pong):
@@ -94,10 +97,10 @@ def main(argv: list[str] | None = None) -> int:
     except subprocess.CalledProcessError as failure:
         say(f"stress/study.py slots: {failure.stderr.strip()}")
         return 2
-    best = max(map(max, rates.values()))
+    usual = median(rates[max(rates)])
     lines = [row(["slots", "hand-overs/s", "lowest", "highest", "fallen"]), row(["--:"] * 5)]
     for slots, found in rates.items():
-        fallen = sum(rate < FALLEN * best for rate in found)
+        fallen = sum(rate < FALLEN * usual for rate in found)
         figures = [f"{figure:,.0f}" for figure in (median(found), min(found), max(found))]
         lines.append(row([f"{slots:,}", *figures, f"{fallen} of {len(found)}"]))
     print(f"{options.threads:,} threads asleep; {machine.cpu_model()}, {machine.cores()} cores", end="\n\n")
