@@ -110,7 +110,7 @@ TARGETS = [
     Target(V2, REDIS, True, 0.55),
     Target(PYPY, REDIS, False, 1.2),
     Target(PYPY, REDIS, True, 1.0),
-    Target(V2, V1, False, 4.0),
+    Target(V2, V1, False, 3.0),
 ]
 TYPE_TARGETS = [Target(V2, REDIS, False, 0.7)]
 IDLE_TARGET_KIB = 2.0

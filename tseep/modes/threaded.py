@@ -38,7 +38,7 @@ READ_SIZE = 1024
 """Bytes of one read. CPython allocates the buffer before it blocks, so that idle connections hold it, too."""
 
 LARGE_READ_SIZE = 16 * 1024
-"""Bytes of a read after one that was full."""
+"""Bytes of each read after the first one that was full: so pipelines are not split."""
 
 DRAIN_TIMEOUT_S = 2.0
 """Seconds that are spent at most on requests that had come when the server was told to stop."""
@@ -160,7 +160,8 @@ class ThreadedConnection:
             with turn, lock:
                 outbox.append(receive(data))
             self._write(session)
-            size = READ_SIZE if len(data) < size else LARGE_READ_SIZE
+            if len(data) == size:
+                size = LARGE_READ_SIZE
 
     def _write(self, session: Session) -> None:
         with self._writing:
