@@ -60,17 +60,14 @@ class Server:
     """
     The keyspace, the clients, the configuration and the statistics of one server.
 
-    It is not thread-safe: whoever calls it or its sessions from several threads holds one lock around each call.
+    It is not thread-safe: a mode with several threads holds one lock around each call of it and of its sessions.
 
     @param clock: the wall clock, which tells the Unix time in seconds; it may be set back or forth at any time. Dates
         come from it: when keys expire, the ids of streams, and what people read.
     @param timer: tells the nanoseconds since whenever, and goes on evenly; every interval comes from it.
     @ivar sessions: the clients, by id.
-    @ivar commands: every command by its name in lower case, counting for this server.
-    @ivar native_commands: the two commands of the native protocol.
-    @ivar dispatch: the commands without those that have subcommands or change what a client is, by name in lower
-        and in upper case: what clients send nearly all the time. C{native_dispatch}: the native protocol's. Both are
-        empty while every command takes L{Session._dispatch_slow <tseep.session.session.Session>}.
+    @ivar table: the commands, and those of them that take the quick path at present.
+    @ivar cron: the periodic tasks, C{outputs}: the limits on what clients do not take.
     @ivar after: what is to be done once the command that runs has ended.
     @ivar deliveries: what clients are to be sent unasked, at the end of the read that is being answered: so that the
         messages of many commands leave in one write to each.
@@ -84,7 +81,6 @@ class Server:
     @ivar uncommitted: whether something was recorded that must be written before anybody is answered: a mode holds back
         what leaves until it has called L{Persistence.commit <tseep.persistence.persistence.Persistence>}.
     @ivar refusal: why nothing may be changed at present; None if it may.
-    @ivar sweep_ns: nanoseconds that were spent on expired keys that nobody asked for.
     @ivar lag: how late the event loop is; whoever runs the server tells it.
     @ivar batches: how many clients were ready at once: number I{b} counts the looks that found less than 2**b, and at
         least half of that; empty in a mode that does not look.
@@ -92,7 +88,6 @@ class Server:
     @ivar workers: the processes in front, L{IWorker <tseep.interfaces.IWorker>}; none but in v3.
     @ivar stopping: whether the server is about to end, so that what runs for long is not waited for.
     @ivar rates: commands, bytes read and bytes written per second, as of the last second.
-    @ivar active_expire: whether L{cron} removes expired keys.
     @ivar started: when the server began, in seconds of L{monotonic}.
     @ivar startup_memory: bytes that the process took when the server began.
     @ivar slow: from how many nanoseconds on L{note_slow} wants to see a command.
