@@ -19,8 +19,9 @@ HEAD = """\
 # Options
 
 These are the options of `tseep`, `python -m tseep` and `twistd tseep`; `tseep --help` shows them, too. A configuration
-file takes the parameters of all groups but the first by the same names, without the dashes. `CONFIG SET` changes those
-that are marked at run time.
+file takes the parameters of all groups but the first by the same names, without the dashes, and of the first `mode`,
+`listen`, `operator-listen`, `metrics`, `log-format` and `requirepass-file`. `CONFIG SET` changes those that are marked
+at run time.
 """
 TABLE = ["| option | default | at run time | meaning |", "|---|---|---|---|"]
 
@@ -53,7 +54,7 @@ def page() -> str:
     """Return the page."""
     parts = [HEAD, "## Process\n", *TABLE, *of_process(Options()), ""]
     for group in dict.fromkeys(parameter.group for parameter in PARAMETERS):
-        chosen = sorted(p for p in PARAMETERS if p.group == group and p.option)
+        chosen = sorted((p for p in PARAMETERS if p.group == group and p.option), key=lambda p: p.name)
         parts += [f"## {group}\n", *TABLE, *map(of_parameter, chosen), ""]
     return "\n".join(parts)
 

@@ -183,27 +183,6 @@ def notes(runs: list[Run]) -> list[str]:
     return list(said.values())
 
 
-def beside(runs: list[Run]) -> list[str]:
-    """Return one line that sets the first server's costs beside the second's, where there are two runs and
-    both have some."""
-    if len(runs) != 2 or not all(run["side"] for run in runs) or len({run["server"] for run in runs}) < 2:
-        return []
-    (one, mine), (two, theirs) = [(run, costs(run)) for run in runs]
-    terms = [f"{_three(mine[k] / theirs[k])} x the {k}" for k in mine if theirs[k] > 0]
-    return [f"{one['server']} beside {two['server']}: {', '.join(terms)}"]
-
-
-def costs(run: Run) -> dict[str, float]:
-    """Return what is set beside the other's, by its name."""
-    side = run["side"]
-    return {
-        "operations/s": run["operations"]["per_second"],
-        "CPU per operation": side["cpu_us_per_operation"],
-        "switches": side["switches_per_operation"],
-        "memory per connection": side["resident_per_connection"],
-    }
-
-
 def load_line(runs: list[Run]) -> str:
     """Return what the load used itself, and what the machine had left."""
     shares = _range([run["load"]["busiest_core_share"] for run in runs])
@@ -277,6 +256,6 @@ def show(document: dict[str, Any], console: Console) -> None:
     console.print(table(runs, console.width))
     console.print()
     # Doubts come from notes(), which knows shares.
-    told = swept(document) or beside(runs) or intervals.sentences({**document, "summaries": []})
+    told = swept(document) or intervals.sentences({**document, "summaries": []})
     for line in [*told, load_line(runs), *cost_line(runs), *notes(runs)]:
         console.print(line, highlight=False, markup=False)

@@ -190,7 +190,7 @@ PARAMETERS = [
         "300",
         _number(0, 2**31 - 1),
         NETWORK,
-        "TCP keepalive interval in seconds, 0 to 32767; 0: disabled.",
+        "TCP keepalive interval in seconds; 0: disabled. More than 32767 counts as 32767.",
     ),
     Parameter(
         "proto-max-bulk-len",
