@@ -97,6 +97,7 @@ POOLS: dict[tuple[str, str], Pool] = {
     ("", "milliseconds"): Pool(
         [Relative(b"100000"), Relative(b"5000000000")], [b"0", b"-1", *_EXTREMES, *_NOT_INTEGERS]
     ),
+    ("restore", "ttl"): Pool([b"0", Relative(b"100000")], [b"-1", *_EXTREMES, *_NOT_INTEGERS]),
     ("", "message"): Pool(TEXTS),
     ("", "index"): _DATABASES,
     ("", "index1"): _DATABASES,

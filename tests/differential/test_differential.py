@@ -197,8 +197,10 @@ class Pair:
         assert ours.mark == theirs.mark, _difference(words, ours, theirs)
         if ours.mark == "-" or theirs.value is None or ours.value is None:
             assert ours == theirs, _difference(words, ours, theirs)
-        if name == "scan":
+        if name in SCANS:
             assert self._walk(self.ours, words, ours) == self._walk(self.theirs, words, theirs)
+        elif name == "object|encoding" and (ours.value, theirs.value) in SMALL_AGAIN:
+            pass
         elif name == "randomkey":
             assert self.ours("EXISTS", ours.value) == self.theirs("EXISTS", theirs.value) == 1
         elif name in WITHIN:
@@ -211,14 +213,23 @@ class Pair:
 
     def _walk(self, client: Client, words: list[bytes], reply: Reply) -> list[bytes]:
         """A whole SCAN, as a set; a walk that begins in the middle is anyone's."""
+        place = SCANS[command_name(words)]
+        if words[place] != b"0":
+            return []
         found = set()
         while True:
-            cursor, keys = reply.plain
-            found.update(keys)
-            if cursor == b"0" or words[1] != b"0":
-                return sorted(found) if words[1] == b"0" else []
-            reply = client.ask(words[0], cursor, *words[2:])
+            cursor, elements = reply.plain
+            found.update(elements)
+            if cursor == b"0":
+                return sorted(found)
+            reply = client.ask(*words[:place], cursor, *words[place + 1 :])
 
+
+SCANS = {"scan": 1, "hscan": 2, "sscan": 2, "zscan": 2}
+"""Where each has its cursor."""
+
+SMALL_AGAIN = {(b"listpack", b"hashtable"), (b"intset", b"hashtable"), (b"listpack", b"skiplist")}
+"""Encodings of a value that was large and is small again: tseep's and Redis's, which keeps the encoding."""
 
 TIMEOUTS = {
     **dict.fromkeys(("blpop", "brpop", "brpoplpush", "blmove", "bzpopmin", "bzpopmax"), -1),

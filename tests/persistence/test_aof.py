@@ -168,6 +168,19 @@ def test_rewrite_under_load(tmp_path: Path, mode: str) -> None:
         assert not difference(before, held(server))
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_long_script_in_the_file(tmp_path: Path, mode: str) -> None:
+    """A script in the file that takes longer than busy-reply-threshold is loaded like all else, in each mode."""
+    with tseep(tmp_path, *APPENDING, mode=mode) as server, server.connect() as client:
+        client("SET", "a", 1)
+        kill(server, client)
+    (path,) = (tmp_path / "appendonlydir").glob("*.incr.aof")
+    script = "for i = 1, 3000000 do end redis.call('SET', 'b', 2)"
+    path.write_bytes(path.read_bytes() + encode("EVAL", script, 0))
+    with tseep(tmp_path, *APPENDING, "--busy-reply-threshold", "1", mode=mode) as server, server.connect() as client:
+        assert [client("GET", "a"), client("GET", "b")] == [b"1", b"2"]
+
+
 def test_rewrite_by_growth(tmp_path: Path) -> None:
     """The file is rewritten by itself when it has grown."""
     options = ("--auto-aof-rewrite-min-size", "10kb", "--auto-aof-rewrite-percentage", "50")

@@ -44,7 +44,7 @@ def test_one_dies(workers: Tseep) -> None:
     assert kept("LPOP", "l") == b"x"
     until(lambda: _workers(kept)[0]["restarts"] == "1", "another is started")
     until(lambda: 0 in _spread(workers), "it has clients")
-    assert "worker 0 has ended" in workers.output
+    assert "worker 0 exited" in workers.output
 
 
 def test_one_hangs(workers: Tseep) -> None:

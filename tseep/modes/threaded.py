@@ -38,7 +38,7 @@ READ_SIZE = 1024
 """Bytes of one read. CPython allocates the buffer before it blocks, so that idle connections hold it, too."""
 
 LARGE_READ_SIZE = 16 * 1024
-"""Bytes of each read after the first one that was full: so pipelines are not split."""
+"""Bytes of the read that follows a full one at once, so that a pipeline is not split."""
 
 DRAIN_TIMEOUT_S = 2.0
 """Seconds that are spent at most on requests that had come when the server was told to stop."""
@@ -152,16 +152,22 @@ class ThreadedConnection:
     def _converse(self, session: Session) -> None:
         turn, lock = self._mode.turn, self._mode.lock
         receive, recv, outbox = session.receive, self._socket.recv, self._outbox
-        size = READ_SIZE
         while not session.closing:
-            data = recv(size)
+            data = recv(READ_SIZE)
             if not data:
                 return
+            if len(data) == READ_SIZE:
+                data += self._read_more()
             with turn, lock:
                 outbox.append(receive(data))
             self._write(session)
-            if len(data) == size:
-                size = LARGE_READ_SIZE
+
+    def _read_more(self) -> bytes:
+        """What has come already beyond a full read."""
+        try:
+            return self._socket.recv(LARGE_READ_SIZE, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return b""
 
     def _write(self, session: Session) -> None:
         with self._writing:
@@ -227,6 +233,7 @@ class ThreadedConnection:
             self._helped = True
             if not self._mode.threads.run(self._help, self._session):
                 self._helped = False
+                self._mode.unhelped.add(self)
 
     def _help(self, session: Session) -> None:
         try:
@@ -329,6 +336,7 @@ class ThreadedMode:
         self.turn = threading.Lock()
         self.lock = threading.Lock()
         self.threads = Threads(reactor)
+        self.unhelped: set[ThreadedConnection] = set()  # for which no thread could be started; under the lock
         self._waker = Waker(reactor, server, lambda: self.call(server.fire))
 
     def start(self) -> None:
@@ -350,11 +358,17 @@ class ThreadedMode:
         return self._listener.listen(endpoint, ThreadedFactory(self, reserved))
 
     def call(self, function: Callable[[], None]) -> None:
-        """Call what changes something in the server, or sends."""
+        """
+        Call what changes something in the server, or sends. As cron is called so ten times a second, connections that
+        found no thread try again here.
+        """
         with self.lock:
             function()
             if self.server.uncommitted:
                 self.server.persistence.commit()
+            unhelped, self.unhelped = self.unhelped, set()
+            for connection in unhelped:
+                connection.resume()
 
     def commit(self) -> None:
         """

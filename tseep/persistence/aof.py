@@ -37,7 +37,7 @@ class Log:
     The append-only file of one server, a base with what was added to it in files of a folder.
 
     @param check_folder: raises C{OSError} if the folder is not the server's own any more.
-    @ivar beside: as L{AppendOnlyFile} has it.
+    @param beside: as L{AppendOnlyFile} has it.
     @ivar on: whether commands are added.
     @ivar ok: whether the last rewrite succeeded, C{count}: how many were begun, C{seconds}: how long the last took,
         -1 for none.

@@ -225,9 +225,14 @@ class Persistence:
                 self.log.close()
 
     def commit(self) -> None:
-        """Write what was recorded, before it is answered."""
-        self._server.uncommitted = False
-        self._attempt(self.log.flush)
+        """
+        Write what was recorded, before it is answered. C{uncommitted} is cleared last: v1's threads read it without
+        the lock, and must not answer while another one still syncs.
+        """
+        try:
+            self._attempt(self.log.flush)
+        finally:
+            self._server.uncommitted = False
 
     def _attempt(self, write: Callable[[], None]) -> None:
         try:

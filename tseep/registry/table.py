@@ -76,7 +76,7 @@ class Command:
     @ivar quick: whether one call can't take long, so that calls which follow each other are timed together. SET
         is, though Redis does not flag it fast since it may free a large value.
     @ivar keys: positions of the first and the last key, and the step between keys; zeros for none.
-    @ivar access: the flags of its keys, such as C{RO ACCESS}; where those of the first key and of the others differ,
+    @param access: the flags of its keys, such as C{RO ACCESS}; where those of the first key and of the others differ,
         both: C{RW ACCESS DELETE; OW UPDATE}; with their places if not those of C{keys}:
         L{read_specifications <tseep.registry.keyspecs.read_specifications>} says how.
     @ivar specifications: the same, read.

@@ -294,6 +294,8 @@ class Scripting:
         running, server = self.running, self._server
         if running is None:
             return self._tick_loading()
+        if self._from_file:  # no client is served yet
+            return b"ERR told to stop" if server.stopping else None
         patience = server.config["busy-reply-threshold"]
         if server.stopping:
             patience = min(patience, WHILE_STOPPING)

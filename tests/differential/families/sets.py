@@ -30,7 +30,6 @@ def _in_any_order(reply: Any) -> list[Any]:
 
 LOOSE: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("smembers", "sinter", "sunion", "sdiff"), _in_any_order),
-    "sscan": lambda reply: sorted(map(repr, reply.value[1].value)),
 }
 
 BY_HAND = {

@@ -108,7 +108,7 @@ def function_restore(session: Session, argv: list[bytes]) -> Reply:
         raise wrong_subcommand(argv)
     policy = argv[3].lower() if len(argv) == 4 else b"append"
     if policy not in (b"flush", b"append", b"replace"):
-        raise CommandError("ERR Wrong restore policy given, policy should be either FLUSH, APPEND or REPLACE.")
+        raise CommandError("ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.")
     try:
         codes = restore_libraries(argv[2])
     except Corrupt as error:

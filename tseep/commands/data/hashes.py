@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tseep.algorithms.long_double import ZERO, long_double, require_long_double, sum_text
 from tseep.algorithms.numeric import HIGHEST, LOWEST, require_count, require_integer, require_room
 from tseep.commands.arguments import read_cursor, scan_options
-from tseep.commands.data.scanning import SCANNING
+from tseep.commands.data.scanning import SCANNING, step
 from tseep.commands.data.typed import read, to_change
 from tseep.datatypes.hash import Hash
 from tseep.errors import SYNTAX, CommandError, wrong_arguments
@@ -256,6 +256,6 @@ def hscan(session: Session, argv: list[bytes]) -> Reply:
     if value is None:
         return [b"0", []]
     count, matches = scan_options(argv)
-    cursor, fields = walk(value, cursor, count)
+    cursor, fields = walk(value, *step(value, cursor, count))
     chosen = fields if matches is None else filter(matches, fields)
     return [b"%d" % cursor, [word for field in chosen for word in (field, value[field])]]

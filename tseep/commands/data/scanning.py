@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tseep.datatypes.collection import Collection
+
 SCAN_SYNTAX = "key cursor [MATCH pattern] [COUNT count]"
 SCANNING: dict[str, Any] = {
     "arity": -3,
@@ -16,3 +18,14 @@ SCANNING: dict[str, Any] = {
     "syntax": SCAN_SYNTAX,
 }
 """What the command table says of all three."""
+
+COMPACT = (b"listpack", b"intset")
+"""The encodings of small values."""
+
+
+def step(value: Collection, cursor: int, count: int) -> tuple[int, int]:
+    """
+    Return where a step begins, and how many elements it has. As in Redis, a value in a compact encoding is returned
+    whole, whatever the cursor and COUNT.
+    """
+    return (0, len(value)) if value.encoding() in COMPACT else (cursor, count)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from tseep.algorithms.numeric import integer, require_count, require_room
 from tseep.commands.arguments import NO_KEYS, card_limit, read_cursor, scan_options
-from tseep.commands.data.scanning import SCANNING
+from tseep.commands.data.scanning import SCANNING, step
 from tseep.commands.data.typed import read, require_type, to_change
 from tseep.datatypes.set import Set
 from tseep.errors import SYNTAX, CommandError
@@ -298,5 +298,5 @@ def sscan(session: Session, argv: list[bytes]) -> Reply:
     if value is None:
         return [b"0", []]
     count, matches = scan_options(argv)
-    cursor, members = value.scan(cursor, count)
+    cursor, members = value.scan(*step(value, cursor, count))
     return [b"%d" % cursor, members if matches is None else list(filter(matches, members))]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from tseep.algorithms.numeric import HIGHEST, integer, require_count, require_double, require_room
 from tseep.commands.arguments import read_cursor, require_seconds, scan_options
-from tseep.commands.data.scanning import SCANNING
+from tseep.commands.data.scanning import SCANNING, step
 from tseep.commands.data.typed import read, to_change
 from tseep.coordination.blocking import NOT_YET, block
 from tseep.datatypes.sorted_set import SortedSet
@@ -265,7 +265,7 @@ def zscan(session: Session, argv: list[bytes]) -> Reply:
         return [b"0", []]
     count, matches = scan_options(argv)
     scores = value.scores
-    cursor, members = walk(scores, cursor, count)
+    cursor, members = walk(scores, *step(value, cursor, count))
     chosen = members if matches is None else filter(matches, members)
     return [b"%d" % cursor, [part for member in chosen for part in (member, b"%.17g" % scores[member])]]
 

@@ -226,6 +226,14 @@ class KillTests(SessionTests):
         self.assertEqual("OK", self.heard[0])
         self.assertReply(1, "EVAL", "return 1", 0)
 
+    def test_from_file(self) -> None:
+        """While a file is loaded no client is served, however long a script of it runs; only the end stops it."""
+        self.server.serve_others = self.fail
+        with self.server.scripting.from_file():
+            self.assertReply(1, "EVAL", "for i = 1, 1000000 do end return 1", 0)
+            self.server.stopping = True
+            self.assertIn("told to stop", self.run_command("EVAL", "while true do end", 0))
+
     def test_kill_whatever_it_does(self) -> None:
         """Nothing that a script catches, calls, resumes or returns keeps it from being ended, however late that is."""
         patience = []
