@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tseep.server.server import Server
     from tseep.session.session import Session
 
-READ_SIZE = 1024
+READ_SIZE = 2048
 """Bytes of one read. CPython allocates the buffer before it blocks, so that idle connections hold it, too."""
 
 LARGE_READ_SIZE = 16 * 1024

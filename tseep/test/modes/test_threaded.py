@@ -181,7 +181,7 @@ class ThreadedConnectionTests(ConnectionTests):
 
         connection._socket = Noting()
         self.converse(b"ECHO " + b"x" * 40_000 + b"\r\n", connection)
-        self.assertEqual([1024, 1024, 16384, 1024, 16384, 1024, 16384, 1024], sizes)
+        self.assertEqual([2048, 2048, 16384, 2048, 16384, 2048, 2048], sizes)
 
     def test_close(self) -> None:
         """Being closed ends the blocked read; closing again does nothing."""
