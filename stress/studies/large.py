@@ -88,6 +88,13 @@ class Connection:
         self.skip()
         return time.perf_counter() - start
 
+    def figure(self, section: str, name: str) -> int:
+        """Return a whole number of a section of INFO, by the name of its field."""
+        self.send([f"INFO {section}"])
+        size = int(self.replies.readline()[1:])
+        lines = self.replies.read(size + 2).decode().splitlines()
+        return next(int(line.partition(":")[2]) for line in lines if line.startswith(f"{name}:"))
+
     def fill(self, command: str, count: int) -> None:
         """Run a command for each number up to C{count}, many at once."""
         for first in range(0, count, BATCH):

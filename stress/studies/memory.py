@@ -23,6 +23,7 @@ from studies.versus import V2, attempt, contestants, row, say, where
 
 MOST_OFF = 0.15
 UNLIMITED = ["--maxmemory", "1000gb"]
+COUNTED = "used_memory_dataset"
 
 
 class Data(NamedTuple):
@@ -55,14 +56,6 @@ DATA = [
 ]
 
 
-def dataset(connection: Connection) -> int:
-    """Return what the server counts."""
-    connection.send(["INFO memory"])
-    size = int(connection.replies.readline()[1:])
-    text = connection.replies.read(size + 2).decode()
-    return next(int(line.split(":")[1]) for line in text.splitlines() if line.startswith("used_memory_dataset:"))
-
-
 def measure(each: Contestant, data: Data, options: argparse.Namespace) -> tuple[int, int]:
     """Return what a server counts of data, and what it has grown by."""
     port = free_port()
@@ -71,10 +64,10 @@ def measure(each: Contestant, data: Data, options: argparse.Namespace) -> tuple[
         connection.fill("SET warm:{n} up", 1000)
         connection.fill("DEL warm:{n}", 1000)
         time.sleep(options.settle)
-        before, counted = proc.sample(server.pid).resident, dataset(connection)
+        before, counted = proc.sample(server.pid).resident, connection.figure("memory", COUNTED)
         connection.fill(data.command, int(options.keys * data.share))
         time.sleep(options.settle)
-        return dataset(connection) - counted, proc.sample(server.pid).resident - before
+        return connection.figure("memory", COUNTED) - counted, proc.sample(server.pid).resident - before
 
 
 def compete(options: argparse.Namespace) -> tuple[list[str], bool]:

@@ -64,14 +64,6 @@ def crowd(address: tuple[str, int], number: int) -> None:
     time.sleep(2 * PATIENCE)
 
 
-def figure(client: Connection, section: str, name: str) -> int:
-    """Return a figure of INFO."""
-    client.send([f"INFO {section}"])
-    size = int(client.replies.readline()[1:])
-    lines = client.replies.read(size + 2).decode().splitlines()
-    return next(int(line.partition(":")[2]) for line in lines if line.startswith(f"{name}:"))
-
-
 def until(condition: Callable[[], bool], what: str) -> None:
     """Wait until something is so. Raises Failed when it takes too long."""
     deadline = time.monotonic() + PATIENCE
@@ -91,13 +83,13 @@ def connecting(server: Server, number: int) -> Waited:
     coming = multiprocessing.get_context("spawn").Process(target=crowd, args=(server.address, number), daemon=True)
     coming.start()
     try:
-        until(lambda: figure(looking, "clients", "blocked_clients") == number, "all clients block")
+        until(lambda: looking.figure("clients", "blocked_clients") == number, "all clients block")
     finally:
         stop.set()
         asking.join()
         coming.kill()
         coming.join()
-    until(lambda: figure(looking, "clients", "blocked_clients") == 0, "the server has let all clients go")
+    until(lambda: looking.figure("clients", "blocked_clients") == 0, "the server has let all clients go")
     return Waited("PING, while all others connect and block", seen)
 
 
@@ -109,7 +101,7 @@ def load(server: Server, number: int) -> Iterator[None]:
     looking = Connection(server.address)
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
         try:
-            until(lambda: figure(looking, "clients", "connected_clients") > number, "all clients are connected")
+            until(lambda: looking.figure("clients", "connected_clients") > number, "all clients are connected")
             time.sleep(1)
             yield
         finally:
@@ -176,9 +168,9 @@ def measure(options: argparse.Namespace, number: int) -> list[Waited]:
         say(f"{number:,} clients work")
         with load(server, number):
             looking = Connection(server.address)
-            before, start = figure(looking, "stats", "total_commands_processed"), time.monotonic()
+            before, start = looking.figure("stats", "total_commands_processed"), time.monotonic()
             found += pages(web, options.time)
-            rate = (figure(looking, "stats", "total_commands_processed") - before) / (time.monotonic() - start)
+            rate = (looking.figure("stats", "total_commands_processed") - before) / (time.monotonic() - start)
             say(f"{rate:,.0f} requests/s meanwhile")
             found += busy(server)
             found.append(ending(server))

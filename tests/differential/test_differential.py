@@ -211,22 +211,22 @@ class Pair:
             look = LOOSE.get(name, lambda reply: reply)
             assert look(ours) == look(theirs), _difference(words, ours, theirs)
 
-    def _walk(self, client: Client, words: list[bytes], reply: Reply) -> list[bytes]:
+    def _walk(self, client: Client, words: list[bytes], reply: Reply) -> list[tuple[bytes, ...]]:
         """A whole SCAN, as a set; a walk that begins in the middle is anyone's."""
-        place = SCANS[command_name(words)]
+        place, width = SCANS[command_name(words)]
         if words[place] != b"0":
             return []
-        found = set()
+        found: set[tuple[bytes, ...]] = set()
         while True:
             cursor, elements = reply.plain
-            found.update(elements)
+            found.update(zip(*[iter(elements)] * width))
             if cursor == b"0":
                 return sorted(found)
             reply = client.ask(*words[:place], cursor, *words[place + 1 :])
 
 
-SCANS = {"scan": 1, "hscan": 2, "sscan": 2, "zscan": 2}
-"""Where each has its cursor."""
+SCANS = {"scan": (1, 1), "hscan": (2, 2), "sscan": (2, 1), "zscan": (2, 2)}
+"""Where each has its cursor, and of how many words an element is."""
 
 SMALL_AGAIN = {(b"listpack", b"hashtable"), (b"intset", b"hashtable"), (b"listpack", b"skiplist")}
 """Encodings of a value that was large and is small again: tseep's and Redis's, which keeps the encoding."""

@@ -20,20 +20,20 @@ class Waker:
     def __init__(self, reactor: Any, server: Server, fire: Callable[[], None]) -> None:
         self._reactor = reactor
         self._server = server
-        self._ring = fire
+        self._fire = fire
         self._call: Any = None  # the delayed call, if one is waited for
 
     def wake(self, when: int) -> None:
-        """Ring at a time of the server's timer, in milliseconds, in place of whatever was the nearest before."""
+        """Call C{fire} at a time of the server's timer, in milliseconds, in place of the time that was set before."""
         self.stop()
         self._call = self._reactor.callLater(delay_until(when, self._server.milliseconds()), self._wake)
 
     def stop(self) -> None:
-        """Don't ring."""
+        """Do not call it."""
         if self._call is not None:
             self._call.cancel()
             self._call = None
 
     def _wake(self) -> None:
         self._call = None
-        self._ring()
+        self._fire()

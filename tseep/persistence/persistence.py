@@ -68,7 +68,7 @@ class Persistence:
         self.fail: Callable[[str], None] = exit_now
         self.saves_at_end = True
         self.loaded: Loader | None = None
-        self.recording = Recording(lambda: server.table.rewrap(), self._half_done)
+        self.recording = Recording(server.table.rewrap, self._half_done)
         self.job = BackgroundJob(disk, lambda: server.timer(), lambda level, text: server.log(level, text))
         self.snapshots = Snapshots(server, disk, self.job, self.recording, self._check_folder)
         self.log = Log(

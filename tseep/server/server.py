@@ -30,7 +30,7 @@ from tseep.server.change_dispatcher import Changes
 from tseep.server.cron import Cron, OutputLimits
 from tseep.server.stats import Stats
 from tseep.server.table import CommandTable
-from tseep.session.client_info import describe, is_local
+from tseep.session.client_info import is_local
 from tseep.session.session import Session
 from tseep.system.process import resident_memory
 from tseep.telemetry.histogram import LoopLag
@@ -233,10 +233,6 @@ class Server:
         session = Session(self, connection, self._last_id)
         self.sessions[session.id] = session
         return session
-
-    def describe(self, session: Session) -> bytes:
-        """A client as CLIENT LIST shows it."""
-        return describe(session)
 
     def script_session(self, connection: IConnection) -> Session:
         """A session for scripts, which is no client's: nothing that it runs can wait."""

@@ -17,6 +17,7 @@ from tseep.errors import READS_ANY_KEY, CommandError
 from tseep.protocol import native, resp
 from tseep.replies import BLOCKED, NO_REPLY, QUEUED, Encoded, Reply
 from tseep.session.admission import admit, admit_again
+from tseep.session.client_info import describe
 
 if TYPE_CHECKING:
     from tseep.access.selector import Denied
@@ -448,7 +449,7 @@ class Session:
     def note_denied(self, happening: Denial) -> None:
         """Put something into the log of what was denied."""
         server = self.server
-        server.acl_log.note(happening, server.monotonic(), server.describe(self))
+        server.acl_log.note(happening, server.monotonic(), describe(self))
 
     def run_transaction(self, queue: list[tuple[Command, list[bytes]]]) -> Encoded:
         """Run what was queued, and return all the replies; an error is one of them, and stops nothing."""

@@ -38,7 +38,7 @@ class InProcessTests(TestCase):
     """A server on the reactor of the tests, which finds it clean afterwards."""
 
     async def talk(self, server: InProcess) -> None:
-        """Use it, and leave somebody waiting, with an alarm set."""
+        """Use it, and leave somebody waiting, with a timer set."""
         endpoint = clientFromString(reactor, f"tcp:{server.host}:{server.port}")
         client = await connectProtocol(endpoint, Client())
         self.assertEqual("OK", await client.ask("SET", "k", "v"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
-
 from ..pool import Pool
 
 GROUP = "sorted-set"
@@ -43,13 +41,6 @@ BEGIN: list[list[bytes]] = [
     [b"SADD", b"key:1", b"1", b"x"],
     [b"SET", b"key:1", b"string"],
 ]
-
-
-def _pairs(reply: Any) -> list[Any]:
-    return sorted(map(repr, reply.value[1].value))
-
-
-LOOSE: dict[str, Callable[[Any], Any]] = {"zscan": _pairs}
 
 BY_HAND = {"zrandmember": "picks at random: L{LISTED}, tseep.test.commands.data.test_sorted_sets"}
 

@@ -17,7 +17,7 @@ class AlarmsTests(SynchronousTestCase):
         self.timers.wake = self.wakes.append
 
     def set(self, when: int, name: str) -> object:
-        """Set an alarm that notes its name."""
+        """Set a timer that notes its name."""
         return self.timers.set(when, lambda: self.rung.append(name))
 
     def test_order(self) -> None:

@@ -277,10 +277,12 @@ class ThreadedModeTests(SynchronousTestCase):
     def test_reactor_has_no_turn(self) -> None:
         """The reactor's thread waits for the client that has the lock, and not for those who wait for their turn."""
         mode = ThreadedMode(Clock(), Server())
-        called: list[bool] = []
+        called = threading.Event()
+        reactor = threading.Thread(target=mode.call, args=(called.set,))
         with mode.turn:
-            mode.call(lambda: called.append(True))
-        self.assertEqual([True], called)
+            reactor.start()
+            self.assertTrue(called.wait(30))
+        reactor.join()
 
     def test_others_have_their_turn(self) -> None:
         """A long script lets others have the turn and the lock, and has both again after it."""

@@ -13,7 +13,7 @@ NOW = START * 1000
 
 
 class WakerTests(SynchronousTestCase):
-    """One delayed call stands for all alarms."""
+    """One delayed call stands for all timers."""
 
     def setUp(self) -> None:
         self.reactor = Clock()
@@ -31,7 +31,7 @@ class WakerTests(SynchronousTestCase):
         self.assertEqual(1, len(self.rung))
 
     def test_nearer(self) -> None:
-        """A nearer alarm takes the place of the one before, and only one call is waited for."""
+        """A nearer timer takes the place of the one before, and only one call is waited for."""
         self.waker.wake(NOW + 1000)
         self.waker.wake(NOW + 100)
         self.assertEqual(1, len(self.reactor.getDelayedCalls()))
