@@ -1,7 +1,7 @@
 """
-Writes docs/commands.md: each command of Redis 7.0, and what tseep has of it, read from the command table.
+Generates docs/commands.md: each command of Redis 7.0, and how tseep implements it, from the command table.
 
-    python docs/commands.py
+L{generate} writes the page.
 
 The commands of Redis are in docs/redis-7.0.txt, as C{COMMAND DOCS} of redis-server 7.0.15 names them; a test compares.
 """
@@ -16,67 +16,65 @@ from tseep.registry.table import iter_commands
 
 HERE = Path(__file__).resolve().parent
 
-_ALONE = "a server without replicas"
+_ALONE = "no replication"
 
 ABSENT = {
     **dict.fromkeys(["failover", "migrate", "psync", "replconf", "replicaof", "slaveof", "sync"], _ALONE),
     "asking": "no cluster",
     "cluster": "no cluster",
-    "lolwut": "no art",
+    "lolwut": "not implemented",
     "module": "no modules",
     "readonly": "no cluster",
     "readwrite": "no cluster",
     "restore-asking": "no cluster",
 }
-"""Why a command is not there; a container stands for all of its subcommands."""
+"""By command, why it is missing; a container stands for all of its subcommands."""
 
 DIFFERENT = {
-    "acl dryrun": "tells, too, where the BY or the GET of a SORT would be denied",
-    "acl getuser": "rules of commands in the order in which they were given, as Redis 7.2 has them",
-    "acl list": "rules of commands in the order in which they were given, as Redis 7.2 has them",
-    "config set": "the parameters that tseep has",
-    "dump": "of the forms that Redis has for a value, the plain one",
-    "debug": "ERROR, OBJECT, PROTOCOL, SET-ACTIVE-EXPIRE and SLEEP; the others look into Redis itself",
+    "acl dryrun": "also reports a denied BY or GET of SORT",
+    "acl getuser": "command rules in the order in which they were set, as in Redis 7.2",
+    "acl list": "command rules in the order in which they were set, as in Redis 7.2",
+    "config set": "tseep's parameters only",
+    "dump": "the plain encoding of a value, of the several that Redis has",
+    "debug": "ERROR, OBJECT, PROTOCOL, SET-ACTIVE-EXPIRE and SLEEP only",
     "fcall": "see eval",
-    "eval": "errors raised by Lua's own functions in a return statement lack their place; no debugger",
-    "info": "the sections and fields that have a meaning here",
-    "latency histogram": "the ends of buckets are powers of two, of which Redis's are a little above",
-    "memory usage": "an estimate of what Python's objects take",
-    "object encoding": "what Redis would choose for the value as it is now, without its history",
-    "randomkey": "O(N) steps of a few nanoseconds",
-    "scan": "a step takes at least a thousandth of a large database",
-    "script debug": "YES and SYNC are refused: there is no debugger",
-    "wait": "answers 0 at once: there are no replicas",
-    "xinfo stream": "the nodes of the radix tree are counted as chunks",
+    "eval": "errors of Lua's own functions in a return statement have no line number; no debugger",
+    "info": "sections and fields that apply to tseep",
+    "latency histogram": "bucket limits are powers of two; Redis's are slightly higher",
+    "memory usage": "an estimate of the size of the Python objects",
+    "object encoding": "the encoding that Redis would choose for the present value, regardless of its history",
+    "randomkey": "O(N), a few nanoseconds per key",
+    "scan": "a call scans at least a thousandth of a large database",
+    "script debug": "YES and SYNC return an error: no debugger",
+    "wait": "returns 0 at once: no replicas",
+    "xinfo stream": "radix-tree-nodes is the number of chunks",
 }
-"""What is different in a command that is there."""
+"""By command, how tseep differs from Redis."""
 
 EVERYWHERE = [
-    "While data are loaded at the start nobody is answered: clients connect, wait, and are served when all is there. "
-    "redis-server tells them `LOADING`.",
-    "A rule that lets users give a command one first argument alone (`+get|word`) takes no spaces in it. redis-server "
-    "takes them, and cannot read its aclfile again.",
-    "The keys that permissions and COMMAND GETKEYS know of an XREADGROUP, an XREAD or a GEORADIUS are those that it "
-    "uses, also where a group or a consumer is called `streams`, or STORE comes twice. redis-server looks for the "
-    "first such word.",
+    "While the server loads its data, clients connect and wait; redis-server replies `LOADING`.",
+    "An ACL rule for a first argument (`+get|word`) cannot contain spaces. redis-server accepts spaces, and then "
+    "cannot read its ACL file.",
+    "Permission checks and COMMAND GETKEYS use the keys that XREADGROUP, XREAD and GEORADIUS access, also if a group "
+    "or a consumer is named `streams`, or if STORE occurs twice. redis-server uses the first such word.",
 ]
-"""What is different, or might be thought to be, of no command in particular."""
+"""Differences that concern several commands."""
 
 
 def redis_commands() -> list[tuple[str, str]]:
-    """Group and name of each command and subcommand of Redis 7.0."""
+    """Return group and name of each command and subcommand of Redis 7.0."""
     lines = (HERE / "redis-7.0.txt").read_text().splitlines()
     return [(group, name) for group, _, name in (line.partition(" ") for line in sorted(lines))]
 
 
 def own_commands() -> list[str]:
-    """The names of the commands and subcommands that tseep has."""
+    """Return the names of tseep's commands and subcommands."""
     found = [command for command in iter_commands(COMMANDS) if command.run is not None]
     return [command.name.decode().replace("|", " ") for command in found]
 
 
 def row(name: str, own: list[str]) -> str:
-    """The line of a command."""
+    """Return the table row of a command."""
     shown = name.upper()
     if name in own:
         return f"| {shown} | {'in part' if name in DIFFERENT else 'yes'} | {DIFFERENT.get(name, '')} |"
@@ -84,29 +82,25 @@ def row(name: str, own: list[str]) -> str:
     return f"| {shown} | no | {reason} |"
 
 
-def text() -> str:
-    """The whole page."""
+def page() -> str:
+    """Return the page."""
     own = own_commands()
     commands = redis_commands()
     names = [name for _, name in commands]
     lines = [
-        "# Redis 7.0's commands in tseep",
+        "# Commands",
         "",
-        f"{sum(name in own for name in names)} of the {len(names)} commands and subcommands of Redis 7.0 are there. "
-        "A [differential test](../tests/differential/test_differential.py) compares them with redis-server 7.0.15, "
-        "argument by argument and reply by reply. Written by `python docs/commands.py`.",
+        f"{sum(name in own for name in names)} of the {len(names)} commands and subcommands of Redis 7.0 are "
+        "implemented. A [differential test](compatibility.md#differential-test) compares them with redis-server "
+        "7.0.15, argument by argument and reply by reply.",
         "",
-        "What is different wherever it comes up:",
+        "General differences:",
         "",
         *[f"- {line}" for line in EVERYWHERE],
     ]
     for group, members in groupby(commands, key=lambda pair: pair[0]):
-        lines += ["", f"## {group}", "", "| command | there | difference |", "|---|---|---|"]
+        lines += ["", f"## {group}", "", "| command | implemented | difference |", "|---|---|---|"]
         lines += [row(name, own) for _, name in members]
     more = sorted(name for name in set(own) - set(names) if not any(each.startswith(name + " ") for each in names))
-    lines += ["", f"Of later versions, since today's clients ask for them: {', '.join(map(str.upper, more))}.", ""]
+    lines += ["", f"Commands of later versions that current clients send: {', '.join(map(str.upper, more))}.", ""]
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    (HERE / "commands.md").write_text(text())

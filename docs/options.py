@@ -1,27 +1,21 @@
 """
-Writes docs/options.md: every option of the command line, from the server's own tables.
+Generates docs/options.md: every option of the command line, from the server's own tables.
 
-    python docs/options.py
-
-A test holds the page against the tables.
+L{generate} writes the page.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tseep.configuration.parameters import PARAMETERS, Parameter
 from tseep.tap import Options
-
-PAGE = Path(__file__).resolve().parent / "options.md"
 
 HEAD = """\
 # Options
 
-These are the options of `tseep`, `python -m tseep` and `twistd tseep`; `tseep --help` shows them, too. A configuration
-file takes the parameters of all groups but the first by the same names, without the dashes, and of the first `mode`,
-`listen`, `operator-listen`, `metrics`, `log-format` and `requirepass-file`. `CONFIG SET` changes those that are marked
-at run time.
+These are the options of `tseep`, `python -m tseep` and `twistd tseep`, as `tseep --help` shows them. A configuration
+file accepts the parameters of all groups except the first under the same names, without the dashes, and of the first
+`mode`, `listen`, `operator-listen`, `metrics`, `log-format` and `requirepass-file`. `CONFIG SET` changes those marked
+"at run time".
 """
 TABLE = ["| option | default | at run time | meaning |", "|---|---|---|---|"]
 
@@ -57,7 +51,3 @@ def page() -> str:
         chosen = sorted((p for p in PARAMETERS if p.group == group and p.option), key=lambda p: p.name)
         parts += [f"## {group}\n", *TABLE, *map(of_parameter, chosen), ""]
     return "\n".join(parts)
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page())

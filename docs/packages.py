@@ -1,10 +1,8 @@
 """
-The packages of tseep/ and stress/, their layers, and who imports whom; writes the tables of ARCHITECTURE.md.
+The packages of tseep/ and stress/, their layers and imports; generates the tables of docs/architecture/overview.md.
 
-    python docs/packages.py
-
-What a package owns and imports is said by the docstring of its C{__init__}, whose last paragraph is C{Imports: a, b.}
-tests/project/test_packages.py holds the docstrings, the layers and the tables against the code.
+The docstring of a package's C{__init__} states what the package owns; its last paragraph is C{Imports: a, b.}
+tests/project/test_packages.py checks docstrings, layers and tables against the code.
 """
 
 from __future__ import annotations
@@ -26,10 +24,10 @@ class Tree(NamedTuple):
     A folder of the repository with its packages.
 
     @ivar name: the folder.
-    @ivar prefix: what stands before the name of a package where it is imported.
-    @ivar layers: names of packages and top modules, from top to bottom. A layer imports only those below it. Of
-        C{commands} and C{commands.data} a module belongs to the longest name that fits.
-    @ivar types_upward: the packages below it that import a package nevertheless, for type checking alone.
+    @ivar prefix: the prefix of a package's name in imports.
+    @ivar layers: names of packages and top modules, from top to bottom. A layer imports only lower ones. A
+        module belongs to the longest matching name: C{commands.data} before C{commands}.
+    @ivar types_upward: by package, the lower packages that import it for type checking only.
     """
 
     name: str
@@ -39,12 +37,12 @@ class Tree(NamedTuple):
 
     @property
     def folder(self) -> Path:
-        """Where it is."""
+        """The folder's path."""
         return ROOT / self.name
 
     @property
     def levels(self) -> dict[str, int]:
-        """The number of each package's layer, 1 for the topmost."""
+        """By package, the number of its layer, from 1 at the top."""
         return {name: number for number, layer in enumerate(self.layers, 1) for name in layer}
 
 
@@ -98,18 +96,18 @@ TREES = (TSEEP, STRESS)
 
 
 _TYPE_CHECKING = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
-"""What an C{if} asks whose body is for type checking alone."""
+"""Conditions of an C{if} whose body is for type checking only."""
 
 
 class Import(NamedTuple):
-    """One name that a file imports: C{a.b.c} for C{from a.b import c}, and whether it is for type checking alone."""
+    """A name that a file imports: C{a.b.c} for C{from a.b import c}; and whether it is for type checking only."""
 
     name: str
     typing: bool
 
 
 def imports(path: Path, root: Path) -> Iterator[Import]:
-    """Everything that a file imports, wherever in it and however it is written; its packages begin in C{root}."""
+    """Yield every import of a file, at any place and in any form, as names below C{root}."""
     tree = ast.parse(path.read_text(), str(path))
     checks = [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) in _TYPE_CHECKING]
     typing = {id(below) for check in checks for each in check.body for below in ast.walk(each)}
@@ -125,19 +123,19 @@ def imports(path: Path, root: Path) -> Iterator[Import]:
 
 
 def modules(tree: Tree) -> list[Path]:
-    """All modules of a tree but its tests."""
+    """Return all modules of a tree except its tests."""
     return sorted(path for path in tree.folder.rglob("*.py") if path.relative_to(tree.folder).parts[0] != "test")
 
 
 def package_of(tree: Tree, name: str) -> str:
-    """The package to which a dotted name below the tree belongs; C{""} if it is none of the tree's."""
+    """Return the package of a dotted name below the tree, or C{""} for a name outside it."""
     parts = name.split(".")
     found = [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
     return next((each for each in found if each in tree.levels), "")
 
 
 def edges(tree: Tree) -> tuple[set[Edge], set[Edge]]:
-    """Which package imports which: at run time, and for type checking alone."""
+    """Return the pairs of importing and imported package: at run time, and for type checking only."""
     runtime: set[Edge] = set()
     typing: set[Edge] = set()
     for path in modules(tree):
@@ -152,14 +150,14 @@ def edges(tree: Tree) -> tuple[set[Edge], set[Edge]]:
 
 
 def docstring(tree: Tree, package: str) -> str:
-    """What a package or a module at the top says of itself."""
+    """Return the docstring of a package or a top-level module."""
     path = tree.folder.joinpath(*package.split("."))
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     return ast.get_docstring(ast.parse(file.read_text())) or ""
 
 
-def said(tree: Tree, package: str) -> set[str]:
-    """The packages that a docstring says are imported; raises ValueError where it says nothing of it."""
+def declared_imports(tree: Tree, package: str) -> set[str]:
+    """Return the packages after C{Imports:} in a docstring; raises ValueError if that paragraph is missing."""
     last = docstring(tree, package).rpartition("\n\n")[2]
     found = re.fullmatch(r"Imports: (.+)\.", last, re.DOTALL)
     if not found:
@@ -168,12 +166,12 @@ def said(tree: Tree, package: str) -> set[str]:
 
 
 def markdown(text: str) -> str:
-    """A paragraph of a docstring as Markdown."""
+    """Return a paragraph of a docstring as Markdown."""
     return re.sub(r"[CL]\{([^{}<]*?)(?:\s*<[^>]*>)?\}", r"`\1`", " ".join(text.split()))
 
 
 def table(tree: Tree) -> list[str]:
-    """The lines of the table of a tree's packages."""
+    """Return the lines of the table of a tree's packages."""
     runtime, _ = edges(tree)
     lines = ["| layer | package | owns | imports |", "|--:|---|---|---|"]
     for name, level in tree.levels.items():
@@ -184,15 +182,10 @@ def table(tree: Tree) -> list[str]:
 
 
 def document(text: str) -> str:
-    """ARCHITECTURE.md with its tables as they have to be."""
+    """Return docs/architecture/overview.md with current tables."""
     for tree in TREES:
         begin, end = f"<!-- {tree.name}: by docs/packages.py -->", f"<!-- end of {tree.name} -->"
         head, _, rest = text.partition(begin)
         _, _, tail = rest.partition(end)
         text = "\n".join([f"{head}{begin}", *table(tree), f"{end}{tail}"])
     return text
-
-
-if __name__ == "__main__":
-    file = ROOT / "ARCHITECTURE.md"
-    file.write_text(document(file.read_text()))

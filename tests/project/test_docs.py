@@ -1,4 +1,4 @@
-"""What the documentation says is so."""
+"""The documentation: generated pages, internal links, examples of deployment."""
 
 from __future__ import annotations
 
@@ -6,28 +6,43 @@ import json
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
+
+import pytest
 
 from ..support.servers import ROOT, Process, Redis
 
-
-def test_commands_are_current() -> None:
-    """The table of commands is what the command table says."""
-    code = "import commands; print(commands.text(), end='')"
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "docs", capture_output=True, text=True, timeout=60)
-    assert run.stdout == (ROOT / "docs" / "commands.md").read_text(), run.stderr or "run: python docs/commands.py"
+DOCS = ROOT / "docs"
+PAGES = (
+    "architecture/overview.md", "commands.md", "make-targets.md", "metrics.md", "options.md", "upgrading.md",
+)  # fmt: skip
 
 
-def test_directives_are_current() -> None:
-    """The tables of directives are what the server's own tables say."""
-    code = "import directives; print(directives.document(directives.PAGE.read_text()), end='')"
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "docs", capture_output=True, text=True, timeout=60)
-    assert run.stdout == (ROOT / "docs" / "upgrading.md").read_text(), run.stderr or "run: python docs/directives.py"
+@cache
+def _generated() -> dict[str, str]:
+    """By page, the text that C{docs/generate.py} writes. An interpreter of its own imports the server."""
+    code = "import generate, json; print(json.dumps({name: generate.generated(name) for name in generate.PAGES}))"
+    run = subprocess.run([sys.executable, "-c", code], cwd=DOCS, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+    return dict(json.loads(run.stdout))
 
 
-def test_commands_are_all(oracle: Redis) -> None:
-    """The table's commands are redis-server's."""
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_are_current(page: str) -> None:
+    """A generated page is equal to the output of its generator."""
+    assert (DOCS / page).read_text() == _generated()[page], "run: python docs/generate.py"
+
+
+def test_every_generated_page_is_tested() -> None:
+    """L{PAGES} has every page of the generator."""
+    assert set(PAGES) == set(_generated())
+
+
+def test_commands_are_complete(oracle: Redis) -> None:
+    """docs/redis-7.0.txt lists the commands of redis-server's COMMAND DOCS."""
     with oracle.connect() as client:
         documents: Any = client("COMMAND", "DOCS")
     lines = []
@@ -36,68 +51,53 @@ def test_commands_are_all(oracle: Redis) -> None:
         subcommands = [sub.decode().partition("|")[2] for sub in facts.get(b"subcommands", [])[::2]]
         names = [f"{name.decode()} {sub}" for sub in subcommands] or [name.decode()]
         lines += [f"{facts[b'group'].decode()} {each}" for each in names]
-    assert sorted(lines) == sorted((ROOT / "docs" / "redis-7.0.txt").read_text().splitlines())
+    assert sorted(lines) == sorted((DOCS / "redis-7.0.txt").read_text().splitlines())
 
 
-def test_options_are_current() -> None:
-    """The page of options is what the server's own tables say."""
-    code = "import options; print(options.page(), end='')"
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "docs", capture_output=True, text=True, timeout=60)
-    assert run.stdout == (ROOT / "docs" / "options.md").read_text(), run.stderr or "run: python docs/options.py"
-
-
-def test_options_are_those_of_the_help() -> None:
-    """--help shows the options of the page, and no others."""
-    run = subprocess.run(
-        [sys.executable, "-m", "tseep", "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60
-    )
-    rows = re.findall(r"^\| (`--[^|]+) \|", (ROOT / "docs" / "options.md").read_text(), re.MULTILINE)
-    shown = {option for row in rows for option in re.findall(r"--[a-z-]+", row)}
-    assert shown == set(re.findall(r"^ .{5}(--[a-z-]+)", run.stdout, re.MULTILINE))
-    assert len(rows) > 40
-
-
-def _printed(expression: str) -> str:
-    """What an interpreter of its own prints of the table of parameters, as tests import nothing of the server."""
-    code = f"import json; from tseep.configuration.parameters import PARAMETERS; print({expression})"
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert run.returncode == 0, run.stderr
-    return run.stdout
-
-
-def test_targets_are_all() -> None:
-    """The README names every target that make help does."""
-    targets = re.findall(r"^([a-z-]+):.* ## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    (line,) = re.findall("`make help` lists the targets: (.*)\\.", (ROOT / "README.md").read_text())
-    assert [*re.findall("`(.+?)`", line)] == [target for target in targets if target != "help"]
+@pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
+def test_metrics_are_documented(mode: str, tmp_path: Path) -> None:
+    """A server in any mode serves no metric that docs/metrics.md lacks."""
+    options = ["--mode", mode, "--listen", "tcp:0:interface=127.0.0.1", "--metrics", "tcp:0:interface=127.0.0.1"]
+    options += ["--dir", str(tmp_path), "--appendonly", "yes", "--maxmemory", "1gb"]
+    with Process([sys.executable, "-m", "tseep", *options]) as server:
+        port = server.wait_for(r"/health are on 127\.0\.0\.1:(\d+)")[1]
+        server.wait_for("is ready")
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as reply:
+            lines = reply.read().decode().splitlines()
+        server.stop()
+    served = {line.split()[2] for line in lines if line.startswith("# TYPE tseep_")}
+    documented = {
+        line.split("`")[1] for line in (DOCS / "metrics.md").read_text().splitlines() if line.startswith("| `")
+    }
+    assert served - documented == set()
+    assert len(served) > 30
 
 
 def test_links_lead_somewhere() -> None:
-    """What the documentation links to in the repository is there, headings included."""
-    for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("stress/*.md")):
-        text = path.read_text()
-        headings = {
-            re.sub(r"[^a-z0-9 -]", "", line.lower()).replace(" ", "-") for line in re.findall("^#+ (.+)", text, re.M)
-        }
-        for link in re.findall(r"\]\(([^)]+)\)", text):
+    """Relative links between the Markdown files name existing files and headings."""
+    for path in (*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *ROOT.glob("stress/*.md")):
+        for link in re.findall(r"\]\(([^)]+)\)", path.read_text()):
             if not link.startswith("http"):
                 file, _, heading = link.partition("#")
-                assert (path.parent / file).exists(), f"{path.name}: {link}"
-                assert file or heading in headings, f"{path.name}: {link}"
+                target = path.parent / file if file else path
+                assert target.exists(), f"{path.name}: {link}"
+                assert not heading or heading in _anchors(target), f"{path.name}: {link}"
 
 
-def test_metrics_are_all() -> None:
-    """The README names every metric that is of tseep's own, and no others."""
-    source, readme = [(ROOT / name).read_text() for name in ("tseep/web/metrics.py", "README.md")]
-    made = re.findall(r'(Counter)?(?:MetricFamily|_durations|_batches)[(,]\s*"(tseep_\w+)"', source)
-    names = {name + ("_total" if counter else "") for counter, name in made}
-    assert len(names) > 30
-    rows = [line for line in readme.splitlines() if line.startswith("| `tseep_")]
-    assert set(re.findall(r"`(tseep_\w+)`", "".join(rows))) == names
+@cache
+def _anchors(path: Path) -> set[str]:
+    """The anchors of the headings in a Markdown file."""
+    headings = re.findall("^#+ (.+)", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 _-]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_readme_is_short() -> None:
+    """README has at most 150 lines."""
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
 
 
 def test_what_is_deployed_starts(tmp_path: Path) -> None:
-    """The container's command and systemd's service start, and the container's health check passes."""
+    """The commands of the container and of the systemd unit start a server, and the health check passes."""
     unit, container = [(ROOT / "deploy" / name).read_text() for name in ("tseep.service", "Containerfile")]
     for source in re.findall(r"^COPY ([^-].*) \S+$", container, re.MULTILINE):
         assert all((ROOT / name).exists() for name in source.split()), source

@@ -1,4 +1,4 @@
-"""The layers of packages: who may import whom, and what the packages and ARCHITECTURE.md say of it."""
+"""The layers of packages, their imports, and the docstrings that declare them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from packages import STRESS, TREES, TSEEP, Tree
 from ..support.servers import ROOT
 
 MOST_MODULES = 17
-"""In one folder: more than that is two."""
+"""Maximum number of modules in a folder."""
 
 _each_tree = pytest.mark.parametrize("tree", TREES, ids=lambda tree: tree.name)
 
 
 @_each_tree
 def test_imports_go_down(tree: Tree) -> None:
-    """At run time every package imports only those of lower layers, so that there is no circle of packages."""
+    """Run-time imports go from higher to lower layers only, so packages form no cycle."""
     runtime, _ = packages.edges(tree)
     assert not [(own, other) for own, other in runtime if tree.levels[own] >= tree.levels[other]]
     assert runtime
@@ -26,7 +26,7 @@ def test_imports_go_down(tree: Tree) -> None:
 
 @_each_tree
 def test_types_from_above(tree: Tree) -> None:
-    """For type checking alone the packages in the list import something above them, and no others."""
+    """Exactly the listed packages import from a higher layer for type checking."""
     _, typing = packages.edges(tree)
     upward = {(own, other) for own, other in typing if tree.levels[own] >= tree.levels[other]}
     assert upward == {(own, other) for other, owns in tree.types_upward.items() for own in owns}
@@ -34,14 +34,14 @@ def test_types_from_above(tree: Tree) -> None:
 
 @_each_tree
 def test_every_entry_has_a_layer(tree: Tree) -> None:
-    """Nothing is at the top of a tree that the list of layers does not have, and the list has nothing else."""
+    """The list of layers contains exactly the entries at the top of the tree."""
     paths = [path for path in tree.folder.iterdir() if path.suffix == ".py" or any(path.rglob("*.py"))]
     entries = {path.stem for path in paths} - {"test"}
     assert entries == {name.partition(".")[0] for name in tree.levels}
 
 
 def test_every_folder_is_a_package() -> None:
-    """A folder with modules says what it is, wherever it lies."""
+    """Each folder with modules has an C{__init__.py}."""
     folders = {path.parent for path in packages.modules(TSEEP)} - {TSEEP.folder}
     assert not [str(folder) for folder in folders if not (folder / "__init__.py").is_file()]
     assert packages.ROOT / "tseep" / "modes" / "workers" in folders
@@ -53,35 +53,27 @@ def _packages(tree: Tree) -> list[str]:
 
 @_each_tree
 def test_docstrings(tree: Tree) -> None:
-    """The docstring of each package names what it imports, no more and no less."""
+    """The docstring of each package names exactly its imports."""
     runtime, _ = packages.edges(tree)
     for package in _packages(tree):
         imported = {other for own, other in runtime if own == package}
-        assert packages.said(tree, package) == imported, package
+        assert packages.declared_imports(tree, package) == imported, package
 
 
 @pytest.mark.parametrize("folder", ["tseep", "stress", "tests"])
 def test_folders_are_small(folder: str) -> None:
-    """No folder has more modules than one takes in at a glance."""
+    """No folder has more than L{MOST_MODULES} modules."""
     folders = {path.parent for path in (ROOT / folder).rglob("*.py")}
     sizes = {path: sum(each.stem != "__init__" for each in path.glob("*.py")) for path in folders}
     assert not {str(path): size for path, size in sizes.items() if size > MOST_MODULES}
 
 
-def test_architecture_is_current() -> None:
-    """The tables of ARCHITECTURE.md are those of the code."""
-    text = (ROOT / "ARCHITECTURE.md").read_text()
-    assert packages.document(text) == text, "run: python docs/packages.py"
-    for tree in TREES:
-        assert all(f"| `{name}` |" in text for name in tree.levels)
-
-
-# The rules can fail
+# The checks detect violations
 
 
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A tree of two packages, in place of the repository."""
+    """A tree with two packages in place of the repository."""
     monkeypatch.setattr(packages, "ROOT", tmp_path)
     for name in ("low", "high"):
         (tmp_path / "tseep" / name).mkdir(parents=True)
@@ -93,7 +85,7 @@ TWO = Tree("tseep", "tseep.", (("high",), ("low", "low.deep"), ("__init__",)))
 
 
 def test_an_import_upward_is_found(made: Path) -> None:
-    """Wherever an import stands and however it is written, it is seen; for type checking alone it counts apart."""
+    """Imports are found at any place and in any form; those for type checking are counted separately."""
     (made / "low" / "a.py").write_text("def f():\n    from ..high import x\n")
     assert packages.edges(TWO) == ({("low", "high")}, set())
     (made / "low" / "a.py").write_text("if TYPE_CHECKING:\n    import tseep.high.x\n")
@@ -107,22 +99,22 @@ def test_an_import_upward_is_found(made: Path) -> None:
 
 
 def test_a_docstring_without_imports_is_found(made: Path) -> None:
-    """A package must say what it imports."""
-    assert packages.said(TWO, "low") == set()
+    """A package docstring without an C{Imports:} paragraph is an error."""
+    assert packages.declared_imports(TWO, "low") == set()
     (made / "low" / "__init__.py").write_text('"""Owns a thing.\n\nImports: a,\nb.\n"""\n')
-    assert packages.said(TWO, "low") == {"a", "b"}
+    assert packages.declared_imports(TWO, "low") == {"a", "b"}
     (made / "low" / "__init__.py").write_text('"""Owns a thing."""\n')
     with pytest.raises(ValueError, match="tseep/low"):
-        packages.said(TWO, "low")
+        packages.declared_imports(TWO, "low")
 
 
 def test_markdown() -> None:
-    """Names in a docstring are code in Markdown."""
+    """Epytext names become Markdown code."""
     assert packages.markdown("C{a} is\nL{b <c.d>}, L{e}") == "`a` is `b`, `e`"
 
 
 def test_bare_names() -> None:
-    """The folders of stress/ are imported by their bare names; a library whose name begins alike is none of them."""
+    """Folders of stress/ are imported by bare names; a library with the same prefix is not one of them."""
     assert packages.package_of(STRESS, "rig.plan.Setting") == "rig"
     assert packages.package_of(STRESS, "rigging") == ""
     assert packages.package_of(TSEEP, "commands.data.keys") == "commands.data"
