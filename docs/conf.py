@@ -16,6 +16,7 @@ extensions = ["myst_parser", "sphinx_copybutton"]
 html_theme = "furo"
 html_title = f"tseep {version}"
 nitpicky = True
+smartquotes = False  # an option such as --dir stays as it is
 
 myst_heading_anchors = 3
 """Levels of headings that links can name, so that an internal link to a missing heading is a warning."""
