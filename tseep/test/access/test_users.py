@@ -27,18 +27,18 @@ RULES = [
 
 
 class AclTests(SessionTests):
-    """Who may do what."""
+    """Users, their permissions, ACL LOG and the ACL file."""
 
     def make(self, *rules: str) -> None:
-        """Make a user C{u} without password."""
+        """Define the user C{u}: enabled, without a password, with these rules."""
         self.assertReply("OK", "ACL", "SETUSER", "u", "reset", "on", "nopass", *rules)
 
     def be(self) -> None:
-        """Be that user."""
+        """Authenticate the session as the user C{u}."""
         self.assertReply("OK", "AUTH", "u", "")
 
     def test_passwords(self) -> None:
-        """Of passwords only the digest is kept; several may be right, and none is while the user is off."""
+        """A user has several passwords, of which only SHA-256 digests are stored; a disabled user accepts none."""
         self.assertReply("OK", "ACL", "SETUSER", "u", ">one", ">two", "+ping")
         (user,) = [user for user in self.server.users.named.values() if user.name == b"u"]
         self.assertEqual([hashlib.sha256(word).hexdigest() for word in (b"one", b"two")], user.hashes)
@@ -47,13 +47,13 @@ class AclTests(SessionTests):
         self.assertEqual([True, True, False], [user.accepts(word) for word in (b"one", b"two", b"three")])
 
     def test_all_or_nothing(self) -> None:
-        """If one rule is wrong, none is applied, and no user is made."""
+        """ACL SETUSER with one invalid rule applies no rule and creates no user."""
         self.assertIn("ERR Error in ACL SETUSER", str(self.run_command("ACL", "SETUSER", "u", "on", "+nosuch")))
         self.assertReply([b"default"], "ACL", "USERS")
         self.assertError("ERR Usernames can't contain spaces or null characters", "ACL", "SETUSER", "a b")
 
-    def test_quick_ways(self) -> None:
-        """A user with all permissions goes the quick way; one who has not does not, whatever its command."""
+    def test_fast_path(self) -> None:
+        """A session uses the fast-path dispatch table only if its user has all permissions."""
         self.make("+@all", "~*", "&*")
         self.be()
         self.assertIs(self.session._dispatch, self.server.table.dispatch)
@@ -65,21 +65,21 @@ class AclTests(SessionTests):
         self.assertReply("OK", "SET", "a", 1)
 
     def test_native(self) -> None:
-        """The seed's protocol is the default user's, whose permissions hold there, too."""
+        """Commands in the Go study's binary frames run as the default user, with its permissions."""
         self.assertReply("OK", "ACL", "SETUSER", "default", "resetkeys", "~b", "-set")
         other = self.connect()
         self.assertIn(b"one of the keys", other.receive(b"\x01\x00\x02\x01a"))
         self.assertIn(b"'set' command", other.receive(b"\x02\x00\x04\x01b\x01x"))
         self.assertEqual(b"\x03\x00", other.receive(b"\x01\x00\x02\x01b"))
 
-    def test_nothing_is_shown(self) -> None:
-        """Passwords are not in the slow log."""
+    def test_slow_log(self) -> None:
+        """The slow log does not show the passwords of ACL SETUSER."""
         self.run_command("CONFIG", "SET", "slowlog-log-slower-than", 0)
         self.run_command("ACL", "SETUSER", "u", ">secret")
         self.assertNotIn(b"secret", repr(self.run_command("SLOWLOG", "GET")).encode())
 
     def test_log(self) -> None:
-        """What was denied is logged, the same within a minute as one, up to as many entries as are asked for."""
+        """ACL LOG counts equal denials within a minute in one entry, and keeps acllog-max-len entries."""
         self.run_command("CONFIG", "SET", "acllog-max-len", 2)
         self.make("+get", "+acl")
         self.be()
@@ -94,7 +94,7 @@ class AclTests(SessionTests):
         self.assertReply([], "ACL", "LOG")
 
     def test_sort_by_any_key(self) -> None:
-        """SORT reads keys that it does not name only for who may read every key, by the selector that allows it."""
+        """SORT with a BY or GET pattern requires permission to read all keys from the selector that permits SORT."""
         self.run_command("RPUSH", "l", "x")
         self.run_command("SET", "x", "secret")
         get = Error("ERR GET option of SORT denied due to insufficient ACL permissions.")
@@ -115,7 +115,7 @@ class AclTests(SessionTests):
         self.assertReply([], "ACL", "LOG")
 
     def test_sort_by_any_key_elsewhere(self) -> None:
-        """The same holds in a script, in a transaction, and for ACL DRYRUN."""
+        """The same holds for SORT in a script, in a transaction and in ACL DRYRUN."""
         self.run_command("RPUSH", "l", "x")
         self.make("+@all", "~l")
         self.assertReply(
@@ -141,7 +141,7 @@ class AclTests(SessionTests):
         self.assertReply([Error(text)], "EXEC")
 
     def test_empty_key(self) -> None:
-        """A star does not match an empty key or channel, as in Redis; an empty pattern does."""
+        """The pattern C{*} matches no empty key or channel, as in Redis; an empty pattern does."""
         self.make("+@all", "%W~*", "&a", "&?*")
         self.be()
         self.assertReply("OK", "SET", "x", 1)
@@ -154,7 +154,7 @@ class AclTests(SessionTests):
         self.assertReply(0, "PUBLISH", "", 1)
 
     def test_bad_name(self) -> None:
-        """A file's line with a tab or a zero byte in the name is refused, as in ACL SETUSER."""
+        """Loading an ACL file fails on a user name with a tab or a NUL byte, as ACL SETUSER does."""
         path = Path(made_folder(self), "users.acl")
         for name in ("a\tb", "a\0", "\v"):
             path.write_text(f"user {name} on\n")
@@ -162,7 +162,7 @@ class AclTests(SessionTests):
             self.assertIn("users.acl:1: Usernames can't contain spaces or null characters", str(error))
 
     def test_empty_name(self) -> None:
-        """A user with an empty name is the same when it was written and read again."""
+        """A user with an empty name is the same after the ACL file was saved and loaded."""
         path = Path(made_folder(self), "users.acl")
         self.assertReply("OK", "ACL", "SETUSER", "", "on", ">p", "+get", "~a")
         shown = self.server.users.named[b""].show()
@@ -172,19 +172,19 @@ class AclTests(SessionTests):
         self.assertEqual(shown, self.server.users.named[b""].show())
 
     def test_genpass(self) -> None:
-        """A password is of as many bits as are asked for, and another each time."""
+        """ACL GENPASS returns a new password of the given number of bits each time."""
         first = self.run_command("ACL", "GENPASS")
         self.assertEqual((64, 2), (len(first), len(self.run_command("ACL", "GENPASS", 5))))
         self.assertNotEqual(first, self.run_command("ACL", "GENPASS"))
 
     def test_pubsub_default(self) -> None:
-        """New users may use all channels, if that is asked for."""
+        """With acl-pubsub-default allchannels a new user has access to all channels."""
         self.run_command("CONFIG", "SET", "acl-pubsub-default", "allchannels")
         self.run_command("ACL", "SETUSER", "u")
         self.assertReply([b"user default on nopass ~* &* +@all", b"user u off &* -@all"], "ACL", "LIST")
 
-    def test_delete_oneself(self) -> None:
-        """Who deletes its own user gets the answer, and goes."""
+    def test_delete_own_user(self) -> None:
+        """A client that deletes its own user gets the reply and is disconnected."""
         self.make("+@all")
         self.be()
         self.assertReply(1, "ACL", "DELUSER", "u")
@@ -193,7 +193,7 @@ class AclTests(SessionTests):
     @settings(deadline=None, derandomize=True, database=None, max_examples=500)
     @given(st.lists(st.one_of(st.sampled_from(RULES), st.text(max_size=4)), max_size=8))
     def test_anything(self, rules: list[str]) -> None:
-        """Whatever the rules, they are refused, or the user is the same when it was written and read again."""
+        """Random rules are refused, or define a user that survives a round trip through the ACL file and redis.conf."""
         self.setUp()
         users, path = self.server.users, Path(made_folder(self), "users.acl")
         try:
