@@ -12,16 +12,16 @@ from tseep.configuration.parameters import Config
 
 
 class DirectivesTests(SynchronousTestCase):
-    """What becomes of a directive is said once."""
+    """Classification of the directives of redis.conf."""
 
     def test_each_once(self) -> None:
-        """A directive is served, ignored, refused or left to twistd, and only one of these."""
+        """No directive is in two of the classes: supported, ignored, refused and left to twistd."""
         ignored = [name for names in IGNORED.values() for name in names]
         counts = Counter([*Config().parameters, *OWN, *ignored, *REFUSED, *TWISTD])
         self.assertEqual([], [name for name, count in counts.items() if count > 1])
 
     def test_values(self) -> None:
-        """A value that asks for what tseep does anyway is not refused, however it is spelt."""
+        """A refused directive is accepted with a value that has no effect in tseep, in any spelling."""
         self.assertEqual("", refusal("cluster-enabled", ["No"], []))
         self.assertEqual("", refusal("replicaof", ["NO", "ONE"], []))
         self.assertEqual("", refusal("masterauth", [""], []))
@@ -32,14 +32,14 @@ class DirectivesTests(SynchronousTestCase):
             self.assertEqual([""] * len(harmless), [refusal(name, value.split(" "), []) for value in harmless])
 
     def test_unknown(self) -> None:
-        """What nobody knows is told in Redis's words, and with what is near to it."""
+        """The error for an unknown directive is Redis's, followed by a similar name if there is one."""
         said = "Bad directive or wrong number of arguments"
         self.assertEqual(said, refusal("qwxyz", [], ["port"]))
         self.assertEqual(f"{said}; did you mean port?", refusal("prot", ["1"], ["port"]))
         self.assertEqual(f"{said}; did you mean replicaof?", refusal("replicaoff", [], []))
 
     def test_twistd(self) -> None:
-        """For what twistd has an option, that option is named, unless nothing is asked for."""
+        """L{for_twistd} returns twistd's equivalent option, or an empty string if there is none or none is required."""
         self.assertEqual("twistd --logfile=FILE tseep", for_twistd("logfile", ["/var/log/redis.log"]))
         self.assertEqual(
             ["", "", ""], [for_twistd(*each) for each in [("logfile", [""]), ("daemonize", ["no"]), ("hz", ["1"])]]

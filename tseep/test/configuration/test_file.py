@@ -25,7 +25,7 @@ LINE = st.builds(
 
 
 class ConfigFileTests(SynchronousTestCase):
-    """Files as Redis reads them."""
+    """Syntax, errors and includes of redis.conf files."""
 
     def setUp(self) -> None:
         self.folder = self.mktemp()
@@ -48,28 +48,28 @@ class ConfigFileTests(SynchronousTestCase):
         self.assertIn(line, self.errors[0])
 
     def test_lines(self) -> None:
-        """Comments and empty lines say nothing, names have no case, quotes and escapes are undone."""
+        """Comments and empty lines are skipped, names are case-insensitive, and quotes and escapes are decoded."""
         config = self.apply('# timeout 1\n\n  TimeOut 30\r\nrequirepass "a b\\x21"\nmaxclients 7')
         self.assertEqual((config["timeout"], config["requirepass"], config["maxclients"]), (30, "a b!", 7))
 
     def test_last_wins(self) -> None:
-        """Of two lines the lower one counts."""
+        """The last line of a parameter determines its value."""
         self.assertEqual(self.apply("timeout 1\ntimeout 2")["timeout"], 2)
 
     def test_words(self) -> None:
-        """What takes several words adds up over its lines."""
+        """Lines of client-output-buffer-limit are combined by client class."""
         limit = "client-output-buffer-limit"
         limits = self.apply(f"{limit} normal 1 2 3\n{limit} pubsub 4 5 6")[limit]
         self.assertEqual((limits["normal"], limits["pubsub"]), ((1, 2, 3), (4, 5, 6)))
 
     def test_unknown(self) -> None:
-        """What neither tseep nor Redis knows is refused in Redis's words, and what may have been meant is named."""
+        """The error for an unknown directive is Redis's, with file, line and a similar name if there is one."""
         said = "a.conf:3: 'requirepas secret': Bad directive or wrong number of arguments; did you mean requirepass?"
         self.assertRefused("timeout 1\n\nrequirepas secret", said)
         self.assertRefused("qwxyz 1", "'qwxyz 1': Bad directive or wrong number of arguments")
 
     def test_refused(self) -> None:
-        """What would change what clients may do is refused by name, with the remedy, unless it asks for nothing."""
+        """A directive that would change behaviour for clients is refused, unless its value has no effect."""
         self.assertRefused(
             "replicaof 192.0.2.1 6379", "a.conf:1: 'replicaof 192.0.2.1 6379': tseep cannot be a replica;"
         )
@@ -80,7 +80,7 @@ class ConfigFileTests(SynchronousTestCase):
         self.assertEqual([], self.errors)
 
     def test_every_error(self) -> None:
-        """All that is wrong is found, in the order of the lines, in included files, too."""
+        """All errors are reported, in the order of the lines, those of included files too."""
         self.write("\nnosuch 2", "b.part")
         self.apply(f"nosuch 1\n\ninclude {self.folder}/b.part\ntimeout x\nrequirepass 'a\nmaxclients 5 6")
         self.assertEqual(
@@ -89,7 +89,7 @@ class ConfigFileTests(SynchronousTestCase):
         )
 
     def test_save(self) -> None:
-        """Where a file does not say when to save, it is as in Redis, and CONFIG REWRITE adds nothing."""
+        """Without a save directive the default is Redis's, and CONFIG REWRITE adds none."""
         config = self.apply("timeout 5")
         self.assertEqual(REDIS_SAVES, config.show("save"))
         self.assertEqual([b"timeout 5"], rewritten([b"timeout 5"], config, []))
@@ -99,7 +99,7 @@ class ConfigFileTests(SynchronousTestCase):
         self.assertEqual("900 1 60 5", self.apply("save 900 1\nsave 60 5").show("save"))
 
     def test_password_file(self) -> None:
-        """A file may name the file of the password, which CONFIG REWRITE does not write down."""
+        """requirepass-file sets requirepass; CONFIG REWRITE writes no password from a file or the environment."""
         path = self.write("secret\r\nmore", "password")
         config = self.apply(f"requirepass-file {path}")
         self.assertEqual("secret", config["requirepass"])
@@ -113,7 +113,7 @@ class ConfigFileTests(SynchronousTestCase):
         self.assertRefused(f"requirepass-file {self.write('', 'empty')}", "empty: the first line is empty")
 
     def test_read_password(self) -> None:
-        """A password ends with its line, and begins after a byte order mark; an empty one is none."""
+        """L{read_password} returns the first line without BOM and line end; it raises if that is empty or not UTF-8."""
         path = os.path.join(self.folder, "password")
         for raw, password in ((b"a b\nc", "a b"), (b"a\r\n", "a"), (b"\xef\xbb\xbfa", "a"), (b"\xc3\xa4\n", "\xe4")):
             with open(path, "wb") as file:
@@ -125,7 +125,7 @@ class ConfigFileTests(SynchronousTestCase):
             self.assertRaises(ConfigError, read_password, path, "--requirepass-file")
 
     def test_include(self) -> None:
-        """A file stands where it is included; a pattern includes all that match, or none."""
+        """An include applies the lines of a file in place; a pattern includes all matching files, or none."""
         self.write("timeout 5\n", "b-1.part")
         self.write("maxclients 6\n", "b-2.part")
         config = self.apply(f"timeout 1\ninclude {self.folder}/b-*.part\ninclude {self.folder}/no*\n")
@@ -134,7 +134,7 @@ class ConfigFileTests(SynchronousTestCase):
     @settings(deadline=None, derandomize=True, database=None, max_examples=500)
     @given(st.lists(LINE, max_size=4))
     def test_anything(self, lines: list[bytes]) -> None:
-        """Whatever is in a file, it is refused, or it is the same when CONFIG REWRITE has written it."""
+        """A file with random lines is refused, or has the same values after CONFIG REWRITE."""
         path = os.path.join(self.folder, "any.conf")
         before, after = Config(), Config()
         with open(path, "wb") as file:
@@ -151,7 +151,7 @@ class ConfigFileTests(SynchronousTestCase):
             self.assertEqual(before.show(parameter.name), after.show(parameter.name), text)
 
     def test_wrong(self) -> None:
-        """What is wrong is named with its file and line."""
+        """An error names the file and the line."""
         self.assertRefused("\ntimeout many", "a.conf:2: timeout 'many': argument couldn't be parsed into an integer")
         self.assertRefused("timeout 1 2", "a.conf:1: timeout: wrong number of arguments")
         self.assertRefused('requirepass "a', "a.conf:1: unbalanced quotes")
@@ -160,10 +160,10 @@ class ConfigFileTests(SynchronousTestCase):
 
 
 class RewrittenTests(SynchronousTestCase):
-    """What becomes of a file's lines."""
+    """Lines of redis.conf after CONFIG REWRITE."""
 
     def rewritten(self, text: str, *users: str, **changed: str) -> str:
-        """The file, after it was read and some parameters have changed."""
+        """Return the text of a file after it was read, these parameters were set, and it was rewritten."""
         config = Config()
         lines = text.encode().splitlines()
         path = self.mktemp()
@@ -175,24 +175,24 @@ class RewrittenTests(SynchronousTestCase):
         return b"\n".join(rewritten(lines, config, users)).decode()
 
     def test_nothing_changed(self) -> None:
-        """A file that says what is so stays as it is."""
+        """CONFIG REWRITE leaves a file unchanged if no parameter has changed."""
         text = "# a\n\nport 7000\ntimeout 5\nsave 900 1 60 10\ndaemonize no\ninclude b.conf"
         self.assertEqual(text, self.rewritten(text))
 
     def test_changed(self) -> None:
-        """A line has the value of now, even the usual one, in its place; a second one goes."""
+        """A changed value replaces the parameter's first line, defaults included; later lines are removed."""
         before = "timeout 5\n# b\nLUA-TIME-LIMIT 9\ntimeout 6\nmaxclients 5"
         after = "timeout 0\n# b\nbusy-reply-threshold 9\nmaxclients 8"
         self.assertEqual(after, self.rewritten(before, timeout="0", maxclients="8"))
 
     def test_added(self) -> None:
-        """What the file does not name is added under one mark, unless it is the usual value."""
+        """A parameter that is not in the file is appended below one comment, unless it has its default."""
         text = self.rewritten("timeout 5\n\n", maxmemory="1mb", maxclients="10000")
         self.assertEqual("timeout 5\n# Generated by CONFIG REWRITE\nmaxmemory 1048576", text)
         self.assertEqual(f"{text}\nslowlog-max-len 1", self.rewritten(text, slowlog_max_len="1"))
 
     def test_words(self) -> None:
-        """What takes several words stands on one line; what is empty, or has strange bytes in it, in quotes."""
+        """A value of several words is on one line; empty values and values with special bytes are quoted."""
         before = "client-output-buffer-limit normal 1 2 3\nclient-output-buffer-limit pubsub 4 5 6\nsave 1 1\n"
         after = self.rewritten(before, save="", requirepass='a "b"\n').splitlines()
         limits = "client-output-buffer-limit normal 1 2 3 slave 268435456 67108864 60 pubsub 4 5 6"
@@ -200,12 +200,12 @@ class RewrittenTests(SynchronousTestCase):
         self.assertEqual(r'requirepass "a \"b\"\n"', after[-1])
 
     def test_users(self) -> None:
-        """The users of now stand in place of those that were."""
+        """The current users replace the user lines of the file."""
         before = "user a on\ntimeout 1\nuser b on"
         self.assertEqual("user x off\nuser y off\ntimeout 1", self.rewritten(before, "user x off", "user y off"))
         self.assertEqual("timeout 1", self.rewritten(before))
 
-    def test_what_cannot_be_read(self) -> None:
-        """A line that cannot be split stays as it is."""
+    def test_unbalanced_quotes(self) -> None:
+        """A line with unbalanced quotes stays unchanged."""
         config = Config()
         self.assertEqual([b'nosuch "a'], rewritten([b'nosuch "a'], config, []))

@@ -8,27 +8,27 @@ from tseep.configuration.parameters import PARAMETERS, Config
 
 
 class ConfigTests(SynchronousTestCase):
-    """The values of all parameters."""
+    """Defaults, parsing, bounds and lookup of parameters."""
 
     def setUp(self) -> None:
         self.config = Config()
 
     def test_defaults(self) -> None:
-        """Every parameter has a default that it can itself be set to, as CONFIG GET gives it."""
+        """Every default is accepted by C{Config.set} in the form in which CONFIG GET shows it."""
         for parameter in PARAMETERS:
             value, shown = self.config[parameter.name], self.config.show(parameter.name)
             self.config.set(parameter.name, shown)
             self.assertEqual(value, self.config[parameter.name], parameter.name)
 
     def test_begun_with_texts(self) -> None:
-        """A configuration may begin with other values, by names with underscores."""
+        """The constructor accepts initial values by name, with underscores in place of dashes."""
         config = Config(maxclients="7", proto_max_bulk_len="2mb")
         self.assertEqual((7, 2 * 2**20), (config["maxclients"], config["proto-max-bulk-len"]))
         self.assertRaises(ValueError, Config, maxclients="x")
         self.assertRaises(KeyError, Config, nosuch="x")
 
     def assertRefused(self, name: str, words: str, *texts: str) -> None:
-        """The parameter cannot be set to these texts, and stays as it is."""
+        """Assert that C{set} refuses each of these texts with C{words} and leaves the parameter unchanged."""
         before = self.config[name]
         for text in texts:
             error = self.assertRaises(ValueError, self.config.set, name, text)
@@ -36,7 +36,7 @@ class ConfigTests(SynchronousTestCase):
         self.assertEqual(before, self.config[name])
 
     def test_numbers(self) -> None:
-        """A number is decimal, and in its bounds."""
+        """A number is decimal and within the parameter's bounds."""
         for text, value in (("1", 1), ("4294967295", 2**32 - 1)):
             self.config.set("maxclients", text)
             self.assertEqual(value, self.config["maxclients"])
@@ -46,7 +46,7 @@ class ConfigTests(SynchronousTestCase):
         self.assertEqual(-1, self.config["slowlog-log-slower-than"])
 
     def test_memory(self) -> None:
-        """A size takes Redis's units, of thousands and of 1,024, in any case; it is shown in bytes."""
+        """A memory size accepts Redis's decimal and binary units in any case, and is shown in bytes."""
         sizes = [("2000000", 2000000), ("2000000b", 2000000), ("2000k", 2 * 10**6), ("2048kb", 2**21),
                  ("2m", 2 * 10**6), ("2MB", 2**21), ("1g", 10**9), ("1Gb", 2**30)]  # fmt: skip
         for text, size in sizes:
@@ -57,18 +57,18 @@ class ConfigTests(SynchronousTestCase):
         self.assertRefused("proto-max-bulk-len", "must be between", "1", "1k", "9" * 19 + "gb")
 
     def test_choices(self) -> None:
-        """A choice is one of its words, in any case."""
+        """An enum parameter accepts one of its words in any case."""
         self.config.set("enable-debug-command", "LOCAL")
         self.assertEqual("local", self.config["enable-debug-command"])
         self.assertRefused("enable-debug-command", "no, yes, local", "", "maybe")
 
     def test_text(self) -> None:
-        """A text may be anything."""
+        """A string parameter keeps any value unchanged."""
         self.config.set("requirepass", " pass word ")
         self.assertEqual(" pass word ", self.config.show("requirepass"))
 
     def test_matching(self) -> None:
-        """Names are found by glob patterns, whatever their case."""
+        """Glob patterns match names and aliases case-insensitively."""
         self.assertEqual({"slowlog-log-slower-than", "slowlog-max-len"}, set(self.config.matching("SLOWLOG-*")))
         self.assertEqual(["timeout"], list(self.config.matching("[t]imeou?")))
         self.assertEqual([], list(self.config.matching("nosuch")))
@@ -76,11 +76,11 @@ class ConfigTests(SynchronousTestCase):
         self.assertEqual(names, list(self.config.matching("*")))
 
     def test_two_are_apart(self) -> None:
-        """Two configurations share no value."""
+        """Two instances of L{Config} share no values."""
         self.config.set("timeout", "5")
         self.assertEqual(0, Config()["timeout"])
 
-    def test_options(self) -> None:
-        """What the command line offers says what it is, in a sentence."""
+    def test_help(self) -> None:
+        """The help text of every parameter starts with a capital letter and ends with a full stop."""
         for parameter in PARAMETERS:
             self.assertRegex(parameter.help, r"^[A-Z].*\.$", parameter.name)
