@@ -22,21 +22,21 @@ PACKAGE = Path(tseep.__file__).parent
 
 
 class AsJsonTests(SynchronousTestCase):
-    """What is written of an event."""
+    """Fields of a JSON log line."""
 
     def setUp(self) -> None:
-        """A logger whose events come to a file in memory."""
+        """Create a logger that writes JSON lines to C{self.file}."""
         self.file = StringIO()
         self.log = Logger("tseep.test", observer=LogPublisher(make_observer(self.file)))
 
     def written(self) -> Any:
-        """The one line that was written, read as JSON."""
+        """Return the single line that was written, parsed as JSON."""
         text = self.file.getvalue()
         self.assertEqual((1, "\n"), (text.count("\n"), text[-1]))
         return json.loads(text)
 
     def test_event(self) -> None:
-        """An event's message is there, and what it is made from."""
+        """A line has time, level, logger, message, and the fields of the message."""
         self.log.warn("{count} of {names} in\ntwo lines", count=3, names={"a": "ü"})
         line = self.written()
         self.assertRegex(line.pop("time"), r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$")
@@ -51,7 +51,7 @@ class AsJsonTests(SynchronousTestCase):
         self.assertEqual(expected, json.loads(as_json(event)))
 
     def test_failure(self) -> None:
-        """A failure comes with its traceback, in the same line."""
+        """A failure's traceback is in the same line."""
         try:
             raise ValueError("once")
         except ValueError:
@@ -61,7 +61,7 @@ class AsJsonTests(SynchronousTestCase):
         self.assertIn("ValueError: once", line["traceback"])
 
     def test_older_logger(self) -> None:
-        """Events of Twisted's older logger come as text alone."""
+        """An event of Twisted's legacy logger has a message and no fields."""
         publisher = legacy.LogPublisher(publishPublisher=LogPublisher(make_observer(self.file)))
         publisher.msg("hello", system="somewhere", other=5)
         line = self.written()
@@ -70,17 +70,15 @@ class AsJsonTests(SynchronousTestCase):
 
 
 class JsonObserverTests(SynchronousTestCase):
-    """Where it is written."""
-
     def test_file(self) -> None:
-        """To the file that twistd was told of."""
+        """The log is written to the file of twistd's --logfile."""
         path = os.path.abspath(self.mktemp())
         json_observer({"logfile": path, "nodaemon": True})({"log_format": "x", "log_time": 0.0})
         with open(path) as file:
             self.assertEqual("x", json.loads(file.read())["message"])
 
     def test_output(self) -> None:
-        """Without one to the output, if there is one."""
+        """Without --logfile the log is written to standard output."""
         output = StringIO()
         self.patch(sys, "stdout", output)
         json_observer({"logfile": None, "nodaemon": 1})({"log_format": "x", "log_time": 0.0})
@@ -88,10 +86,10 @@ class JsonObserverTests(SynchronousTestCase):
 
 
 class LoggedInJsonTests(SynchronousTestCase):
-    """Who decides on the log."""
+    """Installation of the observer on twistd's application."""
 
     def test_application(self) -> None:
-        """An application, which is a process of twistd's, logs so, and runs the service."""
+        """Under an application it installs the JSON log observer and runs the service."""
         application: Any = Application("test")
         service = Service()
         logged = LoggedInJson(service, {"nodaemon": 1})
@@ -100,7 +98,7 @@ class LoggedInJsonTests(SynchronousTestCase):
         self.assertEqual(([logged], [service]), (list(IServiceCollection(application)), list(logged)))
 
     def test_other_parent(self) -> None:
-        """Any other parent does as it likes."""
+        """A parent that is no application is accepted."""
         parent = MultiService()
         logged = LoggedInJson(Service(), {"nodaemon": 1})
         logged.setServiceParent(parent)
@@ -108,10 +106,10 @@ class LoggedInJsonTests(SynchronousTestCase):
 
 
 class LoggerNamesTests(SynchronousTestCase):
-    """The names of tseep's own loggers, by which people filter."""
+    """Names of tseep's loggers, by which operators filter."""
 
     def test_names(self) -> None:
-        """Each logger has a name of its own that stays when its module moves."""
+        """Each logger has a fixed name, which does not change when its module moves."""
         sources = [path for path in PACKAGE.rglob("*.py") if "test" not in path.relative_to(PACKAGE).parts]
         made = [call for path in sources for call in re.findall(r"\bLogger\((.*)\)", path.read_text())]
         names = ["heartbeat.Heartbeat", "modes.threaded.ThreadedMode", "modes.watcher.Watcher", "modes.worker.Worker"]

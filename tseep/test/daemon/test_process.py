@@ -19,14 +19,14 @@ ENDING = {signal.SIGTERM, signal.SIGINT}
 
 
 class Refusing(Service):
-    """A service that cannot start."""
+    """A service whose start raises L{CannotStart}."""
 
     def startService(self) -> None:
         raise CannotStart("tseep: no")
 
 
 class ProcessServiceTests(SynchronousTestCase):
-    """A process of its own: its signals, and a failure of its start."""
+    """Signals and start-up failures of a server in its own process."""
 
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
@@ -35,13 +35,13 @@ class ProcessServiceTests(SynchronousTestCase):
         self.patch(process.signal, "signal", self.installed.__setitem__)
 
     def begin(self, service: Service, **twistd: Any) -> None:
-        """Start a service as twistd does."""
+        """Start a service under L{ProcessService}, as twistd does."""
         whole = ProcessService(self.reactor, self.server, service, twistd)
         whole.privilegedStartService()
         whole.startService()
 
     def test_signals(self) -> None:
-        """SIGTERM and SIGINT ask for an orderly end, with status 0; SIGHUP is ignored."""
+        """SIGTERM and SIGINT shut the server down, each once; SIGHUP is ignored."""
         asked: list[bool] = []
         self.begin(Service())
         self.server.shut_down = lambda: asked.append(True)
@@ -52,7 +52,7 @@ class ProcessServiceTests(SynchronousTestCase):
         self.assertEqual(asked, [True, True])
 
     def test_signals_again(self) -> None:
-        """The reactor's own handlers, which come when it starts, don't stay."""
+        """The signal handlers are installed again after the reactor has installed its own."""
         self.begin(Service())
         self.installed.clear()
         for function, args, kwargs in self.reactor.whenRunningHooks:
@@ -60,7 +60,7 @@ class ProcessServiceTests(SynchronousTestCase):
         self.assertEqual(set(self.installed), ENDING)
 
     def failed(self, **twistd: Any) -> Any:
-        """The error of a start that fails, and what was written to the standard error."""
+        """Return the error of a failed start; assert that its text was written to standard error."""
         reading, writing = os.pipe()
         self.patch(process.os, "dup", lambda number: writing)
         error = self.assertRaises(CannotStart, self.begin, Refusing(), **twistd)
@@ -70,21 +70,21 @@ class ProcessServiceTests(SynchronousTestCase):
         return error
 
     def test_failure(self) -> None:
-        """In the foreground the interpreter has nothing more to say."""
+        """In the foreground the exit status is 1, and the interpreter prints nothing more."""
         self.assertEqual(self.failed().code, 1)
 
     def test_failure_in_the_background(self) -> None:
-        """In the background the line is to be in the log, too, and twistd must see an exception."""
+        """In the background twistd gets an exception with the error's text, which it logs."""
         error = self.failed(statusPipe=9)
         self.assertEqual(error.code, "tseep: no")
         self.assertIsInstance(error, Exception)
 
 
 class ProblemTests(SynchronousTestCase):
-    """What twistd cannot do is seen before it tries."""
+    """Check of twistd's options before the start."""
 
     def test_files(self) -> None:
-        """Files that cannot be written are named, with the option for another."""
+        """An unwritable file is reported with twistd's option for another one, and a missing run directory without."""
         self.assertEqual("", problem({"nodaemon": True, "pidfile": "", "logfile": None}))
         self.assertEqual("", problem({"nodaemon": True, "pidfile": self.mktemp(), "logfile": "-", "rundir": "."}))
         said = "twistd cannot write /nonexistent/a; choose another file with twistd --pidfile=FILE"
@@ -93,7 +93,7 @@ class ProblemTests(SynchronousTestCase):
         self.assertIn("no such folder", problem({"rundir": "/nonexistent"}))
 
     def test_rights(self) -> None:
-        """Another user takes root's rights."""
+        """twistd's --uid requires root, unless it is the current user."""
         self.patch(process.os, "geteuid", lambda: 1000)
         self.patch(process.os, "getuid", lambda: 1000)
         self.assertEqual("", problem({"nodaemon": True, "uid": 1000, "gid": None}))

@@ -27,7 +27,7 @@ from tseep.test.support import made_folder
 
 @implementer(IMode)
 class FakeMode:
-    """A mode that notes what it is asked to do; it listens on a reactor in memory."""
+    """A mode that records its calls in C{events} and listens on a reactor in memory."""
 
     name = "fake"
     details = "all of it"
@@ -54,7 +54,7 @@ class FakeMode:
 
 
 class ServiceTests(SynchronousTestCase):
-    """The service listens, keeps time and stops in order."""
+    """Start, cron and shutdown of the service."""
 
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
@@ -62,7 +62,7 @@ class ServiceTests(SynchronousTestCase):
         self.mode = FakeMode(self.reactor, self.server)
 
     def service(self, *endpoints: str) -> TseepService:
-        """A service for these endpoints."""
+        """Return a service that listens on these endpoints."""
         return TseepService(self.reactor, self.server, self.mode, endpoints)
 
     def started(self) -> TseepService:
@@ -72,19 +72,19 @@ class ServiceTests(SynchronousTestCase):
         return service
 
     def test_interface(self) -> None:
-        """It is a service, and the fake is a mode."""
+        """L{TseepService} provides L{IService}, and L{FakeMode} provides L{IMode}."""
         verifyObject(IService, self.service())
         verifyObject(IMode, self.mode)
 
     def test_listens(self) -> None:
-        """It starts the mode, then listens on every endpoint."""
+        """The service starts the mode, then listens on every endpoint."""
         self.started()
         self.assertEqual(self.mode.events, ["start"])
         self.assertEqual([port for port, *_ in self.reactor.tcpServers], [6379])
         self.assertEqual([path for path, *_ in self.reactor.unixServers], ["/run/tseep"])
 
     def test_one_line(self) -> None:
-        """Once all runs, one line says mode, addresses, interpreter, reactor and how many clients there may be."""
+        """When the server is ready, one log line has mode, addresses, Python version, reactor and maxclients."""
         events: list[Any] = []
         globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
         self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
@@ -96,8 +96,8 @@ class ServiceTests(SynchronousTestCase):
         for part in ("fake", "all of it", "6379", "/run/tseep", ready["python_version"], "MemoryReactorClock", "10000"):
             self.assertIn(part, line)
 
-    def test_nothing_is_kept(self) -> None:
-        """Where neither snapshots nor an append-only file are kept, a line says so."""
+    def test_no_persistence(self) -> None:
+        """Without snapshots and AOF a log line reports that persistence is off."""
         events: list[Any] = []
         globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
         self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
@@ -109,7 +109,7 @@ class ServiceTests(SynchronousTestCase):
             self.assertEqual(said, len(lines))
 
     def test_note(self) -> None:
-        """What a script writes to the log comes at its level, and is one line, whatever it has in it."""
+        """A script's log message keeps its level and is one line with control characters escaped."""
         events: list[Any] = []
         globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
         self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
@@ -120,14 +120,14 @@ class ServiceTests(SynchronousTestCase):
         escaped = r"one\r\n2026 [tseep] another\x1b[2J\x9b1m\u2028\x00é"
         self.assertEqual([("warn", "{careful}"), ("info", escaped)], noted)
 
-    def test_tells_the_server(self) -> None:
-        """The server knows how it is run, for INFO."""
+    def test_server_attributes(self) -> None:
+        """The service sets the server's C{mode} and C{addresses}, which INFO shows."""
         self.started()
         self.assertEqual(self.server.mode, "fake")
         self.assertEqual(len(self.server.addresses), 2)
 
     def test_cron(self) -> None:
-        """The mode does its regular work ten times a second, from start to stop."""
+        """The mode runs the server's cron ten times a second, from start to stop."""
         service = self.started()
         self.reactor.advance(INTERVAL)
         self.reactor.advance(INTERVAL)
@@ -138,14 +138,14 @@ class ServiceTests(SynchronousTestCase):
         self.assertEqual(self.mode.events[5:], ["stop"])
 
     def test_stop(self) -> None:
-        """It has stopped when the mode has."""
+        """C{stopService} fires once the mode has stopped."""
         stopping = self.started().stopService()
         self.assertNoResult(stopping)
         self.mode.stopped.callback(None)
         self.successResultOf(stopping)
 
     def test_accepts_before_it_stops(self) -> None:
-        """Who has connected by then is accepted, port by port, until nobody comes any more."""
+        """Before it stops, the service accepts the pending connections of each port until no more arrive."""
         service = self.started()
         waiting = [2, 1, 0]
 
@@ -157,7 +157,7 @@ class ServiceTests(SynchronousTestCase):
         self.assertEqual(waiting, [])
 
     def refusal(self, error: Exception, endpoint: str = "tcp:6379") -> str:
-        """What is said when listening fails like this."""
+        """Return the text of L{CannotStart} when listening raises C{error}."""
 
         def fail(*args: Any, **kwargs: Any) -> None:
             raise error
@@ -169,7 +169,7 @@ class ServiceTests(SynchronousTestCase):
         return str(caught.exception)
 
     def test_busy(self) -> None:
-        """A busy port is refused in one line that helps."""
+        """A port in use is refused in one line with a remedy."""
         line = self.refusal(CannotListenError("", 6379, OSError(errno.EADDRINUSE, "Address already in use")))
         self.assertEqual(
             line,
@@ -178,14 +178,14 @@ class ServiceTests(SynchronousTestCase):
         )
 
     def test_no_rights(self) -> None:
-        """So is a port that takes rights."""
+        """Missing permission for a port or a path is refused with a remedy."""
         line = self.refusal(CannotListenError("", 6379, OSError(errno.EACCES, "Permission denied")))
         self.assertIn("a port under 1024 needs root's rights", line)
         line = self.refusal(OSError(errno.EACCES, "Permission denied"), "unix:/run/a")
         self.assertIn("permission denied; choose another folder with --listen", line)
 
     def test_other_errors(self) -> None:
-        """Any other error says what it is."""
+        """Any other error is refused with the system's reason."""
         line = self.refusal(CannotListenError("", 6379, OSError(errno.EADDRNOTAVAIL, "Cannot assign")))
         self.assertIn("Cannot assign", line)
         self.assertIn("wrong", self.refusal(ValueError("wrong")))

@@ -11,7 +11,7 @@ from tseep.daemon import systemd
 
 
 class NotifyTests(SynchronousTestCase):
-    """The test is systemd, with a datagram socket."""
+    """C{notify}, with a datagram socket in place of systemd's."""
 
     def listen(self, address: str) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -25,20 +25,20 @@ class NotifyTests(SynchronousTestCase):
         systemd.notify(state)
 
     def test_path(self) -> None:
-        """The state goes to the socket at a path."""
+        """The state is sent to the socket at a path."""
         path = self.mktemp()
         supervisor = self.listen(path)
         self.say(path, "READY=1")
         self.assertEqual(supervisor.recv(100), b"READY=1")
 
     def test_abstract(self) -> None:
-        """A name that begins with @ is in the abstract namespace."""
+        """A name that starts with C{@} is a socket in the abstract namespace."""
         name = f"tseep-test-{os.getpid()}"
         supervisor = self.listen(f"\0{name}")
         self.say(f"@{name}", "STOPPING=1")
         self.assertEqual(supervisor.recv(100), b"STOPPING=1")
 
-    def test_nobody(self) -> None:
-        """Where nobody listens, nothing fails."""
+    def test_no_socket(self) -> None:
+        """Without a socket C{notify} does nothing and raises nothing."""
         self.say("/no/such/socket", "READY=1")
         self.say("", "READY=1")
