@@ -6,14 +6,14 @@ from tseep.test.support import SessionTests
 
 
 class PauseTests(SessionTests):
-    """Commands that are held for a while."""
+    """CLIENT PAUSE with ALL and WRITE, and CLIENT UNPAUSE."""
 
     def setUp(self) -> None:
         super().setUp()
         self.other = self.connect()
 
     def test_all(self) -> None:
-        """Every command is held until the time is over, and what was said after it comes after it."""
+        """CLIENT PAUSE delays all commands until its timeout; each client's commands keep their order."""
         self.assertReply("OK", "CLIENT", "PAUSE", 1000)
         self.assertEqual(b"", self.send("PING", session=self.other))
         self.assertEqual(b"", self.send("ECHO", "x", session=self.other))
@@ -23,7 +23,7 @@ class PauseTests(SessionTests):
         self.assertReply("PONG", "PING")
 
     def test_write(self) -> None:
-        """Only what may change something is held."""
+        """CLIENT PAUSE WRITE delays only commands that can write."""
         self.assertReply("OK", "CLIENT", "PAUSE", 1000, "WRITE")
         self.assertReply(None, "GET", "k", session=self.other)
         self.assertEqual(b"", self.send("SET", "k", "1", session=self.other))
@@ -31,7 +31,7 @@ class PauseTests(SessionTests):
         self.assertEqual(["OK"], self.sent(self.other))
 
     def test_transaction(self) -> None:
-        """A transaction is held as a whole if anything in it may change something."""
+        """CLIENT PAUSE WRITE delays EXEC if any queued command can write."""
         for argv in (["MULTI"], ["GET", "k"], ["SET", "k", "1"]):
             self.run_command(*argv, session=self.other)
         self.run_command("CLIENT", "PAUSE", 1000, "WRITE")
@@ -40,7 +40,7 @@ class PauseTests(SessionTests):
         self.assertEqual([[None, "OK"]], self.sent(self.other))
 
     def test_longer_and_stricter(self) -> None:
-        """Of two pauses the longer time and the stricter kind count."""
+        """A second CLIENT PAUSE neither shortens the pause nor weakens its mode."""
         self.send("CLIENT", "PAUSE", 1000, "WRITE")
         self.send("CLIENT", "PAUSE", 10, "ALL")
         self.advance(0.5)
@@ -48,8 +48,8 @@ class PauseTests(SessionTests):
         self.advance(0.6)
         self.assertEqual(["PONG"], self.sent(self.other))
 
-    def test_gone(self) -> None:
-        """A command whose client has gone is not run."""
+    def test_disconnect(self) -> None:
+        """A delayed command does not run after its client has disconnected."""
         self.run_command("CLIENT", "PAUSE", 1000, "WRITE")
         self.send("SET", "k", "1", session=self.other)
         self.server.disconnect(self.other)
@@ -57,13 +57,13 @@ class PauseTests(SessionTests):
         self.assertReply(0, "EXISTS", "k")
 
     def test_unblock(self) -> None:
-        """CLIENT UNBLOCK does not let it go."""
+        """CLIENT UNBLOCK does not unblock a client that CLIENT PAUSE delays."""
         self.run_command("CLIENT", "PAUSE", 1000, "WRITE")
         self.send("SET", "k", "1", session=self.other)
         self.assertReply(0, "CLIENT", "UNBLOCK", self.other.id)
 
     def test_skipped_reply(self) -> None:
-        """A reply that was not wanted is not sent after the pause either."""
+        """CLIENT REPLY SKIP also suppresses the reply of a delayed command."""
         self.run_command("CLIENT", "PAUSE", 1000, "WRITE")
         self.send("CLIENT", "REPLY", "SKIP", session=self.other)
         self.send("SET", "k", "1", session=self.other)
@@ -71,8 +71,8 @@ class PauseTests(SessionTests):
         self.assertEqual([], self.sent(self.other))
         self.assertReply(b"1", "GET", "k", session=self.other)
 
-    def test_quick_again(self) -> None:
-        """After the pause commands take the short way again."""
+    def test_fast_path(self) -> None:
+        """CLIENT UNPAUSE fills the fast-path dispatch table again."""
         self.run_command("CLIENT", "PAUSE", 1000, "WRITE")
         self.assertEqual({}, self.server.table.dispatch)
         self.run_command("CLIENT", "UNPAUSE")

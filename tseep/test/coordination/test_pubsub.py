@@ -9,18 +9,18 @@ from tseep.test.support import Push, SessionTests, decode
 
 
 class PubSubTests(SessionTests):
-    """Who hears what."""
+    """Subscriptions, delivery of messages, and PUBSUB."""
 
     def setUp(self) -> None:
         super().setUp()
         self.hearer = self.connect()
 
     def replies(self, *argv: str, session: Session | None = None) -> list[Any]:
-        """All replies to one command."""
+        """Return all replies to one command; SUBSCRIBE has one for each channel."""
         return decode(self.send(*argv, session=session or self.hearer))
 
     def test_channels(self) -> None:
-        """Each channel is confirmed with the number of subscriptions, and messages come to each subscriber."""
+        """SUBSCRIBE confirms each channel with the number of subscriptions; PUBLISH delivers to its subscribers."""
         self.assertEqual([[b"subscribe", b"a", 1], [b"subscribe", b"b", 2]], self.replies("SUBSCRIBE", "a", "b"))
         self.assertReply(1, "PUBLISH", "a", "hello")
         self.assertReply(0, "PUBLISH", "c", "hello")
@@ -29,7 +29,7 @@ class PubSubTests(SessionTests):
         self.assertReply(0, "PUBLISH", "a", "hello")
 
     def test_patterns(self) -> None:
-        """A pattern hears all channels that match, beside a subscription to the channel itself."""
+        """A client that subscribes to a channel and to a matching pattern receives each message twice."""
         self.replies("PSUBSCRIBE", "n.*")
         self.replies("SUBSCRIBE", "n.a")
         self.assertReply(2, "PUBLISH", "n.a", "x")
@@ -37,7 +37,7 @@ class PubSubTests(SessionTests):
         self.assertEqual([[b"punsubscribe", b"n.*", 1]], self.replies("PUNSUBSCRIBE"))
 
     def test_shards(self) -> None:
-        """Sharded channels are a world of their own."""
+        """Shard channels are separate from channels of the same name."""
         self.assertEqual([[b"ssubscribe", b"a", 1]], self.replies("SSUBSCRIBE", "a"))
         self.assertReply(0, "PUBLISH", "a", "x")
         self.assertReply(1, "SPUBLISH", "a", "x")
@@ -45,12 +45,12 @@ class PubSubTests(SessionTests):
         self.assertEqual([[b"sunsubscribe", b"a", 0]], self.replies("SUNSUBSCRIBE"))
 
     def test_nothing_to_leave(self) -> None:
-        """Who hears nothing is told so."""
+        """UNSUBSCRIBE and PUNSUBSCRIBE have a reply even if the client has no subscription."""
         self.assertEqual([[b"unsubscribe", None, 0]], self.replies("UNSUBSCRIBE"))
         self.assertEqual([[b"punsubscribe", b"x", 0]], self.replies("PUNSUBSCRIBE", "x"))
 
     def test_restricted(self) -> None:
-        """In RESP2 a subscriber may say little else, until it hears nothing any more."""
+        """In RESP2 a subscriber can run only a few commands, until its last subscription ends."""
         self.replies("SUBSCRIBE", "a")
         (error,) = self.replies("GET", "k")
         self.assertIn("ERR Can't execute 'get': only (P|S)SUBSCRIBE", error)
@@ -59,7 +59,7 @@ class PubSubTests(SessionTests):
         self.assertEqual([None], self.replies("GET", "k"))
 
     def test_resp3(self) -> None:
-        """In RESP3 messages are pushes, and a subscriber may say anything, publish to itself too."""
+        """In RESP3 messages are pushes, and a subscriber can run any command, PUBLISH to itself included."""
         self.replies("HELLO", "3")
         (confirmed,) = self.replies("SUBSCRIBE", "a")
         self.assertIsInstance(confirmed, Push)
@@ -67,8 +67,8 @@ class PubSubTests(SessionTests):
         self.assertIsInstance(message, Push)
         self.assertEqual(([b"message", b"a", b"x"], 1), (message, count))
 
-    def test_gone(self) -> None:
-        """Who has gone, or RESET, hears nothing."""
+    def test_reset_and_disconnect(self) -> None:
+        """RESET and a disconnect end all subscriptions of a client."""
         self.replies("SUBSCRIBE", "a")
         self.replies("RESET")
         self.assertReply(0, "PUBLISH", "a", "x")
@@ -78,7 +78,7 @@ class PubSubTests(SessionTests):
         self.assertReply(0, "PUBSUB", "NUMPAT")
 
     def test_introspection(self) -> None:
-        """PUBSUB tells who hears what."""
+        """PUBSUB reports channels, patterns, shard channels, and the numbers of their subscribers."""
         self.replies("SUBSCRIBE", "a", "b")
         self.replies("PSUBSCRIBE", "*")
         self.replies("SSUBSCRIBE", "s")
@@ -90,7 +90,7 @@ class PubSubTests(SessionTests):
         self.assertReply([b"s", 1], "PUBSUB", "SHARDNUMSUB", "s")
 
     def test_output_limit(self) -> None:
-        """Who does not take more than the hard limit, or the soft one for too long, is closed."""
+        """A subscriber over the hard limit, or over the soft limit for too many seconds, is disconnected."""
         self.run_command("CONFIG", "SET", "client-output-buffer-limit", "pubsub 1000 100 10")
         self.replies("SUBSCRIBE", "a")
         connection: Any = self.hearer.connection
@@ -111,10 +111,8 @@ class PubSubTests(SessionTests):
 
 
 class NotificationsTests(SessionTests):
-    """Keyspace notifications."""
-
     def heard(self, classes: str, *calls: str) -> list[list[bytes]]:
-        """What is published while some calls are made: channel and message."""
+        """Return channel and message of each event that these calls publish with C{classes} enabled."""
         self.assertReply("OK", "CONFIG", "SET", "notify-keyspace-events", classes)
         hearer = self.connect()
         self.send("PSUBSCRIBE", "__key*", session=hearer)
@@ -123,27 +121,27 @@ class NotificationsTests(SessionTests):
         return [message[2:] for message in self.sent(hearer)]
 
     def test_channels(self) -> None:
-        """K tells by key, E by event."""
+        """K enables keyspace channels and E keyevent channels; without either there are no notifications."""
         self.assertEqual([[b"__keyspace@0__:k", b"set"]], self.heard("KA", "SET k 1"))
         self.assertEqual([[b"__keyevent@0__:set", b"k"]], self.heard("EA", "SET k 1"))
         self.assertEqual([], self.heard("A", "SET k 1"))
         self.assertEqual([], self.heard("", "SET k 1"))
 
     def test_events(self) -> None:
-        """Every change has its event, in order."""
+        """Each change publishes its events, in order."""
         calls = ["SET k 1 EX 10", "RENAME k j", "DEL j", "RPUSH l 1", "LPOP l", "HSET h f 1", "HDEL h f", "SADD s 1"]
         events = [channel.partition(b":")[2] for channel, _ in self.heard("EA", *calls)]
         expected = b"set expire rename_from rename_to del rpush lpop del hset hdel del sadd"
         self.assertEqual(expected.split(), events)
 
     def test_classes(self) -> None:
-        """Only what is asked for is told; misses and new keys are not part of A."""
+        """Only the enabled classes are published; A does not include m (misses) and n (new keys)."""
         self.assertEqual([[b"__keyevent@0__:rpush", b"l"]], self.heard("El", "SET k 1", "RPUSH l 1"))
         self.assertEqual([[b"__keyevent@0__:keymiss", b"x"]], self.heard("Em", "GET x", "GET k"))
         self.assertEqual([[b"__keyevent@0__:new", b"y"]], self.heard("En", "SET y 1", "SET y 2"))
 
     def test_expired(self) -> None:
-        """A key whose time is over is told of when it is removed."""
+        """The expire cycle publishes an expired event for each key that it removes."""
         self.run_command("SET", "k", "1", "PX", "10")
         self.run_command("CONFIG", "SET", "notify-keyspace-events", "Ex")
         hearer = self.connect()
@@ -153,7 +151,7 @@ class NotificationsTests(SessionTests):
         self.assertEqual([[b"pmessage", b"*", b"__keyevent@0__:expired", b"k"]], self.sent(hearer))
 
     def test_show(self) -> None:
-        """CONFIG GET shows the letters in one way, and letters that mean nothing are refused."""
+        """CONFIG GET shows the flags in Redis's order; CONFIG SET refuses unknown flags."""
         self.run_command("CONFIG", "SET", "notify-keyspace-events", "lKE$")
         self.assertReply([b"notify-keyspace-events", b"$lKE"], "CONFIG", "GET", "notify-keyspace-events")
         self.run_command("CONFIG", "SET", "notify-keyspace-events", "KEA")

@@ -7,8 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from tseep.coordination.timers import CANCELLED_SLACK, LATE_S, MAX_SLEEP_S, Timers, delay_until
 
 
-class AlarmsTests(SynchronousTestCase):
-    """What is to be done at a certain time."""
+class TimersTests(SynchronousTestCase):
+    """Order, wake-ups and cancellation of timers."""
 
     def setUp(self) -> None:
         self.timers = Timers()
@@ -17,11 +17,11 @@ class AlarmsTests(SynchronousTestCase):
         self.timers.wake = self.wakes.append
 
     def set(self, when: int, name: str) -> object:
-        """Set a timer that notes its name."""
+        """Set a timer that appends its name to C{rung}."""
         return self.timers.set(when, lambda: self.rung.append(name))
 
     def test_order(self) -> None:
-        """Alarms are rung in the order of time, and those of one time in the order of setting; none before its time."""
+        """Timers fire in the order of their times, equal times in the order of setting, and none before its time."""
         for when, name in ((30, "c"), (10, "a"), (20, "b"), (20, "b2")):
             self.set(when, name)
         self.timers.fire(9)
@@ -32,7 +32,7 @@ class AlarmsTests(SynchronousTestCase):
         self.assertEqual(["a", "b", "b2", "c"], self.rung)
 
     def test_wake(self) -> None:
-        """It asks to be woken when the next time comes nearer, and for the one after."""
+        """C{wake} is called when a new timer becomes the first, and after firing for the next one."""
         self.set(30, "c")
         self.set(10, "a")
         self.set(20, "b")
@@ -41,7 +41,7 @@ class AlarmsTests(SynchronousTestCase):
         self.assertEqual([30, 10, 20], self.wakes)
 
     def test_cancel(self) -> None:
-        """One that is taken back is not rung; it may be taken back again, and after it was rung."""
+        """A cancelled timer does not fire; cancelling again, or after it has fired, does nothing."""
         first = self.set(10, "a")
         second = self.set(10, "b")
         first.cancel()
@@ -51,13 +51,13 @@ class AlarmsTests(SynchronousTestCase):
         self.assertEqual(["b"], self.rung)
 
     def test_many_cancelled(self) -> None:
-        """Those that were taken back do not pile up."""
+        """Cancelled timers are removed from the heap, so that they do not pile up."""
         for number in range(20 * CANCELLED_SLACK):
             self.set(1000 + number, "x").cancel()
         self.assertLess(len(self.timers._heap), 4 * CANCELLED_SLACK)
 
     def test_delay(self) -> None:
-        """The sleep is until a moment after the time, never negative, and never longer than an hour."""
+        """The delay ends L{LATE_S} after the time, is never negative, and is L{MAX_SLEEP_S} at most."""
         self.assertAlmostEqual(1 + LATE_S, delay_until(11_000, 10_000))
         self.assertEqual(LATE_S, delay_until(5_000, 10_000))
         self.assertEqual(MAX_SLEEP_S, delay_until(10**15, 10_000))

@@ -9,12 +9,12 @@ from tseep.test.support import Error, Push, SessionTests, decode
 
 
 def invalidated(*keys: bytes) -> Push:
-    """What tells a client that keys are out of date."""
+    """Return the invalidation message for these keys."""
     return Push([b"invalidate", list(keys)])
 
 
 class TrackingTests(SessionTests):
-    """Clients with a cache of their own. The conversations of tests/server/test_conversations.py show the rest."""
+    """CLIENT TRACKING. tests/server/test_conversations.py compares its messages with redis-server's."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -22,15 +22,15 @@ class TrackingTests(SessionTests):
         self.run_command("HELLO", "3", session=self.cacher)
 
     def track(self, *options: str, session: Session | None = None) -> None:
-        """Turn tracking on for a client."""
+        """Enable tracking for a client, by default the caching one."""
         self.assertReply("OK", "CLIENT", "TRACKING", "ON", *options, session=session or self.cacher)
 
     def read(self, key: str) -> Any:
-        """Let the caching client read a key."""
+        """Read a key with the caching client."""
         return self.run_command("GET", key, session=self.cacher)
 
-    def test_told_once(self) -> None:
-        """Who has read a key is told of its next change, and not of the one after."""
+    def test_invalidated_once(self) -> None:
+        """After reading a key a client receives one invalidation message, for the next change only."""
         self.track()
         self.read("k")
         self.run_command("SET", "k", "1")
@@ -38,7 +38,7 @@ class TrackingTests(SessionTests):
         self.assertEqual([invalidated(b"k")], self.sent(self.cacher))
 
     def test_expiry(self) -> None:
-        """A key whose time is over is out of date, even for who does not want to hear of its own changes."""
+        """An expired key is invalidated even for a client with NOLOOP."""
         self.track("NOLOOP")
         self.run_command("SET", "k", "1", "PX", 100)
         self.read("k")
@@ -46,13 +46,13 @@ class TrackingTests(SessionTests):
         self.assertEqual([None, invalidated(b"k")], decode(self.send("GET", "k", session=self.cacher)))
 
     def test_own_change_comes_after_the_reply(self) -> None:
-        """A client hears of its own change once that is answered."""
+        """The invalidation message of a client's own change follows the reply."""
         self.track()
         self.read("k")
         self.assertEqual(["OK", invalidated(b"k")], decode(self.send("SET", "k", 1, session=self.cacher)))
 
     def test_redirect(self) -> None:
-        """A subscriber hears in the place of a client that speaks RESP2."""
+        """With REDIRECT another client receives the invalidation messages through __redis__:invalidate."""
         listener = self.connect()
         self.run_command("SUBSCRIBE", "__redis__:invalidate", session=listener)
         self.track("REDIRECT", str(listener.id), session=self.session)
@@ -62,7 +62,7 @@ class TrackingTests(SessionTests):
         self.assertEqual([[b"message", b"__redis__:invalidate", [b"k"]]], self.sent(listener))
 
     def test_redirect_broken(self) -> None:
-        """A client learns that the one in its place is gone."""
+        """A client is notified when the client to which it redirects has disconnected."""
         self.track("REDIRECT", str(self.session.id))
         self.read("k")
         self.server.disconnect(self.session)
@@ -71,8 +71,8 @@ class TrackingTests(SessionTests):
         self.assertEqual([Push([b"tracking-redir-broken", self.session.id])], self.sent(self.cacher))
         self.assertIn(b" flags=tR ", self.run_command("CLIENT", "INFO", session=self.cacher))
 
-    def test_most_keys(self) -> None:
-        """The oldest key is taken for changed when there are more than may be remembered."""
+    def test_max_keys(self) -> None:
+        """When the table exceeds tracking-table-max-keys, its oldest key is invalidated and removed."""
         self.run_command("CONFIG", "SET", "tracking-table-max-keys", "2")
         self.track()
         self.read("a")
@@ -81,21 +81,21 @@ class TrackingTests(SessionTests):
         self.assertEqual([b"b", b"c"], list(self.server.tracking.readers))
 
     def test_off(self) -> None:
-        """Who is told nothing any more costs nothing any more."""
+        """CLIENT TRACKING OFF removes the client's keys from the table."""
         self.track()
         self.read("k")
         self.assertReply("OK", "CLIENT", "TRACKING", "OFF", session=self.cacher)
         self.assertFalse(self.server.tracking)
         self.assertEqual({}, self.server.tracking.readers)
 
-    def test_gone(self) -> None:
-        """A client that goes away is forgotten."""
+    def test_disconnect(self) -> None:
+        """Tracking of a client ends when it disconnects."""
         self.track("BCAST")
         self.server.disconnect(self.cacher)
         self.assertFalse(self.server.tracking)
 
     def test_info(self) -> None:
-        """INFO counts the clients, their keys and their prefixes."""
+        """INFO reports the numbers of tracking clients, of their keys and of their prefixes."""
         self.track("BCAST", "PREFIX", "a", "PREFIX", "b")
         self.track(session=self.session)
         self.run_command("MGET", "x", "y")
@@ -104,7 +104,7 @@ class TrackingTests(SessionTests):
             self.assertIn(line, info)
 
     def test_two_redirections(self) -> None:
-        """There is one client at most in another's place."""
+        """CLIENT TRACKING accepts REDIRECT only once."""
         id = str(self.session.id)
         self.assertError(
             "ERR A client can only redirect to a single other client",
@@ -112,7 +112,7 @@ class TrackingTests(SessionTests):
         )
 
     def test_reset(self) -> None:
-        """RESET ends it."""
+        """RESET turns tracking and its redirection off."""
         self.track()
         self.run_command("RESET", session=self.cacher)
         self.assertReply(-1, "CLIENT", "GETREDIR", session=self.cacher)

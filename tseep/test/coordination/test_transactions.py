@@ -9,7 +9,7 @@ class TransactionsTests(SessionTests):
     """MULTI, EXEC, DISCARD, WATCH and UNWATCH."""
 
     def test_exec(self) -> None:
-        """What is queued runs at EXEC, and all replies come in one."""
+        """EXEC runs the queued commands and returns their replies as one array."""
         self.assertReply("OK", "MULTI")
         self.assertReply("QUEUED", "SET", "a", "1")
         self.assertReply("QUEUED", "INCR", "a")
@@ -18,7 +18,7 @@ class TransactionsTests(SessionTests):
         self.assertReply("PONG", "PING")
 
     def test_error_inside(self) -> None:
-        """A command that fails is an error among the replies, and the others run."""
+        """A command that fails in EXEC has an error as its reply, and the other commands run."""
         self.send("MULTI")
         self.send("SET", "a", "x")
         self.send("INCR", "a")
@@ -27,7 +27,7 @@ class TransactionsTests(SessionTests):
         self.assertEqual(["OK", Error("ERR value is not an integer or out of range"), "OK"], reply)
 
     def test_refused(self) -> None:
-        """If a command was refused none runs."""
+        """EXEC runs no command if one was refused when it was queued."""
         self.send("MULTI")
         self.send("SET", "a", "1")
         self.assertError("ERR wrong number of arguments for 'get' command", "GET")
@@ -36,7 +36,7 @@ class TransactionsTests(SessionTests):
         self.assertError("ERR EXEC without MULTI", "EXEC")
 
     def test_exec_refused(self) -> None:
-        """If EXEC itself is refused the transaction ends, and with it what is watched."""
+        """A refused EXEC ends the transaction and unwatches all keys."""
         for beginning in (["MULTI"], ["WATCH", "a"]):
             self.send(*beginning)
             text = "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command"
@@ -45,7 +45,7 @@ class TransactionsTests(SessionTests):
             self.assertError("ERR EXEC without MULTI", "EXEC")
 
     def test_discard(self) -> None:
-        """DISCARD forgets everything."""
+        """DISCARD drops the queued commands and ends the transaction."""
         self.send("MULTI")
         self.send("SET", "a", "1")
         self.assertReply("OK", "DISCARD")
@@ -53,7 +53,7 @@ class TransactionsTests(SessionTests):
         self.assertError("ERR DISCARD without MULTI", "DISCARD")
 
     def test_nested(self) -> None:
-        """A second MULTI, and WATCH, are refused in a transaction, which goes on."""
+        """MULTI and WATCH are refused inside a transaction, which continues."""
         self.send("MULTI")
         self.assertError("ERR MULTI calls can not be nested", "MULTI")
         self.assertError("ERR WATCH inside MULTI is not allowed", "WATCH", "a")
@@ -61,7 +61,7 @@ class TransactionsTests(SessionTests):
         self.assertReply(["OK"], "EXEC")
 
     def watched(self, *change: str) -> object:
-        """The reply to a transaction, if another client makes a change after WATCH."""
+        """Return EXEC's reply after another client has run this command between WATCH and MULTI."""
         self.assertReply("OK", "WATCH", "w")
         self.run_command(*change, session=self.connect())
         self.send("MULTI")
@@ -69,7 +69,7 @@ class TransactionsTests(SessionTests):
         return self.run_command("EXEC")
 
     def test_watch(self) -> None:
-        """A watched key that changes, by whatever command, lets EXEC answer null; another key does not."""
+        """EXEC returns null after any command that changed a watched key, but not after a change of another key."""
         self.assertEqual(["PONG"], self.watched("SET", "other", "1"))
         for change in (
             "SET w 1",
@@ -85,7 +85,7 @@ class TransactionsTests(SessionTests):
         self.assertEqual(["PONG"], self.watched("DEL", "w"))
 
     def test_watch_expiry(self) -> None:
-        """A key whose time is over has changed."""
+        """EXEC returns null if a watched key has expired."""
         self.run_command("SET", "w", "1", "PX", "100")
         self.send("WATCH", "w")
         self.advance(1)
@@ -94,7 +94,7 @@ class TransactionsTests(SessionTests):
         self.assertReply(None, "EXEC")
 
     def test_unwatch(self) -> None:
-        """UNWATCH, DISCARD and EXEC forget what is watched."""
+        """UNWATCH, DISCARD and EXEC unwatch all keys."""
         for call in (["UNWATCH"], ["MULTI", "DISCARD"], ["MULTI", "EXEC"]):
             self.send("WATCH", "w")
             for word in call:
@@ -104,13 +104,13 @@ class TransactionsTests(SessionTests):
             self.assertReply([], "EXEC")
 
     def test_swapdb(self) -> None:
-        """A key that is there in one of two exchanged databases has changed."""
+        """SWAPDB changes a watched key if it exists in one of the two databases."""
         self.assertEqual(["PONG"], self.watched("SWAPDB", "0", "1"))
         self.run_command("SET", "w", "1")
         self.assertIsNone(self.watched("SWAPDB", "0", "1"))
 
-    def test_forgotten(self) -> None:
-        """Once nobody watches, the keyspace tells nobody."""
+    def test_observer(self) -> None:
+        """A database has a change observer only while clients watch keys."""
         self.send("WATCH", "w")
         self.assertIsNotNone(self.session.db.observer)
         self.server.disconnect(self.session)
@@ -118,13 +118,13 @@ class TransactionsTests(SessionTests):
         self.assertIsNone(self.session.db.observer)
 
     def test_reset(self) -> None:
-        """RESET ends a transaction."""
+        """RESET discards the transaction and its queue."""
         self.send("MULTI")
         self.assertReply("RESET", "RESET")
         self.assertError("ERR EXEC without MULTI", "EXEC")
 
     def test_resp3(self) -> None:
-        """Replies inside are encoded for the version of RESP that is spoken then."""
+        """HELLO inside a transaction changes the encoding of the replies after it."""
         self.send("MULTI")
         self.send("HELLO", "3")
         self.send("HGETALL", "none")
