@@ -8,10 +8,8 @@ from tseep.datatypes.hash import LONGEST_PACKED, MOST_PACKED, Hash
 
 
 class HashTests(SynchronousTestCase):
-    """A hash in the store."""
-
     def test_encoding(self) -> None:
-        """It is packed up to a number of fields and a length of each."""
+        """A hash is a listpack up to a number of fields and a length of fields and values."""
         self.assertEqual(b"listpack", Hash({b"f": b"x" * LONGEST_PACKED}).encoding())
         self.assertEqual(b"hashtable", Hash({b"f": b"x" * (LONGEST_PACKED + 1)}).encoding())
         self.assertEqual(b"hashtable", Hash({b"f" * (LONGEST_PACKED + 1): b""}).encoding())
@@ -21,21 +19,21 @@ class HashTests(SynchronousTestCase):
         self.assertEqual(b"hashtable", many.encoding())
 
     def test_copy(self) -> None:
-        """A copy is a hash of its own."""
+        """A change of a copy does not change the original."""
         value = Hash({b"f": b"1"})
         copied = value.copy()
         copied[b"f"] = b"2"
         self.assertEqual((Hash, b"1"), (type(copied), value[b"f"]))
 
     def test_size(self) -> None:
-        """More and longer fields take more."""
+        """The size grows with the number of fields and the length of values."""
         small = Hash({b"f": b"1"})
         longer, more = Hash({b"f": b"1" * 161}), Hash({b"f": b"1", b"g": b"1"})
         self.assertEqual(small.size() + 160, longer.size())
         self.assertGreater(more.size(), small.size())
 
     def test_release(self) -> None:
-        """It gives back some fields at a time."""
+        """C{release} removes a limited number of fields and returns whether some are left."""
         value = Hash((b"%d" % number, b"") for number in range(5))
         self.assertEqual([True, True, False], [value.release(2) for _ in range(3)])
         self.assertEqual(0, len(value))

@@ -10,7 +10,7 @@ from tseep.datatypes.id_map import MAX_CHUNK_ENTRIES, ChunkedIdMap
 
 
 class IdMapTests(SynchronousTestCase):
-    """A map of ids is that of a dictionary in the order of its keys, whatever was done to both."""
+    """L{ChunkedIdMap} behaves as a dictionary in the order of its keys."""
 
     def setUp(self) -> None:
         self.random = random.Random(1)
@@ -18,13 +18,13 @@ class IdMapTests(SynchronousTestCase):
         self.expected: dict[int, str] = {}
 
     def fill(self, count: int) -> None:
-        """Append so many ids, with gaps."""
+        """Append this number of ids, with gaps between them."""
         for number in range(count):
             self.map.append(3 * number + 1, str(number))
             self.expected[3 * number + 1] = str(number)
 
     def check(self) -> None:
-        """Compare all that can be asked."""
+        """Compare everything that can be read with the expected dictionary."""
         items = sorted(self.expected.items())
         self.assertEqual(items, list(self.map))
         self.assertEqual(len(items), len(self.map))
@@ -36,7 +36,7 @@ class IdMapTests(SynchronousTestCase):
             self.assertEqual(part[::-1], list(self.map.items_down(low, high)))
 
     def test_append(self) -> None:
-        """Ids that grow are found, and those between are not."""
+        """Appended ids are found, and the ids in the gaps are not."""
         self.check()
         self.fill(1000)
         self.check()
@@ -44,7 +44,7 @@ class IdMapTests(SynchronousTestCase):
         self.assertEqual(10, self.map.chunks())
 
     def test_add(self) -> None:
-        """An id is added anywhere, once."""
+        """C{add} inserts a new id anywhere, and returns the value of an existing one."""
         for id in self.random.sample(range(1, 3000), 1000):
             self.assertIs(None, self.map.add(id, str(id)))
             self.expected[id] = str(id)
@@ -53,7 +53,7 @@ class IdMapTests(SynchronousTestCase):
         self.check()
 
     def test_pop(self) -> None:
-        """Ids are removed, down to the last, and others come after them."""
+        """C{pop} removes any id, the last one included; greater ids can then be appended."""
         self.fill(1000)
         for id in self.random.sample(sorted(self.expected), 990):
             self.assertEqual(self.expected.pop(id), self.map.pop(id))
@@ -67,7 +67,7 @@ class IdMapTests(SynchronousTestCase):
         self.assertEqual(([], None), (list(self.map), self.map.pop(1)))
 
     def test_trim(self) -> None:
-        """Entries go from the beginning, to a number or up to an id."""
+        """C{trim} removes entries from the start, down to a length or up to an id."""
         self.fill(1000)
         self.assertEqual(150, self.map.trim(850, 10**9, False, 0))
         self.assertEqual(50, self.map.trim(0, 601, False, 0))
@@ -77,14 +77,14 @@ class IdMapTests(SynchronousTestCase):
         self.assertEqual(800, self.map.trim(0, 10**9, False, 0))
 
     def test_trim_chunks(self) -> None:
-        """Where about a number is enough only whole chunks go, and not more than a limit."""
+        """An approximate C{trim} removes only whole chunks, within its limit."""
         self.fill(1000)
         self.assertEqual(100, self.map.trim(850, 10**9, True, 0))
         self.assertEqual(200, self.map.trim(0, 10**9, True, 2 * MAX_CHUNK_ENTRIES + 50))
         self.assertEqual(0, self.map.trim(0, 10**9, True, MAX_CHUNK_ENTRIES - 1))
 
     def test_truncate(self) -> None:
-        """It is given back bit by bit, from the end."""
+        """C{truncate} removes the last chunks and returns whether entries are left."""
         self.fill(250)
         self.assertTrue(self.map.truncate(10))
         self.assertEqual(200, len(self.map))
@@ -92,7 +92,7 @@ class IdMapTests(SynchronousTestCase):
         self.assertEqual(0, len(self.map))
 
     def test_copy(self) -> None:
-        """A copy goes its own way."""
+        """A change of a copy does not change the original."""
         self.fill(250)
         other = self.map.copy()
         other.pop(1)

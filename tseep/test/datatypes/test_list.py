@@ -11,12 +11,12 @@ from tseep.datatypes.list import CHUNK_ELEMENTS, MAX_CHUNK_ELEMENTS, MIN_CHUNK_E
 
 
 def numbers(count: int) -> list[bytes]:
-    """That many elements, each another."""
+    """Return this number of different elements."""
     return [b"%d" % number for number in range(count)]
 
 
 def pushed(count: int) -> RedisList:
-    """The same as a list to which they were added at the right, one by one."""
+    """Return a list to which the same elements were appended one by one."""
     value = RedisList()
     for element in numbers(count):
         value.append(element)
@@ -24,26 +24,24 @@ def pushed(count: int) -> RedisList:
 
 
 class PackedTests(SynchronousTestCase):
-    """Elements packed together."""
-
     def test_elements(self) -> None:
-        """They come out as they went in, all of them or one."""
+        """Iteration and indexing return the elements unchanged."""
         elements = [b"", b"one", b"\r\n\x00", b"", b"one", b""]
         packed = Packed(elements)
         self.assertEqual(elements, list(packed))
         self.assertEqual(elements, [packed[place] for place in range(len(packed))])
 
     def test_contains(self) -> None:
-        """What is in it is; a part of an element, or of two, is not."""
+        """C{in} finds whole elements only, no parts or concatenations of them."""
         packed = Packed([b"one", b"two", b""])
         self.assertEqual([True, True, False, False], [e in packed for e in (b"two", b"", b"tw", b"onetwo")])
 
 
 class RedisListTests(SynchronousTestCase):
-    """A list in the store, against a plain one."""
+    """L{RedisList}, compared with a plain list."""
 
     def assertSame(self, plain: list[bytes], value: RedisList) -> None:
-        """It holds the same elements, in chunks as they should be."""
+        """Assert that both hold the same elements, and that the chunks are within their bounds."""
         self.assertEqual(plain, list(value))
         self.assertEqual(plain[::-1], list(reversed(value)))
         self.assertEqual(len(plain), len(value))
@@ -54,7 +52,7 @@ class RedisListTests(SynchronousTestCase):
             self.assertIs(sum(map(len, chunk)) <= MOST_BYTES, isinstance(chunk, Packed))
 
     def test_push(self) -> None:
-        """Elements are added at either end, one by one and many at once."""
+        """Elements are added at both ends, one by one and many at once."""
         plain: list[bytes] = []
         value = RedisList()
         for element in numbers(3 * MAX_CHUNK_ELEMENTS):
@@ -67,7 +65,7 @@ class RedisListTests(SynchronousTestCase):
         self.assertSame(numbers(1000)[::-1] + plain + numbers(1000), value)
 
     def test_made_of_many(self) -> None:
-        """A list made of many elements at once is in chunks from the beginning."""
+        """A list that is created from many elements is divided into chunks."""
         for count in (
             0,
             1,
@@ -80,7 +78,7 @@ class RedisListTests(SynchronousTestCase):
             self.assertSame(numbers(count), RedisList(numbers(count)))
 
     def test_pop(self) -> None:
-        """Elements leave at either end until none is left, and new ones may come."""
+        """Elements are popped at both ends until the list is empty; then it can grow again."""
         for plain, value in ((numbers(1000), RedisList(numbers(1000))), (numbers(200), pushed(200))):
             for number in range(len(plain)):
                 if number % 7 < 3:
@@ -92,7 +90,7 @@ class RedisListTests(SynchronousTestCase):
             self.assertSame([b"again"], value)
 
     def test_from_one_end_to_the_other(self) -> None:
-        """What was added at one end leaves at the other, in order."""
+        """Elements that were pushed at one end are popped at the other in the same order."""
         for count in (1, 2, 100, 5000):
             value = pushed(count)
             self.assertEqual(numbers(count), [value.popleft() for _ in range(count)])
@@ -101,7 +99,7 @@ class RedisListTests(SynchronousTestCase):
             self.assertSame([], value)
 
     def test_at_the_bound(self) -> None:
-        """Pushing and popping in turn packs and unpacks nothing."""
+        """Alternating pushes and pops at the bound of a chunk neither pack nor unpack it."""
         value = pushed(MAX_CHUNK_ELEMENTS)
         (chunk,) = value._between
         for _ in range(CHUNK_ELEMENTS):
@@ -110,15 +108,15 @@ class RedisListTests(SynchronousTestCase):
         self.assertIs(chunk, value._between[0])
         self.assertEqual(1, len(value._right))
 
-    def test_ends_are_near(self) -> None:
-        """A list that grew at one end is not unpacked for an element at the other, but for the chunk there."""
+    def test_pop_at_other_end(self) -> None:
+        """A pop at one end of a list that grew at the other unpacks only the chunk at that end."""
         value = pushed(50 * CHUNK_ELEMENTS)
         before = list(value._between)
         self.assertEqual(b"0", value.popleft())
         self.assertEqual(before[1:], list(value._between))
 
     def test_span(self) -> None:
-        """Any part of it, from either end."""
+        """C{span} returns any part of the list."""
         plain, value = numbers(1500), RedisList(numbers(1500))
         for first in range(0, 1500, 61):
             for last in (first, first + 1, first + 300, 1498, 1499):
@@ -126,7 +124,7 @@ class RedisListTests(SynchronousTestCase):
                     self.assertEqual(plain[first : last + 1], value.span(first, last))
 
     def test_places(self) -> None:
-        """Where an element is, from either end, and no farther than asked."""
+        """C{places} yields the indices of an element from either end, within the given number of elements."""
         value = RedisList([*numbers(1000), *numbers(1000)])
         self.assertEqual([7, 1007], list(value.places(b"7", 2000)))
         self.assertEqual([1007, 7], list(value.places(b"7", 2000, backwards=True)))
@@ -136,8 +134,8 @@ class RedisListTests(SynchronousTestCase):
         self.assertEqual([1007], list(value.places(b"7", 993, backwards=True)))
         self.assertEqual([], list(value.places(b"none", 2000)))
 
-    def test_few_are_joined(self) -> None:
-        """Chunks do not stay when few of their elements do."""
+    def test_merge(self) -> None:
+        """Chunks that have become small are merged."""
         value = RedisList(numbers(10_000))
         for element in numbers(10_000)[300:9700]:
             if int(element) % 100:
@@ -146,8 +144,8 @@ class RedisListTests(SynchronousTestCase):
         self.assertLess(len(value._between), 12)
         self.assertGreaterEqual(min(map(len, list(value._between)[:-1])), MIN_CHUNK_ELEMENTS)
 
-    def test_many_are_divided(self) -> None:
-        """A chunk to which many are added becomes two, and all stay in order."""
+    def test_split(self) -> None:
+        """A chunk that has become large is split, and all elements keep their order."""
         plain, value = numbers(1000), RedisList(numbers(1000))
         for number in range(500):
             plain.insert(500, b"new %d" % number)
@@ -155,14 +153,14 @@ class RedisListTests(SynchronousTestCase):
         self.assertSame(plain, value)
 
     def test_long_elements(self) -> None:
-        """Elements that are long are not packed."""
+        """Chunks of long elements are not packed."""
         plain = [bytes([number % 256]) * 200 for number in range(2000)]
         value = RedisList(plain)
         self.assertSame(plain, value)
         self.assertIs(value._between[2][0], plain[len(value._left) + 2 * CHUNK_ELEMENTS])
 
     def test_random(self) -> None:
-        """Any sequence of changes makes of it what it makes of a plain list."""
+        """After random changes the list equals a plain list with the same changes."""
         for seed in range(6):
             chosen = random.Random(seed)
             plain = numbers(chosen.choice([0, 10, 700, 3000]))
@@ -174,7 +172,7 @@ class RedisListTests(SynchronousTestCase):
                     self.assertEqual(plain[place], value[place])
 
     def change(self, chosen: random.Random, plain: list[bytes], value: RedisList) -> None:
-        """Change both in the same way, which chance decides."""
+        """Apply the same random change to both."""
         element = b"%d" % chosen.randrange(500)
         place = chosen.randrange(len(plain) + 1)
         some = [b"%d" % chosen.randrange(500) for _ in range(chosen.choice([1, 5, 100, 700]))]
@@ -197,11 +195,11 @@ class RedisListTests(SynchronousTestCase):
         return None
 
     def set(self, plain: list[bytes], value: RedisList, place: int, element: bytes) -> None:
-        """Put another element at a place."""
+        """Replace the element at an index in both."""
         plain[place] = value[place] = element
 
     def remove(self, chosen: random.Random, plain: list[bytes], value: RedisList, element: bytes) -> None:
-        """Remove an element some times, from either end."""
+        """Remove an element from both, a random number of times and from a random end."""
         most, backwards = chosen.choice([1, 2, 10_000]), chosen.random() < 0.5
         removed = min(most, plain.count(element))
         for _ in range(removed):
@@ -210,7 +208,7 @@ class RedisListTests(SynchronousTestCase):
         self.assertEqual(removed, value.remove(element, most, backwards))
 
     def trim(self, chosen: random.Random, plain: list[bytes], value: RedisList) -> None:
-        """Cut some off at each end, seldom all."""
+        """Trim both by random numbers of elements, rarely to nothing."""
         size = len(plain)
         first = chosen.choice([0, 1, size // 9, size // 2])
         last = size - 1 - chosen.choice([0, 1, size // 9, size // 2])
@@ -218,7 +216,7 @@ class RedisListTests(SynchronousTestCase):
         value.trim(first, last)
 
     def test_copy(self) -> None:
-        """A copy is a list of its own."""
+        """A change of a copy does not change the original."""
         for count in (1, 1000):
             for long in (b"", b"x" * 200):
                 plain = [element + long for element in numbers(count)]
@@ -232,14 +230,14 @@ class RedisListTests(SynchronousTestCase):
                 self.assertSame([b"a", *plain[1:], b"b"][count // 2 :], copied)
 
     def test_size(self) -> None:
-        """More and longer elements take more; packed ones little more than their bytes."""
+        """The size grows with the number and the length of elements; packed elements have little overhead."""
         self.assertEqual(RedisList([b"a"]).size() + 160, RedisList([b"a" * 161]).size())
         self.assertGreater(RedisList([b"a", b"b"]).size(), RedisList([b"a"]).size())
         many = RedisList([b"x" * 16] * 100_000)
         self.assertTrue(2_100_000 < many.size() < 2_400_000, many.size())
 
     def test_release(self) -> None:
-        """It gives back some elements at a time."""
+        """C{release} removes a limited number of elements and returns whether some are left."""
         value = RedisList(numbers(1000))
         self.assertTrue(value.release(300))
         self.assertTrue(300 < len(value) <= 700)

@@ -11,10 +11,10 @@ from tseep.datatypes.memory import EXPIRY, of_bytearray, of_bytes, size
 
 
 class MemoryTests(SynchronousTestCase):
-    """The estimate of a key's memory."""
+    """Estimates of the memory of keys and values."""
 
     def test_values(self) -> None:
-        """On CPython what is estimated of a string is what its object takes, up to the allocator's rounding."""
+        """On CPython the estimate of C{bytes} is C{sys.getsizeof}, up to the allocator's rounding."""
         if platform.python_implementation() != "CPython":
             self.skipTest("only CPython tells what an object takes")
         for length in (0, 1, 14, 15, 100, 10_000):
@@ -22,7 +22,7 @@ class MemoryTests(SynchronousTestCase):
             self.assertTrue(0 <= of_bytes(value) - sys.getsizeof(value) < 16)
 
     def test_grown(self) -> None:
-        """On CPython the estimate of a string that was changed in place is within an eighth of what it takes."""
+        """On CPython the estimate of a C{bytearray} that has grown is within an eighth of C{sys.getsizeof}."""
         if platform.python_implementation() != "CPython":
             self.skipTest("only CPython tells what an object takes")
         value = bytearray(100)
@@ -31,7 +31,7 @@ class MemoryTests(SynchronousTestCase):
             self.assertTrue(7 / 8 <= of_bytearray(value) / sys.getsizeof(value) <= 9 / 8)
 
     def test_parts(self) -> None:
-        """Longer keys and longer values take more, and so does a time to expire."""
+        """Longer keys, longer values and a time to live increase the estimate."""
         base = size(b"key", b"value")
         self.assertEqual(base + 160, size(b"key" + bytes(160), b"value"))
         self.assertEqual(base + 160, size(b"key", b"value" + bytes(160)))

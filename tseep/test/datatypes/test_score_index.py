@@ -10,7 +10,7 @@ from tseep.datatypes.score_index import BLOCK, Order, Pair
 
 
 class OrderTests(SynchronousTestCase):
-    """An order is that of a sorted list of the same pairs, whatever was done to both."""
+    """L{Order} behaves as a sorted list of the same pairs."""
 
     def setUp(self) -> None:
         self.random = random.Random(1)
@@ -18,13 +18,13 @@ class OrderTests(SynchronousTestCase):
         self.order = Order()
 
     def fill(self, count: int, scores: int) -> None:
-        """Begin with so many pairs, of so many different scores."""
+        """Start with C{count} pairs of C{scores} different scores."""
         members = self.random.sample(range(10 * count), count)
         self.pairs = sorted((float(self.random.randrange(scores)), b"%d" % member) for member in members)
         self.order = Order(self.pairs)
 
     def check(self) -> None:
-        """Compare all that can be asked."""
+        """Compare everything that can be read with the sorted list."""
         members = [member for _, member in self.pairs]
         self.assertEqual(members, list(self.order))
         self.assertEqual(members[::-1], list(reversed(self.order)))
@@ -36,13 +36,13 @@ class OrderTests(SynchronousTestCase):
             self.assertEqual(sum(pair[0] <= score for pair in self.pairs), self.order.up_to(score))
 
     def test_empty(self) -> None:
-        """An empty order has no members, and everything would be its first."""
+        """An empty index has no members, and any pair has rank 0."""
         self.check()
         self.assertEqual(0, self.order.rank(1.0, b"x"))
         self.assertEqual([], self.order.members(0, 10))
 
     def test_add(self) -> None:
-        """Pairs find their places, among many of the same score too."""
+        """Pairs can be added in any order, also many of equal score."""
         for scores in (1, 5, 10**6):
             self.fill(0, 1)
             for number in self.random.sample(range(5000), 5000):
@@ -52,15 +52,15 @@ class OrderTests(SynchronousTestCase):
             self.pairs.sort()
             self.check()
 
-    def test_growing_at_the_end(self) -> None:
-        """Pairs may come in their order."""
+    def test_ascending(self) -> None:
+        """Pairs can be added in ascending order."""
         for number in range(5000):
             self.pairs.append((float(number), b"m"))
             self.order.add(float(number), b"m")
         self.check()
 
     def test_remove(self) -> None:
-        """Pairs go, down to the last."""
+        """Pairs can be removed one by one until none is left."""
         self.fill(5000, 100)
         for left in (4000, 300, 1, 0):
             while len(self.pairs) > left:
@@ -68,7 +68,7 @@ class OrderTests(SynchronousTestCase):
             self.check()
 
     def test_remove_part(self) -> None:
-        """A part goes at once: within a block, over several, at either end, all of it, nothing."""
+        """C{remove_part} removes a range: within a block, across several, at either end, all or nothing."""
         for start, stop in ((10, 20), (0, 3 * BLOCK), (100, 4000), (4000, 5000), (0, 5000), (7, 7), (BLOCK, 2 * BLOCK)):
             self.fill(5000, 100)
             self.order.remove_part(start, stop)
@@ -79,7 +79,7 @@ class OrderTests(SynchronousTestCase):
             self.check()
 
     def test_rank_of_others(self) -> None:
-        """A pair that is not there has a rank: that of the place where it belongs."""
+        """The rank of an absent pair is the index at which it would be inserted."""
         self.fill(2000, 10)
         for pair in ((-1.0, b"x"), (3.0, b"0x"), (3.5, b""), (99.0, b"")):
             self.assertEqual(sum(other < pair for other in self.pairs), self.order.rank(*pair))

@@ -10,10 +10,8 @@ from tseep.datatypes.set import MOST_INTEGERS, Set
 
 
 class SetTests(SynchronousTestCase):
-    """A set in the store."""
-
     def test_like_a_python_set(self) -> None:
-        """Whatever is added and removed, it holds what Python's own set would."""
+        """After random changes the set equals a Python set with the same changes."""
         chance = random.Random(1)
         value = Set()
         expected: set[bytes] = set()
@@ -30,7 +28,7 @@ class SetTests(SynchronousTestCase):
         self.assertTrue(all(member in value for member in expected))
 
     def test_pop(self) -> None:
-        """Every member is popped once, and any may be the first."""
+        """C{pop} returns every member once, in random order."""
         firsts = set()
         for _ in range(200):
             value = Set([b"a", b"b", b"c"])
@@ -40,7 +38,7 @@ class SetTests(SynchronousTestCase):
         self.assertEqual({b"a", b"b", b"c"}, firsts)
 
     def test_scan(self) -> None:
-        """Whoever is a member from beginning to end is met, whatever else comes and goes."""
+        """A scan returns every member that is present throughout, whatever else is added and removed."""
         chance = random.Random(2)
         for _ in range(50):
             value = Set(b"%d" % number for number in range(50))
@@ -58,24 +56,24 @@ class SetTests(SynchronousTestCase):
             self.assertLessEqual(staying, met)
 
     def test_encoding(self) -> None:
-        """A few integers alone are an intset."""
+        """A small set of integers is an intset."""
         self.assertEqual(b"intset", Set([b"1", b"-2"]).encoding())
         self.assertEqual(b"hashtable", Set([b"1", b"01"]).encoding())
         self.assertEqual(b"hashtable", Set(b"%d" % number for number in range(MOST_INTEGERS + 1)).encoding())
 
     def test_copy(self) -> None:
-        """A copy is a set of its own."""
+        """A change of a copy does not change the original."""
         value = Set([b"a"])
         value.copy().add(b"b")
         self.assertEqual([b"a"], list(value))
 
     def test_size(self) -> None:
-        """More and longer members take more."""
+        """The size grows with the number and the length of members."""
         self.assertEqual(Set([b"a"]).size() + 160, Set([b"a" * 161]).size())
         self.assertGreater(Set([b"a", b"b"]).size(), Set([b"a"]).size())
 
     def test_release(self) -> None:
-        """It gives back some members at a time."""
+        """C{release} removes a limited number of members and returns whether some are left."""
         value = Set([b"a", b"b", b"c"])
         self.assertEqual([True, False], [value.release(2), value.release(2)])
         self.assertEqual(0, len(value))

@@ -8,7 +8,7 @@ from tseep.datatypes.stream import Consumer, Group, Stream, id_text
 
 
 class StreamTests(SynchronousTestCase):
-    """Entries, and the groups that share them."""
+    """Entries, consumer groups and their pending entries."""
 
     def setUp(self) -> None:
         self.stream = Stream()
@@ -18,16 +18,16 @@ class StreamTests(SynchronousTestCase):
         self.one, self.other = [self.group.consumers.setdefault(name, Consumer(name, 0)) for name in (b"1", b"2")]
 
     def test_id(self) -> None:
-        """An id is shown in two parts."""
+        """L{id_text} shows milliseconds and sequence number."""
         self.assertEqual(b"7-9", id_text(7 << 64 | 9))
 
     def test_delete(self) -> None:
-        """The highest id that was deleted is remembered."""
+        """C{delete} records the highest id that was deleted."""
         self.assertEqual([True, True, False], [self.stream.delete(id) for id in (4, 2, 2)])
         self.assertEqual((3, 4, 5), (len(self.stream), self.stream.max_deleted_id, self.stream.entries_added))
 
     def test_deliver(self) -> None:
-        """What is delivered to one is pending for it, until it is delivered to another or acknowledged."""
+        """An entry is pending for the consumer to which it was delivered last, until it is acknowledged."""
         self.group.deliver(1, self.one, 10)
         self.group.deliver(2, self.one, 10)
         self.group.deliver(1, self.other, 20)
@@ -37,14 +37,14 @@ class StreamTests(SynchronousTestCase):
         self.assertEqual((1, 0), (len(self.group.pending), len(self.other.pending)))
 
     def test_remove_consumer(self) -> None:
-        """With a consumer goes what is pending for it."""
+        """Removing a consumer removes its pending entries."""
         self.group.deliver(1, self.one, 10)
         self.group.deliver(2, self.other, 10)
         self.assertEqual(1, self.group.remove(self.one))
         self.assertEqual(([2], [b"2"]), ([id for id, _ in self.group.pending], list(self.group.consumers)))
 
     def test_lag(self) -> None:
-        """How much a group has not seen is known as long as nothing in between was deleted."""
+        """The lag of a group is known, unless an entry that it has not read was deleted."""
         self.assertEqual(5, self.stream.lag(self.group))
         self.stream.advance(self.group, 1)
         self.assertEqual((1, 4), (self.group.entries_read, self.stream.lag(self.group)))
@@ -55,7 +55,7 @@ class StreamTests(SynchronousTestCase):
         self.assertEqual(0, self.stream.lag(self.group))
 
     def test_copy(self) -> None:
-        """A copy has groups of its own."""
+        """A copy has its own entries, groups and pending entries."""
         self.group.deliver(1, self.one, 10)
         other = self.stream.copy()
         other.groups[b"g"].forget(1)
@@ -64,14 +64,14 @@ class StreamTests(SynchronousTestCase):
         self.assertEqual((4, 0), (len(other), len(other.groups[b"g"].consumers[b"1"].pending)))
 
     def test_size(self) -> None:
-        """Entries and pending ones count."""
+        """The size counts entries and pending entries."""
         before = self.stream.size()
         self.group.deliver(1, self.one, 10)
         self.assertGreater(self.stream.size(), before)
         self.assertGreater(before, Stream().size())
 
     def test_release(self) -> None:
-        """It is given back bit by bit, entries first."""
+        """C{release} removes a limited number of entries, then of groups, and returns whether some are left."""
         self.group.deliver(1, self.one, 10)
         while self.stream.release(1):
             pass
