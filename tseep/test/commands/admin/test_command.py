@@ -11,17 +11,17 @@ class InfoTests(SessionTests):
     """COMMAND, COMMAND COUNT and COMMAND INFO."""
 
     def setUp(self) -> None:
-        """Speak RESP3, whose maps and sets say more."""
+        """Switch to RESP3, which has maps and sets."""
         super().setUp()
         self.run_command("HELLO", 3)
 
     def info(self, name: str) -> Any:
-        """The facts about one command."""
+        """Return COMMAND INFO's entry of one command."""
         (facts,) = self.run_command("COMMAND", "INFO", name)
         return facts
 
     def test_facts(self) -> None:
-        """A command's facts are those that Redis tells of it."""
+        """COMMAND INFO returns Redis's entry for GET."""
         specification = {
             b"flags": {"RO", "access"},
             b"begin_search": {b"type": b"index", b"spec": {b"index": 1}},
@@ -31,14 +31,14 @@ class InfoTests(SessionTests):
         self.assertEqual(facts, self.info("GET"))
 
     def test_order(self) -> None:
-        """Flags and categories come in Redis's order."""
+        """Flags and ACL categories are in Redis's order."""
         self.run_command("HELLO", 2)
         facts = self.info("shutdown")
         self.assertEqual(["admin", "noscript", "loading", "stale", "no_multi", "allow_busy"], facts[2])
         self.assertEqual(["@admin", "@slow", "@dangerous"], facts[6])
 
     def test_keys(self) -> None:
-        """There is a key specification for each use of keys, the last of which has all that follow."""
+        """Each use of keys has a key specification; a lastkey of -1 covers all keys that follow."""
         specifications = self.info("rename")[8]
         self.assertEqual([{"RW", "access", "delete"}, {"OW", "update"}], [x[b"flags"] for x in specifications])
         self.assertEqual([1, 2], [x[b"begin_search"][b"spec"][b"index"] for x in specifications])
@@ -46,17 +46,17 @@ class InfoTests(SessionTests):
         self.assertEqual({b"lastkey": -1, b"keystep": 2, b"limit": 0}, specification[b"find_keys"][b"spec"])
 
     def test_subcommands(self) -> None:
-        """Subcommands are inside of their container, and found by their whole name."""
+        """COMMAND INFO nests subcommands in their container and finds them by their full name."""
         inside = [facts for facts in self.info("client")[9] if facts[0] == b"client|list"]
         self.assertEqual(inside, [self.info("Client|LIST")])
         self.assertEqual({b"nondeterministic_output"}, inside[0][7])
 
     def test_unknown(self) -> None:
-        """In the place of an unknown command is a null."""
+        """COMMAND INFO returns null for an unknown command."""
         self.assertReply([None, None, None], "COMMAND", "INFO", "nosuch", "client|nosuch", "nosuch|x")
 
     def test_all(self) -> None:
-        """COMMAND and COMMAND INFO tell all commands, as many as COMMAND COUNT counts."""
+        """COMMAND and COMMAND INFO return all commands, as many as COMMAND COUNT."""
         everything = self.run_command("COMMAND")
         self.assertEqual(everything, self.run_command("COMMAND", "INFO"))
         self.assertReply(len(everything), "COMMAND", "COUNT")
@@ -64,15 +64,13 @@ class InfoTests(SessionTests):
 
 
 class DocsTests(SessionTests):
-    """COMMAND DOCS."""
-
     def setUp(self) -> None:
-        """Speak RESP3, whose maps and sets say more."""
+        """Switch to RESP3, which has maps and sets."""
         super().setUp()
         self.run_command("HELLO", 3)
 
     def test_command(self) -> None:
-        """A command's documentation has its summary and its arguments."""
+        """COMMAND DOCS returns summary, version, group, complexity and arguments of a command."""
         (docs,) = self.run_command("COMMAND", "DOCS", "SELECT").values()
         self.assertEqual(
             {
@@ -86,7 +84,7 @@ class DocsTests(SessionTests):
         )
 
     def test_subcommands(self) -> None:
-        """A container's documentation has its subcommands'; each can be asked for alone."""
+        """COMMAND DOCS nests subcommands in their container, and returns one alone by its full name."""
         docs = self.run_command("COMMAND", "DOCS", "memory", "nosuch")
         self.assertEqual([b"memory"], list(docs))
         usage = docs[b"memory"][b"subcommands"][b"memory|usage"]
@@ -94,61 +92,57 @@ class DocsTests(SessionTests):
         self.assertReply({b"memory|usage": usage}, "COMMAND", "DOCS", "MEMORY|usage")
 
     def test_all(self) -> None:
-        """Without names every command is documented, and none without a summary."""
+        """COMMAND DOCS without names documents every command, each with a summary."""
         docs = self.run_command("COMMAND", "DOCS")
         self.assertEqual(self.run_command("COMMAND", "COUNT"), len(docs))
         self.assertEqual([], [name for name, facts in docs.items() if not facts[b"summary"]])
 
 
 class ListTests(SessionTests):
-    """COMMAND LIST."""
-
     def test_all(self) -> None:
-        """Without a filter every command is named, without its subcommands."""
+        """COMMAND LIST without a filter returns all commands, without subcommands."""
         names = self.run_command("COMMAND", "LIST")
         self.assertEqual(len(names), self.run_command("COMMAND", "COUNT"))
         self.assertIn(b"client", names)
         self.assertNotIn(b"client|id", names)
 
     def test_pattern(self) -> None:
-        """The PATTERN filter goes by names, subcommands' included, whatever the case."""
+        """FILTERBY PATTERN matches the names of commands and subcommands case-insensitively."""
         self.assertReply([b"config|get"], "COMMAND", "LIST", "FILTERBY", "PATTERN", "CONFIG|g?t")
         self.assertReply([b"ping"], "COMMAND", "LIST", "filterby", "pattern", "pin*")
 
     def test_category(self) -> None:
-        """The ACLCAT filter goes by category, without its at-sign."""
+        """FILTERBY ACLCAT selects commands and subcommands by category, without the C{@}."""
         names = self.run_command("COMMAND", "LIST", "FILTERBY", "ACLCAT", "Connection")
         self.assertTrue({b"ping", b"client|id", b"command"} <= set(names))
         self.assertNotIn(b"client", names)
         self.assertReply([], "COMMAND", "LIST", "FILTERBY", "ACLCAT", "@connection")
 
     def test_module(self) -> None:
-        """There are no modules."""
+        """FILTERBY MODULE returns no commands, as there are no modules."""
         self.assertReply([], "COMMAND", "LIST", "FILTERBY", "MODULE", "json")
 
     def test_wrongly(self) -> None:
-        """Other filters are syntax errors."""
+        """COMMAND LIST refuses other filters with a syntax error."""
         for filter in (["FOO"], ["FILTERBY"], ["FILTERBY", "FOO", "x"], ["FILTERBY", "PATTERN", "x", "y"]):
             self.assertError("ERR syntax error", "COMMAND", "LIST", *filter)
 
 
 class KeysTests(SessionTests):
-    """COMMAND GETKEYS and COMMAND GETKEYSANDFLAGS."""
-
     def test_keys(self) -> None:
-        """The keys in a whole command are found, in a subcommand's too."""
+        """COMMAND GETKEYS returns the keys of a command or subcommand."""
         self.assertReply([b"a"], "COMMAND", "GETKEYS", "get", "a")
         self.assertReply([b"a", b"b"], "COMMAND", "GETKEYS", "MSET", "a", 1, "b", 2)
         self.assertReply([b"a"], "COMMAND", "GETKEYS", "MEMORY", "USAGE", "a")
 
     def test_flags(self) -> None:
-        """Each key comes with what happens to it."""
+        """COMMAND GETKEYSANDFLAGS returns each key with its flags."""
         reply = [[b"a", ["RW", "access", "delete"]], [b"b", ["OW", "update"]]]
         self.assertReply(reply, "COMMAND", "GETKEYSANDFLAGS", "RENAME", "a", "b")
         self.assertReply([[b"a", ["RO"]]], "COMMAND", "GETKEYSANDFLAGS", "MEMORY", "USAGE", "a")
 
     def test_narrowed_flags(self) -> None:
-        """What SET and BITFIELD do depends on their arguments."""
+        """The key flags of SET and BITFIELD depend on their arguments."""
         for flags, argv in [
             (["OW", "update"], ["SET", "k", "v", "EX", "10"]),
             (["RW", "access", "update"], ["SET", "k", "v", "get"]),
@@ -158,7 +152,7 @@ class KeysTests(SessionTests):
             self.assertReply([[b"k", flags]], "COMMAND", "GETKEYSANDFLAGS", *argv)
 
     def test_wrongly(self) -> None:
-        """What is no command, has no keys or too many arguments is refused."""
+        """An unknown command, one without keys, and a wrong number of arguments are refused."""
         for text, argv in [
             ("ERR Invalid command specified", ["nosuch", "a"]),
             ("ERR Invalid command specified", ["MEMORY", "nosuch"]),

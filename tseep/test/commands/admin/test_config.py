@@ -8,47 +8,43 @@ from tseep.test.support import SessionTests, made_folder
 
 
 class GetTests(SessionTests):
-    """CONFIG GET."""
-
     def test_name(self) -> None:
-        """A plain name is answered as it was spelt, once for each spelling."""
+        """CONFIG GET returns a plain name as the client has spelt it, once for each spelling."""
         self.assertReply([b"maxclients", b"10000"], "CONFIG", "GET", "maxclients")
         reply = [b"MaxClients", b"10000", b"maxclients", b"10000"]
         self.assertReply(reply, "CONFIG", "GET", "MaxClients", "maxclients", "max[c]lients")
 
     def test_patterns(self) -> None:
-        """Patterns find what they match, whatever the case."""
+        """CONFIG GET matches glob patterns case-insensitively."""
         self.run_command("HELLO", 3)
         found = {b"slowlog-log-slower-than": b"10000", b"slowlog-max-len": b"128", b"databases": b"16"}
         self.assertReply(found, "CONFIG", "GET", "SLOWLOG-*", "database?")
 
     def test_nothing(self) -> None:
-        """An unknown name is no error."""
+        """CONFIG GET has an empty reply for an unknown name."""
         self.assertReply([], "CONFIG", "GET", "nosuch", "nosuch*")
 
     def test_sizes(self) -> None:
-        """A size is answered in bytes."""
+        """CONFIG GET returns a memory size in bytes."""
         self.run_command("CONFIG", "SET", "proto-max-bulk-len", "2mb")
         self.assertReply([b"proto-max-bulk-len", b"2097152"], "CONFIG", "GET", "proto-max-bulk-len")
 
 
 class SetTests(SessionTests):
-    """CONFIG SET."""
-
     def fails(self, name: str, why: str, *pairs: object) -> None:
-        """A CONFIG SET is refused because of one parameter."""
+        """Assert that CONFIG SET fails because of one parameter."""
         text = f"ERR CONFIG SET failed (possibly related to argument '{name}') - {why}"
         self.assertError(text, "CONFIG", "SET", *map(str, pairs))
 
-    def test_takes_effect(self) -> None:
-        """What is set holds at once."""
+    def test_immediate(self) -> None:
+        """CONFIG SET applies new values at once."""
         self.assertReply("OK", "CONFIG", "SET", "PROTO-MAX-BULK-LEN", "2mb", "slowlog-log-slower-than", "-1")
         self.assertEqual(2**21, self.server.limits.bulk)
         self.run_command("CONFIG", "SET", "slowlog-max-len", "3")
         self.assertEqual(3, self.server.slowlog.entries.maxlen)
 
     def test_password(self) -> None:
-        """A password that is set binds new clients, and not those who are in."""
+        """A new requirepass applies to new clients; connected clients stay authenticated."""
         self.assertReply("OK", "CONFIG", "SET", "requirepass", b"\xff")
         self.assertReply("PONG", "PING")
         other = self.connect()
@@ -57,7 +53,7 @@ class SetTests(SessionTests):
         self.assertReply([b"requirepass", b"\xff"], "CONFIG", "GET", "requirepass")
 
     def test_all_or_none(self) -> None:
-        """If one parameter is refused, none is set."""
+        """CONFIG SET sets no parameter if one is refused."""
         self.fails("maxclients", "argument couldn't be parsed into an integer", "timeout", 5, "maxclients", "x")
         self.fails("databases", "can't set immutable config", "timeout", 5, "databases", 4)
         text = "ERR Unknown option or number of arguments for CONFIG SET - 'NoSuch'"
@@ -65,18 +61,18 @@ class SetTests(SessionTests):
         self.assertEqual(0, self.server.config["timeout"])
 
     def test_twice(self) -> None:
-        """A parameter that is named twice is refused."""
+        """CONFIG SET refuses a parameter that is given twice."""
         self.fails("Timeout", "duplicate parameter", "timeout", 1, "Timeout", 1)
 
     def test_out_of_range(self) -> None:
-        """A value that is out of range is refused, with the range."""
+        """CONFIG SET refuses a value out of range, and names the range."""
         self.fails("timeout", "argument must be between 0 and 2147483647 inclusive", "timeout", 2**31)
         why = "argument must be between 1048576 and 9223372036854775807 inclusive"
         self.fails("proto-max-bulk-len", why, "proto-max-bulk-len", 1)
         self.fails("proto-max-bulk-len", "argument must be a memory value", "proto-max-bulk-len", "big")
 
     def test_half_a_pair(self) -> None:
-        """A parameter without a value is a syntax error."""
+        """CONFIG SET without the last value is a syntax error."""
         self.assertError("ERR syntax error", "CONFIG", "SET", "timeout", 5, "maxclients")
 
 
@@ -84,7 +80,7 @@ class OtherTests(SessionTests):
     """CONFIG RESETSTAT, and CONFIG REWRITE without a file."""
 
     def test_resetstat(self) -> None:
-        """CONFIG RESETSTAT lets all that is counted begin again."""
+        """CONFIG RESETSTAT resets the statistics of commands, of keys and of errors."""
         for command in ("GET key", "FOO", "GET", "CLIENT NOSUCH", "CLIENT ID"):
             self.run_command(*command.split())
         self.server.keyspace.expired = 1
@@ -96,15 +92,13 @@ class OtherTests(SessionTests):
         self.assertEqual(0, server.table.commands[b"client"].subcommands[b"id"].calls.count)
 
     def test_no_file(self) -> None:
-        """CONFIG REWRITE needs a file to write."""
+        """CONFIG REWRITE without a configuration file is refused."""
         self.assertError("ERR The server is running without a config file", "CONFIG", "REWRITE")
 
 
 class RewriteTests(SessionTests):
-    """CONFIG REWRITE."""
-
     def setUp(self) -> None:
-        """There is a file that only its owner may read."""
+        """Start from a configuration file that only its owner can read."""
         super().setUp()
         self.path = Path(made_folder(self), "a.conf")
         self.path.write_text("# mine\ntimeout 5\n")
@@ -114,7 +108,7 @@ class RewriteTests(SessionTests):
         self.server.log = lambda level, text: self.logged.append(text)
 
     def test_file(self) -> None:
-        """What was changed is in the file, which the same may read as before."""
+        """CONFIG REWRITE writes the changed parameters and keeps the file's mode."""
         self.run_command("CONFIG", "SET", "timeout", "7", "maxmemory", "1mb")
         self.assertReply("OK", "CONFIG", "REWRITE")
         lines = ["# mine", "timeout 7", "# Generated by CONFIG REWRITE", "maxmemory 1048576"]
@@ -123,7 +117,7 @@ class RewriteTests(SessionTests):
         self.assertEqual([f"CONFIG REWRITE has written {self.path}"], self.logged)
 
     def test_users(self) -> None:
-        """Users are in it, if there are any but the first one; not if they have a file of their own."""
+        """CONFIG REWRITE writes the users if there are any besides default, and if they have no aclfile."""
         self.run_command("CONFIG", "SET", "requirepass", "a b")
         self.run_command("CONFIG", "REWRITE")
         self.assertEqual('requirepass "a b"', self.path.read_text().splitlines()[-1])
@@ -136,7 +130,7 @@ class RewriteTests(SessionTests):
         self.assertNotIn("user ", self.path.read_text())
 
     def test_fails(self) -> None:
-        """What cannot be written is an error, and in the log."""
+        """A failed CONFIG REWRITE has an error as its reply and is logged."""
         self.server.config_file = str(self.path.parent / "nosuch" / "a.conf")
         self.assertError("ERR Rewriting config file: No such file or directory", "CONFIG", "REWRITE")
         self.assertIn("CONFIG REWRITE failed", self.logged[0])

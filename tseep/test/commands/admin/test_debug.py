@@ -12,21 +12,17 @@ REFUSAL = (
 
 
 class PermissionTests(SessionTests):
-    """Who may call DEBUG."""
-
     def test_no(self) -> None:
-        """Nobody may, by default."""
+        """DEBUG is refused unless enable-debug-command allows it."""
         self.assertError(REFUSAL, "DEBUG", "HELP")
         self.assertError(REFUSAL, "DEBUG", "NOSUCH")
 
 
 class LocalTests(SessionTests):
-    """Who may call DEBUG if only local clients may."""
-
     config = {"enable_debug_command": "local"}
 
     def test_local(self) -> None:
-        """Clients of the machine may, over TCP or a Unix socket; others may not."""
+        """With enable-debug-command local, clients of the same machine and of a Unix socket can run DEBUG."""
         for peer, host, allowed in [
             ("127.0.0.1:1", "127.0.0.1:6379", True),
             ("[::1]:1", "[::1]:6379", True),
@@ -39,18 +35,16 @@ class LocalTests(SessionTests):
 
 
 class DebugTests(SessionTests):
-    """What DEBUG does."""
-
     config = {"enable_debug_command": "yes"}
 
     def test_unknown(self) -> None:
-        """Unknown subcommands are refused, and known ones with too many arguments or too few."""
+        """DEBUG refuses unknown subcommands and wrong numbers of arguments."""
         for argv in (["NOSUCH"], ["SLEEP"], ["sleep", "0", "1"], ["HELP", "x"]):
             text = f"ERR unknown subcommand or wrong number of arguments for '{argv[0]}'. Try DEBUG HELP."
             self.assertError(text, "DEBUG", *argv)
 
     def test_sleep(self) -> None:
-        """DEBUG SLEEP stops everything for so many seconds, none if it is no number, and never for ever."""
+        """DEBUG SLEEP blocks for the given seconds, at most 10^9; an invalid or negative number is 0."""
         slept: list[float] = []
         self.patch(debug.time, "sleep", slept.append)
         for text in ("1.5", ".25", "abc", "-1", "2x", "9" * 400):
@@ -58,7 +52,7 @@ class DebugTests(SessionTests):
         self.assertEqual([1.5, 0.25, 0.0, 0.0, 2.0, 1e9], slept)
 
     def test_object(self) -> None:
-        """DEBUG OBJECT tells how a value is held and how long it was idle, and is no use of it."""
+        """DEBUG OBJECT reports encoding and idle time of a key without touching it."""
         self.run_command("SET", "key", "value")
         self.pass_time(5)
         for _ in range(2):
@@ -67,7 +61,7 @@ class DebugTests(SessionTests):
         self.assertError("ERR no such key", "DEBUG", "OBJECT", "nosuch")
 
     def test_active_expire(self) -> None:
-        """DEBUG SET-ACTIVE-EXPIRE 0 leaves expired keys where they are until 1 is set."""
+        """DEBUG SET-ACTIVE-EXPIRE 0 stops the expire cycle until 1 is set."""
         self.run_command("SET", "key", "value", "PX", 1)
         self.assertReply("OK", "DEBUG", "SET-ACTIVE-EXPIRE", 0)
         self.pass_time(5)
@@ -78,11 +72,11 @@ class DebugTests(SessionTests):
         self.assertEqual(0, len(self.session.db))
 
     def test_error(self) -> None:
-        """DEBUG ERROR answers the error that it is given, on one line."""
+        """DEBUG ERROR replies with the given error, on one line."""
         self.assertError("MYCODE some words", "DEBUG", "ERROR", "MYCODE some\nwords")
 
     def test_protocol(self) -> None:
-        """DEBUG PROTOCOL answers an example of each type, in RESP2 and in RESP3."""
+        """DEBUG PROTOCOL replies with an example of each type, in RESP2 and in RESP3."""
         for name, second, third in [
             ("string", b"$11\r\nHello World\r\n", b"$11\r\nHello World\r\n"),
             ("integer", b":12345\r\n", b":12345\r\n"),
@@ -117,14 +111,14 @@ class DebugTests(SessionTests):
             self.assertEqual(third, self.send("DEBUG", "PROTOCOL", name))
 
     def test_wrong_protocol(self) -> None:
-        """DEBUG PROTOCOL names the types that there are."""
+        """DEBUG PROTOCOL refuses an unknown type and names all types."""
         types = "string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false"
         text = f"ERR Wrong protocol type name. Please use one of the following: {types}"
         self.assertError(text, "DEBUG", "PROTOCOL", "foo")
         self.assertEqual(set(types.encode().split(b"|")), set(debug.TYPES))
 
     def test_help(self) -> None:
-        """DEBUG HELP lists how each subcommand is called, and what it does."""
+        """DEBUG HELP has two lines for each subcommand: its syntax and its description."""
         (lines,) = decode(self.send("DEBUG", "HELP"))
         self.assertEqual("SLEEP seconds", lines[-4])
         self.assertEqual(1 + 2 * 6, len(lines))

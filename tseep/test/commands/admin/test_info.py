@@ -12,30 +12,28 @@ from tseep.test.support import START, SessionTests, Verbatim
 
 
 class InfoTests(SessionTests):
-    """INFO."""
-
     def lines(self, *sections: str) -> list[str]:
-        """The lines of some sections."""
+        """Return the lines of these sections."""
         text = self.run_command("INFO", *sections).decode()
         return text.split("\r\n")
 
     def fields(self, section: str) -> dict[str, str]:
-        """The fields of a section."""
+        """Return the fields of a section by name."""
         return dict(line.split(":", 1) for line in self.lines(section) if ":" in line)
 
     def titles(self, *sections: str) -> list[str]:
-        """Which sections are there."""
+        """Return the titles of the sections in the reply."""
         return [line[2:].lower() for line in self.lines(*sections) if line.startswith("# ")]
 
     def test_form(self) -> None:
-        """Every section has a title, and an empty line is between two."""
+        """Sections have a title and are separated by an empty line; in RESP3 the reply is a verbatim string."""
         self.assertEqual(["# Modules", "", "# Cluster", "cluster_enabled:0", ""], self.lines("CLUSTER", "modules"))
         self.assertReply(b"", "INFO", "nosuch")
         self.run_command("HELLO", 3)
         self.assertIsInstance(self.run_command("INFO"), Verbatim)
 
     def test_sections(self) -> None:
-        """All sections are there if all are asked for; without a name the long ones are not."""
+        """INFO all has every section; by default commandstats and latencystats are omitted."""
         self.assertEqual(list(SECTIONS), self.titles("all"))
         self.assertEqual(list(SECTIONS), self.titles("everything", "nosuch"))
         short = [name for name in SECTIONS if name not in ("commandstats", "latencystats")]
@@ -44,7 +42,7 @@ class InfoTests(SessionTests):
         self.assertEqual([*short[:8], "commandstats", *short[8:]], self.titles("commandstats", "default"))
 
     def test_server(self) -> None:
-        """The server section tells what runs, where, and how long."""
+        """The server section has version, mode, port, process id, run id and uptime."""
         self.server.mode, self.server.addresses = "v2", ["/run/tseep.sock:0", "[::]:7000", "127.0.0.1:7001"]
         self.pass_time(2 * 86400 + 5)
         fields = self.fields("server")
@@ -61,19 +59,19 @@ class InfoTests(SessionTests):
         self.assertEqual(expected, {name: fields[name] for name in expected})
 
     def test_no_port(self) -> None:
-        """A server that listens on no port has the port 0."""
+        """tcp_port is 0 if the server listens on no TCP port."""
         self.server.addresses = ["/run/tseep.sock:0"]
         self.assertEqual("0", self.fields("server")["tcp_port"])
 
     def test_clients(self) -> None:
-        """The clients section counts who is there, and who may be."""
+        """The clients section has the number of connected clients and maxclients."""
         self.server.disconnect(self.connect())
         self.connect()
         fields = self.fields("clients")
         self.assertEqual(("2", "10000"), (fields["connected_clients"], fields["maxclients"]))
 
     def test_threads(self) -> None:
-        """v1 tells of its threads, and how large the kernel's table of those that sleep is."""
+        """In v1 INFO has the numbers of threads and of waiting clients, and the slots of the kernel's futex table."""
         self.assertNotIn("tseep_threads", self.fields("clients"))
 
         class SomeThreads(list[int]):
@@ -86,7 +84,7 @@ class InfoTests(SessionTests):
         self.assertEqual("512", self.fields("server")["tseep_futex_slots"])
 
     def test_memory(self) -> None:
-        """The memory section tells what the process takes."""
+        """The memory section has resident and peak memory, and the memory of clients and of functions."""
         self.patch(process, "resident_memory", lambda: 3 * 2**20)
         self.patch(process, "peak_memory", lambda: 4 * 2**20)
         fields = self.fields("memory")
@@ -118,26 +116,26 @@ class InfoTests(SessionTests):
         self.assertEqual(expected, {name: fields[name] for name in expected})
 
     def test_rates(self) -> None:
-        """The instantaneous figures are the last sample's, bytes in kibibytes."""
+        """The instantaneous figures are those of the last sample, bytes in KiB."""
         self.server.rates.per_second = [12.4, 2048.0, 512.0]
         fields = self.fields("stats")
         names = ("instantaneous_ops_per_sec", "instantaneous_input_kbps", "instantaneous_output_kbps")
         self.assertEqual(["12", "2.00", "0.50"], [fields[name] for name in names])
 
     def test_loop_lag(self) -> None:
-        """The stats section tells how late the event loop was at worst in the last second, in microseconds."""
+        """tseep_loop_lag_usec is the highest lag of the event loop in the last second, in microseconds."""
         self.assertEqual("0", self.fields("stats")["tseep_loop_lag_usec"])
         self.server.lag.note(2_500_999)
         self.server.lag.note(1_000)
         self.assertEqual("2500", self.fields("stats")["tseep_loop_lag_usec"])
 
     def test_replication(self) -> None:
-        """The replication section says that this is a master without replicas."""
+        """The replication section reports a master without replicas."""
         fields = self.fields("replication")
         self.assertEqual(("master", "0"), (fields["role"], fields["connected_slaves"]))
 
     def test_commandstats(self) -> None:
-        """The commandstats section tells of every command that was called, how often and how long."""
+        """The commandstats section has count, time, rejections and failures of each called command."""
         times = iter([0, 3000, 0, 2000, 0, 4000])
         self.server.timer = times.__next__
         for command in ("GET key", "GET key", "CLIENT NO-EVICT x"):
@@ -153,7 +151,7 @@ class InfoTests(SessionTests):
         )
 
     def test_latencystats(self) -> None:
-        """The latencystats section tells within which time most calls ran."""
+        """The latencystats section has the latency percentiles of each called command."""
         calls = self.server.table.commands[b"get"].calls
         calls.buckets[11] = 98
         calls.buckets[12] = 1
@@ -169,7 +167,7 @@ class InfoTests(SessionTests):
         self.assertEqual(expected, self.fields("errorstats"))
 
     def test_keyspace(self) -> None:
-        """The keyspace section tells of databases that hold keys: how many, and how long they live on average."""
+        """The keyspace section has keys, expires and average TTL of each database that is not empty."""
         for command in ("SET a 1", "SET b 1 PX 3000", "SET c 1 PX 1000", "SELECT 3", "SET a 1"):
             self.run_command(*command.split())
         expected = {"db0": "keys=3,expires=2,avg_ttl=2000", "db3": "keys=1,expires=0,avg_ttl=0"}
@@ -177,10 +175,8 @@ class InfoTests(SessionTests):
 
 
 class HumanTests(SessionTests):
-    """Sizes for people."""
-
     def test_units(self) -> None:
-        """A size is shown in the largest unit that it fills."""
+        """A size is shown in the largest unit in which it is at least 1."""
         sizes = {
             0: "0B",
             1023: "1023B",

@@ -13,7 +13,7 @@ class MonitorTests(SessionTests):
     config = {"latency_monitor_threshold": "10"}
 
     def setUp(self) -> None:
-        """Two events, seen some time ago. Commands take no time, however busy the machine is."""
+        """Record samples of two events. The timer stands still, so that commands add none on a busy machine."""
         super().setUp()
         self.server.timer = lambda: 0
         note = self.server.latency.note
@@ -23,22 +23,22 @@ class MonitorTests(SessionTests):
         self.pass_time(10)
 
     def test_latest(self) -> None:
-        """The latest moment of every event comes with its worst."""
+        """LATENCY LATEST returns the last and the highest latency of each event."""
         self.assertReply([[b"command", START + 5, 20, 40], [b"fast-command", START + 6, 11, 11]], "LATENCY", "LATEST")
 
     def test_history(self) -> None:
-        """All moments of an event are there, oldest first; of an unknown event there are none."""
+        """LATENCY HISTORY returns the samples of an event, oldest first, and none of an unknown event."""
         self.assertReply([[START, 40], [START + 5, 20]], "LATENCY", "HISTORY", "command")
         self.assertReply([], "LATENCY", "HISTORY", b"\xff")
 
     def test_reset(self) -> None:
-        """Forgotten events are counted."""
+        """LATENCY RESET returns the number of removed events."""
         self.assertReply(1, "LATENCY", "RESET", "command", "nosuch")
         self.assertReply(1, "LATENCY", "RESET")
         self.assertReply([], "LATENCY", "LATEST")
 
     def test_graph(self) -> None:
-        """The graph has a line for each moment, with a bar as long as it took."""
+        """LATENCY GRAPH has a line for each sample, with a bar in proportion to its latency."""
         lines = self.run_command("LATENCY", "GRAPH", "command").decode().splitlines()
         self.assertEqual("command", lines[0])
         self.assertEqual(
@@ -48,7 +48,7 @@ class MonitorTests(SessionTests):
         self.assertError("ERR No samples available for event 'nosuch'", "LATENCY", "GRAPH", "nosuch")
 
     def test_doctor(self) -> None:
-        """The doctor tells what was slow, and what may help."""
+        """LATENCY DOCTOR reports the statistics of each event, and advice."""
         self.run_command("HELLO", 3)
         report = self.run_command("LATENCY", "DOCTOR")
         self.assertIsInstance(report, Verbatim)
@@ -56,14 +56,14 @@ class MonitorTests(SessionTests):
         self.assertIn(b"SLOWLOG GET", report)
 
     def test_healthy(self) -> None:
-        """The doctor says so if nothing was slow, or if nothing was measured."""
+        """LATENCY DOCTOR reports that no command was slow, or that the monitor is off."""
         self.run_command("LATENCY", "RESET")
         self.assertReply(b"Nothing took 10 ms or longer so far.\n", "LATENCY", "DOCTOR")
         self.run_command("CONFIG", "SET", "latency-monitor-threshold", 0)
         self.assertIn(b"the latency monitor is off", self.run_command("LATENCY", "DOCTOR"))
 
     def test_measured(self) -> None:
-        """A command that takes as long as the threshold is an event, another for those that should be fast."""
+        """A command that reaches the threshold is an event: fast-command if it has the flag fast, or else command."""
         self.run_command("LATENCY", "RESET")
         times = iter([0, 30 * MILLISECOND, 0, 15 * MILLISECOND])
         self.server.timer = times.__next__
@@ -76,10 +76,8 @@ class MonitorTests(SessionTests):
 
 
 class HistogramTests(SessionTests):
-    """LATENCY HISTOGRAM."""
-
     def setUp(self) -> None:
-        """Commands that took so many nanoseconds."""
+        """Record calls with these latencies in nanoseconds."""
         super().setUp()
         for name, times in {b"get": [0, 999, 1100, 2000, 70_000], b"set": [1500]}.items():
             for nanoseconds in times:
@@ -89,7 +87,7 @@ class HistogramTests(SessionTests):
         self.server.table.commands[b"hello"].calls.reset()
 
     def test_all(self) -> None:
-        """Without names every command that ran is there, with how many calls took at most so long."""
+        """LATENCY HISTOGRAM returns the cumulative distribution of every called command."""
         self.assertReply(
             {
                 b"client|id": {b"calls": 3, b"histogram_usec": {8: 3}},
@@ -101,7 +99,7 @@ class HistogramTests(SessionTests):
         )
 
     def test_named(self) -> None:
-        """Names choose; a container's name stands for its subcommands, and unknown ones for nothing."""
+        """LATENCY HISTOGRAM selects by name; a container's name stands for its subcommands, unknown names are skipped."""
         reply = self.run_command("LATENCY", "HISTOGRAM", "CLIENT", "SET", "nosuch", "client|nosuch", "nosuch|id")
         self.assertEqual([b"client|id", b"set"], list(reply))
         self.assertEqual([b"client|id"], list(self.run_command("LATENCY", "HISTOGRAM", "Client|Id")))

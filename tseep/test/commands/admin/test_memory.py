@@ -10,18 +10,16 @@ MIB = 2**20
 
 
 class UsageTests(SessionTests):
-    """MEMORY USAGE."""
-
     def test_usage(self) -> None:
-        """A key takes what the store says, more if it will expire; no key takes nothing."""
+        """MEMORY USAGE returns the estimate of the key, which a time to live increases, and null for no key."""
         self.assertReply(None, "MEMORY", "USAGE", "key")
         self.run_command("SET", "key", "x" * 100)
         self.assertReply(size(b"key", b"x" * 100), "MEMORY", "USAGE", "key", "SAMPLES", 0)
         self.run_command("EXPIRE", "key", 100)
         self.assertReply(size(b"key", b"x" * 100, True), "MEMORY", "USAGE", "key")
 
-    def test_no_trace(self) -> None:
-        """Looking at a key's memory is no use of it."""
+    def test_no_touch(self) -> None:
+        """MEMORY USAGE changes neither the key's access time nor the hits."""
         self.run_command("SET", "key", "value")
         before = self.session.db.accessed[b"key"]
         self.pass_time(10)
@@ -29,29 +27,29 @@ class UsageTests(SessionTests):
         self.assertEqual((before, 0), (self.session.db.accessed[b"key"], self.server.keyspace.hits))
 
     def test_wrong_options(self) -> None:
-        """Only SAMPLES with a count may follow the key."""
+        """MEMORY USAGE accepts only SAMPLES with a count."""
         for options in (["FOO"], ["SAMPLES"], ["SAMPLES", -1], ["FOO", 1], ["SAMPLES", 1, "FOO"]):
             self.assertError("ERR syntax error", "MEMORY", "USAGE", "key", *options)
         self.assertError("ERR value is not an integer or out of range", "MEMORY", "USAGE", "key", "SAMPLES", "x")
 
 
 class ProcessTests(SessionTests):
-    """What the process takes."""
+    """MEMORY STATS, DOCTOR, MALLOC-STATS and PURGE."""
 
     def setUp(self) -> None:
-        """A process of 90 MiB that was 100 MiB large once, of 1000 MiB, and 30 MiB when it began."""
+        """Simulate a process of 90 MiB that had 100 MiB at its peak and 30 MiB at its start, on a machine of 1000 MiB."""
         super().setUp()
         self.sizes(resident=90, peak=100, system=1000)
         self.server.startup_memory = 30 * MIB
         self.run_command("HELLO", 3)
 
     def sizes(self, **mebibytes: int) -> None:
-        """Let the system say so."""
+        """Replace figures of the process and the machine."""
         for name, number in mebibytes.items():
             self.patch(process, f"{name}_memory", lambda number=number: number * MIB)
 
     def test_stats(self) -> None:
-        """MEMORY STATS tells what the process takes, and what of that came with each key."""
+        """MEMORY STATS has the memory of the process, and its share per key."""
         for database in (0, 1):
             self.run_command("SELECT", database)
             self.run_command("SET", "key", "value")
@@ -77,11 +75,11 @@ class ProcessTests(SessionTests):
         )
 
     def test_no_keys(self) -> None:
-        """Without keys there are no bytes per key."""
+        """keys.bytes-per-key is 0 if there are no keys."""
         self.assertEqual(0, self.run_command("MEMORY", "STATS")[b"keys.bytes-per-key"])
 
     def test_doctor(self) -> None:
-        """The doctor finds a process that once was much larger, or takes half of the machine."""
+        """MEMORY DOCTOR reports a peak far above the current size, and a size of more than half of the machine."""
         self.assertEqual(b"Nothing to complain of: the process takes 90.00M.\n", self.run_command("MEMORY", "DOCTOR"))
         self.sizes(peak=200)
         self.assertEqual(b"The process took 200.00M once; now it takes 90.00M.\n", self.run_command("MEMORY", "DOCTOR"))
@@ -90,17 +88,17 @@ class ProcessTests(SessionTests):
         self.assertEqual(b"The process takes 90.00M, more than half of the machine's 100.00M.\n", report)
 
     def test_malloc_stats(self) -> None:
-        """MEMORY MALLOC-STATS tells something on every Python."""
+        """MEMORY MALLOC-STATS returns several lines on every Python."""
         stats = self.run_command("MEMORY", "MALLOC-STATS")
         self.assertIsInstance(stats, Verbatim)
         self.assertGreater(stats.count(b"\n"), 1)
 
     def test_purge(self) -> None:
-        """MEMORY PURGE frees what refers only to itself."""
+        """MEMORY PURGE frees objects in reference cycles."""
         import weakref
 
         class Node:
-            """Refers to itself."""
+            """An object in a reference cycle."""
 
         node = Node()
         node.itself = node

@@ -8,19 +8,17 @@ from tseep.test.support import START, SessionTests, decode, encode, made_folder
 
 
 class ServerTests(SessionTests):
-    """TIME, ROLE and WAIT."""
-
     def test_time(self) -> None:
-        """TIME answers seconds and microseconds of the server's clock."""
+        """TIME returns seconds and microseconds of the server's clock."""
         self.pass_time(1.25)
         self.assertReply([b"%d" % (START + 1), b"250000"], "TIME")
 
     def test_role(self) -> None:
-        """The server is a master without replicas."""
+        """ROLE returns master without replicas."""
         self.assertReply([b"master", 0, []], "ROLE")
 
     def test_wait(self) -> None:
-        """WAIT does not wait for replicas that there are none of."""
+        """WAIT returns 0 at once, as there are no replicas, and checks its arguments."""
         self.assertReply(0, "WAIT", 1, 1000)
         self.assertError("ERR value is not an integer or out of range", "WAIT", "x", 0)
         self.assertError("ERR timeout is not an integer or out of range", "WAIT", 0, "x")
@@ -28,31 +26,28 @@ class ServerTests(SessionTests):
 
 
 class ShutdownTests(SessionTests):
-    """SHUTDOWN."""
-
     def setUp(self) -> None:
-        """Count how often the server is told to stop."""
+        """Count calls of the server's C{shut_down}."""
         super().setUp()
         self.stops = 0
         self.server.shut_down = self.stop
 
     def stop(self) -> None:
-        """Somebody asked for it."""
         self.stops += 1
 
     def test_stops(self) -> None:
-        """SHUTDOWN stops the server without an answer, and what follows it is not run."""
+        """SHUTDOWN stops the server without a reply; later commands of the pipeline do not run."""
         replies = self.session.receive(encode("SHUTDOWN", "nosave", "NOW", "force") + encode("PING"))
         self.assertEqual((b"", 1), (replies, self.stops))
         self.assertTrue(self.session.closing)
 
     def test_plain(self) -> None:
-        """SHUTDOWN needs no options."""
+        """SHUTDOWN stops the server without options."""
         self.assertEqual(b"", self.send("SHUTDOWN"))
         self.assertEqual(1, self.stops)
 
     def test_save(self) -> None:
-        """SHUTDOWN SAVE saves first; if that fails it is refused, but with FORCE it goes ahead."""
+        """SHUTDOWN SAVE saves first; if that fails it is refused, unless FORCE is given."""
         folder = made_folder(self)
         self.server.config.set("dir", folder)
         os.rmdir(folder)
@@ -66,7 +61,7 @@ class ShutdownTests(SessionTests):
         self.assertEqual(["dump.rdb"], os.listdir(folder))
 
     def test_abort(self) -> None:
-        """SHUTDOWN ABORT finds nothing to take back."""
+        """SHUTDOWN ABORT is refused, as no shutdown is in progress."""
         self.assertError("ERR No shutdown in progress.", "SHUTDOWN", "ABORT")
 
     def test_wrongly(self) -> None:

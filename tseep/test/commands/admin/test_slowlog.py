@@ -8,15 +8,15 @@ from tseep.test.support import START, SessionTests
 
 
 class SlowLogCommandTests(SessionTests):
-    """SLOWLOG, on a server where every command takes 20 milliseconds."""
+    """SLOWLOG, with every command running for 20 ms."""
 
     def setUp(self) -> None:
-        """A timer that goes on by 20 milliseconds with every look at it."""
+        """Install a timer that advances by 20 ms with every reading."""
         super().setUp()
         self.server.timer = count(0, 20_000_000).__next__
 
     def test_get(self) -> None:
-        """An entry tells what was slow, when, how long, and who sent it."""
+        """SLOWLOG GET returns id, time, duration, arguments, address and client name of each entry."""
         self.run_command("CLIENT", "SETNAME", "me")
         self.pass_time(3)
         self.run_command("SET", "key", "value")
@@ -30,7 +30,7 @@ class SlowLogCommandTests(SessionTests):
         )
 
     def test_count(self) -> None:
-        """SLOWLOG GET answers ten entries, or as many as it is asked for, or all."""
+        """SLOWLOG GET returns ten entries by default, or the given number; -1 stands for all."""
         for _ in range(12):
             self.run_command("PING")
         self.assertEqual(10, len(self.run_command("SLOWLOG", "GET")))
@@ -40,14 +40,14 @@ class SlowLogCommandTests(SessionTests):
         self.assertEqual(16, len(self.run_command("SLOWLOG", "GET", 2**62)))
 
     def test_wrong_count(self) -> None:
-        """SLOWLOG GET refuses another count, and more than one."""
+        """SLOWLOG GET refuses an invalid count and further arguments."""
         for text in ("-2", "x", str(2**64)):
             self.assertError("ERR count should be greater than or equal to -1", "SLOWLOG", "GET", text)
         text = "ERR unknown subcommand or wrong number of arguments for 'get'. Try SLOWLOG HELP."
         self.assertError(text, "SLOWLOG", "get", 1, 2)
 
     def test_reset(self) -> None:
-        """SLOWLOG RESET leaves nothing, but then it is slow itself."""
+        """SLOWLOG RESET removes all entries, and is then logged itself."""
         self.run_command("PING")
         self.assertReply("OK", "SLOWLOG", "RESET")
         self.assertReply(1, "SLOWLOG", "LEN")
