@@ -9,20 +9,20 @@ from tseep.test.support import Error, SessionTests, Verbatim, decode, encode
 
 
 def closed(session: Session) -> Any:
-    """Whether a session's client was let go by somebody else."""
+    """Return whether another client has closed the session's connection."""
     return session.connection.closed
 
 
 class OwnTests(SessionTests):
-    """What a client says of itself."""
+    """CLIENT ID, SETNAME, SETINFO, NO-TOUCH and NO-EVICT."""
 
     def test_id(self) -> None:
-        """Every connection has a number of its own."""
+        """CLIENT ID is different for each connection."""
         first = self.run_command("CLIENT", "ID")
         self.assertReply(first + 1, "CLIENT", "ID", session=self.connect())
 
     def test_name(self) -> None:
-        """A name stays until an empty one takes it back."""
+        """CLIENT SETNAME sets a name, and an empty name removes it."""
         self.assertReply(None, "CLIENT", "GETNAME")
         self.assertReply("OK", "CLIENT", "SETNAME", "!worker~")
         self.assertReply(b"!worker~", "CLIENT", "GETNAME")
@@ -30,31 +30,31 @@ class OwnTests(SessionTests):
         self.assertReply(None, "CLIENT", "GETNAME")
 
     def test_wrong_name(self) -> None:
-        """A name that would break the lines of CLIENT LIST is refused."""
+        """CLIENT SETNAME refuses characters that would break the lines of CLIENT LIST."""
         for name in (b"a b", b"a\n", b"\x7f", b"\xc3\xa9"):
             text = "ERR Client names cannot contain spaces, newlines or special characters."
             self.assertError(text, "CLIENT", "SETNAME", name)
 
     def test_library(self) -> None:
-        """CLIENT SETINFO takes the library's name and version."""
+        """CLIENT SETINFO sets the library's name and version."""
         self.assertReply("OK", "CLIENT", "SETINFO", "lib-name", "redis-py")
         self.assertReply("OK", "CLIENT", "SETINFO", "LIB-VER", "8.0")
         self.assertIn(b" lib-name=redis-py lib-ver=8.0\n", self.run_command("CLIENT", "INFO"))
 
     def test_wrong_library(self) -> None:
-        """CLIENT SETINFO refuses other facts, and text that would break the lines of CLIENT LIST."""
+        """CLIENT SETINFO refuses other attributes, and characters that would break the lines of CLIENT LIST."""
         self.assertError("ERR Unrecognized option 'lib-foo'", "CLIENT", "SETINFO", "lib-foo", "x")
         text = "ERR lib-name cannot contain spaces, newlines or special characters."
         self.assertError(text, "CLIENT", "SETINFO", "lib-name", "a b")
 
     def test_unknown(self) -> None:
-        """What tseep has no use for is an error, not a close."""
+        """An unsupported subcommand of CLIENT is refused, and the client stays connected."""
         text = "ERR unknown subcommand 'MAINT_NOTIFICATIONS'. Try CLIENT HELP."
         self.assertError(text, "CLIENT", "MAINT_NOTIFICATIONS", "ON")
         self.assertFalse(self.session.closing)
 
     def test_no_touch(self) -> None:
-        """With CLIENT NO-TOUCH a read leaves the time of the key's last use alone; OFF ends that."""
+        """With CLIENT NO-TOUCH ON a read does not update the key's access time; OFF ends that."""
         self.run_command("SET", "key", "value")
         self.pass_time(100)
         self.assertReply("OK", "CLIENT", "NO-TOUCH", "ON")
@@ -65,50 +65,46 @@ class OwnTests(SessionTests):
         self.assertReply(0, "OBJECT", "IDLETIME", "key")
 
     def test_no_evict(self) -> None:
-        """CLIENT NO-EVICT is a flag of the client."""
+        """CLIENT NO-EVICT sets and clears a flag of the client."""
         self.assertReply("OK", "CLIENT", "NO-EVICT", "on")
         self.assertIn(b" flags=e ", self.run_command("CLIENT", "INFO"))
         self.assertReply("OK", "CLIENT", "NO-EVICT", "OFF")
         self.assertIn(b" flags=N ", self.run_command("CLIENT", "INFO"))
 
     def test_switches(self) -> None:
-        """The switches take ON and OFF only."""
+        """CLIENT NO-EVICT, NO-TOUCH and REPLY refuse unknown values."""
         for name in ("NO-EVICT", "NO-TOUCH", "REPLY"):
             self.assertError("ERR syntax error", "CLIENT", name, "MAYBE")
 
 
 class ReplyTests(SessionTests):
-    """CLIENT REPLY."""
-
     def replies(self, *commands: str) -> Any:
-        """What comes back for commands, sent at once."""
+        """Return the replies to a pipeline of commands."""
         return decode(self.session.receive(b"".join(encode(*command.split()) for command in commands)))
 
     def test_off(self) -> None:
-        """After OFF nothing is answered, errors neither, until ON is."""
+        """After CLIENT REPLY OFF there are no replies, not even errors, until ON."""
         replies = self.replies("CLIENT REPLY OFF", "ECHO a", "FOO", "CLIENT REPLY SKIP", "CLIENT REPLY ON", "ECHO b")
         self.assertEqual(["OK", b"b"], replies)
 
     def test_skip(self) -> None:
-        """SKIP leaves out the answer of the next command, whatever it is, but of CLIENT REPLY ON."""
+        """CLIENT REPLY SKIP suppresses the reply to the next command, except to CLIENT REPLY ON."""
         replies = self.replies("CLIENT REPLY SKIP", "ECHO a", "ECHO b", "CLIENT REPLY SKIP", "FOO", "ECHO c")
         self.assertEqual([b"b", b"c"], replies)
         self.assertEqual(["OK", b"d"], self.replies("CLIENT REPLY SKIP", "CLIENT REPLY ON", "ECHO d"))
 
     def test_skip_twice(self) -> None:
-        """SKIP after SKIP leaves out one answer more."""
+        """A second CLIENT REPLY SKIP suppresses the reply to the command after it."""
         self.assertEqual([b"b"], self.replies("CLIENT REPLY SKIP", "CLIENT REPLY SKIP", "ECHO a", "ECHO b"))
 
 
 class ListTests(SessionTests):
-    """CLIENT INFO and CLIENT LIST."""
-
     def fields(self, line: bytes) -> dict[str, str]:
-        """The fields of a line."""
+        """Return the fields of a client's line."""
         return dict(field.split("=", 1) for field in line.decode().split())
 
     def test_line(self) -> None:
-        """A line has the fields of Redis, in its order, and says what is so."""
+        """A line of CLIENT LIST has Redis's fields, in Redis's order."""
         self.session.connection.fileno = 9
         for command in ("CLIENT SETNAME me", "SELECT 3", "HELLO 3"):
             self.run_command(*command.split())
@@ -125,7 +121,7 @@ class ListTests(SessionTests):
         )
 
     def test_own_line(self) -> None:
-        """CLIENT INFO is the client's own line, in which it is doing just that."""
+        """CLIENT INFO returns the client's own line, with CLIENT INFO as its command."""
         self.run_command("HELLO", 3)
         self.connect()
         info = self.run_command("CLIENT", "INFO")
@@ -134,7 +130,7 @@ class ListTests(SessionTests):
         self.assertEqual(1, info.count(b"\n"))
 
     def test_new_client(self) -> None:
-        """A client that sent nothing yet, or not all of a command, is seen as that."""
+        """CLIENT LIST shows the command NULL before the first one, and an incomplete command in qbuf."""
         other = self.connect()
         other.receive(b"*2\r\n$4\r\nEC")
         fields = self.fields(self.run_command("CLIENT", "LIST").split(b"\n")[1])
@@ -143,62 +139,60 @@ class ListTests(SessionTests):
         self.assertGreater(other.held, 0)
 
     def test_unix_socket(self) -> None:
-        """A client of a Unix socket and one that touches nothing have their flags."""
+        """The flag U marks a client of a Unix socket, and T one with NO-TOUCH."""
         self.session.connection.host = "/run/tseep.sock:0"
         self.run_command("CLIENT", "NO-TOUCH", "ON")
         self.assertEqual("UT", self.fields(self.run_command("CLIENT", "INFO"))["flags"])
 
     def ids(self, *filter: Any) -> Any:
-        """The clients that a filter leaves."""
+        """Return the ids that a filter of CLIENT LIST selects, or the error."""
         reply = self.run_command("CLIENT", "LIST", *filter)
         return reply if isinstance(reply, Error) else [int(self.fields(line)["id"]) for line in reply.splitlines()]
 
     def test_all(self) -> None:
-        """CLIENT LIST has a line for each client, and none for one who is gone."""
+        """CLIENT LIST has a line for each connected client."""
         gone = self.connect()
         self.connect()
         self.server.disconnect(gone)
         self.assertEqual([1, 3], self.ids())
 
     def test_type(self) -> None:
-        """The TYPE filter knows normal clients, and that there are no others."""
+        """CLIENT LIST TYPE selects clients by type and refuses unknown types."""
         self.assertEqual([1], self.ids("type", "NORMAL"))
         for type in ("master", "replica", "slave", "pubsub"):
             self.assertEqual([], self.ids("TYPE", type))
         self.assertEqual("ERR Unknown client type 'foo'", self.ids("TYPE", "foo"))
 
     def test_ids(self) -> None:
-        """The ID filter takes several; it passes over those that there are none of."""
+        """CLIENT LIST ID returns the given clients in the given order, without unknown ids."""
         self.connect()
         self.connect()
         self.assertEqual([3, 1], self.ids("ID", 3, 99, 1, -1))
         self.assertEqual("ERR Invalid client ID", self.ids("ID", 1, "x"))
 
     def test_wrong_filters(self) -> None:
-        """Other filters are syntax errors, and so are too few or too many arguments."""
+        """CLIENT LIST refuses unknown filters and wrong numbers of arguments."""
         for filter in (["FOO"], ["TYPE"], ["TYPE", "normal", "x"], ["ID"]):
             self.assertEqual("ERR syntax error", self.ids(*filter))
 
 
 class KillTests(SessionTests):
-    """CLIENT KILL."""
-
     def setUp(self) -> None:
-        """Two more clients."""
+        """Connect two more clients, with other addresses."""
         super().setUp()
         self.second, self.third = self.connect(), self.connect()
         self.second.connection.peer = "10.0.0.2:2"
         self.third.connection.host = "10.0.0.1:7000"
 
     def killed(self) -> list[int]:
-        """Who was let go."""
+        """Return the ids of the clients that were killed."""
         return [session.id for session in (self.second, self.third) if closed(session)]
 
-    def test_by_number_looks_at_nobody_else(self) -> None:
-        """CLIENT KILL ID finds the one client by its number, however many others there are."""
+    def test_id_lookup(self) -> None:
+        """CLIENT KILL ID finds the client by its id without iterating over all clients."""
 
         class Sessions(dict[int, Any]):
-            """Clients that are not to be gone through."""
+            """Sessions over which no command iterates."""
 
             def values(self) -> Any:
                 raise AssertionError("it goes through all clients")
@@ -211,20 +205,20 @@ class KillTests(SessionTests):
         self.assertTrue(victim.connection.closed)
 
     def test_address(self) -> None:
-        """The old form closes the client at an address, or says that there is none."""
+        """CLIENT KILL with an address closes the client at that address, or is refused."""
         self.assertReply("OK", "CLIENT", "KILL", "10.0.0.2:2")
         self.assertEqual([2], self.killed())
         self.assertError("ERR No such client", "CLIENT", "KILL", "10.0.0.2:3")
 
     def test_self(self) -> None:
-        """The old form closes even the client who asks, after its answer."""
+        """CLIENT KILL with the caller's own address closes it after the reply."""
         self.third.connection.peer = "10.0.0.3:3"
         self.assertReply("OK", "CLIENT", "KILL", "127.0.0.1:50000")
         self.assertTrue(self.session.closing)
         self.assertFalse(closed(self.session))
 
     def test_filters(self) -> None:
-        """The new form closes whom all filters fit, and counts them."""
+        """CLIENT KILL closes the clients that match all filters and returns their number."""
         self.assertReply(0, "CLIENT", "KILL", "ID", 2, "LADDR", "10.0.0.1:7000")
         self.assertEqual([], self.killed())
         self.assertReply(1, "CLIENT", "KILL", "id", 2, "ADDR", "10.0.0.2:2", "USER", "default", "TYPE", "normal")
@@ -234,14 +228,14 @@ class KillTests(SessionTests):
         self.assertReply(0, "CLIENT", "KILL", "TYPE", "replica")
 
     def test_skipme(self) -> None:
-        """The new form spares the client who asks, unless it says SKIPME no."""
+        """CLIENT KILL with filters skips the caller unless SKIPME is no."""
         self.assertReply(2, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "YES")
         self.assertFalse(self.session.closing)
         self.assertReply(1, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no")
         self.assertTrue(self.session.closing)
 
     def test_wrong_filters(self) -> None:
-        """Filters that make no sense are refused, and nobody is closed."""
+        """CLIENT KILL with an invalid filter is refused and closes no client."""
         filters: list[tuple[str, list[Any]]] = [
             ("ERR client-id should be greater than 0", ["ID", 0]),
             ("ERR client-id should be greater than 0", ["ID", "x"]),

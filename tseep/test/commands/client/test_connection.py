@@ -12,18 +12,18 @@ class GreetingTests(SessionTests):
     """PING, ECHO, SELECT, HELLO, QUIT and RESET."""
 
     def test_ping(self) -> None:
-        """PING answers PONG, or its one message."""
+        """PING replies PONG, or its argument."""
         self.assertReply("PONG", "PING")
         self.assertReply(b"hello", "PING", "hello")
         self.assertError("ERR wrong number of arguments for 'ping' command", "PING", "a", "b")
 
     def test_echo(self) -> None:
-        """ECHO answers its argument, binary or empty."""
+        """ECHO returns its argument, binary or empty."""
         self.assertReply(b"\r\n\0", "ECHO", b"\r\n\0")
         self.assertReply(b"", "ECHO", "")
 
     def test_select(self) -> None:
-        """SELECT changes the database that later commands see."""
+        """SELECT changes the database of later commands."""
         self.assertReply("OK", "SELECT", 15)
         self.run_command("SET", "key", "fifteen")
         self.assertReply("OK", "SELECT", 0)
@@ -31,7 +31,7 @@ class GreetingTests(SessionTests):
         self.assertEqual(b"fifteen", self.server.keyspace.databases[15].peek(b"key"))
 
     def test_select_wrongly(self) -> None:
-        """SELECT refuses what is no number, not one of 32 bits, or not one of a database."""
+        """SELECT refuses an index that is not an integer of 32 bits or not that of a database."""
         self.assertError("ERR value is not an integer or out of range", "SELECT", "one")
         text = "ERR value is out of range, value must between -2147483648 and 2147483647"
         self.assertError(text, "SELECT", 2**31)
@@ -39,7 +39,7 @@ class GreetingTests(SessionTests):
             self.assertError("ERR DB index is out of range", "SELECT", index)
 
     def test_hello(self) -> None:
-        """HELLO tells of the server, as a map in the protocol that it changes to."""
+        """HELLO returns properties of the server, in the protocol to which it switches."""
         greeting = {
             b"server": b"redis",
             b"version": b"7.0.15",
@@ -55,7 +55,7 @@ class GreetingTests(SessionTests):
         self.assertReply(flat, "HELLO", 2)
 
     def test_hello_protocols(self) -> None:
-        """HELLO refuses every protocol but 2 and 3, and leaves the protocol as it is."""
+        """HELLO refuses all protocols but 2 and 3, and keeps the current one."""
         for number in (1, 4, -1):
             self.assertError("NOPROTO unsupported protocol version", "HELLO", number)
         for text in ("three", str(2**70)):
@@ -63,12 +63,12 @@ class GreetingTests(SessionTests):
         self.assertEqual(2, self.session.protocol)
 
     def test_hello_setname(self) -> None:
-        """HELLO SETNAME names the client."""
+        """HELLO SETNAME sets the client's name."""
         self.run_command("HELLO", 3, "setname", "worker")
         self.assertReply(b"worker", "CLIENT", "GETNAME")
 
     def test_hello_options(self) -> None:
-        """HELLO refuses options that it does not know or that lack something, and stays in its protocol."""
+        """HELLO refuses unknown and incomplete options, and keeps the protocol."""
         for options in (["FOO"], ["AUTH"], ["AUTH", "default"], ["SETNAME"]):
             self.assertError(f"ERR Syntax error in HELLO option '{options[0]}'", "HELLO", 3, *options)
         text = "ERR Client names cannot contain spaces, newlines or special characters."
@@ -76,13 +76,13 @@ class GreetingTests(SessionTests):
         self.assertEqual(2, self.session.protocol)
 
     def test_quit(self) -> None:
-        """QUIT is answered; what the client sent after it is not."""
+        """QUIT replies OK; later commands of the pipeline do not run."""
         replies = decode(self.session.receive(encode("QUIT", "now") + encode("PING")))
         self.assertEqual(["OK"], replies)
         self.assertTrue(self.session.closing)
 
     def test_reset(self) -> None:
-        """RESET forgets name, protocol, database and states, but not the client's library."""
+        """RESET clears name, protocol and database, but neither NO-EVICT nor the client's library."""
         for command in ("HELLO 3 SETNAME me", "SELECT 5", "CLIENT NO-EVICT ON", "CLIENT SETINFO LIB-NAME lib"):
             self.run_command(*command.split())
         self.assertReply("RESET", "RESET")
@@ -92,12 +92,12 @@ class GreetingTests(SessionTests):
 
 
 class PasswordTests(SessionTests):
-    """AUTH and HELLO, where a password is asked for."""
+    """AUTH and HELLO with requirepass set."""
 
     config = {"requirepass": "sesam"}
 
     def test_required(self) -> None:
-        """Without the password nothing but the greeting commands runs."""
+        """Before authentication commands are rejected, except for RESET, AUTH, HELLO and QUIT."""
         self.assertError(NO_AUTH, "PING")
         self.assertError(NO_AUTH, "CLIENT", "ID")
         self.assertReply("RESET", "RESET")
@@ -105,7 +105,7 @@ class PasswordTests(SessionTests):
         self.assertEqual((0, 1, 0), (calls.count, calls.rejected, calls.failed))
 
     def test_password(self) -> None:
-        """AUTH with the password lets a client in, in either form."""
+        """AUTH accepts the password alone, or after the user default."""
         self.assertReply("OK", "AUTH", "sesam")
         self.assertReply("PONG", "PING")
         other = self.connect()
@@ -113,14 +113,14 @@ class PasswordTests(SessionTests):
         self.assertReply("PONG", "PING", session=other)
 
     def test_wrong_password(self) -> None:
-        """AUTH refuses another password, another user and too many arguments."""
+        """AUTH refuses wrong passwords, other users and extra arguments."""
         for credentials in (["sesa"], ["sesamx"], ["Default", "sesam"], ["default", ""], ["sesam", "sesam"]):
             self.assertError(WRONG_PASSWORD, "AUTH", *credentials)
         self.assertError("ERR syntax error", "AUTH", "default", "sesam", "x")
         self.assertError(NO_AUTH, "PING")
 
-    def test_stays_in(self) -> None:
-        """A wrong password does not take back what a right one gave; RESET does."""
+    def test_stays_authenticated(self) -> None:
+        """A wrong password does not end an authentication; RESET does."""
         self.run_command("AUTH", "sesam")
         self.assertError(WRONG_PASSWORD, "AUTH", "wrong")
         self.assertReply("PONG", "PING")
@@ -128,7 +128,7 @@ class PasswordTests(SessionTests):
         self.assertError(NO_AUTH, "PING")
 
     def test_hello(self) -> None:
-        """HELLO is answered only together with the password, and changes no protocol without it."""
+        """HELLO requires authentication, and switches the protocol only with it."""
         text = (
             "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> "
             "<pass> option can be used to authenticate the client and select the RESP protocol version at the "
@@ -141,11 +141,11 @@ class PasswordTests(SessionTests):
         self.assertReply("PONG", "PING")
 
     def test_in_one_read(self) -> None:
-        """What follows the password in the same read runs already."""
+        """Commands after AUTH in the same read are authenticated."""
         self.assertEqual(["OK", "PONG"], decode(self.session.receive(encode("AUTH", "sesam") + encode("PING"))))
 
     def test_not_in_the_slow_log(self) -> None:
-        """The slow log shows no password, be it right or wrong."""
+        """The slow log redacts passwords, right or wrong."""
         self.run_command("AUTH", "sesam")
         self.run_command("CONFIG", "SET", "slowlog-log-slower-than", 0)
         self.run_command("AUTH", "wrong")
@@ -162,10 +162,10 @@ class PasswordTests(SessionTests):
 
 
 class NoPasswordTests(SessionTests):
-    """AUTH where no password is asked for."""
+    """AUTH when requirepass is not set."""
 
     def test_password(self) -> None:
-        """A password alone is refused, since there is none."""
+        """AUTH with a password alone is refused."""
         text = (
             "ERR AUTH <password> called without any password configured for the default user. "
             "Are you sure your configuration is correct?"
@@ -173,6 +173,6 @@ class NoPasswordTests(SessionTests):
         self.assertError(text, "AUTH", "sesam")
 
     def test_user(self) -> None:
-        """The default user is let in with any password, another is not."""
+        """AUTH accepts any password for the user default, and refuses unknown users."""
         self.assertReply("OK", "AUTH", "default", "whatever")
         self.assertError(WRONG_PASSWORD, "AUTH", "alice", "whatever")
