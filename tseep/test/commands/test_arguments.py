@@ -9,15 +9,15 @@ from tseep.errors import CommandError
 
 
 def call(text: str) -> list[bytes]:
-    """A whole command."""
+    """Return the arguments of a command line."""
     return text.encode().split()
 
 
 class ScanOptionsTests(SynchronousTestCase):
-    """The options of a scan of one key."""
+    """Options of HSCAN, SSCAN and ZSCAN."""
 
     def test_options(self) -> None:
-        """COUNT and MATCH in any order and case; ten and everything without."""
+        """COUNT and MATCH are accepted in any order and case; the defaults are ten and no filter."""
         self.assertEqual((10, None), scan_options(call("HSCAN k 0")))
         self.assertEqual((5, None), scan_options(call("HSCAN k 0 count 5 MATCH *")))
         count, matches = scan_options(call("HSCAN k 0 match a* COUNT 7"))
@@ -25,6 +25,6 @@ class ScanOptionsTests(SynchronousTestCase):
         self.assertEqual((7, True, False), (count, matches(b"ab"), matches(b"b")))
 
     def test_wrong(self) -> None:
-        """What makes no sense is refused."""
+        """Unknown options, missing values and invalid counts are refused."""
         for text in ("COUNT", "COUNT 0", "COUNT x", "NONSENSE 1", "MATCH"):
             self.assertRaises(CommandError, scan_options, call(f"HSCAN k 0 {text}"))

@@ -1,7 +1,7 @@
 """
-Every command with arguments that no good client sends: it answers, and nothing leaves it but its answer.
+Every command with hostile arguments: it has well-formed replies and raises no exception.
 
-The same over sockets, in each mode, is in tests/server/test_bad_input.py.
+tests/server/test_bad_input.py does the same over sockets, in each mode.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tseep.session.session import Session
 from tseep.test.support import Argument, SessionTests, decode, made_folder
 
 ROUNDS = 12
-"""How often each command is called."""
+"""Number of calls of each command."""
 
 NUMBERS = [
     b"0", b"1", b"-1", b"2", b"-2", b"7", b"-0", b"+1", b"01", b" 1", b"1 ", b"1.5", b"-1.5", b"nan", b"-nan", b"inf",
@@ -55,27 +55,27 @@ KEYS = [
 ]
 
 SILENT = {b"client|reply"}
-"""Commands after which not every command is answered; in a transaction, too, as in Redis."""
+"""Commands that can suppress replies, in a transaction too, as in Redis."""
 
 STATES: list[list[list[Argument]]] = [
     [], [["HELLO", 3]], [["HELLO", 3], ["CLIENT", "TRACKING", "ON"]], [["AUTH", "limited", "x"]], [["MULTI"]],
 ]  # fmt: skip
-"""What a client has said before."""
+"""Commands that bring a client into the tested states."""
 
 CLOSING = {b"quit", b"client|kill"}
-"""Commands that may close the client."""
+"""Commands that can disconnect the client."""
 
 LEFT_OUT = {b"shutdown", b"debug|sleep", b"debug|segfault"}
-"""Commands that stop the server, or hold it up by what they mean."""
+"""Commands that stop or block the server by design."""
 
 
 def words_of(command: Command) -> list[bytes]:
-    """The words of a command's options."""
+    """Return the option words in a command's syntax."""
     return [word.encode() for word in re.findall(r"[A-Z][A-Z0-9]+", command.syntax)]
 
 
 def arguments(command: Command, chance: random.Random) -> list[bytes]:
-    """One hostile call of a command."""
+    """Return a call with hostile arguments, and with keys at most key positions."""
     argv = command.name.split(b"|")
     options = words_of(command)
     least = abs(command.arity) - len(argv)
@@ -90,7 +90,7 @@ def arguments(command: Command, chance: random.Random) -> list[bytes]:
 
 
 def spelt(command: Command, chance: random.Random) -> list[bytes]:
-    """A call as the syntax says it, with hostile values at its places, and options twice or in another order."""
+    """Return a call by the command's syntax, with hostile values and with options omitted, repeated or combined."""
     argv = command.name.split(b"|")
     for part in _parts(command.syntax):
         for _ in range(chance.choice((0, 1, 1, 1, 2)) if part.startswith("[") else 1):
@@ -123,10 +123,10 @@ def _chosen(part: str, chance: random.Random) -> list[str]:
 
 
 class HostileTests(SessionTests):
-    """Every command, called as no good client does."""
+    """Calls of every command with hostile arguments."""
 
     def make_server(self) -> None:
-        """A new server that keeps its data, and has a key of each type."""
+        """Start a new server that has an AOF and a key of each type."""
         if self.server.persistence:
             self.server.persistence.stop()
         config = Config(
@@ -147,14 +147,14 @@ class HostileTests(SessionTests):
             self.send(*argv)
 
     def client(self, number: int) -> Session:
-        """A client in one of several states."""
+        """Return a client in one of the L{STATES}."""
         session = self.connect()
         for argv in STATES[number % len(STATES)]:
             self.send(*argv, session=session)
         return session
 
     def test_every_command(self) -> None:
-        """Each answers something that can be read, keeps its client, and leaves the server to the others."""
+        """Each command has well-formed replies, keeps its client connected, and raises no exception."""
         chance = random.Random(1)
         for command in iter_commands(COMMANDS):
             if command.run is None or command.name in LEFT_OUT:
@@ -165,7 +165,7 @@ class HostileTests(SessionTests):
         self.server.persistence.stop()
 
     def check(self, command: Command, number: int, chance: random.Random) -> None:
-        """Call a command once."""
+        """Call a command once and check the outcome."""
         argv = (spelt if number % 2 else arguments)(command, chance)
         session = self.client(number)
         connection: Any = session.connection
