@@ -99,7 +99,7 @@ class HistogramTests(SessionTests):
         )
 
     def test_named(self) -> None:
-        """LATENCY HISTOGRAM selects by name; a container's name stands for its subcommands, unknown names are skipped."""
+        """LATENCY HISTOGRAM accepts names: a container's name selects its subcommands, an unknown name nothing."""
         reply = self.run_command("LATENCY", "HISTOGRAM", "CLIENT", "SET", "nosuch", "client|nosuch", "nosuch|id")
         self.assertEqual([b"client|id", b"set"], list(reply))
         self.assertEqual([b"client|id"], list(self.run_command("LATENCY", "HISTOGRAM", "Client|Id")))

@@ -37,7 +37,7 @@ class ProcessTests(SessionTests):
     """MEMORY STATS, DOCTOR, MALLOC-STATS and PURGE."""
 
     def setUp(self) -> None:
-        """Simulate a process of 90 MiB that had 100 MiB at its peak and 30 MiB at its start, on a machine of 1000 MiB."""
+        """Simulate a process of 90 MiB with a peak of 100 MiB and 30 MiB at its start, on a machine of 1000 MiB."""
         super().setUp()
         self.sizes(resident=90, peak=100, system=1000)
         self.server.startup_memory = 30 * MIB

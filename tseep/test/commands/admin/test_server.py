@@ -14,7 +14,7 @@ class ServerTests(SessionTests):
         self.assertReply([b"%d" % (START + 1), b"250000"], "TIME")
 
     def test_role(self) -> None:
-        """ROLE returns master without replicas."""
+        """ROLE returns master, offset 0 and no replicas."""
         self.assertReply([b"master", 0, []], "ROLE")
 
     def test_wait(self) -> None:
