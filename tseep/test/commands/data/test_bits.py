@@ -21,59 +21,55 @@ BAD_BIT = "ERR bit is not an integer or out of range"
 
 
 def bits_of(value: bytes) -> str:
-    """A string of bytes as one of zeros and ones."""
+    """Return the bits of a byte string as text of zeros and ones."""
     return "".join(f"{byte:08b}" for byte in value)
 
 
 def cut(text: str, start: int, end: int) -> tuple[int, str]:
-    """The part of a text that GETRANGE would give, and where it begins."""
+    """Return the index of the first element of a range with GETRANGE's bounds, and the range."""
     first = max(0, start + len(text)) if start < 0 else start
     last = max(0, end + len(text)) if end < 0 else end
     return first, text[first : last + 1]
 
 
 class BitTests(SessionTests):
-    """What the tests below share."""
-
     config = {"proto_max_bulk_len": "1mb"}
 
     def store(self, **values: Any) -> None:
-        """Put values into the database, behind the commands' back."""
+        """Set values in the database directly, without a command."""
         for key, value in values.items():
             self.session.db.set(key.encode(), value)
 
     def assertWrongType(self, *argv: Argument) -> None:
-        """The command refuses C{key}, which holds something other than a string."""
+        """Assert that the command refuses C{key} when it holds a value other than a string."""
         self.store(key=["no string"])
         self.assertError(WRONG_TYPE, *argv)
 
 
 class OneBitTests(BitTests):
-    """SETBIT and GETBIT."""
-
     def test_setbit(self) -> None:
-        """SETBIT answers the old bit; bit 0 is the highest of the first byte."""
+        """SETBIT returns the old bit; bit 0 is the most significant bit of the first byte."""
         self.assertReply(0, "SETBIT", "key", 7, 1)
         self.assertReply(0, "SETBIT", "key", 8, 1)
         self.assertReply(1, "SETBIT", "key", 7, 0)
         self.assertReply(b"\x00\x80", "GET", "key")
 
     def test_grows(self) -> None:
-        """SETBIT fills up with zero bytes, even to clear a bit, and keeps the time to expire."""
+        """SETBIT pads the string with zero bytes, even to clear a bit, and keeps the time to live."""
         self.run_command("SET", "key", "\x7f", "EX", 10)
         self.assertReply(0, "SETBIT", "key", 17, 0)
         self.assertReply(b"\x7f\0\0", "GET", "key")
         self.assertIn(b"key", self.session.db.expires)
 
     def test_in_place(self) -> None:
-        """A string whose bits were set is not copied again, so that SETBIT is O(1)."""
+        """SETBIT changes a string in place after the first change, so that it is O(1)."""
         self.run_command("SETBIT", "key", 1000, 1)
         held = self.session.db.peek(b"key")
         self.run_command("SETBIT", "key", 1, 1)
         self.assertIs(self.session.db.peek(b"key"), held)
 
     def test_getbit(self) -> None:
-        """GETBIT answers 0 past the end, and where there is no key."""
+        """GETBIT returns 0 beyond the string and for a missing key."""
         self.store(key=b"\x01\x80")
         self.assertReply(0, "GETBIT", "key", 6)
         self.assertReply(1, "GETBIT", "key", 7)
@@ -82,7 +78,7 @@ class OneBitTests(BitTests):
         self.assertReply(0, "GETBIT", "other", 0)
 
     def test_refused(self) -> None:
-        """An offset past proto-max-bulk-len, a bit that is none and another type are refused."""
+        """SETBIT and GETBIT refuse an offset beyond proto-max-bulk-len, an invalid bit and another type."""
         for offset in (-1, "x", "", 2**23, 2**64):
             self.assertError(BAD_OFFSET, "SETBIT", "key", offset, 1)
             self.assertError(BAD_OFFSET, "GETBIT", "key", offset)
@@ -94,10 +90,8 @@ class OneBitTests(BitTests):
 
 
 class CountTests(BitTests):
-    """BITCOUNT."""
-
     def test_ranges(self) -> None:
-        """It counts in the whole string, in some bytes or in some bits of it."""
+        """BITCOUNT counts the set bits of the whole string, or of a range of bytes or bits."""
         self.store(key=b"foobar")
         for arguments, count in (
             ((), 26), ((0, 0), 4), ((1, 1), 6), ((1, 1, "byte"), 6), ((5, 30, "BIT"), 17), ((0, -1), 26),
@@ -108,13 +102,13 @@ class CountTests(BitTests):
     @QUICK
     @given(BYTES, PLACES, PLACES)
     def test_bits(self, value: bytes, start: int, end: int) -> None:
-        """A range of bits counts the ones that a look at each bit finds."""
+        """BITCOUNT with random ranges of bits agrees with a count over a text of bits."""
         self.store(key=value)
         count = cut(bits_of(value), start, end)[1].count("1") if not end < start < 0 else 0
         self.assertReply(count, "BITCOUNT", "key", start, end, "BIT")
 
     def test_refused(self) -> None:
-        """Half a range, a unit that is none and another type are refused."""
+        """BITCOUNT refuses half a range, an invalid unit and another type."""
         self.store(key=b"foobar")
         self.assertError(SYNTAX, "BITCOUNT", "key", 0)
         self.assertError(SYNTAX, "BITCOUNT", "key", 0, 1, "NIBBLE")
@@ -123,15 +117,13 @@ class CountTests(BitTests):
         self.assertWrongType("BITCOUNT", "key")
 
     def test_missing(self) -> None:
-        """Where there is no key the answer is 0, whatever else is asked."""
+        """BITCOUNT of a missing key is 0, whatever the other arguments."""
         self.assertReply(0, "BITCOUNT", "other", 0)
 
 
 class PositionTests(BitTests):
-    """BITPOS."""
-
     def test_whole(self) -> None:
-        """It finds the first set and the first clear bit."""
+        """BITPOS finds the first set bit and the first clear bit."""
         self.store(key=b"\xff\xf0\x00", zeros=bytearray(3), ones=b"\xff\xff", empty=b"")
         self.assertReply(0, "BITPOS", "key", 1)
         self.assertReply(12, "BITPOS", "key", 0)
@@ -140,7 +132,7 @@ class PositionTests(BitTests):
         self.assertReply(-1, "BITPOS", "empty", 0)
 
     def test_past_the_end(self) -> None:
-        """A string of ones goes on with zeros, unless an end is given."""
+        """BITPOS finds a clear bit after a string of ones, unless an end is given."""
         self.store(key=b"\xff\xff")
         self.assertReply(16, "BITPOS", "key", 0)
         self.assertReply(16, "BITPOS", "key", 0, 1)
@@ -148,7 +140,7 @@ class PositionTests(BitTests):
         self.assertReply(-1, "BITPOS", "key", 0, 2)
 
     def test_long(self) -> None:
-        """In a long string the one bit that differs is found wherever it is."""
+        """BITPOS finds the only different bit anywhere in a long string."""
         for place in (0, 2**16, 2**17 + 9, 2**20 - 1):
             value = bytearray(2**17)
             value[place >> 3] = 0x80 >> (place & 7)
@@ -157,14 +149,14 @@ class PositionTests(BitTests):
             self.assertReply(place, "BITPOS", "inverse", 0)
 
     def test_missing(self) -> None:
-        """Where there is no key all bits are clear, whatever else is asked."""
+        """BITPOS of a missing key finds only clear bits, whatever the other arguments."""
         self.assertReply(0, "BITPOS", "other", 0, 5, "x")
         self.assertReply(-1, "BITPOS", "other", 1)
 
     @QUICK
     @given(BYTES, st.integers(0, 1), PLACES, PLACES)
     def test_bits(self, value: bytes, bit: int, start: int, end: int) -> None:
-        """In a range of bits it finds the one that a look at each bit finds."""
+        """BITPOS with random ranges of bits agrees with a search in a text of bits."""
         self.store(key=value)
         first, part = cut(bits_of(value), start, end)
         place = part.find(str(bit))
@@ -173,14 +165,14 @@ class PositionTests(BitTests):
     @QUICK
     @given(BYTES, st.integers(0, 1), st.integers(-7, 7), st.integers(-7, 7))
     def test_bytes(self, value: bytes, bit: int, start: int, end: int) -> None:
-        """In a range of bytes it finds the one that a look at each bit finds."""
+        """BITPOS with random ranges of bytes agrees with a search in a text of bits."""
         self.store(key=value)
         first, part = cut(value.decode("latin-1"), start, end)
         place = bits_of(part.encode("latin-1")).find(str(bit))
         self.assertReply(8 * first + place if place >= 0 else -1, "BITPOS", "key", bit, start, end)
 
     def test_refused(self) -> None:
-        """A bit that is none, a unit that is none and another type are refused."""
+        """BITPOS refuses an invalid bit, an invalid unit and another type."""
         self.store(key=b"x")
         self.assertError("ERR The bit argument must be 1 or 0.", "BITPOS", "key", 2)
         self.assertError(NOT_AN_INTEGER, "BITPOS", "key", "x")
@@ -191,10 +183,8 @@ class PositionTests(BitTests):
 
 
 class OperationTests(BitTests):
-    """BITOP."""
-
     def test_operations(self) -> None:
-        """Strings are combined as if zero bytes made them as long as the longest."""
+        """BITOP pads its sources with zero bytes to the length of the longest."""
         self.store(one=b"\xf0\x0f\xff", two=bytearray(b"\x3c\x3c"))
         for operation, result in (
             ("AND", b"\x30\x0c\x00"), ("or", b"\xfc\x3f\xff"), ("XOR", b"\xcc\x33\xff"),
@@ -203,13 +193,13 @@ class OperationTests(BitTests):
             self.assertReply(result, "GET", "key")
 
     def test_not(self) -> None:
-        """NOT inverts one string, which may be its own destination."""
+        """BITOP NOT inverts one string, which can be its destination."""
         self.store(key=bytearray(b"\x00\xf1"))
         self.assertReply(2, "BITOP", "NOT", "key", "key")
         self.assertReply(b"\xff\x0e", "GET", "key")
 
     def test_missing(self) -> None:
-        """A missing key is an empty string, and an empty result removes the destination."""
+        """BITOP treats a missing key as an empty string, and deletes the destination if the result is empty."""
         self.store(key=b"x", one=b"\xff")
         self.assertReply(1, "BITOP", "AND", "two", "one", "other")
         self.assertReply(b"\0", "GET", "two")
@@ -217,7 +207,7 @@ class OperationTests(BitTests):
         self.assertIsNone(self.session.db.peek(b"key"))
 
     def test_replaces(self) -> None:
-        """The destination may have held anything, and no longer expires."""
+        """BITOP replaces a destination of any type and removes its time to live."""
         self.store(key=["no string"], one=b"x")
         self.session.db.expire_at(b"key", self.server.keyspace.now + 5)
         self.assertReply(1, "BITOP", "OR", "key", "one")
@@ -225,21 +215,19 @@ class OperationTests(BitTests):
         self.assertNotIn(b"key", self.session.db.expires)
 
     def test_refused(self) -> None:
-        """An operation that is none, a NOT of several strings and another type are refused."""
+        """BITOP refuses an unknown operation, NOT with several sources, and another type."""
         self.assertError(SYNTAX, "BITOP", "NAND", "to", "key")
         self.assertError("ERR BITOP NOT must be called with a single source key.", "BITOP", "NOT", "to", "a", "b")
         self.assertWrongType("BITOP", "OR", "to", "other", "key")
 
 
 class FieldTests(BitTests):
-    """BITFIELD and BITFIELD_RO."""
-
     def assertSteps(self, expected: list[Any], steps: str, name: str = "BITFIELD", key: str = "key") -> None:
-        """The steps, with spaces between their words, answer C{expected}."""
+        """Assert the replies to subcommands, which are separated by spaces."""
         self.assertReply(expected, name, key, *steps.split())
 
     def test_get(self) -> None:
-        """GET reads signed and unsigned integers of any width at any offset, and zeros past the end."""
+        """BITFIELD GET reads signed and unsigned integers of any width at any offset, and zeros beyond the string."""
         self.store(key=b"\xff\x0f\x80")
         reply = [15, -1, 225, 128, -32768, 0]
         steps = "GET u4 0 GET i4 4 GET u8 5 GET u8 #2 GET i16 16 GET u63 500"
@@ -247,24 +235,24 @@ class FieldTests(BitTests):
         self.assertSteps(reply, steps, "BITFIELD_RO")
         self.assertReply([], "BITFIELD", "key")
 
-    def test_reads_leave_no_trace(self) -> None:
-        """Without a write there is no key afterwards that was not there before."""
+    def test_get_missing(self) -> None:
+        """BITFIELD GET does not create the key."""
         self.assertReply([0], "BITFIELD", "key", "GET", "u8", 100)
         self.assertIsNone(self.session.db.peek(b"key"))
 
     def test_set(self) -> None:
-        """SET answers the old integer, and writes no bit beside its field."""
+        """BITFIELD SET returns the old integer and changes only its own bits."""
         self.store(key=b"\xff\xff\xff")
         self.assertReply([31, 0], "BITFIELD", "key", "SET", "u5", 6, 0, "get", "u5", 6)
         self.assertReply(b"\xfc\x1f\xff", "GET", "key")
 
     def test_incrby(self) -> None:
-        """INCRBY answers the new integer, and the key grows to hold it."""
+        """BITFIELD INCRBY returns the new integer and extends the string."""
         self.assertReply([1, 0], "BITFIELD", "key", "INCRBY", "i5", 100, 1, "GET", "u4", 0)
         self.assertReply(14, "STRLEN", "key")
 
     def test_wrap(self) -> None:
-        """An integer that does not fit wraps around, if nothing else is said."""
+        """By default an integer that is out of range wraps around."""
         for step, reply in (
             ("INCRBY u8 0 256", [0]), ("INCRBY u8 0 -1", [255]), ("INCRBY i8 8 128", [-128]),
             ("INCRBY i8 8 -1", [127]), ("SET i3 16 5 GET i3 16", [0, -3]), ("SET u8 24 -1 GET u8 24", [0, 255]),
@@ -273,7 +261,7 @@ class FieldTests(BitTests):
             self.assertSteps(reply, step)
 
     def test_saturate(self) -> None:
-        """OVERFLOW SAT stops at the nearest end of the range, for the steps after it."""
+        """OVERFLOW SAT limits an integer to the range of its type, in the subcommands after it."""
         for step, reply in (
             ("INCRBY u2 0 9", [3]), ("INCRBY u2 0 -9", [0]), ("INCRBY i8 8 500", [127]), ("INCRBY i8 8 -500", [-128]),
             ("SET u8 16 -1 GET u8 16", [0, 255]), ("SET i8 24 -129 GET i8 24", [0, -128]),
@@ -282,27 +270,27 @@ class FieldTests(BitTests):
             self.assertSteps(reply, f"overflow sat {step}")
 
     def test_fail(self) -> None:
-        """OVERFLOW FAIL answers the null and writes nothing, though the key is made."""
+        """OVERFLOW FAIL returns null and writes nothing, although the key is created."""
         steps = "OVERFLOW FAIL SET u2 0 4 INCRBY u2 0 3 INCRBY u2 0 1 OVERFLOW WRAP INCRBY u2 0 1"
         self.assertSteps([None, 3, None, 0], steps)
         self.assertSteps([None], "OVERFLOW FAIL SET i8 8 500", key="other")
         self.assertReply(b"\0\0", "GET", "other")
 
     def test_encodings(self) -> None:
-        """A type is i or u and a width, of up to 64 bits and up to 63."""
+        """A type is i with a width of up to 64 bits, or u with up to 63."""
         text = "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is."
         for encoding in ("u64", "i65", "i0", "u", "8", "I8", "x8", "i08", "i-1", ""):
             self.assertError(text, "BITFIELD", "key", "GET", encoding, 0)
         self.assertSteps([0, 0], "GET u63 0 GET i64 0")
 
     def test_offsets(self) -> None:
-        """An offset, also one in fields, is within proto-max-bulk-len."""
+        """An offset, in bits or in fields, must be within proto-max-bulk-len."""
         for offset in (-1, "#-1", "#", "##1", "x", "", 2**23, f"#{2**20}", f"#{2**61}"):
             self.assertError(BAD_OFFSET, "BITFIELD", "key", "SET", "u8", offset, 1)
         self.assertReply([0], "BITFIELD", "key", "GET", "u8", f"#{2**20 - 1}")
 
     def test_refused(self) -> None:
-        """A step that makes no sense is refused before any is taken."""
+        """BITFIELD refuses an invalid subcommand before it executes any."""
         for step in ("SET u8 0 1 GET u8", "SET u8 0 1 PUT u8 0 1", "SET u8 0", "OVERFLOW"):
             self.assertError(SYNTAX, "BITFIELD", "key", *step.split())
         self.assertError("ERR Invalid OVERFLOW type specified", "BITFIELD", "key", "OVERFLOW", "NONE")
@@ -312,7 +300,7 @@ class FieldTests(BitTests):
         self.assertWrongType("BITFIELD", "key", "SET", "u8", 0, 1)
 
     def test_read_only(self) -> None:
-        """BITFIELD_RO takes no step that writes."""
+        """BITFIELD_RO refuses subcommands other than GET."""
         text = "ERR BITFIELD_RO only supports the GET subcommand"
         self.assertError(text, "BITFIELD_RO", "key", "GET", "u8", 0, "SET", "u8", 0, 1)
         self.assertSteps([0], "OVERFLOW SAT GET u8 0", "BITFIELD_RO")

@@ -6,17 +6,15 @@ from tseep.test.support import START, Error, SessionTests
 
 
 class RestoreTests(SessionTests):
-    """DUMP and RESTORE."""
-
     def payload(self) -> bytes:
-        """What DUMP answers of a string."""
+        """Return DUMP's reply for a string."""
         self.run_command("SET", "a", "hello")
         payload = self.run_command("DUMP", "a")
         assert isinstance(payload, bytes)
         return payload
 
     def test_restores(self) -> None:
-        """A value comes back, with a time to expire if one is given."""
+        """RESTORE creates the key from DUMP's reply, with a relative or absolute time to live."""
         payload = self.payload()
         self.assertReply("OK", "RESTORE", "b", 0, payload)
         self.assertReply(b"hello", "GET", "b")
@@ -28,19 +26,19 @@ class RestoreTests(SessionTests):
         self.assertReply(None, "DUMP", "nosuch")
 
     def test_endless(self) -> None:
-        """A time to live that is too large for any clock counts as over, as in Redis."""
+        """RESTORE with a time to live that overflows leaves no key, as in Redis."""
         self.assertReply("OK", "RESTORE", "b", 2**63 - 1, self.payload())
         self.assertReply(0, "EXISTS", "b")
 
     def test_frequency(self) -> None:
-        """FREQ says how often the key counts as used, where that is kept."""
+        """RESTORE FREQ sets the access frequency under an LFU policy."""
         payload = self.payload()
         self.run_command("CONFIG", "SET", "maxmemory-policy", "allkeys-lfu")
         self.assertReply("OK", "RESTORE", "b", 0, payload, "FREQ", 77)
         self.assertReply(77, "OBJECT", "FREQ", "b")
 
     def test_replaces(self) -> None:
-        """A key that is there is replaced only on demand; by one whose time is over it is removed."""
+        """RESTORE replaces a key only with REPLACE; an expire time in the past deletes it."""
         payload = self.payload()
         self.assertError("BUSYKEY Target key name already exists.", "RESTORE", "a", 0, payload)
         self.assertReply("OK", "RESTORE", "a", 0, payload, "replace")
@@ -48,7 +46,7 @@ class RestoreTests(SessionTests):
         self.assertReply(0, "EXISTS", "a")
 
     def test_refused(self) -> None:
-        """Wrong options, times and payloads are refused."""
+        """RESTORE refuses invalid options, times and payloads."""
         payload = self.payload()
         self.assertError("ERR Invalid TTL value, must be >= 0", "RESTORE", "x", -1, payload)
         self.assertError("ERR DUMP payload version or checksum are wrong", "RESTORE", "x", 0, payload + b"x")
@@ -59,13 +57,11 @@ class RestoreTests(SessionTests):
 
 
 class LastSaveTests(SessionTests):
-    """LASTSAVE and BGSAVE."""
-
     def test_start(self) -> None:
-        """Before any snapshot LASTSAVE tells the start."""
+        """LASTSAVE returns the server's start time before the first snapshot."""
         self.assertReply(START, "LASTSAVE")
 
     def test_syntax(self) -> None:
-        """BGSAVE has one option."""
+        """BGSAVE accepts only the option SCHEDULE."""
         self.assertEqual(Error("ERR syntax error"), self.run_command("BGSAVE", "NOW"))
         self.assertEqual(Error("ERR syntax error"), self.run_command("BGSAVE", "SCHEDULE", "x"))

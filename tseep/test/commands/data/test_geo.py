@@ -6,14 +6,14 @@ from tseep.test.support import SessionTests
 
 
 class GeoTests(SessionTests):
-    """Places of Sicily, as in Redis's documentation."""
+    """Geo commands, with the places of Redis's documentation."""
 
     def setUp(self) -> None:
         super().setUp()
         self.assertReply(2, "GEOADD", "sicily", 13.361389, 38.115556, "Palermo", 15.087269, 37.502669, "Catania")
 
     def test_places(self) -> None:
-        """A place comes back as it was, to some millionths of a degree; what is not there is null."""
+        """GEOPOS returns coordinates to five decimals; GEOPOS and GEOHASH return null for a missing member."""
         (longitude, latitude), nothing = self.run_command("GEOPOS", "sicily", "Palermo", "Rome")
         self.assertAlmostEqual(13.361389, float(longitude), 5)
         self.assertAlmostEqual(38.115556, float(latitude), 5)
@@ -21,20 +21,20 @@ class GeoTests(SessionTests):
         self.assertReply([b"sqc8b49rny0", None], "GEOHASH", "sicily", "Palermo", "Rome")
 
     def test_distance(self) -> None:
-        """Distances come in any unit, with four digits."""
+        """GEODIST returns a distance in any unit with four decimals."""
         self.assertReply(b"166274.1516", "GEODIST", "sicily", "Palermo", "Catania")
         self.assertReply(b"103.3182", "GEODIST", "sicily", "Palermo", "Catania", "mi")
         self.assertReply(None, "GEODIST", "sicily", "Palermo", "Rome")
 
     def test_off_the_map(self) -> None:
-        """The poles have no place, and nothing is added if one is wrong."""
+        """GEOADD refuses a latitude near a pole and then adds nothing."""
         self.assertError(
             "ERR invalid longitude,latitude pair 1.000000,86.000000", "GEOADD", "new", 1, 1, "x", 1, 86, "y"
         )
         self.assertReply(0, "EXISTS", "new")
 
     def test_circle(self) -> None:
-        """What is within a radius is found, with what was asked for beside it."""
+        """GEOSEARCH and GEORADIUS find members within a radius; WITHDIST adds their distances."""
         self.assertReply(
             [[b"Catania", b"56.4413"], [b"Palermo", b"190.4424"]],
             *("GEOSEARCH", "sicily", "FROMLONLAT", 15, 37, "BYRADIUS", 200, "km", "ASC", "WITHDIST"),
@@ -43,7 +43,7 @@ class GeoTests(SessionTests):
         self.assertReply([b"Palermo"], "GEORADIUSBYMEMBER_RO", "sicily", "Palermo", 100, "km")
 
     def test_box(self) -> None:
-        """What is within a box is found."""
+        """GEOSEARCH BYBOX finds members within a box."""
         self.assertReply(
             [b"Palermo", b"Catania"],
             *("GEOSEARCH", "sicily", "FROMLONLAT", 15, 37, "BYBOX", 400, 400, "km", "DESC"),
@@ -51,12 +51,12 @@ class GeoTests(SessionTests):
         self.assertReply([], "GEOSEARCH", "sicily", "FROMLONLAT", 15, 37, "BYBOX", 400, 1, "km")
 
     def test_around_the_world(self) -> None:
-        """A search crosses the line where the longitudes meet."""
+        """GEOSEARCH finds members on the other side of the 180th meridian."""
         self.run_command("GEOADD", "line", 179.9, 0, "west", -179.9, 0, "east")
         self.assertReply([b"west", b"east"], "GEOSEARCH", "line", "FROMMEMBER", "west", "BYRADIUS", 50, "km", "ASC")
 
     def test_store(self) -> None:
-        """What is found can be stored, with the places or the distances as scores; nothing removes what was there."""
+        """GEOSEARCHSTORE stores hashes or distances as scores, and deletes the destination if it finds no member."""
         search = ("sicily", "FROMLONLAT", 15, 37, "BYRADIUS")
         self.assertReply(2, "GEOSEARCHSTORE", "to", *search, 200, "km")
         self.assertReply(2, "ZCARD", "to")
@@ -66,7 +66,7 @@ class GeoTests(SessionTests):
         self.assertReply(0, "EXISTS", "to")
 
     def test_resp3(self) -> None:
-        """Coordinates are numbers in RESP3."""
+        """In RESP3 GEOPOS returns coordinates as doubles."""
         self.run_command("HELLO", 3)
         ((longitude, latitude),) = self.run_command("GEOPOS", "sicily", "Palermo")
         self.assertEqual((float, float), (type(longitude), type(latitude)))

@@ -13,18 +13,16 @@ EMPTY = b"HYLL\x01" + bytes(11) + b"\x7f\xff"
 
 
 class HyperLogLogTests(SessionTests):
-    """What the tests below share."""
-
     def held(self, key: str = "key") -> bytes:
-        """The value at a key, as the database holds it."""
+        """Return the value of a key in the database."""
         return bytes(self.session.db.peek(key.encode()) or b"")
 
     def add(self, key: str, first: int, count: int) -> None:
-        """Add some elements."""
+        """Add this number of consecutive integers, starting with C{first}."""
         self.run_command("PFADD", key, *range(first, first + count))
 
     def assertRefused(self, *argv: Argument) -> None:
-        """The command refuses C{key} if it holds anything but a HyperLogLog, and leaves it as it is."""
+        """Assert that the command refuses values of C{key} that are no HyperLogLog, and does not change them."""
         for value, message in ((b"x", NOT_VALID), (b"HYLL\2" + bytes(20), NOT_VALID), (["list"], WRONG_TYPE)):
             self.session.db.set(b"key", value)
             self.assertError(message, *argv)
@@ -32,53 +30,49 @@ class HyperLogLogTests(SessionTests):
 
 
 class AddTests(HyperLogLogTests):
-    """PFADD."""
-
     def test_new(self) -> None:
-        """A new key is a change, even without elements."""
+        """PFADD without elements creates the key and returns 1."""
         self.assertReply(1, "PFADD", "key")
         self.assertEqual(self.held(), EMPTY[:15] + b"\x80" + EMPTY[16:])
         self.assertReply(0, "PFADD", "key")
 
     def test_elements(self) -> None:
-        """It tells whether anything has changed, which is what redis-server would make of it."""
+        """PFADD returns 1 if a register has changed; the value is the same as redis-server's."""
         self.assertReply(1, "PFADD", "key", "a", "b", "a")
         self.assertEqual(self.held()[15:].hex(), ADDED)
         self.assertReply(0, "PFADD", "key", "b")
         self.assertReply(1, "PFADD", "key", "b", "c")
 
     def test_time_to_live(self) -> None:
-        """A change leaves the time to expire."""
+        """PFADD keeps the key's time to live."""
         self.run_command("PFADD", "key")
         self.run_command("EXPIRE", "key", 100)
         self.run_command("PFADD", "key", "a")
         self.assertReply(100, "TTL", "key")
 
     def test_string(self) -> None:
-        """A string that somebody set is changed, and the bytes that it was set to are not."""
+        """PFADD replaces a value that is held as C{bytes}, and does not modify that object."""
         self.session.db.set(b"key", EMPTY)
         self.assertReply(1, "PFADD", "key", "a")
         self.assertReply(1, "PFCOUNT", "key")
         self.assertEqual(EMPTY[16:], b"\x7f\xff")
 
     def test_refused(self) -> None:
-        """Anything else is refused."""
+        """PFADD refuses values that are no HyperLogLog."""
         self.assertRefused("PFADD", "key", "a")
         self.session.db.set(b"key", EMPTY[:16])
         self.assertError(CORRUPTED, "PFADD", "key", "a")
 
 
 class CountTests(HyperLogLogTests):
-    """PFCOUNT."""
-
     def test_one(self) -> None:
-        """The count of a key, 0 if it is not there."""
+        """PFCOUNT returns the count of a key, and 0 for a missing key."""
         self.assertReply(0, "PFCOUNT", "key")
         self.add("key", 0, 1000)
         self.assertReply(1001, "PFCOUNT", "key")
 
     def test_remembered(self) -> None:
-        """The count is remembered in the value until it changes."""
+        """PFCOUNT caches the count in the value until a change."""
         self.add("key", 0, 10)
         self.run_command("PFCOUNT", "key")
         self.assertEqual(self.held()[8:16], b"\x0a" + bytes(7))
@@ -89,7 +83,7 @@ class CountTests(HyperLogLogTests):
         self.assertReply(11, "PFCOUNT", "key")
 
     def test_several(self) -> None:
-        """The count of several keys together, whatever their encodings; those that are not there do not count."""
+        """PFCOUNT returns the count of the union of several keys of any encoding, without missing keys."""
         self.add("a", 0, 100)
         self.add("b", 50, 100)
         self.assertReply(151, "PFCOUNT", "a", "b", "other")
@@ -98,13 +92,13 @@ class CountTests(HyperLogLogTests):
         self.assertReply(0, "PFCOUNT", "other", "others")
 
     def test_hits(self) -> None:
-        """Each key that is read is a hit or a miss."""
+        """PFCOUNT counts each key that it reads as a hit or a miss."""
         self.add("a", 0, 1)
         self.run_command("PFCOUNT", "a", "b", "a")
         self.assertEqual((self.server.keyspace.hits, self.server.keyspace.misses), (2, 1))
 
     def test_refused(self) -> None:
-        """Anything else is refused; of several keys the first that is wrong tells."""
+        """PFCOUNT refuses values that are no HyperLogLog; the error is that of the first one."""
         self.assertRefused("PFCOUNT", "key")
         self.assertRefused("PFCOUNT", "other", "key")
         self.session.db.set(b"bad", EMPTY[:15] + b"\x80")
@@ -114,10 +108,8 @@ class CountTests(HyperLogLogTests):
 
 
 class MergeTests(HyperLogLogTests):
-    """PFMERGE."""
-
     def test_new(self) -> None:
-        """A new key gets what the others have, and is what adding all of it would have made."""
+        """PFMERGE creates the key with the union of its sources."""
         self.add("a", 0, 100)
         self.add("b", 50, 100)
         self.assertReply("OK", "PFMERGE", "key", "a", "b", "other")
@@ -127,7 +119,7 @@ class MergeTests(HyperLogLogTests):
         self.assertReply(0, "PFCOUNT", "nothing")
 
     def test_existing(self) -> None:
-        """A key that is there keeps what it has, and its time to expire."""
+        """PFMERGE keeps the elements and the time to live of an existing key."""
         self.add("key", 0, 100)
         self.run_command("EXPIRE", "key", 100)
         self.add("a", 100, 50)
@@ -136,7 +128,7 @@ class MergeTests(HyperLogLogTests):
         self.assertReply(100, "TTL", "key")
 
     def test_dense(self) -> None:
-        """One that is dense makes the result dense."""
+        """PFMERGE with a dense source makes the destination dense."""
         self.add("key", 0, 10)
         self.add("a", 10, 10)
         self.run_command("PFDEBUG", "TODENSE", "a")
@@ -145,7 +137,7 @@ class MergeTests(HyperLogLogTests):
         self.assertReply(20, "PFCOUNT", "key")
 
     def test_too_long(self) -> None:
-        """Sparse ones whose union would be too long become a dense one."""
+        """PFMERGE makes the destination dense if its sparse encoding would be too long."""
         for number in range(4):
             self.add(str(number), 1000 * number, 1000)
         self.run_command("PFMERGE", "key", *range(4))
@@ -153,7 +145,7 @@ class MergeTests(HyperLogLogTests):
         self.assertReply(self.run_command("PFCOUNT", *range(4)), "PFCOUNT", "key")
 
     def test_refused(self) -> None:
-        """Anything else is refused, as the destination and as a source, and nothing is changed."""
+        """PFMERGE refuses values that are no HyperLogLog, as source and destination, and changes nothing."""
         self.assertRefused("PFMERGE", "key", "other")
         self.assertRefused("PFMERGE", "other", "key")
         self.assertReply(0, "EXISTS", "other")
@@ -162,20 +154,18 @@ class MergeTests(HyperLogLogTests):
 
 
 class DebugTests(HyperLogLogTests):
-    """PFDEBUG and PFSELFTEST."""
-
     def setUp(self) -> None:
         super().setUp()
         self.add("key", 0, 3)
 
     def test_decode(self) -> None:
-        """DECODE shows the runs of a sparse one."""
+        """PFDEBUG DECODE shows the runs of a sparse encoding, and refuses a dense one."""
         self.assertReply(DECODED, "PFDEBUG", "DECODE", "key")
         self.run_command("PFDEBUG", "TODENSE", "key")
         self.assertError("ERR HLL encoding is not sparse", "PFDEBUG", "DECODE", "key")
 
     def test_dense(self) -> None:
-        """TODENSE tells whether it had to do anything."""
+        """PFDEBUG TODENSE returns 1 if it has changed the encoding, or else 0."""
         self.assertReply("sparse", "PFDEBUG", "encoding", "key")
         self.assertReply(1, "PFDEBUG", "TODENSE", "key")
         self.assertReply(0, "PFDEBUG", "TODENSE", "key")
@@ -183,13 +173,13 @@ class DebugTests(HyperLogLogTests):
         self.assertReply(3, "PFCOUNT", "key")
 
     def test_registers(self) -> None:
-        """GETREG shows the registers, and makes it dense."""
+        """PFDEBUG GETREG returns all registers and makes the encoding dense."""
         values = self.run_command("PFDEBUG", "GETREG", "key")
         self.assertEqual((len(values), sum(value > 0 for value in values)), (16384, 3))
         self.assertReply("dense", "PFDEBUG", "ENCODING", "key")
 
     def test_errors(self) -> None:
-        """No key, another type and no such subcommand are refused."""
+        """PFDEBUG refuses a missing key, another type and an unknown subcommand."""
         self.assertError("ERR The specified key does not exist", "PFDEBUG", "NOSUCH", "other")
         self.assertError("ERR Unknown PFDEBUG subcommand 'NoSuch'", "PFDEBUG", "NoSuch", "key")
         self.assertRefused("PFDEBUG", "ENCODING", "key")
@@ -197,7 +187,7 @@ class DebugTests(HyperLogLogTests):
         self.assertError(CORRUPTED, "PFDEBUG", "GETREG", "key")
 
     def test_selftest(self) -> None:
-        """PFSELFTEST tells what is wrong, if anything is."""
+        """PFSELFTEST replies OK, or with the fault that it has found."""
         self.assertReply("OK", "PFSELFTEST")
         self.patch(hyperloglog, "find_fault", lambda chance: "it is broken")
         self.assertError("ERR TESTFAILED it is broken", "PFSELFTEST")

@@ -21,7 +21,7 @@ NO_LFU = (
 
 
 class KeysTests(SessionTests):
-    """Tests that begin with the keys a, b and c."""
+    """Base of tests that start with the keys a, b and c."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -30,15 +30,14 @@ class KeysTests(SessionTests):
 
     @property
     def db(self) -> Database:
-        """The selected database."""
         return self.session.db
 
     def other(self, index: int = 1) -> Database:
-        """Another database."""
+        """Return a database other than the selected one."""
         return self.server.keyspace.databases[index]
 
     def assertKeys(self, *expected: bytes) -> None:
-        """The database holds these keys."""
+        """Assert that the database holds exactly these keys."""
         self.assertEqual(sorted(expected), sorted(self.run_command("KEYS", "*")))
 
     def expire_in(self, key: bytes, milliseconds: int) -> None:
@@ -50,25 +49,25 @@ class PresenceTests(KeysTests):
     """DEL, UNLINK, EXISTS, TOUCH and TYPE."""
 
     def test_remove(self) -> None:
-        """DEL and UNLINK remove the keys that are there, and count them."""
+        """DEL and UNLINK remove existing keys and return their number."""
         for name in ("DEL", "UNLINK"):
             self.setUp()
             self.assertReply(2, name, "a", "b", "none", "a")
             self.assertKeys(b"c")
 
     def test_remove_expired(self) -> None:
-        """An expired key does not count as removed, nor as there."""
+        """DEL and EXISTS do not count an expired key."""
         self.expire_in(b"a", 10)
         self.pass_time(1)
         self.assertReply(0, "EXISTS", "a")
         self.assertReply(0, "DEL", "a")
 
     def test_exists(self) -> None:
-        """EXISTS counts a key as often as it is named."""
+        """EXISTS counts a repeated key each time."""
         self.assertReply(3, "EXISTS", "a", "a", "none", "b")
 
     def test_touch(self) -> None:
-        """TOUCH counts the keys that are there, and makes now their last use; EXISTS and TYPE don't."""
+        """TOUCH counts existing keys and updates their access time; EXISTS and TYPE do not update it."""
         self.pass_time(10)
         self.assertReply(1, "EXISTS", "b")
         self.assertReply("string", "TYPE", "b")
@@ -76,14 +75,14 @@ class PresenceTests(KeysTests):
         self.assertEqual([0, 10, 0], [self.run_command("OBJECT", "IDLETIME", key) for key in "abc"])
 
     def test_type(self) -> None:
-        """TYPE says string, of one changed in place as well, and none."""
+        """TYPE returns string, also for a value that was changed in place, and none for a missing key."""
         self.run_command("APPEND", "a", "more")
         self.assertReply("string", "TYPE", "a")
         self.assertReply("string", "TYPE", "b")
         self.assertReply("none", "TYPE", "nothing")
 
     def test_hits_and_misses(self) -> None:
-        """Commands that look at keys count hits and misses; those that change them don't."""
+        """Commands that read keys count hits and misses; commands that change keys do not."""
         for argv in ("EXISTS a none", "TOUCH a none", "TYPE a", "TTL none", "OBJECT ENCODING a", "COPY a d"):
             self.run_command(*argv.split())
         self.assertEqual((5, 3), (self.server.keyspace.hits, self.server.keyspace.misses))
@@ -93,10 +92,8 @@ class PresenceTests(KeysTests):
 
 
 class WalkTests(KeysTests):
-    """KEYS, SCAN and RANDOMKEY."""
-
     def scan_all(self, *options: Argument) -> list[bytes]:
-        """Walk through the database with SCAN."""
+        """Return all keys that a full iteration of SCAN with these options returns, sorted."""
         cursor, found = b"0", []
         for _ in range(1000):
             cursor, part = self.run_command("SCAN", cursor, *options)
@@ -106,7 +103,7 @@ class WalkTests(KeysTests):
         raise AssertionError("SCAN does not end")
 
     def test_keys(self) -> None:
-        """KEYS lists the keys that match and have not expired."""
+        """KEYS returns the keys that match and have not expired."""
         self.db.set(b"", b"the empty key")
         self.assertKeys(b"a", b"b", b"c", b"")
         self.assertEqual([b"a", b"b"], sorted(self.run_command("KEYS", "[ab]")))
@@ -116,7 +113,7 @@ class WalkTests(KeysTests):
         self.assertReply([], "KEYS", "nope")
 
     def test_scan(self) -> None:
-        """SCAN walks through all keys, COUNT of them a step."""
+        """SCAN returns all keys in a full iteration, COUNT keys in each step."""
         names = sorted(b"key:%d" % number for number in range(50))
         self.db.flush()
         for name in names:
@@ -128,7 +125,7 @@ class WalkTests(KeysTests):
         self.assertEqual(b"0", self.run_command("SCAN", 0, "COUNT", 2**63 - 1)[0])
 
     def test_scan_filters(self) -> None:
-        """MATCH and TYPE leave out what is other, and expired keys are left out anyway."""
+        """SCAN omits keys that do not match MATCH and TYPE, and expired keys."""
         self.assertEqual([b"a", b"c"], self.scan_all("MATCH", "[ac]"))
         self.assertEqual([b"a", b"b", b"c"], self.scan_all("TYPE", "STRING"))
         self.assertEqual([], self.scan_all("TYPE", "list"))
@@ -138,7 +135,7 @@ class WalkTests(KeysTests):
         self.assertEqual([b"c"], self.scan_all("MATCH", "[ac]"))
 
     def test_scan_cursors(self) -> None:
-        """A cursor is what strtoul reads whole: any sign, any zeros, or nothing at all."""
+        """A cursor is an unsigned 64-bit integer as strtoul parses it: with a sign, with leading zeros, or empty."""
         for text in (b"0", b"", b"+0", b"-0", b"000", b"0\0x", b"0" * 5000, b"-18446744073709551615"):
             self.assertEqual(b"0", self.run_command("SCAN", text)[0])
         for text in (b"x", b"-", b" 0", b"0 ", b"0x", b"1.5", b"18446744073709551616", b"9" * 5000):
@@ -146,7 +143,7 @@ class WalkTests(KeysTests):
         self.assertEqual(2**64 - 2, arguments.read_cursor(b"-2"))
 
     def test_scan_errors(self) -> None:
-        """Options that are unknown, not whole or make no sense are refused."""
+        """SCAN refuses unknown, incomplete and invalid options."""
         self.assertError("ERR syntax error", "SCAN", 0, "COUNT", 0)
         self.assertError("ERR syntax error", "SCAN", 0, "COUNT")
         self.assertError("ERR syntax error", "SCAN", 0, "FOO", 1)
@@ -154,13 +151,13 @@ class WalkTests(KeysTests):
         self.assertError("ERR invalid cursor", "SCAN", "x", "FOO")
 
     def test_randomkey(self) -> None:
-        """RANDOMKEY picks among all keys, and answers null if there is none."""
+        """RANDOMKEY returns any of the keys, and null if there are none."""
         self.assertEqual({b"a", b"b", b"c"}, {self.run_command("RANDOMKEY") for _ in range(200)})
         self.db.flush()
         self.assertReply(None, "RANDOMKEY")
 
     def test_randomkey_never_expired(self) -> None:
-        """Among many expired keys RANDOMKEY finds the one that is alive."""
+        """RANDOMKEY finds the only key that has not expired among many that have."""
         for number in range(1000):
             self.db.set(b"%d" % number, b"value")
             self.expire_in(b"%d" % number, 10)
@@ -173,10 +170,8 @@ class WalkTests(KeysTests):
 
 
 class NameTests(KeysTests):
-    """RENAME, RENAMENX, COPY and MOVE."""
-
     def test_rename(self) -> None:
-        """RENAME takes value and time to expire along, and replaces both of the key that had the name."""
+        """RENAME moves value and time to live, and replaces those of an existing key."""
         self.expire_in(b"a", 5000)
         self.assertReply("OK", "RENAME", "a", "new")
         self.assertReply(5000, "PTTL", "new")
@@ -185,33 +180,33 @@ class NameTests(KeysTests):
         self.assertReply(b"value of b", "GET", "new")
         self.assertKeys(b"new", b"c")
 
-    def test_rename_keeps_place(self) -> None:
-        """RENAME onto a key leaves that one where a SCAN under way will meet it."""
+    def test_rename_during_scan(self) -> None:
+        """RENAME to an existing key keeps it where a running SCAN returns it."""
         cursor, _ = self.run_command("SCAN", 0, "COUNT", 2)
         self.run_command("RENAME", "c", "a")
         self.assertIn(b"a", self.run_command("SCAN", cursor)[1])
 
     def test_rename_itself(self) -> None:
-        """A key renamed to its own name stays, which RENAMENX does not count."""
+        """RENAME to the same name keeps the key; RENAMENX returns 0."""
         self.expire_in(b"a", 5000)
         self.assertReply("OK", "RENAME", "a", "a")
         self.assertReply(0, "RENAMENX", "a", "a")
         self.assertReply(5000, "PTTL", "a")
 
     def test_renamenx(self) -> None:
-        """RENAMENX renames only to a name that is free."""
+        """RENAMENX renames only to a name that does not exist."""
         self.assertReply(0, "RENAMENX", "a", "b")
         self.assertReply(b"value of b", "GET", "b")
         self.assertReply(1, "RENAMENX", "a", "new")
         self.assertKeys(b"b", b"c", b"new")
 
     def test_rename_nothing(self) -> None:
-        """A key that is not there cannot be renamed, not even to its own name."""
+        """RENAME and RENAMENX refuse a missing key, even under the same name."""
         self.assertError("ERR no such key", "RENAME", "none", "a")
         self.assertError("ERR no such key", "RENAMENX", "none", "none")
 
     def test_copy(self) -> None:
-        """COPY copies value and time to expire to a new key, or with REPLACE to any."""
+        """COPY copies value and time to live to a new key, or with REPLACE to an existing one."""
         self.expire_in(b"a", 5000)
         self.assertReply(0, "COPY", "none", "d")
         self.assertReply(0, "COPY", "a", "b")
@@ -223,7 +218,7 @@ class NameTests(KeysTests):
         self.assertReply(-1, "PTTL", "b")
 
     def test_copy_database(self) -> None:
-        """COPY goes to another database with DB, the last one named, under the same name too."""
+        """COPY DB copies to another database, also under the same name; the last DB applies."""
         self.assertReply(1, "COPY", "a", "a", "DB", 1)
         self.assertReply(0, "COPY", "b", "a", "DB", 2, "DB", 1)
         self.assertReply(1, "COPY", "b", "a", "DB", 1, "REPLACE")
@@ -231,7 +226,7 @@ class NameTests(KeysTests):
         self.assertEqual({}, self.other(2).values)
 
     def test_copy_shares_nothing(self) -> None:
-        """A copy of a string that is changed in place does not change with it."""
+        """A copy of a string that is changed in place is independent of the original."""
         self.run_command("APPEND", "a", "!")
         self.assertReply(1, "COPY", "a", "d")
         self.run_command("APPEND", "a", "?")
@@ -240,7 +235,7 @@ class NameTests(KeysTests):
         self.assertReply(b"value of a!.", "GET", "d")
 
     def test_copy_errors(self) -> None:
-        """COPY refuses a copy onto itself, and options that make no sense."""
+        """COPY refuses the same key and invalid options."""
         self.assertError(SAME_OBJECT, "COPY", "a", "a")
         self.assertError(SAME_OBJECT, "COPY", "a", "a", "DB", 0, "REPLACE")
         self.assertError("ERR syntax error", "COPY", "a", "b", "DB")
@@ -249,7 +244,7 @@ class NameTests(KeysTests):
         self.assertError(NO_DATABASE, "COPY", "a", "b", "DB", 16)
 
     def test_move(self) -> None:
-        """MOVE takes a key with its time to expire to a database that has no such key."""
+        """MOVE moves a key with its time to live to a database without that key."""
         self.expire_in(b"a", 5000)
         self.assertReply(1, "MOVE", "a", 1)
         self.assertKeys(b"b", b"c")
@@ -260,7 +255,7 @@ class NameTests(KeysTests):
         self.assertEqual(b"there", self.other().values[b"b"])
 
     def test_move_errors(self) -> None:
-        """MOVE refuses the same database, and what is none."""
+        """MOVE refuses the same database and invalid indexes."""
         self.assertError(SAME_OBJECT, "MOVE", "a", 0)
         self.assertError(NO_DATABASE, "MOVE", "a", 16)
         self.assertError(NO_DATABASE, "MOVE", "a", -1)
@@ -269,16 +264,14 @@ class NameTests(KeysTests):
 
 
 class DatabasesTests(KeysTests):
-    """DBSIZE, FLUSHDB, FLUSHALL and SWAPDB."""
-
     def test_dbsize(self) -> None:
-        """DBSIZE counts the keys of the selected database."""
+        """DBSIZE returns the number of keys in the selected database."""
         self.assertReply(3, "DBSIZE")
         self.session.select(1)
         self.assertReply(0, "DBSIZE")
 
     def test_flush(self) -> None:
-        """FLUSHDB empties the selected database, FLUSHALL all of them."""
+        """FLUSHDB empties the selected database, FLUSHALL all databases."""
         self.other().set(b"key", b"value")
         self.assertReply("OK", "FLUSHDB", "ASYNC")
         self.assertEqual((0, 1), (len(self.db), len(self.other())))
@@ -286,14 +279,14 @@ class DatabasesTests(KeysTests):
         self.assertEqual(0, len(self.other()))
 
     def test_flush_errors(self) -> None:
-        """With any other option nothing is flushed."""
+        """FLUSHDB and FLUSHALL refuse other options and then remove nothing."""
         for name in ("FLUSHDB", "FLUSHALL"):
             self.assertError("ERR syntax error", name, "NOW")
             self.assertError("ERR syntax error", name, "SYNC", "ASYNC")
         self.assertReply(3, "DBSIZE")
 
     def test_swapdb(self) -> None:
-        """After SWAPDB each finds the keys of the other database where it is."""
+        """SWAPDB exchanges two databases for all clients."""
         client = self.connect()
         client.select(1)
         self.assertReply("OK", "SWAPDB", 0, 1)
@@ -303,17 +296,17 @@ class DatabasesTests(KeysTests):
         self.assertReply(3, "DBSIZE", session=client)
 
     def test_swapdb_errors(self) -> None:
-        """SWAPDB says which number is none."""
+        """The errors of SWAPDB name the invalid index."""
         self.assertError("ERR invalid first DB index", "SWAPDB", "x", "y")
         self.assertError("ERR invalid second DB index", "SWAPDB", 99, 2**31)
         self.assertError(NO_DATABASE, "SWAPDB", 0, 99)
 
 
 class ExpiryTests(KeysTests):
-    """EXPIRE and its kin."""
+    """EXPIRE, PEXPIRE, EXPIREAT, PEXPIREAT, TTL and PERSIST."""
 
     def test_expire(self) -> None:
-        """Each of the four sets the time in its own unit, from now or absolute."""
+        """Each command sets the expire time in its own unit, relative or absolute."""
         now = START * 1000
         for name, argument, expected in (
             ("EXPIRE", 100, now + 100_000),
@@ -326,7 +319,7 @@ class ExpiryTests(KeysTests):
             self.assertReply(0, name, "none", argument)
 
     def test_past(self) -> None:
-        """A time that is not in the future removes the key."""
+        """An expire time that is not in the future deletes the key."""
         now = START * 1000
         for name, argument in (
             ("EXPIRE", 0),
@@ -341,7 +334,7 @@ class ExpiryTests(KeysTests):
             self.assertReply(0, "EXISTS", "key")
 
     def test_overflow(self) -> None:
-        """A time past the end of 64-bit milliseconds is refused, in the name of the command."""
+        """An expire time beyond 64-bit milliseconds is refused with the command's name."""
         for name, argument in (
             ("EXPIRE", 2**63 // 1000 + 1),
             ("EXPIRE", 2**63 // 1000),
@@ -354,13 +347,13 @@ class ExpiryTests(KeysTests):
         self.assertReply(2**63 - 1, "PEXPIRETIME", "a")
 
     def test_not_a_number(self) -> None:
-        """What is no integer is refused, but unknown options come first."""
+        """An argument that is not an integer is refused, but unknown options are refused first."""
         self.assertError(NOT_AN_INTEGER, "EXPIRE", "a", "x")
         self.assertError(NOT_AN_INTEGER, "PEXPIREAT", "a", "1.5", "NX")
         self.assertError("ERR Unsupported option Foo", "EXPIRE", "a", "x", "Foo")
 
     def test_conditions(self) -> None:
-        """NX, XX, GT and LT look at the time there was; none at all is after every other."""
+        """NX, XX, GT and LT compare with the current expire time; no expire time is later than all others."""
         for option, without, before, same, after in (
             ("NX", 1, 0, 0, 0),
             ("XX", 0, 1, 1, 1),
@@ -375,7 +368,7 @@ class ExpiryTests(KeysTests):
                 self.assertReply(seconds if expected else 100, "TTL", "key")
 
     def test_two_conditions(self) -> None:
-        """XX goes together with GT or LT, and the same one twice is one."""
+        """XX can be combined with GT or LT, and a repeated condition is accepted."""
         self.assertReply(0, "EXPIRE", "a", 100, "XX", "LT")
         self.assertReply(1, "EXPIRE", "a", 100, "NX", "nx")
         self.assertReply(1, "EXPIRE", "a", 50, "LT", "XX")
@@ -389,7 +382,7 @@ class ExpiryTests(KeysTests):
         self.assertError(text, "EXPIRE", "a", 1, "GT", "LT")
 
     def test_condition_and_past(self) -> None:
-        """A condition that is not met keeps a key from being removed by a time in the past."""
+        """A time in the past does not delete the key if the condition is not met."""
         self.assertReply(0, "EXPIRE", "a", -1, "XX")
         self.assertReply(1, "EXPIRE", "a", -1, "LT")
         self.assertKeys(b"b", b"c")
@@ -407,13 +400,13 @@ class ExpiryTests(KeysTests):
         self.assertReply(-2, "TTL", "b")
 
     def test_ttl_of_none(self) -> None:
-        """A key that does not expire answers -1, one that is not there -2."""
+        """TTL, PTTL, EXPIRETIME and PEXPIRETIME return -1 without an expire time, and -2 for a missing key."""
         for name in ("TTL", "PTTL", "EXPIRETIME", "PEXPIRETIME"):
             self.assertReply(-1, name, "a")
             self.assertReply(-2, name, "none")
 
     def test_persist(self) -> None:
-        """PERSIST takes the time to expire away, and says whether there was one."""
+        """PERSIST removes the expire time and returns 1, or 0 if there was none."""
         self.expire_in(b"a", 5000)
         self.assertReply(1, "PERSIST", "a")
         self.assertReply(0, "PERSIST", "a")
@@ -422,7 +415,7 @@ class ExpiryTests(KeysTests):
         self.assertReply(1, "EXISTS", "a")
 
     def test_persist_expired(self) -> None:
-        """PERSIST does not bring back a key whose time is over."""
+        """PERSIST does not restore an expired key."""
         self.expire_in(b"a", 5000)
         self.pass_time(10)
         self.assertReply(0, "PERSIST", "a")
@@ -430,10 +423,8 @@ class ExpiryTests(KeysTests):
 
 
 class ObjectTests(KeysTests):
-    """OBJECT."""
-
     def test_encoding(self) -> None:
-        """A string is an int in its canonical form, embstr when short, raw when long or changed in place."""
+        """OBJECT ENCODING is int for a canonical integer, embstr if short, raw if long or changed in place."""
         for value, expected in (
             (b"0", b"int"),
             (b"-9223372036854775808", b"int"),
@@ -449,14 +440,14 @@ class ObjectTests(KeysTests):
         self.assertReply(b"raw", "object", "encoding", "a")
 
     def test_refcount(self) -> None:
-        """A value has one reference, but for the integers that Redis shares."""
+        """OBJECT REFCOUNT is 1, except for the integers that Redis shares."""
         shared = 2147483647
         for value, expected in ((b"0", shared), (b"9999", shared), (b"10000", 1), (b"-1", 1), (b"text", 1)):
             self.db.set(b"key", value)
             self.assertReply(expected, "OBJECT", "REFCOUNT", "key")
 
     def test_idletime(self) -> None:
-        """OBJECT IDLETIME counts seconds since the last use, and is none itself."""
+        """OBJECT IDLETIME returns the seconds since the last access and does not update the access time."""
         self.pass_time(3.5)
         self.assertReply(3, "OBJECT", "IDLETIME", "a")
         self.pass_time(1)
@@ -465,31 +456,29 @@ class ObjectTests(KeysTests):
         self.assertReply(0, "OBJECT", "IDLETIME", "a")
 
     def test_freq(self) -> None:
-        """OBJECT FREQ needs a policy that there is not."""
+        """OBJECT FREQ is refused without an LFU policy."""
         self.assertError(NO_LFU, "OBJECT", "FREQ", "a")
 
     def test_nothing(self) -> None:
-        """Of a key that is not there each answers null."""
+        """OBJECT's subcommands return null for a missing key."""
         for name in ("ENCODING", "REFCOUNT", "IDLETIME", "FREQ"):
             self.assertReply(None, "OBJECT", name, "none")
 
     def test_null_in_resp3(self) -> None:
-        """In RESP3 that null is its own type."""
+        """In RESP3 OBJECT's null has the null type."""
         self.session.set_protocol(3)
         self.assertEqual(b"_\r\n", self.send("OBJECT", "ENCODING", "none"))
 
     def test_wrong_calls(self) -> None:
-        """Unknown subcommands and wrong numbers of arguments are refused."""
+        """OBJECT refuses unknown subcommands and wrong numbers of arguments."""
         self.assertError("ERR unknown subcommand 'FOO'. Try OBJECT HELP.", "OBJECT", "FOO", "a")
         self.assertError("ERR wrong number of arguments for 'object' command", "OBJECT")
         self.assertError("ERR wrong number of arguments for 'object|encoding' command", "OBJECT", "ENCODING")
 
 
 class SharedTests(KeysTests):
-    """What other commands take from here."""
-
     def test_database_index(self) -> None:
-        """The number of a database is one that there is."""
+        """L{database_index<arguments.database_index>} returns the index of an existing database."""
         self.assertEqual(15, arguments.database_index(self.session, b"15"))
         error = self.assertRaises(CommandError, arguments.database_index, self.session, b"16")
         self.assertEqual(NO_DATABASE.encode(), error.message)

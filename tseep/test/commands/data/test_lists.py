@@ -6,18 +6,16 @@ from tseep.test.support import SessionTests
 
 
 class ListsTests(SessionTests):
-    """Commands on lists."""
-
     def setUp(self) -> None:
         super().setUp()
         self.assertReply(4, "RPUSH", "l", "a", "b", "c", "b")
 
     def assertList(self, expected: str, key: str = "l") -> None:
-        """The list holds the words of C{expected}."""
+        """Assert that the list holds the words of C{expected}."""
         self.assertReply(expected.encode().split(), "LRANGE", key, "0", "-1")
 
     def test_push(self) -> None:
-        """Elements are added at either end; LPUSHX and RPUSHX make no list."""
+        """LPUSH and RPUSH add elements at either end; LPUSHX and RPUSHX do not create the list."""
         self.assertReply(6, "LPUSH", "l", "1", "2")
         self.assertReply(7, "RPUSHX", "l", "z")
         self.assertReply(0, "LPUSHX", "none", "z")
@@ -26,7 +24,7 @@ class ListsTests(SessionTests):
         self.assertList("2 1", "new")
 
     def test_pop(self) -> None:
-        """Elements leave at either end, and the key with the last."""
+        """LPOP and RPOP remove elements at either end, and the key with the last element."""
         self.assertReply(b"a", "LPOP", "l")
         self.assertReply(b"b", "RPOP", "l")
         self.assertReply([b"c", b"b"], "RPOP", "l", "5")
@@ -36,7 +34,7 @@ class ListsTests(SessionTests):
         self.assertError("ERR value is out of range, must be positive", "LPOP", "l", "-1")
 
     def test_look(self) -> None:
-        """By place, from either end; by element."""
+        """LINDEX and LRANGE read by index from either end; LPOS finds an element."""
         self.assertReply(4, "LLEN", "l")
         self.assertReply(b"b", "LINDEX", "l", "-1")
         self.assertReply(None, "LINDEX", "l", "4")
@@ -48,7 +46,7 @@ class ListsTests(SessionTests):
         self.assertReply(None, "LPOS", "l", "x")
 
     def test_change(self) -> None:
-        """Elements are replaced, inserted, removed and cut off."""
+        """LSET, LINSERT, LREM and LTRIM change a list."""
         self.assertReply("OK", "LSET", "l", "0", "A")
         self.assertError("ERR index out of range", "LSET", "l", "9", "x")
         self.assertError("ERR no such key", "LSET", "none", "0", "x")
@@ -63,7 +61,7 @@ class ListsTests(SessionTests):
         self.assertReply(0, "EXISTS", "l")
 
     def test_remove_all(self) -> None:
-        """LREM with a count of 0 removes all, and from the left with a positive one."""
+        """LREM with count 0 removes all equal elements, with a positive count the leftmost ones."""
         self.assertReply(1, "LREM", "l", "1", "b")
         self.assertList("a c b")
         self.run_command("RPUSH", "l", "b")
@@ -71,7 +69,7 @@ class ListsTests(SessionTests):
         self.assertList("a c")
 
     def test_move(self) -> None:
-        """An element goes from one list to another, or round in one."""
+        """RPOPLPUSH and LMOVE move an element to another list or within a list."""
         self.assertReply(b"b", "RPOPLPUSH", "l", "m")
         self.assertReply(b"a", "LMOVE", "l", "m", "LEFT", "RIGHT")
         self.assertList("b a", "m")
@@ -80,28 +78,26 @@ class ListsTests(SessionTests):
         self.assertReply(None, "RPOPLPUSH", "none", "m")
 
     def test_pop_several(self) -> None:
-        """LMPOP takes from the first list that is there."""
+        """LMPOP pops elements of the first list that exists."""
         self.assertReply([b"l", [b"b", b"c"]], "LMPOP", "2", "none", "l", "RIGHT", "COUNT", "2")
         self.assertReply(None, "LMPOP", "1", "none", "LEFT")
         self.assertError("ERR numkeys should be greater than 0", "LMPOP", "0", "l", "LEFT")
 
 
 class BlockingListsTests(SessionTests):
-    """Clients that wait for lists."""
-
     def setUp(self) -> None:
         super().setUp()
         self.waiter = self.connect()
         self.other = self.connect()
 
     def test_at_once(self) -> None:
-        """Who finds an element does not wait."""
+        """BLPOP and BRPOP return an available element at once."""
         self.run_command("RPUSH", "l", "a", "b")
         self.assertReply([b"l", b"a"], "BLPOP", "none", "l", "0")
         self.assertReply([b"l", b"b"], "BRPOP", "l", "0")
 
-    def test_served_in_order(self) -> None:
-        """First come, first served; the push counts what it added."""
+    def test_fifo(self) -> None:
+        """Clients are served in the order in which they blocked; RPUSH returns the length before they are served."""
         self.assertEqual(b"", self.send("BLPOP", "l", "0", session=self.waiter))
         self.assertEqual(b"", self.send("BRPOP", "k", "l", "0", session=self.other))
         self.assertReply(2, "RPUSH", "l", "1", "2")
@@ -110,7 +106,7 @@ class BlockingListsTests(SessionTests):
         self.assertReply(0, "EXISTS", "l")
 
     def test_time_over(self) -> None:
-        """After its time, a fraction of a second too, a client gets the null."""
+        """BLPOP returns null after its timeout, which can be a fraction of a second."""
         self.send("BLPOP", "l", "0.25", session=self.waiter)
         self.advance(0.2)
         self.assertEqual([], self.sent(self.waiter))
@@ -119,8 +115,8 @@ class BlockingListsTests(SessionTests):
         self.assertReply(1, "RPUSH", "l", "1")
         self.assertReply(1, "LLEN", "l")
 
-    def test_goes_on(self) -> None:
-        """What a client said while it waited is answered after."""
+    def test_pipeline(self) -> None:
+        """Commands that a blocked client sends run after it is unblocked."""
         self.send("BLPOP", "l", "0", session=self.waiter)
         self.assertEqual(b"", self.send("PING", session=self.waiter))
         self.run_command("RPUSH", "l", "1", "2")
@@ -128,7 +124,7 @@ class BlockingListsTests(SessionTests):
         self.assertReply([b"l", b"2"], "BLPOP", "l", "0", session=self.waiter)
 
     def test_chain(self) -> None:
-        """Who is served by a move may serve another."""
+        """An element that BLMOVE has moved unblocks a client on the destination."""
         self.send("BLMOVE", "a", "b", "LEFT", "RIGHT", "0", session=self.waiter)
         self.send("BLPOP", "b", "0", session=self.other)
         self.run_command("RPUSH", "a", "x")
@@ -136,7 +132,7 @@ class BlockingListsTests(SessionTests):
         self.assertEqual([[b"b", b"x"]], self.sent(self.other))
 
     def test_wrong_type(self) -> None:
-        """A value of another type does not concern who waits, but as the place to move to it is an error."""
+        """A key of another type does not unblock a client; a destination of another type is an error."""
         self.send("BLPOP", "l", "0", session=self.waiter)
         self.run_command("SET", "l", "x")
         self.assertEqual([], self.sent(self.waiter))
@@ -147,15 +143,15 @@ class BlockingListsTests(SessionTests):
         self.assertIn("WRONGTYPE", error)
         self.assertReply(1, "LLEN", "a")
 
-    def test_gone(self) -> None:
-        """A client that has gone takes no element."""
+    def test_disconnect(self) -> None:
+        """A blocked client that disconnects is served no element."""
         self.send("BLPOP", "l", "0", session=self.waiter)
         self.server.disconnect(self.waiter)
         self.run_command("RPUSH", "l", "1")
         self.assertReply(1, "LLEN", "l")
 
     def test_transaction(self) -> None:
-        """In a transaction nobody waits, and what it makes is given when it is over."""
+        """Blocking commands in a transaction do not block, and blocked clients are served after EXEC."""
         self.send("BLPOP", "l", "0", session=self.waiter)
         for call in ("MULTI", "BLPOP other 0", "RPUSH l 1 2", "LPOP l"):
             self.send(*call.split())
@@ -163,7 +159,7 @@ class BlockingListsTests(SessionTests):
         self.assertEqual([[b"l", b"2"]], self.sent(self.waiter))
 
     def test_unblock(self) -> None:
-        """CLIENT UNBLOCK ends the waiting, as if in time or with an error."""
+        """CLIENT UNBLOCK unblocks a client with null, or with an error."""
         self.send("BLPOP", "l", "0", session=self.waiter)
         self.assertReply(1, "CLIENT", "UNBLOCK", self.waiter.id)
         self.assertReply(0, "CLIENT", "UNBLOCK", self.waiter.id)
@@ -173,7 +169,7 @@ class BlockingListsTests(SessionTests):
         self.assertEqual(["UNBLOCKED client unblocked via CLIENT UNBLOCK"], self.sent(self.waiter))
 
     def test_timeouts(self) -> None:
-        """What is no timeout is refused."""
+        """Timeouts that are negative or not numbers are refused."""
         self.assertError("ERR timeout is not a float or out of range", "BLPOP", "l", "x")
         self.assertError("ERR timeout is negative", "BLPOP", "l", "-1")
         self.assertError("ERR timeout is negative", "BLPOP", "l", "1e300")

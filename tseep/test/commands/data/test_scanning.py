@@ -6,29 +6,29 @@ from tseep.test.support import SessionTests
 
 
 class WholeTests(SessionTests):
-    """A value in a compact encoding is scanned in one step, as in Redis; a larger one in steps."""
+    """A value in a compact encoding is scanned in one step, as in Redis; a larger one in several steps."""
 
     def scanned(self, name: str, cursor: int) -> tuple[bytes, int]:
-        """The next cursor, and the number of words of one step."""
+        """Return the next cursor and the number of replied words of one step."""
         following, words = self.run_command(name, "k", cursor, "COUNT", 1)
         return following, len(words)
 
     def test_hash(self) -> None:
-        """A hash of three fields is whole, one with a long value is not."""
+        """HSCAN returns a short hash in one step, but not one with a long value."""
         self.run_command("HSET", "k", "a", 1, "b", 2, "", 3)
         self.assertEqual([(b"0", 6), (b"0", 6)], [self.scanned("HSCAN", cursor) for cursor in (0, 2)])
         self.run_command("HSET", "k", "a", "x" * 100)
         self.assertEqual((b"2", 2), self.scanned("HSCAN", 0))
 
     def test_set(self) -> None:
-        """A set of integers is whole, one of words is not, as in Redis 7.0."""
+        """SSCAN returns a set of integers in one step, but not one of words, as in Redis 7.0."""
         self.run_command("SADD", "k", 1, 2, 3)
         self.assertEqual((b"0", 3), self.scanned("SSCAN", 0))
         self.run_command("SADD", "k", "word")
         self.assertEqual((b"3", 1), self.scanned("SSCAN", 0))
 
     def test_sorted_set(self) -> None:
-        """A sorted set of three members is whole, one with a long member is not."""
+        """ZSCAN returns a short sorted set in one step, but not one with a long member."""
         self.run_command("ZADD", "k", 1, "a", 2, "b", 3, "c")
         self.assertEqual((b"0", 6), self.scanned("ZSCAN", 0))
         self.run_command("ZADD", "k", 4, "x" * 100)

@@ -8,21 +8,19 @@ from tseep.test.support import SessionTests
 
 
 class SetsTests(SessionTests):
-    """Commands on sets."""
-
     def setUp(self) -> None:
         super().setUp()
         self.assertReply(3, "SADD", "s", "a", "b", "c", "a")
         self.assertReply(2, "SADD", "t", "c", "d")
 
     def members(self, *argv: Any) -> set[bytes]:
-        """The members that a command replies, which must all be different."""
+        """Return the members in a command's reply; assert that they are different."""
         reply = self.run_command(*argv)
         self.assertEqual(len(reply), len(set(reply)))
         return set(reply)
 
     def test_members(self) -> None:
-        """Who is a member, one or several, and how many there are."""
+        """SISMEMBER, SMISMEMBER, SCARD and SMEMBERS report the members of a set."""
         self.assertReply(1, "SADD", "s", "d", "a")
         self.assertReply(1, "SISMEMBER", "s", "d")
         self.assertReply([1, 0], "SMISMEMBER", "s", "a", "x")
@@ -31,13 +29,13 @@ class SetsTests(SessionTests):
         self.assertEqual({b"a", b"b", b"c", b"d"}, self.members("SMEMBERS", "s"))
 
     def test_remove(self) -> None:
-        """Members are removed, and with the last one the key."""
+        """SREM removes members, and with the last member the key."""
         self.assertReply(2, "SREM", "s", "a", "b", "x")
         self.assertReply(1, "SREM", "s", "c")
         self.assertReply(0, "EXISTS", "s")
 
     def test_pop(self) -> None:
-        """SPOP removes what it returns."""
+        """SPOP removes the members that it returns."""
         popped = {self.run_command("SPOP", "s"), *self.run_command("SPOP", "s", "1")}
         self.assertEqual({b"a", b"b", b"c"}, popped | self.members("SMEMBERS", "s"))
         self.assertEqual(1, len(self.run_command("SPOP", "s", "10")))
@@ -45,7 +43,7 @@ class SetsTests(SessionTests):
         self.assertError("ERR value is out of range, must be positive", "SPOP", "s", "-1")
 
     def test_random(self) -> None:
-        """SRANDMEMBER leaves all where they are."""
+        """SRANDMEMBER does not remove the members that it returns."""
         self.assertIn(self.run_command("SRANDMEMBER", "s"), (b"a", b"b", b"c"))
         self.assertEqual(2, len(self.members("SRANDMEMBER", "s", "2")))
         self.assertEqual({b"a", b"b", b"c"}, self.members("SRANDMEMBER", "s", "9"))
@@ -53,14 +51,14 @@ class SetsTests(SessionTests):
         self.assertReply(3, "SCARD", "s")
 
     def test_move(self) -> None:
-        """A member goes from one set to another."""
+        """SMOVE moves a member from one set to another."""
         self.assertReply(1, "SMOVE", "s", "t", "a")
         self.assertReply(0, "SMOVE", "s", "t", "a")
         self.assertReply(1, "SMOVE", "t", "new", "a")
         self.assertEqual({b"a"}, self.members("SMEMBERS", "new"))
 
     def test_algebra(self) -> None:
-        """Intersection, union and difference."""
+        """SINTER, SUNION, SDIFF and SINTERCARD, also with missing keys."""
         self.assertEqual({b"c"}, self.members("SINTER", "s", "t"))
         self.assertEqual({b"a", b"b", b"c", b"d"}, self.members("SUNION", "s", "t", "none"))
         self.assertEqual({b"a", b"b"}, self.members("SDIFF", "s", "t", "none"))
@@ -69,7 +67,7 @@ class SetsTests(SessionTests):
         self.assertReply(2, "SINTERCARD", "1", "s", "LIMIT", "2")
 
     def test_store(self) -> None:
-        """Results are stored in place of whatever was there, and an empty one removes it."""
+        """SUNIONSTORE, SDIFFSTORE and SINTERSTORE replace the destination, and delete it if the result is empty."""
         self.run_command("SET", "x", "string", "EX", "100")
         self.assertReply(4, "SUNIONSTORE", "x", "s", "t")
         self.assertReply(-1, "TTL", "x")
@@ -78,17 +76,17 @@ class SetsTests(SessionTests):
         self.assertReply(0, "EXISTS", "x")
 
     def test_resp3(self) -> None:
-        """Members are a set in RESP3."""
+        """In RESP3 SMEMBERS returns a set."""
         self.run_command("HELLO", 3)
         self.assertReply({b"c", b"d"}, "SMEMBERS", "t")
 
     def test_scan(self) -> None:
-        """A step shows members, those that match."""
+        """SSCAN MATCH returns the members that match."""
         self.assertReply([b"0", [b"d"]], "SSCAN", "t", "0", "MATCH", "d")
         self.assertReply([b"0", []], "SSCAN", "none", "0")
 
     def test_copy(self) -> None:
-        """A copy of the key does not change with it."""
+        """A copy of a set is independent of the original."""
         self.run_command("COPY", "t", "u")
         self.run_command("SADD", "u", "e")
         self.assertReply(2, "SCARD", "t")

@@ -8,30 +8,28 @@ NOT_A_NUMBER = "ERR One or more scores can't be converted into double"
 
 
 class SortTests(SessionTests):
-    """SORT and SORT_RO."""
-
     def setUp(self) -> None:
         super().setUp()
         self.run_command("RPUSH", "l", "3", "20", "1", "3")
 
     def assertSorted(self, expected: str, *options: str, key: str = "l") -> None:
-        """SORT with some options replies the words of C{expected}."""
+        """Assert that SORT with these options returns the words of C{expected}."""
         self.assertReply(expected.encode().split(), "SORT", key, *options)
 
     def test_numbers(self) -> None:
-        """Elements are sorted as numbers, up or down."""
+        """SORT compares elements as numbers, ascending or descending."""
         self.assertSorted("1 3 3 20")
         self.assertSorted("20 3 3 1", "DESC")
         self.assertSorted("1 3 3 20", "DESC", "asc")
 
     def test_forms_of_numbers(self) -> None:
-        """Weights are what C reads as a double: spaces before it, hexadecimal, up to a zero byte; nothing is 0."""
+        """A weight is parsed as by strtod: after spaces, hexadecimal, up to a NUL byte; an empty one is 0."""
         elements = [b" 5", b"0x10", b"1\0x", b"", b"-inf"]
         self.run_command("RPUSH", "forms", *elements)
         self.assertReply([b"-inf", b"", b"1\0x", b" 5", b"0x10"], "SORT", "forms")
 
     def test_no_numbers(self) -> None:
-        """What is no number, or none of a double's precision, is refused."""
+        """SORT refuses elements that are not numbers, or are outside the range of a double."""
         for element in ("x", "1x", "1 ", " ", "nan", "1e400", "1e-400", "1e-320"):
             self.run_command("DEL", "odd")
             self.run_command("RPUSH", "odd", "1", element)
@@ -40,13 +38,13 @@ class SortTests(SessionTests):
         self.assertReply(0, "EXISTS", "d")
 
     def test_texts(self) -> None:
-        """With ALPHA elements are sorted by their bytes."""
+        """SORT ALPHA compares elements by their bytes."""
         self.assertSorted("1 20 3 3", "ALPHA")
         self.run_command("RPUSH", "texts", "b", "B", "ba", b"\xff", "a")
         self.assertReply([b"\xff", b"ba", b"b", b"a", b"B"], "SORT", "texts", "ALPHA", "DESC")
 
     def test_texts_with_zero_bytes(self) -> None:
-        """To ALPHA a text ends at a zero byte, unless the result is stored."""
+        """SORT ALPHA ignores the bytes after a NUL byte, unless the result is stored."""
         elements = [b"a\0b", b"a\0a"]
         self.run_command("RPUSH", "zeros", *elements)
         self.assertReply(elements, "SORT", "zeros", "ALPHA")
@@ -54,7 +52,7 @@ class SortTests(SessionTests):
         self.assertReply(elements[::-1], "LRANGE", "d", "0", "-1")
 
     def test_limit(self) -> None:
-        """LIMIT leaves out elements at both ends, of what is sorted and of what is not."""
+        """LIMIT selects a range of the result, sorted or not."""
         self.assertSorted("3 3", "LIMIT", "1", "2")
         self.assertSorted("3 20", "LIMIT", "2", "-1")
         self.assertSorted("1", "LIMIT", "-5", "1")
@@ -64,14 +62,14 @@ class SortTests(SessionTests):
         self.assertSorted("1 20", "LIMIT", "1", "2", "BY", "nosort", "DESC")
 
     def test_by_keys(self) -> None:
-        """BY takes the weights from other keys; one that is not there, or holds no string, is 0."""
+        """BY with a key pattern reads the weights of strings; a missing key or another type has weight 0."""
         self.run_command("MSET", "w_1", "5", "w_20", "-1")
         self.run_command("RPUSH", "w_3", "x")
         self.assertSorted("20 3 3 1", "BY", "w_*")
         self.assertSorted("3 3 20 1", "BY", "w_*", "ALPHA")
 
     def test_by_fields(self) -> None:
-        """BY takes the weights from fields of hashes; a key that holds no hash gives none."""
+        """BY with a field pattern reads the weights of hash fields; a key that is no hash has no weight."""
         self.run_command("HSET", "h_1_x", "f->", "7")
         self.run_command("HSET", "h_3_x", "f->", "8")
         self.run_command("SET", "h_20_x", "9")
@@ -79,14 +77,14 @@ class SortTests(SessionTests):
         self.assertSorted("3 3 1 20", "BY", "h_*_x->f->", "DESC")
 
     def test_same_weights(self) -> None:
-        """Elements of the same weight are sorted by their bytes, with ALPHA they stay as they were."""
+        """Elements of equal weight are ordered by their bytes; with ALPHA they keep their order."""
         self.assertSorted("1 20 3 3", "BY", "none_*")
         self.assertSorted("3 3 20 1", "BY", "none_*", "DESC")
         self.assertSorted("3 20 1 3", "BY", "none_*", "ALPHA")
         self.assertSorted("3 20 1 3", "BY", "none_*", "ALPHA", "DESC")
 
     def test_get(self) -> None:
-        """GET replies what belongs to the elements, in the order of the patterns; null for what is not there."""
+        """GET returns a value per element and pattern, and null for a missing one."""
         self.run_command("SET", "name_1", "one")
         self.run_command("APPEND", "name_1", "!")
         self.run_command("HSET", "h_1", "f", "1")
@@ -104,7 +102,7 @@ class SortTests(SessionTests):
         self.assertReply([b"1", b"one!"], "SORT_RO", "l", "LIMIT", "0", "1", "GET", "#", "GET", "name_*")
 
     def test_store(self) -> None:
-        """STORE makes a list of the result, in place of whatever was there; an empty one removes it."""
+        """STORE replaces the destination with a list, and deletes it if the result is empty."""
         self.run_command("SET", "d", "string", "EX", "100")
         self.run_command("SET", "name_20", "twenty")
         self.assertReply(4, "SORT", "l", "GET", "name_*", "STORE", "d")
@@ -114,7 +112,7 @@ class SortTests(SessionTests):
         self.assertReply(0, "EXISTS", "d")
 
     def test_events(self) -> None:
-        """What is stored is told, and what is removed."""
+        """SORT STORE publishes sortstore, or del if it deletes the destination."""
         self.run_command("CONFIG", "SET", "notify-keyspace-events", "KA")
         listener = self.connect()
         self.run_command("SUBSCRIBE", "__keyspace@0__:d", session=listener)
@@ -124,7 +122,7 @@ class SortTests(SessionTests):
         self.assertEqual([b"sortstore", b"del"], [message[2] for message in self.sent(listener)])
 
     def test_set(self) -> None:
-        """A set is sorted; where it is not, it is sorted as texts when it is stored, and in a script."""
+        """A set that is not sorted is ordered by bytes if the result is stored, and in a script."""
         self.run_command("SADD", "s", "20", "3", "1", "100")
         self.assertSorted("1 3 20 100", key="s")
         self.assertEqual(2, len(self.run_command("SORT", "s", "BY", "nosort", "LIMIT", "0", "2")))
@@ -134,24 +132,24 @@ class SortTests(SessionTests):
         self.assertReply([b"3", b"20", b"100", b"1"], "EVAL", script, "0")
 
     def test_sorted_set(self) -> None:
-        """A sorted set is sorted by its members; where it is not, it keeps its own order, in both directions."""
+        """A sorted set is sorted by its members, or with BY nosort by its scores in either direction."""
         self.run_command("ZADD", "z", "1", "20", "2", "1", "3", "3")
         self.assertSorted("1 3 20", key="z")
         self.assertSorted("20 1 3", "BY", "nosort", key="z")
         self.assertSorted("3 1", "BY", "nosort", "DESC", "LIMIT", "0", "2", key="z")
 
     def test_unsorted_stays(self) -> None:
-        """Any BY without an asterisk leaves the elements as they are, whatever other BY there is."""
+        """Any BY without an asterisk disables sorting, even with another BY."""
         self.assertSorted("3 20 1 3", "BY", "nosort", "BY", "w_*")
         self.assertSorted("3 1 20 3", "BY", "#", "DESC")
 
     def test_read_only(self) -> None:
-        """SORT_RO sorts and stores nothing."""
+        """SORT_RO sorts as SORT does, and refuses STORE."""
         self.assertReply([b"1", b"3", b"3", b"20"], "SORT_RO", "l")
         self.assertError("ERR syntax error", "SORT_RO", "l", "STORE", "d")
 
     def test_refused(self) -> None:
-        """Options that make no sense are refused before the key is looked at, then values that are not sorted."""
+        """Invalid options are refused before the key's type is checked."""
         self.run_command("SET", "string", "x")
         for options in (["LIMIT", "1"], ["BY"], ["GET"], ["STORE"], ["nonsense"]):
             self.assertError("ERR syntax error", "SORT", "string", *options)

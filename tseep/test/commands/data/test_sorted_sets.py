@@ -7,14 +7,14 @@ from tseep.test.support import SessionTests
 
 
 class SortedSetsTests(SessionTests):
-    """Commands on one sorted set, and waiting for one."""
+    """Commands on one sorted set, and blocking ones."""
 
     def setUp(self) -> None:
         super().setUp()
         self.assertReply(3, "ZADD", "z", 1, "a", 2, "b", 3, "c")
 
     def test_options(self) -> None:
-        """The options of ZADD say who gets a new score, and what is counted."""
+        """ZADD's options select the members to update, and the number that is returned."""
         self.assertReply(1, "ZADD", "z", "NX", 9, "a", 9, "d")
         self.assertReply(0, "ZADD", "z", "XX", 9, "e")
         self.assertReply(1, "ZADD", "z", "GT", "CH", 5, "a", 1, "b")
@@ -23,23 +23,23 @@ class SortedSetsTests(SessionTests):
         self.assertReply([b"b", b"2", b"c", b"3", b"a", b"6", b"d", b"9"], "ZRANGE", "z", 0, -1, "WITHSCORES")
 
     def test_no_number(self) -> None:
-        """A sum of infinities is refused, and changes nothing."""
+        """ZINCRBY refuses a sum of opposite infinities and changes nothing."""
         self.run_command("ZADD", "z", "inf", "a")
         self.assertError(NO_NUMBER, "ZINCRBY", "z", "-inf", "a")
         self.assertReply(b"inf", "ZSCORE", "z", "a")
 
     def test_all_or_nothing(self) -> None:
-        """One score that is no number keeps the others out, too."""
+        """ZADD with one invalid score adds no member."""
         self.assertError("ERR value is not a valid float", "ZADD", "new", 1, "a", "x", "b")
         self.assertReply(0, "EXISTS", "new")
 
     def test_empty(self) -> None:
-        """A sorted set goes with its last member."""
+        """ZREM of the last member deletes the key."""
         self.assertReply(3, "ZREM", "z", "a", "b", "c", "d")
         self.assertReply(0, "EXISTS", "z")
 
     def test_random(self) -> None:
-        """Members at random are different ones, or as many as were asked for."""
+        """ZRANDMEMBER returns different members, or with a negative count any number of members."""
         for _ in range(20):
             self.assertIn(self.run_command("ZRANDMEMBER", "z"), (b"a", b"b", b"c"))
             self.assertEqual(2, len(set(self.run_command("ZRANDMEMBER", "z", 2))))
@@ -47,23 +47,23 @@ class SortedSetsTests(SessionTests):
         self.assertReply([b"a", b"1", b"b", b"2", b"c", b"3"], "ZRANDMEMBER", "z", 5, "WITHSCORES")
 
     def test_resp3(self) -> None:
-        """In RESP3 scores are numbers, and come in pairs with their members."""
+        """In RESP3 scores are doubles, in pairs with their members."""
         self.run_command("HELLO", 3)
         self.assertReply(1.0, "ZSCORE", "z", "a")
         self.assertReply([[b"a", 1.0], [b"b", 2.0]], "ZRANGE", "z", 0, 1, "WITHSCORES")
         self.assertReply([b"c", 3.0], "ZPOPMAX", "z")
         self.assertReply([[b"b", 2.0]], "ZPOPMAX", "z", 1)
 
-    def test_wait(self) -> None:
-        """Who waits gets the first member that is there, after the whole command."""
+    def test_block(self) -> None:
+        """BZPOPMIN is served after the command that adds members, with the lowest score."""
         waiter = self.connect()
         self.assertEqual(b"", self.send("BZPOPMIN", "none", "new", 0, session=waiter))
         self.assertReply(2, "ZADD", "new", 2, "b", 1, "a")
         self.assertEqual([[b"new", b"a", b"1"]], self.sent(waiter))
         self.assertReply(1, "ZCARD", "new")
 
-    def test_wait_over(self) -> None:
-        """The time to wait may be over first; a value of another type does not end it."""
+    def test_timeout(self) -> None:
+        """BZMPOP ends with its timeout; a value of another type does not unblock it."""
         waiter = self.connect()
         self.send("BZMPOP", 1, 1, "new", "MAX", session=waiter)
         self.run_command("SET", "new", "x")
@@ -72,12 +72,12 @@ class SortedSetsTests(SessionTests):
         self.assertEqual([None], self.sent(waiter))
 
     def test_pop_several(self) -> None:
-        """ZMPOP takes from the first key that is there."""
+        """ZMPOP pops members of the first key that exists."""
         self.assertReply([b"z", [[b"c", b"3"], [b"b", b"2"]]], "ZMPOP", 2, "none", "z", "MAX", "COUNT", 2)
         self.assertReply(None, "ZMPOP", 1, "none", "MIN")
 
     def test_scan(self) -> None:
-        """ZSCAN shows every member with its score, in the end."""
+        """ZSCAN returns every member with its score in a full iteration."""
         self.run_command("ZADD", "large", *[word for n in range(1000) for word in (n, f"m{n}")])
         cursor = b"0"
         seen: dict[bytes, bytes] = {}
@@ -89,7 +89,7 @@ class SortedSetsTests(SessionTests):
         self.assertEqual({b"m%d" % n: b"%d" % n for n in range(1000)}, seen)
 
     def test_events(self) -> None:
-        """Listeners hear the events by Redis's names."""
+        """Changes publish keyspace events under Redis's names."""
         listener = self.connect()
         self.run_command("CONFIG", "SET", "notify-keyspace-events", "KA")
         self.run_command("SUBSCRIBE", "__keyspace@0__:z", session=listener)

@@ -7,15 +7,15 @@ from tseep.test.support import START, SessionTests
 
 
 class StreamsTests(SessionTests):
-    """Entries that are added, read and trimmed."""
+    """XADD, XDEL, XTRIM, XRANGE, XREAD and XSETID."""
 
     def add(self, *ids: str) -> None:
-        """Add entries with these ids."""
+        """Add one entry for each of these ids."""
         for id in ids:
             self.assertReply(id.encode(), "XADD", "s", id, "f", "v")
 
     def test_ids_by_the_clock(self) -> None:
-        """An id is the time, and a number among those of the same millisecond; the clock may go backwards."""
+        """XADD C{*} generates an id from the clock and a sequence number, also when the clock goes backwards."""
         self.assertReply(b"%d-0" % (START * 1000), "XADD", "s", "*", "f", "v")
         self.assertReply(b"%d-1" % (START * 1000), "XADD", "s", "*", "f", "v")
         self.pass_time(1)
@@ -24,7 +24,7 @@ class StreamsTests(SessionTests):
         self.assertReply(b"%d-1" % (START * 1000 + 1000), "XADD", "s", "*", "f", "v")
 
     def test_ids_grow(self) -> None:
-        """An id that is not above the last one is refused, even if that was deleted."""
+        """XADD refuses an id that is not above the last one, even if that entry was deleted."""
         self.add("5-1")
         self.run_command("XDEL", "s", "5-1")
         self.assertError(TOO_LOW, "XADD", "s", "5-1", "f", "v")
@@ -33,13 +33,13 @@ class StreamsTests(SessionTests):
         self.assertError(EXHAUSTED, "XADD", "s", "*", "f", "v")
 
     def test_empty(self) -> None:
-        """A stream stays when its last entry goes."""
+        """A stream remains after its last entry was deleted."""
         self.add("1-1")
         self.assertReply(1, "XDEL", "s", "1-1")
         self.assertReply(1, "EXISTS", "s")
 
     def test_trim(self) -> None:
-        """Entries are trimmed to a number or up to an id."""
+        """MAXLEN trims to a number of entries, and MINID up to an id."""
         self.add("1-1", "2-1", "3-1", "4-1")
         self.assertReply(b"5-1", "XADD", "s", "MAXLEN", "=", 3, "5-1", "f", "v")
         self.assertReply(3, "XLEN", "s")
@@ -47,7 +47,7 @@ class StreamsTests(SessionTests):
         self.assertReply(0, "XTRIM", "s", "MAXLEN", "~", "1")
 
     def test_range(self) -> None:
-        """Ranges come in both directions."""
+        """XRANGE and XREVRANGE return a range in either direction."""
         self.add("1-1", "2-1", "3-1")
         two = [b"2-1", [b"f", b"v"]]
         self.assertReply([[b"1-1", [b"f", b"v"]], two], "XRANGE", "s", "-", "(3-1")
@@ -55,15 +55,15 @@ class StreamsTests(SessionTests):
         self.assertReply([], "XRANGE", "s", "3", "2")
 
     def test_read(self) -> None:
-        """XREAD gives what comes after an id; a map in RESP3."""
+        """XREAD returns the entries after an id, as a map in RESP3."""
         self.add("1-1", "2-1")
         self.assertReply([[b"s", [[b"2-1", [b"f", b"v"]]]]], "XREAD", "STREAMS", "s", "none", "1-1", "0")
         self.assertReply(None, "XREAD", "STREAMS", "s", "$")
         self.run_command("HELLO", 3)
         self.assertReply({b"s": [[b"1-1", [b"f", b"v"]]]}, "XREAD", "COUNT", 1, "STREAMS", "s", 0)
 
-    def test_wait(self) -> None:
-        """All who wait for a stream get its new entry."""
+    def test_block(self) -> None:
+        """A new entry unblocks all clients of XREAD."""
         waiters = [self.connect(), self.connect()]
         for waiter in waiters:
             self.send("XREAD", "BLOCK", 0, "STREAMS", "s", "t", "$", "$", session=waiter)
@@ -71,8 +71,8 @@ class StreamsTests(SessionTests):
         for waiter in waiters:
             self.assertEqual([[[b"s", [[b"1-1", [b"f", b"v"]]]]]], self.sent(waiter))
 
-    def test_wait_over(self) -> None:
-        """The time to wait may be over first; entries up to the id do not end it."""
+    def test_timeout(self) -> None:
+        """XREAD BLOCK ends with its timeout; entries up to the id do not unblock it."""
         self.send("XREAD", "BLOCK", 100, "STREAMS", "s", "5", session=self.session)
         other = self.connect()
         self.run_command("XADD", "s", "4-1", "f", "v", session=other)
@@ -81,7 +81,7 @@ class StreamsTests(SessionTests):
         self.assertEqual([None], self.sent(self.session))
 
     def test_setid(self) -> None:
-        """XSETID tells a stream of its past."""
+        """XSETID sets the last id, the number of added entries and the highest deleted id."""
         self.add("1-1")
         self.assertReply("OK", "XSETID", "s", "9-9", "ENTRIESADDED", 7, "MAXDELETEDID", "8-0")
         about = self.run_command("XINFO", "STREAM", "s")

@@ -15,23 +15,21 @@ NOW = START * 1000
 
 
 class StringTests(SessionTests):
-    """What the tests below share."""
-
     def store(self, **values: Any) -> None:
-        """Put values into the database, behind the commands' back."""
+        """Set values in the database directly, without a command."""
         for key, value in values.items():
             self.session.db.set(key.encode(), value)
 
     def held(self, key: str) -> Any:
-        """The value at a key, as the database holds it."""
+        """Return the value of a key in the database."""
         return self.session.db.peek(key.encode())
 
     def deadline(self, key: str) -> int | None:
-        """When a key expires, as a Unix time in milliseconds."""
+        """Return a key's expire time, as a Unix time in milliseconds."""
         return self.session.db.expires.get(key.encode())
 
     def assertWrongType(self, *argv: Argument) -> None:
-        """The command refuses C{key}, which holds something other than a string, and leaves it as it is."""
+        """Assert that the command refuses C{key} when it holds no string, and does not change it."""
         self.store(key=["no string"])
         self.assertError(WRONG_TYPE, *argv)
         self.assertEqual(self.held("key"), ["no string"])
@@ -41,26 +39,26 @@ class GetTests(StringTests):
     """GET and the commands that return a value and change its key."""
 
     def test_get(self) -> None:
-        """GET answers the value, or the null."""
+        """GET returns the value, or null for a missing key."""
         self.store(key=b"value")
         self.assertReply(b"value", "GET", "key")
         self.assertReply(None, "GET", "other")
 
     def test_changed_in_place(self) -> None:
-        """A value that was changed in place is answered as any other."""
+        """A value that was changed in place is returned as any other."""
         for name in (("GET",), ("GETSET", "new"), ("GETEX",), ("GETDEL",)):
             self.store(key=bytearray(b"value"))
             self.assertReply(b"value", name[0], "key", *name[1:])
 
     def test_wrong_type(self) -> None:
-        """A value that is no string is refused."""
+        """GET, GETSET, GETEX and GETDEL refuse a value that is no string."""
         self.assertWrongType("GET", "key")
         self.assertWrongType("GETSET", "key", "value")
         self.assertWrongType("GETEX", "key")
         self.assertWrongType("GETDEL", "key")
 
     def test_hits_and_misses(self) -> None:
-        """GET counts whether it found its key."""
+        """GET counts hits and misses of its key."""
         self.store(key=b"value")
         self.run_command("GET", "key")
         self.run_command("GET", "other")
@@ -68,33 +66,31 @@ class GetTests(StringTests):
         self.assertEqual((self.server.keyspace.hits, self.server.keyspace.misses), (1, 2))
 
     def test_getset(self) -> None:
-        """GETSET answers the old value, sets the new one, and the key no longer expires."""
+        """GETSET returns the old value, sets the new one and removes the time to live."""
         self.assertReply(None, "GETSET", "key", "one")
         self.run_command("SET", "key", "one", "EX", 10)
         self.assertReply(b"one", "GETSET", "key", "two")
         self.assertEqual((self.held("key"), self.deadline("key")), (b"two", None))
 
     def test_getdel(self) -> None:
-        """GETDEL answers the value and removes the key."""
+        """GETDEL returns the value and deletes the key."""
         self.store(key=b"value")
         self.assertReply(b"value", "GETDEL", "key")
         self.assertReply(None, "GETDEL", "key")
 
 
 class GetExTests(StringTests):
-    """GETEX."""
-
     def setUp(self) -> None:
         super().setUp()
         self.run_command("SET", "key", "value", "EX", 10)
 
     def test_plain(self) -> None:
-        """Without an option the time to expire stays."""
+        """GETEX without an option keeps the time to live."""
         self.assertReply(b"value", "GETEX", "key")
         self.assertEqual(self.deadline("key"), NOW + 10_000)
 
     def test_times(self) -> None:
-        """Each option sets the time to expire in its unit."""
+        """Each option of GETEX sets the expire time in its unit."""
         for option, amount, when in (
             ("EX", 5, NOW + 5000),
             ("px", 5, NOW + 5),
@@ -105,22 +101,22 @@ class GetExTests(StringTests):
             self.assertEqual(self.deadline("key"), when, option)
 
     def test_persist(self) -> None:
-        """PERSIST takes the time to expire away."""
+        """GETEX PERSIST removes the time to live."""
         self.assertReply(b"value", "GETEX", "key", "PERSIST")
         self.assertIsNone(self.deadline("key"))
 
     def test_past(self) -> None:
-        """A time that is over removes the key at once, the present moment included."""
+        """GETEX deletes the key at once if the expire time is not in the future."""
         self.assertReply(b"value", "GETEX", "key", "PXAT", NOW)
         self.assertIsNone(self.held("key"))
 
     def test_missing(self) -> None:
-        """Of a key that is not there, only the syntax is looked at."""
+        """GETEX of a missing key checks only the syntax."""
         self.assertReply(None, "GETEX", "other", "EX", "x")
         self.assertError(SYNTAX, "GETEX", "other", "EX")
 
     def test_refused(self) -> None:
-        """SET's options, two times and a time that is none are refused."""
+        """GETEX refuses SET's other options, two times and invalid times."""
         for options in (("NX",), ("KEEPTTL",), ("EX", 1, "PX", 1), ("EX", 1, "PERSIST"), ("PERSIST", "EX", 1)):
             self.assertError(SYNTAX, "GETEX", "key", *options)
         self.assertError("ERR invalid expire time in 'getex' command", "GETEX", "key", "EX", 0)
@@ -128,17 +124,15 @@ class GetExTests(StringTests):
 
 
 class SetTests(StringTests):
-    """SET and its older forms."""
-
     def test_set(self) -> None:
-        """SET replaces a value of any type, and its time to expire."""
+        """SET replaces a value of any type and removes its time to live."""
         self.store(key=["no string"])
         self.session.db.expire_at(b"key", NOW + 5)
         self.assertReply("OK", "SET", "key", "value")
         self.assertEqual((self.held("key"), self.deadline("key")), (b"value", None))
 
     def test_condition(self) -> None:
-        """NX sets only a key that is not there, XX only one that is; the null tells that it was not set."""
+        """SET NX sets only a missing key and XX only an existing one; the reply is null if nothing was set."""
         self.assertReply(None, "SET", "key", "one", "XX")
         self.assertReply("OK", "SET", "key", "two", "nx")
         self.assertReply(None, "SET", "key", "three", "NX", "NX")
@@ -147,7 +141,7 @@ class SetTests(StringTests):
         self.assertEqual(self.held("key"), b"four")
 
     def test_get(self) -> None:
-        """GET makes it answer the old value, whether it sets or not."""
+        """SET GET returns the old value, whether it sets the new one or not."""
         self.assertReply(None, "SET", "key", "one", "GET")
         self.assertReply(b"one", "SET", "key", "two", "NX", "GET")
         self.assertReply(b"one", "SET", "key", "three", "GET", "XX")
@@ -155,7 +149,7 @@ class SetTests(StringTests):
         self.assertWrongType("SET", "key", "value", "GET")
 
     def test_times(self) -> None:
-        """Each option sets the time to expire in its unit; of one given twice the last counts."""
+        """Each option of SET sets the expire time in its unit; of a repeated option the last one applies."""
         for options, when in (
             (("EX", 5), NOW + 5000),
             (("px", 5), NOW + 5),
@@ -167,7 +161,7 @@ class SetTests(StringTests):
             self.assertEqual(self.deadline("key"), when, options)
 
     def test_expiry(self) -> None:
-        """A key is there up to its time, and not after it."""
+        """A key exists up to and including its expire time."""
         self.run_command("SET", "key", "value", "PX", 1500)
         self.pass_time(1.5)
         self.assertReply(b"value", "GET", "key")
@@ -176,12 +170,12 @@ class SetTests(StringTests):
         self.assertReply("OK", "SET", "key", "value", "NX")
 
     def test_past(self) -> None:
-        """A key that is set to have expired is not there."""
+        """SET with an expire time in the past leaves no key."""
         self.assertReply("OK", "SET", "key", "value", "EXAT", 1)
         self.assertReply(None, "GET", "key")
 
     def test_keepttl(self) -> None:
-        """KEEPTTL keeps the time to expire, but not that of a key that has expired."""
+        """SET KEEPTTL keeps the time to live, but not that of an expired key."""
         self.run_command("SET", "key", "one", "PX", 1000)
         self.assertReply("OK", "SET", "key", "two", "KEEPTTL")
         self.assertEqual(self.deadline("key"), NOW + 1000)
@@ -190,7 +184,7 @@ class SetTests(StringTests):
         self.assertEqual((self.held("key"), self.deadline("key")), (b"three", None))
 
     def test_syntax(self) -> None:
-        """Options that exclude each other, lack their argument or do not exist are refused."""
+        """SET refuses options that exclude each other, are incomplete or unknown."""
         for options in (
             ("NX", "XX"), ("XX", "GET", "NX"), ("EX", 1, "PX", 1), ("EX", 1, "KEEPTTL"), ("KEEPTTL", "PXAT", 1),
             ("EXAT", 1, "PXAT", 1), ("EX",), ("NX", "PX"), ("PERSIST",), ("5",), ("",),
@@ -199,7 +193,7 @@ class SetTests(StringTests):
         self.assertIsNone(self.held("key"))
 
     def test_invalid_time(self) -> None:
-        """A time that is no number, not positive or past 64 bits is refused, and nothing is set."""
+        """SET refuses a time that is not an integer, not positive or beyond 64 bits, and then sets nothing."""
         self.assertError(NOT_AN_INTEGER, "SET", "key", "value", "EX", "1.5")
         for name, option, amount in (
             ("SET", "EX", 0), ("set", "PX", -1), ("SET", "EXAT", -5), ("SET", "EX", 2**63 // 1000),
@@ -209,18 +203,18 @@ class SetTests(StringTests):
         self.assertIsNone(self.held("key"))
 
     def test_latest(self) -> None:
-        """The last millisecond of 64 bits is a time like any other."""
+        """SET accepts an expire time of 2^63 - 1 milliseconds."""
         self.assertReply("OK", "SET", "key", "value", "PXAT", 2**63 - 1)
         self.assertEqual(self.deadline("key"), 2**63 - 1)
 
     def test_setnx(self) -> None:
-        """SETNX sets only a key that is not there."""
+        """SETNX sets only a missing key."""
         self.assertReply(1, "SETNX", "key", "one")
         self.assertReply(0, "SETNX", "key", "two")
         self.assertEqual(self.held("key"), b"one")
 
     def test_setex(self) -> None:
-        """SETEX and PSETEX set a value and its time to expire, in seconds and in milliseconds."""
+        """SETEX sets value and time to live in seconds, PSETEX in milliseconds."""
         self.assertReply("OK", "SETEX", "key", 5, "one")
         self.assertEqual((self.held("key"), self.deadline("key")), (b"one", NOW + 5000))
         self.assertReply("OK", "PSETEX", "key", 5, "two")
@@ -230,7 +224,7 @@ class SetTests(StringTests):
         self.assertError(NOT_AN_INTEGER, "SETEX", "key", "x", "value")
 
     def test_write(self) -> None:
-        """The native WRITE sets a key as SET does and answers the value; READ finds it."""
+        """WRITE of the Go study's binary frames sets a key as SET does and returns the value; READ returns it."""
         native = self.connect()
         self.assertEqual(native.receive(b"\x02\0\x04\x01k\x01v"), b"\x03\x01v")
         self.assertReply(b"v", "GET", "k")
@@ -239,26 +233,24 @@ class SetTests(StringTests):
 
 
 class SeveralKeysTests(StringTests):
-    """MGET, MSET and MSETNX."""
-
     def test_mget(self) -> None:
-        """MGET answers a null for a key that is missing or holds no string."""
+        """MGET returns null for a key that is missing or holds no string."""
         self.store(one=b"1", two=bytearray(b"2"), three=["no string"])
         self.assertReply([b"1", b"2", None, None, b"1"], "MGET", "one", "two", "three", "four", "one")
 
     def test_mset(self) -> None:
-        """MSET sets every key, of one given twice the last value."""
+        """MSET sets every key; of a repeated key the last value applies."""
         self.assertReply("OK", "MSET", "one", 1, "two", 2, "one", 3)
         self.assertEqual((self.held("one"), self.held("two")), (b"3", b"2"))
 
     def test_msetnx(self) -> None:
-        """MSETNX sets every key or, if one is there, none."""
+        """MSETNX sets all keys, or none if one exists."""
         self.assertReply(1, "MSETNX", "one", 1, "two", 2)
         self.assertReply(0, "MSETNX", "three", 3, "two", 4)
         self.assertIsNone(self.held("three"))
 
     def test_arity(self) -> None:
-        """A key without a value is refused before anything is set."""
+        """MSET and MSETNX refuse a key without a value before they set any."""
         for name in ("mset", "MSETNX"):
             text = f"ERR wrong number of arguments for '{name.lower()}' command"
             self.assertError(text, name, "one", 1, "two")
@@ -269,7 +261,7 @@ class NumberTests(StringTests):
     """INCR, DECR, INCRBY, DECRBY and INCRBYFLOAT."""
 
     def test_steps(self) -> None:
-        """A key begins at 0 and goes up and down by integers."""
+        """INCR, DECR, INCRBY and DECRBY start at 0 for a missing key."""
         self.assertReply(1, "INCR", "key")
         self.assertReply(11, "INCRBY", "key", 10)
         self.assertReply(10, "DECR", "key")
@@ -277,7 +269,7 @@ class NumberTests(StringTests):
         self.assertEqual(self.held("key"), b"-10")
 
     def test_keeps_time(self) -> None:
-        """The time to expire stays, but for that of a key that has expired."""
+        """INCR and INCRBYFLOAT keep the time to live, but not that of an expired key."""
         self.run_command("SET", "key", 5, "PX", 1000)
         self.assertReply(6, "INCR", "key")
         self.assertReply(b"6.5", "INCRBYFLOAT", "key", 0.5)
@@ -287,7 +279,7 @@ class NumberTests(StringTests):
         self.assertIsNone(self.deadline("key"))
 
     def test_limits(self) -> None:
-        """A sum past 64 bits is refused and changes nothing."""
+        """INCR, INCRBY and DECRBY refuse a result beyond 64 bits and change nothing."""
         self.store(key=b"%d" % (2**63 - 1))
         self.assertError("ERR increment or decrement would overflow", "INCR", "key")
         self.assertReply(-1, "INCRBY", "key", -(2**63))
@@ -296,7 +288,7 @@ class NumberTests(StringTests):
         self.assertEqual(self.held("key"), b"-1")
 
     def test_no_number(self) -> None:
-        """A value or an argument that is no integer is refused."""
+        """INCR and INCRBY refuse a value or argument that is not an integer."""
         self.store(key=b"1.5", changed=bytearray(b"41"))
         self.assertError(NOT_AN_INTEGER, "INCR", "key")
         self.assertError(NOT_AN_INTEGER, "INCRBY", "other", "1.5")
@@ -304,14 +296,14 @@ class NumberTests(StringTests):
         self.assertWrongType("INCR", "key")
 
     def test_float(self) -> None:
-        """INCRBYFLOAT adds in long doubles, and answers and stores their shortest decimal form."""
+        """INCRBYFLOAT computes with long doubles, and returns and stores the shortest decimal form."""
         self.assertReply(b"10.1", "INCRBYFLOAT", "key", "10.1")
         self.assertReply(b"10.3", "INCRBYFLOAT", "key", "2e-1")
         self.assertReply(b"0", "INCRBYFLOAT", "key", "-10.3")
         self.assertEqual(self.held("key"), b"0")
 
     def test_float_refused(self) -> None:
-        """What is no float, and a sum that is infinite or not a number, is refused."""
+        """INCRBYFLOAT refuses arguments that are not numbers, and results that are infinite or NaN."""
         self.store(key=b"1", infinite=b"inf", changed=bytearray(b"1.5"))
         self.assertError("ERR value is not a valid float", "INCRBYFLOAT", "key", "nan")
         self.assertError("ERR increment would produce NaN or Infinity", "INCRBYFLOAT", "key", "inf")
@@ -327,7 +319,7 @@ class PartTests(StringTests):
     config = {"proto_max_bulk_len": "1mb"}
 
     def test_append(self) -> None:
-        """APPEND makes a key or adds to it, keeps its time to expire, and answers the length."""
+        """APPEND creates a key or extends it, keeps its time to live, and returns the length."""
         self.assertReply(3, "APPEND", "key", "one")
         self.session.db.expire_at(b"key", NOW + 5)
         self.assertReply(6, "APPEND", "key", "two")
@@ -336,7 +328,7 @@ class PartTests(StringTests):
         self.assertWrongType("APPEND", "key", "value")
 
     def test_append_in_place(self) -> None:
-        """A string that was appended to is not copied again, so that it grows in amortised O(1)."""
+        """APPEND extends a string in place after the first change, in amortised O(1)."""
         self.run_command("APPEND", "key", "one")
         self.run_command("APPEND", "key", "two")
         held = self.held("key")
@@ -344,7 +336,7 @@ class PartTests(StringTests):
         self.assertIs(self.held("key"), held)
 
     def test_strlen(self) -> None:
-        """STRLEN answers the length in bytes, 0 if there is no such key."""
+        """STRLEN returns the length in bytes, 0 for a missing key."""
         self.store(key=b"\0\xff", changed=bytearray(3))
         self.assertReply(2, "STRLEN", "key")
         self.assertReply(3, "STRLEN", "changed")
@@ -352,7 +344,7 @@ class PartTests(StringTests):
         self.assertWrongType("STRLEN", "key")
 
     def test_setrange(self) -> None:
-        """SETRANGE overwrites in place and fills up with zero bytes."""
+        """SETRANGE overwrites in place and pads with zero bytes."""
         self.assertReply(7, "SETRANGE", "key", 5, "xy")
         self.assertReply(b"\0\0\0\0\0xy", "GET", "key")
         self.store(key=b"Hello World")
@@ -362,14 +354,14 @@ class PartTests(StringTests):
         self.assertWrongType("SETRANGE", "key", 0, "")
 
     def test_setrange_nothing(self) -> None:
-        """To write nothing changes nothing, and makes no key."""
+        """SETRANGE with an empty string changes nothing and creates no key."""
         self.assertReply(0, "SETRANGE", "key", 5, "")
         self.assertIsNone(self.held("key"))
         self.store(key=b"abc")
         self.assertReply(3, "SETRANGE", "key", 2**62, "")
 
     def test_too_long(self) -> None:
-        """A string past proto-max-bulk-len is refused before it is made."""
+        """SETRANGE and APPEND refuse a string beyond proto-max-bulk-len before they allocate it."""
         self.assertReply(2**20, "SETRANGE", "key", 2**20 - 1, "x")
         self.assertError(TOO_LONG, "SETRANGE", "key", 2**20, "x")
         self.assertError(TOO_LONG, "SETRANGE", "other", 2**62, "x")
@@ -377,12 +369,12 @@ class PartTests(StringTests):
         self.assertReply(2**20, "STRLEN", "key")
 
     def test_setrange_refused(self) -> None:
-        """An offset that is negative or no integer is refused."""
+        """SETRANGE refuses an offset that is negative or not an integer."""
         self.assertError("ERR offset is out of range", "SETRANGE", "key", -1, "x")
         self.assertError(NOT_AN_INTEGER, "SETRANGE", "key", "x", "x")
 
     def test_getrange(self) -> None:
-        """GETRANGE, and SUBSTR of old, takes bounds from either end, and cuts those that are outside."""
+        """GETRANGE and SUBSTR accept bounds from either end, and limit them to the string."""
         self.store(key=b"This is a string", changed=bytearray(b"This is a string"))
         for start, end, part in (
             (0, 3, b"This"), (-3, -1, b"ing"), (0, -1, b"This is a string"), (10, 100, b"string"), (5, 4, b""),
@@ -397,8 +389,6 @@ class PartTests(StringTests):
 
 
 class LcsTests(StringTests):
-    """LCS."""
-
     config = {"proto_max_bulk_len": "1mb"}
     matches = [[[4, 7], [5, 8]], [[2, 3], [0, 1]]]
 
@@ -407,29 +397,29 @@ class LcsTests(StringTests):
         self.store(one=b"ohmytext", two=bytearray(b"mynewtext"))
 
     def test_text(self) -> None:
-        """It answers the subsequence itself, which with a missing key is empty."""
+        """LCS returns the subsequence, which is empty if a key is missing."""
         self.assertReply(b"mytext", "LCS", "one", "two")
         self.assertReply(b"", "LCS", "one", "three")
 
     def test_length(self) -> None:
-        """LEN makes it answer the length."""
+        """LCS LEN returns the length of the subsequence."""
         self.assertReply(6, "LCS", "one", "two", "LEN")
 
     def test_indexes(self) -> None:
-        """IDX makes it answer where the matches are, a map in RESP3 and a flat array in RESP2."""
+        """LCS IDX returns the positions of the matches, as a map in RESP3."""
         self.assertReply([b"matches", self.matches, b"len", 6], "LCS", "one", "two", "IDX")
         self.session.set_protocol(3)
         self.assertReply({b"matches": self.matches, b"len": 6}, "LCS", "one", "two", "idx")
 
     def test_match_lengths(self) -> None:
-        """MINMATCHLEN leaves short matches out, and WITHMATCHLEN adds each one's length."""
+        """MINMATCHLEN omits short matches, and WITHMATCHLEN adds the length of each match."""
         reply = [b"matches", [[[4, 7], [5, 8], 4]], b"len", 6]
         self.assertReply(reply, "LCS", "one", "two", "IDX", "MINMATCHLEN", 4, "WITHMATCHLEN")
         reply = [b"matches", self.matches, b"len", 6]
         self.assertReply(reply, "LCS", "one", "two", "MINMATCHLEN", -3, "IDX")
 
     def test_refused(self) -> None:
-        """Options that do not exist, lack their argument or exclude each other are refused."""
+        """LCS refuses options that are unknown, incomplete or exclude each other."""
         self.assertError(SYNTAX, "LCS", "one", "two", "MINMATCHLEN")
         self.assertError(SYNTAX, "LCS", "one", "two", "LENGTH")
         self.assertError(NOT_AN_INTEGER, "LCS", "one", "two", "MINMATCHLEN", "x")
@@ -437,12 +427,12 @@ class LcsTests(StringTests):
         self.assertError(text, "LCS", "one", "two", "LEN", "IDX")
 
     def test_wrong_type(self) -> None:
-        """A value that is no string is refused, in words of its own."""
+        """LCS refuses a value that is no string, with an error of its own."""
         self.store(key=["no string"])
         self.assertError("ERR The specified keys must contain string values", "LCS", "one", "key")
 
     def test_too_long(self) -> None:
-        """Strings whose table would be larger than proto-max-bulk-len are refused, and no others."""
+        """LCS refuses strings whose table would exceed proto-max-bulk-len, and accepts all others."""
         text = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
         self.store(one=b"a" * 511, two=b"a" * 511, three=b"a" * 512)
         self.assertReply(511, "LCS", "one", "two", "LEN")
