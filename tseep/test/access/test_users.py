@@ -1,4 +1,4 @@
-"""Tests of L{tseep.access.users}, L{tseep.access.log} and L{tseep.commands.admin.acl}.
+"""Tests for L{tseep.access.users}, L{tseep.access.log} and L{tseep.commands.admin.acl}.
 
 tests/server/test_acl.py compares with redis-server.
 """
@@ -27,8 +27,6 @@ RULES = [
 
 
 class AclTests(SessionTests):
-    """Users, their permissions, ACL LOG and the ACL file."""
-
     def make(self, *rules: str) -> None:
         """Define the user C{u}: enabled, without a password, with these rules."""
         self.assertReply("OK", "ACL", "SETUSER", "u", "reset", "on", "nopass", *rules)

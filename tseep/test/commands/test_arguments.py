@@ -1,4 +1,4 @@
-"""Tests for L{tseep.commands.arguments}."""
+"""Tests for L{tseep.commands.arguments}: the options of HSCAN, SSCAN and ZSCAN."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ def call(text: str) -> list[bytes]:
 
 
 class ScanOptionsTests(SynchronousTestCase):
-    """Options of HSCAN, SSCAN and ZSCAN."""
-
     def test_options(self) -> None:
         """COUNT and MATCH are accepted in any order and case; the defaults are ten and no filter."""
         self.assertEqual((10, None), scan_options(call("HSCAN k 0")))

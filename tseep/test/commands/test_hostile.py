@@ -123,8 +123,6 @@ def _chosen(part: str, chance: random.Random) -> list[str]:
 
 
 class HostileTests(SessionTests):
-    """Calls of every command with hostile arguments."""
-
     def make_server(self) -> None:
         """Start a new server that has an AOF and a key of each type."""
         if self.server.persistence:

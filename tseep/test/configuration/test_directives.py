@@ -1,4 +1,4 @@
-"""Tests for L{tseep.configuration.directives}."""
+"""Tests for L{tseep.configuration.directives}: classification of the directives of redis.conf."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from tseep.configuration.parameters import Config
 
 
 class DirectivesTests(SynchronousTestCase):
-    """Classification of the directives of redis.conf."""
-
     def test_each_once(self) -> None:
         """No directive is in two of the classes: supported, ignored, refused and left to twistd."""
         ignored = [name for names in IGNORED.values() for name in names]

@@ -1,4 +1,4 @@
-"""Tests for L{tseep.configuration.file}."""
+"""Tests for L{tseep.configuration.file}: reading and rewriting redis.conf."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of L{tseep.configuration.parameters}."""
+"""Tests for L{tseep.configuration.parameters}: defaults, parsing, bounds and lookup."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from tseep.configuration.parameters import PARAMETERS, Config
 
 
 class ConfigTests(SynchronousTestCase):
-    """Defaults, parsing, bounds and lookup of parameters."""
-
     def setUp(self) -> None:
         self.config = Config()
 

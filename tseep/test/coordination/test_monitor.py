@@ -1,7 +1,7 @@
 """
-Tests for L{tseep.coordination.monitor} and MONITOR.
+Tests for L{tseep.coordination.monitor}: the output of MONITOR, and how it ends.
 
-tests/server/test_conversations.py compares its output with redis-server's.
+tests/server/test_conversations.py compares with redis-server.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from tseep.test.support import START, SessionTests, encode
 
 
 class MonitorTests(SessionTests):
-    """Output of MONITOR, and how it ends."""
-
     def setUp(self) -> None:
         super().setUp()
         self.watcher = self.connect()

@@ -1,4 +1,4 @@
-"""Tests for L{tseep.coordination.pause}, and for CLIENT PAUSE and CLIENT UNPAUSE."""
+"""Tests for L{tseep.coordination.pause}: CLIENT PAUSE and CLIENT UNPAUSE."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from tseep.test.support import SessionTests
 
 
 class PauseTests(SessionTests):
-    """CLIENT PAUSE with ALL and WRITE, and CLIENT UNPAUSE."""
-
     def setUp(self) -> None:
         super().setUp()
         self.other = self.connect()

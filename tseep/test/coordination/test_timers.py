@@ -1,4 +1,4 @@
-"""Tests for L{tseep.coordination.timers}."""
+"""Tests for L{tseep.coordination.timers}: order, wake-ups and cancellation."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from tseep.coordination.timers import CANCELLED_SLACK, LATE_S, MAX_SLEEP_S, Time
 
 
 class TimersTests(SynchronousTestCase):
-    """Order, wake-ups and cancellation of timers."""
-
     def setUp(self) -> None:
         self.timers = Timers()
         self.rung: list[str] = []

@@ -1,4 +1,7 @@
-"""Tests for L{tseep.coordination.tracking}, and for CLIENT TRACKING and what belongs to it."""
+"""Tests for L{tseep.coordination.tracking}: CLIENT TRACKING and CLIENT GETREDIR.
+
+tests/server/test_conversations.py compares with redis-server.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,6 @@ def invalidated(*keys: bytes) -> Push:
 
 
 class TrackingTests(SessionTests):
-    """CLIENT TRACKING. tests/server/test_conversations.py compares its messages with redis-server's."""
-
     def setUp(self) -> None:
         super().setUp()
         self.cacher = self.connect()

@@ -1,4 +1,4 @@
-"""Tests of L{tseep.daemon.json_log}."""
+"""Tests for L{tseep.daemon.json_log}: log lines in JSON."""
 
 from __future__ import annotations
 

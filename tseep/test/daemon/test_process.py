@@ -1,4 +1,4 @@
-"""Tests for L{tseep.daemon.process}."""
+"""Tests for L{tseep.daemon.process}: signals, start-up failures and twistd's options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests for L{tseep.daemon.service}."""
+"""Tests for L{tseep.daemon.service}: start, cron and shutdown."""
 
 from __future__ import annotations
 
@@ -54,8 +54,6 @@ class FakeMode:
 
 
 class ServiceTests(SynchronousTestCase):
-    """Start, cron and shutdown of the service."""
-
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
         self.server = Server(Config(dir=made_folder(self)))

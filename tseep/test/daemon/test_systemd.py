@@ -1,4 +1,4 @@
-"""Tests for L{tseep.daemon.systemd}."""
+"""Tests for L{tseep.daemon.systemd}, with a datagram socket in place of systemd's."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from tseep.daemon import systemd
 
 
 class NotifyTests(SynchronousTestCase):
-    """C{notify}, with a datagram socket in place of systemd's."""
-
     def listen(self, address: str) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(sock.close)

@@ -1,4 +1,4 @@
-"""Tests for L{tseep.datatypes.hash}."""
+"""Tests for L{tseep.datatypes.hash}: the value of a hash."""
 
 from __future__ import annotations
 

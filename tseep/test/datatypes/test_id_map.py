@@ -1,4 +1,4 @@
-"""Tests for L{tseep.datatypes.id_map}."""
+"""Tests for L{tseep.datatypes.id_map}: the map behaves as a dictionary in the order of its keys."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from tseep.datatypes.id_map import MAX_CHUNK_ENTRIES, ChunkedIdMap
 
 
 class IdMapTests(SynchronousTestCase):
-    """L{ChunkedIdMap} behaves as a dictionary in the order of its keys."""
-
     def setUp(self) -> None:
         self.random = random.Random(1)
         self.map: ChunkedIdMap[str] = ChunkedIdMap()

@@ -1,4 +1,4 @@
-"""Tests for L{tseep.datatypes.list}."""
+"""Tests for L{tseep.datatypes.list}, in comparison with a plain list."""
 
 from __future__ import annotations
 
@@ -38,8 +38,6 @@ class PackedTests(SynchronousTestCase):
 
 
 class RedisListTests(SynchronousTestCase):
-    """L{RedisList}, compared with a plain list."""
-
     def assertSame(self, plain: list[bytes], value: RedisList) -> None:
         """Assert that both hold the same elements, and that the chunks are within their bounds."""
         self.assertEqual(plain, list(value))

@@ -1,4 +1,4 @@
-"""Tests for L{tseep.datatypes.memory}."""
+"""Tests for L{tseep.datatypes.memory}: estimates of the memory of keys and values."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from tseep.datatypes.memory import EXPIRY, of_bytearray, of_bytes, size
 
 
 class MemoryTests(SynchronousTestCase):
-    """Estimates of the memory of keys and values."""
-
     def test_values(self) -> None:
         """On CPython the estimate of C{bytes} is C{sys.getsizeof}, up to the allocator's rounding."""
         if platform.python_implementation() != "CPython":

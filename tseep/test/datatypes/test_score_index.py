@@ -1,4 +1,4 @@
-"""Tests for L{tseep.datatypes.score_index}."""
+"""Tests for L{tseep.datatypes.score_index}: the index behaves as a sorted list of the same pairs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from tseep.datatypes.score_index import BLOCK, Order, Pair
 
 
 class OrderTests(SynchronousTestCase):
-    """L{Order} behaves as a sorted list of the same pairs."""
-
     def setUp(self) -> None:
         self.random = random.Random(1)
         self.pairs: list[Pair] = []

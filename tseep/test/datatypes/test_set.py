@@ -1,4 +1,4 @@
-"""Tests for L{tseep.datatypes.set}."""
+"""Tests for L{tseep.datatypes.set}: the value of a set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests for L{tseep.datatypes.sorted_set}."""
+"""Tests for L{tseep.datatypes.sorted_set}: members, their scores and their order."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from tseep.datatypes.sorted_set import SortedSet
 
 
 class SortedSetTests(SynchronousTestCase):
-    """L{SortedSet}: members, their scores and their order."""
-
     def setUp(self) -> None:
         self.value = SortedSet({b"b": 2.0, b"a": 1.0, b"c": 2.0})
 

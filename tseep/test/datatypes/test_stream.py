@@ -1,4 +1,4 @@
-"""Tests for L{tseep.datatypes.stream}."""
+"""Tests for L{tseep.datatypes.stream}: entries, consumer groups and pending entries."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from tseep.datatypes.stream import Consumer, Group, Stream, id_text
 
 
 class StreamTests(SynchronousTestCase):
-    """Entries, consumer groups and their pending entries."""
-
     def setUp(self) -> None:
         self.stream = Stream()
         for id in range(1, 6):

@@ -1,4 +1,4 @@
-"""Tests for L{tseep.datatypes.stream_ids}."""
+"""Tests for L{tseep.datatypes.stream_ids}: ids and intervals in arguments of commands."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from tseep.errors import CommandError
 
 
 class IdsTests(SynchronousTestCase):
-    """Stream ids and intervals in arguments of commands."""
-
     def test_id(self) -> None:
         """An id without a sequence number has the given one, by default 0."""
         self.assertEqual(5 << 64 | 7, read_id(b"5-7"))

@@ -1,4 +1,4 @@
-"""Tests of L{tseep.commands.admin.command}."""
+"""Tests for L{tseep.commands.admin.command}: COMMAND and its subcommands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of L{tseep.commands.admin.config}."""
+"""Tests for L{tseep.commands.admin.config}: CONFIG GET, SET, RESETSTAT and REWRITE."""
 
 from __future__ import annotations
 

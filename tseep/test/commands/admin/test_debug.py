@@ -1,4 +1,4 @@
-"""Tests of L{tseep.commands.admin.debug}."""
+"""Tests for L{tseep.commands.admin.debug}: DEBUG and enable-debug-command."""
 
 from __future__ import annotations
 

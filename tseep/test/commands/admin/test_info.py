@@ -1,4 +1,4 @@
-"""Tests of L{tseep.commands.admin.info}."""
+"""Tests for L{tseep.commands.admin.info}: INFO and its sections."""
 
 from __future__ import annotations
 

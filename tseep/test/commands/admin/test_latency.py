@@ -1,4 +1,4 @@
-"""Tests of L{tseep.commands.admin.latency}."""
+"""Tests for L{tseep.commands.admin.latency}: the latency monitor and LATENCY HISTOGRAM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of L{tseep.commands.admin.memory}."""
+"""Tests for L{tseep.commands.admin.memory}: MEMORY and its subcommands."""
 
 from __future__ import annotations
 

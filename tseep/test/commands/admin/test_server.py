@@ -1,4 +1,4 @@
-"""Tests of L{tseep.commands.admin.server}."""
+"""Tests for L{tseep.commands.admin.server}: TIME, ROLE, WAIT and SHUTDOWN."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of L{tseep.commands.admin.slowlog}."""
+"""Tests for L{tseep.commands.admin.slowlog}: SLOWLOG GET, LEN and RESET."""
 
 from __future__ import annotations
 

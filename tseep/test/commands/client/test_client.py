@@ -1,4 +1,4 @@
-"""Tests of L{tseep.commands.client.client}."""
+"""Tests for L{tseep.commands.client.client}: CLIENT and its subcommands."""
 
 from __future__ import annotations
 

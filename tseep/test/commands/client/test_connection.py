@@ -1,4 +1,4 @@
-"""Tests of L{tseep.commands.client.connection}."""
+"""Tests for L{tseep.commands.client.connection}: HELLO, AUTH, SELECT, RESET and the like."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-Tests for L{tseep.scripting.functions} and the commands about functions.
+Tests for L{tseep.scripting.functions}: FUNCTION, FCALL and FCALL_RO.
 
 tests/server/test_scripts.py compares with redis-server.
 """
@@ -17,8 +17,6 @@ redis.register_function{
 
 
 class FunctionsTests(SessionTests):
-    """Libraries, and the functions that they register."""
-
     def setUp(self) -> None:
         super().setUp()
         self.assertReply(b"lib", "FUNCTION", "LOAD", LIBRARY)

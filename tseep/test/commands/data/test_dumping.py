@@ -1,4 +1,4 @@
-"""Tests of L{tseep.commands.data.dumping} and L{tseep.commands.admin.persistence}."""
+"""Tests for L{tseep.commands.data.dumping} and L{tseep.commands.admin.persistence}."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Tests for L{tseep.commands.data.geo}; redis-server is compared in tests/differential/test_differential.py."""
+"""Tests for L{tseep.commands.data.geo}, with the places of Redis's documentation.
+
+tests/differential/test_differential.py compares with redis-server.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,6 @@ from tseep.test.support import SessionTests
 
 
 class GeoTests(SessionTests):
-    """Geo commands, with the places of Redis's documentation."""
-
     def setUp(self) -> None:
         super().setUp()
         self.assertReply(2, "GEOADD", "sicily", 13.361389, 38.115556, "Palermo", 15.087269, 37.502669, "Catania")

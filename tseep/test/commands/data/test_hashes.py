@@ -1,4 +1,4 @@
-"""Tests for L{tseep.commands.data.hashes}."""
+"""Tests for L{tseep.commands.data.hashes}: the commands on hashes."""
 
 from __future__ import annotations
 

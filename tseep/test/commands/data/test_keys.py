@@ -1,4 +1,4 @@
-"""Tests for L{tseep.commands.data.keys}."""
+"""Tests for L{tseep.commands.data.keys}: the commands on keys and databases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests for L{tseep.commands.data.lists}."""
+"""Tests for L{tseep.commands.data.lists}: the commands on lists, and blocking ones."""
 
 from __future__ import annotations
 

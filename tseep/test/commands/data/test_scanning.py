@@ -1,4 +1,7 @@
-"""Tests for L{tseep.commands.data.scanning}."""
+"""Tests for L{tseep.commands.data.scanning}.
+
+A value in a compact encoding is scanned in one step, as in Redis; a larger one in several steps.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,6 @@ from tseep.test.support import SessionTests
 
 
 class WholeTests(SessionTests):
-    """A value in a compact encoding is scanned in one step, as in Redis; a larger one in several steps."""
-
     def scanned(self, name: str, cursor: int) -> tuple[bytes, int]:
         """Return the next cursor and the number of replied words of one step."""
         following, words = self.run_command(name, "k", cursor, "COUNT", 1)

@@ -1,4 +1,4 @@
-"""Tests for L{tseep.commands.data.sets}."""
+"""Tests for L{tseep.commands.data.sets}: the commands on sets."""
 
 from __future__ import annotations
 

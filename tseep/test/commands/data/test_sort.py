@@ -1,4 +1,4 @@
-"""Tests for L{tseep.commands.data.sort}."""
+"""Tests for L{tseep.commands.data.sort}: SORT and SORT_RO."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-Tests for L{tseep.commands.data.sorted_set_ranges}.
+Tests for L{tseep.commands.data.sorted_set_ranges}: ranges by rank, by score and by name.
 
 tests/differential/test_differential.py compares with redis-server.
 """
@@ -10,8 +10,6 @@ from tseep.test.support import SessionTests
 
 
 class RangesTests(SessionTests):
-    """Ranges by rank, by score and by name."""
-
     def setUp(self) -> None:
         super().setUp()
         self.run_command("ZADD", "z", *[word for n in range(10) for word in (n, f"m{n}")])

@@ -1,4 +1,7 @@
-"""Tests for L{tseep.commands.data.sorted_sets}; redis-server is compared in tests/differential/test_differential.py."""
+"""Tests for L{tseep.commands.data.sorted_sets}: commands on one sorted set, and blocking ones.
+
+tests/differential/test_differential.py compares with redis-server.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,6 @@ from tseep.test.support import SessionTests
 
 
 class SortedSetsTests(SessionTests):
-    """Commands on one sorted set, and blocking ones."""
-
     def setUp(self) -> None:
         super().setUp()
         self.assertReply(3, "ZADD", "z", 1, "a", 2, "b", 3, "c")

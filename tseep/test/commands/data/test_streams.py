@@ -1,4 +1,7 @@
-"""Tests for L{tseep.commands.data.streams}; redis-server is compared in tests/differential/test_differential.py."""
+"""Tests for L{tseep.commands.data.streams}: XADD, XDEL, XTRIM, XRANGE, XREAD and XSETID.
+
+tests/differential/test_differential.py compares with redis-server.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,6 @@ from tseep.test.support import START, SessionTests
 
 
 class StreamsTests(SessionTests):
-    """XADD, XDEL, XTRIM, XRANGE, XREAD and XSETID."""
-
     def add(self, *ids: str) -> None:
         """Add one entry for each of these ids."""
         for id in ids:
