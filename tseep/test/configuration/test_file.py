@@ -69,7 +69,7 @@ class ConfigFileTests(SynchronousTestCase):
         self.assertRefused("qwxyz 1", "'qwxyz 1': Bad directive or wrong number of arguments")
 
     def test_refused(self) -> None:
-        """A directive that would change behaviour for clients is refused, unless its value has no effect."""
+        """A directive that would change what clients can do is refused with a remedy, unless it has no effect."""
         self.assertRefused(
             "replicaof 192.0.2.1 6379", "a.conf:1: 'replicaof 192.0.2.1 6379': tseep cannot be a replica;"
         )

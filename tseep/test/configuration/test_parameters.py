@@ -18,7 +18,7 @@ class ConfigTests(SynchronousTestCase):
             self.config.set(parameter.name, shown)
             self.assertEqual(value, self.config[parameter.name], parameter.name)
 
-    def test_begun_with_texts(self) -> None:
+    def test_initial_values(self) -> None:
         """The constructor accepts initial values by name, with underscores in place of dashes."""
         config = Config(maxclients="7", proto_max_bulk_len="2mb")
         self.assertEqual((7, 2 * 2**20), (config["maxclients"], config["proto-max-bulk-len"]))
@@ -73,7 +73,7 @@ class ConfigTests(SynchronousTestCase):
         names = [name for parameter in PARAMETERS for name in (parameter.name, parameter.alias) if name]
         self.assertEqual(names, list(self.config.matching("*")))
 
-    def test_two_are_apart(self) -> None:
+    def test_independent(self) -> None:
         """Two instances of L{Config} share no values."""
         self.config.set("timeout", "5")
         self.assertEqual(0, Config()["timeout"])

@@ -44,7 +44,7 @@ class PubSubTests(SessionTests):
         self.assertEqual([[b"smessage", b"a", b"x"]], self.sent(self.hearer))
         self.assertEqual([[b"sunsubscribe", b"a", 0]], self.replies("SUNSUBSCRIBE"))
 
-    def test_nothing_to_leave(self) -> None:
+    def test_unsubscribe_without_subscription(self) -> None:
         """UNSUBSCRIBE and PUNSUBSCRIBE have a reply even if the client has no subscription."""
         self.assertEqual([[b"unsubscribe", None, 0]], self.replies("UNSUBSCRIBE"))
         self.assertEqual([[b"punsubscribe", b"x", 0]], self.replies("PUNSUBSCRIBE", "x"))

@@ -60,7 +60,7 @@ class AsJsonTests(SynchronousTestCase):
         self.assertEqual(("critical", "it failed"), (line["level"], line["message"]))
         self.assertIn("ValueError: once", line["traceback"])
 
-    def test_older_logger(self) -> None:
+    def test_legacy_logger(self) -> None:
         """An event of Twisted's legacy logger has a message and no fields."""
         publisher = legacy.LogPublisher(publishPublisher=LogPublisher(make_observer(self.file)))
         publisher.msg("hello", system="somewhere", other=5)

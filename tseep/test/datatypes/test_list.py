@@ -87,7 +87,7 @@ class RedisListTests(SynchronousTestCase):
             value.append(b"again")
             self.assertSame([b"again"], value)
 
-    def test_from_one_end_to_the_other(self) -> None:
+    def test_queue(self) -> None:
         """Elements that were pushed at one end are popped at the other in the same order."""
         for count in (1, 2, 100, 5000):
             value = pushed(count)

@@ -22,7 +22,7 @@ class LocalTests(SessionTests):
     config = {"enable_debug_command": "local"}
 
     def test_local(self) -> None:
-        """With enable-debug-command local, clients of the same machine and of a Unix socket can run DEBUG."""
+        """With enable-debug-command local, only clients of the same machine or of a Unix socket can run DEBUG."""
         for peer, host, allowed in [
             ("127.0.0.1:1", "127.0.0.1:6379", True),
             ("[::1]:1", "[::1]:6379", True),

@@ -42,7 +42,7 @@ class ShutdownTests(SessionTests):
         self.assertTrue(self.session.closing)
 
     def test_plain(self) -> None:
-        """SHUTDOWN stops the server without options."""
+        """SHUTDOWN without options stops the server."""
         self.assertEqual(b"", self.send("SHUTDOWN"))
         self.assertEqual(1, self.stops)
 

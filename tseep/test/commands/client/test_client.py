@@ -192,7 +192,7 @@ class KillTests(SessionTests):
         """CLIENT KILL ID finds the client by its id without iterating over all clients."""
 
         class Sessions(dict[int, Any]):
-            """Sessions over which no command iterates."""
+            """Sessions that fail the test when a command iterates over them."""
 
             def values(self) -> Any:
                 raise AssertionError("it goes through all clients")

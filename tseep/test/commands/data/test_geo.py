@@ -27,7 +27,7 @@ class GeoTests(SessionTests):
         self.assertReply(b"103.3182", "GEODIST", "sicily", "Palermo", "Catania", "mi")
         self.assertReply(None, "GEODIST", "sicily", "Palermo", "Rome")
 
-    def test_off_the_map(self) -> None:
+    def test_out_of_range(self) -> None:
         """GEOADD refuses a latitude near a pole and then adds nothing."""
         self.assertError(
             "ERR invalid longitude,latitude pair 1.000000,86.000000", "GEOADD", "new", 1, 1, "x", 1, 86, "y"
@@ -51,13 +51,13 @@ class GeoTests(SessionTests):
         )
         self.assertReply([], "GEOSEARCH", "sicily", "FROMLONLAT", 15, 37, "BYBOX", 400, 1, "km")
 
-    def test_around_the_world(self) -> None:
+    def test_antimeridian(self) -> None:
         """GEOSEARCH finds members on the other side of the 180th meridian."""
         self.run_command("GEOADD", "line", 179.9, 0, "west", -179.9, 0, "east")
         self.assertReply([b"west", b"east"], "GEOSEARCH", "line", "FROMMEMBER", "west", "BYRADIUS", 50, "km", "ASC")
 
     def test_store(self) -> None:
-        """GEOSEARCHSTORE stores hashes or distances as scores, and deletes the destination if it finds no member."""
+        """GEOSEARCHSTORE stores geohashes or distances as scores, and deletes the destination if it finds nothing."""
         search = ("sicily", "FROMLONLAT", 15, 37, "BYRADIUS")
         self.assertReply(2, "GEOSEARCHSTORE", "to", *search, 200, "km")
         self.assertReply(2, "ZCARD", "to")

@@ -69,7 +69,7 @@ class SortTests(SessionTests):
         self.assertSorted("3 3 20 1", "BY", "w_*", "ALPHA")
 
     def test_by_fields(self) -> None:
-        """BY with a field pattern reads the weights of hash fields; a key that is no hash has no weight."""
+        """BY with a field pattern reads the weights of hash fields; a key that is no hash has weight 0."""
         self.run_command("HSET", "h_1_x", "f->", "7")
         self.run_command("HSET", "h_3_x", "f->", "8")
         self.run_command("SET", "h_20_x", "9")
