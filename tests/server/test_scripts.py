@@ -574,7 +574,7 @@ def test_end_while_loading(mode: str, tmp_path: Path) -> None:
     with Process([sys.executable, "-m", "tseep", *options]) as server:
         until(lambda: path.name in Path(f"/proc/{server.pid}/maps").read_text(), "the file is loaded")
         assert server.stop() == 1, server.output
-        assert "told to stop" in server.output and "Traceback" not in server.output, server.output
+        assert "interrupted by a shutdown" in server.output and "Traceback" not in server.output, server.output
 
 
 def test_exec_while_a_script_runs(v2: Tseep, oracle: Redis) -> None:

@@ -1,5 +1,5 @@
 """
-The data on the disk: the append-only file (AOF) and RDB snapshots, the forked child that writes them, and loading.
+Persistence: the append-only file (AOF), RDB snapshots, the forked child that writes them, and loading.
 
 Imports: algorithms, errors, interfaces, propagation, protocol, rdb, system.
 """

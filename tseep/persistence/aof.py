@@ -1,4 +1,4 @@
-"""The append-only file as a whole: its parts, loading them, and writing it anew."""
+"""The append-only file of a server: its manifest and part files, loading, appending and rewriting."""
 
 from __future__ import annotations
 
@@ -24,25 +24,26 @@ if TYPE_CHECKING:
     from tseep.system.filesystem import Disk
 
 RETRY = 5
-"""Seconds after which a rewrite that failed is tried again."""
+"""Seconds before a failed rewrite is retried."""
 
 _REWRITE = re.compile(r"temp-rewriteaof-bg-[0-9]+\.aof")
-"""Names of bases that are being written."""
+"""Temporary names of new bases, as in Redis."""
 
 _UNDER_WAY = "ERR Background append only file rewriting already in progress"
 
 
 class Log:
     """
-    The append-only file of one server, a base with what was added to it in files of a folder.
+    The append-only file of one server: a base file and the increments appended to it, in the folder appenddirname.
 
-    @param check_folder: raises C{OSError} if the folder is not the server's own any more.
-    @param beside: as L{AppendOnlyFile} has it.
-    @ivar on: whether commands are added.
-    @ivar ok: whether the last rewrite succeeded, C{count}: how many were begun, C{seconds}: how long the last took,
-        -1 for none.
-    @ivar scheduled: whether one is to begin as soon as may be.
-    @ivar base_size: bytes of all files after the last rewrite, or at the start.
+    @param check_folder: raises C{OSError} if the server's folder was replaced since the start.
+    @param beside: as in L{AppendOnlyFile}.
+    @ivar on: True if commands are appended.
+    @ivar ok: True if the last rewrite succeeded.
+    @ivar count: number of rewrites started.
+    @ivar seconds: duration of the last rewrite; -1 if there was none.
+    @ivar scheduled: True if a rewrite starts as soon as no other child process runs.
+    @ivar base_size: total bytes of all files after the last rewrite, or at the start.
     """
 
     def __init__(
@@ -67,48 +68,48 @@ class Log:
         self._beside = beside
         self._manifest = Manifest("")
         self._file: AppendOnlyFile | None = None
-        self._earlier = 0  # bytes of the files before the last
-        self._complete = False  # whether the files have all data
+        self._earlier = 0  # bytes of all files but the last
+        self._complete = False  # whether the files together hold the whole data set
         self._tried_at = 0.0
 
     @property
     def folder(self) -> Path:
-        """Where the files are: appenddirname in dir."""
+        """The folder of the files: appenddirname in dir."""
         config = self._server.config
         return Path(config["dir"]) / config["appenddirname"]
 
     @property
     def on(self) -> bool:
-        """Whether commands are added to it."""
+        """True if commands are appended."""
         return self._file is not None
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """Bytes of all files, without the unwritten ones."""
         return self._earlier + (self._file.size if self._file is not None else 0)
 
     @property
     def pending(self) -> int:
-        """Bytes that are not written yet."""
+        """Bytes that are buffered and not written yet."""
         return self._file.pending if self._file is not None else 0
 
     @property
     def error(self) -> Exception | None:
-        """Why the last write or sync failed, if it did."""
+        """The error of the last write or fsync; None if it succeeded."""
         return self._file.error if self._file is not None else None
 
     @property
     def refusal(self) -> str | None:
-        """Why nothing may be changed; None if it may."""
+        """The MISCONF error that write commands get; None if they are allowed."""
         return None if self.error is None else f"MISCONF Errors writing to the AOF file: {reason(self.error)}"
 
-    # Beginning and ending
+    # Opening and closing
 
     def open(self, loader: Loader) -> None:
         """
-        Load all files, and go on from there.
+        Load all files, and append to the last one.
 
-        @raise CannotLoad: if that cannot be.
+        @raise CannotLoad: if a file is missing, damaged or truncated.
         """
         self.folder.mkdir(mode=0o755, exist_ok=True)
         manifest = self._manifest = self._find_manifest()
@@ -126,9 +127,9 @@ class Log:
 
     def begin(self) -> None:
         """
-        Add from now on what is done to the data that are there, which a rewrite will bring into it.
+        Start to append (CONFIG SET appendonly yes), and start the rewrite that adds the data set as the base.
 
-        @raise CommandError: if that cannot be.
+        @raise CommandError: if the files cannot be created or the rewrite cannot start.
         """
         try:
             self.folder.mkdir(mode=0o755, exist_ok=True)
@@ -142,7 +143,7 @@ class Log:
 
     def secure(self) -> None:
         """
-        Write and sync what is left.
+        Write and fsync the buffered commands.
 
         @raise CommandError: if that fails.
         """
@@ -153,7 +154,7 @@ class Log:
             raise CommandError(f"ERR cannot keep the last changes in {self.folder}: {reason(error)}") from error
 
     def close(self) -> None:
-        """Write and sync what is left, and add no more."""
+        """Write and fsync the buffered commands, close the file, and append no more. Errors are logged."""
         file, self._file = self._file, None
         self._recording.end()
         if self._job.task == REWRITE:
@@ -162,10 +163,10 @@ class Log:
             try:
                 file.close()
             except Exception as error:
-                self._server.log(3, f"The last changes could not be written to {file.path}: {error}")
+                self._server.log(3, f"Error writing the last changes to {file.path}: {error}; they are lost")
 
     def left_behind(self) -> list[Path]:
-        """The files that a server has left that was killed while it wrote them under another name."""
+        """The temporary files of servers that were killed while they wrote them."""
         manifest = Manifest(self._server.config["appendfilename"]).path
         names = os.listdir(self.folder) if self.folder.is_dir() else []
         return [self.folder / name for name in names if _REWRITE.fullmatch(name) or is_temporary_name(name, manifest)]
@@ -182,7 +183,7 @@ class Log:
         self._recording.begin(self._append)
 
     def apply_config(self) -> None:
-        """Take over what the configuration says by now."""
+        """Apply appendfsync to the open file."""
         if self._file is not None:
             self._file.apply_config(self._server.config["appendfsync"])
 
@@ -199,7 +200,7 @@ class Log:
             raise CannotLoad(f"{path}: {error}") from error
 
     def _adopt(self, name: str) -> Manifest:
-        """Take over the one file that Redis had before version 7, if it is there, as the base."""
+        """Make the single file of Redis before 7.0 the base, if there is one."""
         old = self.folder.parent / name
         if not old.exists():
             return Manifest(name)
@@ -214,7 +215,7 @@ class Log:
         self._manifest = manifest
 
     def _forget_history(self) -> None:
-        """Remove the files that a rewrite has replaced."""
+        """Delete the files that a rewrite has replaced."""
         past = self._manifest.of_kind(HISTORY)
         for file in past:
             self._disk.remove(self._path(file))
@@ -229,30 +230,31 @@ class Log:
             last = file == self._manifest.to_load[-1]
             if not last or self._server.config["aof-load-truncated"] == "no":
                 raise CannotLoad(
-                    f"{path}: {torn}; give --aof-load-truncated yes to cut off the last file there, or look into it "
+                    f"{path}: {torn}; start with --aof-load-truncated yes to truncate the last file there, or check it "
                     "with redis-check-aof"
                 ) from torn
-            self._server.log(3, f"{path}: {torn}; the {path.stat().st_size - torn.good} bytes after that are cut off")
+            removed = path.stat().st_size - torn.good
+            self._server.log(3, f"{path}: {torn}; the {removed} bytes after that are removed (aof-load-truncated)")
             self._disk.cut_off(path, torn.good)
         except TooFewDatabases as error:
             raise CannotLoad(f"{path}: {error}") from error
         except Corrupt as error:
-            raise CannotLoad(f"{path}: {error}; look into it with redis-check-aof, or load a backup") from error
+            raise CannotLoad(f"{path}: {error}; check it with redis-check-aof, or restore a backup") from error
 
     def _begin_anew(self) -> None:
-        """Write the first base, of the data that are there."""
+        """Write the first base, a snapshot of the loaded data."""
         base = self._manifest.next_base()
         self._disk.write_whole(self._path(base), snapshot_of(self._server, True))
         self._add_increment(self._manifest.adding(base))
 
     def _add_increment(self, manifest: Manifest) -> File:
-        """Make a new file to add to, and only then name it in the manifest, which must name none that is not there."""
+        """Create a new increment, and only then add it to the manifest, which must not name a missing file."""
         increment = manifest.next_increment()
-        self._disk.write_whole(self._path(increment), [])  # whatever a server has left there that ended too soon
+        self._disk.write_whole(self._path(increment), [])  # replaces what a crashed server may have left there
         self._keep_manifest(manifest.adding(increment))
         return increment
 
-    # Adding
+    # Appending
 
     def _append(self, number: int, commands: Effects) -> None:
         assert self._file is not None
@@ -261,7 +263,8 @@ class Log:
 
     def flush(self) -> None:
         """
-        Write what was added, before it is answered; nothing postpones that when the server is about to end.
+        Write the buffered commands, before their clients are answered. When the server is stopping, the write does not
+        wait for an fsync in progress.
 
         @raise CannotContinue: as L{AppendOnlyFile.flush} does.
         """
@@ -272,18 +275,18 @@ class Log:
 
     def tick(self) -> None:
         """
-        To be called some times a second.
+        Retry failed writes, and fsync if that is due. Called by cron, several times a second.
 
         @raise CannotContinue: as L{AppendOnlyFile.flush} does.
         """
         if self._file is not None:
             self._file.tick()
 
-    # Writing it anew
+    # Rewriting
 
     @property
     def due(self) -> bool:
-        """Whether a rewrite should begin."""
+        """True if cron should start a rewrite: scheduled, failed before, or grown by auto-aof-rewrite-percentage."""
         config = self._server.config
         if not self.ok and self._server.monotonic() - self._tried_at <= RETRY:
             return False
@@ -295,10 +298,10 @@ class Log:
 
     def rewrite(self) -> bool:
         """
-        Begin to write it anew, as short as may be.
+        Start a rewrite in a forked child (BGREWRITEAOF).
 
-        @return: whether it has begun; if not, it does when a snapshot that is being written is complete.
-        @raise CommandError: if it has begun already, or cannot.
+        @return: True if it has started; False if it is scheduled after the snapshot in progress.
+        @raise CommandError: if a rewrite is in progress, or cannot start.
         """
         if self._job.task == REWRITE:
             raise CommandError(_UNDER_WAY)
@@ -310,12 +313,12 @@ class Log:
             self._begin_rewrite()
         except Exception as error:
             self.ok = False
-            raise CommandError(f"ERR cannot begin to rewrite the append-only file: {error}") from error
+            raise CommandError(f"ERR cannot start rewriting the append only file: {error}") from error
         self.count += 1
         return True
 
     def _begin_rewrite(self) -> None:
-        """Add to a new file, while a child writes what all others together say as a new base."""
+        """Append to a new increment, while a child writes the data set as a new base."""
         self._check_folder()
         self.folder.mkdir(mode=0o755, exist_ok=True)
         if self._file is None:
@@ -329,12 +332,14 @@ class Log:
         )
 
     def _next_file(self) -> File:
-        """Add to a new file, or to one that is empty again if the others don't have all data anyway."""
+        """
+        Switch to a new increment. If the files do not hold the whole data set, empty the current one and keep it.
+        """
         assert self._file is not None
         if not self._complete:
             self._file.restart()
             return self._manifest.next_increment()
-        self._server.persistence.commit()  # which ends the server if that fails and must not
+        self._server.persistence.commit()  # ends the server if appendfsync is always and this fails
         self._file.drain()
         increment = self._add_increment(self._manifest)
         self._earlier += self._file.size
@@ -353,9 +358,9 @@ class Log:
             self._forget_history()
         except OSError as error:
             self.ok = False
-            self._server.log(3, f"The append-only file could not be rewritten: {error}")
+            self._server.log(3, f"Background AOF rewrite failed: {error}; the old files stay in use")
             return
         self._complete = True
         self._earlier = self._path(base).stat().st_size
         self.base_size = self.size
-        self._server.log(2, f"The append-only file was rewritten; it has {self.size} bytes")
+        self._server.log(2, f"Background AOF rewrite finished successfully; {self.size} bytes")

@@ -1,4 +1,4 @@
-"""Reading an append-only file again."""
+"""Loading of append-only files and snapshots."""
 
 from __future__ import annotations
 
@@ -20,33 +20,34 @@ if TYPE_CHECKING:
     from tseep.server.server import Server
 
 TOLD = 2.0
-"""Seconds between two words about how far loading is."""
+"""Seconds between two log lines on the progress of loading."""
 
 
 class CannotLoad(Exception):
-    """What is on the disk cannot be loaded, and is left as it is; the text says why, and what to do."""
+    """The data on the disk cannot be loaded, and are left unchanged; the text has the reason and the remedy."""
 
 
 class TruncatedFile(Exception):
     """
     A file ends in the middle of a command or a transaction.
 
-    @ivar good: up to where it is whole.
+    @ivar good: the offset after the last complete command or transaction.
     """
 
     def __init__(self, good: int) -> None:
-        super().__init__(f"it ends in the middle of a command; it is whole up to byte {good}")
+        super().__init__(f"the file ends in the middle of a command; it is complete up to byte {good}")
         self.good = good
 
 
 class Loader:
     """
-    Brings what is on the disk into a server that has nothing yet.
+    Loads files into an empty server.
 
-    Commands of append-only files are run in a session of their own. For them time stands still at 0, so that nothing
-    expires meanwhile: what did expire is in the file as a DEL.
+    The commands of append-only files run in a session of their own, with the clock at 0, so that no key expires during
+    loading: the file has a DEL for every key that did expire.
 
-    @ivar keys: how many keys there were in snapshots, C{expired}: how many of them had expired.
+    @ivar keys: number of keys in the snapshots.
+    @ivar expired: number of those that had expired and were not loaded.
     """
 
     def __init__(self, server: Server) -> None:
@@ -56,16 +57,16 @@ class Loader:
         self._session.authenticate(server.users.unrestricted())
         self._session.limits = Limits(sys.maxsize, sys.maxsize)
         self._transaction: list[Argv] | None = None
-        self._passed = 0  # how many commands of the transaction that runs have run
+        self._passed = 0  # how many commands of the transaction that is executed have run
         self._told = server.monotonic()
         plain = {name: command for name, command in server.table.commands.items() if not command.subcommands}
         self._commands = {**plain, **{name.upper(): command for name, command in plain.items()}}
 
     def load_snapshot(self, path: Path) -> None:
         """
-        Load a snapshot.
+        Load an RDB snapshot.
 
-        @raise CannotLoad: if that cannot be.
+        @raise CannotLoad: if it is damaged.
         """
         data = open_source(path)
         try:
@@ -74,7 +75,7 @@ class Loader:
         except TooFewDatabases as error:
             raise CannotLoad(f"{path}: {error}") from error
         except Corrupt as error:
-            raise CannotLoad(f"{path}: {error}; look into it with redis-check-rdb, or load a backup") from error
+            raise CannotLoad(f"{path}: {error}; check it with redis-check-rdb, or restore a backup") from error
 
     def _load(self, data: Source, path: Path, now: int) -> int:
         loading = Loading(self._server.keyspace, self._load_library, lambda at: self._tell(path, at, len(data)), now)
@@ -91,9 +92,9 @@ class Loader:
             raise self._bad_library(error) from error
 
     def _tell(self, path: Path, at: int, size: int) -> None:
-        """Say now and then how far it is; end if that is asked for."""
+        """Log the progress every L{TOLD} seconds; raise L{CannotLoad} if the server is stopping."""
         if self._server.stopping:
-            raise CannotLoad(f"{path}: told to stop while it was loaded")
+            raise CannotLoad(f"{path}: loading was interrupted by a shutdown")
         now = self._server.monotonic()
         if now - self._told >= TOLD:
             self._told = now
@@ -101,10 +102,10 @@ class Loader:
 
     def load_log(self, path: Path) -> None:
         """
-        Load an append-only file, which may begin with a snapshot, or be one.
+        Load an append-only file, which may begin with an RDB preamble or be one.
 
-        @raise Torn: if it ends too early.
-        @raise Corrupt: if it makes no sense, or one of its commands fails, saying where.
+        @raise TruncatedFile: if it ends in the middle of a command or transaction.
+        @raise Corrupt: if it is damaged or one of its commands fails, with the offset.
         """
         keyspace = self._server.keyspace
         keyspace.now = 0
@@ -152,7 +153,7 @@ class Loader:
         elif command.run is not None and command.takes(len(argv)):
             self._call(command, argv)
         else:
-            raise Corrupt(f"{argv[0]!r} does not take {len(argv) - 1} arguments")
+            raise Corrupt(f"wrong number of arguments for {argv[0]!r}: {len(argv) - 1}")
 
     def _execute(self) -> None:
         queue, self._transaction = self._transaction, None
@@ -164,7 +165,7 @@ class Loader:
         self._passed = 0
 
     def _call(self, command: Command, argv: Argv) -> None:
-        """Run a command, which must succeed: what was recorded is what had succeeded."""
+        """Run a command. It must succeed, as only commands that succeeded were recorded."""
         assert command.run is not None
         try:
             command.run(self._session, argv)
@@ -178,20 +179,20 @@ class Loader:
             raise Corrupt(f"{shown} failed: {error}") from error
 
     def _bad_library(self, error: CommandError) -> Exception:
-        """Why what a file has of functions cannot be loaded."""
+        """The exception for a library of functions that cannot be loaded."""
         if self._server.stopping:
-            return CannotLoad("the functions: told to stop while they were loaded")
+            return CannotLoad("loading the functions was interrupted by a shutdown")
         return Corrupt(f"a library of functions cannot be loaded: {error.message.decode('utf-8', 'replace')}")
 
     def _run_unusual(self, argv: Argv) -> None:
-        """A subcommand, a name in mixed case, an annotation, or what nobody knows."""
+        """Handle a subcommand, a name in mixed case, or an annotation; raise L{Corrupt} for an unknown command."""
         if isinstance(argv, Annotation):
             if self._transaction is not None:
                 self._transaction.append(argv)
             return
         command = self._server.table.find(argv)
         if command is None or command.run is None:
-            raise Corrupt(f"a command {argv[0][:64]!r}, which is not known here")
+            raise Corrupt(f"unknown command {argv[0][:64]!r}")
         if not command.name.count(b"|"):
             self._run([argv[0].upper(), *argv[1:]])
         elif self._transaction is not None:

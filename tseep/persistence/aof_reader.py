@@ -1,4 +1,4 @@
-"""The commands of an append-only file, as Redis and L{aof_writer} write them."""
+"""Parser of append-only files, as Redis and L{aof_writer} write them."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ if TYPE_CHECKING:
     from tseep.rdb.reader import Source
 
 CHUNK = 1 << 18
-"""Bytes that are read at once, if no command in them is longer."""
+"""Bytes per read, unless a command is longer."""
 
 _HASH = ord("#")
-_LONGEST_NUMBER = 24  # with its mark and line end
+_LONGEST_NUMBER = 24  # with its prefix and CRLF
 _BEGUN = re.compile(rb"[0-9]*\r?")
 
 
 class Annotation(list[bytes]):
-    """A line of an append-only file that is for people, in place of a command."""
+    """A comment line of an append-only file, which begins with C{#}."""
 
 
 def open_source(path: Path) -> Source:
     """
-    The content of a file, which is not read before it is asked for.
+    Map a file into memory.
 
-    @raise OSError: if it cannot be opened, or is no file: to open a pipe would wait for ever for who writes to it.
+    @return: the mapping; C{b""} for an empty file.
+    @raise OSError: if it cannot be opened or is not a regular file: opening a FIFO would block until it has a writer.
     """
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "it is not a regular file", path)
@@ -45,12 +46,12 @@ def open_source(path: Path) -> Source:
 
 def read_commands(data: Source, at: int) -> Iterator[tuple[int, list[Argv]]]:
     """
-    What there is from C{at} on: commands and annotations, those of a chunk at a time, and where the last of them ends.
+    Parse the commands and annotations after offset C{at}, a chunk at a time. Each argument is copied once, and may have
+    any length: the limits of clients do not apply.
 
-    A client's limits mean nothing here: what was written is read, however long it is. An argument is copied once.
-
-    @raise EOFError: if the end is in the middle of a command.
-    @raise Corrupt: if something makes no sense, saying where.
+    @return: the offset after the last command of each chunk, with its commands.
+    @raise EOFError: if the data end in the middle of a command.
+    @raise Corrupt: if the data are no commands, with the offset.
     """
     while at < len(data):
         chunk = data[at : at + CHUNK]
@@ -72,7 +73,7 @@ def read_commands(data: Source, at: int) -> Iterator[tuple[int, list[Argv]]]:
 
 
 def _read_one(data: Source, begin: int, chunk: bytes, at: int) -> tuple[Argv, int]:
-    """One command or annotation, and where it ends, in the chunk at C{begin}, which may have only a part of it."""
+    """One command or annotation, and the offset after it, in the chunk at C{begin}, which may end too early."""
     try:
         return _read(chunk, at)
     except EOFError:
@@ -81,7 +82,7 @@ def _read_one(data: Source, begin: int, chunk: bytes, at: int) -> tuple[Argv, in
 
 
 def _read(data: Source, at: int) -> tuple[Argv, int]:
-    """One command or annotation, and where it ends."""
+    """One command or annotation, and the offset after it."""
     if data[at] == _HASH:
         return _read_annotation(data, at)
     count, at = _read_number(data, at, b"*")
@@ -94,7 +95,7 @@ def _read(data: Source, at: int) -> tuple[Argv, int]:
         if end + 2 > len(data):
             raise EOFError
         if data[end : end + 2] != b"\r\n":
-            raise Corrupt("an argument is longer or shorter than it says")
+            raise Corrupt("an argument is longer or shorter than its declared length")
         argv.append(data[at:end])
         at = end + 2
     return argv, at
@@ -110,7 +111,7 @@ def _read_annotation(data: Source, at: int) -> tuple[Argv, int]:
 
 
 def _read_number(data: Source, at: int, mark: bytes) -> tuple[int, int]:
-    """The number on a line that begins with a mark, and where the line ends."""
+    """The number on a line that begins with C{mark}, and the offset after the line."""
     line = data[at : at + _LONGEST_NUMBER]
     if line and line[:1] != mark:
         raise Corrupt(f"expected {mark.decode()!r}, got {chr(line[0])!r}")
@@ -124,7 +125,7 @@ def _read_number(data: Source, at: int, mark: bytes) -> tuple[int, int]:
 
 
 def place_after(data: Source, start: int, count: int) -> int:
-    """Where so many commands after C{start} end. They are read anew for that, which only those pay who have to know."""
+    """The offset after C{count} commands from C{start}. Parses them again, as only error reports need it."""
     for _, commands in read_commands(data, start):
         start += sum(map(_length, commands[:count]))
         count -= min(count, len(commands))
@@ -134,5 +135,5 @@ def place_after(data: Source, start: int, count: int) -> int:
 
 
 def _length(argv: Argv) -> int:
-    """How many bytes a command takes."""
+    """Bytes of a command in the file."""
     return len(argv[0]) if isinstance(argv, Annotation) else encode_command([], argv)

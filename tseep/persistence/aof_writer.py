@@ -1,4 +1,4 @@
-"""The append-only file: what is added to it, and when that is on the disk."""
+"""Writing of an append-only file, and the fsync policy."""
 
 from __future__ import annotations
 
@@ -14,44 +14,43 @@ if TYPE_CHECKING:
     from tseep.propagation.effects import Argv
 
 Beside = Callable[[Callable[[], None], Callable[[Union[Exception, None]], None]], None]
-"""Runs a function without delaying anyone, then another with the error that it raised, or None."""
+"""Runs a function without blocking the server, then calls another with the error that it raised, or None."""
 
 POSTPONED = 2.0
-"""Seconds that writing waits for a sync that is under way, since it might have to wait for the disk with it."""
+"""Seconds that a write waits for an fsync in progress, as write(2) could block until that is done."""
 
 EVERY = 1.0
-"""Seconds between two syncs."""
+"""Seconds between two fsyncs of the policy everysec."""
 
 LARGE = 1 << 20
-"""Bytes of what is written as it is, without being joined with anything, since that would copy it."""
+"""Bytes of an argument that is written without joining it to others, which would copy it."""
 
 ALWAYS, EVERY_SECOND, NEVER = "always", "everysec", "no"
 
 WRITE, SYNC = "write to", "sync"
-"""What can fail."""
+"""The steps that can fail."""
 
 
 class CannotContinue(Exception):
-    """What was answered would not be on the disk, though it was promised: the server must end."""
+    """With appendfsync always, a command cannot be stored before it is acknowledged: the server must end."""
 
 
 def reason(error: Exception) -> str:
-    """Why something failed, as a person reads it."""
+    """The text of an error for the log: its C{strerror}, if it has one."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 class AppendOnlyFile:
     """
-    One file that is added to.
+    One part file that commands are appended to.
 
-    Commands are gathered, and L{flush} writes them, so that all of a batch cost one write and, if each is to be on the
-    disk before it is answered, one sync.
+    Commands are buffered until L{flush}, so that a batch costs one write and, with the policy C{always}, one fsync.
 
-    @param clock: tells seconds on the monotonic clock.
+    @param clock: returns seconds of the monotonic clock.
     @param log: writes to the server's log; takes Redis's level and a text.
-    @ivar policy: when to sync: C{always}, C{everysec} or C{no}.
-    @ivar size: how long the file is.
-    @ivar pending: bytes that are not written yet.
+    @ivar policy: appendfsync: C{always}, C{everysec} or C{no}.
+    @ivar size: bytes of the file.
+    @ivar pending: bytes that are buffered and not written yet.
     """
 
     def __init__(
@@ -67,20 +66,20 @@ class AppendOnlyFile:
         self._descriptor = disk.open(path)
         self.size = os.fstat(self._descriptor).st_size
         self._buffer: list[bytes] = []
-        self._database = -1  # which the last command was for
+        self._database = -1  # of the last command
         self._errors: dict[str, Exception] = {}
-        self._unsynced: set[int] = set()  # descriptors of what is to be synced
-        self._syncing: set[int] = set()  # those of the sync that is under way
+        self._unsynced: set[int] = set()  # descriptors that need an fsync
+        self._syncing: set[int] = set()  # those of the fsync in progress
         self._synced_at = clock()
         self._waiting_since: float | None = None
 
     @property
     def error(self) -> Exception | None:
-        """Why the last write or sync failed, if one did; no more changes should be made until that is over."""
+        """The error of the last write or fsync; None if it succeeded. Write commands are refused while there is one."""
         return next(iter(self._errors.values()), None)
 
     def append(self, number: int, commands: list[Argv]) -> None:
-        """Add commands for database C{number}; several are one transaction."""
+        """Buffer commands of database C{number}; two or more are written as a transaction."""
         buffer = self._buffer
         if number != self._database:
             self._database = number
@@ -92,9 +91,9 @@ class AppendOnlyFile:
 
     def flush(self) -> None:
         """
-        Write what was added, and sync it if that is due with every write.
+        Write the buffered commands, and fsync them if the policy is C{always}.
 
-        @raise CannotContinue: if each command should be on the disk before it is answered, and that fails.
+        @raise CannotContinue: if that fails and the policy is C{always}.
         """
         if not self._buffer or self._postponed():
             return
@@ -117,25 +116,25 @@ class AppendOnlyFile:
             self._unsynced.add(self._descriptor)
 
     def _failed(self, step: str, error: Exception) -> None:
-        """Writing or syncing has failed: remember that, and say so when it begins."""
+        """Keep the error of a write or fsync, and log it if it is new."""
         if step not in self._errors:
             self._log(
-                3, f"Cannot {step} {self.path}: {reason(error)}; commands that write are refused until that works"
+                3, f"Cannot {step} {self.path}: {reason(error)}; commands that write are refused until that succeeds"
             )
         self._errors[step] = error
 
     def _succeeded(self, step: str) -> None:
-        """Writing or syncing works: say so, if it did not before."""
+        """Forget and log the end of the error of a write or fsync, if there was one."""
         if step in self._errors:
             del self._errors[step]
             self._log(2, f"Can {step} {self.path} again")
 
     def hurry(self) -> None:
-        """Let the sync that is under way, if there is one, postpone no writing."""
+        """Make the next write not wait for the fsync in progress."""
         self._waiting_since = float("-inf")
 
     def _postponed(self) -> bool:
-        """Whether a sync under way is a reason not to write yet."""
+        """True if the write should wait for the fsync in progress."""
         if self.policy != EVERY_SECOND or not self._syncing:
             self._waiting_since = None
             return False
@@ -145,7 +144,7 @@ class AppendOnlyFile:
         return now - self._waiting_since < POSTPONED
 
     def _write(self) -> None:
-        """Write all that was added. If that fails, what is left to do is kept."""
+        """Write the whole buffer. If that fails, the unwritten rest stays in it."""
         blocks = [b"".join(self._buffer)] if self.pending < LARGE else list(_blocks(self._buffer))
         written = 0
         try:
@@ -162,7 +161,7 @@ class AppendOnlyFile:
         self.pending = 0
 
     def _keep(self, blocks: list[bytes], written: int) -> None:
-        """A part was written: take it back, so that nobody finds half a command; else the rest is left to do."""
+        """After a partial write: truncate the file to whole commands; if that fails, buffer only the rest."""
         if written:
             try:
                 self._disk.truncate(self._descriptor, self.size)
@@ -174,7 +173,7 @@ class AppendOnlyFile:
 
     def tick(self) -> None:
         """
-        To be called some times a second: try again what failed, and sync what is due.
+        Retry what failed, and fsync if that is due. Called several times a second.
 
         @raise CannotContinue: as L{flush} does.
         """
@@ -184,21 +183,21 @@ class AppendOnlyFile:
             self._sync_beside()
 
     def apply_config(self, policy: str) -> None:
-        """Sync by this policy from now on."""
+        """Set the policy. C{no} also forgets a failed fsync."""
         self.policy = policy
         if policy == NEVER:
             self._errors.pop(SYNC, None)
 
     def _sync_beside(self) -> None:
         """
-        Sync without delaying anyone. No descriptor is closed before that is done, so that none has to be opened for it,
-        which might fail.
+        Fsync in a thread. No descriptor is closed before that is done, so that the fsync needs not open the file again,
+        which could fail.
         """
         descriptors = self._syncing = self._unsynced
         self._unsynced, self._synced_at = set(), self._clock()
         try:
             self._beside(lambda: self._sync_all(descriptors), self._synced)
-        except Exception as error:  # there is no thread for it
+        except Exception as error:  # a thread cannot be started
             self._synced(error)
 
     def _sync_all(self, descriptors: Iterable[int]) -> None:
@@ -216,21 +215,21 @@ class AppendOnlyFile:
             self._close_unused(descriptor)
 
     def _close_unused(self, descriptor: int) -> None:
-        """Close a descriptor, if nothing is added to it and nothing of it is to be synced any more."""
+        """Close a descriptor that is not written to any more and needs no fsync."""
         if descriptor != self._descriptor and descriptor not in self._syncing | self._unsynced:
             self._disk.close(descriptor)
 
     def restart(self) -> None:
-        """Begin again with nothing."""
+        """Truncate the file, and drop the buffer."""
         self._disk.truncate(self._descriptor, 0)
         self._buffer.clear()
         self.pending = 0
         self.size, self._database = 0, -1
-        self._succeeded(WRITE)  # as nothing is left to do
+        self._succeeded(WRITE)  # as the buffer is empty
 
     def drain(self) -> None:
         """
-        Write what was added, whatever is under way.
+        Write the buffer, without waiting for an fsync in progress.
 
         @raise Exception: if that fails.
         """
@@ -240,7 +239,7 @@ class AppendOnlyFile:
             raise self.error
 
     def switch(self, path: Path) -> None:
-        """Add to another file from now on, once the old one was drained. That gets synced beside, with the new one."""
+        """Append to another file, after L{drain}. The old one is synced with the new one, in a thread, and closed."""
         old, self._descriptor = self._descriptor, self._disk.open(path)
         if self.policy == NEVER:
             self._unsynced.discard(old)
@@ -250,11 +249,11 @@ class AppendOnlyFile:
 
     def secure(self) -> None:
         """
-        Write and sync what is left, whatever the policy.
+        Write and fsync everything, whatever the policy.
 
         @raise Exception: if that fails.
         """
-        self._errors.pop(SYNC, None)  # which is tried again now
+        self._errors.pop(SYNC, None)  # the fsync is retried below
         self.drain()
         try:
             self._sync_all(self._unsynced | {self._descriptor})
@@ -264,9 +263,9 @@ class AppendOnlyFile:
 
     def close(self) -> None:
         """
-        The same, and close.
+        L{secure}, and close.
 
-        @raise Exception: if that fails; it is closed all the same.
+        @raise Exception: if writing fails; the file is closed all the same.
         """
         descriptors = self._unsynced | {self._descriptor}
         try:
@@ -278,7 +277,7 @@ class AppendOnlyFile:
 
 
 def _blocks(pieces: list[bytes]) -> Iterator[bytes]:
-    """The same bytes in fewer pieces; those that are large stay as they are."""
+    """Join small pieces to blocks of about C{LARGE} bytes; large pieces stay as they are."""
     gathered: list[bytes] = []
     size = 0
     for piece in pieces:
@@ -294,7 +293,7 @@ def _blocks(pieces: list[bytes]) -> Iterator[bytes]:
 
 
 def _rest(blocks: list[bytes], written: int) -> list[bytes]:
-    """What follows the first C{written} bytes."""
+    """The blocks without their first C{written} bytes."""
     for at, block in enumerate(blocks):
         if written < len(block):
             return [block[written:], *blocks[at + 1 :]]

@@ -1,4 +1,4 @@
-"""Work in a copy of the process, which sees the data as they were when it began."""
+"""Work in a forked child process, which has the data as they were at the fork."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ import warnings
 from typing import Callable
 
 MESSAGE = 4096
-"""Bytes of what a child can say of its failure."""
+"""Maximum bytes of a child's error report."""
 
 
 class Child:
     """
-    A child process that does one thing and ends. It has no open file of its parent's, so that clients whom the parent
-    lets go are gone, and it dies of signals that the parent would handle.
+    A child process that runs one function and exits. It closes the descriptors that it inherits, so that connections
+    that the parent closes are closed for their clients, too, and signals that the parent handles end it.
 
-    @param work: done in the child.
-    @param now: seconds on the monotonic clock.
-    @ivar pid: its process ID, C{started} when it began.
+    @param work: the function.
+    @param now: seconds of the monotonic clock.
+    @ivar pid: the child's process ID.
+    @ivar started: C{now}.
     """
 
     def __init__(self, work: Callable[[], None], now: float) -> None:
@@ -29,7 +30,7 @@ class Child:
         self._told, tell = os.pipe()
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # CPython 3.12's, of threads: the child uses none
+                warnings.simplefilter("ignore", DeprecationWarning)  # CPython 3.12: threads; the child uses none
                 self.pid = os.fork()
         except OSError:
             os.close(self._told)
@@ -40,25 +41,25 @@ class Child:
         os.close(tell)
 
     def ended(self) -> str | None:
-        """Look how it is: None while it works, then an empty text, or what went wrong."""
+        """Poll the child: None while it runs, then an empty text on success, or the error."""
         pid, status = os.waitpid(self.pid, os.WNOHANG)
         if not pid:
             return None
         told = os.read(self._told, MESSAGE).decode("utf-8", "replace")
         os.close(self._told)
         if os.WIFSIGNALED(status):
-            return f"it was ended by signal {os.WTERMSIG(status)}"
+            return f"terminated by signal {os.WTERMSIG(status)}"
         return told if os.WEXITSTATUS(status) else ""
 
     def kill(self) -> None:
-        """End it, and wait until it has."""
+        """Kill the child, and wait until it has exited."""
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
         os.close(self._told)
 
 
 def _run(work: Callable[[], None], tell: int) -> None:
-    """What the child does. It never returns, and runs nothing of what its parent would at its end."""
+    """Run the function in the child, and exit without the parent's exit handlers. Does not return."""
     status = 1
     try:
         _become_child(tell)
@@ -75,6 +76,6 @@ def _become_child(tell: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.set_wakeup_fd(-1)
-    gc.disable()  # it would touch, and so copy, all memory
+    gc.disable()  # a collection would write to, and so copy, all memory
     os.closerange(3, tell)
     os.closerange(tell + 1, min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 1 << 20))

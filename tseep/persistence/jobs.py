@@ -1,4 +1,4 @@
-"""Background saving: the child process that writes a snapshot, or rewrites the append-only file. At most one runs."""
+"""Background jobs: the child process that writes a snapshot or rewrites the append-only file. At most one runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from tseep.system.filesystem import Disk
 
 SNAPSHOT, REWRITE = "rdb", "aof"
-"""The tasks of a job."""
+"""The kinds of jobs."""
+
+_TITLES = {SNAPSHOT: "saving", REWRITE: "append only file rewriting"}
+"""Their names in Redis's log."""
 
 
 class BackgroundJob:
@@ -22,8 +25,9 @@ class BackgroundJob:
 
     @param timer: returns nanoseconds of a monotonic clock.
     @param log: takes Redis's level and a text.
-    @ivar task: L{SNAPSHOT} or L{REWRITE}; empty if there is no child.
-    @ivar forks: number of forks, C{fork_ns}: nanoseconds of the last one.
+    @ivar task: L{SNAPSHOT} or L{REWRITE}; empty without a child.
+    @ivar forks: number of forks.
+    @ivar fork_ns: duration of the last fork, in nanoseconds.
     """
 
     def __init__(self, disk: Disk, timer: Callable[[], int], log: Callable[[int, str], None]) -> None:
@@ -49,21 +53,22 @@ class BackgroundJob:
         done: Callable[[Path, str, int], None],
     ) -> None:
         """
-        Let a child write a file.
+        Fork a child that writes a file.
 
-        @param name: gives the path of the file for the child's process ID, C{content} what is written.
-        @param done: told the path, what went wrong, empty for nothing, and how many seconds it took.
-        @raise OSError: if there can be no child.
+        @param name: returns the path of the file for the child's process ID.
+        @param content: returns what the child writes.
+        @param done: called with the path, the error (empty on success), and the duration in seconds.
+        @raise OSError: if the fork fails.
         """
         start = self._timer()
         self._child = Child(lambda: self._disk.write_whole(name(os.getpid()), content()), self._timer() / 1e9)
         self._path = name(self._child.pid)
         self.forks, self.fork_ns = self.forks + 1, self._timer() - start
         self.task, self._done = task, done
-        self._log(2, f"Background {task} started by pid {self._child.pid}")
+        self._log(2, f"Background {_TITLES[task]} started by pid {self._child.pid}")
 
     def look(self) -> None:
-        """See whether it has ended."""
+        """Call C{done} if the child has ended."""
         if self._child is None:
             return
         failure = self._child.ended()
@@ -71,12 +76,12 @@ class BackgroundJob:
             task, seconds = self.task, self.seconds
             self._child, self.task = None, ""
             if failure:
-                self._log(3, f"Background {task} failed: {failure}")
+                self._log(3, f"Background {_TITLES[task]} failed: {failure}")
             self._done(self._path, failure, seconds)
-            self._disk.discard(self._path)  # which is there if it has not got its own name
+            self._disk.discard(self._path)  # still there if C{done} has not renamed it
 
     def end(self) -> None:
-        """Let it not go on, if it is there."""
+        """Kill the child and delete its file, if there is one."""
         if self._child is not None:
             self._child.kill()
             self._child, self.task = None, ""

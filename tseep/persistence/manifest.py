@@ -1,4 +1,4 @@
-"""Which files the append-only file is made of (redis/src/aof.c)."""
+"""The manifest, which lists the files of the append-only file (redis/src/aof.c)."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _PLAIN = re.compile(rb"[!#-&(-\[\]-~]+")
 
 
 class BadManifest(ValueError):
-    """A manifest makes no sense; the text says why."""
+    """A manifest is damaged; the text names the place and the reason."""
 
 
 class File(NamedTuple):
     """
-    One file.
+    A line of the manifest.
 
-    @ivar kind: C{b} for the base, C{i} for what was added to it, C{h} for one that is to be removed.
+    @ivar kind: C{b} for the base, C{i} for an increment, C{h} for a history file, which will be deleted.
     """
 
     name: str
@@ -33,9 +33,9 @@ class File(NamedTuple):
 
 class Manifest:
     """
-    All files, as the file with the suffix C{.manifest} lists them.
+    The files of an append-only file, as the file with the suffix C{.manifest} lists them.
 
-    @param name: what the names of the files begin with (appendfilename).
+    @param name: the prefix of the file names (appendfilename).
     """
 
     def __init__(self, name: str, files: Iterable[File] = ()) -> None:
@@ -44,44 +44,44 @@ class Manifest:
 
     @property
     def path(self) -> str:
-        """The name of the file that lists them."""
+        """The file name of the manifest."""
         return f"{self.name}.manifest"
 
     def of_kind(self, kind: str) -> list[File]:
-        """The files of a kind, in their order."""
+        """The files of a kind, in manifest order."""
         return [file for file in self.files if file.kind == kind]
 
     @property
     def to_load(self) -> list[File]:
-        """What is to be read, in order: the base, if there is one, and what was added."""
+        """The files to load, in order: the base, if there is one, and the increments."""
         return self.of_kind(BASE) + self.of_kind(INCREMENT)
 
     def next_base(self) -> File:
-        """A name for a new base."""
+        """A base with the next free number."""
         number = 1 + max([file.number for file in self.of_kind(BASE)], default=0)
         return File(f"{self.name}.{number}.base.rdb", number, BASE)
 
     def next_increment(self) -> File:
-        """A name for a new file to add to."""
+        """An increment with the next free number."""
         number = 1 + max([file.number for file in self.of_kind(INCREMENT)], default=0)
         return File(f"{self.name}.{number}.incr.aof", number, INCREMENT)
 
     def adding(self, file: File) -> Manifest:
-        """The same with one more file."""
+        """A copy with one more file."""
         return Manifest(self.name, [*self.files, file])
 
     def rewritten(self, base: File, kept: Iterable[File]) -> Manifest:
-        """The one after a rewrite: a new base, C{kept} of what was added, and all others to be removed."""
+        """A copy as after a rewrite: a new base, the increments C{kept}, and all other files as history."""
         stay = list(kept)
         past = [file._replace(kind=HISTORY) for file in self.files if file not in stay]
         return Manifest(self.name, [base, *past, *stay])
 
     def forgetting(self) -> Manifest:
-        """The same without the files that were to be removed."""
+        """A copy without the history files."""
         return Manifest(self.name, [file for file in self.files if file.kind != HISTORY])
 
     def show(self) -> bytes:
-        """The text of the file that lists them."""
+        """The content of the manifest file."""
         lines = [
             b"file %b seq %d type %b\n" % (_quoted(name), number, kind.encode()) for name, number, kind in self.files
         ]
@@ -95,9 +95,9 @@ def _quoted(name: str) -> bytes:
 
 def read_manifest(name: str, text: bytes) -> Manifest:
     """
-    Read a manifest.
+    Parse a manifest.
 
-    @raise BadManifest: naming the line that makes no sense.
+    @raise BadManifest: if a line is damaged, or the files are not consistent.
     """
     files = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -110,7 +110,7 @@ def read_manifest(name: str, text: bytes) -> Manifest:
         raise BadManifest("it names no file")
     numbers = [file.number for file in manifest.of_kind(INCREMENT)]
     if numbers != sorted(set(numbers)):
-        raise BadManifest("what was added is not in order")
+        raise BadManifest("the increments are not in order")
     return manifest
 
 
@@ -128,5 +128,5 @@ def _read_line(number: int, line: bytes) -> File:
 
 
 def _is_name(name: bytes) -> bool:
-    """Whether it names a file, and one in the folder of the manifest."""
+    """True if it is a file name without a folder."""
     return bool(name) and not set(name) & set(b"/\0")

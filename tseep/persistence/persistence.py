@@ -1,5 +1,5 @@
 """
-What of one server's data is on the disk, and when
+Persistence of one server's data: start-up, commits and shutdown
 (https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/).
 """
 
@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 
 
 _NO_LOCKS = (errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
-"""What file systems say that have no locks on folders, as some do that are on the network."""
+"""Errors of file systems that do not support locks on folders, such as some network file systems."""
 
 
 def run_now(work: Callable[[], None], done: Callable[[Exception | None], None]) -> None:
-    """Run a function at once, then tell another one how it went: C{Persistence.beside} of a server without threads."""
+    """
+    Call C{work}, then C{done} with its error or None: C{Persistence.beside} of a server without threads.
+    """
     try:
         work()
     except Exception as error:
@@ -39,27 +41,27 @@ def run_now(work: Callable[[], None], done: Callable[[Exception | None], None]) 
 
 
 def exit_now(reason: str) -> None:
-    """End the process: C{Persistence.fail} where nobody has set another."""
+    """Print the reason and exit with status 1: the default C{Persistence.fail}."""
     sys.stderr.write(f"tseep: {reason}\n")
     os._exit(1)
 
 
 class FolderInUse(Exception):
-    """Another server uses the folder; the text says so, and what to do."""
+    """Another server uses the folder; the text names it and the remedy."""
 
 
 class Persistence:
     """
     The append-only file and the snapshots of one server.
 
-    Nothing is read or written before L{start}, so that a server in somebody's tests leaves no trace.
+    Nothing is read or written before L{start}, so a server inside a test leaves no files.
 
     @param disk: the file system.
-    @ivar beside: runs a function without delaying anyone; whoever runs the server sets it.
-    @ivar fail: ends the server at once, since it cannot keep what it promised, and says why; whoever runs the server
-        sets it.
-    @ivar saves_at_end: whether the server may end only when its data are on the disk.
-    @ivar loaded: what was loaded at the start; None if nothing was.
+    @ivar beside: runs a function without blocking the server; set by the mode that runs the server.
+    @ivar fail: ends the process at once with a reason, when acknowledged data cannot be stored; set by the mode that
+        runs the server.
+    @ivar saves_at_end: False after SHUTDOWN NOSAVE: the server stops without storing its data.
+    @ivar loaded: the loader of the start; None before.
     """
 
     def __init__(self, server: Server, disk: Disk | None = None) -> None:
@@ -76,24 +78,24 @@ class Persistence:
         )
         self._server = server
         self._disk = disk
-        self._lock = -1  # the descriptor of the folder, which nobody else may use
+        self._lock = -1  # the descriptor of the locked folder
         self._running = False
 
     def __bool__(self) -> bool:
-        """Whether it wants to know of every change."""
+        """True if every change must be counted, for the append-only file or for C{save}."""
         return self._running and (self.log.on or bool(self._server.config["save"]))
 
     @property
     def refusal(self) -> str | None:
-        """Why nothing may be changed at present; None if it may."""
+        """The MISCONF error that write commands get at present; None if they are allowed."""
         return self.log.refusal or self.snapshots.refusal
 
     def start(self) -> None:
         """
-        Load what is on the disk, and go on from there. The folder is this server's alone from now on.
+        Lock the folder, load its data, and start to append.
 
-        @raise FolderInUse: if another server uses it.
-        @raise CannotLoad: if it cannot be loaded.
+        @raise FolderInUse: if another server holds the lock.
+        @raise CannotLoad: if the data cannot be loaded.
         """
         self._take_folder()
         try:
@@ -112,21 +114,21 @@ class Persistence:
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise CannotLoad(f"{folder}: {error.strerror}; see --dir") from error
-            text = f"Cannot lock {folder}: {error.strerror}; see to it that no other server uses that folder"
+            text = f"Cannot lock {folder}: {error.strerror}; make sure that no other server uses that folder"
             self._server.log(3, text)
 
     def _check_folder(self) -> None:
         """
-        See that the folder is still the one that is locked, and not another that took its name, maybe another server's.
+        Check that the path still names the locked folder, and not another one, which another server may use.
 
-        @raise OSError: if it is not.
+        @raise OSError: if it does not.
         """
         folder = self._server.config["dir"]
         if self._lock >= 0 and not os.path.samestat(os.stat(folder), os.fstat(self._lock)):
-            raise OSError(errno.ESTALE, "another folder has its name since the start", folder)
+            raise OSError(errno.ESTALE, "the folder was replaced since the start", folder)
 
     def release_folder(self) -> None:
-        """Let another server have the folder."""
+        """Unlock the folder for other servers."""
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -147,7 +149,8 @@ class Persistence:
             raise CannotLoad(f"{os.fsdecode(where)}: {error.strerror}; see --dir") from error
         keys = sum(map(len, server.keyspace.databases))
         if keys:
-            server.log(2, f"Loaded {keys} keys from {server.config['dir']} in {server.monotonic() - started:.3f} s")
+            seconds = server.monotonic() - started
+            server.log(2, f"DB loaded from {server.config['dir']}: {keys} keys, {seconds:.3f} seconds")
         self.loaded = loader
         self.recording.dirty = 0
         server.eviction.measure()
@@ -156,7 +159,7 @@ class Persistence:
         server.changes.update()
 
     def _clean_up(self) -> None:
-        """Remove what a server has left that was killed while it wrote a snapshot or the like."""
+        """Delete the temporary files of servers that were killed while they wrote them."""
         config = self._server.config
         for path in self.snapshots.left_behind() + self.log.left_behind():
             if path.name in (config["dbfilename"], config["appendfilename"]):
@@ -168,28 +171,28 @@ class Persistence:
                 self._server.log(3, f"Cannot remove {path}, left behind by a server that was killed: {error.strerror}")
 
     def stop(self) -> None:
-        """Write what is left, and let go of everything. To be called when no command runs any more."""
+        """Store what is left, end the child process, and unlock the folder. No command may run any more."""
         if self._running:
             try:
                 self.before_end()
             except CommandError:
-                pass  # as the log says
+                pass  # logged already
             self._running = False
             self.job.end()
             self.log.close()
             self.release_folder()
 
     def _half_done(self, name: str) -> None:
-        """A command has failed after it had changed something: only the data themselves tell what there is now."""
-        self._server.log(3, f"{name} failed after it had changed something; the append-only file is rewritten")
+        """Schedule a rewrite: after a command that failed half-way only the data set itself is right."""
+        self._server.log(3, f"{name} failed after it had changed something; the append-only file will be rewritten")
         self.log.scheduled = True
 
     def before_end(self, save: bool | None = None) -> None:
         """
-        Write what is left of the append-only file, and a snapshot if there should be one at the end.
+        Write and fsync the append-only file, and write a snapshot if one is configured.
 
-        @param save: whether there should be; None to let the configuration decide, as far as anything has changed.
-        @raise CommandError: if that cannot be written, so that the end would lose what was answered.
+        @param save: whether to write the snapshot; None: if C{save} is configured and the data have changed.
+        @raise CommandError: if a file cannot be written, so that shutdown would lose acknowledged changes.
         """
         if not self.saves_at_end:
             return
@@ -201,20 +204,20 @@ class Persistence:
             self.snapshots.save()
 
     def flushed(self) -> None:
-        """All keys of all databases were removed: where there are snapshots, the last one must not bring them back."""
+        """Write an empty snapshot after FLUSHALL, as Redis does, so that a restart does not load the deleted keys."""
         if self._running and self._server.config["save"]:
             if self.job.task == SNAPSHOT:
                 self.job.end()
             try:
                 self.snapshots.save()
             except CommandError:
-                pass  # as the log says
+                pass  # logged already
 
     def apply_config(self) -> None:
         """
-        Take over what the configuration says by now.
+        Turn the append-only file on or off as appendonly requires, and apply appendfsync.
 
-        @raise CommandError: if an append-only file cannot be begun.
+        @raise CommandError: if the append-only file cannot be turned on.
         """
         if self._running:
             self.log.apply_config()
@@ -226,8 +229,8 @@ class Persistence:
 
     def commit(self) -> None:
         """
-        Write what was recorded, before it is answered. C{uncommitted} is cleared last: v1's threads read it without
-        the lock, and must not answer while another one still syncs.
+        Write the recorded commands, before their clients are answered. C{uncommitted} is cleared last: v1's threads
+        read it without the lock, and must not answer while another thread is still in fsync.
         """
         try:
             self._attempt(self.log.flush)
@@ -242,7 +245,7 @@ class Persistence:
         self._server.update_refusal()
 
     def cron(self) -> None:
-        """What is to be done every now and then."""
+        """Finish or start background jobs, and fsync if that is due. Called several times a second."""
         if self._running:
             self.job.look()
             self.sync()
@@ -250,7 +253,7 @@ class Persistence:
                 self._begin_what_is_due()
 
     def sync(self) -> None:
-        """Sync what was written to the append-only file, if that is due: in the middle of a long command, too."""
+        """Fsync the append-only file, if that is due. Also called during long commands."""
         if self._running:
             self._attempt(self.log.tick)
 
@@ -261,4 +264,4 @@ class Persistence:
             elif self.snapshots.due:
                 self.snapshots.save_in_background()
         except CommandError:
-            pass  # the log has it, and it is tried again
+            pass  # logged already, and retried

@@ -1,4 +1,4 @@
-"""Snapshots: SAVE, BGSAVE, and those that are due after so many changes."""
+"""RDB snapshots: SAVE, BGSAVE, and the save points of the configuration."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tseep.system.filesystem import Disk
 
 RETRY = 5
-"""Seconds after which a snapshot that failed is tried again."""
+"""Seconds before a failed snapshot is retried (Redis: CONFIG_BGSAVE_RETRY_DELAY)."""
 
 FAILED = (
     "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that "
@@ -28,7 +28,7 @@ FAILED = (
     "error."
 )
 _TEMPORARY = re.compile(r"temp-[0-9]+\.rdb")
-"""Names of snapshots that are being written."""
+"""Temporary names of snapshots, as in Redis."""
 
 _UNDER_WAY = "ERR Background save already in progress"
 _OTHER_CHILD = (
@@ -39,9 +39,9 @@ _OTHER_CHILD = (
 
 def snapshot_of(server: Server, base: bool = False) -> Iterator[bytes]:
     """
-    A snapshot of all that a server holds, piece by piece.
+    Generate an RDB snapshot of the whole data set.
 
-    @param base: whether it is the base of an append-only file.
+    @param base: True for the base of an append-only file.
     """
     about = {
         b"redis-ver": server.redis_version.encode(),
@@ -57,11 +57,12 @@ class Snapshots:
     """
     The snapshots of one server.
 
-    @param check_folder: raises C{OSError} if the folder is not the server's own any more.
-    @ivar saved_at: the Unix time in seconds of the last one, or of the start.
-    @ivar ok: whether the last one succeeded.
-    @ivar count: how many were begun in the background, C{seconds}: how long the last of them took, -1 for none.
-    @ivar scheduled: whether one is to begin as soon as may be.
+    @param check_folder: raises C{OSError} if the server's folder was replaced since the start.
+    @ivar saved_at: Unix time in seconds of the last snapshot, or of the start.
+    @ivar ok: True if the last snapshot succeeded.
+    @ivar count: number of background saves started.
+    @ivar seconds: duration of the last background save; -1 if there was none.
+    @ivar scheduled: True if a snapshot starts as soon as no other child process runs.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class Snapshots:
         self._check_folder = check_folder
         self.saved_at = server.clock()
         self._saved_at = server.monotonic()
-        self._tried_at = 0.0  # when one last began
+        self._tried_at = 0.0  # when the last one started
         self.ok = True
         self.count = 0
         self.seconds = -1
@@ -82,20 +83,20 @@ class Snapshots:
 
     @property
     def path(self) -> Path:
-        """Where the snapshot is: dbfilename in dir."""
+        """The path of the snapshot: dbfilename in dir."""
         config = self._server.config
         return Path(config["dir"]) / config["dbfilename"]
 
     @property
     def refusal(self) -> str | None:
-        """Why nothing may be changed, if the last snapshot failed; None if it may."""
+        """The MISCONF error that write commands get after a failed snapshot; None if they are allowed."""
         config = self._server.config
         stops = config["save"] and config["stop-writes-on-bgsave-error"] == "yes"
         return FAILED if stops and not self.ok else None
 
     @property
     def due(self) -> bool:
-        """Whether one should begin."""
+        """True if cron should start a snapshot: scheduled, or a save point is reached."""
         now, changes = self._server.monotonic(), self._recording.dirty
         if self.scheduled:
             return True
@@ -106,9 +107,9 @@ class Snapshots:
 
     def save(self) -> None:
         """
-        Write one, and wait for it.
+        Write a snapshot (SAVE).
 
-        @raise CommandError: if one is being written in the background, or this one cannot be.
+        @raise CommandError: if one is being written in the background, or the file cannot be written.
         """
         if self._job.task == SNAPSHOT:
             raise CommandError(_UNDER_WAY)
@@ -124,11 +125,11 @@ class Snapshots:
 
     def save_in_background(self, schedule: bool = False) -> bool:
         """
-        Begin to write one.
+        Start a snapshot in a forked child (BGSAVE).
 
-        @param schedule: whether it may begin later, after what is under way.
-        @return: whether it has begun.
-        @raise CommandError: if something is under way already, or there can be no child.
+        @param schedule: whether to start it after a rewrite in progress, instead of raising.
+        @return: True if it has started.
+        @raise CommandError: if a child is active, or the fork fails.
         """
         if self._job.task == REWRITE and schedule:
             self.scheduled = True
@@ -146,21 +147,21 @@ class Snapshots:
             )
         except OSError as error:
             self._failed(error)
-            raise CommandError(f"ERR cannot begin to save in the background: {error.strerror}") from error
+            raise CommandError(f"ERR cannot start saving in the background: {error.strerror}") from error
         self.count += 1
         return True
 
     def _temporary(self, pid: int) -> Path:
-        """Where a process writes one, before it is complete."""
+        """The path that a process writes to, before it is renamed."""
         return self.path.with_name(f"temp-{pid}.rdb")
 
     def left_behind(self) -> list[Path]:
-        """The files that a server has left that was killed while it wrote them under another name."""
+        """The temporary files of servers that were killed while they wrote them."""
         folder = self.path.parent
         return [folder / name for name in os.listdir(folder) if _TEMPORARY.fullmatch(name)]
 
     def note_saved(self) -> None:
-        """What is on the disk is what there is: count time from now on."""
+        """Start the save points' intervals: the snapshot on the disk is current."""
         self.saved_at, self._saved_at = self._server.clock(), self._server.monotonic()
 
     def _ended(self, temporary: Path, changes: int, failure: str, seconds: int) -> None:
@@ -172,16 +173,16 @@ class Snapshots:
                 self._failed(error)
 
     def _take_over(self, temporary: Path, changes: int) -> None:
-        """A file is complete, which has all but the changes after the first C{changes}."""
+        """Rename a complete snapshot, which includes the first C{changes} of the counted changes."""
         self._check_folder()
         self._disk.replace(temporary, self.path)
         self._recording.dirty -= changes
         self.ok = True
         self.note_saved()
         self._server.update_refusal()
-        self._server.log(2, f"Saved to {self.path}")
+        self._server.log(2, f"DB saved on disk: {self.path}")
 
     def _failed(self, error: OSError) -> None:
         self.ok = False
         self._server.update_refusal()
-        self._server.log(3, f"Cannot save to {self.path}: {error.strerror}")
+        self._server.log(3, f"Failed saving the DB to {self.path}: {error.strerror}")

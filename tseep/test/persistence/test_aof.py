@@ -398,7 +398,7 @@ class LogTests(SynchronousTestCase):
         kept = self.kept()
         kept("RPUSH", "l", "a")
         self.disk.fail("replace")
-        self.assertIn("cannot begin to rewrite", str(kept("BGREWRITEAOF")))
+        self.assertIn("cannot start rewriting", str(kept("BGREWRITEAOF")))
         self.disk.fail()
         kept("RPUSH", "l", "b")
         writes = self.disk.calls.count

@@ -83,7 +83,7 @@ class FolderTests(SynchronousTestCase):
         """Where there are no locks the server starts, and the log says what to look after."""
         kept = self.kept(NoLocks())
         self.assertEqual(3, kept.log[0][0])
-        self.assertIn(f"Cannot lock {self.folder}: No locks available; see to it that no other", kept.log[0][1])
+        self.assertIn(f"Cannot lock {self.folder}: No locks available; make sure that no other", kept.log[0][1])
 
     def test_folder_that_cannot_be_opened(self) -> None:
         """A folder that cannot even be opened stops the start."""

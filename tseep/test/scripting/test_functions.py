@@ -76,7 +76,7 @@ class LoadingTests(SessionTests):
     def test_told_to_stop(self) -> None:
         """Whoever ends the server does not wait for that."""
         self.server.stopping = True
-        self.assertIn("told to stop", self.load_snapshot(1))
+        self.assertIn("interrupted by a shutdown", self.load_snapshot(1))
 
     def load_snapshot(self, patience: int = FILE_LOAD_TIMEOUT) -> str:
         """Load a snapshot with a library that never ends; the answer is why that cannot be."""
