@@ -1,5 +1,5 @@
 """
-Inline commands: words on a line, quoted as a shell or a C string would (redis/src/sds.c, sdssplitargs and
+Inline commands: words separated by spaces, quoted as in a shell or a C string (redis/src/sds.c, sdssplitargs and
 sdscatrepr).
 """
 
@@ -25,14 +25,14 @@ for _letter, _control in _CONTROLS.items():
 
 
 class UnbalancedQuotes(ValueError):
-    """A quote that is not closed, or is closed in the middle of a word."""
+    """A quote is not closed, or is closed in the middle of a word."""
 
 
 def split_words(line: bytes) -> list[bytes]:
     """
     Split a line into words.
 
-    @raise UnbalancedQuotes: if its quotes don't pair.
+    @raise UnbalancedQuotes: if a quote is not closed, or is closed in the middle of a word.
     """
     words: list[bytes] = []
     at = 0
@@ -46,12 +46,12 @@ def split_words(line: bytes) -> list[bytes]:
 
 
 def quote(word: bytes) -> bytes:
-    """A word in double quotes, such that L{split_words} gives it back."""
+    """The word in double quotes; the inverse of L{split_words}."""
     return b'"%b"' % b"".join([_QUOTED[code] for code in word])
 
 
 def _read_word(line: bytes, at: int) -> tuple[bytes, int]:
-    """One word, which may be made of several quoted and plain parts, and where it ends."""
+    """One word, which can consist of several quoted and plain parts, and the offset after it."""
     parts = []
     match = _WORD.match(line, at)
     while match is not None:

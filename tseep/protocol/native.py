@@ -1,5 +1,5 @@
 """
-The seed's wire protocol: short binary frames, big-endian.
+The binary protocol of the Go study: short frames, big-endian.
 
 ======== =====================================================================
 READ     ``01``, body length u16 (= 1 + k), key length u8, key
@@ -8,7 +8,7 @@ RESPONSE ``03``, value length u8, value
 ERROR    ``04``, message length u8, message
 ======== =====================================================================
 
-A READ is Redis's GET and a WRITE is Redis's SET, but that it answers the value written.
+A READ is Redis's GET. A WRITE is Redis's SET, but its reply is the value that was written.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _HEADER = 3
 
 class Parser:
     """
-    Frames in, commands out.
+    Parser of READ and WRITE frames.
 
-    @ivar error: what was wrong with the bytes, once they made no sense; nothing is parsed after it.
+    @ivar error: the protocol error; None if there was none. Nothing is parsed after it.
     """
 
     __slots__ = ("error", "_tail")
@@ -38,14 +38,14 @@ class Parser:
 
     @property
     def held(self) -> int:
-        """Bytes kept for a frame that is not whole yet."""
+        """Bytes of an incomplete frame."""
         return len(self._tail)
 
     def feed(self, data: bytes) -> list[list[bytes]]:
         """
-        Take what was read, in pieces of any size.
+        Parse received bytes, which can be split anywhere.
 
-        @return: the whole commands, C{[b"GET", key]} or C{[b"SET", key, value]}, in order.
+        @return: the complete commands, C{[b"GET", key]} or C{[b"SET", key, value]}, in order.
         """
         commands: list[list[bytes]] = []
         if self._tail:
@@ -62,7 +62,7 @@ class Parser:
         return commands
 
     def _end(self, data: bytes, start: int) -> int:
-        """Where the frame that begins at C{start} ends; past the data if that is not known yet."""
+        """The end of the frame at C{start}; an offset past the data if the header is incomplete."""
         if data[start] not in (READ, WRITE):
             self.error = b"unknown opcode %d" % data[start]
             return start
@@ -74,7 +74,7 @@ class Parser:
         return end
 
     def _frame(self, data: bytes, start: int, end: int, commands: list[list[bytes]]) -> None:
-        """Add the command in one whole frame, or set the error if its lengths disagree."""
+        """Add the command of a complete frame, or set the error if its lengths are inconsistent."""
         at = start + _HEADER
         key_end = at + 1 + data[at] if at < end else end + 1
         if data[start] == READ:
@@ -94,7 +94,7 @@ def _response(value: bytes) -> bytes:
 
 
 def encode_error(message: bytes) -> bytes:
-    """An ERROR frame; a message over 255 bytes is cut."""
+    """An ERROR frame; the message is truncated to 255 bytes."""
     message = message[:LONGEST]
     return b"\x04%c%b" % (len(message), message)
 

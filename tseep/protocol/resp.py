@@ -1,8 +1,8 @@
 """
 RESP2, RESP3 and inline commands, as Redis 7 reads and writes them.
 
-Sources: https://redis.io/docs/latest/develop/reference/protocol-spec/ and redis/src/networking.c, whose
-error texts these are.
+Sources: https://redis.io/docs/latest/develop/reference/protocol-spec/ and redis/src/networking.c, which has the
+error texts.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ UNAUTHENTICATED_ARGUMENTS = 10
 UNAUTHENTICATED_BULK = 16 * 1024
 ARGUMENT_OVERHEAD = 64
 
-# The headers of short arrays and strings, so that the common ones cost a look-up and no conversion. The span of
-# an array is the number of lines that it takes.
+# The headers of short arrays and bulk strings, so that the common ones cost a look-up and no conversion. The span of
+# an array is its number of lines.
 _SHORT = 1024
 _SPANS = {b"*%d" % count: 1 + 2 * count for count in range(1, _SHORT)}
 _LENGTHS = {b"$%d" % length: length for length in range(_SHORT)}
@@ -47,10 +47,10 @@ Encoders = dict[type, Encoder]
 
 class Limits:
     """
-    What one server lets a client send, in bytes. Its parsers share it, so that CONFIG SET reaches them all.
+    Limits on what a client sends, in bytes. All parsers of a server share the object, so CONFIG SET reaches them.
 
-    @ivar bulk: the longest argument (proto-max-bulk-len).
-    @ivar query_buffer: the most that is held of a command that is not whole yet (client-query-buffer-limit).
+    @ivar bulk: maximum length of an argument (proto-max-bulk-len).
+    @ivar query_buffer: maximum size of an incomplete command (client-query-buffer-limit).
     """
 
     __slots__ = ("bulk", "query_buffer")
@@ -62,16 +62,16 @@ class Limits:
 
 class Parser:
     """
-    Bytes in, commands out: each a list of arguments, the command's name first.
+    Parser of commands: from bytes to lists of arguments, which begin with the command's name.
 
-    The usual read holds whole commands whose arguments hold no line end: splitting it once finds them. What that
-    does not understand (a command in pieces, an argument with a line end in it, an inline command, nonsense) is
-    read piece by piece, and no piece twice.
+    The usual read holds complete commands whose arguments contain no CRLF: one split finds them all. Anything else (an
+    incomplete command, an argument that contains CRLF, an inline command, a protocol error) is parsed step by step, and
+    no byte of it twice.
 
-    @ivar error: what was wrong with the bytes, in Redis's words, once they made no sense; nothing is parsed
-        after it. Empty where Redis closes without a word.
-    @ivar trusted: whether the client has authenticated. Until then small caps hold, and C{feed} gives one
-        command at a time, since each may be the AUTH that lifts them.
+    @ivar error: the protocol error in Redis's words; None if there was none. Nothing is parsed after it. Empty where
+        Redis closes the connection without an error reply.
+    @ivar trusted: True if the client is authenticated. Before that, lower limits apply, and C{feed} returns one
+        command at a time, as each may be the AUTH that lifts them.
     """
 
     __slots__ = ("error", "trusted", "_limits", "_tail", "_argv", "_missing", "_awaited", "_body", "_taken", "_kept")
@@ -81,23 +81,23 @@ class Parser:
         self.trusted = trusted
         self._limits = limits
         self._tail = b""
-        self._argv: list[bytes] | None = None  # the arguments so far of the command in pieces
-        self._missing = 0  # how many more it takes
-        self._awaited = 0  # bytes to come of the argument in pieces, its line end included
-        self._body: bytearray | None = None  # what has come of it
-        self._taken = 0  # what the arguments so far take
-        self._kept = False  # whether any of these may hold something
+        self._argv: list[bytes] | None = None  # the arguments of the incomplete command
+        self._missing = 0  # number of its arguments that are still missing
+        self._awaited = 0  # missing bytes of the incomplete argument, with its CRLF
+        self._body: bytearray | None = None  # its received bytes
+        self._taken = 0  # bytes that its complete arguments use
+        self._kept = False  # whether any of the above can hold data
 
     @property
     def held(self) -> int:
-        """Bytes kept for a command that is not whole yet."""
+        """Bytes of an incomplete command."""
         return self._taken + len(self._tail) + (len(self._body) if self._body else 0)
 
     def feed(self, data: bytes) -> list[list[bytes]]:
         """
-        Take what was read, in pieces of any size.
+        Parse received bytes, which can be split anywhere.
 
-        @return: the commands that are whole by now, in order.
+        @return: the commands that are complete now, in order.
         """
         commands: list[list[bytes]] = []
         if self._kept or not self.trusted:
@@ -118,7 +118,7 @@ class Parser:
         return commands
 
     def _pieces(self, data: bytes, at: int, commands: list[list[bytes]], most: int) -> int:
-        """Read on from C{at} until C{most} commands are whole or no piece is; return where that was."""
+        """Parse from C{at} until C{most} commands are complete or the data end; return the offset reached."""
         before = -1
         while before < at < len(data) and self.error is None and len(commands) < most:
             before = at
@@ -178,14 +178,14 @@ class Parser:
         return end + 2
 
     def _line_end(self, data: bytes, at: int, mark: bytes, too_big: bytes) -> int:
-        """Where the line at C{at} ends; -1 if its end has not come, or it is too long for a line."""
+        """The offset of the line end after C{at}; -1 if it is not received yet, or the line is too long."""
         end = data.find(mark, at, at + LONGEST_LINE + 1)
         if end < 0 and len(data) - at > LONGEST_LINE:
             self.error = too_big
         return end
 
     def _read_body(self, data: bytes, at: int, commands: list[list[bytes]]) -> int:
-        """Take what has come of an argument, but for the last two bytes: its line end, whatever they are."""
+        """Append received bytes to the argument, but not its last two, the CRLF, which is not checked (as in Redis)."""
         end = min(at + self._awaited, len(data))
         self._awaited -= end - at
         piece = data[at : max(at, end - max(0, 2 - self._awaited))]
@@ -213,9 +213,9 @@ class Parser:
 
 
 def whole_commands(data: bytes, commands: list[list[bytes]]) -> int:
-    """Add the plain commands that C{data} begins with; return where the first that is not begins."""
+    """Append the plain commands at the start of C{data}; return the offset after them."""
     tokens = data.split(b"\r\n")
-    last = len(tokens) - 1  # what follows the last line end is not a line
+    last = len(tokens) - 1  # the token after the last CRLF is not a complete line
     at = 0
     span_of, length_of = _SPANS.get, _LENGTHS.get
     while at < last:
@@ -236,7 +236,7 @@ def whole_commands(data: bytes, commands: list[list[bytes]]) -> int:
 
 
 def _rest(data: bytes, tokens: list[bytes], at: int) -> int:
-    """Where in C{data} the token number C{at} begins."""
+    """The offset in C{data} of the token number C{at}."""
     return len(data) - sum(map(len, tokens[at:])) - 2 * (len(tokens) - 1 - at)
 
 
@@ -246,7 +246,7 @@ def encode_error(message: bytes) -> bytes:
 
 
 def encode_protocol_error(message: bytes) -> bytes:
-    """The last words to a client whose bytes made no sense; like any error they are one line."""
+    """The error reply before a connection is closed for a protocol error; line ends become spaces."""
     message = message.replace(b"\r", b" ").replace(b"\n", b" ")
     return b"-ERR Protocol error: %b\r\n" % message
 
@@ -275,7 +275,7 @@ def _nothing(_: NoReply) -> bytes:
 
 
 def _double_text(value: float) -> bytes:
-    """A double as Redis 7.0 writes it: 17 digits, whether they are needed or not."""
+    """A double as Redis 7.0 formats it: always with 17 digits."""
     return b"%.17g" % value
 
 
@@ -289,7 +289,7 @@ def _array(mark: bytes, encoders: Encoders) -> Encoder:
 
 
 def _map(mark: bytes, entries: int, encoders: Encoders) -> Encoder:
-    """A map counted in C{entries} to the pair: 1 in RESP3, 2 where it becomes a flat array."""
+    """Encoder of maps with C{entries} elements per pair: 1 in RESP3, 2 in RESP2, where a map is a flat array."""
     head = mark.replace(b"%", b"%%") + b"%d\r\n"
 
     def encode(value: dict[Any, Any]) -> bytes:
@@ -352,14 +352,15 @@ def _resp3() -> Encoders:
 
 
 ENCODERS: dict[int, Encoders] = {2: _resp2(), 3: _resp3()}
-"""By protocol version, the encoder of each type of reply."""
+"""The encoder of each type of reply, by protocol version."""
 
 
 def encode_command(pieces: list[bytes], argv: list[bytes]) -> int:
     """
-    Add a command, as clients send it and append-only files hold it, to C{pieces}, long arguments without a copy.
+    Append a command, in RESP as clients send it and append-only files contain it, to C{pieces}. Long arguments are
+    not copied.
 
-    @return: how many bytes that is.
+    @return: the number of bytes.
     """
     head = b"*%d\r\n" % len(argv)
     pieces.append(head)
