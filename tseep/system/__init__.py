@@ -1,5 +1,5 @@
 """
-The operating system: this process and its machine, the limit on open files, the file system.
+Operating system interfaces: this process and its machine, the limit on open files, the file system.
 
 Imports: nothing.
 """

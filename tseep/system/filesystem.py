@@ -1,4 +1,4 @@
-"""The file system, as persistence, ACL SAVE and CONFIG REWRITE write to it; in one place, so that tests let it fail."""
+"""The file system as persistence, ACL SAVE and CONFIG REWRITE use it: one class, so that tests can inject errors."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from pathlib import Path
 from typing import Union
 
 PIECES = 1 << 16
-"""Bytes that are gathered before they are written."""
+"""Bytes that are gathered before a write."""
 
 MAX_WRITE_BYTES = 1 << 30
-"""Bytes that are written by one call: some systems take no more than 2 GiB."""
+"""Maximum bytes per write(2): some systems accept at most 2 GiB."""
 
 LOCKS = Path("/proc/locks")
-"""Where Linux tells who has which lock."""
+"""Linux's list of locks with the processes that hold them."""
 
 Data = Union[bytes, bytearray, memoryview]
 
 
 class InUse(Exception):
     """
-    Another process has the lock on a folder.
+    Another process holds the lock on a folder.
 
-    @ivar pid: its process ID; 0 where the system does not tell.
+    @ivar pid: its process ID; 0 if the system does not report it.
     """
 
     def __init__(self, pid: int) -> None:
@@ -36,34 +36,33 @@ class InUse(Exception):
 
 
 class Disk:
-    """The file system. Every method raises C{OSError} where that fails."""
+    """The file system. Every method raises C{OSError} on failure."""
 
     def open(self, path: Path) -> int:
-        """Open a file for writing at its end, and make it if need be; return its descriptor."""
+        """Open a file for appending, and create it if it does not exist; return its descriptor."""
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
 
     def create(self, path: Path) -> int:
-        """Make a file that is not there yet, and open it for writing; return its descriptor."""
+        """Create a file, which must not exist, and open it for writing; return its descriptor."""
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
 
     def write(self, descriptor: int, data: Data) -> int:
-        """Write; return how many bytes were taken, which may be fewer."""
+        """Write; return the number of bytes written, which can be less than all."""
         return os.write(descriptor, data)
 
     def sync(self, descriptor: int) -> None:
-        """Wait until what was written is on the disk."""
+        """Write the file's data to the disk, with fsync(2)."""
         os.fsync(descriptor)
 
     def close(self, descriptor: int) -> None:
-        """Close a file."""
         os.close(descriptor)
 
     def truncate(self, descriptor: int, size: int) -> None:
-        """Cut an open file off."""
+        """Truncate an open file to C{size} bytes."""
         os.ftruncate(descriptor, size)
 
     def cut_off(self, path: Path, size: int) -> None:
-        """Cut a file off, and wait until that is on the disk."""
+        """Truncate a file to C{size} bytes, and fsync it."""
         descriptor = self.open(path)
         try:
             self.truncate(descriptor, size)
@@ -72,21 +71,21 @@ class Disk:
             self.close(descriptor)
 
     def replace(self, old: Path, new: Path) -> None:
-        """Give a file another name, in place of the one that has it; wait until that is on the disk."""
+        """Rename a file atomically over another one, and fsync the folder."""
         os.replace(old, new)
         self._sync_folder(new.parent)
 
     def link(self, old: Path, new: Path) -> None:
-        """Give a file a second name, in place of whatever has it."""
+        """Give a file a second name; an existing file of that name is removed."""
         new.unlink(missing_ok=True)
         os.link(old, new)
 
     def remove(self, path: Path) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file, if it exists."""
         path.unlink(missing_ok=True)
 
     def discard(self, path: Path) -> None:
-        """Remove a file that is of no use, if it is there and can be removed."""
+        """Remove a temporary file, if that is possible."""
         try:
             self.remove(path)
         except OSError:
@@ -94,9 +93,10 @@ class Disk:
 
     def lock(self, folder: Path) -> int:
         """
-        Take the lock on a folder, which nobody else can take until the descriptor is closed that is returned.
+        Lock a folder exclusively, with flock(2).
 
-        @raise InUse: if somebody else has it.
+        @return: a descriptor; closing it releases the lock.
+        @raise InUse: if another process holds the lock.
         """
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -118,9 +118,9 @@ class Disk:
 
     def write_whole(self, path: Path, pieces: Iterable[bytes], mode: int = 0) -> None:
         """
-        Write a new file, and wait until it is on the disk; if that fails there is none.
+        Write a new file and fsync it; if that fails, remove it.
 
-        @param mode: who may read and write it; 0 for what is usual.
+        @param mode: its permissions; 0 for the default of the process.
         """
         self.remove(path)
         descriptor = self.create(path)
@@ -137,8 +137,7 @@ class Disk:
 
     def write_in_place(self, path: Path, data: bytes) -> None:
         """
-        Write a file in place of the one of that name, which stays as it is if that fails. The same may read it as
-        before.
+        Replace a file's content atomically, with its permissions kept. If that fails, the file stays as it is.
         """
         temporary = temporary_name(path)
         mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0
@@ -168,21 +167,21 @@ class Disk:
 
 
 def temporary_name(path: Path) -> Path:
-    """A name beside a file's, which no other process takes, whatever machine or container it is in."""
+    """The path of a temporary file in the same folder, unique across processes, containers and machines."""
     return path.with_name(f"temp-{secrets.token_hex(8)}-{path.name}")
 
 
 def is_temporary_name(name: str, of: str) -> bool:
-    """Whether L{temporary_name} gives this name for a file of the name C{of}."""
+    """True if L{temporary_name} can return this name for a file named C{of}."""
     return re.fullmatch(f"temp-[0-9a-f]{{16}}-{re.escape(of)}", name) is not None
 
 
 def _holder(folder: os.stat_result) -> int:
-    """The process ID of who has the lock on a folder; 0 where the system does not tell."""
+    """The process ID that holds the lock on a folder; 0 if the system does not report it."""
     place = f"{os.major(folder.st_dev):02x}:{os.minor(folder.st_dev):02x}:{folder.st_ino}"
     try:
         lines = LOCKS.read_text().splitlines()
     except OSError:
         return 0
-    # number: FLOCK ADVISORY WRITE pid place start end; who waits for a lock has -> after the number
+    # number: FLOCK ADVISORY WRITE pid place start end; a waiting process has -> after the number
     return next((int(words[4]) for words in map(str.split, lines) if words[1] == "FLOCK" and words[5] == place), 0)

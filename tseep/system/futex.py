@@ -1,9 +1,9 @@
 """
 The futex hash table of this process.
 
-The kernel keeps every thread that sleeps in futex(2) in a slot of a hash table, by the address of the lock. Since Linux
-6.16 a process with threads has a table of its own, with 16 slots on a machine of up to four cores, and prctl(2) reads
-and sets the number of slots. Source: C{include/uapi/linux/prctl.h}.
+The kernel keeps each thread that sleeps in futex(2) in a slot of a hash table, by the address of the lock. Since Linux
+6.16 a process with threads has its own table, with 16 slots on a machine of up to four cores; prctl(2) reads and sets
+the number of slots. Source: C{include/uapi/linux/prctl.h}.
 """
 
 from __future__ import annotations

@@ -6,42 +6,42 @@ import math
 import resource
 
 RESERVED = 64
-"""Files beyond the clients: the log, the reactor's own, listening sockets, one to spare for a refusal."""
+"""Files other than clients: the log, the reactor's, listening sockets, one to accept a client that is refused."""
 
 MOST_HTTP = 32
-"""Connections to all C{--metrics} endpoints together; a browser opens up to 6, a scraper 1 or 2."""
+"""Maximum connections to all C{--metrics} endpoints together; a browser opens up to 6, a scraper 1 or 2."""
 
 SPREAD = 3
 """
-Processes over which clients are spread by chance have room for twice so many standard deviations more than their share:
-for I{n} clients the square root of I{n} is one.
+When clients are spread over processes at random, each process has room for its share and twice this number of standard
+deviations. The standard deviation is the square root of the share.
 """
 
 
 def files_for(clients: int, processes: int = 1, reserved: int = RESERVED) -> int:
-    """How many files each of some processes needs for its share of the clients, and beside them."""
+    """Files that each of C{processes} processes needs: its share of the clients, and C{reserved} others."""
     share = clients / processes
     return math.ceil(share + (2 * SPREAD * math.sqrt(share) if processes > 1 else 0)) + reserved
 
 
 def clients_for(files: int, processes: int = 1, reserved: int = RESERVED) -> int:
-    """The inverse: how many clients there may be."""
+    """The inverse of L{files_for}: the number of clients that C{files} files per process allow."""
     share = max(0, files - reserved)
     return math.floor(processes * (math.sqrt(share + SPREAD**2) - SPREAD) ** 2) if processes > 1 else share
 
 
 def reserved_files(metrics: int) -> int:
-    """How many files each process needs beside the clients, with so many C{--metrics} endpoints."""
-    return RESERVED + (metrics + MOST_HTTP + 1 if metrics else 0)  # and one connection that is being refused
+    """Files other than clients that each process needs, with the given number of C{--metrics} endpoints."""
+    return RESERVED + (metrics + MOST_HTTP + 1 if metrics else 0)  # 1 for a connection that is refused
 
 
 def allow_clients(clients: int, processes: int = 1, reserved: int = RESERVED) -> tuple[int, int]:
     """
-    Raise the soft limit on open files to what so many clients need, as far as the hard limit lets.
+    Raise the soft limit on open files to what C{clients} clients need, or to the hard limit if that is lower.
 
-    @param processes: over how many the clients are spread.
-    @param reserved: how many files each needs beside them.
-    @return: the limit now, and how many clients that allows: C{clients} or fewer.
+    @param processes: number of processes that the clients are spread over.
+    @param reserved: number of files that each process needs for other purposes.
+    @return: the limit now, and the number of clients that it allows: C{clients} or fewer.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = files_for(clients, processes, reserved)

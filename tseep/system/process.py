@@ -1,4 +1,4 @@
-"""What the operating system says of this process and its machine."""
+"""Facts of the operating system about this process and its machine."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ except ImportError:  # not a Unix
     resource = None
 
 STATM = "/proc/self/statm"
-"""Where Linux tells what the process takes."""
+"""Linux's figures on the memory of this process (proc(5))."""
 
 _PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 def resident_memory() -> int:
-    """Bytes of memory that the process takes; its peak where the system does not tell."""
+    """Resident memory of the process in bytes; its peak on systems without C{/proc}."""
     try:
         with open(STATM, "rb") as statm:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -31,9 +31,8 @@ def resident_memory() -> int:
 
 def release_memory() -> None:
     """
-    Give the memory back to the system that was freed. glibc keeps what lies below something that is still used, after
-    large buffers of slow clients a gigabyte or more, until its C{malloc_trim} is called; elsewhere there is no such
-    function, and nothing is done.
+    Return freed memory to the system with glibc's C{malloc_trim}. glibc keeps free memory below a block in use, a
+    gigabyte or more after large buffers of slow clients. Does nothing with another C library.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
@@ -41,18 +40,18 @@ def release_memory() -> None:
 
 
 def cores() -> int:
-    """How many cores the process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)  # which PyPy does not have
+    """Number of cores that the process is allowed to use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # missing in PyPy
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def supervised() -> bool:
-    """Whether systemd has started the process, and wants to be told of it."""
+    """True if systemd started the process with C{Type=notify}."""
     return "NOTIFY_SOCKET" in os.environ
 
 
 def peak_memory() -> int:
-    """The most bytes of memory that the process ever took."""
+    """Peak resident memory of the process in bytes."""
     return max(_peak(), resident_memory())
 
 
@@ -61,7 +60,7 @@ def _peak() -> int:
 
 
 def system_memory() -> int:
-    """Bytes of memory of the machine, 0 where the system does not tell."""
+    """Memory of the machine in bytes; 0 if the system does not report it."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):

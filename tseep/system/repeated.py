@@ -1,4 +1,4 @@
-"""What is done again and again, in parts of which none stops another."""
+"""Periodic tasks whose failures are independent of each other."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Callable
 
 class Repeated:
     """
-    Runs the parts of what is done again and again, each by itself: one that fails is tried again the next time, and
-    the others run. The log hears of it when a part begins to fail, with the traceback, and when it works again.
+    Runs the parts of a periodic task. A part that raises is retried the next time, and does not stop the others. The
+    log gets its first failure, with the traceback, and its recovery.
 
     @param warn: called with a text for the log.
     """
@@ -22,14 +22,14 @@ class Repeated:
         """
         Run one part.
 
-        @param name: what the log calls it.
+        @param name: the part's name in the log.
         """
         try:
             part()
         except Exception:
             if name not in self._failing:
                 self._failing.add(name)
-                self._warn(f"{name} failed, and is tried again and again:\n{traceback.format_exc().rstrip()}")
+                self._warn(f"{name} failed; will be retried each time:\n{traceback.format_exc().rstrip()}")
         else:
             if name in self._failing:
                 self._failing.remove(name)

@@ -1,4 +1,4 @@
-"""Histograms: how long things took, or how large they were, in a bucket for each power of two."""
+"""Histograms of durations or sizes, with a bucket for each power of two."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 BUCKETS = 65
-"""So many powers of two a number of 64 bits can be near."""
+"""Buckets for the numbers of 64 bits, by bit length."""
 
 RECENT = 10
-"""So many times are the last second of a L{heartbeat <tseep.net.heartbeat.Heartbeat>}."""
+"""Number of values in one second, of a L{heartbeat <tseep.net.heartbeat.Heartbeat>} 10 times a second."""
 
 
 class Histogram:
     """
-    How often something took how long.
+    A histogram of durations.
 
-    @ivar buckets: numbers of times: bucket I{b} holds those that took under 2**b nanoseconds, and at least half of
-        that.
-    @ivar nanoseconds: what all of them took together.
+    @ivar buckets: counts: bucket I{b} counts durations from 2**(b-1) to under 2**b nanoseconds.
+    @ivar nanoseconds: sum of all durations.
     """
 
     __slots__ = ("buckets", "nanoseconds")
@@ -27,51 +26,48 @@ class Histogram:
         self.reset()
 
     def reset(self) -> None:
-        """Begin again at nothing."""
         self.buckets = [0] * BUCKETS
         self.nanoseconds = 0
 
     def note(self, nanoseconds: int) -> None:
-        """It took so long once more."""
+        """Add a duration."""
         self.buckets[nanoseconds.bit_length()] += 1
         self.nanoseconds += nanoseconds
 
     @property
     def count(self) -> int:
-        """How many times."""
+        """Number of durations."""
         return sum(self.buckets)
 
     def percentile(self, percentile: float) -> float:
-        """Within how many nanoseconds so many percent stayed, as near as L{estimate} can tell."""
+        """An estimate of a percentile in nanoseconds: see L{estimate}."""
         return estimate(self.buckets, percentile)
 
 
 class LoopLag(Histogram):
-    """How late something came, time after time; and the worst of the last L{RECENT} times."""
+    """A histogram of event-loop lag, with the worst of the last L{RECENT} values."""
 
     __slots__ = ("_recent",)
 
     def reset(self) -> None:
-        """Begin again at nothing."""
         super().reset()
         self._recent: deque[int] = deque(maxlen=RECENT)
 
     def note(self, nanoseconds: int) -> None:
-        """It was so late once more."""
         super().note(nanoseconds)
         self._recent.append(nanoseconds)
 
     @property
     def worst(self) -> int:
-        """The most nanoseconds of late."""
+        """Worst lag in the last second, in nanoseconds."""
         return max(self._recent, default=0)
 
 
 def estimate(buckets: Sequence[int], percentile: float) -> float:
     """
-    The value under which so many percent of a histogram's values are; 0.0 if it has none.
+    The value that C{percentile} percent of a histogram's values do not exceed; 0.0 for an empty histogram.
 
-    Inside of a bucket values count as spread evenly, as in Prometheus's C{histogram_quantile}
+    Interpolates linearly inside a bucket, as Prometheus's C{histogram_quantile}
     (https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile).
     """
     rank = sum(buckets) * percentile / 100
@@ -86,5 +82,5 @@ def estimate(buckets: Sequence[int], percentile: float) -> float:
 
 
 def added(histograms: Iterable[Sequence[int]]) -> list[int]:
-    """The sum of some histograms, bucket by bucket."""
+    """The sum of several histograms' buckets."""
     return [sum(counts) for counts in zip(*histograms)] or [0] * BUCKETS

@@ -1,4 +1,4 @@
-"""The latency monitor: by event, its slowest moments (https://redis.io/docs/latest/operate/oss_and_stack/management/optimization/latency-monitor/)."""
+"""The latency monitor: the latency spikes of each event (https://redis.io/docs/latest/operate/oss_and_stack/management/optimization/latency-monitor/)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ NEVER = 2**63
 
 class Event:
     """
-    One kind of thing that may take long.
+    The spikes of one kind of event.
 
-    @ivar samples: the Unix second and the milliseconds of its slowest moment in that second, oldest first.
-    @ivar worst: the most milliseconds that it ever took.
+    @ivar samples: Unix second and worst latency of that second in milliseconds, oldest first.
+    @ivar worst: the all-time worst latency in milliseconds.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Event:
         self.worst = 0
 
     def note(self, second: int, milliseconds: int) -> None:
-        """It took so long; of several times in one second the longest is kept."""
+        """Add a latency; a sample keeps the worst one of its second."""
         self.worst = max(self.worst, milliseconds)
         if self.samples and self.samples[-1][0] == second:
             milliseconds = max(milliseconds, self.samples.pop()[1])
@@ -30,10 +30,10 @@ class Event:
 
 class LatencyMonitor:
     """
-    What took longer than a threshold.
+    Records events that take longer than latency-monitor-threshold.
 
-    @ivar threshold: milliseconds from which on an event is noted; 0 for none.
-    @ivar events: by name.
+    @ivar threshold: in milliseconds; 0 turns the monitor off.
+    @ivar events: the events by name.
     """
 
     def __init__(self) -> None:
@@ -42,15 +42,19 @@ class LatencyMonitor:
 
     @property
     def threshold_ns(self) -> int:
-        """The threshold in nanoseconds; beyond everything if there is none."""
+        """The threshold in nanoseconds; a number that is never reached if the monitor is off."""
         return self.threshold * 1_000_000 or NEVER
 
     def note(self, event: str, when: float, nanoseconds: int) -> None:
-        """An event took C{nanoseconds} at the Unix time C{when}; it is kept if that is long."""
+        """Record an event of C{nanoseconds} at the Unix time C{when}, if it took at least the threshold."""
         if nanoseconds >= self.threshold_ns:
             self.events.setdefault(event, Event()).note(int(when), nanoseconds // 1_000_000)
 
     def reset(self, names: list[str]) -> int:
-        """Forget some events, or all if none is named. Returns how many were forgotten."""
+        """
+        Delete the samples of the named events, or of all if there are no names.
+
+        @return: the number of events deleted.
+        """
         forgotten = [name for name in names or list(self.events) if self.events.pop(name, None)]
         return len(forgotten)

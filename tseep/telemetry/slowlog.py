@@ -1,4 +1,4 @@
-"""The slow log: the last commands that took too long (https://redis.io/docs/latest/commands/slowlog-get/)."""
+"""The slow log: the most recent slow commands (https://redis.io/docs/latest/commands/slowlog-get/)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NEVER = 2**63
 
 
 class Entry(NamedTuple):
-    """One slow command: when (Unix seconds), how long (microseconds), what, and who sent it."""
+    """A slow command: C{when} in Unix seconds, its arguments, and the address and name of the client."""
 
     id: int
     when: int
@@ -26,9 +26,9 @@ class Entry(NamedTuple):
 
 class SlowLog:
     """
-    The last slow commands, youngest first.
+    The most recent slow commands, newest first.
 
-    @ivar threshold_ns: from how many nanoseconds on a command is slow.
+    @ivar threshold_ns: minimum duration of a slow command, in nanoseconds.
     """
 
     def __init__(self) -> None:
@@ -37,13 +37,13 @@ class SlowLog:
         self._next_id = 0
 
     def configure(self, microseconds: int, length: int) -> None:
-        """Log what takes at least so many microseconds (negative: nothing), and keep C{length} entries."""
+        """Set slowlog-log-slower-than (microseconds; negative: off) and slowlog-max-len."""
         self.threshold_ns = microseconds * 1000 if microseconds >= 0 else NEVER
         if length != self.entries.maxlen:
             self.entries = deque(list(self.entries)[:length], maxlen=length)
 
     def note(self, when: float, nanoseconds: int, argv: list[bytes], session: Session) -> None:
-        """A command took C{nanoseconds}; it is kept if that is slow."""
+        """Add a command if it took at least the threshold."""
         if nanoseconds < self.threshold_ns:
             return
         entry = Entry(
@@ -55,7 +55,7 @@ class SlowLog:
 
 
 def _shorten(argv: list[bytes]) -> list[bytes]:
-    """The command as it is kept: long arguments and long lists of them are cut, and say by how much."""
+    """The arguments as the log keeps them: long ones, and long lists of them, are truncated as in Redis."""
     kept = [_shorten_argument(argument) for argument in argv[:MOST_ARGUMENTS]]
     if len(argv) > MOST_ARGUMENTS:
         kept[-1] = b"... (%d more arguments)" % (len(argv) - MOST_ARGUMENTS + 1)
