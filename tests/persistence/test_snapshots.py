@@ -215,12 +215,12 @@ _SNAPSHOT = b"REDIS0010\xfe\0\0\x01a\x01b\xff"
 @pytest.mark.parametrize(
     ("damage", "why"),
     [
-        (b"", "no snapshot of Redis's"),
+        (b"", "not an RDB file"),
         (b"REDIS0010", "too early"),
-        (b"nonsense at all", "no snapshot of Redis's"),
+        (b"nonsense at all", "not an RDB file"),
         (_seal(_SNAPSHOT)[:-1], "too early"),
         (_seal(_SNAPSHOT)[:15], "damaged at byte 16"),
-        (_SNAPSHOT + b"checksum", "its checksum is wrong"),
+        (_SNAPSHOT + b"checksum", "wrong RDB checksum"),
         (_SNAPSHOT.replace(b"\xfe\0", b"\xfe\x11") + bytes(8), "a database 17, and there are 16; see --databases"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The numbers of the format, how lengths and strings are written, and its checksum."""
+"""RDB's constants, encoders of lengths and strings, and the checksum."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from struct import pack
 import crcmod
 
 VERSION = 10
-"""What is written, as Redis 7.0 does. C{NEWEST}: what is read, as far as its types are known."""
+"""The version that is written, Redis 7.0's. C{NEWEST} is the newest version that is read, if its types are known."""
 
 NEWEST = 12
 
@@ -15,8 +15,8 @@ MAGIC = b"REDIS"
 
 crc64 = crcmod.mkCrcFun(0x1AD93D23594C935A9, initCrc=0, rev=True, xorOut=0)
 """
-The checksum of C{bytes}, and of those after others whose checksum is the second argument: CRC-64 with the polynomial of
-David T. Jones (redis/src/crc64.c).
+CRC-64 of C{bytes} with the polynomial of David T. Jones (redis/src/crc64.c); the second argument is the checksum of the
+bytes before them.
 """
 
 # Types of values
@@ -25,7 +25,7 @@ HASH_ZIPMAP, LIST_ZIPLIST, SET_INTSET, ZSET_ZIPLIST, HASH_ZIPLIST, LIST_QUICKLIS
 STREAM_LISTPACKS, HASH_LISTPACK, ZSET_LISTPACK, LIST_QUICKLIST_2, STREAM_LISTPACKS_2 = range(15, 20)
 SET_LISTPACK, STREAM_LISTPACKS_3 = range(20, 22)
 
-# What else stands where a type does
+# Opcodes, in the place of a type
 FUNCTION_2 = 245
 IDLE, FREQUENCY, AUX, RESIZE, EXPIRY_MS, EXPIRY, SELECT, END = range(248, 256)
 
@@ -37,15 +37,15 @@ _OPCODES: dict[int, bytes] = {number: bytes([number]) for number in range(256)}
 
 
 class Corrupt(ValueError):
-    """What is read is not of the format, or damaged; the text says what is wrong."""
+    """The data are damaged or not RDB; the text has the reason."""
 
 
 class TooFewDatabases(Corrupt):
-    """What is read is for a database that is not there; the text says which, and the remedy."""
+    """The data are for a database that does not exist; the text has its number and the remedy."""
 
 
 def length(size: int) -> bytes:
-    """A length, or any number that is not negative, as it is written."""
+    """Encode a length or another non-negative integer."""
     if size < _SHORT:
         return _HEADS[size]
     if size < _MIDDLE:
@@ -54,15 +54,15 @@ def length(size: int) -> bytes:
 
 
 def string(text: bytes) -> bytes:
-    """A string as it is written."""
+    """Encode a string, without compression."""
     return length(len(text)) + text
 
 
 def opcode(number: int) -> bytes:
-    """A type, or what stands in its place, as it is written."""
+    """Encode a type or an opcode."""
     return _OPCODES[number]
 
 
 def milliseconds(when: int) -> bytes:
-    """A time in milliseconds as it is written."""
+    """Encode a time in milliseconds."""
     return pack("<q", when)

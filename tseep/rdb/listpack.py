@@ -1,4 +1,4 @@
-"""Elements that Redis packs into one string: listpacks, which are written here too, and what older versions had."""
+"""Listpacks, and decoders of the older packed encodings: ziplists, intsets and zipmaps."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tseep.rdb.format import Corrupt
 Element = Union[int, bytes]
 
 _END = 0xFF
-_HEADER = 6  # of a listpack: its size, and how many elements it has
+_HEADER = 6  # of a listpack: its size and its number of elements
 _MOST_COUNTED = 0xFFFF
 
 
 def as_bytes(element: Element) -> bytes:
-    """An element as clients see it."""
+    """The element as a string, as clients see it."""
     return element if isinstance(element, bytes) else b"%d" % element
 
 
@@ -24,7 +24,7 @@ def as_bytes(element: Element) -> bytes:
 
 
 def write_listpack(elements: Iterable[Element]) -> bytes:
-    """Pack elements: numbers of up to 64 bits, and strings."""
+    """Encode strings, and integers of up to 64 bits, as a listpack."""
     entries = [_entry(element) for element in elements]
     body = b"".join(entries)
     return pack("<IH", _HEADER + len(body) + 1, min(len(entries), _MOST_COUNTED)) + body + b"\xff"
@@ -56,7 +56,7 @@ def _string(text: bytes) -> bytes:
 
 
 def _back_length(size: int) -> bytes:
-    """How long an entry is, to be read backwards: seven bits a byte, all but the first marked."""
+    """The size of an entry, for reverse iteration: 7 bits per byte, the high bit set in all but the first."""
     groups = 1 + (size > 127) + (size >= 16383) + (size >= 2097151) + (size >= 268435455)
     marked = [size >> 7 * group & 127 | 128 for group in range(groups)]
     marked[-1] &= 127
@@ -65,12 +65,12 @@ def _back_length(size: int) -> bytes:
 
 def read_listpack(data: bytes) -> list[Element]:
     """
-    The elements of a listpack.
+    Decode a listpack.
 
-    @raise Corrupt: if it is none.
+    @raise Corrupt: if it is damaged.
     """
     if len(data) <= _HEADER or unpack_from("<I", data)[0] != len(data):
-        raise Corrupt("a listpack has another size than it says")
+        raise Corrupt("a listpack's size is not the one in its header")
     elements: list[Element] = []
     at = _HEADER
     while data[at] != _END:
@@ -78,12 +78,12 @@ def read_listpack(data: bytes) -> list[Element]:
         at += len(_back_length(at - start))
     counted = unpack_from("<H", data, 4)[0]
     if at + 1 != len(data) or counted not in (len(elements), _MOST_COUNTED):
-        raise Corrupt("a listpack ends elsewhere than it says")
+        raise Corrupt("a listpack's end does not match its header")
     return elements
 
 
 def _read_entry(data: bytes, at: int, elements: list[Element]) -> int:
-    """Add the element at a place; return where its encoding ends."""
+    """Decode the entry at an offset; return the offset after it."""
     mark = data[at]
     if mark < 0x80:
         elements.append(mark)
@@ -99,42 +99,42 @@ def _read_entry(data: bytes, at: int, elements: list[Element]) -> int:
     if mark == 0xF0:
         return _take(data, at + 5, unpack_from("<I", data, at + 1)[0], elements)
     if mark > 0xF4:
-        raise Corrupt("a listpack has an entry of no known kind")
+        raise Corrupt("a listpack has an entry of unknown encoding")
     return _take_integer(data, at + 1, (2, 3, 4, 8)[mark - 0xF1], elements)
 
 
 def _take(data: bytes, at: int, size: int, elements: list[Element]) -> int:
     if at + size >= len(data):
-        raise Corrupt("packed elements are cut off")
+        raise Corrupt("packed elements are truncated")
     elements.append(bytes(data[at : at + size]))
     return at + size
 
 
 def _take_integer(data: bytes, at: int, size: int, elements: list[Element]) -> int:
     if at + size >= len(data):
-        raise Corrupt("packed elements are cut off")
+        raise Corrupt("packed elements are truncated")
     elements.append(int.from_bytes(data[at : at + size], "little", signed=True))
     return at + size
 
 
-# Ziplists, as Redis before 7 had them
+# Ziplists (before Redis 7.0)
 
 
 def read_ziplist(data: bytes) -> list[Element]:
     """
-    The elements of a ziplist.
+    Decode a ziplist.
 
-    @raise Corrupt: if it is none.
+    @raise Corrupt: if it is damaged.
     """
     if len(data) < 11 or unpack_from("<I", data)[0] != len(data):
-        raise Corrupt("a ziplist has another size than it says")
+        raise Corrupt("a ziplist's size is not the one in its header")
     elements: list[Element] = []
     at = 10
     while data[at] != _END:
         at += 5 if data[at] == 0xFE else 1
         at = _read_ziplist_entry(data, at, elements)
     if at + 1 != len(data):
-        raise Corrupt("a ziplist ends elsewhere than it says")
+        raise Corrupt("a ziplist's end does not match its header")
     return elements
 
 
@@ -150,34 +150,34 @@ def _read_ziplist_entry(data: bytes, at: int, elements: list[Element]) -> int:
     if size is not None:
         return _take_integer(data, at + 1, size, elements)
     if not 0xF1 <= mark <= 0xFD:
-        raise Corrupt("a ziplist has an entry of no known kind")
+        raise Corrupt("a ziplist has an entry of unknown encoding")
     elements.append(mark - 0xF1)
     return at + 1
 
 
-# Others
+# Intsets and zipmaps
 
 
 def read_intset(data: bytes) -> list[bytes]:
     """
-    The members of a set of integers.
+    Decode an intset.
 
-    @raise Corrupt: if it is none.
+    @raise Corrupt: if it is damaged.
     """
     if len(data) < 8:
-        raise Corrupt("a set of integers is cut off")
+        raise Corrupt("an intset is truncated")
     size, count = unpack_from("<II", data)
     if size not in (2, 4, 8) or len(data) != 8 + size * count:
-        raise Corrupt("a set of integers has another size than it says")
+        raise Corrupt("an intset's size does not match its header")
     places = range(8, len(data), size)
     return [b"%d" % int.from_bytes(data[at : at + size], "little", signed=True) for at in places]
 
 
 def read_zipmap(data: bytes) -> list[Element]:
     """
-    The fields of a hash, each before its value, as Redis before 2.6 packed them.
+    Decode a zipmap (before Redis 2.6): the fields of a hash, each followed by its value.
 
-    @raise Corrupt: if they are not.
+    @raise Corrupt: if it is damaged.
     """
     elements: list[Element] = []
     at = 1
@@ -185,12 +185,12 @@ def read_zipmap(data: bytes) -> list[Element]:
         at = _read_zipmap_text(data, at, 0, elements)
         at = _read_zipmap_text(data, at, 1, elements)
     if at + 1 != len(data):
-        raise Corrupt("a zipmap ends elsewhere than it says")
+        raise Corrupt("a zipmap's end does not match its header")
     return elements
 
 
 def _read_zipmap_text(data: bytes, at: int, spare: int, elements: list[Element]) -> int:
-    """Add a text, with a byte before it that tells of spare room after it if C{spare} is 1."""
+    """Decode a string; if C{spare} is 1, a byte before it has the number of unused bytes after it."""
     size = data[at]
     at += 1
     if size == 0xFE:

@@ -1,19 +1,19 @@
-"""Strings that Redis has compressed with LZF (redis/src/lzf_d.c). Nothing is compressed here."""
+"""Decompression of LZF strings (redis/src/lzf_d.c). tseep does not compress strings itself."""
 
 from __future__ import annotations
 
 from tseep.rdb.format import Corrupt
 
 LITERAL = 32
-"""A control byte below this says how many bytes, less one, follow as they are."""
+"""A smaller control byte is followed by that number of literal bytes, plus one."""
 
 
 def decompress(packed: bytes, size: int) -> bytes:
     """
-    What C{packed} was made of.
+    Decompress a string.
 
-    @param size: how long that is.
-    @raise Corrupt: if it is not.
+    @param size: its uncompressed size.
+    @raise Corrupt: if it is damaged or has another size.
     """
     out = bytearray()
     at, end = 0, len(packed)
@@ -31,7 +31,7 @@ def decompress(packed: bytes, size: int) -> bytes:
 
 
 def _repeat(packed: bytes, at: int, control: int, out: bytearray) -> int:
-    """Add what stands further back once more; return where the next control byte is."""
+    """Append a back reference; return the offset of the next control byte."""
     count = (control >> 5) + 2
     if count == 9:
         count += packed[at]
@@ -42,6 +42,6 @@ def _repeat(packed: bytes, at: int, control: int, out: bytearray) -> int:
         raise Corrupt("a compressed string is damaged")
     if back >= count:
         out += out[start : start + count]
-    else:  # it overlaps with what it makes
+    else:  # the reference overlaps its own output
         out += (out[start:] * (count // back + 1))[:count]
     return at + 1

@@ -1,4 +1,4 @@
-"""What DUMP and FUNCTION DUMP answer, and RESTORE takes (https://redis.io/docs/latest/commands/dump/)."""
+"""Payloads of DUMP, RESTORE and FUNCTION DUMP (https://redis.io/docs/latest/commands/dump/)."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def _seal(content: bytes) -> bytes:
 
 def _open(payload: bytes) -> Reader:
     """
-    The content of a payload.
+    Check the version and the checksum of a payload; return a reader of its content.
 
-    @raise Corrupt: if its version or checksum are wrong.
+    @raise Corrupt: if they are wrong.
     """
     if len(payload) < _FOOTER:
         raise Corrupt(BAD_FOOTER)
@@ -33,37 +33,37 @@ def _open(payload: bytes) -> Reader:
 
 
 def dump(value: Any) -> bytes:
-    """A value as DUMP answers it."""
+    """Encode a value as DUMP's payload."""
     kind, content = write_value(value)
     return _seal(opcode(kind) + content)
 
 
 def restore(payload: bytes) -> Any:
     """
-    The value that was dumped.
+    Decode a payload of L{dump}.
 
-    @raise Corrupt: L{BAD_FOOTER}, or what is wrong with the value.
+    @raise Corrupt: with L{BAD_FOOTER}, or what is wrong with the value.
     """
     reader = _open(payload)
     try:
         value = read_value(reader.byte(), reader)
     except DAMAGED as error:
-        raise Corrupt(f"it is damaged: {error}") from error
+        raise Corrupt(f"damaged: {error}") from error
     if reader.at != reader.end:
-        raise Corrupt("there is something after the value")
+        raise Corrupt("there are bytes after the value")
     return value
 
 
 def dump_libraries(codes: list[bytes]) -> bytes:
-    """The texts of libraries as FUNCTION DUMP answers them."""
+    """Encode the code of libraries as FUNCTION DUMP's payload."""
     return _seal(b"".join([opcode(FUNCTION_2) + string(code) for code in codes]))
 
 
 def restore_libraries(payload: bytes) -> list[bytes]:
     """
-    The texts of the libraries that were dumped.
+    Decode a payload of L{dump_libraries}.
 
-    @raise Corrupt: L{BAD_FOOTER}, or what is wrong with them.
+    @raise Corrupt: with L{BAD_FOOTER}, or what is wrong with the libraries.
     """
     reader = _open(payload)
     codes = []

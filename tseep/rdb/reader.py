@@ -1,4 +1,4 @@
-"""Reading what L{format} says, step by step."""
+"""Decoder of RDB's primitive types, the inverse of L{format}."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ _TEXTS = {253: float("nan"), 254: float("inf"), 255: float("-inf")}
 
 class Reader:
     """
-    Something in the format, and how far it was read.
+    RDB data and a position in it.
 
-    Whatever is called may raise L{Corrupt}, or another error where the end comes too early;
-    L{DAMAGED} names all of them.
+    Every method raises L{Corrupt} or another error of L{DAMAGED} if the data are damaged or truncated.
 
-    @ivar data: all of it; C{at}: the place of the next byte; C{end}: that after the last.
+    @ivar data: the whole data.
+    @ivar at: the offset of the next byte.
+    @ivar end: the offset after the last byte.
     """
 
     __slots__ = ("at", "data", "end")
@@ -34,23 +35,22 @@ class Reader:
         self.end = len(data) if end is None else end
 
     def take(self, size: int) -> bytes:
-        """So many bytes."""
+        """The next C{size} bytes."""
         start = self.at
         self.at = stop = start + size
         if stop > self.end:
-            raise Corrupt("it ends too early")
+            raise Corrupt("unexpected end of data")
         return self.data[start:stop]
 
     def byte(self) -> int:
-        """One byte."""
         at = self.at
         if at >= self.end:
-            raise Corrupt("it ends too early")
+            raise Corrupt("unexpected end of data")
         self.at = at + 1
         return self.data[at]
 
     def length(self) -> int:
-        """A length, or another number that is not negative."""
+        """A length or another non-negative integer."""
         first = self.byte()
         if first < 0x40:
             return first
@@ -63,16 +63,16 @@ class Reader:
             return int.from_bytes(self.take(4), "big")
         if first == 0x81:
             return int.from_bytes(self.take(8), "big")
-        raise Corrupt("there is something else where a length should be")
+        raise Corrupt("a length has an unknown encoding")
 
     def string(self) -> bytes:
-        """A string, which may be a number or compressed."""
+        """A string, whatever its encoding: plain, integer or LZF."""
         at = self.at
         first = self.data[at]
         if first < 0x40:
             self.at = stop = at + 1 + first
             if stop > self.end:
-                raise Corrupt("it ends too early")
+                raise Corrupt("unexpected end of data")
             return self.data[at + 1 : stop]
         self.at = at + 1
         if first < 0xC0:
@@ -83,25 +83,25 @@ class Reader:
         if kind < len(_INTEGERS):
             return b"%d" % int.from_bytes(self.take(_INTEGERS[kind]), "little", signed=True)
         if kind != _COMPRESSED:
-            raise Corrupt("a string is of no known kind")
+            raise Corrupt("a string has an unknown encoding")
         packed, size = self.length(), self.length()
         return decompress(self.take(packed), size)
 
     def double(self) -> float:
-        """A number of 64 bits with a fraction."""
+        """A double in binary, as in ZSET_2."""
         value: float = unpack_from("<d", self.take(8))[0]
         return value
 
     def double_as_text(self) -> float:
-        """The same as it was written of old."""
+        """A double as text, as in the old type ZSET."""
         size = self.byte()
         return _TEXTS[size] if size in _TEXTS else float(self.take(size))
 
     def milliseconds(self) -> int:
-        """A time."""
+        """A Unix time in milliseconds."""
         when: int = unpack_from("<q", self.take(8))[0]
         return when
 
 
 DAMAGED = (Corrupt, IndexError, ValueError, OverflowError, error)
-"""What reading something damaged may raise."""
+"""The exceptions that damaged data can cause."""

@@ -1,4 +1,4 @@
-"""All databases in one file, as Redis's dump.rdb has them."""
+"""RDB files: all databases in one file, as Redis's dump.rdb."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from tseep.keyspace.keyspace import Database, Keyspace
 
 BATCH = 1000
-"""Keys that are written at once, and keys between two words about how far reading is."""
+"""Maximum keys per write, and keys between two calls of C{progress}."""
 
 LARGE = 1 << 20
-"""Bytes of values that are written at once; longer ones are not copied for that."""
+"""Bytes of values per write; a longer value is written alone, without a copy."""
 
 CHECKED = 1 << 20
-"""Bytes of a file whose checksum is computed at once."""
+"""Bytes of a file per computation of the checksum."""
 
 _HEADER = len(MAGIC) + 4
 
 
 def write(keyspace: Keyspace, libraries: Iterable[bytes], about: dict[bytes, bytes]) -> Iterator[bytes]:
     """
-    A snapshot, piece by piece, its checksum at the end.
+    Generate an RDB file.
 
-    @param libraries: the texts of the libraries of functions.
-    @param about: what else it tells, by Redis's names: C{redis-ver}, C{ctime}.
+    @param libraries: the code of the function libraries.
+    @param about: auxiliary fields by Redis's names, such as C{redis-ver} and C{ctime}.
     """
     checksum = 0
     for piece in _pieces(keyspace, libraries, about):
@@ -77,13 +77,14 @@ def _database(database: Database) -> Iterator[bytes]:
 
 class Loading:
     """
-    Reads a snapshot into a keyspace.
+    Loads an RDB file into a keyspace.
 
-    @param load_library: takes the text of a library of functions.
-    @param progress: told now and then how many bytes were read.
-    @param now: the Unix time in milliseconds, before which keys that have expired are left out; 0 to take all.
-    @ivar keys: how many keys there were, C{expired}: how many were left out.
-    @ivar about: what else the snapshot tells.
+    @param load_library: called with the code of each function library.
+    @param progress: called with the number of bytes read, every L{BATCH} keys.
+    @param now: Unix time in milliseconds; keys that expired before are not loaded; 0 to load all.
+    @ivar keys: number of keys in the file.
+    @ivar expired: number of keys that were not loaded.
+    @ivar about: the auxiliary fields of the file.
     """
 
     def __init__(
@@ -100,15 +101,15 @@ class Loading:
         self._progress = progress
         self._now = now
         self._db = keyspace.databases[0]
-        self._when = 0  # when the next key expires
-        self._idle = 0  # for how many seconds it has not been used
+        self._when = 0  # expiry time of the next key
+        self._idle = 0  # its idle time in seconds
 
     def load(self, data: Source) -> int:
         """
-        Read a snapshot.
+        Load an RDB file.
 
-        @return: where it ends.
-        @raise Corrupt: saying what is wrong, and at which byte.
+        @return: the offset after it.
+        @raise Corrupt: with the reason and the offset.
         @raise TooFewDatabases: if it has more databases than the keyspace.
         """
         reader = Reader(data, _HEADER)
@@ -121,11 +122,11 @@ class Loading:
         except TooFewDatabases:
             raise
         except DAMAGED as error:
-            raise Corrupt(f"it is damaged at byte {reader.at}: {error}") from error
+            raise Corrupt(f"damaged at byte {reader.at}: {error}") from error
         return reader.at
 
     def _read(self, reader: Reader) -> None:
-        """Read to the end. Every key passes here, so mind the cost of each line."""
+        """Read up to the END opcode. Runs for every key: each line here counts."""
         byte, take = reader.byte, reader.string
         keys = 0
         kind = byte()
@@ -136,7 +137,7 @@ class Loading:
                 if self._when or self._idle:
                     self._add(key, value)
                 elif not self._db.load(key, value):
-                    raise Corrupt("a key is there twice")
+                    raise Corrupt("the same key occurs twice")
                 keys += 1
                 if not keys % BATCH:
                     self._progress(reader.at)
@@ -146,25 +147,25 @@ class Loading:
         self.keys = keys
 
     def _add(self, key: bytes, value: Any) -> None:
-        """Take a key of which more is known than its value."""
+        """Load a key with an expiry or idle time."""
         when, self._when = self._when, 0
         idle, self._idle = self._idle, 0
         if when and when < self._now:
             self.expired += 1
         elif not self._db.load(key, value, when, idle):
-            raise Corrupt("a key is there twice")
+            raise Corrupt("the same key occurs twice")
 
     def _read_opcode(self, kind: int, reader: Reader) -> None:
         read = _OPCODES.get(kind)
         if read is None:
-            raise Corrupt(f"there is {kind} where a key should be, which is not known here")
+            raise Corrupt(f"unknown opcode {kind}")
         read(self, reader)
 
     def _select(self, reader: Reader) -> None:
         number = reader.length()
         if number >= len(self._keyspace.databases):
             raise TooFewDatabases(
-                f"it has a database {number}, and there are {len(self._keyspace.databases)}; see --databases"
+                f"there is no database {number}, only {len(self._keyspace.databases)} databases; see --databases"
             )
         self._db = self._keyspace.databases[number]
 
@@ -205,18 +206,18 @@ _OPCODES: dict[int, Callable[[Loading, Reader], None]] = {
 
 
 def _read_version(data: Source) -> int:
-    """The version of the format that a file has."""
+    """The RDB version of a file."""
     head = data[:_HEADER]
     if head[: len(MAGIC)] != MAGIC or not head[len(MAGIC) :].isdigit():
-        raise Corrupt("it is no snapshot of Redis's")
+        raise Corrupt("wrong signature: not an RDB file")
     version = int(head[len(MAGIC) :])
     if not 1 <= version <= NEWEST:
-        raise Corrupt(f"it has version {version} of the format, and those up to {NEWEST} are known here")
+        raise Corrupt(f"cannot handle RDB format version {version}; the newest known is {NEWEST}")
     return version
 
 
 def _check(data: Source, end: int, checksum: bytes) -> None:
-    """Compare the checksum of what comes before C{end} with that in the file, where 0 stands for none."""
+    """Compare the checksum of the data before C{end} with the file's, where 0 means none."""
     (expected,) = unpack("<Q", checksum)
     if not expected:
         return
@@ -224,4 +225,4 @@ def _check(data: Source, end: int, checksum: bytes) -> None:
     for at in range(0, end, CHECKED):
         actual = crc64(data[at : min(end, at + CHECKED)], actual)
     if actual != expected:
-        raise Corrupt("its checksum is wrong")
+        raise Corrupt("wrong RDB checksum")

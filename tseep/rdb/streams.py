@@ -1,4 +1,4 @@
-"""Streams as Redis writes them: nodes of packed entries, then the groups (redis/src/t_stream.c)."""
+"""Streams in RDB: listpack nodes of entries, then the consumer groups (redis/src/t_stream.c)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tseep.rdb.listpack import Element, as_bytes, read_listpack, write_listpack
 from tseep.rdb.reader import Reader
 
 _DELETED, _SAME_FIELDS = 1, 2
-_UNKNOWN = 2**64 - 1  # how many entries a group has read
+_UNKNOWN = 2**64 - 1  # number of entries that a group has read
 
 Entry = tuple[int, Fields]
 
@@ -20,7 +20,7 @@ Entry = tuple[int, Fields]
 
 
 def write_stream(stream: Stream) -> bytes:
-    """A stream, of the type STREAM_LISTPACKS_2."""
+    """Encode a stream as STREAM_LISTPACKS_2."""
     parts = list(stream.entries.parts())
     out = [length(len(parts))]
     out += [string(_key(ids[0])) + string(_node(ids, values)) for ids, values in parts]
@@ -42,7 +42,7 @@ def _key(id: int) -> bytes:
 
 
 def _node(ids: Sequence[int], values: Sequence[Fields]) -> bytes:
-    """Entries, after those fields that the first one has and many others too."""
+    """Encode a node of entries; entries with the first one's field names omit the names."""
     first_ms, first_sequence = _halves(ids[0])
     names = values[0][::2]
     elements: list[Element] = [len(ids), 0, len(names), *names, 0]
@@ -57,7 +57,7 @@ def _node(ids: Sequence[int], values: Sequence[Fields]) -> bytes:
 
 
 def _signed(number: int) -> int:
-    """A difference as it wraps around in 64 bits."""
+    """The number as a signed 64-bit integer, which wraps around."""
     return (number + 2**63) % 2**64 - 2**63
 
 
@@ -78,9 +78,9 @@ def _write_group(name: bytes, group: Group) -> bytes:
 
 def read_stream(reader: Reader, version: int) -> Stream:
     """
-    A stream.
+    Decode a stream.
 
-    @param version: which of its types it has, from 1 on: Redis 7.0 and 7.2 each brought one.
+    @param version: 1 for STREAM_LISTPACKS, 2 and 3 for the types added by Redis 7.0 and 7.2.
     @raise Corrupt: if it is damaged.
     """
     stream = Stream()
@@ -89,15 +89,15 @@ def read_stream(reader: Reader, version: int) -> Stream:
     size = reader.length()
     stream.last_id = _read_id(reader)
     if size != len(stream):
-        raise Corrupt("a stream has not as many entries as it says")
+        raise Corrupt("a stream's length is not its number of entries")
     if version >= 2:
-        _read_id(reader)  # that of the first entry
+        _read_id(reader)  # of the first entry
         stream.max_deleted_id = _read_id(reader)
         stream.entries_added = reader.length()
     else:
         stream.entries_added = size
     if size and stream.entries.last() > stream.last_id:
-        raise Corrupt("a stream has an entry after its last one")
+        raise Corrupt("a stream has an entry after its last ID")
     for _ in range(reader.length()):
         _read_group(reader, stream, version)
     return stream
@@ -114,7 +114,7 @@ def _read_key(reader: Reader) -> int:
 def _read_node(reader: Reader, stream: Stream) -> None:
     key, elements = reader.string(), iter(read_listpack(reader.string()))
     if len(key) != 16:
-        raise Corrupt("a stream's node has no id")
+        raise Corrupt("a stream's node has no ID")
     entries = list(_read_entries(elements, *unpack(">QQ", key)))
     ids = [id for id, _ in entries]
     if not ids:
@@ -128,16 +128,16 @@ def _read_entries(elements: Iterator[Element], first_ms: int, first_sequence: in
     try:
         count, deleted = _number(elements), _number(elements)
         names = [as_bytes(next(elements)) for _ in range(_number(elements))]
-        _number(elements)  # where the master entry ends
+        _number(elements)  # the end of the master entry
         for _ in range(count + deleted):
             flags = _number(elements)
             ms, sequence = first_ms + _number(elements), (first_sequence + _number(elements)) & SEQUENCE
             fields = _read_fields(elements, names if flags & _SAME_FIELDS else None)
-            _number(elements)  # how many elements it has, to be read backwards
+            _number(elements)  # the entry's number of elements, for reverse iteration
             if not flags & _DELETED:
                 yield pack_id(ms, sequence), fields
     except StopIteration:
-        raise Corrupt("a stream's entries are cut off") from None
+        raise Corrupt("a stream's entries are truncated") from None
 
 
 def _read_fields(elements: Iterator[Element], names: list[bytes] | None) -> Fields:
@@ -154,9 +154,8 @@ def _number(elements: Iterator[Element]) -> int:
 
 
 def pack_id(ms: int, sequence: int) -> int:
-    """An id of its two halves."""
     if not 0 <= ms <= SEQUENCE:
-        raise Corrupt("a stream's entry has no valid id")
+        raise Corrupt("a stream's entry has an invalid ID")
     return ms << 64 | sequence
 
 
@@ -179,7 +178,7 @@ def _read_group(reader: Reader, stream: Stream, version: int) -> None:
     for _ in range(reader.length()):
         _read_consumer(reader, group, version)
     if any(pending.consumer is nobody for _, pending in group.pending):
-        raise Corrupt("an entry is pending for nobody")
+        raise Corrupt("a pending entry has no consumer")
 
 
 def _read_consumer(reader: Reader, group: Group, version: int) -> None:
@@ -188,10 +187,10 @@ def _read_consumer(reader: Reader, group: Group, version: int) -> None:
         raise Corrupt("a group has a consumer twice")
     consumer = group.consumers[name] = Consumer(name, reader.milliseconds())
     if version >= 3:
-        reader.milliseconds()  # when it last was given something
+        reader.milliseconds()  # its last successful read
     for _ in range(reader.length()):
         id = _read_key(reader)
         pending = group.pending.get(id)
         if pending is None or consumer.pending.add(id, pending) is not None:
-            raise Corrupt("a consumer has pending what its group has not")
+            raise Corrupt("an entry is pending for a consumer, but not in its group")
         pending.consumer = consumer

@@ -1,4 +1,4 @@
-"""A value as Redis writes it, and back."""
+"""Encoding of values to RDB, and decoding."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _double = Struct("<d").pack
 
 
 def write_value(value: Any) -> tuple[int, bytes]:
-    """The type of a value, and the value, as they are written."""
+    """Encode a value; return its RDB type and its bytes."""
     return _WRITERS[type(value)](value)
 
 
@@ -62,14 +62,14 @@ _WRITERS: dict[type, Callable[[Any], tuple[int, bytes]]] = {
 
 def read_value(kind: int, reader: Reader) -> Any:
     """
-    A value of type C{kind}.
+    Decode a value of the RDB type C{kind}.
 
-    @raise Corrupt: if it is damaged, or of a type that is not known; or another of
+    @raise Corrupt: if it is damaged or its type is unknown; or another exception of
         L{DAMAGED <tseep.rdb.reader.DAMAGED>}.
     """
     read = _READERS.get(kind)
     if read is None:
-        raise Corrupt(f"a value is of type {kind}, which is not known here")
+        raise Corrupt(f"unknown value type {kind}")
     return read(reader)
 
 
@@ -127,7 +127,7 @@ def _read_quicklist_2(reader: Reader) -> RedisList:
     elements: list[bytes] = []
     for _ in range(reader.length()):
         container, node = reader.length(), reader.string()
-        if container == 1:  # an element that is too long to be packed
+        if container == 1:  # a plain node: one element that is too long for a listpack
             elements.append(node)
         else:
             elements += map(as_bytes, read_listpack(node))

@@ -127,7 +127,7 @@ class SnapshotTests(SynchronousTestCase):
         """So is one of another version, with an unknown opcode, a key twice, or a database that is not there."""
         cases = (
             (b"REDIS0099\xff", "version 99"),
-            (b"NOTREDIS0\xff", "no snapshot"),
+            (b"NOTREDIS0\xff", "not an RDB file"),
             (b"REDIS0010\xf7\xff" + bytes(8), "247"),
             (b"REDIS0010\xfe\x09\xff" + bytes(8), "--databases"),
             (b"REDIS0010\0\x01a\x01b\0\x01a\x01b\xff" + bytes(8), "twice"),
