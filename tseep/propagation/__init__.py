@@ -1,6 +1,6 @@
 """
-What is recorded of a command: C{recording} notices that it changed something, C{effects} says which commands give the
-same data when they are replayed at any time.
+Propagation: C{recording} detects that a command changed data, C{effects} translates it to commands that give the same
+data whenever they are replayed.
 
 Imports: datatypes, errors, replies.
 """

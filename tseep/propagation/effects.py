@@ -1,9 +1,9 @@
 """
-What a command is written as into the append-only file, so that reading it again has the same effect at any time:
-times to expire become absolute, what was chosen at random or taken by a client that waited is named
-(redis/src/server.c, propagation; https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/).
+Translation of commands for propagation, so that replaying them gives the same data at any time: expiry times become
+absolute, random choices and elements that blocked clients received become explicit (redis/src/server.c, propagation;
+https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/).
 
-A command that is not here is written as it came, if it changed something.
+A command without a translation is propagated unchanged, if it changed something.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ Translate = Callable[["Database", Argv, Any], Effects]
 
 def effects(session: Session, name: bytes, argv: Argv, reply: Any) -> Effects:
     """
-    What a command is written as.
+    The commands to propagate for an executed command.
 
-    @param name: the command's, with its container's as in C{xgroup|create}.
-    @param argv: as it came.
+    @param name: its full name, such as C{xgroup|create}.
+    @param argv: its arguments, as received.
+    @param reply: its reply, which is not an error.
     @param reply: what it answered: no error.
     """
     translate = _TRANSLATE.get(name)
@@ -37,17 +38,17 @@ def effects(session: Session, name: bytes, argv: Argv, reply: Any) -> Effects:
 
 
 def is_quiet(name: bytes) -> bool:
-    """Whether a command may change something of which the keyspace does not tell."""
+    """True for commands that can change data without a keyspace event."""
     return name in _QUIET
 
 
-# Times to expire
+# Expiry times
 
 
 def _key_with_time(db: Database, key: bytes) -> Effects:
-    """Set a string as it is now, with the time that it has."""
+    """SET with the string's present value and absolute expiry time."""
     value = db.values.get(key)
-    if value is None:  # its time was over at once
+    if value is None:  # expired at once
         return [[b"DEL", key]]
     when = db.expires.get(key)
     return [[b"SET", key, bytes(value)] + ([] if when is None else [b"PXAT", b"%d" % when])]
@@ -58,7 +59,7 @@ def _set(db: Database, argv: Argv, reply: Any) -> Effects:
 
 
 def _only_time(db: Database, argv: Argv, reply: Any) -> Effects:
-    """The time that a key has now; it may be gone."""
+    """The present expiry time of a key; DEL if the key was deleted."""
     key = argv[1]
     when = db.expires.get(key)
     if when is not None:
@@ -67,13 +68,13 @@ def _only_time(db: Database, argv: Argv, reply: Any) -> Effects:
 
 
 def _restore(db: Database, argv: Argv, reply: Any) -> Effects:
-    if argv[1] not in db.values:  # its time was over at once
+    if argv[1] not in db.values:  # expired at once
         return [[b"DEL", argv[1]]]
     when = db.expires.get(argv[1], 0)
     return [[b"RESTORE", argv[1], b"%d" % when, argv[3], b"REPLACE", b"ABSTTL"]]
 
 
-# Numbers, which other processors might add otherwise
+# Floating-point sums, which can differ between processors
 
 
 def _hash_field(db: Database, argv: Argv, reply: Any) -> Effects:
@@ -82,7 +83,7 @@ def _hash_field(db: Database, argv: Argv, reply: Any) -> Effects:
     return [[b"HSET", argv[1], argv[2], value[argv[2]]]]
 
 
-# What was chosen, or waited for
+# Random choices and blocking commands
 
 
 def _spop(db: Database, argv: Argv, reply: Any) -> Effects:
@@ -92,18 +93,18 @@ def _spop(db: Database, argv: Argv, reply: Any) -> Effects:
 
 
 def _popping(name: bytes) -> Translate:
-    """An element of a list was taken."""
+    """Translation of a blocking pop from one list, whose reply begins with the key."""
     return lambda db, argv, reply: [[name, reply[0]]]
 
 
 def _list_pop(db: Database, argv: Argv, reply: Any) -> Effects:
-    """Elements of one of several lists were taken: BLMPOP timeout numkeys key [key ...] end."""
+    """BLMPOP timeout numkeys key [key ...] side, whose reply is the key and the elements."""
     key, elements = reply
     return [[b"LMPOP", b"1", key, argv[3 + int(argv[2])], b"COUNT", b"%d" % len(elements)]]
 
 
 def _member_pop(db: Database, argv: Argv, reply: Any) -> Effects:
-    """A member of a sorted set was taken: key, member, score."""
+    """ZREM of the reply's key and member."""
     return [[b"ZREM", reply[0], reply[1]]]
 
 
@@ -130,7 +131,7 @@ def _xadd(db: Database, argv: Argv, reply: Any) -> Effects:
 
 
 def _id_place(argv: Argv) -> int:
-    """Where the id is in an XADD: after the options."""
+    """The index of the ID in an XADD: after the options."""
     at = 2
     while True:
         option = argv[at].lower()
@@ -145,7 +146,7 @@ def _id_place(argv: Argv) -> int:
 
 
 def _xtrim(db: Database, argv: Argv, reply: Any) -> Effects:
-    """Which entry is the first one now, since what C{~} removes depends on how entries lie in memory."""
+    """XTRIM to the present first entry, as what C{~} removes depends on the entries' layout in memory."""
     stream: Stream = db.values[argv[1]]
     if not stream.entries:
         return [[b"XTRIM", argv[1], b"MAXLEN", b"0"]]
@@ -190,12 +191,12 @@ def _group(db: Database, key: bytes, name: bytes) -> Group:
 
 
 def _id_of(claimed: Any) -> bytes:
-    """The id of an entry in a reply: alone, or before its fields."""
+    """The ID of an entry in a reply, which is the ID alone or the ID and the fields."""
     return claimed if type(claimed) is bytes else claimed[0]
 
 
 def _claims(group: Group, key: bytes, name: bytes, consumer: bytes, ids: Iterable[bytes]) -> Effects:
-    """What is pending for a consumer by now, and the consumer itself even if nothing is."""
+    """XCLAIMs of the entries pending for a consumer; XGROUP CREATECONSUMER if none of them is."""
     out: Effects = []
     for id in ids:
         pending = group.pending.get(read_id(id))
@@ -210,7 +211,7 @@ def _acknowledge(key: bytes, name: bytes, ids: list[bytes]) -> Effects:
 
 
 def _last(group: Group, key: bytes, name: bytes) -> Argv:
-    """The last entry that a group was given."""
+    """XGROUP SETID with the last ID delivered to a group."""
     read = -1 if group.entries_read is None else group.entries_read
     return [b"XGROUP", b"SETID", key, name, id_text(group.last_id), b"ENTRIESREAD", b"%d" % read]
 

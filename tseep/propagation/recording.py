@@ -1,4 +1,4 @@
-"""Noticing what changes, and handing the commands that did it to the append-only file."""
+"""Detection of changes, and propagation of the commands that made them to the append-only file."""
 
 from __future__ import annotations
 
@@ -14,26 +14,25 @@ if TYPE_CHECKING:
     from tseep.session.session import Session
 
 _LOST = (b"expired", b"evicted")
-"""Events of keys that go without a command."""
+"""Events of keys that are deleted without a command."""
 
 _CACHING = b"pfcount"
-"""Keeps what it has counted in the value, and so changes it, though it is no write."""
+"""Not flagged as a write command, but stores the cached cardinality in the value."""
 
 _GROUPING = (b"exec", b"eval", b"evalsha", b"fcall")
-"""Commands that run others, whose effects belong together."""
+"""Commands that run other commands, whose effects are propagated as one transaction."""
 
 
 class Recording:
     """
-    Notices every change, and records the commands that made them.
+    Counts changes, and records the commands that made them.
 
-    It stands around the functions of the commands that write, as long as there is somebody who wants to know:
-    so at all other times it costs nothing.
+    Wraps the functions of write commands, but only while there is a sink (C{append}): otherwise it costs nothing.
 
     @param rewrap: called when recording begins or ends.
     @param half_done: called with the name of a command that failed after it had changed something.
-    @ivar dirty: number of changes.
-    @ivar append: takes the number of a database and commands that belong together; None if nobody wants them.
+    @ivar dirty: number of changes since the last snapshot.
+    @ivar append: the sink, called with a database number and the commands of one transaction; None if there is none.
     """
 
     def __init__(self, rewrap: Callable[[], None], half_done: Callable[[str], None]) -> None:
@@ -45,18 +44,17 @@ class Recording:
         self._group: list[tuple[int, Argv]] | None = None
 
     def begin(self, append: Callable[[int, Effects], None]) -> None:
-        """Record from now on."""
+        """Record commands to the sink C{append}."""
         self.append = append
         self._rewrap()
 
     def end(self) -> None:
-        """Record no more."""
         if self.append is not None:
             self.append = None
             self._rewrap()
 
     def wrap(self, command: Command, run: Function) -> Function:
-        """A command's function that is recorded, if it changes anything and somebody wants to know."""
+        """The function that runs a command: wrapped if the command can write and there is a sink."""
         if self.append is not None and ("write" in command.flags or command.name == _CACHING):
             return self._recorded(command.name, run)
         if self.append is not None and command.name in _GROUPING:
@@ -64,7 +62,6 @@ class Recording:
         return run
 
     def _recorded(self, name: bytes, run: Function) -> Function:
-        """A command's function that records what it did."""
         quiet = is_quiet(name)
 
         def record(session: Session, argv: Argv) -> Any:
@@ -85,8 +82,8 @@ class Recording:
 
     def _note_half_done(self, name: bytes) -> None:
         """
-        A command has failed after it had changed something, which none should: what is recorded must succeed when it
-        is replayed, so only the data themselves can tell what there is now.
+        Handle a command that failed after it had changed something, which is a bug of that command. It cannot be
+        recorded, as a recorded command must succeed when it is replayed; only a rewrite has the right data.
         """
         self._half_done(name.decode())
 
@@ -94,10 +91,9 @@ class Recording:
         self._record(session.db_index, effects(session, name, argv, reply))
 
     def _grouped(self, run: Function) -> Function:
-        """A command's function whose commands belong together."""
 
         def group(session: Session, argv: Argv) -> Any:
-            if self._group is not None:  # a script in a transaction
+            if self._group is not None:  # already in a transaction or script
                 return run(session, argv)
             self._group = []
             try:
@@ -109,7 +105,7 @@ class Recording:
         return group
 
     def _record_group(self, group: list[tuple[int, Argv]]) -> None:
-        """What a transaction or script did, which may have selected several databases."""
+        """Pass the effects of a transaction or script, which can be in several databases, to the sink."""
         if group and self.append is not None:
             number = group[0][0]
             commands: Effects = []
@@ -128,10 +124,10 @@ class Recording:
         elif commands and self.append is not None:
             self.append(number, commands)
 
-    # What the keyspace tells
+    # Notifications from the keyspace
 
     def note(self, db: Database, key: bytes, event: bytes) -> None:
-        """A key was changed."""
+        """Count a change of a key; record a DEL if it expired or was evicted."""
         self.dirty += 1
         if event in _LOST:
             self._record(db.number, [[b"DEL", key]])
@@ -139,6 +135,6 @@ class Recording:
             self._changed = True
 
     def note_all(self) -> None:
-        """All keys of some databases have changed."""
+        """Count a change of all keys of some databases."""
         self.dirty += 1
         self._changed = True

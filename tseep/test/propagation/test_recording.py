@@ -142,7 +142,7 @@ class RecordingTests(SessionTests):
         run = self.server.persistence.recording.wrap(self.server.table.commands[b"set"], half)
         self.assertRaises(CommandError, run, self.session, [b"SET", b"a", b"1"])
         self.assertRecorded()
-        self.assertEqual(["set failed after it had changed something; the append-only file is rewritten"], lines)
+        self.assertEqual(["set failed after it had changed something; the append-only file will be rewritten"], lines)
         self.assertTrue(self.server.persistence.log.scheduled)
 
     def test_end(self) -> None:
