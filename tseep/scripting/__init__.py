@@ -1,5 +1,5 @@
 """
-EVAL's scripts, FUNCTION's libraries, the script that runs, and Lua (C{lua}).
+Scripting: EVAL's scripts, FUNCTION's libraries, their execution, and the Lua interpreter (C{lua}).
 
 Imports: access, errors, interfaces, replies.
 """

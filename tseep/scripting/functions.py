@@ -1,4 +1,4 @@
-"""Libraries of functions (https://redis.io/docs/latest/develop/interact/programmability/functions-intro/)."""
+"""Function libraries (https://redis.io/docs/latest/develop/interact/programmability/functions-intro/)."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from tseep.scripting.lua.interpreter import Interpreter
 
 FLAGS = (b"no-writes", b"allow-oom", b"allow-stale", b"no-cluster", b"allow-cross-slot-keys")
-"""What a script or a function may say of itself."""
+"""Flags that a script or a function can declare."""
 
 _NAME = re.compile(rb"[A-Za-z0-9_]+")
 _BAD_NAME = "Library names can only contain letters, numbers, or underscores(_) and must be at least one character long"
 
 
 class _Refused(Exception):
-    """What is registered cannot be; the text says why."""
+    """A function cannot be registered; the text has the reason."""
 
 
 class Function:
     """
-    One function of a library.
+    A function of a library.
 
-    @ivar description: None if there is none.
+    @ivar description: None if it has none.
     """
 
     def __init__(self, name: bytes, body: Body, description: bytes | None, flags: frozenset[bytes]) -> None:
@@ -37,7 +37,7 @@ class Function:
 
 
 class Library:
-    """Functions that were loaded together, with their text."""
+    """The functions of a library, and its code."""
 
     def __init__(self, name: bytes, code: bytes) -> None:
         self.name = name
@@ -47,10 +47,10 @@ class Library:
 
 class Functions:
     """
-    All libraries of a server.
+    The function libraries of a server.
 
-    @ivar libraries: by name.
-    @ivar functions: those of all libraries, by name in lower case.
+    @ivar libraries: the libraries by name.
+    @ivar functions: the functions of all libraries by lower-case name.
     """
 
     def __init__(self) -> None:
@@ -61,11 +61,11 @@ class Functions:
 
     def load(self, interpreter: Interpreter, code: bytes, replace: bool) -> bytes:
         """
-        Load a library; if that fails everything stays as it was.
+        Load a library. If that fails, nothing changes.
 
-        @param replace: whether it may take the place of one with the same name.
-        @return: the library's name, which its first line tells.
-        @raise CommandError: if it cannot be loaded.
+        @param replace: replace a library of the same name instead of raising.
+        @return: the library's name, from its first line.
+        @raise CommandError: if the library is invalid or its name or one of its functions exists already.
         """
         name, body = _read_metadata(code)
         previous = self.libraries.get(name)
@@ -86,10 +86,11 @@ class Functions:
 
     def restore(self, interpreter: Interpreter, codes: list[bytes], flush: bool, replace: bool) -> None:
         """
-        Load several libraries; if one fails everything stays as it was.
+        Load several libraries (FUNCTION RESTORE). If one fails, nothing changes.
 
-        @param flush: whether all others are forgotten, C{replace}: whether those with the same names are.
-        @raise CommandError: if one cannot be loaded.
+        @param flush: delete all other libraries.
+        @param replace: replace libraries of the same names instead of raising.
+        @raise CommandError: if a library cannot be loaded.
         """
         before = self.libraries.copy(), self.functions.copy()
         try:
@@ -111,25 +112,24 @@ class Functions:
 
     def delete(self, name: bytes) -> None:
         """
-        Forget a library.
+        Delete a library.
 
-        @raise CommandError: if there is none of that name.
+        @raise CommandError: if it does not exist.
         """
         library = self.libraries.pop(name, None)
         if library is None:
             raise CommandError("ERR Library not found")
         for function in library.functions:
-            self.functions.pop(function.lower(), None)  # two of its names may have been the same in lower case
+            self.functions.pop(function.lower(), None)  # two of its names can be equal in lower case
 
     def clear(self) -> None:
-        """Forget all libraries."""
         self.libraries.clear()
         self.functions.clear()
 
     def register(self, arguments: tuple[Any, ...]) -> bytes | None:
-        """Register a function of the library that is being loaded; the answer is what is wrong with it, or None."""
+        """Register a function of the library that is being loaded. Return the error, or None."""
         library = self._loading
-        if library is None:  # a library has kept redis.register_function
+        if library is None:  # a function kept a reference to redis.register_function
             return b"ERR redis.register_function can only be called on FUNCTION LOAD command"
         try:
             function = self._read(arguments)
@@ -143,7 +143,7 @@ class Functions:
         return None
 
     def _read(self, arguments: tuple[Any, ...]) -> Function:
-        """The arguments of redis.register_function: a name and a function, or one table of all there is to say."""
+        """Parse the arguments of redis.register_function: a name and a callback, or one table of named arguments."""
         if not 1 <= len(arguments) <= 2:
             raise _Refused("wrong number of arguments to redis.register_function")
         if len(arguments) == 2:
@@ -191,7 +191,7 @@ def _text(name: str) -> Callable[[Interpreter, Any], bytes]:
 
 
 def _as_text(value: Any) -> bytes | None:
-    """What Lua takes for a string: one, or a number."""
+    """A string or number of Lua as bytes; None for other types."""
     return value if type(value) is bytes else b"%.14g" % value if type(value) in (int, float) else None
 
 
@@ -221,7 +221,7 @@ _READERS: dict[bytes, Callable[[Interpreter, Any], Any]] = {
 
 
 def _read_metadata(code: bytes) -> tuple[bytes, bytes]:
-    """The name of a library, from its first line, and its code."""
+    """The name of a library, from its first line, and its Lua code."""
     if not code.startswith(b"#!"):
         raise CommandError("ERR Missing library metadata")
     line, newline, _ = code.partition(b"\n")

@@ -1,5 +1,5 @@
 """
-Scripts and functions of one server, and the one that runs
+The scripts and functions of one server, and their execution
 (https://redis.io/docs/latest/develop/interact/programmability/).
 """
 
@@ -37,27 +37,27 @@ KILLED = {
 NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL."
 
 LOAD_TIMEOUT = 500
-"""Milliseconds that a library may take to register its functions, while nobody is answered; as in Redis."""
+"""Milliseconds for a library to register its functions, during which no client is served; as in Redis."""
 
 FILE_LOAD_TIMEOUT = 60_000
-"""The same for one in a file: it was loaded in less once, maybe on a faster machine. Redis waits for ever."""
+"""The same for a library in a file, which may come from a faster machine. Redis has no limit."""
 
 WHILE_STOPPING = 5000
-"""Milliseconds that a script may run at most while the server ends, however long it may run else."""
+"""While the server stops, milliseconds after which a script is slow, if busy-reply-threshold is longer."""
 
 NO_WRITES, ALLOW_OOM = b"no-writes", b"allow-oom"
 Given = tuple[list[bytes], list[bytes]]
-"""What a script or a function is given: keys and arguments."""
+"""KEYS and ARGV of a script or a function."""
 
 _SHEBANG = re.compile(rb"#!([^\n]*)\n")
 
 
 class Script:
     """
-    A script that is known by the digest of its text.
+    A cached script.
 
-    @ivar sha: the digest.
-    @ivar flags: what it says of itself; None if it says nothing, as the scripts of old.
+    @ivar sha: the SHA-1 digest of its text.
+    @ivar flags: the flags of its shebang line; None if it has no such line.
     """
 
     def __init__(self, sha: bytes, body: Body, flags: frozenset[bytes] | None) -> None:
@@ -68,14 +68,16 @@ class Script:
 
 class Running:
     """
-    A script or a function while it runs. It is what others find L{Server.busy} with after a while.
+    The execution of a script or a function; L{Server.busy} when it exceeds busy-reply-threshold.
 
-    @ivar name: the script's digest, or the function's name; C{argv} the command that called it.
-    @ivar caller: for whom it runs.
-    @ivar error: what others are answered while it runs for long.
-    @ivar out_of_memory: whether it may not begin to change anything that needs memory.
-    @ivar read_only: whether it may not change anything, C{wrote}: whether it has.
-    @ivar started: when, in the server's timer's nanoseconds.
+    @ivar name: the script's digest, or the function's name.
+    @ivar argv: the command that called it.
+    @ivar caller: the session that called it.
+    @ivar error: the BUSY error for other clients.
+    @ivar out_of_memory: True if it must not start to write, as the server is over maxmemory.
+    @ivar read_only: True if it must not write.
+    @ivar wrote: True if it has run a write command.
+    @ivar started: nanoseconds of the server's timer.
     """
 
     def __init__(self, name: bytes, argv: list[bytes], error: str, read_only: bool, started: int) -> None:
@@ -88,17 +90,17 @@ class Running:
         self.wrote = self.killed = self.out_of_memory = False
 
     def kill(self) -> None:
-        """Let it end at its next look at the time."""
+        """Stop the script at the next L{Scripting.tick}."""
         self.killed = True
 
 
 class Scripting:
     """
-    The scripts of one server, and what they ask of it: a L{Host <tseep.scripting.lua.interpreter.Host>}.
+    The scripts of one server, and the host of its interpreter (L{Host <tseep.scripting.lua.interpreter.Host>}).
 
-    @ivar scripts: by the digests of their texts.
-    @ivar functions: the libraries.
-    @ivar running: the one that runs.
+    @ivar scripts: the cached scripts by digest.
+    @ivar functions: the function libraries.
+    @ivar running: the current execution; None if there is none.
     """
 
     def __init__(self, server: Server) -> None:
@@ -110,12 +112,12 @@ class Scripting:
         self._session: Session
         self._commands: dict[bytes, Command] = {}
         self._from_file = False
-        self._deadline = 0  # in the server's timer's nanoseconds, for the library that is loaded
+        self._deadline = 0  # of the library that is loaded, in nanoseconds of the server's timer
 
     @property
     def interpreter(self) -> Interpreter:
         """
-        The Lua in which all of them run, made when the first one comes.
+        The Lua interpreter of the server, created at its first use.
 
         @raise CommandError: if Lua is not installed.
         """
@@ -127,16 +129,16 @@ class Scripting:
         return self._interpreter
 
     def forget(self) -> None:
-        """Forget every script."""
+        """Delete all cached scripts (SCRIPT FLUSH)."""
         self.scripts.clear()
 
     # Scripts
 
     def find(self, sha: bytes) -> Script:
         """
-        The script with a digest.
+        Return the cached script with a digest.
 
-        @raise CommandError: if there is none.
+        @raise CommandError: if there is none (NOSCRIPT).
         """
         script = self.scripts.get(sha.lower())
         if script is None:
@@ -145,9 +147,9 @@ class Scripting:
 
     def load(self, text: bytes) -> Script:
         """
-        The script with a text, from now on known by its digest.
+        Compile and cache a script.
 
-        @raise CommandError: if it is none.
+        @raise CommandError: if its shebang line or its code is invalid.
         """
         sha = hashlib.sha1(text).hexdigest().encode()
         script = self.scripts.get(sha)
@@ -160,7 +162,8 @@ class Scripting:
         """
         Run a script for a client.
 
-        @param argv: the command that called it; C{ro}: whether that allows no changes.
+        @param argv: the command that called it.
+        @param ro: True for the *_RO commands, which allow no writes.
         @raise CommandError: if it fails.
         """
         read_only = ro if script.flags is None else _is_read_only(script.flags, ro)
@@ -172,8 +175,9 @@ class Scripting:
         """
         Run a function for a client.
 
-        @param argv: the command that called it; C{ro}: whether that allows no changes.
-        @raise CommandError: if it fails, or may make changes where none are allowed.
+        @param argv: the command that called it.
+        @param ro: True for the *_RO commands, which allow no writes.
+        @raise CommandError: if it fails, or C{ro} and it is not flagged no-writes.
         """
         read_only = _is_read_only(function.flags, ro)
         running = Running(function.name, argv, BUSY_FUNCTION, read_only, self._server.timer())
@@ -198,8 +202,8 @@ class Scripting:
                 self._server.end_busy()
 
     def _prepare(self, caller: Session) -> Session:
-        """The session in which commands are called, made like the caller's."""
-        self.interpreter  # noqa: B018 # with which the session is made
+        """The session that runs the script's commands, with the caller's database, user and tracking."""
+        self.interpreter  # noqa: B018 # creates the session
         session = self._session
         session.select(caller.db_index)
         session.set_protocol(2)
@@ -210,10 +214,10 @@ class Scripting:
 
     def kill(self, error: str) -> None:
         """
-        End what runs.
+        Kill the running script or function (SCRIPT KILL, FUNCTION KILL).
 
-        @param error: that of what is meant, a script or a function.
-        @raise CommandError: if nothing runs, it is of the other kind, or it has changed something.
+        @param error: L{BUSY_SCRIPT} or L{BUSY_FUNCTION}: the kind to kill.
+        @raise CommandError: if nothing runs, the other kind runs, or it has written.
         """
         running = self.running
         if running is None:
@@ -228,9 +232,9 @@ class Scripting:
 
     def call(self, argv: list[bytes]) -> Reply:
         """
-        Run a command for the script that runs.
+        Run a command for the running script.
 
-        @raise CommandError: its own error.
+        @raise CommandError: the command's error, or why it is not allowed.
         """
         running = self.running
         assert running is not None
@@ -257,45 +261,45 @@ class Scripting:
         return self._session.call(command, argv)
 
     def _look(self) -> None:
-        """Look at the time before a command that may take long: Lua counts its own instructions only."""
+        """Check the deadline before a command that can take long, as Lua's hook counts only Lua's instructions."""
         message = self.tick()
         if message is not None:
             raise CommandError(message)
 
     def _find(self, argv: list[bytes]) -> Command:
-        """The command for a name in an unusual spelling, or for a subcommand."""
+        """Find a subcommand, or a command whose name is in mixed case."""
         command = self._server.table.find(argv)
         if command is None:
             raise self._refused("ERR Unknown Redis command called from script")
         return command
 
     def _refused(self, text: str, command: Command | None = None) -> CommandError:
-        """The error for a call that is not run, which is counted."""
+        """The error of a rejected call, counted in the statistics."""
         if command is not None:
             command.calls.rejected += 1
         self._server.stats.count_error(b"ERR")
         return CommandError(text, counted=True)
 
     def may(self, argv: list[bytes]) -> bool | None:
-        """Whether the script's user has the permission for a command; None if there is no such command."""
+        """True if the script's user has the permission for a command; None if there is no such command."""
         command = self._server.table.find(argv)
         return None if command is None else self._session.user.check(command, argv) is None
 
     def set_protocol(self, version: int) -> None:
-        """Answer the script in a version of RESP from now on."""
+        """Set the RESP version of the replies that the script receives."""
         self._session.set_protocol(version)
 
     def log(self, level: int, text: bytes) -> None:
-        """Write to the server's log, so that nobody takes it for a word of the server's own."""
+        """Write to the server's log, marked so that it cannot pass for a message of the server."""
         self._server.log(level, f"redis.log: {text.decode('utf-8', 'replace')}")
 
     def tick(self) -> bytes | None:
-        """The script, or the library, still runs; the answer is why it must end, None if it may go on."""
+        """Yield to other clients if the script is slow. Return the error that ends the script or library, or None."""
         running, server = self.running, self._server
         if running is None:
             return self._tick_loading()
         if self._from_file:  # no client is served yet
-            return b"ERR told to stop" if server.stopping else None
+            return b"ERR server is shutting down" if server.stopping else None
         patience = server.config["busy-reply-threshold"]
         if server.stopping:
             patience = min(patience, WHILE_STOPPING)
@@ -304,18 +308,18 @@ class Scripting:
         return KILLED[running.error] if running.killed else None
 
     def begin_loading(self) -> None:
-        """A library is about to be loaded, for which there is a limit of time."""
+        """Start the time limit of loading a library."""
         limit = FILE_LOAD_TIMEOUT if self._from_file else LOAD_TIMEOUT
         self._deadline = self._server.timer() + limit * 1_000_000
 
     def _tick_loading(self) -> bytes | None:
         if self._from_file and self._server.stopping:
-            return b"ERR told to stop"
+            return b"ERR server is shutting down"
         return b"ERR FUNCTION LOAD timeout" if self._server.timer() > self._deadline else None
 
     @contextmanager
     def from_file(self) -> Iterator[None]:
-        """While files are loaded: a library takes as long as the machine needs, and the end of the server ends it."""
+        """Context of loading files: libraries have L{FILE_LOAD_TIMEOUT}, and a shutdown interrupts them."""
         before, self._from_file = self._from_file, True
         try:
             yield
@@ -323,15 +327,15 @@ class Scripting:
             self._from_file = before
 
     def register(self, arguments: tuple[Any, ...]) -> bytes | None:
-        """Register a function of the library that is being loaded; the answer is what is wrong with it, or None."""
+        """Register a function of the library that is being loaded. Return the error, or None."""
         return self.functions.register(arguments)
 
 
 def _is_read_only(flags: frozenset[bytes], ro: bool) -> bool:
     """
-    Whether what has these flags changes nothing.
+    True if a script or function with these flags is read-only.
 
-    @raise CommandError: if it may, but must not.
+    @raise CommandError: if it is not, and C{ro}.
     """
     read_only = NO_WRITES in flags
     if ro and not read_only:
@@ -340,7 +344,7 @@ def _is_read_only(flags: frozenset[bytes], ro: bool) -> bool:
 
 
 def _read_shebang(text: bytes) -> tuple[frozenset[bytes] | None, bytes]:
-    """What a script says of itself in its first line, if that begins with C{#!}, and its code."""
+    """The flags of a script's shebang line, None without one, and its Lua code."""
     if not text.startswith(b"#!"):
         return None, text
     match = _SHEBANG.match(text)

@@ -1,4 +1,4 @@
-"""What Lua's libraries make of their arguments, and say of those that they cannot take."""
+"""Conversion and checks of arguments of the Lua libraries."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ _LOWEST = -(2.0**63)
 
 
 MOST_RESULTS = 7990
-"""Values that a function of Python's may return to Lua at once, which has 8,000 places for them (LUAI_MAXCSTACK)."""
+"""Maximum values that a Python function returns to Lua at once; Lua's limit is 8,000 (LUAI_MAXCSTACK)."""
 
 
 class Malformed(Exception):
     """
-    What a script gave to a library makes no sense.
+    A library function is called with invalid arguments or data.
 
-    @ivar message: says why.
+    @ivar message: the error message for the script.
     """
 
     def __init__(self, text: str) -> None:
@@ -25,27 +25,27 @@ class Malformed(Exception):
 
 
 def bad_argument(place: int, function: str, why: str) -> Malformed:
-    """What is said of an argument."""
+    """The error for an invalid argument, in Lua's words."""
     return Malformed(f"bad argument #{place} to '{function}' ({why})")
 
 
 def as_long(value: float) -> int:
-    """A number as C makes a C{long long} of it: what is too large for one, and NaN, is the lowest there is."""
+    """The number as C's C{long long}; the minimum for numbers out of range and NaN."""
     return int(value) if _LOWEST <= value < -_LOWEST else int(_LOWEST)
 
 
 def as_int(value: float) -> int:
-    """The same for a C{int}."""
+    """The number as C's C{int}; the minimum for numbers out of range."""
     return int(value) if -(2**31) - 1 < value < 2**31 else -(2**31)
 
 
 def low_word(value: int) -> int:
-    """What is left of a C{long long} in a C{int}."""
+    """The C{long long} truncated to C's C{int}."""
     return (value + 2**31) % 2**32 - 2**31
 
 
 def number(value: Any) -> float | None:
-    """A number, or a text of one as Lua reads it; None for anything else."""
+    """A number, or a string that Lua converts to one; None for other values."""
     if type(value) is int or type(value) is float:
         return value
     if type(value) is not bytes:
@@ -60,7 +60,7 @@ def number(value: Any) -> float | None:
 
 
 def as_text(value: Any) -> bytes | None:
-    """A text, or a number as one; None for anything else."""
+    """A string, or a number converted to one as in Lua; None for other values."""
     if type(value) is int or type(value) is float:
         return b"%.14g" % value
     return value if type(value) is bytes else None
@@ -68,10 +68,10 @@ def as_text(value: Any) -> bytes | None:
 
 def require_number(place: int, function: str, *values: Any) -> float:
     """
-    The value of an argument that must be a number.
+    The argument as a number.
 
-    @param values: the argument; nothing if there is none.
-    @raise Malformed: if it is none.
+    @param values: the argument; nothing if it is missing.
+    @raise Malformed: if it is not a number.
     """
     found = number(values[0]) if values else None
     if found is None:
@@ -81,10 +81,10 @@ def require_number(place: int, function: str, *values: Any) -> float:
 
 def require_text(place: int, function: str, *values: Any) -> bytes:
     """
-    The value of an argument that must be a text, or a number, which becomes one.
+    The argument as a string; a number is converted.
 
-    @param values: the argument; nothing if there is none.
-    @raise Malformed: if it is none.
+    @param values: the argument; nothing if it is missing.
+    @raise Malformed: if it is neither.
     """
     found = as_text(values[0]) if values else None
     if found is None:

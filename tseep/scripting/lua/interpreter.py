@@ -1,8 +1,8 @@
 """
-A Lua 5.1 in which scripts run: values on their way into it and out of it
+A Lua 5.1 interpreter for scripts, and the conversion of values to and from it
 (https://redis.io/docs/latest/develop/interact/programmability/lua-api/).
 
-The package C{lupa} is imported when the first script comes, since it is an extra.
+The package C{lupa} is optional (the extra C{lua}), so it is imported when the first script is loaded.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from tseep.scripting.lua.arguments import as_int, as_long, as_text, number
 MISSING = "ERR Lua is not installed here: pip install 'tseep[lua]'"
 
 DEEPEST = 200
-"""Tables in tables that a script may return."""
+"""Maximum nesting of tables in a script's result."""
 
 PYPY_DEPTH = 4000
 """
-The least limit of recursion on PyPy, which takes 768 bytes of stack for each, and ends the process where C calls Python
-deeper than that. Lua's calls through C take 2 MiB at most.
+Minimum recursion limit on PyPy, which allows 768 bytes of stack per level, and aborts the process when a call from C to
+Python exceeds that. Lua's calls through C use at most 2 MiB.
 """
 
 PIECE = 4000
-"""Values that are taken out of Lua at once."""
+"""Values fetched from Lua per call."""
 
 CONVERTED = 1000
-"""Tables of a reply between two looks at the time."""
+"""Tables converted between two checks of the deadline."""
 
 VERSION = 0x07000F
-"""Redis 7.0.15, as scripts compare it."""
+"""Redis 7.0.15, as REDIS_VERSION_NUM."""
 
 CONSTANTS: dict[bytes, Any] = {
     b"LOG_DEBUG": 0, b"LOG_VERBOSE": 1, b"LOG_NOTICE": 2, b"LOG_WARNING": 3,
@@ -45,51 +45,51 @@ CONSTANTS: dict[bytes, Any] = {
 }  # fmt: skip
 
 _SCALAR, _ARRAY, _STATUS, _ERROR, _DOUBLE, _MAP, _SET, _BIG, _VERBATIM, _LONG, _FAILED = range(11)
-"""What the sandbox says that a value is."""
+"""The kinds of values that the sandbox reports."""
 
 
 class Host(Protocol):
-    """What scripts ask of the server."""
+    """The server, as the interpreter calls it."""
 
     def call(self, argv: list[bytes]) -> Reply:
         """
         Run a command.
 
-        @raise CommandError: its own error.
+        @raise CommandError: the command's error, or why it is not allowed.
         """
 
     def may(self, argv: list[bytes]) -> bool | None:
-        """Whether the script's user has the permission for a command; None if there is no such command."""
+        """True if the script's user has the permission for a command; None if there is no such command."""
 
     def set_protocol(self, version: int) -> None:
-        """Answer the script in a version of RESP from now on."""
+        """Set the RESP version of the replies that the script receives."""
 
     def log(self, level: int, text: bytes) -> None:
-        """Write to the server's log."""
+        """Write to the server's log, at one of Redis's levels."""
 
     def begin_loading(self) -> None:
-        """A library is about to be loaded, for which there is a limit of time."""
+        """Start the time limit of loading a library."""
 
     def tick(self) -> bytes | None:
-        """The script, or the library, still runs; the answer is why it must end, None if it may go on."""
+        """Called repeatedly while Lua code runs. Return the error that must end it, or None."""
 
     def register(self, arguments: tuple[Any, ...]) -> bytes | None:
-        """Register a function of the library that is being loaded; the answer is what is wrong with it, or None."""
+        """Register a function of the library that is being loaded. Return the error, or None."""
 
 
 class Body(NamedTuple):
-    """Lua code, ready to run."""
+    """A compiled Lua function."""
 
     function: Any
 
 
 class Interpreter:
     """
-    One Lua, with what scripts may see of it.
+    One Lua runtime with the sandbox for scripts.
 
-    @param host: what they ask of the server.
-    @ivar protocol: the version of RESP whose types scripts are given, and may return.
-    @raise CommandError: if C{lupa} is not there.
+    @param host: the server.
+    @ivar protocol: the RESP version that determines the types of script values.
+    @raise CommandError: if C{lupa} is not installed.
     """
 
     def __init__(self, host: Host) -> None:
@@ -128,16 +128,16 @@ class Interpreter:
         return opened
 
     def _execute(self, name: str, *arguments: Any) -> Any:
-        """Run one of the files beside this one."""
+        """Run a Lua file of this package."""
         return self._lua.execute(files(__package__).joinpath(name).read_bytes(), *arguments, name=b"=" + name.encode())
 
     # Scripts
 
     def compile(self, text: bytes) -> Body:
         """
-        Make a script of a text.
+        Compile a script.
 
-        @raise CommandError: if it is no Lua.
+        @raise CommandError: if it has a syntax error.
         """
         function, message = _pair(self._compile(text))
         if function is None:
@@ -146,21 +146,21 @@ class Interpreter:
 
     def run(self, body: Body, keys: list[bytes], arguments: list[bytes]) -> Reply:
         """
-        Run a script; return what it returns, as a reply.
+        Run a script; return its result as a reply.
 
         @raise ScriptError: if it fails.
         """
         return self._take(self._run, body, keys, arguments)
 
     def run_function(self, body: Body, keys: list[bytes], arguments: list[bytes]) -> Reply:
-        """The same for a function of a library."""
+        """Run a function of a library, as L{run}."""
         return self._take(self._run_function, body, keys, arguments)
 
     def load(self, text: bytes) -> None:
         """
-        Run a library's text, which registers its functions with the host.
+        Run a library's code, which registers its functions with the host.
 
-        @raise CommandError: if it is no Lua, or fails.
+        @raise CommandError: if it has a syntax error or fails.
         """
         self._host.begin_loading()
         compiled, message = _pair(self._load(text))
@@ -171,11 +171,11 @@ class Interpreter:
             raise CommandError(b"ERR Error registering functions: " + message)
 
     def body(self, value: Any) -> Body | None:
-        """A value that Lua gave as code, None if it is none."""
+        """A Lua function as L{Body}; None for other types."""
         return Body(value) if type(value) is self._function_type else None
 
     def items(self, value: Any) -> dict[Any, Any] | None:
-        """A value that Lua gave as a dictionary, None if it is no table."""
+        """A Lua table as a dictionary; None for other types."""
         return dict(value.items()) if type(value) is self._table_type else None
 
     def _take(self, run: Any, body: Body, keys: list[bytes], arguments: list[bytes]) -> Reply:
@@ -195,16 +195,16 @@ class Interpreter:
         if fault is not None:
             raise fault
 
-    # What scripts call
+    # Functions for scripts
 
     def _call(self, *words: Any) -> Any:
-        """A reply as a value of Lua's."""
+        """redis.call: run a command, and convert the reply to Lua."""
         reply = self._host.call(_arguments(words))
         kind = type(reply)
         return reply if kind is bytes or kind is int else _VALUES[kind](self, reply)
 
     def _pcall(self, *words: Any) -> Any:
-        """The same; an error is a value as well."""
+        """redis.pcall: as L{_call}, but an error is returned as a table."""
         try:
             return self._call(*words)
         except CommandError as error:
@@ -212,8 +212,9 @@ class Interpreter:
 
     def _explain(self, problem: Any) -> tuple[bytes | None, bool]:
         """
-        The message of what one of these functions has raised, and whether it was counted. A fault of ours is raised at
-        the end. What a script has raised by itself has none.
+        The message of an exception that a function of this class raised, and whether it is counted in the statistics;
+        None for errors of Lua code. An exception other than C{CommandError} is a bug, and is raised again after the
+        script.
         """
         if isinstance(problem, CommandError):
             return problem.message, problem.counted
@@ -247,7 +248,7 @@ class Interpreter:
         self._host.set_protocol(version)
 
     def _set_replication(self, *words: Any) -> None:
-        """Nothing is replicated, so the flags are only looked at."""
+        """redis.set_repl: only checks the flags, as there is no replication."""
         if len(words) != 1:
             raise CommandError("ERR redis.set_repl() requires two arguments.")
         if as_int(number(words[0]) or 0) & ~CONSTANTS[b"REPL_ALL"]:
@@ -265,7 +266,7 @@ class Interpreter:
     def _unpack_messages(self, name: bytes, data: bytes, limit: float, offset: float) -> tuple[Any, ...]:
         return libraries.unpack_messages(name, data, limit, offset, self._lua.table_from)
 
-    # Replies as Lua has them
+    # Conversion of replies to Lua values
 
     def _value(self, reply: Reply) -> Any:
         return _VALUES[type(reply)](self, reply)
@@ -280,7 +281,7 @@ class Interpreter:
         return b"%.17g" % reply if self.protocol == 2 else self._tagged(b"double", reply)
 
     def _of_encoded(self, reply: Encoded) -> Any:
-        """What a command has encoded itself: a double of RESP3, with more digits than Python gives it."""
+        """A reply that a command encoded itself: a RESP3 double with more digits than Python's."""
         return self._of_double(float(reply[1:])) if reply.startswith(b",") else bytes(reply)
 
     def _of_big(self, reply: bytes) -> Any:
@@ -309,7 +310,7 @@ class Interpreter:
     def _tagged(self, tag: bytes, value: Any) -> Any:
         return self._lua.table_from({tag: value})
 
-    # Values of Lua's as replies
+    # Conversion of Lua values to replies
 
     def _element(self, value: Any, depth: int) -> Reply:
         kind = type(value)
@@ -328,7 +329,7 @@ class Interpreter:
         return None
 
     def _look(self) -> None:
-        """Look at the time now and then: tables that are in each other make a reply that never ends."""
+        """Check the deadline every L{CONVERTED} tables: tables that contain each other make an endless reply."""
         self._converted += 1
         if not self._converted % CONVERTED:
             message = self._host.tick()
@@ -336,7 +337,7 @@ class Interpreter:
                 raise CommandError(message)
 
     def _reply(self, kind: int, parts: list[Any], depth: int) -> Reply:
-        """What the sandbox has told of a value: its kind, and what it is made of."""
+        """The reply for a value that the sandbox reported as its kind and parts."""
         if kind == _SCALAR:
             return self._element(parts[0] if parts else None, depth)
         if kind == _ARRAY:
@@ -354,7 +355,7 @@ class Interpreter:
         return SetReply([self._element(part, depth) for part in self._all(parts)])
 
     def _all(self, parts: list[Any]) -> list[Any]:
-        """The elements of a table, of which there may be very many."""
+        """The elements of a table, fetched in pieces, as there can be more than Lua returns at once."""
         table, count = parts[0], int(parts[1])
         values: list[Any] = []
         for first in range(1, count + 1, PIECE):
@@ -365,9 +366,9 @@ class Interpreter:
 
 class ScriptError(CommandError):
     """
-    A script has failed.
+    A script failed.
 
-    @ivar place: where, as Redis tells it; empty if that is not known.
+    @ivar place: source and line, in Redis's format; empty if unknown.
     """
 
     def __init__(self, message: bytes, source: bytes = b"", line: bytes = b"", counted: bool = False) -> None:
@@ -376,12 +377,12 @@ class ScriptError(CommandError):
 
 
 def _no_attributes(thing: Any, name: Any, setting: bool) -> Any:
-    """Let scripts see nothing of what is Python's, should they ever come to hold it."""
+    """lupa's attribute filter: scripts cannot read attributes of Python objects."""
     raise AttributeError(name)
 
 
 def _arguments(words: tuple[Any, ...]) -> list[bytes]:
-    """A command as a script calls it, its numbers as texts."""
+    """The arguments of a command that a script calls, numbers as strings."""
     if not words:
         raise CommandError("ERR Please specify at least one argument for this redis lib call")
     argv = []
@@ -396,7 +397,7 @@ def _arguments(words: tuple[Any, ...]) -> list[bytes]:
 
 
 def _pair(returned: Any) -> tuple[Any, Any]:
-    """Two values that Lua returned; one alone, if the second is nil at the end."""
+    """Two values returned by Lua; lupa omits a second one that is nil."""
     return returned if type(returned) is tuple else (returned, None)
 
 
@@ -405,7 +406,7 @@ def _padded(values: list[Any], count: int) -> list[Any]:
 
 
 def _line(text: bytes) -> bytes:
-    """A text without line ends, which no simple string may have."""
+    """The text with spaces for line ends, which a simple string cannot contain."""
     return text.replace(b"\r", b" ").replace(b"\n", b" ")
 
 

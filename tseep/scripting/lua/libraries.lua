@@ -1,5 +1,5 @@
--- The libraries that Redis brings along: cjson, bit, struct, cmsgpack. Those parts that do with bytes are Python's,
--- and answer what was wrong instead of raising it.
+-- The Lua libraries of Redis: cjson, bit, struct, cmsgpack. The parts that work on bytes are Python functions, which
+-- return errors instead of raising them.
 
 local host_bit, host_struct, host_pack_scalar, host_msgpack_unpack = ...
 
@@ -11,7 +11,7 @@ local format, byte, char, find, match = string.format, string.byte, string.char,
 local gsub, lower, sub = string.gsub, string.lower, string.sub
 local OWN = getinfo(1, "S").source
 
--- Raise an error where the script has called.
+-- Raise an error with the position of the script's call.
 local function fail(message, ...)
   local level = 2
   local where = getinfo(level, "Sl")
@@ -56,7 +56,7 @@ local function number_text(number)
   return format("%." .. settings.encode_number_precision .. "g", number)
 end
 
--- How long a table is as an array: -1, if it is none.
+-- The length of a table that is an array; -1 if it is not one.
 local function array_length(t)
   local most, items = 0, 0
   for key in next, t do
@@ -161,7 +161,7 @@ local function as_utf8(code)
   return char(0xF0 + floor(code / 262144), 0x80 + floor(code / 4096) % 64, 0x80 + floor(code / 64) % 64, 0x80 + code % 64)
 end
 
--- The character of an escape \uXXXX at a place, maybe with its second half, and where it ends; nil if it is none.
+-- The character of a \uXXXX escape, with its low surrogate if it has one, and the offset after it; nil if invalid.
 local function unicode(text, at)
   local digits = find(text, "^\\u%x%x%x%x", at)
   if not digits then
@@ -178,7 +178,7 @@ local function unicode(text, at)
   return as_utf8(0x10000 + (code - 0xD800) * 1024 + low - 0xDC00), at + 12
 end
 
--- The token at a place, its value, where it begins and where the next one may begin.
+-- The token at an offset: its kind, its value, its start and the offset after it.
 local token
 
 local function string_token(text, at)
@@ -210,7 +210,7 @@ local function string_token(text, at)
   end
 end
 
--- Where a number ends that C's strtod would read, and the number; nil if there is none.
+-- The offset after a number that C's strtod reads, and the number; nil if there is none.
 local function read_number(text, at)
   local first = match(text, "^[+-]?()", at)
   local word = lower(sub(text, first, first + 7))
@@ -227,7 +227,7 @@ local function read_number(text, at)
   return after, after and tonumber((gsub(sub(text, at, after - 1), "^%+", "")))
 end
 
--- Whether there stands what JSON does not take for a number, though C does.
+-- Whether the text is a number for C's strtod, but not for JSON.
 local function is_invalid_number(text, at)
   local word = lower(sub(text, at, at + 3))
   return find(word, "^%+") or find(word, "^-?0[x%d]") or find(word, "^-?inf") or find(word, "^-?nan")
@@ -406,7 +406,7 @@ local SWITCH = {on = true, off = false}
 local CHOICES = {encode_keep_buffer = SWITCH, decode_invalid_numbers = SWITCH,
                  encode_invalid_numbers = {on = true, off = false, null = "null"}}
 
--- A cjson with settings of its own, which stay from script to script.
+-- A cjson module with its own settings, which persist across scripts.
 local function new_cjson()
   local own = {encode_max_depth = DEEPEST, decode_max_depth = DEEPEST, encode_number_precision = 14,
                encode_keep_buffer = true, encode_invalid_numbers = false, decode_invalid_numbers = true,
@@ -444,7 +444,7 @@ end
 
 local bit = {}
 
--- How many arguments each function looks at; it takes one, and what follows from the last one on, as BitOp does.
+-- Number of arguments of each function. The others use all their arguments, as in BitOp.
 local USED = {tobit = 1, bnot = 1, bswap = 1, lshift = 2, rshift = 2, arshift = 2, rol = 2, ror = 2}
 
 for _, name in next, {"tobit", "bnot", "bswap", "tohex", "band", "bor", "bxor", "lshift", "rshift", "arshift", "rol",

@@ -1,4 +1,4 @@
-"""Those parts of Redis's Lua libraries that do with bits and bytes: bit, struct, cmsgpack and the random numbers."""
+"""The parts of Redis's Lua libraries that work on bits and bytes: bit, struct, cmsgpack and the random numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BESIDE = 2.0**52 + 2.0**51
 
 
 def _word(value: float) -> int:
-    """The lowest 32 bits of a number, as BitOp finds them: where they come to stand beside a large number."""
+    """The lowest 32 bits of a number, computed as in BitOp: by adding a large number, which aligns the mantissa."""
     bits: int = struct.unpack("<Q", struct.pack("<d", value + _BESIDE))[0]
     return bits & _WORD
 
@@ -68,25 +68,24 @@ _BIT: dict[bytes, Callable[..., Any]] = {
 
 
 def bit(name: bytes, *arguments: Any) -> Any:
-    """One function of LuaJIT's BitOp, whose results are signed words of 32 bits."""
+    """Call a function of LuaJIT's BitOp, whose results are signed 32-bit integers."""
     return _BIT[name](*arguments)
 
 
-# math.random: a linear congruence of 48 bits, as drand48's
+# math.random: the linear congruential generator of drand48
 
 
 class Random:
-    """Numbers that are the same after the same seed: those of Redis."""
+    """Redis's pseudo-random number generator: the same numbers for the same seed."""
 
     def __init__(self) -> None:
         self.seed(0)
 
     def seed(self, number: float) -> None:
-        """Begin again."""
         self._state = (as_long(number) & _WORD) << 16 | 0x330E
 
     def next(self) -> float:
-        """A number from 0 up to 1, that not included."""
+        """The next number, from 0 up to but not including 1."""
         self._state = (self._state * 0x5DEECE66D + 0xB) & 0xFFFFFFFFFFFF
         return (self._state >> 17) % 0x7FFFFFFF / 0x7FFFFFFF
 
@@ -95,7 +94,7 @@ class Random:
 
 
 def pack_scalar(value: Any, kind: bytes) -> bytes:
-    """A value that is no table, in MessagePack; what it has nothing for becomes nil."""
+    """Encode a value other than a table as MessagePack; types without an encoding become nil."""
     if kind == b"string":
         return _pack_text(value)
     if kind == b"boolean":
@@ -151,9 +150,9 @@ _DEEPEST = 200
 
 class Unpacker:
     """
-    Reads MessagePack.
+    Decoder of MessagePack.
 
-    @param table: makes a table of keys and values.
+    @param table: creates a Lua table of a dictionary.
     """
 
     def __init__(self, data: bytes, at: int, table: Callable[[dict[Any, Any]], Any]) -> None:
@@ -163,9 +162,9 @@ class Unpacker:
 
     def value(self, depth: int = 0) -> Any:
         """
-        The next value.
+        Decode the next value.
 
-        @raise Malformed: if there is none, or not all of it.
+        @raise Malformed: if it is invalid or truncated.
         """
         mark = self._take(1)[0]
         if depth > _DEEPEST:
@@ -193,7 +192,7 @@ class Unpacker:
         raise Malformed(_BAD)
 
     def _key(self, depth: int) -> Any:
-        """A key of a map: Lua has no nil and no NaN there, and lupa would wait for itself for ever to say so."""
+        """A key of a map. Raises for nil and NaN, which Lua rejects: lupa would deadlock when it reports that error."""
         key = self.value(depth)
         if key is None or key != key:
             raise CommandError(f"ERR table index is {'nil' if key is None else 'NaN'}")
@@ -213,7 +212,7 @@ class Unpacker:
 def unpack_messages(
     name: bytes, data: bytes, limit: float, offset: float, table: Callable[[dict[Any, Any]], Any]
 ) -> tuple[Any, ...]:
-    """One of cmsgpack's unpack functions: what was wrong, or None and the results."""
+    """Call a function of cmsgpack's unpack family; return the error, or None and the results."""
     most, start = as_long(limit), as_long(offset)
     if start < 0 or most < 0:
         text = f"Invalid request to unpack with offset of {low_word(start)} and limit of {len(data)}."

@@ -1,18 +1,18 @@
--- What scripts see of Lua and of the server, and the way into a script and out of it.
+-- The sandbox: the globals that scripts see, and the functions that run them.
 --
--- The functions of the host are Python's. Scripts never hold one of them: each is the upvalue of a function here, and
--- instead of raising it returns what was wrong. The exceptions are most of redis.*, which are made plain functions,
--- since what Lua calls in a return statement must be no function of Lua's if the script's own line is to be known. What
--- those raise is an exception of Python's, and a table before any script sees it.
+-- The host's functions are Python's. Scripts never get a reference to them: each is an upvalue of a Lua function here,
+-- and returns errors instead of raising them. Exceptions are most functions of redis.*, which are made plain (C)
+-- functions, as a Lua function in a tail call would hide the script's line from error messages. They raise Python
+-- exceptions, which are converted to tables before a script sees them.
 
 local host_call, host_pcall, host_explain, host_sha1, host_log, host_setresp, host_set_repl, host_may_call, host_register,
     host_random, host_seed, host_tick, libraries, constants = ...
 
 local OWN = debug.getinfo(1, "S").source
 local LIBRARIES = "=libraries.lua"
-local STEPS = 100000 -- instructions between two looks at the time
-local TURNS = 100 -- errors that are caught, or coroutines that are resumed, between two looks at the time
-local MOST = 4000 -- values that a function may return at once
+local STEPS = 100000 -- instructions between two checks of the deadline
+local TURNS = 100 -- caught errors or resumed coroutines between two checks of the deadline
+local MOST = 4000 -- maximum number of values that a function returns at once
 local SCALAR, ARRAY, STATUS, ERROR, DOUBLE, MAP, SET, BIG, VERBATIM, LONG, FAILED = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 
 local getinfo, sethook, setfenv = debug.getinfo, debug.sethook, setfenv
@@ -24,7 +24,7 @@ local floor, ceil = math.floor, math.ceil
 local create, resume, running = coroutine.create, coroutine.resume, coroutine.running
 local READONLY = "Attempt to modify a readonly table"
 
--- Tables that scripts may read only: each is empty, and looks into a table that scripts never hold.
+-- Read-only tables: each is an empty proxy, whose metatable reads from a table that scripts cannot reference.
 
 local behind = setmetatable({}, {__mode = "k"})
 local guarded = {}
@@ -43,12 +43,12 @@ end
 local function guard(contents)
   local meta = {__index = contents, __newindex = refuse}
   local outside = put_before(contents, meta)
-  local shown = {__index = outside} -- of the metatable
+  local shown = {__index = outside} -- the proxy's metatable, as scripts see it
   meta.__metatable = put_before(shown, {__index = shown, __newindex = refuse, __metatable = false})
   return outside, meta
 end
 
-local function tidy() -- table.insert gets past the guard, but nothing stays there for the next script
+local function tidy() -- table.insert bypasses the guard; remove what it left for the next script
   for i = 1, #guarded do
     local outside = guarded[i]
     if next(outside) ~= nil then
@@ -69,13 +69,13 @@ local function raise(message)
   error({err = message}, 0)
 end
 
--- A limit of time: a hook for every so many instructions, in each coroutine of its own. What a script has to run when an
--- error is raised, it runs when that error was caught (see xpcall), since Lua calls no hook inside of a hook. Where the
--- stack has no room for one more call the hook is an error by itself, and a coroutine may end before its hook is called;
--- so whatever catches an error, or resumes a coroutine, looks at the time, too.
+-- The time limit: a count hook in every coroutine. Lua calls no hook inside a hook, so a script's error handler runs
+-- only after the error was caught (see xpcall). If the stack has no room for the hook's call, the hook raises an error,
+-- and a coroutine can end before its hook is called; so catching an error and resuming a coroutine check the deadline,
+-- too.
 
-local inside = false -- whether there is somebody who can be told to end
-local dead = false -- why the script that runs has to end
+local inside = false -- whether a script runs, which can be killed
+local dead = false -- the error that ends the running script
 local turns = 0
 
 local function die()
@@ -88,7 +88,7 @@ local function look()
   local message = dead or inside and host_tick()
   if message then
     dead = message
-    sethook(die, "l") -- at every line from now on, so that no pcall holds it up
+    sethook(die, "l") -- at every line, so that no pcall stops it
     raise(message)
   end
 end
@@ -101,9 +101,9 @@ local function turn()
   end
 end
 
--- The basic functions that are not quite Lua's
+-- Basic functions that differ from Lua's
 
-local current -- the global table of the script that runs
+local current -- the global table of the running script
 local lua = {}
 
 function lua.next(t, key)
@@ -132,7 +132,7 @@ function lua.rawset(t, key, value)
   return rawset(t, key, value)
 end
 
-local function plain(problem) -- what was raised, as scripts may see it
+local function plain(problem) -- the error as scripts see it
   if type(problem) == "userdata" then
     local message, counted = host_explain(problem)
     return message and {err = message, ignore_error_stats_update = counted} or problem
@@ -191,7 +191,7 @@ function lua.xpcall(...)
 end
 
 local function compile(text, name, environment)
-  local source = byte(text) == 27 and " " .. text or text -- no compiled code, which could do anything
+  local source = byte(text) == 27 and " " .. text or text -- rejects bytecode, which could escape the sandbox
   local chunk, message = loadstring(source, name)
   if chunk then
     setfenv(chunk, environment)
@@ -277,9 +277,9 @@ function coroutines.wrap(body)
   end
 end
 
--- math.random gives Redis's numbers
+-- math.random with Redis's generator
 
-local function whole(value) -- what C makes of a number for an int: the low word of a long
+local function whole(value) -- the number as C's int: the low 32 bits of a long
   local number = tonumber(value) or 0
   if not (number >= -2 ^ 63 and number < 2 ^ 63) then
     return 0
@@ -290,7 +290,7 @@ end
 
 local function random(...)
   local count, low, high = select("#", ...), ...
-  local share = host_random() -- which is used up whatever follows
+  local share = host_random() -- drawn in any case, as in Redis
   if count == 0 then
     return share
   end
@@ -379,7 +379,7 @@ end
 function redis.debug()
 end
 
-local at_load = {log = redis.log} -- what there is of redis while a library is loaded
+local at_load = {log = redis.log} -- the redis.* functions while a library is loaded
 
 function at_load.register_function(...)
   local message = host_register(...)
@@ -395,7 +395,7 @@ for name, value in pairs(constants) do
   end
 end
 
--- The global tables: of scripts, of functions, and of libraries while they are loaded
+-- The global tables of scripts, of functions, and of libraries during loading
 
 local function nonexistent(_, name)
   if type(name) ~= "string" and type(name) ~= "number" then
@@ -428,7 +428,7 @@ local script_globals, script_visible = globals(redis)
 local function_globals, function_visible, function_meta = globals(for_functions)
 local load_visible = setmetatable({redis = guard(setmetatable(at_load, no_global))}, no_global)
 
--- Into a script, and out of it
+-- Running scripts and functions
 
 local function explain(problem)
   inside = false
@@ -458,7 +458,7 @@ local function text_at(t, key)
   return type(value) == "string" and value or nil
 end
 
--- One table of a script's as several values: first what it is, then a value that depends on that, then the rest.
+-- A script's table as several values: its kind, then values that depend on the kind.
 local function spill(t)
   local value = text_at(t, "err")
   if value then
@@ -515,7 +515,7 @@ end
 local function result(ok, value)
   tidy()
   if not ok then
-    if type(value) ~= "table" then -- the memory was used up, or the handler failed
+    if type(value) ~= "table" then -- out of memory, or the handler failed
       return FAILED, "ERR " .. tostring(value)
     end
     local message = rawget(value, "err")
@@ -535,7 +535,7 @@ local function invoke()
   return called(its_keys, its_arguments)
 end
 
--- What follows the xpcall stands on its line: a killed script dies at the next one.
+-- The statements after xpcall are on its line, because a killed script raises at the next line.
 local function protect(body)
   inside = true
   local ok, value = xpcall(body, explain) inside = false if dead then dead = false sethook(look, "", STEPS) end
@@ -573,7 +573,7 @@ end
 
 sethook(look, "", STEPS)
 local all = _G
-for name in pairs(all) do -- who gets out of the sandbox finds nothing there
+for name in pairs(all) do -- an escape from the sandbox finds no globals
   all[name] = nil
 end
 return run, run_function, load_library, compile_script, spill, slice

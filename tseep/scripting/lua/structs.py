@@ -1,4 +1,4 @@
-"""C's structs in strings: Roberto Ierusalimschy's C{struct}, as Redis brings it along."""
+"""C structs in strings: Roberto Ierusalimschy's C{struct} library, as in Redis."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ _LOWEST = -(2.0**63)
 
 class _Format:
     """
-    A format, which is read option by option.
+    Parser of a format string.
 
-    @ivar order: of the bytes of a number; C{alignment}: the most that a number is aligned to.
+    @ivar order: byte order of the next numbers.
+    @ivar alignment: maximum alignment of a number.
     """
 
     def __init__(self, text: bytes, function: str) -> None:
@@ -41,14 +42,14 @@ class _Format:
         self._at = 0
 
     def options(self) -> Iterator[tuple[str, int]]:
-        """The letters, each with the size that it stands for; 0 for what has none, or another."""
+        """The option letters, each with its size in bytes; 0 for options without a fixed size."""
         while self._at < len(self._text):
             letter = self._text[self._at]
             self._at += 1
             yield letter, self._size(letter)
 
     def padding(self, at: int, letter: str, size: int) -> int:
-        """How many bytes come before an option that would begin at a place."""
+        """Bytes of padding before an option at offset C{at}."""
         if size == 0 or letter == "c":
             return 0
         size = min(size, self.alignment)
@@ -56,9 +57,9 @@ class _Format:
 
     def control(self, letter: str) -> None:
         """
-        Follow what stands for no value.
+        Apply an option that changes byte order or alignment.
 
-        @raise Malformed: if the letter stands for nothing.
+        @raise Malformed: if the letter is not an option.
         """
         if letter in "<>":
             self.order = "little" if letter == "<" else "big"
@@ -80,7 +81,7 @@ class _Format:
         return size
 
     def _number(self, default: int) -> int:
-        """The number that stands here, if one does."""
+        """The number at the current position, or C{default}."""
         first = self._at
         while self._text[self._at : self._at + 1] in _DIGITS:
             self._at += 1
@@ -92,7 +93,7 @@ class _Format:
 
 def _pack(text: bytes, *values: Any) -> bytes:
     format, packed = _Format(text, "pack"), bytearray()
-    rest = iter([*enumerate(values, 2), (len(values) + 2, None)])  # Redis takes the first that is missing for nil
+    rest = iter([*enumerate(values, 2), (len(values) + 2, None)])  # a missing argument is nil, as in Redis
     for letter, size in format.options():
         packed += bytes(format.padding(len(packed), letter, size))
         if letter in _INTEGERS:
@@ -109,7 +110,7 @@ def _pack(text: bytes, *values: Any) -> bytes:
 
 
 def _code(letter: str, format: _Format) -> str:
-    """How Python's C{struct} calls a float."""
+    """The format of a float for Python's C{struct}."""
     return (">" if format.order == "big" else "<") + letter
 
 
@@ -119,7 +120,7 @@ def _integer(place: int, value: Any, size: int, order: Any) -> bytes:
 
 
 def _as_c(value: float) -> int:
-    """The 64 bits that C makes of a number, on the machines that there are."""
+    """The number as C converts it to 64 bits on x86-64."""
     if value != value or value < _LOWEST:
         return 1 << 63
     return 0 if value == math.inf else int(value) & _WORD
@@ -169,9 +170,9 @@ def _unpack(text: bytes, *rest: Any) -> list[Any]:
 
 class _Reader:
     """
-    What is left of a string, and the values that were read of it.
+    A string to unpack, and the values unpacked so far.
 
-    @ivar at: the place of the next byte.
+    @ivar at: the offset of the next byte.
     """
 
     def __init__(self, data: bytes, at: int) -> None:
@@ -180,18 +181,18 @@ class _Reader:
         self._data = data
 
     def require(self, size: int) -> None:
-        """Make sure that there are so many bytes."""
+        """Raise an error if fewer than C{size} bytes are left."""
         if size < 0 or self.at < 0 or self.at + size > len(self._data):
             raise bad_argument(2, "unpack", "data string too short")
 
     def take(self, size: int) -> bytes:
-        """The next bytes."""
+        """The next C{size} bytes."""
         self.require(size)
         self.at += size
         return self._data[self.at - size : self.at]
 
     def take_line(self) -> bytes:
-        """What comes before the next zero."""
+        """The bytes before the next zero byte."""
         end = self._data.find(b"\0", self.at)
         if end < 0:
             raise Malformed("unfinished string in data")
@@ -200,7 +201,7 @@ class _Reader:
         return line
 
     def previous_size(self) -> int:
-        """The last value, which is a size, and no value."""
+        """Remove the last value, and return it as a size."""
         size = number(self.values.pop()) if self.values else None
         if size is None:
             raise Malformed("format 'c0' needs a previous size")
@@ -234,9 +235,9 @@ _FUNCTIONS: dict[bytes, Callable[..., Any]] = {b"pack": _pack, b"unpack": _unpac
 
 def struct_function(name: bytes, *arguments: Any) -> tuple[Any, ...]:
     """
-    Call one of the functions of C{struct}.
+    Call a function of the C{struct} library.
 
-    @return: what was wrong, or None and the results.
+    @return: the error, or None and the results.
     """
     try:
         text = require_text(1, name.decode(), *arguments[:1])

@@ -232,7 +232,7 @@ class KillTests(SessionTests):
         with self.server.scripting.from_file():
             self.assertReply(1, "EVAL", "for i = 1, 1000000 do end return 1", 0)
             self.server.stopping = True
-            self.assertIn("told to stop", self.run_command("EVAL", "while true do end", 0))
+            self.assertIn("server is shutting down", self.run_command("EVAL", "while true do end", 0))
 
     def test_kill_whatever_it_does(self) -> None:
         """Nothing that a script catches, calls, resumes or returns keeps it from being ended, however late that is."""
