@@ -32,7 +32,7 @@ _REWRITE = re.compile(r"temp-rewriteaof-bg-[0-9]+\.aof")
 _UNDER_WAY = "ERR Background append only file rewriting already in progress"
 
 
-class Log:
+class AppendOnlyLog:
     """
     The append-only file of one server: a base file and the increments appended to it, in the folder appenddirname.
 
@@ -226,16 +226,16 @@ class Log:
         path = self._path(file)
         try:
             loader.load_log(path)
-        except TruncatedFile as torn:
+        except TruncatedFile as truncated:
             last = file == self._manifest.to_load[-1]
             if not last or self._server.config["aof-load-truncated"] == "no":
                 raise CannotLoad(
-                    f"{path}: {torn}; start with --aof-load-truncated yes to truncate the last file there, or check it "
-                    "with redis-check-aof"
-                ) from torn
-            removed = path.stat().st_size - torn.good
-            self._server.log(3, f"{path}: {torn}; the {removed} bytes after that are removed (aof-load-truncated)")
-            self._disk.cut_off(path, torn.good)
+                    f"{path}: {truncated}; start with --aof-load-truncated yes to truncate the last file there, or check "
+                    "it with redis-check-aof"
+                ) from truncated
+            removed = path.stat().st_size - truncated.good
+            self._server.log(3, f"{path}: {truncated}; the {removed} bytes after that are removed (aof-load-truncated)")
+            self._disk.cut_off(path, truncated.good)
         except TooFewDatabases as error:
             raise CannotLoad(f"{path}: {error}") from error
         except Corrupt as error:

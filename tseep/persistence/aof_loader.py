@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tseep.registry.table import Command
     from tseep.server.server import Server
 
-TOLD = 2.0
+PROGRESS_INTERVAL = 2.0
 """Seconds between two log lines on the progress of loading."""
 
 
@@ -92,11 +92,11 @@ class Loader:
             raise self._bad_library(error) from error
 
     def _tell(self, path: Path, at: int, size: int) -> None:
-        """Log the progress every L{TOLD} seconds; raise L{CannotLoad} if the server is stopping."""
+        """Log the progress every L{PROGRESS_INTERVAL} seconds; raise L{CannotLoad} if the server is stopping."""
         if self._server.stopping:
             raise CannotLoad(f"{path}: loading was interrupted by a shutdown")
         now = self._server.monotonic()
-        if now - self._told >= TOLD:
+        if now - self._told >= PROGRESS_INTERVAL:
             self._told = now
             self._server.log(2, f"Loading {path}: {100 * at // size} %, {at >> 20} of {size >> 20} MiB")
 
@@ -119,7 +119,7 @@ class Loader:
         start = self._load(data, path, 0) if data[: len(MAGIC)] == MAGIC else 0
         self._session.select(0)
         count = whole = 0
-        torn = False
+        truncated = False
         try:
             for at, commands in read_commands(data, start):
                 for argv in commands:
@@ -133,8 +133,8 @@ class Loader:
                         whole = count
                 self._tell(path, at, len(data))
         except EOFError:
-            torn = True
-        if torn or whole != count:
+            truncated = True
+        if truncated or whole != count:
             self._transaction = None
             raise TruncatedFile(place_after(data, start, whole))
 

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 Beside = Callable[[Callable[[], None], Callable[[Union[Exception, None]], None]], None]
 """Runs a function without blocking the server, then calls another with the error that it raised, or None."""
 
-POSTPONED = 2.0
+MAX_SYNC_WAIT = 2.0
 """Seconds that a write waits for an fsync in progress, as write(2) could block until that is done."""
 
-EVERY = 1.0
+SYNC_INTERVAL = 1.0
 """Seconds between two fsyncs of the policy everysec."""
 
 LARGE = 1 << 20
@@ -141,7 +141,7 @@ class AppendOnlyFile:
         now = self._clock()
         if self._waiting_since is None:
             self._waiting_since = now
-        return now - self._waiting_since < POSTPONED
+        return now - self._waiting_since < MAX_SYNC_WAIT
 
     def _write(self) -> None:
         """Write the whole buffer. If that fails, the unwritten rest stays in it."""
@@ -178,7 +178,7 @@ class AppendOnlyFile:
         @raise CannotContinue: as L{flush} does.
         """
         self.flush()
-        due = self._clock() - self._synced_at >= EVERY
+        due = self._clock() - self._synced_at >= SYNC_INTERVAL
         if self._unsynced and due and not self._syncing and self.policy != NEVER:
             self._sync_beside()
 

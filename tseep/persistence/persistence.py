@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 from tseep.errors import CommandError
-from tseep.persistence.aof import Log
+from tseep.persistence.aof import AppendOnlyLog
 from tseep.persistence.aof_loader import CannotLoad, Loader
 from tseep.persistence.aof_writer import Beside, CannotContinue
 from tseep.persistence.jobs import SNAPSHOT, BackgroundJob
@@ -73,7 +73,7 @@ class Persistence:
         self.recording = Recording(server.table.rewrap, self._half_done)
         self.job = BackgroundJob(disk, lambda: server.timer(), lambda level, text: server.log(level, text))
         self.snapshots = Snapshots(server, disk, self.job, self.recording, self._check_folder)
-        self.log = Log(
+        self.log = AppendOnlyLog(
             server, disk, self.job, self.recording, lambda work, done: self.beside(work, done), self._check_folder
         )
         self._server = server

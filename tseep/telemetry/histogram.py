@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 BUCKETS = 65
 """Buckets for the numbers of 64 bits, by bit length."""
 
-RECENT = 10
+RECENT_VALUES = 10
 """Number of values in one second, of a L{heartbeat <tseep.net.heartbeat.Heartbeat>} 10 times a second."""
 
 
@@ -45,13 +45,13 @@ class Histogram:
 
 
 class LoopLag(Histogram):
-    """A histogram of event-loop lag, with the worst of the last L{RECENT} values."""
+    """A histogram of event-loop lag, with the worst of the last L{RECENT_VALUES} values."""
 
     __slots__ = ("_recent",)
 
     def reset(self) -> None:
         super().reset()
-        self._recent: deque[int] = deque(maxlen=RECENT)
+        self._recent: deque[int] = deque(maxlen=RECENT_VALUES)
 
     def note(self, nanoseconds: int) -> None:
         super().note(nanoseconds)

@@ -12,7 +12,7 @@ MOST_RESULTS = 7990
 """Maximum values that a Python function returns to Lua at once; Lua's limit is 8,000 (LUAI_MAXCSTACK)."""
 
 
-class Malformed(Exception):
+class LibraryError(Exception):
     """
     A library function is called with invalid arguments or data.
 
@@ -24,9 +24,9 @@ class Malformed(Exception):
         self.message = text.encode("latin-1")
 
 
-def bad_argument(place: int, function: str, why: str) -> Malformed:
+def bad_argument(place: int, function: str, why: str) -> LibraryError:
     """The error for an invalid argument, in Lua's words."""
-    return Malformed(f"bad argument #{place} to '{function}' ({why})")
+    return LibraryError(f"bad argument #{place} to '{function}' ({why})")
 
 
 def as_long(value: float) -> int:
@@ -71,7 +71,7 @@ def require_number(place: int, function: str, *values: Any) -> float:
     The argument as a number.
 
     @param values: the argument; nothing if it is missing.
-    @raise Malformed: if it is not a number.
+    @raise LibraryError: if it is not a number.
     """
     found = number(values[0]) if values else None
     if found is None:
@@ -84,7 +84,7 @@ def require_text(place: int, function: str, *values: Any) -> bytes:
     The argument as a string; a number is converted.
 
     @param values: the argument; nothing if it is missing.
-    @raise Malformed: if it is neither.
+    @raise LibraryError: if it is neither.
     """
     found = as_text(values[0]) if values else None
     if found is None:

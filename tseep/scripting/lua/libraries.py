@@ -6,7 +6,7 @@ import struct
 from typing import Any, Callable
 
 from tseep.errors import CommandError
-from tseep.scripting.lua.arguments import MOST_RESULTS, Malformed, as_long, low_word
+from tseep.scripting.lua.arguments import MOST_RESULTS, LibraryError, as_long, low_word
 from tseep.scripting.lua.structs import struct_function
 
 __all__ = ["Random", "bit", "pack_scalar", "struct_function", "unpack_messages"]
@@ -164,11 +164,11 @@ class Unpacker:
         """
         Decode the next value.
 
-        @raise Malformed: if it is invalid or truncated.
+        @raise LibraryError: if it is invalid or truncated.
         """
         mark = self._take(1)[0]
         if depth > _DEEPEST:
-            raise Malformed(_BAD)
+            raise LibraryError(_BAD)
         if mark < 0x80 or mark >= 0xE0:
             return mark if mark < 0x80 else mark - 256
         if mark in _CONSTANTS:
@@ -189,7 +189,7 @@ class Unpacker:
         if mark < 0x90 or mark in _MAPS:
             count = self._length(_MAPS[mark]) if mark in _MAPS else mark - 0x80
             return self._table({self._key(depth + 1): self.value(depth + 1) for _ in range(count)})
-        raise Malformed(_BAD)
+        raise LibraryError(_BAD)
 
     def _key(self, depth: int) -> Any:
         """A key of a map. Raises for nil and NaN, which Lua rejects: lupa would deadlock when it reports that error."""
@@ -204,7 +204,7 @@ class Unpacker:
     def _take(self, count: int) -> bytes:
         part = self.data[self.at : self.at + count]
         if len(part) < count:
-            raise Malformed(_SHORT)
+            raise LibraryError(_SHORT)
         self.at += count
         return part
 
@@ -226,8 +226,8 @@ def unpack_messages(
         while unpacker.at < len(data) and (whole or len(values) < most):
             values.append(unpacker.value())
             if len(values) > MOST_RESULTS:
-                raise Malformed(_TOO_MANY)
-    except Malformed as problem:
+                raise LibraryError(_TOO_MANY)
+    except LibraryError as problem:
         return (problem.message,)
     if whole:
         return (None, *values)

@@ -9,7 +9,7 @@ from typing import Any, Callable
 
 from tseep.scripting.lua.arguments import (
     MOST_RESULTS,
-    Malformed,
+    LibraryError,
     as_long,
     bad_argument,
     number,
@@ -59,14 +59,14 @@ class _Format:
         """
         Apply an option that changes byte order or alignment.
 
-        @raise Malformed: if the letter is not an option.
+        @raise LibraryError: if the letter is not an option.
         """
         if letter in "<>":
             self.order = "little" if letter == "<" else "big"
         elif letter == "!":
             self.alignment = self._number(8)
             if self.alignment < 1 or self.alignment & (self.alignment - 1):
-                raise Malformed(f"alignment {self.alignment} is not a power of 2")
+                raise LibraryError(f"alignment {self.alignment} is not a power of 2")
         elif letter != " ":
             raise bad_argument(1, self._function, f"invalid format option '{letter}'")
 
@@ -77,7 +77,7 @@ class _Format:
             return _SIZES.get(letter, 0)
         size = self._number(4)
         if size > _MOST_BYTES:
-            raise Malformed(f"integral size {size} is larger than limit of {_MOST_BYTES}")
+            raise LibraryError(f"integral size {size} is larger than limit of {_MOST_BYTES}")
         return size
 
     def _number(self, default: int) -> int:
@@ -87,7 +87,7 @@ class _Format:
             self._at += 1
         digits = self._text[first : self._at].lstrip("0")
         if len(digits) > 10 or int(digits or 0) > _MOST:
-            raise Malformed("integral size overflow")
+            raise LibraryError("integral size overflow")
         return int(digits or 0) if self._at > first else default
 
 
@@ -164,7 +164,7 @@ def _unpack(text: bytes, *rest: Any) -> list[Any]:
         else:
             format.control(letter)
         if len(reader.values) > MOST_RESULTS:
-            raise Malformed("stack overflow (too many results)")
+            raise LibraryError("stack overflow (too many results)")
     return [*reader.values, reader.at + 1]
 
 
@@ -195,7 +195,7 @@ class _Reader:
         """The bytes before the next zero byte."""
         end = self._data.find(b"\0", self.at)
         if end < 0:
-            raise Malformed("unfinished string in data")
+            raise LibraryError("unfinished string in data")
         line = self._data[self.at : end]
         self.at = end + 1
         return line
@@ -204,7 +204,7 @@ class _Reader:
         """Remove the last value, and return it as a size."""
         size = number(self.values.pop()) if self.values else None
         if size is None:
-            raise Malformed("format 'c0' needs a previous size")
+            raise LibraryError("format 'c0' needs a previous size")
         return _as_c(size)
 
 
@@ -242,6 +242,6 @@ def struct_function(name: bytes, *arguments: Any) -> tuple[Any, ...]:
     try:
         text = require_text(1, name.decode(), *arguments[:1])
         result = _FUNCTIONS[name](text, *arguments[1:])
-    except Malformed as problem:
+    except LibraryError as problem:
         return (problem.message,)
     return (None, *result) if type(result) is list else (None, result)

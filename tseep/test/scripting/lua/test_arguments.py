@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.scripting.lua.arguments import Malformed, as_text, number, require_number, require_text
+from tseep.scripting.lua.arguments import LibraryError, as_text, number, require_number, require_text
 
 
 class ArgumentsTests(SynchronousTestCase):
@@ -33,7 +33,7 @@ class ArgumentsTests(SynchronousTestCase):
             (require_text, (True,), "string expected, got boolean"),
             (require_text, (object(),), "string expected, got table"),
         ):
-            error = self.assertRaises(Malformed, function, 2, "pack", *arguments)
+            error = self.assertRaises(LibraryError, function, 2, "pack", *arguments)
             self.assertEqual(f"bad argument #2 to 'pack' ({got})".encode(), error.message)
 
     def test_required_and_there(self) -> None:
