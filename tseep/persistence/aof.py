@@ -230,7 +230,7 @@ class AppendOnlyLog:
             last = file == self._manifest.to_load[-1]
             if not last or self._server.config["aof-load-truncated"] == "no":
                 raise CannotLoad(
-                    f"{path}: {truncated}; start with --aof-load-truncated yes to truncate the last file there, or check "
+                    f"{path}: {truncated}; start with --aof-load-truncated yes to truncate the last file, or check "
                     "it with redis-check-aof"
                 ) from truncated
             removed = path.stat().st_size - truncated.good

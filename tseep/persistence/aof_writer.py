@@ -124,7 +124,7 @@ class AppendOnlyFile:
         self._errors[step] = error
 
     def _succeeded(self, step: str) -> None:
-        """Forget and log the end of the error of a write or fsync, if there was one."""
+        """Forget the error of a write or fsync, if there was one, and log that it works again."""
         if step in self._errors:
             del self._errors[step]
             self._log(2, f"Can {step} {self.path} again")
@@ -151,8 +151,8 @@ class AppendOnlyFile:
             for block in blocks:
                 left = memoryview(block)
                 while left:
-                    taken = self._disk.write(self._descriptor, left[:MAX_WRITE_BYTES])
-                    written, left = written + taken, left[taken:]
+                    count = self._disk.write(self._descriptor, left[:MAX_WRITE_BYTES])
+                    written, left = written + count, left[count:]
         except Exception:
             self._keep(blocks, written)
             raise

@@ -27,55 +27,55 @@ class Child:
 
     def __init__(self, work: Callable[[], None], now: float) -> None:
         self.started = now
-        self._told, tell = os.pipe()
+        self._read_end, write_end = os.pipe()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)  # CPython 3.12: threads; the child uses none
                 self.pid = os.fork()
         except OSError:
-            os.close(self._told)
-            os.close(tell)
+            os.close(self._read_end)
+            os.close(write_end)
             raise
         if not self.pid:
-            _run(work, tell)
-        os.close(tell)
+            _run(work, write_end)
+        os.close(write_end)
 
     def ended(self) -> str | None:
         """Poll the child: None while it runs, then an empty text on success, or the error."""
         pid, status = os.waitpid(self.pid, os.WNOHANG)
         if not pid:
             return None
-        told = os.read(self._told, MESSAGE).decode("utf-8", "replace")
-        os.close(self._told)
+        report = os.read(self._read_end, MESSAGE).decode("utf-8", "replace")
+        os.close(self._read_end)
         if os.WIFSIGNALED(status):
             return f"terminated by signal {os.WTERMSIG(status)}"
-        return told if os.WEXITSTATUS(status) else ""
+        return report if os.WEXITSTATUS(status) else ""
 
     def kill(self) -> None:
         """Kill the child, and wait until it has exited."""
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
-        os.close(self._told)
+        os.close(self._read_end)
 
 
-def _run(work: Callable[[], None], tell: int) -> None:
+def _run(work: Callable[[], None], write_end: int) -> None:
     """Run the function in the child, and exit without the parent's exit handlers. Does not return."""
     status = 1
     try:
-        _become_child(tell)
+        _become_child(write_end)
         work()
         status = 0
     except BaseException as error:
         text = str(error) if isinstance(error, OSError) else traceback.format_exc()
-        os.write(tell, text.encode("utf-8", "replace")[-MESSAGE:])
+        os.write(write_end, text.encode("utf-8", "replace")[-MESSAGE:])
     finally:
         os._exit(status)
 
 
-def _become_child(tell: int) -> None:
+def _become_child(write_end: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.set_wakeup_fd(-1)
     gc.disable()  # a collection would write to, and so copy, all memory
-    os.closerange(3, tell)
-    os.closerange(tell + 1, min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 1 << 20))
+    os.closerange(3, write_end)
+    os.closerange(write_end + 1, min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 1 << 20))

@@ -221,10 +221,10 @@ class Persistence:
         """
         if self._running:
             self.log.apply_config()
-            wanted = self._server.config["appendonly"] == "yes"
-            if wanted and not self.log.on:
+            enabled = self._server.config["appendonly"] == "yes"
+            if enabled and not self.log.on:
                 self.log.begin()
-            elif not wanted and self.log.on:
+            elif not enabled and self.log.on:
                 self.log.close()
 
     def commit(self) -> None:

@@ -35,7 +35,6 @@ class Reader:
         self.end = len(data) if end is None else end
 
     def take(self, size: int) -> bytes:
-        """The next C{size} bytes."""
         start = self.at
         self.at = stop = start + size
         if stop > self.end:

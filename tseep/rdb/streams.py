@@ -169,15 +169,15 @@ def _read_group(reader: Reader, stream: Stream, version: int) -> None:
         group.entries_read = None if read == _UNKNOWN else read
     else:
         group.entries_read = stream.place(group.last_id)
-    nobody = Consumer(b"", 0)
+    unassigned = Consumer(b"", 0)
     for _ in range(reader.length()):
-        pending = Pending(nobody, 0)
+        pending = Pending(unassigned, 0)
         id, pending.time, pending.count = _read_key(reader), reader.milliseconds(), reader.length()
         if group.pending.add(id, pending) is not None:
             raise Corrupt("an entry is pending twice")
     for _ in range(reader.length()):
         _read_consumer(reader, group, version)
-    if any(pending.consumer is nobody for _, pending in group.pending):
+    if any(pending.consumer is unassigned for _, pending in group.pending):
         raise Corrupt("a pending entry has no consumer")
 
 

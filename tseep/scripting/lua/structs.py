@@ -186,7 +186,6 @@ class _Reader:
             raise bad_argument(2, "unpack", "data string too short")
 
     def take(self, size: int) -> bytes:
-        """The next C{size} bytes."""
         self.require(size)
         self.at += size
         return self._data[self.at - size : self.at]
