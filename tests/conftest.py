@@ -1,4 +1,4 @@
-"""What the tests share: running servers, and how many examples hypothesis tries."""
+"""Shared fixtures: running servers; and Hypothesis's profiles."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .support.servers import Redis, Tseep, require_oracle
 
 _CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 
-_PHASES = [Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink]  # to explain a failure takes minutes
+_PHASES = [Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink]  # Phase.explain would take minutes
 
 settings.register_profile("common", deadline=None, phases=_PHASES, suppress_health_check=_CHECKS)
 settings.register_profile(
@@ -29,26 +29,26 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 def pytest_configure() -> None:
-    """Take all the open files that may be had: some tests are thousands of clients."""
+    """Raise the soft limit on open files to the hard limit, as some tests connect thousands of clients."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @pytest.fixture(scope="session", params=["v1", "v2", "v3"])
 def running(request: pytest.FixtureRequest) -> Iterator[Tseep]:
-    """A tseep in each mode, for many tests."""
+    """A tseep in each mode, shared by many tests."""
     yield from _run(request.param, "--enable-debug-command", "yes")
 
 
 @pytest.fixture(scope="session", params=["v1", "v2", "v3"])
 def running_guarded(request: pytest.FixtureRequest) -> Iterator[Tseep]:
-    """The same, with a password."""
+    """A tseep in each mode, with a password."""
     yield from _run(request.param, "--requirepass", "secret")
 
 
 @pytest.fixture(scope="session")
 def v2() -> Iterator[Tseep]:
-    """A tseep in mode v2 only, for what does not depend on the mode."""
+    """A tseep in mode v2, for tests that do not depend on the mode."""
     yield from _run("v2", "--enable-debug-command", "yes")
 
 
@@ -61,20 +61,20 @@ def _run(mode: str, *options: str) -> Iterator[Tseep]:
 
 @pytest.fixture
 def server(running: Tseep) -> Tseep:
-    """A tseep in each mode, without keys."""
+    """A tseep in each mode, with an empty keyspace."""
     running.flush()
     return running
 
 
 @pytest.fixture(scope="session")
 def oracle() -> Iterator[Redis]:
-    """A redis-server that tells how it should be."""
+    """A redis-server as the reference."""
     yield from _run_oracle("--enable-debug-command", "yes")
 
 
 @pytest.fixture(scope="session")
 def guarded_oracle() -> Iterator[Redis]:
-    """The same, with a password."""
+    """A redis-server with a password."""
     yield from _run_oracle("--requirepass", "secret")
 
 

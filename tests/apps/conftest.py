@@ -1,4 +1,4 @@
-"""The servers that the applications talk to."""
+"""Servers for the application tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..support.servers import Redis, Tseep, require_oracle
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of this folder are of the applications."""
+    """Mark all tests of this folder as C{apps}."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.apps)
@@ -39,12 +39,11 @@ def _redis() -> Redis:
 
 @pytest.fixture
 def port(app_server: Tseep | Redis) -> int:
-    """The port of a server without keys."""
+    """The port of a server with an empty keyspace."""
     app_server.flush()
     return int(app_server.address[1])
 
 
 @pytest.fixture
 def url(port: int) -> str:
-    """Its address."""
     return f"redis://127.0.0.1:{port}/0"

@@ -7,12 +7,12 @@ from typing import Any
 
 
 async def add(context: dict[str, Any], x: int, y: int) -> int:
-    """What the worker of arq does."""
+    """The task of an arq worker."""
     return x + y
 
 
 def test_arq(port: int) -> None:
-    """A worker runs jobs, now and later, once each."""
+    """A worker of arq runs immediate and deferred jobs, once each."""
     from arq import create_pool
     from arq.connections import RedisSettings
     from arq.worker import Worker
@@ -35,7 +35,7 @@ def test_arq(port: int) -> None:
 
 
 def test_channels(url: str) -> None:
-    """Both layers of Django Channels send to a channel and to a group."""
+    """Both layers of Django Channels send to channels and to groups."""
     from channels_redis.core import RedisChannelLayer
     from channels_redis.pubsub import RedisPubSubChannelLayer
 
@@ -56,7 +56,7 @@ def test_channels(url: str) -> None:
 
 
 def test_glide(port: int) -> None:
-    """valkey-glide connects, and uses commands, batches, scripts and messages."""
+    """valkey-glide connects, and runs commands, batches, scripts and pub/sub."""
     from glide import Batch, GlideClient, GlideClientConfiguration, NodeAddress, Script
 
     async def talk() -> None:
@@ -87,7 +87,7 @@ def test_glide(port: int) -> None:
 
 
 def test_redis_py(url: str) -> None:
-    """redis-py on asyncio: pipelines, locks, blocking pops and messages."""
+    """redis-py on asyncio: pipelines, locks, blocking pops and pub/sub."""
     import redis.asyncio
 
     async def talk() -> None:

@@ -38,7 +38,6 @@ def fail():
 
 @pytest.fixture
 def worker(tmp_path: Path, url: str) -> Iterator[Process]:
-    """A running worker."""
     (tmp_path / "tasks.py").write_text(TASKS)
     options = ["--pool", "solo", "--without-gossip", "--without-mingle", "--loglevel", "info"]
     argv = [sys.executable, "-m", "celery", "--app", "tasks", "worker", *options]
@@ -49,7 +48,7 @@ def worker(tmp_path: Path, url: str) -> Iterator[Process]:
 
 
 def test_celery(worker: Process, url: str) -> None:
-    """Tasks are run, retried and combined, and their results come back, failures too."""
+    """Celery runs, retries and combines tasks, and returns their results and failures."""
     from celery import Celery, chord, group
     from celery.exceptions import TimeoutError as Late
 

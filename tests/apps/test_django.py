@@ -1,4 +1,4 @@
-"""Django's own cache on Redis, and django-redis."""
+"""Django's own Redis cache, and django-redis."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _configure() -> None:
 
 
 def _use(cache: Any) -> None:
-    """What both caches have in common."""
+    """The operations that both caches support."""
     cache.set("a", {"x": [1, 2]}, timeout=100)
     assert cache.get("a") == {"x": [1, 2]}
     assert cache.get("none", "default") == "default"
@@ -32,7 +32,7 @@ def _use(cache: Any) -> None:
 
 
 def test_core(url: str) -> None:
-    """Django's cache keeps, counts, touches and forgets."""
+    """Django's cache sets, increments, touches and deletes keys."""
     _configure()
     from django.core.cache.backends.redis import RedisCache
 
@@ -44,7 +44,7 @@ def test_core(url: str) -> None:
 
 
 def test_django_redis(url: str) -> None:
-    """django-redis does the same, and has times to live, patterns and locks."""
+    """django-redis does the same, and supports TTLs, patterns and locks."""
     _configure()
     from django_redis.cache import RedisCache
 

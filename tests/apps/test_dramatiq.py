@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def test_dramatiq(url: str) -> None:
-    """Messages are worked on, delayed, and tried again; results come back."""
+    """dramatiq processes, delays and retries messages, and stores results."""
     import dramatiq
     from dramatiq.brokers.redis import RedisBroker
     from dramatiq.results import Results
@@ -39,7 +39,7 @@ def test_dramatiq(url: str) -> None:
 
 
 def test_rate_limiter(url: str) -> None:
-    """A limiter lets so many in, and no more."""
+    """A concurrent rate limiter admits up to its limit."""
     from dramatiq.rate_limits import ConcurrentRateLimiter, WindowRateLimiter
     from dramatiq.rate_limits.backends import RedisBackend
 

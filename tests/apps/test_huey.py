@@ -9,7 +9,7 @@ import pytest
 
 @pytest.mark.parametrize("kind", ["RedisHuey", "PriorityRedisHuey", "RedisExpireHuey"])
 def test_huey(url: str, kind: str) -> None:
-    """Tasks are run, retried and delayed, and their results come back."""
+    """huey runs, retries and delays tasks, and returns their results."""
     import huey as package
 
     huey: Any = getattr(package, kind)(url=url, results=True)
@@ -41,7 +41,7 @@ def test_huey(url: str, kind: str) -> None:
 
 
 def test_priority(url: str) -> None:
-    """What is more urgent comes first."""
+    """huey runs tasks of higher priority first."""
     from huey import PriorityRedisHuey
 
     huey: Any = PriorityRedisHuey(url=url)

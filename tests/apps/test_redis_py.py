@@ -1,4 +1,4 @@
-"""redis-py itself: what its users build on."""
+"""redis-py: the features that applications use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 @pytest.mark.parametrize("protocol", [2, 3])
 def test_pipelines(url: str, protocol: int) -> None:
-    """Pipelines, transactions that are watched, and scripts."""
+    """Pipelines, optimistic transactions (WATCH), and scripts."""
     import redis
 
     client = redis.Redis.from_url(url, protocol=protocol)
@@ -31,7 +31,7 @@ def test_pipelines(url: str, protocol: int) -> None:
 
 
 def test_lock(url: str) -> None:
-    """A lock keeps others out until it is released, or its time is over."""
+    """A lock excludes others until it is released or expires."""
     import redis
 
     client = redis.Redis.from_url(url)
@@ -49,7 +49,7 @@ def test_lock(url: str) -> None:
 
 
 def test_messages(url: str) -> None:
-    """Channels and patterns, heard by a thread."""
+    """A subscriber thread receives messages of channels and patterns."""
     import redis
 
     client = redis.Redis.from_url(url)
@@ -75,7 +75,7 @@ def test_messages(url: str) -> None:
 
 
 def test_streams(url: str) -> None:
-    """A group of consumers works through a stream."""
+    """A consumer group processes a stream."""
     import redis
 
     client = redis.Redis.from_url(url, decode_responses=True)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 
 def test_rq(url: str) -> None:
-    """A worker runs what is queued, keeps what failed, and tries again what may be tried again."""
+    """An RQ worker runs queued jobs, keeps the failed ones, and retries those with retries left."""
     from redis import Redis
     from rq import Queue, Retry, SimpleWorker
     from rq.job import Dependency

@@ -1,4 +1,4 @@
-"""txredisapi: a client on Twisted."""
+"""txredisapi: a Redis client on Twisted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 
 @pytest_twisted.ensureDeferred
 async def test_txredisapi(port: int) -> None:
-    """Commands, transactions, scripts and messages."""
+    """txredisapi runs commands, transactions, scripts and pub/sub."""
     import txredisapi
 
     client = await txredisapi.Connection("127.0.0.1", port, reconnect=False)
@@ -28,8 +28,6 @@ async def test_txredisapi(port: int) -> None:
     heard: Deferred[list[Any]] = Deferred()
 
     class Subscriber(txredisapi.SubscriberProtocol):
-        """Hears one message."""
-
         def connectionMade(self) -> None:
             self.subscribe("news")
 

@@ -1,4 +1,4 @@
-"""What web applications keep in Redis: sessions, limits, and the events of Socket.IO."""
+"""Uses of Redis in web applications: sessions, rate limits, and Socket.IO events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..support.servers import Process, until
 
 
 def test_flask_session(url: str) -> None:
-    """A session outlives its request, and is in the server."""
+    """A session persists between requests, and is stored in the server."""
     import flask
     from flask_session import Session
     from redis import Redis
@@ -36,7 +36,7 @@ def test_flask_session(url: str) -> None:
 
 
 def test_limits(url: str) -> None:
-    """Each strategy lets so many in, and tells what is left."""
+    """Each strategy admits requests up to its limit, and reports the remaining number."""
     import limits
     from limits.storage import storage_from_string
 
@@ -52,7 +52,7 @@ def test_limits(url: str) -> None:
 
 
 def test_limits_async(url: str) -> None:
-    """The same on asyncio."""
+    """The same rate limits on asyncio."""
     import limits.aio.strategies
     from limits.storage import storage_from_string
 
@@ -79,7 +79,7 @@ server.manager.thread.join()
 
 
 def test_socketio(url: str) -> None:
-    """An event that one process emits reaches the clients of another."""
+    """Clients of one process receive an event that another one emits."""
     import socketio
 
     outside = socketio.RedisManager(url, write_only=True)
@@ -89,4 +89,4 @@ def test_socketio(url: str) -> None:
             outside.emit("greeting", {"text": "hello"})
             return any("heard greeting" in line and "hello" in line for line in listener.lines)
 
-        until(heard, "the other process hears it")
+        until(heard, "the other process receives the event")

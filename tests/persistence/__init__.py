@@ -1,1 +1,1 @@
-"""Tests of what is on the disk: the append-only file, snapshots, and servers that are killed."""
+"""Persistence tests: the append-only file, snapshots, and killed servers."""

@@ -1,4 +1,4 @@
-"""The append-only file: what a server has answered is there after its end, and redis-server reads it, too."""
+"""The append-only file: acknowledged writes survive a restart, and redis-server reads the same file."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ WRITING = ["string", "bitmap", "generic", *families.GROUPS]
 
 @pytest.fixture(scope="module")
 def docs(oracle: Redis) -> dict[str, Any]:
-    """What redis-server's COMMAND DOCS says of each command."""
+    """redis-server's COMMAND DOCS."""
     with oracle.connect() as client:
         return _docs(client)
 
 
 @pytest.mark.parametrize("group", WRITING)
 def test_every_effect_is_recorded(tmp_path: Path, docs: dict[str, Any], group: str) -> None:
-    """After random commands of all kinds, the file alone brings back what there was, here and in redis-server."""
+    """After random write commands, loading the file restores the same data, in tseep and in redis-server."""
     names = [name for name in _generated(docs, [group]) if not name.startswith(("randomkey", "function"))]
     grammar, begin, chance = Grammar(docs), families.begin(group), random.Random(group)
     with tseep(tmp_path, *APPENDING) as server, server.connect() as client:
@@ -52,21 +52,21 @@ def test_every_effect_is_recorded(tmp_path: Path, docs: dict[str, Any], group: s
         before = contents(client)
         shut_down(client, "NOSAVE")
         assert "failed after it had changed" not in server.output
-    with tseep(tmp_path, *APPENDING) as server:  # which does not start if a command fails
+    with tseep(tmp_path, *APPENDING) as server:  # does not start if a command fails
         assert not difference(before, held(server))
     with redis_in(tmp_path, *APPENDING) as redis:
         assert not difference(before, held(redis))
 
 
 def _waits(words: list[bytes]) -> bool:
-    """Whether a call may wait."""
+    """True if a call can block."""
     return (words[0].upper().startswith((b"B", b"WAIT")) and words[0].upper()[:3] != b"BIT") or b"BLOCK" in map(
         bytes.upper, words
     )
 
 
 def play_conversation(client: Client, other: Client) -> None:
-    """Transactions, scripts, clients that wait, and whatever else is recorded otherwise than as it came."""
+    """Transactions, scripts, blocking commands, and others that are not recorded as they were sent."""
     client("MULTI")
     client("SET", "t", 1), client("SELECT", 2), client("INCR", "t"), client("EXPIRE", "t", 1000), client("SELECT", 0)
     client("EXEC")
@@ -85,12 +85,12 @@ def play_conversation(client: Client, other: Client) -> None:
         ("BZMPOP 0 1 z3 MAX COUNT 2", "ZADD z3 1 a 2 b 3 c"),
     ):
         other.send(encode(*waiting.split()))
-        until(lambda: info(client, "blocked_clients") == "1", "it waits")
+        until(lambda: info(client, "blocked_clients") == "1", "the client is blocked")
         client(*serving.split())
         other.reply()
     client("XGROUP", "CREATE", "str", "g", "$", "MKSTREAM")
     other.send(encode(*["XREADGROUP", "GROUP", "g", "me", "BLOCK", "0", "STREAMS", "str", ">"]))
-    until(lambda: info(client, "blocked_clients") == "1", "it waits")
+    until(lambda: info(client, "blocked_clients") == "1", "the client is blocked")
     client("XADD", "str", "*", "f", "v")
     other.reply()
     client("XADD", "str", "MAXLEN", "~", "10", "*", "f", "w")
@@ -99,14 +99,14 @@ def play_conversation(client: Client, other: Client) -> None:
     client("INCRBYFLOAT", "float", "0.1"), client("HINCRBYFLOAT", "h", "f", "0.1"), client("SET", "k", 1, "EX", 500)
     client("GETEX", "k", "PX", 90000), client("SET", "k", 2, "KEEPTTL", "GET"), client("SETEX", "l", 77, "v")
     client("SET", "short", "x", "PX", 1)
-    until(lambda: client("GET", "short") is None, "it expires")
+    until(lambda: client("GET", "short") is None, "the key has expired")
     client("SET", "short", "again")
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("policy", ["always", "everysec", "no"])
 def test_conversation(tmp_path: Path, mode: str, policy: str) -> None:
-    """Whatever clients do together is there after the end, in each mode with each policy, and redis-server reads it."""
+    """Writes of several clients survive a kill, with every mode and policy, and redis-server loads them."""
     options = (*APPENDING, "--appendfsync", policy)
     with tseep(tmp_path, *options, mode=mode) as server, server.connect() as client, server.connect() as other:
         play_conversation(client, other)
@@ -120,7 +120,7 @@ def test_conversation(tmp_path: Path, mode: str, policy: str) -> None:
 
 @pytest.mark.parametrize("preamble", ["yes", "no"])
 def test_we_read_the_file_of_redis(tmp_path: Path, preamble: str) -> None:
-    """We find in redis-server's append-only files what it finds there, after a rewrite and before it."""
+    """tseep loads redis-server's append-only files, before and after a rewrite, with the same result."""
     options = (*APPENDING, "--aof-use-rdb-preamble", preamble, "--aof-timestamp-enabled", "yes")
     with redis_in(tmp_path, *options) as redis, redis.connect() as client, redis.connect() as other:
         fill(client)
@@ -128,14 +128,14 @@ def test_we_read_the_file_of_redis(tmp_path: Path, preamble: str) -> None:
         until(lambda: info(client, "aof_rewrite_in_progress") == "0", "the rewrite is complete")
         play_conversation(client, other)
         shut_down(client)
-    with redis_in(tmp_path, *options) as redis:  # which does not write how many entries groups have read
+    with redis_in(tmp_path, *options) as redis:  # does not store the groups' entries-read
         before = held(redis)
     with tseep(tmp_path, *APPENDING) as server:
         assert not difference(before, held(server))
 
 
 def test_old_single_file(tmp_path: Path) -> None:
-    """The one file that Redis had before version 7 is taken over."""
+    """The single file of Redis before 7.0 becomes the base."""
     commands = [b"SELECT 1", b"SET a 1", b"INCR a"]
     (tmp_path / "appendonly.aof").write_bytes(b"".join(map(encoded, commands)))
     for _ in range(2):
@@ -146,14 +146,14 @@ def test_old_single_file(tmp_path: Path) -> None:
 
 
 def encoded(command: bytes) -> bytes:
-    """A command of plain words as a client sends it."""
+    """The RESP encoding of a command without spaces in its words."""
     words = command.split()
     return b"*%d\r\n" % len(words) + b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in words])
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_rewrite_under_load(tmp_path: Path, mode: str) -> None:
-    """A rewrite in the background, again and again, loses nothing of what is written meanwhile."""
+    """Repeated background rewrites lose no write that arrives during them."""
     with tseep(tmp_path, *APPENDING, mode=mode) as server, server.connect() as client:
         for turn in range(4):
             assert client("BGREWRITEAOF") == "Background append only file rewriting started"
@@ -163,14 +163,14 @@ def test_rewrite_under_load(tmp_path: Path, mode: str) -> None:
                 number += 1
         before = contents(client)
         kill(server, client)
-    assert len(list((tmp_path / "appendonlydir").iterdir())) == 3, "only a base, what was added, and the manifest"
+    assert len(list((tmp_path / "appendonlydir").iterdir())) == 3, "a base, an increment and the manifest"
     with tseep(tmp_path, *APPENDING) as server:
         assert not difference(before, held(server))
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_long_script_in_the_file(tmp_path: Path, mode: str) -> None:
-    """A script in the file that takes longer than busy-reply-threshold is loaded like all else, in each mode."""
+    """Loading runs a script that takes longer than busy-reply-threshold, in every mode."""
     with tseep(tmp_path, *APPENDING, mode=mode) as server, server.connect() as client:
         client("SET", "a", 1)
         kill(server, client)
@@ -182,20 +182,20 @@ def test_long_script_in_the_file(tmp_path: Path, mode: str) -> None:
 
 
 def test_rewrite_by_growth(tmp_path: Path) -> None:
-    """The file is rewritten by itself when it has grown."""
+    """The server rewrites the file when it has grown by auto-aof-rewrite-percentage."""
     options = ("--auto-aof-rewrite-min-size", "10kb", "--auto-aof-rewrite-percentage", "50")
     with tseep(tmp_path, *APPENDING, *options) as server, server.connect() as client:
         for number in range(1000):
             client("SET", "a", number)
-        until(lambda: int(info(client, "aof_rewrites")) >= 1, "it begins")
-        # 29,000 bytes were written, and no rewrite begins with less than 10 KiB of them
-        until(lambda: int(info(client, "aof_current_size")) < 20_000, "it is shorter than what was written")
+        until(lambda: int(info(client, "aof_rewrites")) >= 1, "a rewrite starts")
+        # 29,000 bytes are written, and a rewrite starts at 10 KiB or more
+        until(lambda: int(info(client, "aof_current_size")) < 20_000, "the file is shorter than what was written")
         assert client("GET", "a") == b"999"
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_switched_on_and_off(tmp_path: Path, mode: str) -> None:
-    """CONFIG SET appendonly begins the file with all that is there, and ends it."""
+    """CONFIG SET appendonly yes writes the present data to the file, and no closes it."""
     with tseep(tmp_path, mode=mode) as server, server.connect() as client:
         fill(client)
         assert client("CONFIG", "SET", "appendonly", "yes") == "OK"
@@ -211,7 +211,7 @@ def test_switched_on_and_off(tmp_path: Path, mode: str) -> None:
 
 
 def test_torn_end(tmp_path: Path) -> None:
-    """What a file ends with that is not whole is cut off, with a word about it, or the server refuses to start."""
+    """A truncated last command or transaction is removed and logged, or stops the start with aof-load-truncated no."""
     with tseep(tmp_path, *APPENDING) as server, server.connect() as client:
         client("SET", "a", 1)
         client("MULTI"), client("SET", "b", 2), client("SET", "c", 3), client("EXEC")
@@ -234,13 +234,13 @@ def test_torn_end(tmp_path: Path) -> None:
     ("damage", "message"),
     [
         (b"*2\r\n$3\r\nGET\r\n$5\r\nab\r\n", "at byte 23: an argument is longer or shorter"),
-        (encoded(b"NOSUCH x"), "at byte 23: a command b'NOSUCH'"),
+        (encoded(b"NOSUCH x"), "at byte 23: unknown command b'NOSUCH'"),
         (encoded(b"SET x"), "at byte 23: wrong number of arguments for b'SET': 1"),
         (b"*x\r\n", "at byte 23: no number after"),
     ],
 )
 def test_damaged_middle(tmp_path: Path, damage: bytes, message: str) -> None:
-    """A file with nonsense in its middle is not loaded, and the place of it is named; the file stays as it is."""
+    """A damaged file stops the start with the offset of the damage, and stays unchanged."""
     with tseep(tmp_path, *APPENDING) as server:
         assert server.stop() == 0
     (path,) = (tmp_path / "appendonlydir").glob("*.incr.aof")
@@ -262,7 +262,7 @@ def test_damaged_middle(tmp_path: Path, damage: bytes, message: str) -> None:
     ids=["fails", "fails in a transaction", "no such database", "moved to no such database"],
 )
 def test_command_that_fails(tmp_path: Path, lines: list[bytes]) -> None:
-    """A command that fails stops the start with the place of it, as what is after it is not what it would be."""
+    """A command that fails stops the start with its offset, as the commands after it would give other data."""
     with tseep(tmp_path, *APPENDING) as server:
         assert server.stop() == 0
     (path,) = (tmp_path / "appendonlydir").glob("*.incr.aof")
@@ -279,7 +279,7 @@ def test_command_that_fails(tmp_path: Path, lines: list[bytes]) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_longer_than_clients_may_send(tmp_path: Path, mode: str) -> None:
-    """What a script, an effect, or a client that was allowed to made longer than clients may send is read again."""
+    """Loading accepts values longer than proto-max-bulk-len that scripts, effects or earlier limits allowed."""
     options = (*APPENDING, "--proto-max-bulk-len", "1mb", "--client-query-buffer-limit", "1mb")
     with tseep(tmp_path, *options, mode=mode) as server, server.connect() as client:
         client("CONFIG", "SET", "proto-max-bulk-len", "4mb", "client-query-buffer-limit", "64mb")
@@ -294,7 +294,7 @@ def test_longer_than_clients_may_send(tmp_path: Path, mode: str) -> None:
 
 @pytest.mark.soak
 def test_longer_than_any_client_may_send(tmp_path: Path) -> None:
-    """A value of 600 MB and a command of more than a gigabyte are read again, in little more memory than they take."""
+    """Loading a value of 600 MB and a command of over 1 GB uses little more memory than the data."""
     options = (*APPENDING, "--auto-aof-rewrite-percentage", "0")
     size = 600_000_000
     with tseep(tmp_path, *options) as server, server.connect() as client:
@@ -320,14 +320,14 @@ def test_longer_than_any_client_may_send(tmp_path: Path) -> None:
 
 
 def anonymous_memory(server: Tseep) -> int:
-    """The bytes of memory that a server takes, without the pages of files."""
+    """Memory of a server in bytes, without file-backed pages."""
     return server.memory - server._status("RssFile") * 1024
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("options", [(), APPENDING, ("--save", "60 1")], ids=["nothing", "appendonly", "save"])
 def test_two_servers_in_one_folder(tmp_path: Path, mode: str, options: Sequence[str]) -> None:
-    """A second server does not start, whatever either keeps, and says who is there; after a kill one does at once."""
+    """A second server in a folder does not start, and names the first one; after a kill a new one starts at once."""
     with tseep(tmp_path, *options, mode=mode) as server, server.connect() as client:
         client("SET", "a", 1), client("BGSAVE")
         for others in ((), APPENDING):
@@ -344,7 +344,7 @@ def test_two_servers_in_one_folder(tmp_path: Path, mode: str, options: Sequence[
 
 @pytest.mark.parametrize("mode", MODES)
 def test_full_disk(tmp_path: Path, mode: str) -> None:
-    """A file that cannot grow refuses writes with MISCONF until it can; nothing acknowledged before is lost."""
+    """With a full disk, writes get MISCONF; no write acknowledged before is lost."""
     options = (*APPENDING, "--appendfsync", "no")
     with tseep(tmp_path, *options, mode=mode, largest_file=4096) as server, server.connect() as client:
         acknowledged = 0
@@ -360,7 +360,7 @@ def test_full_disk(tmp_path: Path, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_full_disk_with_always(tmp_path: Path, mode: str) -> None:
-    """Where each write was to be on the disk before its answer, the server ends without answering."""
+    """With appendfsync always and a full disk, the server exits without acknowledging the write."""
     options = (*APPENDING, "--appendfsync", "always")
     with tseep(tmp_path, *options, mode=mode, largest_file=4096) as server, server.connect() as client:
         acknowledged = 0
@@ -377,7 +377,7 @@ def test_full_disk_with_always(tmp_path: Path, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_end_that_would_lose_changes(mode: str, tmp_path: Path) -> None:
-    """While what was answered cannot be written, SHUTDOWN and SIGTERM do not end the server; SHUTDOWN NOSAVE does."""
+    """SHUTDOWN and SIGTERM are refused while acknowledged changes cannot be written; SHUTDOWN NOSAVE is not."""
     with tseep(tmp_path, *APPENDING, mode=mode, largest_file=200_000) as server, server.connect() as client:
         assert client("SET", "k", "x" * 300_000) == "OK"
         assert "Errors trying to SHUTDOWN" in client("SHUTDOWN")

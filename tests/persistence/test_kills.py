@@ -1,4 +1,4 @@
-"""Servers killed at any moment: every write that they acknowledged is there when they start again."""
+"""Servers killed at random moments: every acknowledged write is loaded at the next start."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ..support.durable import APPENDING, tseep
 from ..support.servers import MODES, Tseep
 
 KILLS = int(os.environ.get("TSEEP_KILLS", "20"))
-"""How often a server is killed."""
+"""Number of kills per mode."""
 
 CLIENTS = 20
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_killed_under_load(tmp_path: Path, mode: str) -> None:
-    """However often a server is killed at a random moment under load, every write that it acknowledged is there."""
+    """A server killed at random moments under load keeps every write that it acknowledged."""
     options = (*APPENDING, "--appendfsync", "always", "--auto-aof-rewrite-min-size", "30kb")
     chance = random.Random(7)
     acknowledged = [0] * CLIENTS
@@ -32,7 +32,7 @@ def test_killed_under_load(tmp_path: Path, mode: str) -> None:
 
 
 def _check_acknowledged(server: Tseep, acknowledged: list[int]) -> None:
-    """Each client's counter is at least where it was said to be, and at most one further; and each list agrees."""
+    """Each counter has its acknowledged value or one more, and the list of the same transaction has that length."""
     with server.connect() as client:
         for number, said in enumerate(acknowledged):
             value, length = int(client("GET", f"n{number}") or 0), client("LLEN", f"l{number}")
@@ -41,7 +41,7 @@ def _check_acknowledged(server: Tseep, acknowledged: list[int]) -> None:
 
 
 def _write_until_killed(server: Tseep, acknowledged: list[int], seconds: float) -> None:
-    """Let clients count, each in a transaction of its own, until the server is killed."""
+    """Run clients that increment counters, each time in a transaction, until the server is killed."""
 
     def count(number: int) -> None:
         try:

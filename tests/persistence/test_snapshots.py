@@ -1,4 +1,4 @@
-"""Snapshots and payloads: tseep and redis-server read each other's, and what cannot be read or written is said."""
+"""Snapshots and payloads: exchange with redis-server, and errors of reading and writing them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ..support.servers import MODES, Process, Redis, Tseep, until
 
 
 def test_redis_reads_our_snapshot(tmp_path: Path) -> None:
-    """redis-server finds in our dump.rdb what we had, functions included, and redis-check-rdb has no complaint."""
+    """redis-server loads tseep's dump.rdb with the same data and functions, and redis-check-rdb accepts it."""
     with tseep(tmp_path) as server:
         with server.connect() as client:
             fill(client)
@@ -42,7 +42,7 @@ def test_redis_reads_our_snapshot(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("compressed", ["yes", "no"])
 def test_we_read_the_snapshot_of_redis(tmp_path: Path, compressed: str) -> None:
-    """We find in redis-server's dump.rdb what it had, in all of its encodings, compressed or not."""
+    """tseep loads redis-server's dump.rdb with the same data, in all encodings, compressed or not."""
     with redis_in(tmp_path, "--rdbcompression", compressed) as redis:
         with redis.connect() as client:
             fill(client)
@@ -56,7 +56,7 @@ def test_we_read_the_snapshot_of_redis(tmp_path: Path, compressed: str) -> None:
 
 
 def test_dump_and_restore(tmp_path: Path) -> None:
-    """What DUMP answers one server, RESTORE takes at the other, both ways."""
+    """RESTORE accepts the other server's DUMP payloads, in both directions."""
     with tseep(tmp_path) as ours, redis_in(tmp_path) as theirs, ours.connect() as one, theirs.connect() as other:
         for source, target in ((one, other), (other, one)):
             source("FLUSHALL"), target("FLUSHALL")
@@ -74,7 +74,7 @@ def test_dump_and_restore(tmp_path: Path) -> None:
 
 
 def test_damaged_payloads(tmp_path: Path) -> None:
-    """A payload with any byte changed is refused, and one that is cut off."""
+    """RESTORE refuses a payload with a changed byte, and a truncated one."""
     with tseep(tmp_path) as server, server.connect() as client:
         fill_streams(client)
         payload = bytearray(client("DUMP", "stream"))
@@ -88,7 +88,7 @@ def test_damaged_payloads(tmp_path: Path) -> None:
 
 
 def _seal(content: bytes) -> bytes:
-    """A payload with a footer that is right."""
+    """A payload with a valid footer."""
     return content + struct.pack("<Q", _crc64(content))
 
 
@@ -98,7 +98,7 @@ _crc64 = crcmod.mkCrcFun(0x1AD93D23594C935A9, initCrc=0, rev=True, xorOut=0)
 @settings(max_examples=settings.default.max_examples * 3)
 @given(st.data())
 def test_payloads_with_faults_inside(v2: Tseep, oracle: Redis, data: Any) -> None:
-    """Whatever is in a payload whose checksum is right, it is taken or refused, and the server goes on."""
+    """RESTORE loads or refuses damaged payloads with a valid checksum, and the server continues."""
     with v2.connect() as client:
         payloads = _payloads(oracle)
         payload = bytearray(data.draw(st.sampled_from(payloads))[:-8])
@@ -115,7 +115,7 @@ def test_payloads_with_faults_inside(v2: Tseep, oracle: Redis, data: Any) -> Non
 
 @cache
 def _payloads(oracle: Redis) -> list[bytes]:
-    """What redis-server dumps of keys of all types."""
+    """redis-server's DUMP payloads of keys of all types."""
     with oracle.connect() as client:
         fill(client)
         found = [client("DUMP", key) for key in client("KEYS", "*") if b"3000" not in key]
@@ -124,7 +124,7 @@ def _payloads(oracle: Redis) -> list[bytes]:
 
 
 def test_snapshot_in_the_background(tmp_path: Path) -> None:
-    """BGSAVE keeps the data as they were when it began, while clients change them; LASTSAVE and INFO tell."""
+    """BGSAVE saves the data as of its start, while clients change them; LASTSAVE and INFO report it."""
     with tseep(tmp_path) as server, server.connect() as client:
         fill(client)
         before, began = contents(client), client("LASTSAVE")
@@ -138,11 +138,11 @@ def test_snapshot_in_the_background(tmp_path: Path) -> None:
 
 
 def test_save_points(tmp_path: Path) -> None:
-    """After so many changes in so many seconds a snapshot is written, and one more at the end of the server."""
+    """The server writes a snapshot at a save point, at shutdown, and after FLUSHALL."""
     with tseep(tmp_path, "--save", "1 3") as server, server.connect() as client:
         client("MSET", "a", 1, "b", 2, "c", 3)
         until(lambda: info(client, "rdb_saves") == "1", "a snapshot is due")
-        until(lambda: info(client, "rdb_changes_since_last_save") == "0", "it is complete")
+        until(lambda: info(client, "rdb_changes_since_last_save") == "0", "the snapshot is complete")
         client("SET", "d", 4)
         assert server.stop() == 0
     with tseep(tmp_path) as server, server.connect() as client:
@@ -159,7 +159,7 @@ def test_save_points(tmp_path: Path) -> None:
 
 
 def test_snapshot_that_cannot_be_written(tmp_path: Path) -> None:
-    """A snapshot that fails is said to have failed, refuses writes as long as it does, and keeps the old file."""
+    """A failed snapshot is reported, blocks writes with MISCONF until one succeeds, and keeps the old file."""
     folder = tmp_path / "data"
     folder.mkdir()
     with tseep(folder, "--save", "3600 1") as server, server.connect() as client:
@@ -178,7 +178,7 @@ def test_snapshot_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_snapshot_that_is_no_file(tmp_path: Path) -> None:
-    """A pipe, or a folder, in place of dump.rdb stops the start; to open it would wait for ever."""
+    """A FIFO or a folder in place of dump.rdb stops the start; opening a FIFO would block."""
     for make in (os.mkfifo, os.mkdir):
         folder = tmp_path / make.__name__
         folder.mkdir()
@@ -188,7 +188,7 @@ def test_snapshot_that_is_no_file(tmp_path: Path) -> None:
 
 
 def test_folder_that_is_another_now(tmp_path: Path) -> None:
-    """A server whose folder has been put away does not write into the one that has its name now, another server's."""
+    """A server whose folder was renamed does not write into the new folder of that name, another server's."""
     folder = tmp_path / "data"
     folder.mkdir()
     with tseep(folder, "--appendonly", "yes") as first, first.connect() as client:
@@ -200,7 +200,7 @@ def test_folder_that_is_another_now(tmp_path: Path) -> None:
             assert other("SAVE") == "OK"
             assert "the folder was replaced" in client("SAVE")
             assert client("BGSAVE") == "Background saving started"
-            until(lambda: info(client, "rdb_bgsave_in_progress") == "0", "it has been tried")
+            until(lambda: info(client, "rdb_bgsave_in_progress") == "0", "the save has failed")
             assert info(client, "rdb_last_bgsave_status") == "err"
             assert "the folder was replaced" in client("BGREWRITEAOF")
             assert sorted(path.name for path in folder.iterdir()) == ["dump.rdb"]
@@ -216,16 +216,19 @@ _SNAPSHOT = b"REDIS0010\xfe\0\0\x01a\x01b\xff"
     ("damage", "why"),
     [
         (b"", "not an RDB file"),
-        (b"REDIS0010", "too early"),
+        (b"REDIS0010", "unexpected end of data"),
         (b"nonsense at all", "not an RDB file"),
-        (_seal(_SNAPSHOT)[:-1], "too early"),
+        (_seal(_SNAPSHOT)[:-1], "unexpected end of data"),
         (_seal(_SNAPSHOT)[:15], "damaged at byte 16"),
         (_SNAPSHOT + b"checksum", "wrong RDB checksum"),
-        (_SNAPSHOT.replace(b"\xfe\0", b"\xfe\x11") + bytes(8), "a database 17, and there are 16; see --databases"),
+        (
+            _SNAPSHOT.replace(b"\xfe\0", b"\xfe\x11") + bytes(8),
+            "there is no database 17, only 16 databases; see --databases",
+        ),
     ],
 )
 def test_snapshot_that_cannot_be_read(tmp_path: Path, mode: str, damage: bytes, why: str) -> None:
-    """A server that cannot read its snapshot does not start, says why in a line, and leaves the file as it is."""
+    """A snapshot that cannot be loaded stops the start with one line of error, and stays unchanged."""
     path = tmp_path / "dump.rdb"
     path.write_bytes(damage)
     options = ["--mode", mode, "--dir", str(tmp_path), "--listen", "tcp:0:interface=127.0.0.1"]

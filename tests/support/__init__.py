@@ -1,1 +1,1 @@
-"""What tests share: clients, servers as child processes, browsers, and the contents of a server."""
+"""Shared helpers: clients, servers as child processes, browsers, and the contents of a server."""

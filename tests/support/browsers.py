@@ -1,4 +1,4 @@
-"""Chromium without a window, for tests that look at pages."""
+"""Headless Chromium, for tests of pages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OPTIONS = (
 
 @contextmanager
 def open_browser() -> Iterator[Any]:
-    """A browser whose console and whose requests are kept, as logs C{browser} and C{performance}."""
+    """A browser that records its console and its requests, as the logs C{browser} and C{performance}."""
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
@@ -32,12 +32,12 @@ def open_browser() -> Iterator[Any]:
 
 
 def resize(browser: Any, width: int, height: int) -> None:
-    """Let the browser be of a size, whatever the least of its window."""
+    """Set the size of the viewport, which can be smaller than the smallest window."""
     size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
 
 def emulate(browser: Any, scheme: str) -> None:
-    """Let the browser prefer C{light} or C{dark}."""
+    """Set the preferred color scheme: C{light} or C{dark}."""
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})

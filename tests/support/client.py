@@ -1,5 +1,5 @@
 """
-Clients of the tests' own: what they know of the protocols they share with no server, so that a fault of either shows.
+Test clients. They share no protocol code with the servers, so that an error in either is detected.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 PATIENCE = 30.0
-"""Seconds after which whoever waits for a server gives up. No test measures by it."""
+"""Timeout in seconds of waiting for a server. No test measures by it."""
 
 
 class Error(str):
-    """The text of an error reply, its code first."""
+    """The text of an error reply, which begins with its code."""
 
     __slots__ = ()
 
@@ -66,7 +66,7 @@ _PLAIN: dict[str, Callable[[Any], Any]] = {
 
 
 class Decoder:
-    """RESP2 and RESP3: bytes in, in pieces of any size, replies out."""
+    """Incremental decoder of RESP2 and RESP3 replies."""
 
     def __init__(self) -> None:
         self._data = bytearray()
@@ -74,7 +74,7 @@ class Decoder:
         self._reading = self._reply()
 
     def feed(self, data: bytes) -> list[Reply]:
-        """The replies that are whole by now."""
+        """Decode received bytes; return the replies that are complete now."""
         self._data += data
         replies = []
         while True:
@@ -133,38 +133,38 @@ class Decoder:
 
 
 def encode(*argv: Any) -> bytes:
-    """A command as clients send it."""
+    """The RESP encoding of a command."""
     parts = [part if isinstance(part, bytes) else str(part).encode() for part in argv]
     return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
 
 
 def read_frame(key: bytes) -> bytes:
-    """The native protocol's READ."""
+    """A READ frame of the binary protocol."""
     return b"\x01" + (1 + len(key)).to_bytes(2, "big") + bytes([len(key)]) + key
 
 
 def write_frame(key: bytes, value: bytes) -> bytes:
-    """The native protocol's WRITE."""
+    """A WRITE frame of the binary protocol."""
     body = bytes([len(key)]) + key + bytes([len(value)]) + value
     return b"\x02" + len(body).to_bytes(2, "big") + body
 
 
 def response_frame(value: bytes) -> bytes:
-    """The native protocol's RESPONSE."""
+    """A RESPONSE frame of the binary protocol."""
     return b"\x03" + bytes([len(value)]) + value
 
 
 def error_frame(message: bytes) -> bytes:
-    """The native protocol's ERROR."""
+    """An ERROR frame of the binary protocol."""
     return b"\x04" + bytes([len(message)]) + message
 
 
 def connect(address: str | tuple[str, int], receive_buffer: int = 0) -> socket.socket:
     """
-    A bare blocking socket, connected.
+    A connected blocking socket.
 
     @param address: a path, or a host and a port.
-    @param receive_buffer: bytes that the kernel may hold for it; 0 for as many as it likes.
+    @param receive_buffer: size of the kernel's receive buffer in bytes; 0 for the default.
     """
     sock = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
     sock.settimeout(PATIENCE)
@@ -178,7 +178,7 @@ def connect(address: str | tuple[str, int], receive_buffer: int = 0) -> socket.s
 
 def read_exactly(sock: socket.socket, count: int) -> bytes:
     """
-    Read so many bytes; fewer, if the connection is closed before.
+    Read C{count} bytes; fewer if the connection is closed first.
     """
     data = bytearray()
     while len(data) < count:
@@ -190,7 +190,7 @@ def read_exactly(sock: socket.socket, count: int) -> bytes:
 
 
 def read_to_end(sock: socket.socket) -> bytes:
-    """Read until the server closes the connection; a reset is also an end."""
+    """Read until EOF; a connection reset also counts as EOF."""
     data = bytearray()
     while True:
         try:
@@ -203,7 +203,7 @@ def read_to_end(sock: socket.socket) -> bytes:
 
 
 class Client:
-    """A blocking client. C{client("GET", "key")} is the plain reply."""
+    """A blocking client. C{client("GET", "key")} returns the plain reply."""
 
     def __init__(self, address: str | tuple[str, int]) -> None:
         self.socket = connect(address)
@@ -242,13 +242,12 @@ class Client:
         return self._replies.pop(0)
 
     def close(self) -> None:
-        """Leave."""
         self.socket.close()
 
 
 class TwistedClient(Protocol):
     """
-    A client for tests with many at once.
+    A client for tests with many connections.
 
     @ivar gone: fires when the connection is closed.
     """
@@ -259,19 +258,18 @@ class TwistedClient(Protocol):
         self.gone: Deferred[None] = Deferred()
 
     def call(self, *argv: Any) -> Deferred[Any]:
-        """Send a command; return its plain reply to come."""
+        """Send a command; return a deferred of its plain reply."""
         answer: Deferred[Any] = Deferred()
         self._waiting.append(answer)
         self.transport.write(encode(*argv))
         return answer
 
     def dataReceived(self, data: bytes) -> None:
-        """Replies come in the order of the commands."""
         for reply in self._decoder.feed(data):
             self._waiting.pop(0).callback(reply.plain)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Nobody is left waiting."""
+        """Fail the deferreds of commands without a reply."""
         waiting, self._waiting = self._waiting, []
         for answer in waiting:
             answer.errback(reason)

@@ -1,4 +1,4 @@
-"""All that a server holds, so that it can be compared with what another one does."""
+"""The contents of a server, for comparison with another one's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Contents = dict[tuple[int, bytes], tuple[Any, ...]]
 
 
 def contents(client: Client) -> Contents:
-    """Every key's type, time to expire and value, by database and key."""
+    """Every key's type, expiry time and value, by database and key."""
     found: Contents = {}
     client("HELLO", 3)
     for number in range(DATABASES):
@@ -25,13 +25,13 @@ def contents(client: Client) -> Contents:
 
 
 def difference(before: Contents, after: Contents) -> dict[Any, Any]:
-    """What is not the same: by key, both."""
+    """The entries that differ: the pair of both by key."""
     keys = before.keys() | after.keys()
     return {key: (before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)}
 
 
 def _stream(client: Client, key: bytes) -> Any:
-    """All of a stream, but for what depends on the time of looking, or on how its entries lie in memory."""
+    """A stream without the fields that depend on the present time or on the entries' layout in memory."""
     about = client("XINFO", "STREAM", key, "FULL", "COUNT", 0)
     groups = [
         {

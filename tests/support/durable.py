@@ -1,4 +1,4 @@
-"""Servers that keep their data in a folder, and keys of every type to keep there."""
+"""Servers with persistence, and keys of every type to store."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ APPENDING = ("--appendonly", "yes")
 
 
 def tseep(folder: Path, *options: str, mode: str = "v2", **how: Any) -> Tseep:
-    """A tseep that keeps its data in a folder."""
+    """A tseep with the folder as C{dir}."""
     return Tseep(mode, "--dir", str(folder), "--enable-debug-command", "yes", *options, **how)
 
 
 def redis_in(folder: Path, *options: str) -> Redis:
-    """A redis-server that does."""
+    """A redis-server with the folder as C{dir}."""
     return Redis("--dir", str(folder), "--enable-debug-command", "yes", *options)
 
 
 def held(server: Any) -> Contents:
-    """What a server holds."""
+    """The contents of a server."""
     with server.connect() as client:
         return contents(client)
 
 
 def shut_down(client: Client, *options: str) -> None:
-    """Ask a server to end, and wait for that."""
+    """Send SHUTDOWN, and wait until the connection is closed."""
     with pytest.raises(EOFError):
         client("SHUTDOWN", *options)
 
 
 def fill(client: Client) -> None:
-    """Make keys of each type, small and large, and in each way that they may be written in a file."""
+    """Create keys of each type, small and large, so that files contain every encoding."""
     for number in (1, 3, 200, 3000):
         for base, value in (("n", b"%d"), ("t", b"text %d"), ("long", b"x" * 70 + b"%d")):
             values = [value % each for each in range(number)]
@@ -62,7 +62,7 @@ def fill(client: Client) -> None:
 
 
 def fill_streams(client: Client) -> None:
-    """Make streams with entries of different fields, some of them deleted, and groups with pending entries."""
+    """Create streams with entries of different fields, deleted entries, and groups with pending entries."""
     for number in range(1, 250):
         client("XADD", "stream", f"{number}-{number % 3}", "f", number, *(["g", "x"] if number % 5 == 0 else []))
     client("XDEL", "stream", "7-1", "100-1")
@@ -80,12 +80,12 @@ LIBRARY = "#!lua name=lib\nredis.register_function('f', function(keys) return re
 
 
 def info(client: Client, name: str) -> str:
-    """A field of INFO."""
+    """The value of a field of INFO."""
     text = client("INFO", "everything").decode()
     return dict(line.split(":", 1) for line in text.split("\r\n") if ":" in line)[name]
 
 
 def kill(server: Tseep, client: Client) -> None:
-    """Kill a server at once, as soon as all is written: with everysec a slow sync may keep it from that for a while."""
+    """Kill a server as soon as all its changes are written, which a slow fsync can delay with everysec."""
     until(lambda: info(client, "aof_buffer_length") == "0", "all is written")
     server.send_signal(signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The servers that the tests talk to, as child processes: tseep, and redis-server to compare it with."""
+"""Servers as child processes: tseep, and redis-server as the reference."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ _running: set[Process] = set()
 
 class Process:
     """
-    A child process whose output is kept. It dies with the tests, however they end.
+    A child process whose output is kept. It is killed when the tests end in any way.
 
     @param argv: the command.
-    @param env: what to add to the environment.
-    @param cwd: the folder that it runs in, if it is not to be an empty one of its own, which it need not share.
-    @param files: hard and soft limit on open files, if it is not to be the tests' own.
+    @param env: additions to the environment.
+    @param cwd: its working directory; an empty temporary one by default.
+    @param files: its limit on open files; 0 for the tests' own.
     @param largest_file: limit on the size of files that it writes, in bytes; 0 for none.
-    @param descriptor: a file that it is left as number 3, as systemd does; 0 for none.
-    @ivar lines: what it has written so far, on either stream.
+    @param descriptor: a descriptor that it inherits as number 3, as from systemd; 0 for none.
+    @ivar lines: its output so far, of both streams.
     """
 
     def __init__(
@@ -77,31 +77,30 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """The process ID."""
         return self._child.pid
 
     @property
     def output(self) -> str:
-        """All that it has written so far."""
+        """All of its output so far."""
         return "\n".join(self.lines)
 
     @property
     def alive(self) -> bool:
-        """Whether it still runs."""
+        """True while the process runs."""
         return self._child.poll() is None
 
     @property
     def memory(self) -> int:
-        """Bytes of memory that are its own at present (VmRSS)."""
+        """Its resident memory in bytes (VmRSS)."""
         return self._status("VmRSS") * 1024
 
     @property
     def most_memory(self) -> int:
-        """The most that L{memory} ever was (VmHWM)."""
+        """Its peak resident memory in bytes (VmHWM)."""
         return self._status("VmHWM") * 1024
 
     def wait_for(self, pattern: str) -> re.Match[str]:
-        """Wait until it writes a line that matches."""
+        """Wait until it writes a line that matches the regular expression."""
         found: list[re.Match[str]] = []
 
         def look() -> bool:
@@ -116,26 +115,25 @@ class Process:
         return found[0]
 
     def send_signal(self, number: int) -> None:
-        """Send it a signal."""
         self._child.send_signal(number)
 
     def wait(self) -> int:
-        """Wait for its end and all of its output; return the exit status."""
+        """Wait for its exit and all of its output; return the exit status."""
         try:
             status = self._child.wait(PATIENCE)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"{self.argv} does not end; it wrote:\n{self.output}") from None
+            raise AssertionError(f"{self.argv} does not exit; it wrote:\n{self.output}") from None
         self._reader.join(PATIENCE)
         _running.discard(self)
         return status
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send it a signal, and wait for its end; return the exit status."""
+        """Send a signal, and wait for the exit; return the exit status."""
         self.send_signal(number)
         return self.wait()
 
     def kill(self) -> None:
-        """End it at once, if it has not ended by now."""
+        """Kill the process if it still runs, and delete its temporary files."""
         if self in _running:
             self._child.kill()
             self.wait()
@@ -165,7 +163,7 @@ def _environment(added: dict[str, str]) -> dict[str, str]:
 
 
 def _prepare(files: int, largest_file: int, descriptor: int) -> None:
-    """In the child: die with the parent, have fewer or smaller files, and a certain one, if that is asked for."""
+    """In the child: die with the parent, and apply the limits and the descriptor of L{Process}."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if files:
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
@@ -177,7 +175,7 @@ def _prepare(files: int, largest_file: int, descriptor: int) -> None:
 
 @atexit.register
 def kill_all() -> None:
-    """End every child that is left."""
+    """Kill every child that still runs."""
     for process in list(_running):
         process.kill()
 
@@ -188,11 +186,11 @@ class _Listening(Process):
     address: str | tuple[str, int]
 
     def connect(self) -> Client:
-        """A new client."""
+        """A new client connected to it."""
         return Client(self.address)
 
     def flush(self) -> None:
-        """Forget every key."""
+        """Delete all keys (FLUSHALL)."""
         with self.connect() as client:
             assert client("FLUSHALL") == "OK"
 
@@ -201,10 +199,10 @@ class Tseep(_Listening):
     """
     A running tseep, ready for clients.
 
-    @param options: more options for its command line.
-    @param unix: whether it listens on a Unix socket, in place of a port.
-    @param endpoint: where it listens, if that is to be said.
-    @param module: what is run in place of tseep, as with C{python -m}.
+    @param options: more command-line options.
+    @param unix: listen on a Unix socket instead of a port.
+    @param endpoint: the endpoint to listen on, instead of a free port.
+    @param module: the module to run with C{python -m}.
     """
 
     def __init__(
@@ -223,11 +221,10 @@ class Tseep(_Listening):
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
+        """The TCP port that it listens on."""
         return int(self.address[1])
 
     def kill(self) -> None:
-        """End it at once, and leave nothing behind."""
         super().kill()
         if self._folder:
             self._folder.cleanup()
@@ -235,10 +232,10 @@ class Tseep(_Listening):
 
 class Redis(_Listening):
     """
-    A running redis-server, ready for clients, which keeps nothing on disk unless it is told otherwise.
+    A running redis-server, ready for clients, without persistence by default.
 
-    @param options: more options for its command line.
-    @param config: its configuration file, if it is to have one.
+    @param options: more command-line options.
+    @param config: its configuration file.
     """
 
     def __init__(self, *options: str, config: Path | None = None) -> None:
@@ -250,16 +247,15 @@ class Redis(_Listening):
         self.wait_for("eady to accept connections|now ready to accept connections at")
 
     def kill(self) -> None:
-        """End it at once, and leave nothing behind."""
         super().kill()
         self._folder.cleanup()
 
 
 def find_program(name: str) -> str:
     """
-    Where a program is that the tests need.
+    The path of a program that the tests need.
 
-    @raise LookupError: saying how to get it.
+    @raise LookupError: if it is not installed, with the remedy.
     """
     path = shutil.which(name)
     if path is None:
@@ -269,9 +265,9 @@ def find_program(name: str) -> str:
 
 def require_oracle() -> None:
     """
-    Look whether there is a redis-server that tseep can be compared with.
+    Check that redis-server 7.0 is installed.
 
-    @raise LookupError: if not, saying what is missing.
+    @raise LookupError: if it is not.
     """
     text = subprocess.run([find_program("redis-server"), "--version"], capture_output=True, text=True).stdout
     version = re.search(r"v=(\S+)", text)
@@ -280,7 +276,7 @@ def require_oracle() -> None:
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:
-    """Ask again and again until C{condition} gives something true, and return that."""
+    """Poll C{condition} until it is true; return its value. Raises after L{PATIENCE} seconds, with C{what}."""
     import time
 
     deadline = time.monotonic() + PATIENCE
@@ -289,13 +285,12 @@ def until(condition: Callable[[], Any], what: str) -> Any:
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"in vain: {what}")
+            raise AssertionError(f"timed out waiting until {what}")
         time.sleep(0.005)
 
 
 def until_connected(client: Client, number: int) -> None:
     """
-    Wait until so many clients are connected, C{client} among them: a server may learn later than others ask that
-    someone has gone.
+    Wait until C{number} clients are connected, including C{client}: a server can notice a disconnect late.
     """
     until(lambda: client("CLIENT", "LIST").count(b"\n") == number, f"CLIENT LIST has {number}")

@@ -1,6 +1,6 @@
 """
-A wall clock that a test turns. C{time.time} of every Python process with this folder on its C{PYTHONPATH} is off by the
-seconds that the file named by C{WALL_CLOCK} begins with. Behind those the file counts the calls of C{os.fsync}.
+A wall clock that a test sets. In every Python process with this folder on its C{PYTHONPATH}, C{time.time} is shifted by
+the number of seconds at the start of the file named by C{WALL_CLOCK}, which also has a counter of calls of C{os.fsync}.
 """
 
 from __future__ import annotations
