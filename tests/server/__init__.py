@@ -1,1 +1,1 @@
-"""Tests of a running server, by what a client or an operator sees of it."""
+"""Tests of a running server through its external interfaces."""

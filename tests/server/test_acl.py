@@ -1,4 +1,4 @@
-"""Users and their permissions: every conversation has the same replies as with redis-server."""
+"""ACL users and permissions: each conversation gets the same replies as from redis-server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def ours(request: pytest.FixtureRequest) -> Iterator[Tseep]:
 
 @pytest.fixture(scope="module")
 def theirs() -> Iterator[Redis]:
-    """A redis-server of this module's own, whose users may be changed."""
+    """A redis-server for this module, whose users the tests change."""
     with Redis() as server:
         yield server
 
@@ -204,7 +204,7 @@ def _play(client: Client, lines: str) -> list[Any]:
 
 
 def _in_order(reply: Any) -> Any:
-    """A reply with the words of texts in order, since redis-server shows rules of commands in none."""
+    """A reply with the words of its texts sorted, since redis-server lists command rules in no fixed order."""
     if isinstance(reply, list):
         return [_in_order(part) for part in reply]
     return sorted(reply.split(b" ")) if isinstance(reply, bytes) else reply
@@ -222,13 +222,13 @@ def _clean(server: Any) -> Client:
 
 @pytest.mark.parametrize("name", CONVERSATIONS)
 def test_conversation(ours: Tseep, theirs: Redis, name: str) -> None:
-    """Each reply is that of redis-server."""
+    """Every reply equals redis-server's."""
     with _clean(ours) as one, _clean(theirs) as other:
         assert _play(one, CONVERSATIONS[name]) == _play(other, CONVERSATIONS[name])
 
 
 def test_empty_names(ours: Tseep, theirs: Redis) -> None:
-    """A key, a channel and a user may have an empty name; a star in a rule stands for something, at least."""
+    """Keys, channels and users can have empty names; a star in a rule matches one character or more."""
     replies = []
     for server in (ours, theirs):
         with _clean(server) as admin:
@@ -255,7 +255,7 @@ def _log(client: Client) -> list[Any]:
 
 
 def test_log(ours: Tseep, theirs: Redis) -> None:
-    """What was denied is logged, the same together, and by whom."""
+    """ACL LOG records denials with their users, and counts repeated ones in one entry."""
     logs = []
     for server in (ours, theirs):
         with _clean(server) as admin, server.connect() as client:
@@ -271,7 +271,7 @@ def test_log(ours: Tseep, theirs: Redis) -> None:
 
 
 def test_categories(ours: Tseep, theirs: Redis) -> None:
-    """Every category has the commands that redis-server has in it, as far as there are such."""
+    """Every category contains the same implemented commands as redis-server's."""
     with ours.connect() as one, theirs.connect() as other:
         categories = one("ACL", "CAT")
         assert categories == other("ACL", "CAT")
@@ -283,7 +283,7 @@ def test_categories(ours: Tseep, theirs: Redis) -> None:
 
 
 def test_live_sessions(ours: Tseep) -> None:
-    """What is changed of a user holds at once for those who are it; who is deleted, or may not hear any more, goes."""
+    """Changes of a user apply to its sessions at once; deletion or lost channel permissions close them."""
     with _clean(ours) as admin, ours.connect() as client, ours.connect() as hearing:
         admin("ACL", "SETUSER", "u", "on", "nopass", "+@all", "~*", "&*")
         for one in (client, hearing):
@@ -306,12 +306,12 @@ def test_live_sessions(ours: Tseep) -> None:
         with ours.connect() as other:
             other("AUTH", "v", "x")
             assert admin("CLIENT", "KILL", "USER", "v") == 1
-            until(lambda: b"user=v" not in admin("CLIENT", "LIST"), "it is gone")
+            until(lambda: b"user=v" not in admin("CLIENT", "LIST"), "the client is disconnected")
         assert "No such user" in admin("CLIENT", "KILL", "USER", "nosuch")
 
 
 def test_file(tmp_path: Path) -> None:
-    """Users are read from their file at the start and on demand, all or none, and written to it."""
+    """The ACL file is loaded at the start and by ACL LOAD, completely or not at all, and saved by ACL SAVE."""
     path = tmp_path / "users.acl"
     path.write_text("user default on nopass ~* &* +@all\n\nuser u on >p +get ~a ( +set ~b )\n")
     shown = []
@@ -335,7 +335,7 @@ def test_file(tmp_path: Path) -> None:
 
 
 def test_default_user(theirs: Redis) -> None:
-    """requirepass is the default user's password; that user may be closed, and others let in."""
+    """requirepass sets the default user's password; the default user can be disabled in favour of others."""
     shown = []
     with Tseep("v2") as fresh:
         for server in (fresh, theirs):

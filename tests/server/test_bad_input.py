@@ -1,4 +1,4 @@
-"""What no good client sends: the server stays up, its memory stays bounded, and the other clients are served."""
+"""Invalid input: the server keeps running, its memory stays bounded, and other clients are served."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MIB = 2**20
 
 @pytest.fixture(params=["v1", "v2", "v3"])
 def fresh(request: pytest.FixtureRequest) -> Iterator[Tseep]:
-    """A server of the test's own, whose memory nobody else has used."""
+    """A new server, with memory that no other test has used."""
     with Tseep(request.param) as server:
         yield server
         assert server.stop() == 0, server.output
@@ -34,7 +34,7 @@ def fresh(request: pytest.FixtureRequest) -> Iterator[Tseep]:
 
 
 def serves(server: Tseep) -> bool:
-    """Whether a new client is served."""
+    """True if a new client is served."""
     with server.connect() as client:
         return client("PING") == "PONG"
 
@@ -53,7 +53,7 @@ PIECES = st.lists(st.one_of(st.sampled_from(FRAGMENTS), st.binary(max_size=20)),
 
 
 def test_random_bytes(running: Tseep) -> None:
-    """Whatever bytes come, in whatever pieces: the client gets an end, the server stays, and others are served."""
+    """Random bytes, in any pieces, end in EOF for their client; the server keeps running and serves others."""
     with running.connect() as other:
 
         @given(PIECES)
@@ -67,7 +67,7 @@ def test_random_bytes(running: Tseep) -> None:
 
 
 def test_same_answers_in_any_pieces(running: Tseep) -> None:
-    """However a request is cut, the answers are those to the whole."""
+    """The replies do not depend on how a request is split into packets."""
 
     @given(st.lists(st.sampled_from([*FRAGMENTS, encode("SET", "a", "1"), encode("GET", "a")]), max_size=8),
            st.lists(st.integers(0, 200), max_size=8))  # fmt: skip
@@ -88,7 +88,7 @@ LINES = st.lists(
 
 
 def test_as_redis(v2: Tseep, oracle: Redis) -> None:
-    """Wrong bytes, and words on a line, are answered as by redis-server, and the connection is closed alike."""
+    """Protocol errors and inline commands get redis-server's replies, and close the connection in the same cases."""
     sensible = [fragment for fragment in FRAGMENTS if not any(byte in fragment for byte in b"\x00\x01\x02")]
 
     @given(st.lists(st.one_of(LINES, st.sampled_from(sensible)), max_size=8).map(b"".join))
@@ -106,9 +106,10 @@ def _cut(data: bytes, cuts: list[int]) -> list[bytes]:
 
 def _answers(server: Union[Tseep, Redis], pieces: list[bytes]) -> tuple[bytes, bool]:
     """
-    All that comes back to the end of the connection.
+    All that the server sends until EOF.
 
-    @return: the answers, and whether they are surely complete: whoever sends on after being let go may lose some.
+    @return: the bytes, and whether they are certainly complete: a client that sends after the server has closed the
+        connection can lose some.
     """
     sock = connect(server.address)
     complete = True
@@ -134,7 +135,7 @@ def _answers(server: Union[Tseep, Redis], pieces: list[bytes]) -> tuple[bytes, b
 @pytest.mark.parametrize("whole", [encode("SET", "key", "value"), encode("GET", "key"), write_frame(b"key", b"value"),
                                    read_frame(b"key"), b'SET "a b" c\r\n'])  # fmt: skip
 def test_truncated(server: Tseep, whole: bytes) -> None:
-    """One who leaves in the middle of a command has changed nothing, wherever that is."""
+    """A client that disconnects in the middle of a command changes nothing, wherever that is."""
     with server.connect() as client:
         for length in range(1, len(whole)):
             sock = connect(server.address)
@@ -145,7 +146,7 @@ def test_truncated(server: Tseep, whole: bytes) -> None:
         assert client("DBSIZE") == 0
 
 
-# Arguments that make no sense
+# Invalid arguments
 
 HOSTILE = [
     b"", b"\0", b"a\0b", b"\xff\xfe", b"\xed\xa0\x80", b"x" * 70_000, b"a\r\nb", b"\x1b[2J", b"%s%n", b"*", b"[a-",
@@ -166,12 +167,12 @@ TYPED = [
 ]  # fmt: skip
 KEYS = [words[1].encode() for words in TYPED]
 UNCALLED = {b"shutdown", b"debug", b"quit", b"client|kill", b"client|pause"}
-"""What ends the server, the client, or all answers, or may take as long as it is told."""
+"""Commands that end the server, the client or all replies, or that take as long as their argument specifies."""
 
 
 @pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
 def test_every_command(mode: str, tmp_path: Path) -> None:
-    """Whatever a command is called with, its client stays, others are served, and the log knows of no fault."""
+    """Every command with random arguments keeps its client connected, other clients served, and the log clean."""
     chance = random.Random(1)
     with Tseep(mode, "--dir", str(tmp_path), "--appendonly", "yes") as server, server.connect() as other:
         for name, arity, first, last, step in _commands(other("COMMAND")):
@@ -182,14 +183,14 @@ def test_every_command(mode: str, tmp_path: Path) -> None:
                 calls = [_hostile(chance, name, arity, range(first, last + 1 or 99, step or 1)) for _ in range(5)]
                 ends = [["CLIENT", "REPLY", "ON"], ["RESET"], ["ECHO", "still here"]]
                 client.send(b"".join([encode(*words) for words in [*calls, *ends]]))  # type: ignore[misc]
-                until(partial(_is_heard, client, other, number), f"{calls} are answered")
+                until(partial(_is_heard, client, other, number), f"{calls} get replies")
             assert other("PING") == "PONG"
         assert server.stop() == 0, server.output
     assert "Traceback" not in server.output, server.output
 
 
 def _commands(table: list[Any]) -> Iterator[tuple[bytes, int, int, int, int]]:
-    """The names, arities and places of keys of all commands, a subcommand as C{client|id}, as COMMAND tells them."""
+    """Names, arities and key positions of all commands from COMMAND, subcommands as C{client|id}."""
     for name, arity, _, first, last, step, _, _, _, subcommands in table:
         if name in UNCALLED:
             continue
@@ -199,7 +200,7 @@ def _commands(table: list[Any]) -> Iterator[tuple[bytes, int, int, int, int]]:
 
 
 def _hostile(chance: random.Random, name: bytes, arity: int, keys: range) -> list[bytes]:
-    """One call of a command."""
+    """A call of a command with random arguments."""
     argv = name.split(b"|")
     count = abs(arity) + (chance.randrange(6) if arity < 0 else 0)
     while len(argv) < count:
@@ -209,19 +210,19 @@ def _hostile(chance: random.Random, name: bytes, arity: int, keys: range) -> lis
 
 
 def _is_heard(client: Client, other: Client, number: int) -> bool:
-    """Whether a client has had all of its answers; if it waits for something, it does no more."""
+    """True if a client received all replies; a client that is blocked is unblocked first."""
     client.socket.settimeout(0.1)
     try:
         while True:
             reply = client.reply()
             if reply.value == b"still here":
                 return True
-    except socket.timeout:  # which is no TimeoutError before Python 3.10
+    except socket.timeout:  # not a TimeoutError before Python 3.10
         other("CLIENT", "UNBLOCK", number)
         return False
 
 
-# Lengths that lie
+# Declared lengths that are wrong
 
 
 @pytest.mark.parametrize(
@@ -235,7 +236,7 @@ def _is_heard(client: Client, other: Client, number: int) -> bool:
     ],
 )
 def test_promises_take_no_memory(fresh: Tseep, header: bytes) -> None:
-    """A header that promises much is believed only as it is kept: 50 of them take next to nothing."""
+    """The server allocates memory for received bytes, not for declared lengths: 50 large headers cost little."""
     assert serves(fresh)
     before = fresh.memory
     socks = [connect(fresh.address) for _ in range(50)]
@@ -248,7 +249,7 @@ def test_promises_take_no_memory(fresh: Tseep, header: bytes) -> None:
 
 
 def test_many_tiny_arguments(fresh: Tseep) -> None:
-    """A command of 200,000 empty arguments is answered."""
+    """A command of 200,000 empty arguments gets its reply."""
     with fresh.connect() as client:
         client.send(b"*200001\r\n$3\r\nDEL\r\n" + b"$0\r\n\r\n" * 200_000)
         assert client.reply().plain == 0
@@ -256,7 +257,7 @@ def test_many_tiny_arguments(fresh: Tseep) -> None:
 
 
 def test_query_buffer_limit() -> None:
-    """Who goes on with one unfinished command beyond the limit is let go, and the memory is bounded."""
+    """An incomplete command beyond client-query-buffer-limit closes the connection, with bounded memory."""
     with Tseep("v2", "--client-query-buffer-limit", "4mb") as server:
         assert serves(server)
         before = server.memory
@@ -270,7 +271,7 @@ def test_query_buffer_limit() -> None:
 
 
 def test_proto_max_bulk_len() -> None:
-    """The longest string that may be sent is a parameter, and can be changed while the server runs."""
+    """proto-max-bulk-len limits the length of arguments, and can be changed at run time."""
     with Tseep("v2", "--proto-max-bulk-len", "2mb") as server, server.connect() as client:
         assert client("ECHO", "x" * 2 * MIB) == b"x" * 2 * MIB
         assert client("CONFIG", "SET", "proto-max-bulk-len", 1 * MIB) == "OK"
@@ -279,12 +280,12 @@ def test_proto_max_bulk_len() -> None:
         assert read_to_end(client.socket) == b""
 
 
-# Clients that send and never read, or begin and never end
+# Clients that do not read, or do not complete a command
 
 
 @pytest_twisted.ensureDeferred
 async def test_a_client_that_does_not_read(fresh: Tseep) -> None:
-    """It costs a bounded amount, delays nobody, and gets everything in order if it reads after all."""
+    """A client that does not read uses bounded memory, delays no other, and gets all replies in order when it reads."""
     host, port = fresh.address  # type: ignore[misc, str-unpack]
     endpoint = HostnameEndpoint(reactor, host, port)  # type: ignore[arg-type]
     control = await connectProtocol(endpoint, TwistedClient())
@@ -312,7 +313,7 @@ async def _leave(clients: list[TwistedClient]) -> None:
 
 
 def test_a_client_that_leaves_without_reading(server: Tseep) -> None:
-    """One who asks for much and goes away is forgotten."""
+    """The server frees a client that sent many commands and disconnects without reading."""
     with server.connect() as client:
         assert client("SET", "big", "x" * MIB) == "OK"
         greedy = connect(server.address, receive_buffer=4096)
@@ -326,7 +327,7 @@ def test_a_client_that_leaves_without_reading(server: Tseep) -> None:
     "beginning", [b"*2\r\n$3\r\nGE", b"*2\r\n$3\r\nGET\r\n$10\r\nabc", b"GET", b"\x02\x00\x0a\x03ke", b"\x01"]
 )
 def test_a_client_that_stops_in_the_middle(server: Tseep, beginning: bytes) -> None:
-    """It holds up nobody."""
+    """A client that stops in the middle of a command delays no other client."""
     slow = [connect(server.address) for _ in range(20)]
     for sock in slow:
         sock.sendall(beginning)
@@ -339,11 +340,11 @@ def test_a_client_that_stops_in_the_middle(server: Tseep, beginning: bytes) -> N
 
 @pytest_twisted.ensureDeferred
 async def test_silent_clients(fresh: Tseep) -> None:
-    """Thousands who connect and say nothing leave the server serving: 10,000 in v2, 1,000 threads in v1."""
+    """Thousands of idle connections do not affect other clients: 10,000 in v2, 1,000 threads in v1."""
     wanted = 9_900 if fresh.mode == "v2" else 1_000
     affordable = resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 500
     if affordable < wanted:
-        print(f"only {affordable} of {wanted} silent clients: the hard limit on open files is too low")
+        print(f"only {affordable} of {wanted} idle clients: the hard limit on open files is too low")
     silent = [connect(fresh.address) for _ in range(min(wanted, affordable))]
     host, port = fresh.address  # type: ignore[misc, str-unpack]
     talking = await gatherResults(
@@ -355,14 +356,14 @@ async def test_silent_clients(fresh: Tseep) -> None:
     await _leave(talking)
     with fresh.connect() as client:
         shown = b"connected_clients:%d\r\n" % (len(silent) + 1)
-        until(lambda: shown in client("INFO", "clients"), "who is silent is there, and nobody else")
+        until(lambda: shown in client("INFO", "clients"), "only the idle clients are connected")
     for sock in silent:
         sock.close()
 
 
 @pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
 def test_too_many_clients(mode: str) -> None:
-    """One too many gets Redis's error and is let go; when someone leaves, there is room again."""
+    """A client beyond maxclients gets Redis's error and is closed; when another disconnects, one more is accepted."""
     with Tseep(mode, "--maxclients", "3") as server:
         clients = [server.connect() for _ in range(3)]
         assert [client("PING") for client in clients] == ["PONG"] * 3
@@ -379,13 +380,13 @@ def test_too_many_clients(mode: str) -> None:
 
 
 def test_churn(server: Tseep) -> None:
-    """Clients that come, ask once and go leave nothing behind."""
+    """Clients that connect, send one command and disconnect leave nothing behind."""
     with server.connect() as client:
         for number in range(300):
             sock = connect(server.address)
             sock.sendall(encode("ECHO", f"{number:03}"))
             assert read_exactly(sock, 9) == b"$3\r\n%03d\r\n" % number
-            if number % 3 == 0:  # a reset in place of an end
+            if number % 3 == 0:  # a reset instead of a FIN
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
             sock.close()
         until_connected(client, 1)

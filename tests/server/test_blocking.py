@@ -1,4 +1,4 @@
-"""Clients that wait, for keys or for messages, in each mode of a running server."""
+"""Blocking commands and pub/sub, in each mode."""
 
 from __future__ import annotations
 
@@ -7,56 +7,56 @@ from ..support.servers import Tseep, until
 
 
 def _blocked(client: Client) -> int:
-    """How many clients wait for keys."""
+    """Number of blocked clients, from INFO."""
     return client("CLIENT", "LIST").count(b" flags=b ")
 
 
 def test_first_come_first_served(running: Tseep) -> None:
-    """Who waited first gets the first element, whatever was said after it is answered after it."""
+    """The client that blocked first gets the first element; commands that it sends after are replied to after that."""
     with running.connect() as pusher, running.connect() as first, running.connect() as second:
         pusher("DEL", "queue")
         for number, waiter in enumerate((first, second), 1):
             waiter.send(encode("BRPOP", "other", "queue", "0"))
             waiter.send(encode("PING"))
-            until(lambda number=number: _blocked(pusher) == number, "the client waits")  # type: ignore[misc]
+            until(lambda number=number: _blocked(pusher) == number, "the client is blocked")  # type: ignore[misc]
         assert pusher("LPUSH", "queue", "a", "b") == 2
         assert [first.reply().plain, first.reply().plain] == [[b"queue", b"a"], "PONG"]
         assert [second.reply().plain, second.reply().plain] == [[b"queue", b"b"], "PONG"]
 
 
 def test_time_over(running: Tseep) -> None:
-    """After a fraction of a second a client is answered with the null."""
+    """A blocking command returns null after its timeout, which can be a fraction of a second."""
     with running.connect() as client:
         assert client("BLPOP", "nothing", "0.05") is None
         assert client("PING") == "PONG"
 
 
 def test_gone(running: Tseep) -> None:
-    """A client that goes away while it waits loses no element."""
+    """A client that disconnects while it is blocked loses no element."""
     with running.connect() as client:
         client("DEL", "queue")
         waiter = running.connect()
         waiter.send(encode("BLPOP", "queue", "0"))
-        until(lambda: _blocked(client) == 1, "the client waits")
+        until(lambda: _blocked(client) == 1, "the client is blocked")
         waiter.close()
-        until(lambda: _blocked(client) == 0, "the client is gone")
+        until(lambda: _blocked(client) == 0, "the client is disconnected")
         assert client("RPUSH", "queue", "a") == 1
         assert client("LRANGE", "queue", "0", "-1") == [b"a"]
 
 
 def test_unblock(running: Tseep) -> None:
-    """CLIENT UNBLOCK lets a client go on, as does the end of its transaction's other side."""
+    """CLIENT UNBLOCK ends a blocking command with an error, and the client continues."""
     with running.connect() as client, running.connect() as waiter:
         id_ = waiter("CLIENT", "ID")
         waiter.send(encode("BLPOP", "nothing", "0"))
-        until(lambda: _blocked(client) == 1, "the client waits")
+        until(lambda: _blocked(client) == 1, "the client is blocked")
         assert client("CLIENT", "UNBLOCK", str(id_), "ERROR") == 1
         assert waiter.reply().value == "UNBLOCKED client unblocked via CLIENT UNBLOCK"
         assert waiter("PING") == "PONG"
 
 
 def test_messages(running: Tseep) -> None:
-    """Every subscriber gets every message in order."""
+    """Every subscriber receives every message in order."""
     with running.connect() as publisher, running.connect() as first, running.connect() as second:
         for subscriber in (first, second):
             assert subscriber("SUBSCRIBE", "news") == [b"subscribe", b"news", 1]
@@ -68,7 +68,7 @@ def test_messages(running: Tseep) -> None:
 
 
 def test_slow_subscriber(running: Tseep) -> None:
-    """One who does not read is closed at the limit, and another gets everything meanwhile."""
+    """A subscriber that does not read is closed at the output limit, while another receives every message."""
     with running.connect() as publisher, running.connect() as slow, running.connect() as other:
         publisher("CONFIG", "SET", "client-output-buffer-limit", "pubsub 2mb 0 0")
         slow("SUBSCRIBE", "news")
@@ -79,6 +79,6 @@ def test_slow_subscriber(running: Tseep) -> None:
             heard = publisher("PUBLISH", "news", message)
             assert other.reply().plain[2] == message.encode()
             count += 1
-            assert count < 1000, "the limit closes nobody"
+            assert count < 1000, "the output limit closes no subscriber"
         assert publisher("PUBSUB", "NUMSUB", "news") == [b"news", 1]
         publisher("CONFIG", "SET", "client-output-buffer-limit", "pubsub 33554432 8388608 60")

@@ -1,4 +1,4 @@
-"""Clients that people have, unchanged: redis-cli, redis-benchmark, redis-py; and what a server does to its clients."""
+"""Existing clients: redis-cli, redis-benchmark, redis-py; passwords, CLIENT KILL, timeouts and Unix sockets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MODES = pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
 
 
 def run_program(name: str, *argv: str, stdin: str = "", **env: str) -> str:
-    """Run a program of Redis's; return what it wrote."""
+    """Run one of Redis's programs; return its output."""
     try:
         path = find_program(name)
     except LookupError as missing:
@@ -33,7 +33,6 @@ def run_program(name: str, *argv: str, stdin: str = "", **env: str) -> str:
 
 
 def redis_cli(server: Tseep, *argv: str, **more: str) -> str:
-    """Run redis-cli against a server."""
     return run_program("redis-cli", "-p", str(server.port), *argv, **more)
 
 
@@ -41,7 +40,7 @@ def redis_cli(server: Tseep, *argv: str, **more: str) -> str:
 
 
 def test_redis_cli(server: Tseep) -> None:
-    """redis-cli sets and gets, in RESP2 and RESP3."""
+    """redis-cli runs SET and GET, in RESP2 and RESP3."""
     assert redis_cli(server, "SET", "a", "hello world") == "OK\n"
     assert redis_cli(server, "GET", "a") == "hello world\n"
     assert redis_cli(server, "-3", "--json", "CONFIG", "GET", "timeout") == '{"timeout":"0"}\n'
@@ -49,7 +48,7 @@ def test_redis_cli(server: Tseep) -> None:
 
 
 def test_redis_cli_interactive(server: Tseep) -> None:
-    """Lines on its standard input run one after the other."""
+    """redis-cli runs the lines of its standard input in order."""
     script = "SET a 1\nINCR a\nGET a\nNOSUCH\nSELECT 1\nGET a\n"
     lines = redis_cli(server, "--no-raw", stdin=script).splitlines()
     assert [line for line in lines if line] == [
@@ -58,7 +57,7 @@ def test_redis_cli_interactive(server: Tseep) -> None:
 
 
 def test_redis_cli_pipe(server: Tseep) -> None:
-    """redis-cli --pipe, for mass insertion."""
+    """redis-cli --pipe inserts many keys."""
     commands = b"".join(encode("SET", f"key:{number}", number) for number in range(2000)).decode()
     said = redis_cli(server, "--pipe", stdin=commands)
     assert "errors: 0, replies: 2000" in said
@@ -66,7 +65,7 @@ def test_redis_cli_pipe(server: Tseep) -> None:
 
 
 def test_redis_cli_scan(server: Tseep) -> None:
-    """redis-cli --scan walks all keys."""
+    """redis-cli --scan lists all keys."""
     with server.connect() as client:
         for number in range(300):
             client("SET", f"key:{number}", number)
@@ -76,7 +75,7 @@ def test_redis_cli_scan(server: Tseep) -> None:
 
 @pytest.mark.parametrize("pipeline", ["1", "16"])
 def test_redis_benchmark(server: Tseep, pipeline: str) -> None:
-    """redis-benchmark gets and sets, and reports each."""
+    """redis-benchmark runs SET and GET, and reports both."""
     said = run_program(
         "redis-benchmark", "-p", str(server.port), "-t", "get,set", "-n", "2000", "-c", "20", "-P", pipeline, "--csv"
     )
@@ -89,7 +88,7 @@ def test_redis_benchmark(server: Tseep, pipeline: str) -> None:
 
 
 def redis_py(server: Tseep, protocol: int, **more: Any) -> redis.Redis:
-    """redis-py's client, which doesn't try again."""
+    """redis-py's client, without retries."""
     retry = Retry(NoBackoff(), 0)
     return redis.Redis(
         host="127.0.0.1", port=server.port, protocol=protocol, retry=retry, socket_timeout=PATIENCE, **more
@@ -104,7 +103,7 @@ def r(server: Tseep, request: pytest.FixtureRequest) -> Iterator[redis.Redis]:
 
 
 def test_redis_py(r: redis.Redis) -> None:
-    """redis-py gets back what it gives."""
+    """redis-py reads the values that it has written."""
     assert r.ping()
     assert r.set("a", "1", ex=100)
     assert r.get("a") == b"1"
@@ -128,7 +127,7 @@ def test_redis_py(r: redis.Redis) -> None:
 
 
 def test_redis_py_server_commands(r: redis.Redis) -> None:
-    """What redis-py parses into objects of its own."""
+    """redis-py parses the replies of commands that it converts to its own objects."""
     info = r.info()
     assert [int(part) for part in info["redis_version"].split(".")] == [7, 0, 15]
     assert r.config_get("timeout") == {"timeout": "0"}
@@ -136,7 +135,7 @@ def test_redis_py_server_commands(r: redis.Redis) -> None:
     assert r.client_setname("me")
     assert r.client_getname() in ("me", b"me")
     assert r.client_info()["name"] == "me"
-    until(lambda: [client["name"] for client in r.client_list()] == ["me"], "it is the only one in CLIENT LIST")
+    until(lambda: [client["name"] for client in r.client_list()] == ["me"], "CLIENT LIST has only this client")
     assert r.dbsize() == 0
     assert r.command_count() > 50
     assert r.slowlog_len() >= 0
@@ -146,7 +145,7 @@ def test_redis_py_server_commands(r: redis.Redis) -> None:
 
 
 def test_redis_py_pipeline(r: redis.Redis) -> None:
-    """A pipeline without a transaction answers every command in order, errors among them."""
+    """A pipeline without a transaction gets every reply in order, errors included."""
     with r.pipeline(transaction=False) as pipe:
         for number in range(500):
             pipe.set(f"key:{number}", number)
@@ -158,7 +157,7 @@ def test_redis_py_pipeline(r: redis.Redis) -> None:
 
 
 def test_redis_py_decoded(server: Tseep) -> None:
-    """With decode_responses everything is text."""
+    """With decode_responses redis-py returns all replies as text."""
     with redis_py(server, 3, decode_responses=True, client_name="me", db=2) as r:
         assert r.set("ключ", "значение")
         assert r.get("ключ") == "значение"
@@ -167,7 +166,7 @@ def test_redis_py_decoded(server: Tseep) -> None:
 
 @pytest.mark.parametrize("protocol", [2, 3])
 def test_redis_py_asyncio(server: Tseep, protocol: int) -> None:
-    """redis-py's asyncio client, with many calls under way."""
+    """redis-py's asyncio client runs many calls concurrently."""
     import asyncio
 
     async def work() -> None:
@@ -181,11 +180,11 @@ def test_redis_py_asyncio(server: Tseep, protocol: int) -> None:
     asyncio.run(work())
 
 
-# What clients may be told
+# Clients that the server closes
 
 
 def test_client_kill(server: Tseep) -> None:
-    """CLIENT KILL closes whom it names, and nobody else."""
+    """CLIENT KILL closes the clients that it names, and no others."""
     with server.connect() as control, server.connect() as first, server.connect() as second, server.connect() as third:
         until_connected(control, 4)
         number = first("CLIENT", "ID")
@@ -203,7 +202,7 @@ def test_client_kill(server: Tseep) -> None:
 
 
 def test_client_kills_itself(server: Tseep) -> None:
-    """One who kills itself gets the answer first."""
+    """A client that kills itself gets the reply first."""
     with server.connect() as client:
         number = client("CLIENT", "ID")
         client.send(encode("CLIENT", "KILL", "ID", number, "SKIPME", "no") + encode("PING"))
@@ -211,7 +210,7 @@ def test_client_kills_itself(server: Tseep) -> None:
 
 
 def test_client_kill_of_one_who_does_not_read(server: Tseep) -> None:
-    """CLIENT KILL reaches a client that takes no replies, too."""
+    """CLIENT KILL closes a client that does not read its replies, too."""
     with server.connect() as control:
         assert control("SET", "big", "x" * 2**20) == "OK"
         greedy = Client(server.address)
@@ -224,7 +223,7 @@ def test_client_kill_of_one_who_does_not_read(server: Tseep) -> None:
 
 @MODES
 def test_timeout(mode: str) -> None:
-    """Whoever is silent for longer than --timeout is let go, whatever the protocol; CONFIG SET ends that."""
+    """The server closes a client that is idle for longer than --timeout, whatever the protocol, until CONFIG SET."""
     with Tseep(mode, "--timeout", "1") as server:
         silent, native = connect(server.address), connect(server.address)
         native.sendall(read_frame(b"a"))
@@ -239,7 +238,7 @@ def test_timeout(mode: str) -> None:
 @MODES
 @pytest.mark.parametrize("words", [["SHUTDOWN"], ["SHUTDOWN", "NOSAVE"], ["shutdown", "now"]])
 def test_shutdown(mode: str, words: list[str]) -> None:
-    """SHUTDOWN ends the server with status 0, and every client's connection."""
+    """SHUTDOWN closes all connections, and ends the server with status 0."""
     with Tseep(mode) as server:
         idle = connect(server.address)
         with server.connect() as client:
@@ -269,13 +268,13 @@ def _password_works(server: Tseep, password: str) -> None:
 
 @MODES
 def test_password_option(mode: str) -> None:
-    """--requirepass asks for a password."""
+    """--requirepass requires a password."""
     with Tseep(mode, "--requirepass", "se cret") as server:
         _password_works(server, "se cret")
 
 
 def test_password_file(tmp_path: Path) -> None:
-    """--requirepass-file gives the first line of a file as the password."""
+    """--requirepass-file reads the password from the first line of a file."""
     file = tmp_path / "password"
     file.write_text("from a file\nnothing\n")
     with Tseep("v2", "--requirepass-file", str(file)) as server:
@@ -283,13 +282,13 @@ def test_password_file(tmp_path: Path) -> None:
 
 
 def test_password_in_environment() -> None:
-    """TSEEP_REQUIREPASS gives the password too."""
+    """TSEEP_REQUIREPASS sets the password, too."""
     with Tseep("v2", env={"TSEEP_REQUIREPASS": "from afar"}) as server:
         _password_works(server, "from afar")
 
 
 def test_password_changes() -> None:
-    """CONFIG SET requirepass asks those who come later; those who are in stay."""
+    """CONFIG SET requirepass applies to new clients; authenticated ones stay connected."""
     with Tseep("v2") as server, server.connect() as first, server.connect() as other:
         assert first("PING") == other("PING") == "PONG"
         assert first("CONFIG", "SET", "requirepass", "later") == "OK"
@@ -301,7 +300,7 @@ def test_password_changes() -> None:
 
 
 def test_redis_py_password(running_guarded: Tseep) -> None:
-    """redis-py and redis-cli give a password."""
+    """redis-py and redis-cli authenticate with a password."""
     with redis_py(running_guarded, 3, password="secret") as r:
         assert r.ping()
     with redis_py(running_guarded, 2, password="wrong") as r, pytest.raises(redis.AuthenticationError):
@@ -314,7 +313,7 @@ def test_redis_py_password(running_guarded: Tseep) -> None:
 
 @MODES
 def test_unix_socket(mode: str) -> None:
-    """A Unix socket serves redis-cli, redis-py and the native protocol, and is removed at the end."""
+    """A Unix socket serves redis-cli, redis-py and the binary protocol, and is removed at shutdown."""
     with Tseep(mode, unix=True) as server:
         path = str(server.address)
         assert run_program("redis-cli", "-s", path, "SET", "a", "1") == "OK\n"
@@ -330,7 +329,7 @@ def test_unix_socket(mode: str) -> None:
 
 
 def test_endpoints_together(tmp_path: Path) -> None:
-    """--listen may be repeated."""
+    """--listen can be given several times."""
     with Tseep("v2", "--listen", f"unix:{tmp_path}/socket", "--listen", "tcp:0:interface=\\:\\:1") as server:
         addresses = server.wait_for("is ready: mode v2 on (.*?);")[1].split(", ")
         assert addresses[1] == f"{tmp_path}/socket:0"
@@ -344,7 +343,7 @@ def test_endpoints_together(tmp_path: Path) -> None:
 
 
 def connect_ipv6(port: int) -> Any:
-    """A bare socket to the loopback address of IPv6."""
+    """A plain socket, connected to the loopback address of IPv6."""
     import socket
 
     return socket.create_connection(("::1", port), PATIENCE)
@@ -352,7 +351,7 @@ def connect_ipv6(port: int) -> Any:
 
 @MODES
 def test_last_word_after_a_pipeline(mode: str) -> None:
-    """Who sends a pipeline, says no more and reads on is answered all of it, however much that is."""
+    """A client that half-closes after a pipeline receives all replies, however large they are."""
     with Tseep(mode) as server, server.connect() as other:
         value = b"x" * 1000
         other("SET", "a", value)

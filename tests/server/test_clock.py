@@ -1,4 +1,4 @@
-"""A wall clock that is set back and forth while a server works: only dates go by it, and no interval."""
+"""Changes of the wall clock at run time: expiry dates follow it, intervals do not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HOUR = 3600.0
 
 
 class Turned(Tseep):
-    """A server whose wall clock, in all its processes, the test turns; it begins at the real time."""
+    """A server for which the test sets the wall clock of all processes; the clock starts at the real time."""
 
     def __init__(self, mode: str, folder: Path, *options: str) -> None:
         self._clock = folder / "clock"
@@ -32,26 +32,26 @@ class Turned(Tseep):
         self.page = self.wait_for(r"/health are on (\S+?:\d+)")[1]
 
     def turn(self, seconds: float) -> None:
-        """Set the wall clock so far from the real time."""
+        """Shift the wall clock by C{seconds} from the real time."""
         with self._clock.open("r+b") as file:
             file.write(struct.pack("d", seconds))
 
     @property
     def syncs(self) -> int:
-        """How often something was synced to the disk so far."""
+        """Number of calls of fsync so far."""
         return int(struct.unpack("dQ", self._clock.read_bytes())[1])
 
 
 @pytest.fixture(params=MODES)
 def turned(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Turned]:
-    """A server in each mode, which writes an append-only file."""
+    """A server in each mode, with an append-only file."""
     with Turned(request.param, tmp_path, "--appendonly", "yes", "--dir", str(tmp_path)) as server:
         yield server
 
 
 @pytest.fixture
 def traffic(turned: Turned) -> Iterator[None]:
-    """A client that writes all the time."""
+    """A client that writes continuously."""
     enough = Event()
 
     def write() -> None:
@@ -67,11 +67,11 @@ def traffic(turned: Turned) -> Iterator[None]:
 
 
 def test_set_back_and_forth(turned: Turned, traffic: None) -> None:
-    """Whatever the clock is set to, clients that wait are answered, pauses end, and figures are told."""
+    """Whatever the clock is set to, blocked clients get replies, pauses end, and statistics are reported."""
     with turned.connect() as client:
         for offset in (-HOUR, HOUR):
             turned.turn(offset)
-            until(lambda at=offset: abs(int(client("TIME")[0]) - time.time() - at) < HOUR / 4, "the clock is turned")  # type: ignore[misc]
+            until(lambda at=offset: abs(int(client("TIME")[0]) - time.time() - at) < HOUR / 4, "the clock is set")  # type: ignore[misc]
             _intervals_pass(turned, client)
 
 
@@ -80,16 +80,16 @@ def _intervals_pass(server: Turned, client: Client) -> None:
     assert client("XREAD", "BLOCK", "100", "STREAMS", "nothing", "0") is None
     assert client("CLIENT", "PAUSE", "200") == "OK"
     assert client("SET", "after", "the pause") == "OK"
-    until(lambda: int(info(client, "instantaneous_ops_per_sec")) > 0, "the rate of commands is told")
+    until(lambda: int(info(client, "instantaneous_ops_per_sec")) > 0, "the rate of commands is reported")
     assert 0 <= int(info(client, "uptime_in_seconds")) < HOUR / 2
     client("SET", "used", "once")
     idle = server.connect()
     assert client("CONFIG", "SET", "timeout", "1") == "OK"
-    until(lambda: not client("PING") or _rest(idle) == b"", "a silent client is closed")
+    until(lambda: not client("PING") or _rest(idle) == b"", "an idle client is closed")
     assert client("CONFIG", "SET", "timeout", "0") == "OK"
     assert 0 <= client("OBJECT", "IDLETIME", "used") < HOUR / 2
     before = _samples(server)
-    until(lambda: _samples(server) != before, "the live page's figures go on")
+    until(lambda: _samples(server) != before, "the live page's figures change")
 
 
 def _rest(client: Client) -> Any:
@@ -106,7 +106,7 @@ def _samples(server: Turned) -> list[float]:
 
 
 def test_synced(turned: Turned, traffic: None) -> None:
-    """What is written goes on to the disk each second."""
+    """The append-only file is synced every second."""
     with turned.connect() as client:
         for offset in (-HOUR, HOUR):
             turned.turn(offset)
@@ -117,7 +117,7 @@ def test_synced(turned: Turned, traffic: None) -> None:
 
 
 def test_dates(turned: Turned) -> None:
-    """A key expires by the date: a clock set back keeps it longer, one set forth ends it."""
+    """A key expires by the wall clock: setting it back delays the expiry, setting it forward expires the key."""
     with turned.connect() as client:
         client("SET", "key", "value", "EX", 1800)
         turned.turn(-HOUR)

@@ -1,4 +1,4 @@
-"""Configuration files: redis-server and tseep read what the other has written."""
+"""Configuration files: redis-server and tseep read each other's CONFIG REWRITE."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHANGES = {
 
 
 def change(client: Any) -> None:
-    """Change parameters and users, and have that written."""
+    """Change parameters and users, and run CONFIG REWRITE."""
     for name, value in CHANGES.items():
         assert client("CONFIG", "SET", name, value) == "OK", name
     assert client("ACL", "SETUSER", "bob", "on", "nopass", "~*", "+@all", "(%R~x +get)") == "OK"
@@ -31,16 +31,16 @@ def change(client: Any) -> None:
 
 
 def state(client: Any) -> Any:
-    """What was changed, as it is now."""
+    """The present values of what L{change} changes."""
     assert client("AUTH", "bob", "") == "OK"
     parameters = {name: client("CONFIG", "GET", name) for name in CHANGES}
     users = {name: client("ACL", "GETUSER", name) for name in ("bob", "eve", "default")}
-    users["default"][1] = []  # whether payloads are looked at, which is said of it or not
+    users["default"][1] = []  # sanitize-payload, a flag that only one of them shows
     return parameters, users
 
 
 def test_redis_reads_ours(tmp_path: Path) -> None:
-    """redis-server reads a file that we have rewritten, and we read it again."""
+    """redis-server reads a file that tseep has rewritten, and tseep reads it again."""
     file = tmp_path / "a.conf"
     file.write_text(FILE)
     with Tseep("v2", "--config", str(file)) as server, server.connect() as client:
@@ -52,7 +52,7 @@ def test_redis_reads_ours(tmp_path: Path) -> None:
         assert state(client) == ours
     theirs = tmp_path / "b.conf"
     lines = file.read_bytes().splitlines()
-    own = (b"dir ", b"maxclients ")  # which are not of the file but of the process
+    own = (b"dir ", b"maxclients ")  # depend on the process
     theirs.write_bytes(b"\n".join([line for line in lines if not line.startswith(own)]))
     with Redis(config=theirs) as oracle, oracle.connect() as client:
         parameters, users = state(client)
@@ -61,7 +61,7 @@ def test_redis_reads_ours(tmp_path: Path) -> None:
 
 
 def test_we_read_theirs(tmp_path: Path) -> None:
-    """We read a file that redis-server has rewritten."""
+    """tseep reads a file that redis-server has rewritten."""
     file = tmp_path / "a.conf"
     file.write_text(FILE)
     with Redis(config=file) as oracle, oracle.connect() as client:
@@ -72,12 +72,12 @@ def test_we_read_theirs(tmp_path: Path) -> None:
 
 
 def test_every_directive_of_redis_is_known(oracle: Redis, tmp_path: Path) -> None:
-    """A file that says all that redis-server has, with the values that it has, starts; no name is unknown."""
+    """A file with all of redis-server's parameters and their values starts tseep; no name is unknown."""
     with oracle.connect() as client:
         answer: Any = client("CONFIG", "GET", "*")
     names, values = [each.decode() for each in answer[::2]], [each.decode() for each in answer[1::2]]
     assert len(names) > 180
-    own = {"bind", "port", "unixsocket", "dir", "maxclients", "replicaof", "slaveof"}  # of the process, or no value
+    own = {"bind", "port", "unixsocket", "dir", "maxclients", "replicaof", "slaveof"}  # per process, or no value
     lines = [f'{name} "{value}"' for name, value in zip(names, values) if name not in own]
     lines += [
         f"dir {tmp_path}",

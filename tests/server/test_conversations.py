@@ -1,9 +1,9 @@
 """
-Conversations of several clients: what each is sent, asked or not, is the same as from redis-server.
+Conversations of several clients: each receives the same replies and messages as from redis-server.
 
-A line of a conversation is a client's name and its command. When that is answered every client says PING, and all that
-it was sent until the answer is compared. Who gave the command is the first: of a monitor one reads another's command in
-place of the answer, and the next client would speak while v1's threads still work on it.
+A line of a conversation is a client's name and its command. After the reply every client sends PING, and all that it
+receives up to the reply is compared. The client of the command comes first: a monitor reads the other client's command
+instead of a reply, and the next client would send while v1's threads still process that command.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..support.servers import Redis, Tseep
 _MARK = b"--"
 
 CONVERSATIONS = {
-    "what was read is told once": """
+    "a key that was read is invalidated once": """
         a HELLO 3
         a CLIENT TRACKING ON
         a GET k
@@ -38,7 +38,7 @@ CONVERSATIONS = {
         a GET k
         b SET k 1
     """,
-    "flushes tell everything": """
+    "flushes invalidate everything": """
         a HELLO 3
         a CLIENT TRACKING ON
         a GET k
@@ -47,7 +47,7 @@ CONVERSATIONS = {
         a FLUSHDB
         b SET k 1
     """,
-    "what a transaction reads counts": """
+    "reads in a transaction": """
         a HELLO 3
         a CLIENT TRACKING ON
         a MULTI
@@ -61,7 +61,7 @@ CONVERSATIONS = {
         b SET k 2
         b EXEC
     """,
-    "one's own changes": """
+    "NOLOOP": """
         a HELLO 3
         a CLIENT TRACKING ON NOLOOP
         a GET k
@@ -70,7 +70,7 @@ CONVERSATIONS = {
         b SET k 2
         a FLUSHALL
     """,
-    "those who opt in": """
+    "OPTIN": """
         a HELLO 3
         a CLIENT CACHING YES
         a CLIENT TRACKING ON OPTIN
@@ -89,7 +89,7 @@ CONVERSATIONS = {
         a EXEC
         b MSET k 1 x 1
     """,
-    "those who opt out": """
+    "OPTOUT": """
         a HELLO 3
         a CLIENT TRACKING ON OPTOUT
         a CLIENT CACHING YES
@@ -100,7 +100,7 @@ CONVERSATIONS = {
         a CLIENT TRACKING ON OPTIN
         a CLIENT CACHING MAYBE
     """,
-    "every change, by prefix": """
+    "BCAST with prefixes": """
         a HELLO 3
         a CLIENT TRACKING ON BCAST PREFIX k PREFIX l
         a CLIENT TRACKINGINFO
@@ -116,7 +116,7 @@ CONVERSATIONS = {
         a RESET
         b SET k 1
     """,
-    "every change": """
+    "BCAST": """
         a HELLO 3
         a CLIENT TRACKING ON BCAST
         b MSET k 1 x 1
@@ -126,7 +126,7 @@ CONVERSATIONS = {
         a SET k 1
         b SET k 1
     """,
-    "told in another's place": """
+    "redirection to another client": """
         b SUBSCRIBE __redis__:invalidate
         a CLIENT TRACKING ON REDIRECT 999999
         a CLIENT GETREDIR
@@ -135,7 +135,7 @@ CONVERSATIONS = {
         a GET k
         c SET k 1
     """,
-    "wrong words": """
+    "invalid options": """
         a CLIENT TRACKING
         a CLIENT TRACKING MAYBE
         a CLIENT TRACKING ON OPTIN OPTOUT
@@ -156,7 +156,7 @@ CONVERSATIONS = {
         a CLIENT UNPAUSE
         a CLIENT UNPAUSE x
     """,
-    "reading goes on while changes are held": """
+    "CLIENT PAUSE WRITE allows reads": """
         a CLIENT PAUSE 100000 WRITE
         a GET k
         b MULTI
@@ -165,7 +165,7 @@ CONVERSATIONS = {
         a CLIENT UNPAUSE
         b SET k 1
     """,
-    "all commands are shown": """
+    "MONITOR shows all commands": """
         m MONITOR
         a SET k 1
         b GET k"\\x01\\xff
@@ -193,13 +193,13 @@ CONVERSATIONS = {
 
 
 def _shown(reply: Reply) -> str:
-    """A reply, without the time and the addresses that MONITOR shows, and without the client's number in HELLO's."""
+    """A reply without MONITOR's times and addresses, and without the client ID in HELLO's."""
     shown = re.sub(r"\d+\.\d{6} \[(\d+) \S+\]", r"TIME [\1 PEER]", repr(reply))
     return re.sub(r"(b'id'\), Reply\(mark=':', value=)'\d+'", r"\1ID", shown)
 
 
 def _catch_up(client: Client) -> list[str]:
-    """All that a client was sent by now."""
+    """All that a client has received up to now."""
     client.send(encode("PING", _MARK))
     came: list[str] = []
     while True:
@@ -210,12 +210,12 @@ def _catch_up(client: Client) -> list[str]:
 
 
 def _hold(server: Tseep | Redis, conversation: str) -> list[str]:
-    """Hold a conversation, and write down what came of it."""
+    """Run a conversation; return what the clients received."""
     record = []
     server.flush()
     with ExitStack() as stack:
         clients = {name: stack.enter_context(server.connect()) for name in "abcm"}
-        queueing: set[str] = set()  # those who are in a MULTI, where PING would be queued
+        queueing: set[str] = set()  # clients in a MULTI, where PING would be queued
         for line in filter(None, map(str.strip, conversation.splitlines())):
             name, *words = line.split()
             clients[name].send(encode(*map(_unescaped, words)))
@@ -236,6 +236,6 @@ def _unescaped(word: str) -> bytes:
 
 @pytest.mark.parametrize("name", CONVERSATIONS)
 def test_conversation(running: Tseep, oracle: Redis, name: str) -> None:
-    """Each client is sent the same as by redis-server, in the same order."""
+    """Each client receives the same as from redis-server, in the same order."""
     for ours, theirs in zip(_hold(running, CONVERSATIONS[name]), _hold(oracle, CONVERSATIONS[name])):
         assert ours == theirs

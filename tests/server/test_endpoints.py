@@ -1,4 +1,4 @@
-"""Where a server can listen: TLS, with certificates of clients or without, Unix sockets, systemd's sockets, PROXY."""
+"""Endpoints: TLS with and without client certificates, Unix sockets, systemd's sockets, the PROXY protocol."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ MODES = pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
 
 class Certificates:
     """
-    An authority, and what it has signed, as files.
+    A certificate authority and its certificates, as files.
 
-    @ivar files: by name.
+    @ivar files: the files by name.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -47,11 +47,11 @@ class Certificates:
 
     @property
     def server(self) -> str:
-        """A server's own files, for an endpoint."""
+        """The arguments of an endpoint with the server's certificate and key."""
         return f"privateKey={self.files['server-key']}:certKey={self.files['server-cert']}:interface=127.0.0.1"
 
     def client(self, server: Tseep, name: str = "") -> redis.Redis:
-        """A client of redis-py's, with a certificate of its own or none."""
+        """A redis-py client, with its own certificate or without one."""
         own = {"ssl_certfile": self.files[f"{name}-cert"], "ssl_keyfile": self.files[f"{name}-key"]} if name else {}
         return redis.Redis(
             "127.0.0.1",
@@ -65,7 +65,6 @@ class Certificates:
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """Made once."""
     return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
@@ -75,7 +74,7 @@ WATCHED = pytest.mark.parametrize("mode", ["v2", "v3"])
 @pytest.mark.tls
 @WATCHED
 def test_tls(mode: str, certificates: Certificates) -> None:
-    """Clients speak TLS; large values and pipelines pass as they do without it."""
+    """Clients connect by TLS, with large values and pipelines."""
     with Tseep(mode, endpoint=f"ssl:0:{certificates.server}") as server:
         with certificates.client(server) as r:
             value = os.urandom(3_000_000)
@@ -95,21 +94,21 @@ def test_tls(mode: str, certificates: Certificates) -> None:
 @pytest.mark.tls
 @WATCHED
 def test_client_certificates(mode: str, certificates: Certificates) -> None:
-    """With mtls: a client needs a certificate that the right authority has signed."""
+    """An mtls: endpoint accepts only clients with a certificate of the configured authority."""
     with Tseep(mode, endpoint=f"mtls:0:{certificates.server}:clientCA={certificates.files['ca']}") as server:
         with certificates.client(server, "client") as r:
             assert r.ping()
             for name in ("", "stranger"):
                 with certificates.client(server, name) as other, pytest.raises((redis.ConnectionError, ssl.SSLError)):
                     other.ping()
-            until(lambda: len(r.client_list()) == 1, "none of the others is a client")
+            until(lambda: len(r.client_list()) == 1, "no other client is connected")
         assert server.stop() == 0
         assert "Traceback" not in server.output
 
 
 @pytest.mark.tls
 def test_wrong_certificates(certificates: Certificates, tmp_path: Path) -> None:
-    """What is wrong with the files is said in one line, before the start."""
+    """An error in a certificate file is reported in one line, before the start."""
     nothing = tmp_path / "nothing.pem"
     nothing.write_text("nothing")
     key, cert, ca = (certificates.files[name] for name in ("server-key", "server-cert", "ca"))
@@ -127,7 +126,7 @@ def test_wrong_certificates(certificates: Certificates, tmp_path: Path) -> None:
 
 @pytest.mark.tls
 def test_v1_refuses(certificates: Certificates) -> None:
-    """A thread that blocks needs the bare socket: v1 says so."""
+    """v1 refuses TLS endpoints with an error, as its threads block in the plain socket."""
     endpoints = [f"ssl:0:{certificates.server}", f"mtls:0:{certificates.server}:clientCA={certificates.files['ca']}",
                  "haproxy:tcp:0:interface=127.0.0.1"]  # fmt: skip
     for endpoint in endpoints:
@@ -139,7 +138,7 @@ def test_v1_refuses(certificates: Certificates) -> None:
 
 @MODES
 def test_unix_permissions(mode: str, tmp_path: Path) -> None:
-    """A Unix socket has the permissions that were asked for, and is gone with the server."""
+    """A Unix socket has the configured permissions, and is removed at shutdown."""
     path = tmp_path / "socket"
     with Tseep(mode, endpoint=f"unix:{path}:mode=600") as server:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -152,14 +151,14 @@ def test_unix_permissions(mode: str, tmp_path: Path) -> None:
 @MODES
 @pytest.mark.parametrize("family", ["INET", "UNIX"])
 def test_systemd_activation(mode: str, family: str, tmp_path: Path) -> None:
-    """A socket that systemd has bound is served; who connected before the start is, too."""
+    """The server accepts clients of a socket from systemd, including those that connected before the start."""
     listening = socket.socket(getattr(socket, f"AF_{family}"))
     listening.bind(("127.0.0.1", 0) if family == "INET" else str(tmp_path / "socket"))
     listening.listen()
     early = connect(listening.getsockname())
     early.sendall(encode("PING"))
 
-    # what systemd does for a service (sd_listen_fds(3))
+    # systemd's part, as in sd_listen_fds(3)
     code = "import os, sys; os.environ['LISTEN_PID'] = str(os.getpid()); from tseep.__main__ import main; main()"
     argv = [sys.executable, "-c", code, "--mode", mode, "--listen", f"systemd:domain={family}:index=0"]
     with (
@@ -180,7 +179,7 @@ ADDRESSES = struct.pack(">4s4sHH", bytes([192, 0, 2, 9]), bytes([192, 0, 2, 1]),
 
 
 def test_no_systemd() -> None:
-    """Without systemd there is no such socket, and the server says so."""
+    """Without sockets from systemd, a systemd: endpoint is an error."""
     with Process([sys.executable, "-m", "tseep", "--listen", "systemd:domain=INET:index=0"]) as server:
         assert server.wait() == 1
         assert server.output == "tseep: --listen 'systemd:domain=INET:index=0': systemd has passed on no such socket"
@@ -194,7 +193,7 @@ PROXY_V2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11" + struct.pack(">H", len(ADDRESSES)) +
 )  # fmt: skip
 @WATCHED
 def test_proxy(mode: str, header: bytes) -> None:
-    """Behind a proxy the server knows its clients' own addresses."""
+    """Behind a proxy, CLIENT LIST shows the clients' own addresses."""
     with Tseep(mode, "--protected-mode", "no", endpoint="haproxy:tcp:0:interface=127.0.0.1") as server:
         with connect(server.address) as sock:
             sock.sendall(header + encode("CLIENT", "LIST"))
@@ -219,7 +218,7 @@ HEADERS = [
 
 @WATCHED
 def test_proxy_is_told_anything(mode: str) -> None:
-    """Whatever a proxy says, in whatever pieces, the connection comes to an end, and others are served."""
+    """Invalid PROXY headers, in any pieces, end in EOF, and other clients are served."""
     with Tseep(mode, "--protected-mode", "no", endpoint="haproxy:tcp:0:interface=127.0.0.1") as server:
 
         @given(st.lists(st.one_of(st.sampled_from(HEADERS), st.binary(max_size=20)), max_size=6))
@@ -231,7 +230,7 @@ def test_proxy_is_told_anything(mode: str) -> None:
                     sock.shutdown(socket.SHUT_WR)
                     read_to_end(sock)
                 except OSError:
-                    pass  # it was let go before that
+                    pass  # the server has closed it already
             with connect(server.address) as sock:
                 sock.sendall(PROXY_V2 + encode("PING"))
                 assert read_exactly(sock, 7) == b"+PONG\r\n"
@@ -243,14 +242,14 @@ def test_proxy_is_told_anything(mode: str) -> None:
 
 @WATCHED
 def test_proxy_and_protected_mode(mode: str) -> None:
-    """A client that came to the proxy from elsewhere is no client of this machine."""
+    """Protected mode refuses a client that connects to a local proxy from another machine."""
     with Tseep(mode, endpoint="haproxy:tcp:0:interface=127.0.0.1") as server, connect(server.address) as sock:
         sock.sendall(b"PROXY TCP4 192.0.2.9 192.0.2.1 5555 6379\r\n" + encode("PING"))
         assert sock.recv(1000).startswith(b"-DENIED protected mode")
 
 
 def read_bulk(sock: socket.socket) -> bytes:
-    """A bulk string's bytes."""
+    """Read a bulk string; return its bytes."""
     head = b""
     while not head.endswith(b"\r\n"):
         head += read_exactly(sock, 1)

@@ -1,4 +1,4 @@
-"""What a server does when somebody asks for too much: the others don't notice, and it tells which limit that was."""
+"""Limits: clients that exceed one do not affect others, and the server reports which limit it was."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ both = pytest.mark.parametrize("mode", MODES)
 
 @pytest.fixture(params=[*MODES, "redis"])
 def limited(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """Starts a server with some options, in each mode; and redis-server, which should do the same."""
+    """Starts a server with given options, in each mode, and redis-server as the reference."""
     running: list[Any] = []
 
     def start(*options: str) -> Any:
@@ -35,14 +35,14 @@ def limited(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 def test_output_limit(limited: Any) -> None:
-    """A subscriber that does not read is closed at its limit; one that reads gets everything."""
+    """A subscriber that does not read is closed at its limit; one that reads receives everything."""
     server = limited("--client-output-buffer-limit", "pubsub 1mb 0 0")
     with server.connect() as good, server.connect() as publisher:
         bad = connect(server.address, receive_buffer=4096)
         for sock in (bad, good.socket):
             sock.sendall(encode("SUBSCRIBE", "c"))
         good.reply()
-        until(lambda: publisher("PUBSUB", "NUMSUB", "c")[1] == 2, "both listen")
+        until(lambda: publisher("PUBSUB", "NUMSUB", "c")[1] == 2, "both are subscribed")
         sent = 0
         while publisher("PUBLISH", "c", "x" * 100_000) == 2:
             sent += 1
@@ -54,25 +54,25 @@ def test_output_limit(limited: Any) -> None:
 
 def test_many_threads() -> None:
     """
-    v1 gives hundreds of clients that come at once and block a thread each, and tells how many there are; others are
-    answered meanwhile. When they have gone their threads end but for a few.
+    v1 starts a thread for each of hundreds of clients that block at the same time, and reports their number, while
+    others are served. After the clients disconnect, most of the threads end.
     """
     with Tseep("v1") as server, server.connect() as other:
         crowd = [connect(server.address) for _ in range(300)]
         for sock in crowd:
             sock.sendall(encode("BLPOP", "nothing", 0))
-        until(lambda: info(other, "blocked_clients") == "300", "all of them block")
+        until(lambda: info(other, "blocked_clients") == "300", "all of them are blocked")
         assert int(info(other, "tseep_threads")) > 300
         assert info(other, "tseep_waiting_clients") == "0"
         assert other("PING") == "PONG"
         for sock in crowd:
             sock.close()
-        until(lambda: info(other, "connected_clients") == "1", "all of them are gone")
+        until(lambda: info(other, "connected_clients") == "1", "all of them are disconnected")
         until(lambda: int(info(other, "tseep_threads")) < 100, "their threads have ended")
 
 
 def test_query_limit(limited: Any) -> None:
-    """A client that sends a command larger than may be is closed; others go on."""
+    """A client whose command exceeds client-query-buffer-limit is closed; others are served."""
     server = limited("--client-query-buffer-limit", "1mb")
     with server.connect() as other:
         sock = connect(server.address)
@@ -85,7 +85,7 @@ def test_query_limit(limited: Any) -> None:
 
 
 def test_too_many(limited: Any) -> None:
-    """One client too many is told so, and there is room again when another has gone."""
+    """A client beyond maxclients gets an error, and another is accepted after one disconnects."""
     server = limited("--maxclients", "3")
     clients = [server.connect() for _ in range(3)]
     assert all(client("PING") == "PONG" for client in clients)
@@ -99,12 +99,12 @@ def test_too_many(limited: Any) -> None:
             except (EOFError, OSError):
                 return False
 
-    until(fits, "there is room again")
+    until(fits, "a new client is accepted")
 
 
 @both
 def test_operator_gets_in(mode: str, tmp_path: Path) -> None:
-    """Where there are too many clients, an operator still gets in by an endpoint of its own."""
+    """An operator can connect to a reserved endpoint after maxclients is reached."""
     path = str(tmp_path / "operator")
     with Tseep(mode, "--maxclients", "2", "--operator-listen", f"unix:{path}:mode=600") as server:
         clients = [server.connect() for _ in range(2)]
@@ -118,7 +118,7 @@ def test_operator_gets_in(mode: str, tmp_path: Path) -> None:
 
 
 def test_evicts_keys(limited: Any) -> None:
-    """At its limit a server lets keys go, or refuses what needs memory, by its policy."""
+    """At maxmemory the server evicts keys, or refuses commands that need memory, by its policy."""
     server = limited("--maxmemory", "8mb")
     with server.connect() as client:
         number = 0
@@ -135,7 +135,7 @@ def test_evicts_keys(limited: Any) -> None:
 
 @both
 def test_counts_what_was_loaded(mode: str, tmp_path: Path) -> None:
-    """Keys that came from a file count against the limit, and none is lost while they are loaded."""
+    """Loaded keys count towards maxmemory, and none is evicted during loading."""
     folder = ("--dir", str(tmp_path), "--appendonly", "yes")
     with Tseep(mode, *folder) as server, server.connect() as client:
         for number in range(1000):
@@ -145,15 +145,15 @@ def test_counts_what_was_loaded(mode: str, tmp_path: Path) -> None:
         assert client("DBSIZE") == 1000
         assert client("SET", "a", "b").startswith("OOM")
         assert client("CONFIG", "SET", "maxmemory-policy", "allkeys-lru") == "OK"
-        until(lambda: 100 < client("DBSIZE") < 600, "keys go")
+        until(lambda: 100 < client("DBSIZE") < 600, "keys are evicted")
         left = client("DBSIZE")
         kill(server, client)
     with Tseep(mode, *folder) as server, server.connect() as client:
-        assert client("DBSIZE") <= left, "who was evicted stays so"
+        assert client("DBSIZE") <= left, "no evicted key returns"
 
 
 def test_evicts_clients(limited: Any) -> None:
-    """Clients that hold too much together are closed, the largest first, but for those that are spared."""
+    """Beyond maxmemory-clients the largest clients are closed first, except those with CLIENT NO-EVICT."""
     server = limited("--maxmemory-clients", "2mb")
     with server.connect() as small, server.connect() as spared, server.connect() as large:
         assert spared("CLIENT", "NO-EVICT", "ON") == "OK"
@@ -165,13 +165,13 @@ def test_evicts_clients(limited: Any) -> None:
                 large("SET", "a", "x" * 50_000)
         except (EOFError, OSError):
             pass
-        until(lambda: info(small, "evicted_clients") == "1", "one is closed")
+        until(lambda: info(small, "evicted_clients") == "1", "a client is closed")
         assert small("PING") == "PONG" and spared("DISCARD") == "OK"
 
 
 @both
 def test_keepalive(mode: str) -> None:
-    """The kernel looks after the connections, as often as it is told."""
+    """The kernel sends keepalive probes at the configured interval."""
     with Tseep(mode, "--tcp-keepalive", "60") as server, server.connect() as client:
         assert client("CONFIG", "GET", "tcp-keepalive") == [b"tcp-keepalive", b"60"]
         assert has_keepalive_timer(server, client)
@@ -186,7 +186,7 @@ def test_keepalive(mode: str) -> None:
 
 
 def has_keepalive_timer(server: Tseep, client: Client) -> bool:
-    """Whether the kernel will ask a client of a server whether it is there, as /proc/net/tcp tells."""
+    """True if the server's socket has a keepalive timer, according to /proc/net/tcp."""
     ours, theirs = f":{server.port:04X}", f":{client.socket.getsockname()[1]:04X}"
     lines = map(str.split, Path("/proc/net/tcp").read_text().splitlines())
     (timer,) = [line[5] for line in lines if line[1].endswith(ours) and line[2].endswith(theirs)]
@@ -195,7 +195,7 @@ def has_keepalive_timer(server: Tseep, client: Client) -> bool:
 
 @both
 def test_slow_reader(mode: str) -> None:
-    """A client with a great many commands queued that reads a byte now and then costs little, and delays nobody."""
+    """A client with very many queued commands that reads a byte at a time uses little memory, and delays no other."""
     with Tseep(mode) as server, server.connect() as other:
         other("SET", "a", "x" * 1000)
         before = server.memory
@@ -220,7 +220,7 @@ def test_slow_reader(mode: str) -> None:
 
 
 def test_output_limit_of_replies(limited: Any) -> None:
-    """Who asks for more than it may leave untaken, and does not read, is closed; who stays below is answered."""
+    """A client whose unread replies exceed the hard limit is closed; one below it gets its replies."""
     server = limited("--client-output-buffer-limit", "normal 10mb 0 0")
     with server.connect() as other:
         other("SET", "large", "x" * 40_000_000)
@@ -229,7 +229,7 @@ def test_output_limit_of_replies(limited: Any) -> None:
         try:
             id = _id_of(sock)
             sock.sendall(encode("GET", "large"))
-            until(lambda: f"id={id} " not in other("CLIENT", "LIST").decode(), "it is no client any more")
+            until(lambda: f"id={id} " not in other("CLIENT", "LIST").decode(), "the client is disconnected")
             assert len(read_to_end(sock)) < 40_000_000
         finally:
             sock.close()
@@ -238,7 +238,7 @@ def test_output_limit_of_replies(limited: Any) -> None:
 
 
 def test_soft_output_limit_of_replies(limited: Any) -> None:
-    """The soft limit is held against replies that are not taken, though nothing more is asked or sent."""
+    """The soft limit applies to unread replies even if nothing more is sent in either direction."""
     server = limited("--client-output-buffer-limit", "normal 0 1mb 1")
     with server.connect() as other:
         other("SET", "large", "x" * 40_000_000)
@@ -246,13 +246,13 @@ def test_soft_output_limit_of_replies(limited: Any) -> None:
         try:
             id = _id_of(sock)
             sock.sendall(encode("GET", "large"))
-            until(lambda: f"id={id} " not in other("CLIENT", "LIST").decode(), "it is no client any more")
+            until(lambda: f"id={id} " not in other("CLIENT", "LIST").decode(), "the client is disconnected")
         finally:
             sock.close()
 
 
 def _id_of(sock: socket.socket) -> int:
-    """The number of the client of a socket that has said nothing yet."""
+    """The client ID of a socket that has sent nothing yet."""
     sock.sendall(encode("CLIENT", "ID"))
     return int(sock.recv(100)[1:])
 
@@ -260,7 +260,7 @@ def _id_of(sock: socket.socket) -> int:
 @pytest.mark.skipif(platform.python_implementation() != "CPython", reason="PyPy's collector decides when")
 @both
 def test_memory_after_slow_subscribers(mode: str) -> None:
-    """What subscribers were sent who did not take it is given back when they are gone, by v3's workers, too."""
+    """Output buffers of slow subscribers are returned to the system after they disconnect, by v3's workers, too."""
     message = b"x" * 16_000_000
     with Tseep(mode, *(["--workers", "1"] if mode == "v3" else [])) as server, server.connect() as client:
         client("CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 0 0")
@@ -268,17 +268,17 @@ def test_memory_after_slow_subscribers(mode: str) -> None:
         listeners = [connect(server.address, 4096) for _ in range(16)]
         for listener in listeners:
             listener.sendall(encode("SUBSCRIBE", "c"))
-        until(lambda: client("PUBSUB", "NUMSUB", "c")[1] == 16, "all have subscribed")
+        until(lambda: client("PUBSUB", "NUMSUB", "c")[1] == 16, "all are subscribed")
         for _ in range(2):
             assert client("PUBLISH", "c", message) == 16
-        until(lambda: _memory(server) > before + len(message), "it is kept")
+        until(lambda: _memory(server) > before + len(message), "the messages are buffered")
         for listener in listeners:
             listener.close()
-        until(lambda: _memory(server) < before + 2 * len(message), "it is given back")
+        until(lambda: _memory(server) < before + 2 * len(message), "the memory is returned")
 
 
 def _memory(server: Tseep) -> int:
-    """Bytes that the server and its workers take."""
+    """Memory of the server and its workers in bytes."""
     children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
     texts = [Path(f"/proc/{pid}/status").read_text() for pid in (server.pid, *children)]
     return sum(int(found[1]) * 1024 for found in (re.search(r"VmRSS:\s+(\d+)", text) for text in texts) if found)
@@ -286,7 +286,7 @@ def _memory(server: Tseep) -> int:
 
 @both
 def test_repeated_elements(mode: str) -> None:
-    """A reply that would name few elements hundreds of millions of times is refused; a million small ones are not."""
+    """A reply that would repeat few elements hundreds of millions of times is refused; a million small ones are not."""
     with Tseep(mode) as server, server.connect() as client:
         client("SADD", "s", "a", "b")
         client("HSET", "h", "a", "b")

@@ -1,4 +1,4 @@
-"""The process: its start, its end, and what it says when it cannot start."""
+"""The process: start, shutdown, and errors at the start."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ TWISTD = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()"]
 
 
 def run(argv: list[str], files: int = 0) -> tuple[int, list[str]]:
-    """Run a command to its end; return its status and its lines."""
+    """Run a command; return its exit status and its lines of output."""
     with Process(argv, files=files) as process:
         return process.wait(), process.lines
 
 
 DETAILS = {"v1": r"; \d+ futex slots", "v2": "", "v3": r"; \d+ workers?"}
-"""What the line also says of a mode."""
+"""Regular expressions of the ready line's details by mode."""
 
 
 @MODES
 def test_start(mode: str) -> None:
-    """One line says that all is ready: the version, the mode, the address, the interpreter, the number of clients."""
+    """One line reports readiness: version, mode, address, interpreter and maximum number of clients."""
     with Tseep(mode, "--maxclients", "77") as server:
         line = server.wait_for(".*is ready.*")[0]
         pattern = (
@@ -71,7 +71,7 @@ def test_start(mode: str) -> None:
     ids=lambda each: " ".join(each) if isinstance(each, list) else "",
 )
 def test_wrong_options(options: list[str], said: str) -> None:
-    """What the server cannot begin with, it says in one line, and ends with a status that is not 0."""
+    """An invalid option is reported in one line, with an exit status other than 0."""
     listen = [] if "--listen" in options else ["--listen", "tcp:0:interface=127.0.0.1"]
     status, lines = run([*TSEEP, *listen, *options])
     _one_line(status, lines, said)
@@ -86,14 +86,14 @@ def _one_line(status: int, lines: list[str], said: str) -> None:
 
 
 def _usual(line: str) -> bool:
-    """Whether a line is what twistd says at every start and end."""
+    """True for lines that twistd writes at every start and shutdown."""
     return bool(re.search(r"twistd [\d.]+ .*starting up|reactor class:|(EventedFactory|ThreadedFactory) starting|"
                           r"Server Shut Down|Main loop terminated|Port \S+ Closed", line))  # fmt: skip
 
 
 @MODES
 def test_busy_port(mode: str) -> None:
-    """A port that somebody else has is told in one line."""
+    """A port in use is reported in one line."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         status, lines = run([*TSEEP, "--mode", mode, "--listen", f"tcp:{port}:interface=127.0.0.1"])
@@ -101,7 +101,7 @@ def test_busy_port(mode: str) -> None:
 
 
 def test_second_endpoint_is_busy() -> None:
-    """So is one of several."""
+    """A port in use is reported for a second endpoint, too."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         endpoints = ["--listen", "tcp:0:interface=127.0.0.1", "--listen", f"tcp:{port}:interface=127.0.0.1"]
@@ -109,21 +109,21 @@ def test_second_endpoint_is_busy() -> None:
     _one_line(status, lines, rf"{port}.*in use")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file")
 def test_unreadable_password_file(tmp_path: Path) -> None:
-    """A password file that may not be read is told in one line."""
+    """A password file without read permission is reported in one line."""
     file = tmp_path / "password"
     file.touch(mode=0)
     _one_line(*run([*TSEEP, "--requirepass-file", str(file)]), "Permission denied")
 
 
 def test_password_file_is_a_folder(tmp_path: Path) -> None:
-    """So is one that is no file."""
+    """A password file that is a folder is reported in one line."""
     _one_line(*run([*TSEEP, "--requirepass-file", str(tmp_path)]), "directory")
 
 
 def test_password_file_that_is_no_text(tmp_path: Path) -> None:
-    """So is one that holds no text."""
+    """A password file that is not text is reported in one line."""
     file = tmp_path / "password"
     file.write_bytes(b"\xff\xfe\x00\n")
     _one_line(*run([*TSEEP, "--requirepass-file", str(file)]), "requirepass-file")
@@ -135,7 +135,7 @@ def test_password_file_that_is_no_text(tmp_path: Path) -> None:
     ids=["python -m tseep", "twistd tseep"],
 )
 def test_help(argv: list[str]) -> None:
-    """--help names every option, with what it does."""
+    """--help lists every option with its description."""
     status, lines = run(argv)
     assert status == 0, lines
     text = "\n".join(lines)
@@ -153,7 +153,7 @@ def test_help(argv: list[str]) -> None:
 
 
 def test_version() -> None:
-    """--version is one line."""
+    """--version prints one line."""
     status, lines = run([*TSEEP, "--version"])
     assert status == 0
     assert len(lines) == 1
@@ -161,14 +161,14 @@ def test_version() -> None:
 
 
 def test_twistd_lists_it() -> None:
-    """twistd --help offers tseep."""
+    """twistd --help lists tseep as a command."""
     status, lines = run([*TWISTD, "--help"])
     assert status == 0
     assert any(re.match(r"\s+tseep\s+\S", line) for line in lines)
 
 
 def _end_under(mode: str, clients: int, number: int) -> None:
-    """End a server that has so many clients; some have asked something just before, while it was busy."""
+    """Stop a server with C{clients} clients; some of them sent commands just before, while it was busy."""
     with Tseep(mode, "--enable-debug-command", "yes") as server:
         socks = [connect(server.address) for _ in range(clients)]
         busy = server.connect()
@@ -198,7 +198,7 @@ def _end_under(mode: str, clients: int, number: int) -> None:
 @SIGNALS
 @pytest.mark.parametrize(("mode", "clients"), [("v1", 500), ("v2", 2000)])
 def test_end(mode: str, clients: int, number: signal.Signals) -> None:
-    """SIGTERM and SIGINT answer what has been sent, let every client go, and end with status 0."""
+    """SIGTERM and SIGINT make the server reply to received commands, close all clients, and exit with status 0."""
     _end_under(mode, clients, number)
 
 
@@ -206,13 +206,13 @@ def test_end(mode: str, clients: int, number: signal.Signals) -> None:
 @SIGNALS
 @MODES
 def test_end_under_8000(mode: str, number: signal.Signals) -> None:
-    """So do they under 8,000 clients."""
+    """SIGTERM and SIGINT do the same with 8,000 clients."""
     _end_under(mode, 8000, number)
 
 
 @MODES
 def test_end_beside_one_who_does_not_read(mode: str) -> None:
-    """A client that takes no replies does not keep the server from its end."""
+    """A client that does not read its replies does not prevent shutdown."""
     with Tseep(mode) as server:
         greedy = connect(server.address, receive_buffer=4096)
         with server.connect() as client:
@@ -225,7 +225,7 @@ def test_end_beside_one_who_does_not_read(mode: str) -> None:
 
 @MODES
 def test_end_twice(mode: str) -> None:
-    """A second signal during the end changes nothing."""
+    """A second signal during shutdown has no effect."""
     with Tseep(mode) as server:
         socks = [connect(server.address) for _ in range(50)]
         server.send_signal(signal.SIGTERM)
@@ -238,7 +238,7 @@ def test_end_twice(mode: str) -> None:
 
 @MODES
 def test_no_new_clients_at_the_end(mode: str) -> None:
-    """After the end the port is free."""
+    """After shutdown the port is free."""
     with Tseep(mode) as server:
         assert server.stop() == 0
         with pytest.raises(ConnectionRefusedError):
@@ -249,7 +249,7 @@ def test_no_new_clients_at_the_end(mode: str) -> None:
 
 @MODES
 def test_limit_on_files(mode: str) -> None:
-    """Where the hard limit on open files is too low, maxclients is lowered, and a line says how to raise it."""
+    """A hard limit on open files that is too low lowers maxclients, and a line explains how to raise it."""
     with Tseep(mode, "--workers", "1", files=256) as server:
         lowered = re.search(r"maxclients is (\d+), not 10000.* 256.*ulimit -Hn", server.output)
         assert lowered is not None, server.output
@@ -271,7 +271,7 @@ def test_limit_on_files(mode: str) -> None:
 
 
 def test_soft_limit_is_raised() -> None:
-    """A soft limit that is too low is raised as far as the hard one lets."""
+    """A soft limit on open files that is too low is raised, up to the hard limit."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard != resource.RLIM_INFINITY and hard < 3000:
         pytest.fail(f"the hard limit on open files, {hard}, is too low for this test", pytrace=False)
@@ -290,7 +290,7 @@ def test_soft_limit_is_raised() -> None:
 
 
 def test_plain_twistd(tmp_path: Path) -> None:
-    """twistd's own options work: as a daemon with a PID file, a log file and another reactor."""
+    """twistd's own options work: a daemon with a PID file, a log file and another reactor."""
     log, pid = tmp_path / "log", tmp_path / "pid"
     about = ["--pidfile", str(pid), "--logfile", str(log), "--reactor", "poll"]
     argv = [*TWISTD, *about, "tseep", "--listen", f"unix:{tmp_path}/socket"]
@@ -305,11 +305,11 @@ def test_plain_twistd(tmp_path: Path) -> None:
         sock.close()
     finally:
         os.kill(int(pid.read_text()), signal.SIGTERM)
-        until(lambda: not pid.exists(), "the daemon has ended")
+        until(lambda: not pid.exists(), "the daemon has exited")
 
 
 def test_log_in_json(tmp_path: Path) -> None:
-    """--log-format json writes every line as JSON, to the output or to twistd's file."""
+    """--log-format json writes every log line as JSON, to the output or to twistd's log file."""
     argv = [*TSEEP, "--log-format", "json", "--listen", "tcp:0:interface=127.0.0.1"]
     with Process(argv) as server:
         server.wait_for("is ready")
@@ -326,5 +326,5 @@ def test_log_in_json(tmp_path: Path) -> None:
 
 
 def test_log_format_unknown() -> None:
-    """Any other format is refused."""
+    """An unknown --log-format is refused."""
     _one_line(*run([*TSEEP, "--log-format", "xml"]), "--log-format must be one of text, json")

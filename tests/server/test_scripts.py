@@ -1,4 +1,4 @@
-"""Scripts and functions: what each call answers is the same as from redis-server, in both versions of RESP."""
+"""Scripts and functions: each call returns the same as from redis-server, in RESP2 and RESP3."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..support.servers import MODES, Process, Redis, Tseep, until
 
 REGISTERS = "redis.register_function('f', function() return 1 end)"
 ENDLESS = f"#!lua name=endless\n{REGISTERS} local n = 1 while true do n = n + 1 end"
-"""A library that never ends."""
+"""A library whose code does not end."""
 
 SCRIPTS = {
-    "what they return": [
+    "results": [
         "return 3.99",
         "return -3.99",
         "return 1e300",
@@ -77,7 +77,7 @@ SCRIPTS = {
         "local t = {} for i = 1, 9000 do t[i] = i end return t",
         "local t = {} for i = 1, 100 do t = {t} end return t",
     ],
-    "what commands give them": [
+    "replies of commands": [
         "return redis.call('set', KEYS[1], ARGV[1])",
         "return redis.call('get', KEYS[1])",
         "return type(redis.call('get', 'none'))",
@@ -117,7 +117,7 @@ SCRIPTS = {
         "return redis.log(redis.LOG_DEBUG, 'quiet')",
         "return redis.sha1hex('a')",
     ],
-    "what is refused": [
+    "errors": [
         "return redis.call()",
         "return redis.call('nosuch')",
         "return redis.call('get')",
@@ -182,7 +182,7 @@ SCRIPTS = {
         "local function f() return f() + 1 end return f()",
         "return {x = 1} < {x = 2}",
     ],
-    "their libraries": [
+    "libraries": [
         "return cjson.encode({1, 2, {a = 'x'}})",
         "return cjson.encode({})",
         "return cjson.encode({[1] = 1, [3] = 3})",
@@ -250,7 +250,7 @@ SCRIPTS = {
         "return {tostring(cmsgpack.unpack('\\207\\255\\255\\255\\255\\255\\255\\255\\255'))}",
         "return cjson.null.x",
     ],
-    "what they say of themselves": [
+    "shebang lines": [
         "#!lua\nreturn 1",
         "#!lua flags=no-writes\nreturn redis.call('set', 'a', 'b')",
         "#!lua flags=no-writes,allow-stale\n\nreturn redis.call('get', 'none')",
@@ -264,7 +264,7 @@ SCRIPTS = {
         "#!lua flags=no-writes,\nreturn 1",
         "#!lua flags=no-writes flags=allow-oom\nreturn redis.call('set', 'a', 'b')",
     ],
-    "more than Lua's stack takes": [
+    "stack overflows": [
         "return select('#', cmsgpack.unpack(string.rep('\\1', 7990)))",
         "local n = select('#', cmsgpack.unpack(string.rep('\\1', 8100))) return n",
         "local n = select('#', cmsgpack.unpack_limit(string.rep('\\1', 8100), 8050)) return n",
@@ -437,25 +437,25 @@ def _compare(ours: Tseep, theirs: Redis, protocol: int, calls: list[list[str]]) 
 @pytest.mark.parametrize("protocol", [2, 3])
 @pytest.mark.parametrize("group", SCRIPTS)
 def test_scripts(v2: Tseep, oracle: Redis, group: str, protocol: int) -> None:
-    """Scripts see and return what they do in redis-server."""
+    """Scripts see and return the same values as in redis-server."""
     _compare(v2, oracle, protocol, [["EVAL", script, "1", "key", "value"] for script in SCRIPTS[group]])
 
 
 @pytest.mark.parametrize("protocol", [2, 3])
 def test_commands(v2: Tseep, oracle: Redis, protocol: int) -> None:
-    """The commands about scripts answer as redis-server's."""
+    """EVAL, SCRIPT and related commands reply as redis-server's."""
     _compare(v2, oracle, protocol, COMMANDS)
 
 
 @pytest.mark.parametrize("protocol", [2, 3])
 def test_functions(v2: Tseep, oracle: Redis, protocol: int) -> None:
-    """The commands about functions answer as redis-server's."""
+    """FUNCTION and FCALL reply as redis-server's."""
     _compare(v2, oracle, protocol, FUNCTIONS)
 
 
 @pytest.fixture
 def hasty(running: Tseep) -> Iterator[Tseep]:
-    """A server in each mode for which a tenth of a second is long."""
+    """A server in each mode with a busy-reply-threshold of 0.1 s."""
     with running.connect() as client:
         client("CONFIG", "SET", "busy-reply-threshold", "100")
         yield running
@@ -476,11 +476,11 @@ def test_coordinates(v2: Tseep, oracle: Redis, call: str) -> None:
 
 
 def test_kill(hasty: Tseep) -> None:
-    """A script that runs for long lets others hear that, and SCRIPT KILL end it, though it catches all errors."""
+    """While a slow script runs, other clients get BUSY, and SCRIPT KILL ends it even if it catches all errors."""
     with hasty.connect() as scripter, hasty.connect() as other:
         scripter.send(encode("EVAL", "while true do pcall(function() while true do end end) end", "0"))
         scripter.send(encode("PING"))
-        until(lambda: str(other("PING")).startswith("BUSY"), "others hear that a script runs")
+        until(lambda: str(other("PING")).startswith("BUSY"), "other clients get BUSY")
         with hasty.connect() as late:
             assert str(late("GET", "k")).startswith("BUSY")
         assert str(other("FUNCTION", "KILL")).startswith("BUSY")
@@ -493,14 +493,14 @@ def test_kill(hasty: Tseep) -> None:
 
 
 def test_unkillable(hasty: Tseep) -> None:
-    """A script that has changed something is not ended by SCRIPT KILL; its changes are seen as one."""
+    """SCRIPT KILL refuses to end a script that has written; its changes become visible at once."""
     script = "redis.call('SET', 'n', 1) for i = 1, ARGV[1] do end return redis.call('INCR', 'n')"
     with hasty.connect() as scripter, hasty.connect() as other:
         heard, steps = "", 10**7
-        while not heard.startswith("UNKILLABLE"):  # until it takes long enough to be heard of
+        while not heard.startswith("UNKILLABLE"):  # until it exceeds the threshold
             steps *= 2
             scripter.send(encode("EVAL", script, "0", steps))
-            until(lambda: str(other("GET", "n")) != "None", "the script runs, or has run")
+            until(lambda: str(other("GET", "n")) != "None", "the script is busy or has ended")
             heard = str(other("SCRIPT", "KILL"))
             assert scripter.reply().plain == 2
             other("DEL", "n")
@@ -512,18 +512,18 @@ HELD_UP = [
     "redis.call('SET', 'k', 1) local function f() while true do end end while true do xpcall(f, f) end",
     "while true do coroutine.resume(coroutine.create(function() while true do end end)) end",
 ]
-"""Scripts that never end."""
+"""Scripts that do not end."""
 
 
 @pytest.mark.parametrize("script", HELD_UP)
 @pytest.mark.parametrize("mode", MODES)
 def test_end_of_the_server(mode: str, script: str) -> None:
-    """A server that is to end does not wait for a script that never does, whatever it catches or has changed."""
+    """Shutdown does not wait for a script that does not end, whatever it catches or has changed."""
     for by_command in (False, True):
         with Tseep(mode, "--busy-reply-threshold", "100") as server, server.connect() as client:
             client.send(encode("EVAL", script, "0"))
             with server.connect() as other:
-                until(lambda other=other: str(other("PING")).startswith("BUSY"), "a script runs")  # type: ignore[misc]
+                until(lambda other=other: str(other("PING")).startswith("BUSY"), "the script is busy")  # type: ignore[misc]
                 if by_command:
                     other.send(encode("SHUTDOWN", "NOSAVE"))
                 else:
@@ -532,7 +532,7 @@ def test_end_of_the_server(mode: str, script: str) -> None:
 
 
 def test_kill_of_a_handler(hasty: Tseep) -> None:
-    """SCRIPT KILL ends a script whose handlers of errors never end either."""
+    """SCRIPT KILL ends a script whose error handlers do not end."""
     with hasty.connect() as scripter, hasty.connect() as other:
         scripter.send(encode("EVAL", HELD_UP[2].replace("redis.call('SET', 'k', 1)", ""), "0"))
         until(lambda: other("SCRIPT", "KILL") == "OK", "the script is ended")
@@ -541,7 +541,7 @@ def test_kill_of_a_handler(hasty: Tseep) -> None:
 
 
 def test_recursion_through_c(running: Tseep) -> None:
-    """A script that calls itself through C without end is an error, as deep as Lua goes, and no end of the server."""
+    """Infinite recursion through C is an error at Lua's own limit, and does not crash the server."""
     with running.connect() as client:
         for script in (
             "local function f() return (string.gsub('x', '.', f)) end return f()",
@@ -554,7 +554,7 @@ def test_recursion_through_c(running: Tseep) -> None:
 
 
 def test_a_library_that_never_ends(running: Tseep) -> None:
-    """It is given up, as others wait for that, and all is as before."""
+    """Loading a library that does not end is aborted after a time limit, and changes nothing."""
     with running.connect() as client:
         assert client("FUNCTION", "LOAD", "REPLACE", "#!lua name=l\n" + REGISTERS) == b"l"
         assert "FUNCTION LOAD timeout" in client("FUNCTION", "LOAD", "REPLACE", ENDLESS.replace("endless", "l"))
@@ -564,7 +564,7 @@ def test_a_library_that_never_ends(running: Tseep) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_end_while_loading(mode: str, tmp_path: Path) -> None:
-    """A server that still loads, a library that never ends at that, ends when it is told to."""
+    """Shutdown interrupts loading, even of a library that does not end."""
     folder = tmp_path / "appendonlydir"
     folder.mkdir()
     (folder / "appendonly.aof.manifest").write_text("file appendonly.aof.1.incr.aof seq 1 type i\n")
@@ -578,19 +578,19 @@ def test_end_while_loading(mode: str, tmp_path: Path) -> None:
 
 
 def test_exec_while_a_script_runs(v2: Tseep, oracle: Redis) -> None:
-    """A transaction whose EXEC comes meanwhile is discarded; the client is served then as by redis-server."""
+    """An EXEC that arrives while a script is busy discards the transaction, and the client continues as with Redis."""
     lines = "EXEC", "EXEC", "DISCARD", "MULTI", "GET k", "DISCARD", "WATCH k", "MULTI", "EXEC x", "EXEC", "SCRIPT KILL"
     assert _meanwhile(v2, lines) == _meanwhile(oracle, lines)
 
 
 def _meanwhile(server: Tseep | Redis, lines: Sequence[str]) -> list[str]:
-    """What a client is answered who has begun a transaction before another one's script runs."""
+    """The replies to a client that began a transaction before another client's script runs."""
     with server.connect() as scripter, server.connect() as client:
         assert client("CONFIG", "SET", "busy-reply-threshold", "100") == "OK"
         assert [client("MULTI"), client("SET", "k", 1)] == ["OK", "QUEUED"]
         scripter.send(encode("EVAL", "while true do end", "0"))
         with server.connect() as other:
-            until(lambda: str(other("PING")).startswith("BUSY"), "a script runs")
+            until(lambda: str(other("PING")).startswith("BUSY"), "the script is busy")
         answers = [str(client(*line.split())) for line in lines]
         scripter.reply()
         return [*answers, str(client("CONFIG", "SET", "busy-reply-threshold", "5000")), str(client("GET", "k"))]

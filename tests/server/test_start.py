@@ -1,4 +1,4 @@
-"""Starts that fail: in the background, too, one line says why, and nothing is left over. And --check-config."""
+"""Failed starts: one line of error, also in the background, and nothing left behind. And --check-config."""
 
 from __future__ import annotations
 
@@ -23,22 +23,23 @@ DEBIAN = Path("/etc/redis/redis.conf")
 
 
 def processes_of(folder: Path) -> list[int]:
-    """The processes whose command line names a folder."""
+    """IDs of the processes whose command lines contain a folder's path."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             if os.fsencode(folder) in path.read_bytes():
                 found.append(int(path.parent.name))
         except OSError:
-            pass  # it has ended
+            pass  # it has exited
     return found
 
 
 class Background:
     """
-    C{twistd tseep} in the background, with the files that it writes in a folder.
+    C{twistd tseep} in the background, with its files in a folder.
 
-    @ivar status: of the process that has started it, and C{said} what it wrote.
+    @ivar status: the exit status of the command that started it.
+    @ivar said: that command's output.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Background:
     ) -> None:
         self.folder, self.pidfile, self.logfile = folder, folder / "pid", folder / "log"
         about = ["--pidfile", str(self.pidfile), "--logfile", str(self.logfile), *twistd]
-        # into a file, which a daemon that is left over does not keep the tests waiting for
+        # into a file, as a daemon left behind would keep a pipe open
         with (folder / "said").open("wb") as said:
             self.status = subprocess.run(
                 [*TWISTD, *about, "tseep", *words], cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
@@ -56,18 +57,18 @@ class Background:
 
     @property
     def log(self) -> str:
-        """What is in the log by now."""
+        """The present content of the log file."""
         return self.logfile.read_text() if self.logfile.exists() else ""
 
     def assert_gone(self) -> None:
-        """There is neither a process nor a PID file."""
-        until(lambda: not processes_of(self.folder), "all processes have ended")
+        """Assert that there is neither a process nor a PID file."""
+        until(lambda: not processes_of(self.folder), "all processes have exited")
         assert not self.pidfile.exists()
 
 
 @pytest.fixture(autouse=True)
 def _nothing_left(tmp_path: Path):  # type: ignore[no-untyped-def]
-    """End what a failed test has left over."""
+    """Kill what a failed test left behind."""
     yield
     for pid in processes_of(tmp_path):
         os.kill(pid, signal.SIGKILL)
@@ -89,21 +90,21 @@ def no_folder_for_the_append_only_file(folder: Path) -> list[str]:
 
 
 def undone_password(folder: Path) -> list[str]:
-    """A password, and a file of users in which the default user needs none."""
+    """A password, and a file of users in which the default user has none."""
     (folder / "users.acl").write_text("user default on nopass ~* &* +@all\n")
     return ["--aclfile", str(folder / "users.acl"), "--requirepass", "secret"]
 
 
 FAULTS = {
-    "an address that is not there": (lambda folder: ["--listen", "tcp:0:interface=192.0.2.1"], "192.0.2.1"),
-    "a Unix socket in no folder": (lambda folder: ["--listen", "unix:/nonexistent/socket"], "no such folder"),
+    "an address that does not exist": (lambda folder: ["--listen", "tcp:0:interface=192.0.2.1"], "192.0.2.1"),
+    "a Unix socket in a missing folder": (lambda folder: ["--listen", "unix:/nonexistent/socket"], "no such folder"),
     "a corrupt dump.rdb": (corrupt_dump, "cannot load .*dump.rdb"),
     "a wrong aclfile": (bad_aclfile, "cannot load the users: .*users.acl:1: Unknown command"),
     "a missing aclfile": (lambda folder: ["--aclfile", "/nonexistent.acl"], "cannot load the users: /nonexistent.acl"),
     "a rule that undoes the password": (undone_password, "requirepass is set, but a rule lets the default user in"),
     "no folder for the append-only file": (no_folder_for_the_append_only_file, "appendonlydir.*--dir"),
 }
-"""What makes a start fail after the process has gone to the background: options, and the line that is said."""
+"""Causes of a failed start after the process has become a daemon: options, and the expected line."""
 
 
 def _assert_refused(server: Background, said: str) -> None:
@@ -116,7 +117,7 @@ def _assert_refused(server: Background, said: str) -> None:
 @MODES
 @pytest.mark.parametrize("fault", FAULTS)
 def test_failure_in_the_background(mode: str, fault: str, tmp_path: Path) -> None:
-    """The command that should start a daemon says in one line why it does not, ends with 1, and nothing stays."""
+    """A command that cannot start a daemon reports why in one line, exits with 1, and leaves nothing behind."""
     make, said = FAULTS[fault]
     options = make(tmp_path)
     listen = [] if "--listen" in options else ["--listen", LOCAL]
@@ -127,7 +128,7 @@ def test_failure_in_the_background(mode: str, fault: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("option", ["--listen", "--operator-listen", "--metrics"])
 def test_busy_port_in_the_background(option: str, tmp_path: Path) -> None:
-    """So it does where an address is in use."""
+    """A port in use is reported by the command that should start the daemon."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         busy = f"tcp:{other.getsockname()[1]}:interface=127.0.0.1"
         server = Background(tmp_path, "--listen", LOCAL, option, busy)
@@ -135,7 +136,7 @@ def test_busy_port_in_the_background(option: str, tmp_path: Path) -> None:
 
 
 def test_wrong_options_in_the_background(tmp_path: Path) -> None:
-    """What can be seen before is said before."""
+    """Invalid options are reported before the process becomes a daemon."""
     _assert_refused(
         Background(tmp_path, "--listen", "23000"), "--listen '23000': write it as tcp:23000:interface=127.0"
     )
@@ -148,7 +149,7 @@ def test_wrong_options_in_the_background(tmp_path: Path) -> None:
 @pytest.mark.parametrize("option", ["--pidfile", "--logfile", "--rundir"])
 @pytest.mark.parametrize("daemon", [True, False], ids=["in the background", "in the foreground"])
 def test_twistd_cannot_write(option: str, daemon: bool, tmp_path: Path) -> None:
-    """What twistd cannot write, or where it cannot go, is said in one line, too."""
+    """A file that twistd cannot write, or a folder that it cannot change to, is reported in one line."""
     words = (f"{option}=/nonexistent/file", *([] if daemon else ["--nodaemon"]))
     server = Background(tmp_path, "--listen", LOCAL, twistd=words)
     _assert_refused(server, f"twistd.*{'/nonexistent/file' if option == '--rundir' else option}")
@@ -157,7 +158,7 @@ def test_twistd_cannot_write(option: str, daemon: bool, tmp_path: Path) -> None:
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("argv", [TSEEP, [*TWISTD, "-n", "tseep"]], ids=["tseep", "twistd -n tseep"])
 def test_failure_in_the_foreground(argv: list[str], fault: str, tmp_path: Path) -> None:
-    """In the foreground the standard error has that line and no other, and the status is 1."""
+    """In the foreground, standard error has only that line, and the status is 1."""
     make, said = FAULTS[fault]
     options = make(tmp_path)
     listen = [] if "--listen" in options else ["--listen", LOCAL]
@@ -173,7 +174,7 @@ def test_failure_in_the_foreground(argv: list[str], fault: str, tmp_path: Path) 
 
 @MODES
 def test_good_start_in_the_background(mode: str, tmp_path: Path) -> None:
-    """A good start ends with status 0 and the server runs; SIGHUP changes nothing; SIGTERM leaves nothing."""
+    """A daemon starts with status 0 and serves; SIGHUP has no effect; SIGTERM leaves nothing behind."""
     path = tmp_path / "socket"
     server = Background(tmp_path, "--mode", mode, "--listen", f"unix:{path}", "--save", "1 1000")
     assert (server.status, server.said) == (0, "")
@@ -189,7 +190,7 @@ def test_good_start_in_the_background(mode: str, tmp_path: Path) -> None:
 
 @MODES
 def test_hangup(mode: str, tmp_path: Path) -> None:
-    """SIGHUP ends and saves nothing, as in Redis, neither in the server nor in v3's workers."""
+    """SIGHUP neither stops the server nor saves, as in Redis, and has no effect on v3's workers."""
     with Tseep(
         mode, "--dir", str(tmp_path), "--save", "1000 1000", *(["--workers", "2"] if mode == "v3" else [])
     ) as server:
@@ -199,7 +200,7 @@ def test_hangup(mode: str, tmp_path: Path) -> None:
             assert len(children) == (2 if mode == "v3" else 0)
             for pid in (server.pid, *map(int, children)):
                 os.kill(pid, signal.SIGHUP)
-            for _ in range(3):  # it would be told while it waits for the next one
+            for _ in range(3):  # the signal would be handled during the next wait
                 assert client("GET", "a") == b"1"
         with server.connect() as client:
             assert client("GET", "a") == b"1"
@@ -209,7 +210,7 @@ def test_hangup(mode: str, tmp_path: Path) -> None:
 
 
 def check(tmp_path: Path, text: str, *words: str, env: dict[str, str] | None = None) -> tuple[int, str]:
-    """What --check-config says of a file, and its exit status."""
+    """The output of --check-config for a file, and its exit status."""
     file = tmp_path / "a.conf"
     file.write_text(text)
     with Process([*TSEEP, "--check-config", str(file), *words], cwd=ROOT, env=env) as process:
@@ -217,7 +218,7 @@ def check(tmp_path: Path, text: str, *words: str, env: dict[str, str] | None = N
 
 
 def test_check_names_every_error(tmp_path: Path) -> None:
-    """--check-config names every error with its place."""
+    """--check-config reports every error with its line."""
     lines = [
         "port 7000", "requirepas secret", "timeout many", "nosuch.module 1", 'appendonly "yes',
         "replicaof 192.0.2.1 6379", "slaveof no one", "user eve +nosuch", "mode v9", "metrics 9121",
@@ -236,7 +237,7 @@ def test_check_names_every_error(tmp_path: Path) -> None:
 
 
 def test_check_of_a_good_file(tmp_path: Path) -> None:
-    """--check-config tells where it would listen, who may connect, what is kept, what is ignored; it writes nothing."""
+    """--check-config reports endpoints, access, persistence and ignored directives; it writes nothing."""
     folder = tmp_path / "data"
     folder.mkdir()
     text = (
@@ -263,7 +264,7 @@ def test_check_of_a_good_file(tmp_path: Path) -> None:
 
 
 def test_check_agrees_with_the_start(tmp_path: Path) -> None:
-    """What --check-config passes starts, and what it does not pass does not."""
+    """A configuration starts if and only if --check-config accepts it."""
     for text, starts in (("timeout 5", True), ("nosuch 5", False), ("tls-port 0", True), ("tls-port 1", False)):
         file = tmp_path / "b.conf"
         file.write_text(f"dir {tmp_path}\n{text}\n")
@@ -278,9 +279,9 @@ def test_check_agrees_with_the_start(tmp_path: Path) -> None:
                 assert server.output.startswith(f"tseep: {file}:2: "), server.output
 
 
-@pytest.mark.skipif(not os.access(DEBIAN, os.R_OK), reason="Debian's redis.conf is not there, or may not be read")
+@pytest.mark.skipif(not os.access(DEBIAN, os.R_OK), reason="Debian's redis.conf is missing or not readable")
 def test_stock_redis_conf(tmp_path: Path) -> None:
-    """The file that Debian ships starts: one line names what has no effect, one what is left to twistd."""
+    """Debian's redis.conf starts tseep: one line lists ignored directives, one those left to twistd."""
     with Tseep("v2", "--config", str(DEBIAN), "--dir", str(tmp_path)) as server:
         assert re_count(server, "without effect in tseep: tcp-backlog, ") == 1
         assert re_count(server, "left to twistd: daemonize .*, pidfile .*, logfile ") == 1
@@ -291,12 +292,11 @@ def test_stock_redis_conf(tmp_path: Path) -> None:
 
 
 def re_count(server: Process, pattern: str) -> int:
-    """How many lines match."""
     return sum(bool(re.search(pattern, line)) for line in server.lines)
 
 
 def test_redis_saves_with_a_file(tmp_path: Path) -> None:
-    """With a configuration file snapshots are written as redis-server does; without one a line says that nothing is."""
+    """With a configuration file, save has redis-server's default; without one it is off, and a line reports that."""
     file = tmp_path / "a.conf"
     for text, options, save in (
         ("", (), b"3600 1 300 100 60 10000"), ('save ""', (), b""), ("save 900 1\nsave 60 5", (), b"900 1 60 5"),
@@ -317,7 +317,7 @@ def test_redis_saves_with_a_file(tmp_path: Path) -> None:
 
 @MODES
 def test_both_wildcards(mode: str, tmp_path: Path) -> None:
-    """One port of all addresses of IPv4 and of IPv6 can be served, as Redis does with bind * -::*."""
+    """One port on all IPv4 and all IPv6 addresses can be served, as Redis does with bind * -::*."""
     with socket.socket(socket.AF_INET6) as probe:
         try:
             probe.bind(("::1", 0))

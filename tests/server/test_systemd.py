@@ -1,4 +1,4 @@
-"""What systemd sees of the service: the test plays its part."""
+"""The systemd notification protocol; the test plays systemd's part."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..support.servers import Tseep
 
 
 def test_ready_and_stopping(tmp_path: Path) -> None:
-    """READY=1 comes once clients are served, and STOPPING=1 before the end."""
+    """The server sends READY=1 once it serves clients, and STOPPING=1 before it exits."""
     path = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(path)

@@ -1,4 +1,4 @@
-"""What an operator sees of a running server: health, metrics, and the live page in a browser."""
+"""The HTTP endpoint of a running server: health, metrics, and the live page in a browser."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ METRICS = ["--metrics", "tcp:0:interface=127.0.0.1"]
 
 
 def page_of(server: Tseep) -> str:
-    """Where a server's pages are."""
+    """The URL of a server's pages."""
     return f"http://{server.wait_for(r'/metrics and /health are on (.+)')[1]}"
 
 
 def get(url: str, user: str = "") -> str:
-    """A page, as a user C{name:password}."""
+    """A page's content, requested as the user C{name:password}."""
     headers = {"Authorization": f"Basic {b64encode(user.encode()).decode()}"} if user else {}
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as answer:
         return str(answer.read().decode())
 
 
 def status(url: str, user: str = "") -> int:
-    """The status of an answer."""
+    """The HTTP status of a page."""
     try:
         get(url, user)
     except urllib.error.HTTPError as error:
@@ -48,7 +48,7 @@ def status(url: str, user: str = "") -> int:
 
 
 def scraped(url: str) -> dict[str, float]:
-    """Every metric without labels, by name; and calls by command, C{calls_get}."""
+    """Every metric without labels, by name; and the calls of each command, as C{calls_get}."""
     found = {}
     for family in text_string_to_metric_families(get(f"{url}/metrics")):
         for sample in family.samples:
@@ -61,7 +61,7 @@ def scraped(url: str) -> dict[str, float]:
 
 @MODES
 def test_metrics(mode: str) -> None:
-    """Prometheus sees what clients did, in either mode, while they do it."""
+    """The metrics report clients' commands while they run, in each mode."""
     with Tseep(mode, *METRICS) as server, server.connect() as client, server.connect() as other:
         url = page_of(server)
         for number in range(50):
@@ -78,20 +78,20 @@ def test_metrics(mode: str) -> None:
 
 
 def test_health_fails(tmp_path: Any) -> None:
-    """When writes are refused, the health page says so."""
+    """The health page reports refused writes."""
     with Tseep("v2", *METRICS, "--dir", str(tmp_path)) as server, server.connect() as client:
         url = page_of(server)
         assert client("CONFIG", "SET", "save", "3600 1") == "OK"
-        (tmp_path / "dump.rdb").mkdir()  # where the snapshot is to be
+        (tmp_path / "dump.rdb").mkdir()  # in place of the snapshot
         client("SET", "a", "1")
         client("BGSAVE")
-        until(lambda: status(f"{url}/health") == 503, "the health page knows that the snapshot failed")
+        until(lambda: status(f"{url}/health") == 503, "the health page reports the failed snapshot")
         assert scraped(url)["tseep_writes_refused"] == 1
 
 
 @MODES
 def test_password(mode: str) -> None:
-    """With a password nobody looks who has none; the health page tells no more than that all is well."""
+    """With a password set, pages require it; the health page shows only its status without one."""
     with Tseep(mode, *METRICS, "--requirepass", "secret") as server:
         url = page_of(server)
         paths = ["", "/metrics", "/live.json"]
@@ -101,7 +101,7 @@ def test_password(mode: str) -> None:
 
 
 def test_unix_socket(tmp_path: Path) -> None:
-    """The pages are there by a Unix socket, too, for whoever may open it."""
+    """The pages are served on a Unix socket, to every user with access to the socket."""
     path = tmp_path / "metrics"
     with Tseep("v2", "--metrics", f"unix:{path}:mode=600") as server:
         server.wait_for("/metrics and /health are on")
@@ -128,7 +128,7 @@ REQUESTS = [
 
 @pytest.mark.parametrize("options", [[], ["--requirepass", "secret"]], ids=["open", "password"])
 def test_anything(options: list[str]) -> None:
-    """Whatever is asked by whoever it is, the pages are there afterwards, and nothing has gone wrong inside."""
+    """After invalid requests of any kind the pages are served, and the server has logged no error."""
     with Tseep("v2", *METRICS, *options) as server:
         url = page_of(server)
         host, port = url[len("http://") :].split(":")
@@ -141,7 +141,7 @@ def test_anything(options: list[str]) -> None:
                     sock.shutdown(socket.SHUT_WR)
                     read_to_end(sock)
                 except OSError:
-                    pass  # it was let go before that
+                    pass  # the server has closed it already
             assert status(f"{url}/health") == 200
 
         check()
@@ -151,19 +151,19 @@ def test_anything(options: list[str]) -> None:
 
 
 def test_only_for_those_who_asked(v2: Tseep) -> None:
-    """Nothing is served unless it is asked for."""
+    """Without --metrics no page is served."""
     assert "/metrics" not in v2.output
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium, without a window."""
+    """A headless Chromium."""
     with open_browser() as driver:
         yield driver
 
 
 def texts(browser: Any, selector: str) -> list[str]:
-    """The texts of some elements."""
+    """The texts of the elements that a selector matches."""
     return list(browser.execute_script(
         "return [...document.querySelectorAll(arguments[0])].map((each) => each.textContent)", selector
     ))  # fmt: skip
@@ -173,7 +173,7 @@ CLIPPED = """
 return [...document.querySelectorAll("figure, figure *")].filter((one) => one.clientWidth &&
   one.scrollWidth > one.clientWidth + 1).map((one) => one.outerHTML.slice(0, 80));
 """
-"""Which parts of the charts do not fit."""
+"""The parts of the charts that do not fit."""
 
 DRAWN = """
 return [...document.querySelectorAll("canvas")].map((canvas) => {
@@ -187,19 +187,19 @@ return [...document.querySelectorAll("canvas")].map((canvas) => {
   return found;
 });
 """
-"""How many points of each chart are of the first line's colour."""
+"""The number of pixels of each chart in the first line's colour."""
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize(("width", "height"), [(400, 850), (1280, 900)], ids=["phone", "desktop"])
 @MODES
 def test_live_page(browser: Any, mode: str, width: int, height: int) -> None:
-    """Every chart has a line, the tables show commands and clients, nothing is cut off, and nothing goes wrong."""
+    """Every chart has a line, the tables show commands and clients, nothing is truncated, and there is no error."""
     with Tseep(mode, *METRICS, "--slowlog-log-slower-than", "0") as server, server.connect() as client:
         client("CLIENT", "SETNAME", "painter")
         client("SET", "<img src=x onerror=alert(1)>", "x")
         resize(browser, width, height)
-        browser.get("about:blank")  # else a page of a server that is gone would go on complaining
+        browser.get("about:blank")  # a page of a stopped server would log errors
         browser.get_log("browser")
         browser.get(page_of(server))
         until(lambda: texts(browser, "#state") == ["live"], "the page is live")
@@ -223,22 +223,22 @@ def test_live_page(browser: Any, mode: str, width: int, height: int) -> None:
         assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
         assert browser.execute_script(CLIPPED) == []
         complaints = [entry for entry in browser.get_log("browser") if entry["source"] != "rendering"]
-        assert complaints == []  # but for those about how often the test itself looks at a canvas
+        assert complaints == []  # except about the test's own frequent reads of canvases
 
 
 @pytest.mark.browser
 def test_live_page_when_the_server_is_gone(browser: Any) -> None:
-    """When no figures come any more, the page says since when."""
+    """When figures stop arriving, the page reports since when."""
     with Tseep("v2", *METRICS) as server:
         browser.get(page_of(server))
         until(lambda: texts(browser, "#state") == ["live"], "the page is live")
         assert server.stop() == 0
-    until(lambda: "no figures since" in texts(browser, "#state")[0], "the page says that it is cut off")
+    until(lambda: "no figures since" in texts(browser, "#state")[0], "the page reports that the server is unreachable")
 
 
 @pytest.mark.browser
 def test_live_page_with_a_password(browser: Any) -> None:
-    """A browser that was given the password shows all."""
+    """A browser with the password shows everything."""
     with Tseep("v2", *METRICS, "--requirepass", "secret") as server:
         browser.get(page_of(server).replace("://", "://default:secret@"))
         until(lambda: texts(browser, "#state") == ["live"], "the page is live")
@@ -246,7 +246,7 @@ def test_live_page_with_a_password(browser: Any) -> None:
 
 @pytest.mark.browser
 def test_dark(browser: Any) -> None:
-    """In the dark the page is dark."""
+    """The page follows the browser's dark color scheme."""
     with Tseep("v2", *METRICS) as server:
         grounds = []
         for scheme in ("light", "dark"):
@@ -259,7 +259,7 @@ def test_dark(browser: Any) -> None:
 
 @MODES
 def test_half_requests_take_no_clients_files(mode: str) -> None:
-    """Connections that send half a request are bounded: those beyond are closed at once, and clients come as ever."""
+    """Connections with incomplete requests are limited: more are closed at once, and clients still connect."""
     with Tseep(mode, *METRICS, files=300) as server:
         host, port = page_of(server)[len("http://") :].split(":")
         halves = [connect((host, int(port))) for _ in range(120)]
@@ -276,7 +276,7 @@ def test_half_requests_take_no_clients_files(mode: str) -> None:
         finally:
             for half in halves:
                 half.close()
-        until(lambda: _answers(page_of(server)), "the pages are there again")
+        until(lambda: _answers(page_of(server)), "the pages are served again")
 
 
 def _answers(url: str) -> bool:
@@ -290,11 +290,11 @@ def _say(sock: socket.socket, data: bytes) -> None:
     try:
         sock.send(data)
     except OSError:
-        pass  # it has been closed
+        pass  # the server has closed it
 
 
 def _closed(sock: socket.socket) -> bool:
-    """Whether the other side has closed; nothing else than a refusal is expected."""
+    """True if the server has closed the connection; any data must be a refusal."""
     try:
         while sock.recv(4096):
             pass

@@ -1,4 +1,4 @@
-"""v3's workers, as processes: they die, hang, and lose their owner, under clients that look what becomes of it."""
+"""v3's processes: workers that die, hang, and lose the data process, with clients connected."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..support.servers import Tseep, until
 
 
 def test_both_serve(workers: Tseep) -> None:
-    """Clients are spread over the workers, and CLIENT LIST, INFO and CLIENT KILL know them all."""
+    """Clients are spread over the workers; CLIENT LIST, INFO and CLIENT KILL cover them all."""
     clients = _spread(workers)
     assert set(clients) == {0, 1}
     first, second = clients[0][0], clients[1][0]
@@ -30,46 +30,46 @@ def test_both_serve(workers: Tseep) -> None:
 
 
 def test_one_dies(workers: Tseep) -> None:
-    """A worker that dies takes its own clients, and nothing that they waited for; another takes its place."""
+    """A worker that dies closes only its own clients, loses nothing that they waited for, and is restarted."""
     clients = _spread(workers)
     lost, kept = clients[0][0], clients[1][0]
     lost.send(encode("BLPOP", "l", "0"))
-    until(lambda: "blocked_clients:1" in kept("INFO", "clients").decode(), "one waits")
+    until(lambda: "blocked_clients:1" in kept("INFO", "clients").decode(), "a client is blocked")
     (pid,) = [int(fields["pid"]) for fields in _workers(kept) if fields["worker"] == "0"]
     os.kill(pid, signal.SIGKILL)
     with pytest.raises((EOFError, OSError)):
         lost.reply()
-    until(lambda: "blocked_clients:0" in kept("INFO", "clients").decode(), "nobody waits any more")
+    until(lambda: "blocked_clients:0" in kept("INFO", "clients").decode(), "no client is blocked")
     assert kept("RPUSH", "l", "x") == 1
     assert kept("LPOP", "l") == b"x"
-    until(lambda: _workers(kept)[0]["restarts"] == "1", "another is started")
-    until(lambda: 0 in _spread(workers), "it has clients")
+    until(lambda: _workers(kept)[0]["restarts"] == "1", "a new worker is running")
+    until(lambda: 0 in _spread(workers), "the new worker has clients")
     assert "worker 0 exited" in workers.output
 
 
 def test_one_hangs(workers: Tseep) -> None:
-    """One that hangs is found, and ended."""
+    """An unresponsive worker is detected and killed."""
     clients = _spread(workers)
     kept = clients[1][0]
     (pid,) = [int(fields["pid"]) for fields in _workers(kept) if fields["worker"] == "0"]
     os.kill(pid, signal.SIGSTOP)
     workers.wait_for("worker 0 is unresponsive; killing it")
-    until(lambda: _workers(kept)[0]["restarts"] == "1", "another is started")
+    until(lambda: _workers(kept)[0]["restarts"] == "1", "a new worker is running")
 
 
 def test_the_owner_dies() -> None:
-    """Without their owner workers end, and the port is free."""
+    """Workers exit when the data process dies, and the port is free."""
     with Tseep("v3", "--workers", "2") as server:
         with server.connect() as client:
             pids = [int(fields["pid"]) for fields in _workers(client)]
         server.kill()
-        until(lambda: not any(_alive(pid) for pid in pids), "the workers have ended")
+        until(lambda: not any(_alive(pid) for pid in pids), "the workers have exited")
         with socket.create_server(("127.0.0.1", server.port)):
             pass
 
 
 def test_signals_to_all() -> None:
-    """Whoever stops a server may tell all of its processes: what was asked by then is answered all the same."""
+    """A signal to all processes stops the server after it has replied to the commands received until then."""
     with Tseep("v3", "--workers", "2") as server:
         socks = [connect(server.address) for _ in range(50)]
         with server.connect() as client:
@@ -87,7 +87,7 @@ def test_signals_to_all() -> None:
 
 
 def test_one_dies_at_a_unix_socket(tmp_path: Path) -> None:
-    """The socket outlives the worker: the next one listens on it."""
+    """A Unix socket outlives a worker: the next worker listens on it."""
     endpoint = "unix:" + str(tmp_path / "socket")
     with Tseep("v3", "--workers", "1", endpoint=endpoint) as server:
         with server.connect() as client:
@@ -118,7 +118,7 @@ def _spread(server: Tseep) -> dict[int, list[Client]]:
 
 
 def _workers(client: Client) -> list[dict[str, str]]:
-    """What INFO says of the workers, by its own names, and C{worker}, the number."""
+    """INFO's fields of each worker by name, and its number as C{worker}."""
     text = client("INFO", "clients").decode()
     return [
         {"worker": number, **dict(field.split("=") for field in fields.split(","))}
