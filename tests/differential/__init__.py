@@ -1,1 +1,1 @@
-"""tseep and redis-server get the same generated commands, and must give the same replies."""
+"""Differential tests: tseep and redis-server run the same generated commands, and must send the same replies."""

@@ -1,7 +1,7 @@
 """
-Calls that a client might make, right and wrong, made from what COMMAND DOCS says of a command's arguments.
+Generators of valid and invalid calls, made from COMMAND DOCS' descriptions of the commands' arguments.
 
-So every option that redis-server has is tried, in every combination and conflict, without a list of them here.
+So every option of redis-server is tried, in every combination and conflict, without a list of options here.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ JUNK = [b"", b"foo", b"0", b"-1", b"NX", b"GET", b"EX", b"PERSIST", b"COUNT", b"
 
 DUMPED = b"\x00\x05hello\n\x00"
 DUMPED += crcmod.mkCrcFun(0x1AD93D23594C935A9, initCrc=0, rev=True, xorOut=0)(DUMPED).to_bytes(8, "little")
-"""What DUMP answers of a string."""
+"""DUMP's payload of a string."""
 
 
 class Relative(bytes):
     """
-    A time from now, in seconds or milliseconds.
+    A relative expiry time, in seconds or milliseconds.
 
-    Two equal ones in a sequence would let GT and LT depend on how fast the servers are, so each becomes unique.
+    With two equal ones in a sequence, GT and LT would depend on the servers' speed, so each is made unique.
     """
 
 
@@ -133,16 +133,16 @@ POOLS: dict[tuple[str, str], Pool] = {
     ("restore", "serialized-value"): Pool([DUMPED], [b"", b"nonsense", DUMPED[:-1], DUMPED + b"x"]),
     **families.merged("POOLS"),
 }
-"""Words for an argument: by command and name, else by name, else by type."""
+"""Pools of words for arguments: by command and name, by name, or by type."""
 
 _A_FEW_KEYS = st.lists(st.tuples(st.just(b"SET"), st.sampled_from(KEYS), st.sampled_from(VALUES)).map(list), max_size=6)
 
 
 class Grammar:
     """
-    Makes strategies for calls of commands.
+    Creates Hypothesis strategies for calls of commands.
 
-    @param docs: what COMMAND DOCS of a redis-server replies, as text: by command.
+    @param docs: COMMAND DOCS of a redis-server, as text, by command.
     """
 
     def __init__(self, docs: dict[str, Any]) -> None:
@@ -153,9 +153,9 @@ class Grammar:
 
     def sequences(self, names: list[str], begin: list[Words]) -> Calls:
         """
-        Sequences of calls of these commands, about 40 of them.
+        Sequences of about 40 calls of the given commands.
 
-        @param begin: some of these calls come first, so that the others find something; if empty, some keys are set.
+        @param begin: calls to sample the first ones from, so that others find data; if empty, some keys are set.
         """
         call = st.one_of([self.call(name) for name in names])
         some = st.lists(call)  # about six: hypothesis makes no longer ones, unless it is made to
@@ -165,7 +165,7 @@ class Grammar:
         )
 
     def call(self, name: str) -> st.SearchStrategy[Words]:
-        """Calls of one command, most of them right."""
+        """Calls of one command, most of them valid."""
         words = name.split("|")
         command = st.sampled_from([[w.upper().encode() for w in words], [w.encode() for w in words]])
         arguments = self._arguments[name]
@@ -179,7 +179,7 @@ class Grammar:
         return st.one_of([*some, shuffled, shuffled] if len(options) > 1 else some)
 
     def repeating(self, name: str) -> st.SearchStrategy[Words]:
-        """Calls of one command whose options come once or more often, in any order, and damaged ones."""
+        """Calls of one command with options repeated and in any order, and invalid ones."""
         command = st.just([word.upper().encode() for word in name.split("|")])
         arguments = self._arguments[name]
         optional = [self._argument(name, each) for each in arguments if _is_optional(each)]
@@ -255,7 +255,7 @@ def _damaged(draw: Any, calls: st.SearchStrategy[Words]) -> Words:
 
 
 def _spread_times(calls: list[Words]) -> list[Words]:
-    """Let no two times from now be the same: later ones are longer by 7 %, which no pause of a server spans."""
+    """Make all relative times different, by 7 % each, which is more than the servers differ in speed."""
     count = 0
     for words in calls:
         for at, word in enumerate(words):

@@ -1,4 +1,4 @@
-"""Words for the arguments of commands."""
+"""Pools of words for the arguments of commands."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ Words = list[bytes]
 
 
 class Pool(NamedTuple):
-    """Words for an argument: those that a command usually takes, and those that it mostly refuses."""
+    """Words for an argument: C{usual} ones, which are mostly valid, and C{odd} ones, which are mostly invalid."""
 
     usual: list[bytes]
     odd: list[bytes] = []
 
     def words(self) -> st.SearchStrategy[Words]:
-        """One word, seldom an odd one."""
+        """A strategy for one word, rarely an odd one."""
         usual = st.sampled_from(self.usual).map(_alone)
         return st.one_of([usual] * 4 + [st.sampled_from(self.odd).map(_alone)]) if self.odd else usual
 

@@ -1,8 +1,7 @@
 """
-No command touches a key that its key finder does not name, or otherwise than it says: what the access control list,
-client-side caching and COMMAND GETKEYS know of a call is all that it does. The calls are those of the differential
-test, with options repeated and in every order; what a command touches is seen by the keyspace of the server itself
-(L{tseep.test.touching}).
+Every command accesses only the keys that its key specifications name, and only as these specify: ACL, client-side
+caching and COMMAND GETKEYS see all that a call does. The calls are those of the differential test, with options
+repeated and in any order; the server's keyspace itself records the accesses (L{tseep.test.touching}).
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ NOT_CALLED = {
     "hello": "changes how replies are read",
     "reset": "changes how replies are read",
 }
-"""Commands that are not called, and why."""
+"""Commands that are not called, with the reason."""
 
 BEGIN = [
     *[call for group in ("hash", "list", "set", "sorted-set", "stream") for call in families.begin(group)],
@@ -62,7 +61,7 @@ BEGIN = [
 
 @pytest.fixture(scope="module", params=MODES)
 def watched(request: pytest.FixtureRequest) -> Iterator[Tseep]:
-    """A tseep in each mode that says what its commands touch."""
+    """A tseep in each mode that checks the keys that its commands access."""
     with Tseep(request.param, module="tseep.test.touching") as server:
         yield server
         assert "Traceback" not in server.output, server.output
@@ -70,7 +69,7 @@ def watched(request: pytest.FixtureRequest) -> Iterator[Tseep]:
 
 @pytest.fixture
 def touching(watched: Tseep) -> Iterator[Client]:
-    """A client of it; there are no keys."""
+    """A client of that server, with an empty keyspace."""
     watched.flush()
     with watched.connect() as client:
         yield client
@@ -78,7 +77,7 @@ def touching(watched: Tseep) -> Iterator[Client]:
 
 @pytest.fixture(scope="module")
 def docs(oracle: Redis) -> dict[str, Any]:
-    """What redis-server's COMMAND DOCS says of each command."""
+    """redis-server's COMMAND DOCS of each command."""
     with oracle.connect() as client:
         return _docs(client)
 
@@ -95,7 +94,7 @@ def _ask(client: Client, words: list[bytes]) -> None:
 
 
 def test_what_is_touched_is_named(touching: Client, docs: dict[str, Any]) -> None:
-    """Every command, whatever its options, touches only keys that it names, and changes only those that it says."""
+    """Every command, whatever its options, reads and writes only the keys that its key specifications name."""
     grammar = Grammar(docs)
     names = sorted((_names(docs) & _names(_docs(touching))) - set(NOT_CALLED))
     touching("HELLO", 2)
@@ -151,13 +150,13 @@ BZMPOP 0.001 2 none l MIN
 
 
 def test_options_that_hide_keys(touching: Client) -> None:
-    """Calls whose options could hide a key: words that look like options, and options that come again."""
+    """Calls with words that look like options, or with repeated options, declare all of their keys."""
     for line in CALLS.strip().splitlines():
         _ask(touching, line.encode().split())
 
 
 def test_who_is_served_later(watched: Tseep, touching: Client) -> None:
-    """What a command does that had to wait is named by it, too."""
+    """A blocking command declares the keys that it accesses when it is unblocked."""
     for words, then in (
         ("BLMOVE from to LEFT RIGHT 0", "RPUSH from x"),
         ("BRPOPLPUSH from to 0", "RPUSH from x"),

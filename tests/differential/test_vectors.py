@@ -1,7 +1,8 @@
 """
-One list of bytes for every mode: what a client sends, what exactly it gets, and whether it is let go.
+Test vectors for every mode: the bytes that a client sends, the exact bytes that it receives, and whether the server
+closes the connection.
 
-All of RESP is tried on redis-server as well, so that the list proves itself.
+The RESP vectors are also run against redis-server, which verifies them.
 """
 
 # ruff: noqa: E501  # the list is easier to read in long lines
@@ -31,12 +32,12 @@ class Vector(NamedTuple):
     """
     A conversation.
 
-    @ivar pieces: what the client sends, each piece on its own.
-    @ivar answer: all that it gets.
+    @ivar pieces: the bytes that the client sends, in separate writes.
+    @ivar answer: all bytes that it receives.
     @ivar closed: whether the server then closes the connection.
-    @ivar redis: whether redis-server answers the same.
-    @ivar keys: what is set before.
-    @ivar whole: whether its pieces must stay whole, since nothing may be sent to a closed connection.
+    @ivar redis: whether redis-server sends the same.
+    @ivar keys: the keys that are set before.
+    @ivar whole: True if the pieces cannot be split, as nothing can be sent to a closed connection.
     """
 
     name: str
@@ -49,18 +50,18 @@ class Vector(NamedTuple):
 
 
 def native(name: str, pieces: list[bytes], answer: bytes, closed: bool = False, **keys: bytes) -> Vector:
-    """A conversation in the native protocol, which Redis does not speak."""
+    """A conversation in the binary protocol, which Redis does not implement."""
     stored = {key.encode(): value for key, value in keys.items()}
     return Vector(f"native: {name}", pieces, answer, closed, False, stored)
 
 
 def protocol_error(text: bytes) -> bytes:
-    """Redis's last words to a client whose bytes make no sense."""
+    """Redis's reply to a protocol error, after which it closes the connection."""
     return b"-ERR Protocol error: " + text + b"\r\n"
 
 
 def in_resp3(*commands: bytes) -> list[bytes]:
-    """Commands after a switch to RESP3 whose own reply, which is never twice the same, is not wanted."""
+    """The commands after a switch to RESP3, whose reply, which varies, is skipped."""
     return [encode("CLIENT", "REPLY", "SKIP") + encode("HELLO", 3), *commands]
 
 
@@ -204,10 +205,10 @@ def _names(vectors: list[Vector]) -> Any:
 
 def converse(server: Any, vector: Vector, pieces: list[bytes], control: Client) -> bytes:
     """
-    Hold a conversation.
+    Run a conversation.
 
-    @param control: another client of the server: when it has an answer, what was sent before has been read.
-    @return: all that came, to the end of the connection if it is to be closed, else to the answer of a last PING.
+    @param control: another client of the server: its reply shows that earlier bytes were read.
+    @return: all bytes received, up to EOF if the server closes the connection, else up to the reply of a last command.
     """
     sock = connect(server.address)
     try:
@@ -222,7 +223,7 @@ def converse(server: Any, vector: Vector, pieces: list[bytes], control: Client) 
 
 
 def _to_last_words(sock: Any, vector: Vector) -> bytes:
-    """What comes before the answer to one command more: it shows that the connection was still open."""
+    """The bytes before the reply of one more command, which shows that the connection was still open."""
     if vector.name.startswith("native"):
         probe, answer = read_frame(b"end"), response_frame(b"of the vector")
     else:
@@ -258,30 +259,30 @@ def _check(server: Any, vector: Vector, *password: str) -> None:
 
 @_names(NATIVE + RESP)
 def test_tseep(running: Tseep, vector: Vector) -> None:
-    """The answer is this, to the byte, whether the pieces come as they are or byte by byte."""
+    """tseep sends exactly these bytes, whether the pieces are sent as they are or byte by byte."""
     _check(running, vector)
 
 
 @_names([vector for vector in RESP if vector.redis])
 def test_redis(oracle: Redis, vector: Vector) -> None:
-    """The list is right: redis-server answers the same."""
+    """redis-server sends the same, so the vectors are right."""
     _check(oracle, vector)
 
 
 @_names(GUARDED)
 def test_tseep_with_password(running_guarded: Tseep, vector: Vector) -> None:
-    """The answer of a server with a password is this, to the byte."""
+    """A server with a password sends exactly these bytes."""
     _check(running_guarded, vector, "secret")
 
 
 @_names([vector for vector in GUARDED if vector.redis])
 def test_redis_with_password(guarded_oracle: Redis, vector: Vector) -> None:
-    """The list is right: redis-server with a password answers the same."""
+    """redis-server with a password sends the same, so the vectors are right."""
     _check(guarded_oracle, vector, "secret")
 
 
 def test_one_keyspace(server: Tseep) -> None:
-    """What one protocol writes the other reads; the native one uses database 0."""
+    """RESP and the binary protocol share a keyspace; the binary protocol uses database 0."""
     sock = connect(server.address)
     with server.connect() as client:
         sock.sendall(write_frame(b"a", b"from native"))
@@ -300,7 +301,7 @@ def test_one_keyspace(server: Tseep) -> None:
 
 
 def test_native_write_forgets_expiry(server: Tseep) -> None:
-    """A WRITE is a SET: the key no longer expires."""
+    """A WRITE removes the key's expiry, as SET does."""
     sock = connect(server.address)
     with server.connect() as client:
         assert client("SET", "a", "1", "EX", 1000) == "OK"
@@ -311,7 +312,7 @@ def test_native_write_forgets_expiry(server: Tseep) -> None:
 
 
 def test_native_without_password(running_guarded: Tseep) -> None:
-    """The native protocol has no way to give a password: every frame is refused, and the connection stays."""
+    """The binary protocol has no authentication: with a password every frame is refused, and the connection stays open."""
     sock = connect(running_guarded.address)
     refused = error_frame(b"NOAUTH Authentication required.")
     for frame in (read_frame(b"a"), write_frame(b"a", b"1"), read_frame(b"a")):

@@ -1,4 +1,4 @@
-"""What the differential test knows of hashes; see L{tests.families}."""
+"""Differential test of hashes; see L{tests.differential.families}."""
 
 from __future__ import annotations
 

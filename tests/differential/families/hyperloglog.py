@@ -1,4 +1,4 @@
-"""What the differential test knows of HyperLogLogs; see L{tests.families}."""
+"""Differential test of HyperLogLogs; see L{tests.differential.families}."""
 
 from __future__ import annotations
 

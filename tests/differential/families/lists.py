@@ -1,4 +1,4 @@
-"""What the differential test knows of lists; see L{tests.families}."""
+"""Differential test of lists; see L{tests.differential.families}."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the differential test knows of scripts and functions; see L{tests.families}."""
+"""Differential test of scripts and functions; see L{tests.differential.families}."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the differential test knows of sets; see L{tests.families}."""
+"""Differential test of sets; see L{tests.differential.families}."""
 
 from __future__ import annotations
 

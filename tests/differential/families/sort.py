@@ -1,4 +1,4 @@
-"""What the differential test knows of SORT, which Redis counts among the generic commands; see L{tests.families}."""
+"""Differential test of SORT, a generic command in COMMAND DOCS; see L{tests.differential.families}."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ BY_HAND = dict.fromkeys(
 
 def _combinations() -> Iterator[str]:
     """
-    Calls with every combination of the options, but for those whose order Redis leaves open. The list has no more than
-    six elements, since Redis has a quicksort of its own for BY with LIMIT, which may exchange equal ones of more.
+    Calls with every combination of the options, except those whose order Redis does not define. The list has at most
+    six elements, since BY with LIMIT uses Redis's own quicksort, which can swap equal elements in longer ones.
     """
     for key, by, limit, order, alpha, get in product(
         ("sl", "ss", "sz"),

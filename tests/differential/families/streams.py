@@ -1,4 +1,4 @@
-"""What the differential test knows of streams; see L{tests.families}."""
+"""Differential test of streams; see L{tests.differential.families}."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ BEGIN: list[list[bytes]] = [
 
 
 def _without_times(reply: Any) -> Any:
-    """A reply, but for what depends on the clock, or on how Redis holds a stream: large numbers, and after names."""
+    """A reply without times (large numbers) and without fields that depend on Redis's representation of a stream."""
     loose = {b"idle", b"seen-time", b"radix-tree-nodes", b"radix-tree-keys"}
 
     def shown(part: Any) -> Any:
@@ -68,7 +68,7 @@ def _without_times(reply: Any) -> Any:
 
 
 def _pending_without_times(reply: Any) -> Any:
-    """What XPENDING shows, without how long ago each was delivered."""
+    """XPENDING's reply without the idle times."""
     if reply.value and isinstance(reply.value[0].value, list):
         return [[repr(part) for at, part in enumerate(each.value) if at != 2] for each in reply.value]
     return repr(reply)
