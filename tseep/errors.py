@@ -1,15 +1,15 @@
-"""The errors that a command answers with, in Redis's own words (redis/src/server.c, shared objects)."""
+"""Error replies of commands, in Redis's wording (redis/src/server.c, shared objects)."""
 
 from __future__ import annotations
 
 
 class CommandError(Exception):
     """
-    A command's refusal, answered as a RESP error and counted under its code.
+    Raised by a command that fails: sent as a RESP error, and counted in INFO errorstats by its code.
 
-    @param message: the whole line, its code first, as in ``ERR syntax error``. Newlines
+    @param message: the whole line, starting with the code, as in C{ERR syntax error}. Line breaks
         become spaces, since a RESP error is one line.
-    @param counted: whether it was counted already, when a script met it.
+    @param counted: True if INFO errorstats already includes it, because the call inside a script was counted.
     """
 
     def __init__(self, message: str | bytes, counted: bool = False) -> None:
@@ -20,12 +20,12 @@ class CommandError(Exception):
 
     @property
     def code(self) -> bytes:
-        """The first word, by which INFO errorstats counts."""
+        """The first word, such as C{ERR}: the key in INFO errorstats."""
         return self.message.split(b" ", 1)[0]
 
 
 class AclRuleError(ValueError):
-    """A rule of a user cannot be; the first argument is Redis's reason, the second one the rule."""
+    """An invalid ACL rule; C{args} are Redis's reason and, from L{Users}, the rule."""
 
 
 SYNTAX = "ERR syntax error"
@@ -43,7 +43,7 @@ NOT_PERMITTED = {
     "key": b"NOPERM this user has no permissions to access one of the keys used as arguments%.0b",
     "channel": b"NOPERM this user has no permissions to access one of the channels used as arguments%.0b",
 }
-"""By what a user may not use, the error that says so."""
+"""The error by kind of missing permission; the name of the command is filled in, where it has a place."""
 
 READS_ANY_KEY = b"%b option of SORT denied due to insufficient ACL permissions."
 
@@ -75,7 +75,7 @@ def invalid_expire_time(name: bytes) -> CommandError:
 
 
 def wrong_subcommand(argv: list[bytes]) -> CommandError:
-    """The error for a subcommand that there is none of, or not with so many arguments."""
+    """The error for an unknown subcommand, or for a wrong number of its arguments."""
     text = b"ERR unknown subcommand or wrong number of arguments for '%b'. Try %b HELP."
     return CommandError(text % (argv[1][:128], argv[0].upper()))
 

@@ -1,9 +1,10 @@
 """
-What a command returns, before any protocol has encoded it.
+Types of replies: what a command returns, before the protocol encodes it. Source:
+https://redis.io/docs/latest/develop/reference/protocol-spec/.
 
 Most replies are plain Python values: C{bytes} (a bulk string), C{int}, C{float} (a double), C{bool}, C{None}
-(the null), C{list} (an array), C{dict} (a map; a flat array in RESP2). The classes here are what Python has no
-value for.
+(the null), C{list} (an array), C{dict} (a map; a flat array in RESP2). The classes here cover the RESP types
+that no built-in Python type stands for.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 
 class Status:
-    """A simple string: one line of text that stands for a state."""
+    """A simple string, such as C{OK}; it must not contain line breaks."""
 
     __slots__ = ("text",)
 
@@ -38,7 +39,7 @@ class SetReply(list):  # type: ignore[type-arg]
 
 
 class Push(list):  # type: ignore[type-arg]
-    """Data that no request asked for: a push in RESP3, an array in RESP2."""
+    """Out-of-band data, such as a Pub/Sub message: a push in RESP3, an array in RESP2."""
 
 
 class BigNumber(bytes):
@@ -48,7 +49,7 @@ class BigNumber(bytes):
 
 
 class Attributed:
-    """A reply with attributes beside it, which RESP2 clients don't see."""
+    """A reply with attributes, which are omitted in RESP2."""
 
     __slots__ = ("attributes", "reply")
 
@@ -58,23 +59,23 @@ class Attributed:
 
 
 class Several(list):  # type: ignore[type-arg]
-    """Not one reply but several, one after the other."""
+    """Several replies to one command, sent in this order."""
 
 
 class NullArray:
-    """The null where an array was expected: C{*-1} in RESP2, the null in RESP3."""
+    """The null in place of an array: C{*-1} in RESP2, the null in RESP3."""
 
 
 class NoReply:
-    """Nothing at all, for a client that asked for silence with CLIENT REPLY."""
+    """No reply is sent (CLIENT REPLY OFF and SKIP)."""
 
 
 class Blocked:
-    """Nothing yet: the client waits, and is answered later."""
+    """The client is blocked; its reply is sent later."""
 
 
 class Encoded(bytes):
-    """Bytes that go to the client as they are: replies that were encoded before."""
+    """Replies that are already encoded, and are sent unmodified."""
 
     __slots__ = ()
 

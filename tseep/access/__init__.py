@@ -1,5 +1,5 @@
 """
-ACL: users, their passwords, what each may run and touch, and ACL LOG.
+Access control: the users, their passwords and permissions for commands, keys and channels, and ACL LOG.
 
 Imports: algorithms, errors, registry, system.
 """

@@ -1,19 +1,21 @@
-"""What was denied to clients (https://redis.io/docs/latest/commands/acl-log/)."""
+"""The entries of ACL LOG (https://redis.io/docs/latest/commands/acl-log/)."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 GROUPED = 60.0
-"""Seconds within which the same is one entry."""
+"""Seconds within which equal denials count as one entry."""
 
 
 class Denial(NamedTuple):
     """
-    Something that was denied.
+    A denied command, key, channel or authentication.
 
-    @ivar reason: C{command}, C{key}, C{channel} or C{auth}; C{context}: C{toplevel}, C{multi} or C{lua}.
-    @ivar what: the command, key or channel; C{username}: whose it was.
+    @ivar reason: C{command}, C{key}, C{channel} or C{auth}.
+    @ivar context: C{toplevel}, C{multi} or C{lua}.
+    @ivar what: the name of the command, key or channel.
+    @ivar username: name of the user whose client was denied.
     """
 
     reason: str
@@ -24,9 +26,10 @@ class Denial(NamedTuple):
 
 class Entry:
     """
-    The same as often as it happened, the last time at C{when}, in seconds of the server's timer.
+    Equal denials, counted.
 
-    @ivar client: who did it then, as CLIENT LIST shows it.
+    @ivar when: time of the latest one, in seconds of the server's timer.
+    @ivar client: the client of the latest one, as CLIENT LIST shows it.
     """
 
     __slots__ = ("client", "count", "happening", "when")
@@ -38,7 +41,7 @@ class Entry:
         self.client = b""
 
     def show(self, now: float) -> dict[bytes, object]:
-        """As ACL LOG has it."""
+        """The entry as a map of ACL LOG's reply; C{now} is in seconds of the server's timer."""
         reason, context, what, username = self.happening
         return {
             b"count": self.count,
@@ -53,9 +56,9 @@ class Entry:
 
 class AclLog:
     """
-    The latest entries.
+    The latest denials, newest first.
 
-    @ivar most: how many are kept (acllog-max-len).
+    @ivar most: maximum number of entries (acllog-max-len).
     """
 
     def __init__(self) -> None:
@@ -63,11 +66,10 @@ class AclLog:
         self._entries: list[Entry] = []
 
     def clear(self) -> None:
-        """Forget all entries."""
         self._entries.clear()
 
     def note(self, happening: Denial, now: float, client: bytes) -> None:
-        """Something was denied to a client."""
+        """Record a denial at time C{now}, in seconds; C{client} is the client's line of CLIENT LIST."""
         entry = next((one for one in self._entries if one.happening == happening and now - one.when <= GROUPED), None)
         if entry is None:
             entry = Entry(happening)
@@ -79,5 +81,5 @@ class AclLog:
         del self._entries[self.most :]
 
     def show(self, count: int, now: float) -> list[dict[bytes, object]]:
-        """The latest entries."""
+        """The latest C{count} entries, as ACL LOG replies them."""
         return [entry.show(now) for entry in self._entries[:count]]

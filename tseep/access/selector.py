@@ -39,17 +39,18 @@ AFTER_ALL_CHANNELS = (
 FIRST_ARGUMENT = "Allowing first-arg of a subcommand is not supported"
 
 COMMAND, KEY, CHANNEL = "command", "key", "channel"
-"""What a user may have no permission for."""
+"""The kinds of permissions, in the order in which they are checked."""
 
 _CHANNEL_COMMANDS = frozenset({b"publish", b"spublish", b"subscribe", b"ssubscribe", b"psubscribe"})
 
 
 class Denied(NamedTuple):
     """
-    Why a user may not do something.
+    A missing permission.
 
     @ivar reason: L{COMMAND}, L{KEY} or L{CHANNEL}.
-    @ivar place: where in the command the key or the channel is; C{what}: which one, or the command's name.
+    @ivar place: index of the key or channel in the command's arguments; 0 for a command.
+    @ivar what: the key, the channel, or the command's name.
     """
 
     reason: str
@@ -58,20 +59,21 @@ class Denied(NamedTuple):
 
     @property
     def specificity(self) -> tuple[int, int]:
-        """How near it came to be allowed, by which the reason that is told is chosen among several."""
+        """Sort key: how late in the checks it was found. The highest of a user's selectors is reported."""
         return (COMMAND, KEY, CHANNEL).index(self.reason), self.place
 
 
 class Selector:
     """
-    A set of permissions: commands, keys and channels.
+    A set of permissions for commands, keys and channels.
 
-    @param commands: every command of the server, by name.
+    @param commands: all commands of the server, by name.
+    @param all_channels: True if all channels are allowed at first.
     """
 
     def __init__(self, commands: dict[bytes, Command], all_channels: bool) -> None:
         self._commands = commands
-        self.everything = False  # what rules take away from, or add to
+        self.everything = False  # +@all or -@all, to which the rules apply
         self.rules: list[str] = []
         self.allowed: set[bytes] = set()
         self.first_arguments: dict[bytes, set[bytes]] = {}
@@ -81,7 +83,6 @@ class Selector:
         self.channels: list[str] = []
 
     def copy(self) -> Selector:
-        """Another one with the same permissions."""
         other = Selector(self._commands, self.all_channels)
         other.everything, other.rules, other.allowed = self.everything, self.rules[:], set(self.allowed)
         other.first_arguments = {name: set(words) for name, words in self.first_arguments.items()}
@@ -90,16 +91,16 @@ class Selector:
 
     @property
     def restricted(self) -> bool:
-        """Whether there is anything that it does not allow."""
+        """True unless it allows all commands, keys and channels."""
         return bool(self.rules) or not (self.everything and self.all_keys and self.all_channels)
 
     # Rules
 
     def set(self, rule: str) -> None:
         """
-        Apply a rule.
+        Apply a rule of ACL SETUSER.
 
-        @raise BadRule: if it is none.
+        @raise AclRuleError: if it is invalid.
         """
         word = rule.lower()
         if word in ("allkeys", "~*"):
@@ -183,7 +184,7 @@ class Selector:
             raise AclRuleError(UNKNOWN)
         if "|" in whole:
             raise AclRuleError(FIRST_ARGUMENT)
-        if not word or not is_plain(word):  # what Redis takes, and cannot read again from an aclfile
+        if not word or not is_plain(word):  # Redis accepts it, but cannot read it back from an aclfile
             raise AclRuleError(SYNTAX)
         if command.subcommands:
             raise AclRuleError(UNKNOWN)
@@ -191,19 +192,21 @@ class Selector:
         words.add(word.encode("utf-8", "surrogateescape"))
 
     def _note(self, allow: bool, name: str) -> None:
-        """Remember a rule; those before it that it says again, or whose subcommands it names, say nothing more."""
+        """Append a rule, and drop the earlier ones that it overrides: for the same name or for its subcommands."""
         self.rules = [rule for rule in self.rules if rule[1:] != name and not rule[1:].startswith(name + "|")]
         self.rules.append(("+" if allow else "-") + name)
 
-    # Asking
+    # Checks
 
     def check(self, command: Command, argv: list[bytes]) -> Denied | None:
-        """Why a command may not be run; None if it may."""
+        """Return the missing permission for a call with these arguments, or None if it is allowed."""
         if command.name not in self.allowed and "no_auth" not in command.flags:
             words = self.first_arguments.get(command.name)
             if words is None or len(argv) < 2 or argv[1].lower() not in words:
                 return Denied(COMMAND, 0, command.name)
-        if not command.takes(len(argv)):  # a script may ask about less than a whole command, which has no keys
+        if not command.takes(
+            len(argv)
+        ):  # redis.acl_check_cmd of a script accepts an incomplete command: no keys to check
             return None
         return self._check_keys(command, argv) or self._check_channels(command, argv)
 
@@ -216,14 +219,14 @@ class Selector:
         return None
 
     def may_use(self, key: bytes, needed: int) -> bool:
-        """Whether a key may be used for reading, writing or both."""
+        """True if a key may be accessed in the C{needed} way: L{READ}, L{WRITE} or both."""
         return self.all_keys or any(
             kinds & needed == needed and _matches(pattern, key) for pattern, kinds in self.patterns.items()
         )
 
     @property
     def reads_all(self) -> bool:
-        """Whether every key may be read."""
+        """True if it allows to read every key."""
         return self.all_keys or bool(self.patterns.get("*", 0) & READ)
 
     def _check_channels(self, command: Command, argv: list[bytes]) -> Denied | None:
@@ -236,38 +239,35 @@ class Selector:
         return None
 
     def may_hear(self, channel: bytes, is_pattern: bool) -> bool:
-        """Whether a channel may be used; a pattern only if it is allowed as it stands."""
+        """True if a channel is allowed. A pattern must be equal to one of the allowed patterns."""
         if self.all_channels:
             return True
         if is_pattern:
             return channel.decode("utf-8", "surrogateescape") in self.channels
         return any(_matches(pattern, channel) for pattern in self.channels)
 
-    # Showing
+    # ACL GETUSER and ACL LIST
 
     @property
     def shown_commands(self) -> str:
-        """The rules of commands."""
         return " ".join(["+@all" if self.everything else "-@all", *self.rules])
 
     @property
     def shown_keys(self) -> str:
-        """The patterns of keys."""
         return "~*" if self.all_keys else " ".join([_SIGNS[kinds] + name for name, kinds in self.patterns.items()])
 
     @property
     def shown_channels(self) -> str:
-        """The patterns of channels."""
         return "&*" if self.all_channels else " ".join(["&" + name for name in self.channels])
 
     def show(self) -> str:
-        """All of it, as rules that make the same."""
+        """Rules for ACL SETUSER that result in the same permissions."""
         reset = "" if self.all_channels else "resetchannels"
         return " ".join(filter(None, [self.shown_keys, reset, self.shown_channels, self.shown_commands]))
 
 
 def _keys_of(command: Command, argv: list[bytes]) -> Iterator[tuple[int, int]]:
-    """The places of a command's keys, and what each is used for."""
+    """For each key of a command its index in the arguments, and the access that it needs (L{READ}, L{WRITE})."""
     for place, flags in command.uses_of_keys(argv):
         if "not_key" not in flags:
             yield place, (READ if "access" in flags else 0) | (0 if _CHANGING_FLAGS.isdisjoint(flags) else WRITE)
@@ -279,7 +279,7 @@ def is_plain(pattern: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _matcher_of(pattern: str) -> Match:
-    """What matches a pattern, which is made once and not for every command."""
+    """The compiled pattern, cached because every command is checked against it."""
     return matcher(pattern.encode("utf-8", "surrogateescape"))
 
 

@@ -1,6 +1,6 @@
 """
-Users, and what each may do
-(https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/; redis/src/acl.c).
+ACL users: rules, passwords, authentication, aclfile. Source:
+https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/, redis/src/acl.c.
 """
 
 from __future__ import annotations
@@ -30,13 +30,15 @@ UNCHANGED = "WARNING: ACL errors detected, no change to the previously active AC
 
 class User:
     """
-    Somebody who may do something.
+    A user with its passwords and permissions.
 
-    @ivar enabled: whether one can authenticate as this user, C{nopass}: with any password.
-    @ivar sanitize: what was said about the sanitizing of payloads, which are always looked at; None for nothing.
-    @ivar hashes: of the passwords: SHA-256 in hexadecimal.
-    @ivar selectors: the permissions, the first one the user's own.
-    @ivar restricted: whether there is anything that may not be done.
+    @ivar enabled: True if clients can authenticate as this user.
+    @ivar nopass: True if any password is accepted.
+    @ivar sanitize: the last C{sanitize-payload} rule, kept for ACL LIST only, as payloads are always validated; None if
+        there was none.
+    @ivar hashes: SHA-256 of each password, in hexadecimal.
+    @ivar selectors: the permissions: the root selector, then those of rules in parentheses.
+    @ivar restricted: True unless a selector allows all commands, keys and channels.
     """
 
     def __init__(self, name: bytes, commands: dict[bytes, Command], all_channels: bool = False) -> None:
@@ -45,7 +47,7 @@ class User:
         self.reset(all_channels)
 
     def reset(self, all_channels: bool) -> None:
-        """Become a user who may do nothing."""
+        """Disable the user, and remove all passwords and permissions (rule C{reset})."""
         self.enabled = self.nopass = False
         self.sanitize: bool | None = None
         self.hashes: list[str] = []
@@ -53,23 +55,22 @@ class User:
         self.restricted = True
 
     def copy(self) -> User:
-        """Another one of the same name, passwords and permissions."""
         other = User(self.name, self._commands)
-        other.take(self)
+        other.copy_from(self)
         return other
 
-    def take(self, other: User) -> None:
-        """Become like another user."""
+    def copy_from(self, other: User) -> None:
+        """Copy passwords and permissions from another user."""
         self.enabled, self.nopass, self.sanitize = other.enabled, other.nopass, other.sanitize
         self.hashes, self.selectors = other.hashes[:], [selector.copy() for selector in other.selectors]
         self.restricted = all(selector.restricted for selector in self.selectors)
 
     def set(self, rule: str, all_channels: bool) -> None:
         """
-        Apply a rule.
+        Apply a rule of ACL SETUSER.
 
-        @param all_channels: whether a user who is reset may use all channels.
-        @raise BadRule: if it is none.
+        @param all_channels: True if the rule C{reset} leaves all channels allowed (acl-pubsub-default).
+        @raise AclRuleError: if it is invalid.
         """
         word = rule.lower()
         if not word:
@@ -84,7 +85,7 @@ class User:
             self.sanitize = word == "sanitize-payload"
         elif word == "reset":
             self.reset(all_channels)
-            self.sanitize = True  # which Redis shows of those who were reset
+            self.sanitize = True  # as Redis shows a user after reset
         elif word == "clearselectors":
             del self.selectors[1:]
         elif rule[:1] in (">", "#", "<", "!"):
@@ -113,13 +114,13 @@ class User:
         self.selectors.append(selector)
 
     def accepts(self, password: bytes) -> bool:
-        """Whether one may authenticate with a password. Takes the same time for all that are wrong."""
+        """True if the password authenticates the user. The comparison takes constant time."""
         given = _hash(password)
         right = [hmac.compare_digest(given, known) for known in self.hashes]
         return self.enabled and (self.nopass or any(right))
 
     def check(self, command: Command, argv: list[bytes]) -> Denied | None:
-        """Why the user may not run a command; None if that is allowed."""
+        """Return the missing permission for a call with these arguments, or None if a selector allows it."""
         denials = []
         for selector in self.selectors:
             denied = selector.check(command, argv)
@@ -130,9 +131,9 @@ class User:
 
     def forbidden_option(self, command: Command, argv: list[bytes]) -> bytes | None:
         """
-        The option by which a command reads keys that it does not name, where the user may not read every key by the
-        same selector that allows the command (redis/src/acl.c, ACLUserCheckCmdWithUnrestrictedPerms); None if there is
-        none.
+        Return the option by which a command reads keys that are not among its arguments (BY and GET of SORT), if no
+        selector allows both the command and reading every key; else None. Source: redis/src/acl.c,
+        ACLUserCheckCmdWithUnrestrictedPerms.
         """
         option = None if command.reads_any_key is None else command.reads_any_key(argv)
         if option is None or any(each.reads_all and each.check(command, argv) is None for each in self.selectors):
@@ -140,24 +141,24 @@ class User:
         return option
 
     def may_hear(self, channel: bytes, is_pattern: bool) -> bool:
-        """Whether the user may hear a channel, or what matches a pattern."""
+        """True if the user may subscribe to a channel or, with C{is_pattern}, to a pattern."""
         return any(selector.may_hear(channel, is_pattern) for selector in self.selectors)
 
     @property
     def flags(self) -> list[str]:
-        """What is to be said of the user, besides passwords and permissions."""
+        """The rules other than passwords and permissions, as ACL GETUSER lists them."""
         sanitize = {None: [], True: ["sanitize-payload"], False: ["skip-sanitize-payload"]}[self.sanitize]
         return ["on" if self.enabled else "off", *(["nopass"] if self.nopass else []), *sanitize]
 
     def show(self) -> str:
-        """The line of ACL LIST: rules that make the same user."""
+        """The user's line in ACL LIST: rules that create an equal user."""
         first, *others = [selector.show() for selector in self.selectors]
         words = [*self.flags, *["#" + hashed for hashed in self.hashes], first, *[f"({other})" for other in others]]
         return f"user {self.name.decode('utf-8', 'surrogateescape')} {' '.join(words)}"
 
 
 def _with_selectors(rules: list[str]) -> list[str]:
-    """The rules, with those of each selector as one."""
+    """The rules, where the words of each selector in parentheses are joined to one rule."""
     found: list[str] = []
     started = ""
     for rule in rules:
@@ -175,12 +176,12 @@ def _with_selectors(rules: list[str]) -> list[str]:
 
 
 def _words(text: bytes) -> list[str]:
-    """The words of a selector, between ASCII's spaces."""
+    """Split a selector at ASCII whitespace."""
     return [word.decode("utf-8", "surrogateescape") for word in text.split()]
 
 
 def _split(line: bytes) -> list[str]:
-    """The words of a file's line. As in Redis one space ends each, since a user's name may be empty."""
+    """Split a line of an aclfile at each single space, as Redis does: the name of a user may be empty."""
     line = line.strip(b" \t\r\n")
     return line.decode("utf-8", "surrogateescape").split(" ") if line else []
 
@@ -194,9 +195,9 @@ class Users:
     The users of one server.
 
     @param commands: all commands by name, in lower case.
-    @param config: has C{acl-pubsub-default}.
-    @param sessions: all clients, by id.
-    @param disconnect: called for a client whose user is deleted.
+    @param config: the parameters, of which C{acl-pubsub-default} is read.
+    @param sessions: all clients by id.
+    @param disconnect: called with the session of a client whose user is deleted, before its connection is closed.
     @ivar named: the users by name.
     @ivar default: the user of clients that have not authenticated.
     """
@@ -217,7 +218,7 @@ class Users:
         self.named: dict[bytes, User] = {b"default": self.default}
 
     def unrestricted(self) -> User:
-        """A user with all permissions and no password, as the default user is at first."""
+        """A new user with all permissions and no password: the initial default user."""
         user = User(b"default", self._commands)
         for rule in ("on", "nopass", "allkeys", "allchannels", "allcommands"):
             user.set(rule, True)
@@ -226,32 +227,32 @@ class Users:
 
     @property
     def open(self) -> bool:
-        """Whether a client need not authenticate."""
+        """True if clients need not authenticate."""
         return self.default.nopass and self.default.enabled
 
     def require(self, password: str) -> None:
-        """Let the default user have this password, if it was another one before; an empty one lets everybody in."""
+        """Set the default user's password (requirepass), if it differs from the last call's. Empty: any is accepted."""
         if password != self._required:
             self._required = password
             self.default.set("resetpass", True)
             self.default.set(f">{password}" if password else "nopass", True)
 
     def find(self, name: bytes, password: bytes) -> User | None:
-        """The user with a name, if the password is right."""
+        """Return the user of this name if the password authenticates it, else None."""
         user = self.named.get(name)
         return user if user is not None and user.accepts(password) else None
 
     def change(self, name: bytes, rules: list[str]) -> None:
         """
-        Make a user, or change one: by all rules, or by none.
+        Create or change a user (ACL SETUSER). Either all rules are applied, or none.
 
-        @raise BadRule: if one of them is none; its C{args} are the reason and the rule.
+        @raise AclRuleError: for the first invalid rule; its C{args} are the reason and the rule.
         """
         known = self.named.get(name)
-        self._take(self._changed(name, known, rules))
+        self._store(self._changed(name, known, rules))
 
     def _changed(self, name: bytes, known: User | None, rules: list[str]) -> User:
-        """A user, known or new, after some rules."""
+        """A copy of a user, or a new one, with the rules applied."""
         all_channels = self._config["acl-pubsub-default"] == "allchannels"
         changed = User(name, self._commands, all_channels) if known is None else known.copy()
         for rule in _with_selectors(rules):
@@ -261,25 +262,25 @@ class Users:
                 raise AclRuleError(str(error), rule) from None
         return changed
 
-    def _take(self, changed: User) -> None:
-        """Let a user, known or new, be like this one; what the clients that are it may do follows."""
+    def _store(self, changed: User) -> None:
+        """Store a user, or update the one of this name, and apply its permissions to its connected clients."""
         user = self.named.setdefault(changed.name, changed)
-        user.take(changed)
+        user.copy_from(changed)
         for session in self._sessions_of(user):
             self._follow(session, user)
 
     def clear(self) -> None:
-        """Forget all users but the default one, which is as at first."""
+        """Delete all users but the default one, and reset that one."""
         for name in [name for name in self.named if name != b"default"]:
             self.delete(name, None)
-        self._take(self.unrestricted())
+        self._store(self.unrestricted())
         self._required = ""
 
     def load(self, path: Path) -> None:
         """
-        Read all users from a file, in place of those that there are; clients of users that are not in it are closed.
+        Replace all users by those of an aclfile (ACL LOAD). Clients of users that it lacks are disconnected.
 
-        @raise BadRule: naming every line that is wrong, or why the file cannot be read; then nothing has changed.
+        @raise AclRuleError: with all invalid lines, or the reason why the file cannot be read; no user has changed.
         """
         try:
             lines = path.read_bytes().split(b"\n")
@@ -290,20 +291,20 @@ class Users:
         for name in [name for name in self.named if name not in read]:
             self.delete(name, None)
         for user in read.values():
-            self._take(user)
+            self._store(user)
 
     def add(self, lines: Iterable[tuple[str, list[str]]]) -> None:
         """
-        Make the users of some lines, beside those that there are or in their place.
+        Add the users of C{user} directives; a user of the same name is replaced.
 
-        @param lines: their places, for errors, and their words.
-        @raise BadRule: naming every line that is wrong; then nothing has changed.
+        @param lines: for each directive its place (file and line, for errors), and its words.
+        @raise AclRuleError: with all invalid lines; no user has changed.
         """
         for user in self._read(lines).values():
-            self._take(user)
+            self._store(user)
 
     def _read(self, lines: Iterable[tuple[str, list[str]]]) -> dict[bytes, User]:
-        """The users that some lines make."""
+        """The users that the lines define, by name."""
         read: dict[bytes, User] = {}
         seen: set[bytes] = set()
         errors = []
@@ -319,7 +320,7 @@ class Users:
         return read
 
     def changed(self) -> list[str]:
-        """The lines that make the users; none, while there is the default one alone, and no rule has changed it."""
+        """The C{user} directives for CONFIG REWRITE; none if only requirepass has changed, and no user was added."""
         first = self.unrestricted()
         if self._required:
             first.set("resetpass", True)
@@ -331,7 +332,7 @@ class Users:
         return [user.show() for _, user in sorted(self.named.items())]
 
     def _read_line(self, words: list[str], seen: set[bytes]) -> User | None:
-        """The user of a line; None if there is nothing in it."""
+        """The user that a line defines; None for an empty line."""
         if not words:
             return None
         if words[0].lower() != "user" or len(words) < 2:
@@ -346,15 +347,15 @@ class Users:
 
     def save(self, path: Path) -> None:
         """
-        Write all users to a file.
+        Write all users to an aclfile (ACL SAVE).
 
-        @raise OSError: if that fails; the file is as it was then.
+        @raise OSError: if that fails; the file is unchanged.
         """
         text = "".join([f"{line}\n" for line in self._lines()])
         Disk().write_in_place(path, text.encode("utf-8", "surrogateescape"))
 
     def _follow(self, session: Session, user: User) -> None:
-        """Let a client's state be as its user's is now; close it if it hears what it may hear no more."""
+        """Apply a user's changed permissions to its client; disconnect it if a subscription is no longer allowed."""
         session.refresh_dispatch()
         own = session.subscriptions
         if own and not (
@@ -367,7 +368,7 @@ class Users:
         return [session for session in self._sessions.values() if session.user is user]
 
     def delete(self, name: bytes, asking: Session | None) -> bool:
-        """Forget a user, and close the clients that are it. Returns whether there was one."""
+        """Delete a user and disconnect its clients; C{asking} after its reply. Return whether the user existed."""
         user = self.named.pop(name, None)
         if user is None:
             return False
