@@ -1,6 +1,6 @@
 """
-Functions on numbers and bytes that compute as Redis does: integers, long doubles, patterns, LCS, HyperLogLog,
-geohashes. They keep no state.
+Stateless functions with the same results as Redis's: integers, long doubles, glob patterns, LCS, HyperLogLog,
+geohashes.
 
 Imports: errors.
 """

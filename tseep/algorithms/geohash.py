@@ -1,9 +1,10 @@
 """
-Places on the earth as numbers that can be searched (redis/src/geohash.c, geohash_helper.c).
+Geohashes as the scores of a sorted set, and the cells to search for a radius or a box. Source: redis/src/geohash.c,
+geohash_helper.c.
 
-The world is halved again and again, by longitude and by latitude in turn, and each half is a bit. After 26 steps, 52
-bits name a cell of some 60 centimetres, and a double can hold them. Cells with the same first bits are one larger
-cell, whose places have consecutive numbers: so a search looks at one such cell and the eight around it.
+Each step halves longitude and latitude, which adds one bit for each. After 26 steps the 52 bits denote a cell of some
+60 centimetres, and fit into a double. Cells with a common prefix form a larger cell, whose positions have consecutive
+scores: a search reads the ranges of one such cell and of its eight neighbours.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ Range = tuple[float, float]
 
 LONGITUDES: Range = (-180.0, 180.0)
 LATITUDES: Range = (-85.05112878, 85.05112878)
-"""What a map in Mercator's projection shows as a square."""
+"""The range of latitudes that makes the map a square in the Mercator projection."""
 
 STEPS = 26
 
@@ -27,15 +28,16 @@ _WHOLE_LATITUDES: Range = (-90.0, 90.0)
 _ALPHABET = b"0123456789bcdefghjkmnpqrstuvwxyz"
 
 _DIRECTIONS = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1))
-"""The cells of a search in their order: eastwards and northwards from the one in the middle."""
+"""The cells of a search in Redis's order: cells to the east, cells to the north of the centre."""
 
 
 class Cell(NamedTuple):
     """
-    A rectangle of the world.
+    A rectangle of longitudes and latitudes.
 
-    @ivar x, y: how many of its size there are to the west and to the south of it.
-    @ivar steps: how often the world was halved, each way, to make it.
+    @ivar x: number of cells of its size to the west of it.
+    @ivar y: number of cells of its size to the south of it.
+    @ivar steps: number of times that each range was halved.
     """
 
     x: int
@@ -44,37 +46,37 @@ class Cell(NamedTuple):
 
     @property
     def bits(self) -> int:
-        """Its number: C{x} and C{y} bit by bit in turn, the last bit of C{y} last."""
+        """The geohash as an integer: the bits of C{x} and C{y} interleaved, the lowest from C{y}."""
         return 2 * int(f"{self.x:b}", 4) + int(f"{self.y:b}", 4)
 
     def bounds(self) -> tuple[Range, Range]:
-        """Its longitudes and its latitudes."""
+        """The ranges of longitudes and of latitudes, in degrees."""
         size = 1 << self.steps
         return _part(self.x, size, LONGITUDES), _part(self.y, size, LATITUDES)
 
     def moved(self, east: int, north: int) -> Cell:
-        """The cell beside it; around the world, if it ends there."""
+        """The neighbouring cell in a direction; wraps around at the edge of the map."""
         size = 1 << self.steps
         x = (self.x + east) % size if east else self.x
         y = (self.y + north) % size if north else self.y
         return Cell(x, y, self.steps)
 
     def scores(self) -> tuple[int, int]:
-        """The least number of a place in it, and the least one above those."""
+        """The range of scores of positions in it: the lowest one, and the first above the range."""
         shift = 2 * (STEPS - self.steps)
         bits = self.bits
         return bits << shift, (bits + 1) << shift
 
 
 def _part(number: int, size: int, whole: Range) -> Range:
-    """One of so many equal parts of a range."""
+    """The bounds of part C{number} of a range that is divided into C{size} equal parts."""
     low, high = whole
-    following = (number + 1) & 0xFFFFFFFF  # as C counts
+    following = (number + 1) & 0xFFFFFFFF  # C's uint32_t
     return low + number / size * (high - low), low + following / size * (high - low)
 
 
 def cell_at(longitude: float, latitude: float, steps: int = STEPS, latitudes: Range = LATITUDES) -> Cell:
-    """The cell of some size that a place is in."""
+    """The cell that contains a position, after the given number of steps."""
     size = 1 << steps
     x = (longitude - LONGITUDES[0]) / (LONGITUDES[1] - LONGITUDES[0]) * size
     y = (latitude - latitudes[0]) / (latitudes[1] - latitudes[0]) * size
@@ -82,37 +84,37 @@ def cell_at(longitude: float, latitude: float, steps: int = STEPS, latitudes: Ra
 
 
 def is_on_map(longitude: float, latitude: float) -> bool:
-    """Whether a place has a number."""
+    """True if the position is in the ranges that geohashes cover."""
     return LONGITUDES[0] <= longitude <= LONGITUDES[1] and LATITUDES[0] <= latitude <= LATITUDES[1]
 
 
 def position(score: float) -> tuple[float, float]:
-    """The longitude and the latitude in the middle of the cell that a score names, whatever number it is."""
+    """The longitude and the latitude of the centre of a score's cell; every float is accepted."""
     digits = f"{_unsigned(score):064b}"
     return _middle(int(digits[::2], 2), LONGITUDES), _middle(int(digits[1::2], 2), LATITUDES)
 
 
 def _middle(number: int, whole: Range) -> float:
-    """The middle of one of the smallest parts of a range; not beyond its ends, whatever the number."""
+    """The middle of part C{number} of a range after all steps, clamped to the range."""
     first, last = _part(number, 1 << STEPS, whole)
     return max(whole[0], min(whole[1], (first + last) / 2))
 
 
 def _unsigned(score: float) -> int:
-    """The score as an unsigned integer of 64 bits, as a C compiler's code for x86 would have it."""
+    """The score converted to uint64_t, as C compilers for x86-64 do it outside of the type's range."""
     if -(2.0**63) <= score < 2.0**64:
         return int(score) & 0xFFFFFFFFFFFFFFFF
     return 2**63 if score < 0 else 0
 
 
 def text(longitude: float, latitude: float) -> bytes:
-    """The geohash of a place as everybody writes it, with eleven characters of which the last says nothing."""
+    """The standard geohash of a position (GEOHASH): eleven characters, of which the last is always C{0}."""
     bits = cell_at(longitude, latitude, STEPS, _WHOLE_LATITUDES).bits
     return bytes(_ALPHABET[bits >> shift & 31] for shift in range(47, 0, -5)) + b"0"
 
 
 def distance(longitude1: float, latitude1: float, longitude2: float, latitude2: float) -> float:
-    """The meters between two places, on a sphere."""
+    """The distance between two positions in meters, by the haversine formula."""
     v = sin((longitude2 * _DEGREE - longitude1 * _DEGREE) / 2)
     if v == 0:
         return _distance_north(latitude1, latitude2)
@@ -122,16 +124,18 @@ def distance(longitude1: float, latitude1: float, longitude2: float, latitude2: 
 
 
 def _distance_north(latitude1: float, latitude2: float) -> float:
-    """The meters between two latitudes."""
+    """The distance between two latitudes in meters."""
     return _EARTH_RADIUS * abs(latitude2 * _DEGREE - latitude1 * _DEGREE)
 
 
 class Shape:
     """
-    A part of the world to be searched.
+    An area to search.
 
-    @ivar longitude, latitude: its middle.
-    @ivar half_width, half_height: meters from there to its sides.
+    @ivar longitude: longitude of its centre, in degrees.
+    @ivar latitude: latitude of its centre, in degrees.
+    @ivar half_width: meters from its centre to its western and eastern edge.
+    @ivar half_height: meters from its centre to its northern and southern edge.
     """
 
     def __init__(self, longitude: float, latitude: float, half_width: float, half_height: float) -> None:
@@ -142,15 +146,15 @@ class Shape:
 
     @property
     def reach(self) -> float:
-        """Meters from its middle to the place that is farthest away."""
+        """Meters from the centre to the farthest point."""
         raise NotImplementedError
 
     def distance_to(self, longitude: float, latitude: float) -> float | None:
-        """Meters from its middle to a place; None if that is outside."""
+        """Meters from the centre to a position; None if it is outside."""
         raise NotImplementedError
 
     def bounds(self) -> tuple[Range, Range]:
-        """About which longitudes and which latitudes it covers."""
+        """The approximate ranges of longitudes and latitudes that it covers, in degrees."""
         degrees = self.half_height / _EARTH_RADIUS / _DEGREE
         edge = self.latitude + (degrees if self.latitude >= 0 else -degrees)
         width = self.half_width / _EARTH_RADIUS / _cosine(edge * _DEGREE) / _DEGREE
@@ -158,29 +162,25 @@ class Shape:
 
 
 class Circle(Shape):
-    """All places within a number of meters."""
+    """The positions within C{half_width} meters of the centre (BYRADIUS)."""
 
     @property
     def reach(self) -> float:
-        """The radius."""
         return self.half_width
 
     def distance_to(self, longitude: float, latitude: float) -> float | None:
-        """Meters from its middle to a place; None if that is outside."""
         meters = distance(self.longitude, self.latitude, longitude, latitude)
         return None if meters > self.half_width else meters
 
 
 class Box(Shape):
-    """All places within some meters to the east or west, and to the north or south."""
+    """The positions within half the width and half the height of the centre (BYBOX)."""
 
     @property
     def reach(self) -> float:
-        """Half of the diagonal."""
         return sqrt(self.half_width * self.half_width + self.half_height * self.half_height)
 
     def distance_to(self, longitude: float, latitude: float) -> float | None:
-        """Meters from its middle to a place; None if that is outside."""
         if _distance_north(latitude, self.latitude) > self.half_height:
             return None
         if distance(longitude, latitude, self.longitude, latitude) > self.half_width:
@@ -193,7 +193,7 @@ def _cosine(angle: float) -> float:
 
 
 def cells_to_search(shape: Shape) -> Iterator[Cell]:
-    """The cells that have a shape's places in them, in Redis's order."""
+    """The cells that together contain a shape, in Redis's order."""
     steps = _steps_for(shape.reach, shape.latitude)
     middle = cell_at(shape.longitude, shape.latitude, steps)
     if steps > 1 and not _covers(middle, shape):
@@ -208,7 +208,7 @@ def cells_to_search(shape: Shape) -> Iterator[Cell]:
 
 
 def _steps_for(meters: float, latitude: float) -> int:
-    """How small cells may be, if a shape that reaches so far shall not reach over the neighbour's."""
+    """The number of steps at which a shape of this reach still fits into a cell and its eight neighbours."""
     if not meters:
         return STEPS
     steps = -1
@@ -221,7 +221,7 @@ def _steps_for(meters: float, latitude: float) -> int:
 
 
 def _covers(middle: Cell, shape: Shape) -> bool:
-    """Whether the cells around one reach as far as a shape does."""
+    """True if a cell and its eight neighbours contain the shape."""
     (westmost, eastmost), (southmost, northmost) = shape.bounds()
     (west, _), (south, _) = middle.moved(-1, 0).bounds()[0], middle.moved(0, -1).bounds()[1]
     (_, east), (_, north) = middle.moved(1, 0).bounds()[0], middle.moved(0, 1).bounds()[1]
@@ -229,7 +229,7 @@ def _covers(middle: Cell, shape: Shape) -> bool:
 
 
 def _useful_directions(middle: Cell, shape: Shape) -> list[tuple[int, int]]:
-    """Where a shape reaches over the sides of the cell in its middle; of the largest cells all are searched."""
+    """The directions in which a shape extends over the edges of its central cell; all, for the largest cells."""
     if middle.steps < 2:
         return list(_DIRECTIONS)
     (west, east), (south, north) = middle.bounds()

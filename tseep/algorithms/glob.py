@@ -1,14 +1,14 @@
 """
-Redis's glob patterns, over bytes (redis/src/util.c, stringmatchlen).
+Redis's glob patterns on bytes (redis/src/util.c, stringmatchlen).
 
 ========== ==========================================================
-C{*}       any bytes, or none; but alone, or beside others, it does not match an empty text
+C{*}       any bytes, or none; a pattern of nothing but stars does not match an empty text
 C{?}       any one byte
 C{[ab]}    one of these; C{[a-z]} and C{[z-a]} are ranges, C{[^a]} any other
 C{\\x}      x itself, in a class as well
 ========== ==========================================================
 
-A class that is not closed goes to the pattern's end. To ignore case, lower the pattern and the texts.
+An unclosed class extends to the end of the pattern. To ignore case, lower both pattern and text.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _STAR, _QUESTION, _OPEN, _CLOSE, _BACKSLASH, _DASH, _CARET = b"*?[]\\-^"
 
 def matcher(pattern: bytes) -> Match:
     """
-    Prepare a pattern for many texts.
+    Compile a pattern.
 
-    It costs at most the product of the lengths of pattern and text, whatever they are, and next to nothing to
-    prepare. Patterns of stars and plain bytes, such as C{user:*}, are the fastest.
+    A match takes O(N*M) time for a pattern of N and a text of M bytes, so no pattern backtracks exponentially. Patterns
+    of stars and plain bytes, such as C{user:*}, are the fastest.
 
-    @return: a function that tells whether the whole of a text matches.
+    @return: a function that returns True if the pattern matches a whole text.
     """
     if _SPECIAL.search(pattern) is None:
         return _plain_matcher(pattern)
@@ -59,7 +59,7 @@ def _plain_matcher(pattern: bytes) -> Match:
 
 
 def _matches(pattern: bytes, text: bytes) -> bool:
-    """Match byte by byte. After a mismatch only the last star may take one byte more: more cannot help."""
+    """Match byte by byte. On a mismatch only the last star is extended, by a byte: the earlier ones need not be."""
     at = here = 0
     after_star = taken = -1
     while here < len(text):
@@ -79,7 +79,7 @@ def _matches(pattern: bytes, text: bytes) -> bool:
 
 
 def _element_end(pattern: bytes, at: int, byte: int) -> int:
-    """Where the element at C{at}, which stands for one byte, ends; 0 if it does not stand for this one."""
+    """The end of the element at C{at}, which matches a single byte; 0 if it does not match this byte."""
     if pattern[at] == _QUESTION:
         return at + 1
     if pattern[at] == _OPEN:
@@ -90,7 +90,7 @@ def _element_end(pattern: bytes, at: int, byte: int) -> int:
 
 
 def _class_end(pattern: bytes, at: int, byte: int) -> int:
-    """The same for a class, whose bracket is before C{at}."""
+    """The end of the class whose bracket is before C{at}; 0 if it does not match this byte."""
     size = len(pattern)
     negated = at < size and pattern[at] == _CARET
     found = False
@@ -109,6 +109,6 @@ def _class_end(pattern: bytes, at: int, byte: int) -> int:
 
 
 def _between(first: int, byte: int, last: int) -> bool:
-    """Whether a byte is in a range. Bytes are signed for Redis: 0x80 to 0xff come before 0."""
+    """True if a byte is in a range. As in Redis bytes are signed: 0x80 to 0xff come before 0."""
     low, high = sorted((first ^ 0x80, last ^ 0x80))
     return low <= byte ^ 0x80 <= high

@@ -1,17 +1,17 @@
 """
-HyperLogLog: how many different elements there are, about, in a string that never exceeds 12 KB.
+HyperLogLog: estimates the number of distinct elements, in a string of at most 12 KB.
 
-The string is Redis's own, to the byte (redis/src/hyperloglog.c): a header of 16 bytes (C{HYLL}, the encoding, three
-unused bytes, and the count as it was computed last) and 16384 registers. Dense, those are numbers of six bits. Sparse,
-they are runs of one value, each an opcode:
+The format is that of Redis, byte for byte (redis/src/hyperloglog.c): a header of 16 bytes (C{HYLL}, the encoding, three
+unused bytes, and the cached count) and 16384 registers. The dense encoding has six bits for each register, the sparse
+one an opcode for each run of equal registers:
 
 ====================== ================================================================
 C{00xxxxxx}            up to 64 registers that are zero
 C{01xxxxxx xxxxxxxx}   up to 16384 registers that are zero
-C{1vvvvvxx}            up to 4 registers of a value from 1 to 32
+C{1vvvvvxx}            up to 4 registers with a value from 1 to 32
 ====================== ================================================================
 
-Here such a string is called a sketch: C{bytes} or a C{bytearray} to be read, a C{bytearray} to be changed.
+Such a string is called a sketch here. Functions that change it need a C{bytearray}.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from tseep.errors import CommandError
 Sketch = Union[bytes, bytearray]
 
 CORRUPTED = "INVALIDOBJ Corrupted HLL object detected"
-"""The opcodes of a sparse sketch do not make up 16384 registers."""
+"""The error if the opcodes of a sparse sketch do not cover exactly 16384 registers."""
 
 HEADER = 16
 REGISTERS = 16384
 DENSE, SPARSE = 0, 1
 DENSE_SIZE = HEADER + REGISTERS * 6 // 8
 SPARSE_MAX_SIZE = 3000
-"""Bytes that a sparse sketch may have, header and all."""
+"""Maximum size of a sparse sketch, with its header, in bytes (hll-sparse-max-bytes)."""
 
 _SEED = 0xADC83B19
 _MULTIPLIER = 0xC6A4A7935BD1E995
@@ -49,16 +49,16 @@ _ALPHA = 0.721347520444481703680  # 1 / (2 ln 2)
 _INFINITY = float("inf")
 
 _SPARSE_MOST = 32  # the largest value that an opcode can hold
-_LONG = 1000  # bytes from which on it pays to skip opcodes by the hundred
-_AT_ONCE = 5  # opcodes looked at for neighbours of one value
+_LONG = 1000  # size in bytes above which skipping many opcodes at once is faster
+_AT_ONCE = 5  # opcodes that are checked for a neighbour of the same value
 
 _PIECES = re.compile(rb"[\x40-\x7f].?|[^\x40-\x7f]{1,128}", re.DOTALL)
-"""Cuts opcodes into those of two bytes and rows of those of one byte, which can be worked on at C's speed."""
+"""Splits opcodes into those of two bytes, and sequences of one-byte opcodes, which are processed by bytes.translate."""
 
 _VALUES = [0] * 128 + [(opcode >> 2 & 31) + 1 for opcode in range(128)]
 _SPANS = bytes([*range(1, 65), *[0] * 64, *[(opcode & 3) + 1 for opcode in range(128)]])
 _RUNS = [bytes([value]) * span for value, span in zip(_VALUES, _SPANS)]
-"""By the first byte of an opcode, what it stands for; those of two bytes have no span of their own."""
+"""By the first byte of an opcode its value, span and registers; the span is 0 if the opcode has two bytes."""
 
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _TO_LETTERS = _LETTERS + bytes(192)
@@ -68,12 +68,12 @@ _HIGH_BITS = int.from_bytes(b"\x80" * REGISTERS, "little")
 
 
 def empty() -> bytearray:
-    """A new sketch, of no elements."""
+    """A new sparse sketch without elements."""
     return bytearray(b"HYLL" + bytes([SPARSE]) + bytes(11) + _run(0, REGISTERS))
 
 
 def is_sketch(value: Sketch) -> bool:
-    """Whether a string looks like one; what its opcodes say is found out later."""
+    """True if the header is a sketch's and the size fits. The opcodes are not validated."""
     if len(value) < HEADER or value[:4] != b"HYLL":
         return False
     return value[4] == SPARSE or (value[4] == DENSE and len(value) == DENSE_SIZE)
@@ -83,7 +83,7 @@ def is_sketch(value: Sketch) -> bool:
 
 
 def murmur64a(data: bytes, seed: int = _SEED) -> int:
-    """MurmurHash64A, which mixes 8 bytes after the other into 64 bits."""
+    """The 64-bit MurmurHash64A of the data, read as little-endian words."""
     mixed = seed ^ (len(data) * _MULTIPLIER & _64_BITS)
     rest = len(data) & 7
     for (word,) in iter_unpack("<Q", data[:-rest] if rest else data):
@@ -96,7 +96,7 @@ def murmur64a(data: bytes, seed: int = _SEED) -> int:
 
 
 def place(element: bytes) -> tuple[int, int]:
-    """The register of an element, and the value that it asks for: how many zeros its hash has there, and one more."""
+    """The register index of an element, and its value: 1 plus the number of trailing zeros in the rest of its hash."""
     hashed = murmur64a(element)
     pattern = hashed >> _INDEX_BITS | 1 << _PATTERN_BITS
     return hashed & (REGISTERS - 1), (pattern & -pattern).bit_length()
@@ -106,8 +106,8 @@ def add(sketch: bytearray, element: bytes) -> bool:
     """
     Add an element.
 
-    @return: whether a register has changed.
-    @raise CommandError: if it can be seen that the sketch is.
+    @return: True if a register has changed.
+    @raise CommandError: L{CORRUPTED}, if no opcode covers the register.
     """
     index, value = place(element)
     return raise_register(sketch, index, value)
@@ -115,10 +115,10 @@ def add(sketch: bytearray, element: bytes) -> bool:
 
 def raise_register(sketch: bytearray, index: int, value: int) -> bool:
     """
-    Give a register a value, unless it has that or a larger one.
+    Set a register to the maximum of its value and C{value}.
 
-    @return: whether it has changed.
-    @raise CommandError: if it can be seen that the sketch is.
+    @return: True if it has changed.
+    @raise CommandError: L{CORRUPTED}, if no opcode covers the register.
     """
     if sketch[4] == DENSE:
         return _raise_dense(sketch, index, value)
@@ -129,17 +129,16 @@ def raise_register(sketch: bytearray, index: int, value: int) -> bool:
 
 
 def cached_count(sketch: Sketch) -> int | None:
-    """The count as the sketch remembers it; None if it has changed since."""
+    """The cached count; None if it is invalid because registers have changed."""
     return None if sketch[15] & 0x80 else int.from_bytes(sketch[8:16], "little")
 
 
 def remember_count(sketch: bytearray, count: int) -> None:
-    """Keep a count in the sketch."""
     sketch[8:16] = (count & _64_BITS).to_bytes(8, "little")
 
 
 def forget_count(sketch: bytearray) -> None:
-    """Say that the count in the sketch is no longer true."""
+    """Mark the cached count as invalid."""
     sketch[15] |= 0x80
 
 
@@ -150,32 +149,32 @@ def registers(sketch: Sketch) -> bytes:
     """
     All registers, a byte each.
 
-    @raise CommandError: if the sketch is.
+    @raise CommandError: L{CORRUPTED}
     """
     if sketch[4] == DENSE:
-        # base64 cuts bytes into numbers of six bits as well, but from the other end
+        # base64 also splits bytes into groups of six bits, but starting at the other end
         return b2a_base64(sketch[:15:-1], newline=False).translate(_FROM_LETTERS)[::-1]
     return b"".join(_unpack(sketch))
 
 
 def to_dense(sketch: bytearray) -> None:
     """
-    Make a sketch dense in place. What it remembers of its count stays.
+    Convert a sketch to the dense encoding, in place. The cached count is kept.
 
-    @raise CommandError: if the sketch is.
+    @raise CommandError: L{CORRUPTED}
     """
     if sketch[4] != DENSE:
         fill(sketch, registers(sketch))
 
 
 def fill(sketch: bytearray, values: bytes) -> None:
-    """Give all registers new values, and make the sketch dense."""
+    """Set all registers, a byte each, and make the sketch dense."""
     sketch[4] = DENSE
     sketch[HEADER:] = a2b_base64(values[::-1].translate(_TO_LETTERS))[::-1]
 
 
 def larger(first: bytes, second: bytes) -> bytes:
-    """Of two times all registers, the larger value of each."""
+    """The element-wise maximum of two sets of registers (PFMERGE)."""
     one, other = int.from_bytes(first, "little"), int.from_bytes(second, "little")
     at_least = ((one | _HIGH_BITS) - other) & _HIGH_BITS
     mask = at_least - (at_least >> 7)
@@ -184,7 +183,7 @@ def larger(first: bytes, second: bytes) -> bytes:
 
 def estimate(values: bytes) -> int:
     """
-    How many different elements have led to these registers, about.
+    Estimate the number of distinct elements from all registers.
 
     @see: Otmar Ertl, New cardinality estimation algorithms for HyperLogLog sketches, arXiv:1702.01284
     """
@@ -196,13 +195,13 @@ def estimate(values: bytes) -> int:
     total += size * _sigma(counts[0] / size)
     estimated = _ALPHA * size * size / total if total else _INFINITY
     if estimated >= 2**63:
-        return -(2**63)  # what C makes of it
+        return -(2**63)  # C's conversion of an out-of-range double
     whole = int(estimated)
     return whole + (estimated - whole >= 0.5)
 
 
 def _counts(values: bytes) -> list[int]:
-    """How many registers have each value that elements can lead to."""
+    """A histogram of the registers' values: the number of registers by value."""
     counts = [0] * (_PATTERN_BITS + 2)
     left = REGISTERS
     for value in range(len(counts)):
@@ -241,7 +240,7 @@ def _tau(x: float) -> float:
 
 
 def _raise_dense(sketch: bytearray, index: int, value: int) -> bool:
-    at, shift = HEADER + (index >> 2) * 3, (index & 3) * 6  # four registers have three bytes
+    at, shift = HEADER + (index >> 2) * 3, (index & 3) * 6  # four registers in three bytes
     four = int.from_bytes(sketch[at : at + 3], "little")
     increase = value - (four >> shift & 63)
     if increase <= 0:
@@ -254,7 +253,7 @@ def _raise_dense(sketch: bytearray, index: int, value: int) -> bool:
 
 
 def opcodes(sketch: Sketch) -> Iterator[tuple[int, int, bool]]:
-    """Of each opcode of a sparse sketch: the value, how many registers it covers, and whether it has two bytes."""
+    """For each opcode of a sparse sketch its value, its number of registers, and whether it has two bytes."""
     for match in _PIECES.finditer(bytes(sketch), HEADER):
         piece = match.group()
         if not _SPANS[piece[0]]:
@@ -264,14 +263,14 @@ def opcodes(sketch: Sketch) -> Iterator[tuple[int, int, bool]]:
 
 
 def _span(piece: bytes) -> int:
-    """How many registers one of L{_PIECES} covers."""
+    """The number of registers that a match of L{_PIECES} covers."""
     if not _SPANS[piece[0]]:
         return (int.from_bytes(piece.ljust(2, b"\0"), "big") & 0x3FFF) + 1
     return sum(piece.translate(_SPANS))
 
 
 def _unpack(sketch: Sketch) -> Iterator[bytes]:
-    """The registers of a sparse sketch in pieces."""
+    """The registers of a sparse sketch, in one C{bytes} for each match of L{_PIECES}."""
     left = REGISTERS
     for match in _PIECES.finditer(bytes(sketch), HEADER):
         piece = match.group()
@@ -285,7 +284,7 @@ def _unpack(sketch: Sketch) -> Iterator[bytes]:
 
 
 def _run(value: int, length: int) -> bytes:
-    """The opcode for a run of one value."""
+    """The opcode for C{length} registers of one value; empty if C{length} is 0."""
     if not length:
         return b""
     if value:
@@ -297,7 +296,8 @@ def _find(sketch: bytearray, index: int) -> tuple[int, int, int]:
     """
     Find the opcode that covers a register.
 
-    @return: where it is, the first register that it covers, and where the opcode before it is (itself, if none is).
+    @return: its offset, the first register that it covers, and the offset of the opcode before it (its own if it is
+        the first).
     """
     start, first, before = _skip(sketch, index) if len(sketch) > _LONG else (HEADER, 0, HEADER)
     rest = iter(bytes(sketch[start:]))
@@ -324,7 +324,7 @@ def _find(sketch: bytearray, index: int) -> tuple[int, int, int]:
 
 
 def _skip(sketch: bytearray, index: int) -> tuple[int, int, int]:
-    """Find the one of L{_PIECES} that covers a register. The same three are returned, but for a piece."""
+    """As L{_find}, for the match of L{_PIECES} that covers a register."""
     first, before = 0, HEADER
     for match in _PIECES.finditer(bytes(sketch), HEADER):
         piece = match.group()
@@ -360,7 +360,7 @@ def _raise_promoted(sketch: bytearray, index: int, value: int) -> bool:
 
 
 def _join(sketch: bytearray, at: int) -> None:
-    """Join runs of one value that follow each other, as far as Redis looks for them."""
+    """Merge adjacent runs of equal value, within as many opcodes as Redis checks."""
     for _ in range(_AT_ONCE):
         if at >= len(sketch):
             break
@@ -374,11 +374,11 @@ def _join(sketch: bytearray, at: int) -> None:
             at += 1
 
 
-# The test of itself
+# PFSELFTEST
 
 
 def find_fault(chance: random.Random) -> str:
-    """Try the two encodings against each other, and the estimate against the truth; empty if all is well."""
+    """PFSELFTEST: compare the encodings with each other, and estimates with true counts. Return the fault, or empty."""
     dense, sparse = empty(), empty()
     values = bytes(chance.randrange(64) for _ in range(REGISTERS))
     fill(dense, values)
@@ -397,7 +397,7 @@ def find_fault(chance: random.Random) -> str:
 
 
 def _compare(dense: bytearray, sparse: bytearray, count: int) -> str:
-    """What is wrong with two sketches of the same elements."""
+    """Compare a dense and a sparse sketch of the same elements. Return the fault; empty if none."""
     if count < SPARSE_MAX_SIZE // 2 and sparse[4] != SPARSE:
         return "sparse encoding not used"
     estimated = estimate(registers(dense))

@@ -1,9 +1,9 @@
 """
-The longest common subsequence of two strings, as the LCS command gives it.
+The longest common subsequence of two strings (https://redis.io/docs/latest/commands/lcs/), the same one as Redis's.
 
-Redis fills a table of N*M cells and walks it from its end. Here a row of the table is one integer with a bit
-for each cell, which is worked out at once (Hyyro, "Bit-parallel LCS-length computation revisited", 2004), and
-the rows are those of the shorter string: a 32nd of the memory, and N steps rather than N*M.
+Redis fills a table of N*M cells and walks back from its last cell. Here a row of the table is an integer with one bit
+for each cell, which is computed in a few operations (Hyyro, "Bit-parallel LCS-length computation revisited", 2004), and
+the rows belong to the shorter string: a 32nd of the memory, and N steps rather than N*M.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ Run = tuple[int, int, int]
 
 def common_bytes(first: bytes, second: bytes) -> list[Pair]:
     """
-    Where the bytes of a longest common subsequence are; of several, the one that Redis finds.
+    The positions of a longest common subsequence; of several, the one that Redis finds.
 
-    @return: their positions in both strings, the last byte first. O(N*M/30) time, O(N*M/8) bytes of memory.
+    @return: for each byte its positions in both strings, the last byte first. O(N*M/30) time, N*M/8 bytes of memory.
     """
     if len(first) <= len(second):
         return _walk(first, second, _rows(first, second, False))
@@ -24,7 +24,7 @@ def common_bytes(first: bytes, second: bytes) -> list[Pair]:
 
 
 def runs(pairs: list[Pair]) -> list[Run]:
-    """Join the pairs of L{common_bytes} that adjoin in both strings: where each run begins, its length."""
+    """Merge adjacent pairs of L{common_bytes} to runs: the two positions where each begins, and its length."""
     found: list[Run] = []
     for i, j in pairs:
         if found and found[-1][:2] == (i + 1, j + 1):
@@ -34,24 +34,24 @@ def runs(pairs: list[Pair]) -> list[Run]:
     return found
 
 
-def _places(text: bytes, wanted: bytes) -> dict[int, int]:
-    """Of each byte of C{wanted}, an integer whose bit number n is set if C{text} has the byte at n."""
+def _places(text: bytes, alphabet: bytes) -> dict[int, int]:
+    """For each byte of C{alphabet} an integer whose bit n is set if the byte is at position n of C{text}."""
     backward = text[::-1]
-    return {byte: int(backward.translate(_only(byte)), 2) for byte in set(wanted)}
+    return {byte: int(backward.translate(_only(byte)), 2) for byte in set(alphabet)}
 
 
 def _only(byte: int) -> bytes:
-    """A translation of C{byte} to "1", and of all others to "0"."""
+    """A table for bytes.translate that maps C{byte} to "1", and all others to "0"."""
     return b"0" * byte + b"1" + b"0" * (255 - byte)
 
 
 def _rows(short: bytes, long: bytes, swapped: bool) -> list[int]:
     """
-    For each byte of C{short}, the columns at which a walk along its row ends: where the bytes match, or where
-    the way to the longest subsequence leads into the row above.
+    For each byte of C{short}, the columns at which the walk along its row ends: where the bytes match, or where
+    the longest subsequence continues in the row above.
 
-    In C{v}, a bit is 0 where the length grows by one along the row. The sum carries where it grew from the
-    row above. Ties take the walk back in the second of the command's strings, hence C{swapped}.
+    In C{v}, a bit is 0 where the length grows by one along the row. The carries of the sum mark where it
+    grows relative to the row above. Ties move the walk back in the second of the command's strings, hence C{swapped}.
     """
     places = _places(long, short)
     full = (1 << len(long)) - 1
@@ -68,7 +68,7 @@ def _rows(short: bytes, long: bytes, swapped: bool) -> list[int]:
 
 
 def _walk(short: bytes, long: bytes, rows: list[int]) -> list[Pair]:
-    """Go from the table's end to its beginning, and note the matches on the way."""
+    """Walk from the table's last cell to its first one. Return the matches on the way."""
     pairs = []
     row, column = len(short), len(long)
     while row and column:

@@ -1,7 +1,7 @@
 """
-The x86's long double, with a mantissa of 64 bits, in which Redis adds floats (redis/src/util.c).
+Arithmetic with the long double of x86 (64-bit mantissa), which Redis uses for INCRBYFLOAT (redis/src/util.c).
 
-Python has no such type, and its own floats would show other digits: 10.1 + 0.2 is 10.3 here.
+Python's floats print other digits: 10.1 + 0.2 is 10.3 here.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ LongDouble = Union[tuple[int, int], float]
 ZERO = (0, 0)
 
 LONGEST = 5 * 1024 - 1
-"""Bytes of text that Redis reads one from."""
+"""Maximum length of a number in bytes."""
 
 _MANTISSA = 64
 _LEAST_EXPONENT = -16445
 _MOST_EXPONENT = 16384
-_DIGITS = 640  # this many Python converts, whatever its limit is set to
+_DIGITS = 640  # sys.set_int_max_str_digits accepts no lower limit, except 0
 _DECIMALS = 17
 
 
 def long_double(text: bytes) -> LongDouble | None:
     """
-    Read one in any form that C knows, decimal, hexadecimal or infinite: C{string2ld}.
+    Parse a number in any form that C's strtold accepts, decimal, hexadecimal or infinite: C{string2ld}.
 
-    @return: None for anything else, for NaN, and for what is too large or too near to zero.
+    @return: None for invalid text, NaN, overflow and underflow.
     """
     match = FLOAT.fullmatch(text) if len(text) <= LONGEST else None
     if match is None:
@@ -46,9 +46,9 @@ def long_double(text: bytes) -> LongDouble | None:
 
 def require_long_double(text: bytes, error: str = NOT_A_FLOAT) -> LongDouble:
     """
-    Read an argument that must be one.
+    Parse an argument that must be a long double.
 
-    @raise CommandError: with C{error}, if it is not.
+    @raise CommandError: with C{error}, if L{long_double} returns None.
     """
     value = long_double(text)
     if value is None:
@@ -58,9 +58,9 @@ def require_long_double(text: bytes, error: str = NOT_A_FLOAT) -> LongDouble:
 
 def sum_text(first: LongDouble, second: LongDouble) -> bytes | None:
     """
-    Add two, and write the sum with at most 17 decimals and without an exponent: C{ld2string}'s human form.
+    Add two numbers, and format the sum with at most 17 decimals and no exponent: C{ld2string} with C{LD_STR_HUMAN}.
 
-    @return: None if it is infinite or not a number.
+    @return: None if the sum is infinite or NaN.
     """
     if isinstance(first, float) or isinstance(second, float):
         return None
@@ -71,11 +71,11 @@ def sum_text(first: LongDouble, second: LongDouble) -> bytes | None:
 
 
 def _nearest(numerator: int, denominator: int, exponent: int) -> tuple[int, int] | None:
-    """The one next to C{numerator / denominator * 2**exponent}, of two the even one; None if infinite."""
+    """The long double nearest to C{numerator / denominator * 2**exponent}, ties to even; None on overflow."""
     excess = numerator.bit_length() - denominator.bit_length() - _MANTISSA
     excess = max(excess, _LEAST_EXPONENT - exponent)
     mantissa = _quotient(numerator, denominator, excess)
-    if mantissa.bit_length() > _MANTISSA:  # the length of a quotient is known but for one bit
+    if mantissa.bit_length() > _MANTISSA:  # the bit lengths give the quotient's but for one bit
         excess += 1
         mantissa = _quotient(numerator, denominator, excess)
     exponent += excess
@@ -83,7 +83,7 @@ def _nearest(numerator: int, denominator: int, exponent: int) -> tuple[int, int]
 
 
 def _quotient(numerator: int, denominator: int, shift: int) -> int:
-    """C{numerator / (denominator * 2**shift)}, rounded to the nearest integer, the even one of two."""
+    """C{numerator / (denominator * 2**shift)}, rounded to the nearest integer, ties to even."""
     if shift > 0:
         denominator <<= shift
     else:
@@ -100,11 +100,11 @@ def _text(mantissa: int, exponent: int) -> bytes:
 
 
 def _read(match: re.Match[bytes]) -> tuple[int, int] | None:
-    """The one next to what a text says; None if none is anywhere near."""
+    """The long double nearest to a text's value; None on overflow, or if the exponent is far out of range."""
     decimal = match["decimal"]
     whole, _, part = (decimal or match["hexadecimal"]).partition(b".")
     digits = (whole + part).lstrip(b"0")
-    places = 1 if decimal else 4  # that a digit moves the exponent
+    places = 1 if decimal else 4  # exponent change per digit
     exponent = _clipped(match["exponent"] or match["power"] or b"0") - places * len(part)
     if abs(exponent + places * len(digits)) > 4 * LONGEST:
         return None
@@ -117,20 +117,20 @@ def _read(match: re.Match[bytes]) -> tuple[int, int] | None:
 
 
 def _clipped(exponent: bytes) -> int:
-    """Read an exponent that may have any number of digits; one over six digits is as good as another."""
+    """Parse an exponent of any length; more than six digits count as one million, which is out of range anyway."""
     digits = exponent.lstrip(b"+-").lstrip(b"0")
     value = int(digits or b"0") if len(digits) <= 6 else 10**6
     return -value if exponent.startswith(b"-") else value
 
 
 def _read_digits(digits: bytes) -> int:
-    """C{int}, for more digits than it takes."""
+    """As C{int}, without its limit on digits."""
     if len(digits) <= _DIGITS:
         return int(digits)
     return _read_digits(digits[:-_DIGITS]) * int(10**_DIGITS) + int(digits[-_DIGITS:])
 
 
 def _write_digits(number: int) -> bytes:
-    """C{str}, for more digits than it gives."""
+    """As C{str}, without its limit on digits."""
     head, tail = divmod(number, 10**_DIGITS)
     return b"%b%0*d" % (_write_digits(head), _DIGITS, tail) if head else b"%d" % tail

@@ -1,4 +1,4 @@
-"""Numbers as Redis reads and writes them (redis/src/util.c)."""
+"""Integers and doubles as Redis parses them (redis/src/util.c); the size limit of replies with random elements."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _BYTES_AT_ONCE = 1 << 16
 
 def integer(text: bytes | bytearray) -> int | None:
     """
-    Read a signed 64-bit integer in its one canonical form: C{string2ll}.
+    Parse a signed 64-bit integer in canonical form: C{string2ll}.
 
-    @return: None for anything else: spaces, a plus sign, leading zeros, more than 64 bits.
+    @return: None for anything else, such as spaces, a plus sign, leading zeros, or more than 64 bits.
     """
     if not text or len(text) > 20:
         return None
@@ -32,7 +32,7 @@ def integer(text: bytes | bytearray) -> int | None:
 
 def require_integer(text: bytes | bytearray, error: str = NOT_AN_INTEGER) -> int:
     """
-    Read an argument that must be an integer.
+    Parse an argument that must be a signed 64-bit integer.
 
     @raise CommandError: with C{error}, if it is not one.
     """
@@ -44,9 +44,9 @@ def require_integer(text: bytes | bytearray, error: str = NOT_AN_INTEGER) -> int
 
 def require_int(text: bytes, error: str = "") -> int:
     """
-    Read an argument that must be an integer of 32 bits, a C C{int}.
+    Parse an argument that must be a signed 32-bit integer.
 
-    @raise CommandError: if it is not one, with C{error} or, if that is empty, with what Redis says otherwise.
+    @raise CommandError: if it is not one, with C{error} or, if that is empty, with Redis's usual error.
     """
     value = require_integer(text, error or NOT_AN_INTEGER)
     if not -(2**31) <= value < 2**31:
@@ -56,9 +56,9 @@ def require_int(text: bytes, error: str = "") -> int:
 
 def require_count(text: bytes) -> int:
     """
-    Read an argument that must be a number of elements, where a negative one has a meaning of its own.
+    Parse a number of elements; a negative one has a special meaning in the command.
 
-    @raise CommandError: if it is not an integer, or has no opposite.
+    @raise CommandError: if it is not an integer, or is -2**63, which cannot be negated.
     """
     value = require_integer(text)
     if value == LOWEST:
@@ -67,34 +67,34 @@ def require_count(text: bytes) -> int:
 
 
 MOST_REPEATED = 64 * 1024 * 1024
-"""Bytes that a reply may take that names elements again and again."""
+"""Maximum size in bytes of a reply that repeats elements (SRANDMEMBER and the like with a negative count)."""
 
 _EACH = 64
-"""Bytes that an element takes in a reply, beside its own, until that is sent."""
+"""Overhead in bytes of each element of a reply, until it is sent."""
 
 
 def require_room(count: int, *columns: Collection[bytes]) -> None:
     """
-    See that a reply of elements that are picked again and again is not much larger than what they are picked from.
+    Check the size of a reply with random elements, which can repeat and so exceed the size of the value.
 
-    @param count: how many are asked for; negative if one may be picked again.
-    @param columns: what they are picked from: for each element of the reply a word of each.
-    @raise CommandError: if the reply would take more than L{MOST_REPEATED}.
+    @param count: requested number of elements; negative if elements can repeat.
+    @param columns: the elements to pick from; with several, each pick adds an element of each (fields and values).
+    @raise CommandError: if the reply would exceed L{MOST_REPEATED} bytes.
     """
     size = len(columns[0])
     if -count <= size:
-        return  # it is bounded by what is stored
+        return  # bounded by the size of the value
     bytes = -count * _EACH * len(columns)
     if bytes <= MOST_REPEATED:
         bytes += -count * sum([sum(map(len, column)) for column in columns]) // size
     if bytes > MOST_REPEATED:
         raise CommandError(
-            f"ERR count {count} asks for a reply that takes {bytes} bytes or more; {MOST_REPEATED} are allowed: "
-            "ask for fewer, several times"
+            f"ERR count {count} requires a reply of {bytes} bytes or more; {MOST_REPEATED} are allowed: "
+            "use a smaller count, several times"
         )
 
 
-# Each text matches in one way only, so that a long one costs no backtracking.
+# Each text matches in one way only, so long texts cause no backtracking.
 FLOAT = re.compile(
     rb"""
     (?P<sign> [+-]? )
@@ -105,14 +105,14 @@ FLOAT = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-"""Every text that C reads a float from, but for NaN: decimal, hexadecimal or infinite."""
+"""The texts that C's strtod accepts, except NaN: decimal, hexadecimal or infinite."""
 
 
 def double(text: bytes) -> float | None:
     """
-    Read a double in any form that C knows, decimal, hexadecimal or infinite: C{string2d}.
+    Parse a double in any form that C's strtod accepts, decimal, hexadecimal or infinite: C{string2d}.
 
-    @return: None for anything else, for NaN, and for what is too large or too near to zero for a double.
+    @return: None for invalid text, NaN, overflow and underflow.
     """
     match = FLOAT.fullmatch(text)
     if match is None:
@@ -129,7 +129,7 @@ def double(text: bytes) -> float | None:
 
 def require_double(text: bytes, error: str = NOT_A_FLOAT) -> float:
     """
-    Read an argument that must be a double.
+    Parse an argument that must be a double.
 
     @raise CommandError: with C{error}, if it is not one.
     """
@@ -140,12 +140,12 @@ def require_double(text: bytes, error: str = NOT_A_FLOAT) -> float:
 
 
 def infinite(match: re.Match[bytes]) -> float:
-    """The infinity that a L{FLOAT} says."""
+    """The positive or negative infinity of a match of L{FLOAT}."""
     return -INFINITY if match["sign"] == b"-" else INFINITY
 
 
 def significant_digits(match: re.Match[bytes]) -> bytes:
-    """The digits of a L{FLOAT}, without the zeros at both ends; empty if it is zero."""
+    """The digits of a match of L{FLOAT}, without zeros at both ends; empty if the value is zero."""
     return (match["decimal"] or match["hexadecimal"]).strip(b"0.")
 
 
@@ -158,7 +158,7 @@ else:
 
 
 def count_ones(data: bytes | bytearray, start: int = 0, end: int | None = None) -> int:
-    """How many bits are set in the bytes from C{start} to before C{end}, without a copy of the whole."""
+    """The number of set bits in the bytes from C{start} to before C{end}. Copies 64 KiB at a time."""
     end = len(data) if end is None else end
     places = range(start, end, _BYTES_AT_ONCE)
     pieces = (data[at : min(at + _BYTES_AT_ONCE, end)] for at in places)
