@@ -57,9 +57,9 @@ class Persistence:
     Nothing is read or written before L{start}, so a server inside a test leaves no files.
 
     @param disk: the file system.
-    @ivar beside: runs a function without blocking the server; set by the mode that runs the server.
-    @ivar fail: ends the process at once with a reason, when acknowledged data cannot be stored; set by the mode that
-        runs the server.
+    @ivar beside: runs a function without blocking the server; set by the service.
+    @ivar fail: ends the process at once with a reason, when acknowledged data cannot be stored; set by the
+        service.
     @ivar saves_at_end: False after SHUTDOWN NOSAVE: the server stops without storing its data.
     @ivar loaded: the loader of the start; None before.
     """

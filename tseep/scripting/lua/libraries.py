@@ -72,7 +72,7 @@ def bit(name: bytes, *arguments: Any) -> Any:
     return _BIT[name](*arguments)
 
 
-# math.random: the linear congruential generator of drand48
+# math.random: the 48-bit linear congruential generator of drand48
 
 
 class Random:
