@@ -10,11 +10,11 @@ import traceback
 import warnings
 from typing import Callable
 
-MESSAGE = 4096
+MAX_REPORT_BYTES = 4096
 """Maximum bytes of a child's error report."""
 
 
-class Child:
+class ForkedChild:
     """
     A child process that runs one function and exits. It closes the descriptors that it inherits, so that connections
     that the parent closes are closed for their clients, too, and signals that the parent handles end it.
@@ -45,7 +45,7 @@ class Child:
         pid, status = os.waitpid(self.pid, os.WNOHANG)
         if not pid:
             return None
-        report = os.read(self._read_end, MESSAGE).decode("utf-8", "replace")
+        report = os.read(self._read_end, MAX_REPORT_BYTES).decode("utf-8", "replace")
         os.close(self._read_end)
         if os.WIFSIGNALED(status):
             return f"terminated by signal {os.WTERMSIG(status)}"
@@ -67,7 +67,7 @@ def _run(work: Callable[[], None], write_end: int) -> None:
         status = 0
     except BaseException as error:
         text = str(error) if isinstance(error, OSError) else traceback.format_exc()
-        os.write(write_end, text.encode("utf-8", "replace")[-MESSAGE:])
+        os.write(write_end, text.encode("utf-8", "replace")[-MAX_REPORT_BYTES:])
     finally:
         os._exit(status)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
-from tseep.persistence.fork import Child
+from tseep.persistence.fork import ForkedChild
 
 if TYPE_CHECKING:
     from tseep.system.filesystem import Disk
@@ -36,7 +36,7 @@ class BackgroundJob:
         self._disk = disk
         self._timer = timer
         self._log = log
-        self._child: Child | None = None
+        self._child: ForkedChild | None = None
         self._path: Path
         self._done: Callable[[Path, str, int], None]
 
@@ -61,7 +61,7 @@ class BackgroundJob:
         @raise OSError: if the fork fails.
         """
         start = self._timer()
-        self._child = Child(lambda: self._disk.write_whole(name(os.getpid()), content()), self._timer() / 1e9)
+        self._child = ForkedChild(lambda: self._disk.write_whole(name(os.getpid()), content()), self._timer() / 1e9)
         self._path = name(self._child.pid)
         self.forks, self.fork_ns = self.forks + 1, self._timer() - start
         self.task, self._done = task, done

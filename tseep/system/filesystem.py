@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Union
 
-PIECES = 1 << 16
+BUFFER_BYTES = 1 << 16
 """Bytes that are gathered before a write."""
 
 MAX_WRITE_BYTES = 1 << 30
@@ -151,12 +151,12 @@ class Disk:
     def _write_all(self, descriptor: int, pieces: Iterable[bytes]) -> None:
         gathered = bytearray()
         for piece in pieces:
-            if len(piece) < PIECES:
+            if len(piece) < BUFFER_BYTES:
                 gathered += piece
-            if len(gathered) >= PIECES or len(piece) >= PIECES:
+            if len(gathered) >= BUFFER_BYTES or len(piece) >= BUFFER_BYTES:
                 self._write_fully(descriptor, gathered)
                 gathered = bytearray()
-            if len(piece) >= PIECES:
+            if len(piece) >= BUFFER_BYTES:
                 self._write_fully(descriptor, piece)
         self._write_fully(descriptor, gathered)
 

@@ -12,7 +12,7 @@ local OWN = debug.getinfo(1, "S").source
 local LIBRARIES = "=libraries.lua"
 local STEPS = 100000 -- instructions between two checks of the deadline
 local TURNS = 100 -- caught errors or resumed coroutines between two checks of the deadline
-local MOST = 4000 -- maximum number of values that a function returns at once
+local MAX_RETURNED = 4000 -- maximum number of values that a function returns at once
 local SCALAR, ARRAY, STATUS, ERROR, DOUBLE, MAP, SET, BIG, VERBATIM, LONG, FAILED = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 
 local getinfo, sethook, setfenv = debug.getinfo, debug.sethook, setfenv
@@ -502,7 +502,7 @@ local function spill(t)
   while rawget(t, count + 1) ~= nil do
     count = count + 1
   end
-  if count <= MOST then
+  if count <= MAX_RETURNED then
     return ARRAY, count, unpack(t, 1, count)
   end
   return LONG, t, count

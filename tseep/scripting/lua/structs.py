@@ -21,7 +21,7 @@ _SIZES = {"b": 1, "B": 1, "h": 2, "H": 2, "l": 8, "L": 8, "T": 8, "f": 4, "d": 8
 _INTEGERS = frozenset("bBhHlLTiI")
 _DIGITS = frozenset("0123456789")
 _MOST_BYTES = 32
-_MOST = 2**31 - 1
+_MAX_INT = 2**31 - 1
 _WORD = (1 << 64) - 1
 _LOWEST = -(2.0**63)
 
@@ -86,7 +86,7 @@ class _Format:
         while self._text[self._at : self._at + 1] in _DIGITS:
             self._at += 1
         digits = self._text[first : self._at].lstrip("0")
-        if len(digits) > 10 or int(digits or 0) > _MOST:
+        if len(digits) > 10 or int(digits or 0) > _MAX_INT:
             raise LibraryError("integral size overflow")
         return int(digits or 0) if self._at > first else default
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.persistence.fork import Child
+from tseep.persistence.fork import ForkedChild
 from tseep.test.disks import FaultyDisk, Kept
 from tseep.test.support import START, made_folder
 
@@ -166,7 +166,7 @@ class SnapshotsTests(SynchronousTestCase):
 class ChildTests(SynchronousTestCase):
     """A child does its work in a process of its own."""
 
-    def ended(self, child: Child) -> str:
+    def ended(self, child: ForkedChild) -> str:
         """How it ended."""
         while True:
             ended = child.ended()
@@ -180,7 +180,7 @@ class ChildTests(SynchronousTestCase):
         def work() -> None:
             path.write_text(f"{os.getpid()} {len(os.listdir('/proc/self/fd'))}")
 
-        child = Child(work, 0)
+        child = ForkedChild(work, 0)
         self.assertEqual("", self.ended(child))
         pid, files = path.read_text().split()
         self.assertEqual(child.pid, int(pid))
@@ -188,19 +188,19 @@ class ChildTests(SynchronousTestCase):
 
     def test_failure(self) -> None:
         """It tells what went wrong."""
-        self.assertIn("ZeroDivisionError", self.ended(Child(lambda: os.close(1 // 0), 0)))
-        self.assertIn("No such file", self.ended(Child(lambda: os.remove("/nowhere/at all"), 0)))
+        self.assertIn("ZeroDivisionError", self.ended(ForkedChild(lambda: os.close(1 // 0), 0)))
+        self.assertIn("No such file", self.ended(ForkedChild(lambda: os.remove("/nowhere/at all"), 0)))
 
     def test_signal(self) -> None:
         """So does one that was killed."""
         import signal
 
-        self.assertIn("signal 9", self.ended(Child(lambda: os.kill(os.getpid(), signal.SIGKILL), 0)))
+        self.assertIn("signal 9", self.ended(ForkedChild(lambda: os.kill(os.getpid(), signal.SIGKILL), 0)))
 
     def test_kill(self) -> None:
         """It can be ended."""
         import time
 
-        child = Child(lambda: time.sleep(60), 0)
+        child = ForkedChild(lambda: time.sleep(60), 0)
         child.kill()
         self.assertRaises(ProcessLookupError, os.kill, child.pid, 0)

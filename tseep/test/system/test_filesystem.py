@@ -8,7 +8,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.system import filesystem
-from tseep.system.filesystem import PIECES, Data, Disk, is_temporary_name, temporary_name
+from tseep.system.filesystem import BUFFER_BYTES, Data, Disk, is_temporary_name, temporary_name
 from tseep.test.disks import FaultyDisk
 from tseep.test.support import made_folder
 
@@ -33,13 +33,13 @@ class DiskTests(SynchronousTestCase):
 
     def test_pieces(self) -> None:
         """Small pieces are gathered, large ones are written as they are, and what is taken in part goes on."""
-        pieces = [b"a" * 10, b"b" * PIECES, b"", b"c" * (PIECES - 1), b"d", b"e" * (3 * PIECES), b"f"]
-        for disk in (Slow(1 << 30), Slow(PIECES - 7)):
+        pieces = [b"a" * 10, b"b" * BUFFER_BYTES, b"", b"c" * (BUFFER_BYTES - 1), b"d", b"e" * (3 * BUFFER_BYTES), b"f"]
+        for disk in (Slow(1 << 30), Slow(BUFFER_BYTES - 7)):
             disk.write_whole(self.path, pieces)
             self.assertEqual(b"".join(pieces), self.path.read_bytes())
         disk = Slow(1 << 30)
         disk.write_whole(self.path, pieces)
-        self.assertEqual([10, PIECES, PIECES, 3 * PIECES, 1], disk.sizes)
+        self.assertEqual([10, BUFFER_BYTES, BUFFER_BYTES, 3 * BUFFER_BYTES, 1], disk.sizes)
 
     def test_bounded_calls(self) -> None:
         """No call of the system is given more than it may take."""
