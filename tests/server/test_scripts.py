@@ -586,6 +586,7 @@ def test_exec_while_a_script_runs(v2: Tseep, oracle: Redis) -> None:
 def _meanwhile(server: Tseep | Redis, lines: Sequence[str]) -> list[str]:
     """The replies to a client that began a transaction before another client's script runs."""
     with server.connect() as scripter, server.connect() as client:
+        client("DEL", "k")
         assert client("CONFIG", "SET", "busy-reply-threshold", "100") == "OK"
         assert [client("MULTI"), client("SET", "k", 1)] == ["OK", "QUEUED"]
         scripter.send(encode("EVAL", "while true do end", "0"))
