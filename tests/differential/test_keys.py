@@ -155,7 +155,7 @@ def test_options_that_hide_keys(touching: Client) -> None:
         _ask(touching, line.encode().split())
 
 
-def test_who_is_served_later(watched: Tseep, touching: Client) -> None:
+def test_blocking_commands(watched: Tseep, touching: Client) -> None:
     """A blocking command declares the keys that it accesses when it is unblocked."""
     for words, then in (
         ("BLMOVE from to LEFT RIGHT 0", "RPUSH from x"),

@@ -119,7 +119,7 @@ def test_conversation(tmp_path: Path, mode: str, policy: str) -> None:
 
 
 @pytest.mark.parametrize("preamble", ["yes", "no"])
-def test_we_read_the_file_of_redis(tmp_path: Path, preamble: str) -> None:
+def test_tseep_loads_the_file_of_redis(tmp_path: Path, preamble: str) -> None:
     """tseep loads redis-server's append-only files, before and after a rewrite, with the same result."""
     options = (*APPENDING, "--aof-use-rdb-preamble", preamble, "--aof-timestamp-enabled", "yes")
     with redis_in(tmp_path, *options) as redis, redis.connect() as client, redis.connect() as other:
@@ -210,7 +210,7 @@ def test_switched_on_and_off(tmp_path: Path, mode: str) -> None:
         assert not difference(before, held(redis))
 
 
-def test_torn_end(tmp_path: Path) -> None:
+def test_truncated_end(tmp_path: Path) -> None:
     """A truncated last command or transaction is removed and logged, or stops the start with aof-load-truncated no."""
     with tseep(tmp_path, *APPENDING) as server, server.connect() as client:
         client("SET", "a", 1)
@@ -278,7 +278,7 @@ def test_command_that_fails(tmp_path: Path, lines: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_longer_than_clients_may_send(tmp_path: Path, mode: str) -> None:
+def test_longer_than_proto_max_bulk_len(tmp_path: Path, mode: str) -> None:
     """Loading accepts values longer than proto-max-bulk-len that scripts, effects or earlier limits allowed."""
     options = (*APPENDING, "--proto-max-bulk-len", "1mb", "--client-query-buffer-limit", "1mb")
     with tseep(tmp_path, *options, mode=mode) as server, server.connect() as client:
@@ -293,7 +293,7 @@ def test_longer_than_clients_may_send(tmp_path: Path, mode: str) -> None:
 
 
 @pytest.mark.soak
-def test_longer_than_any_client_may_send(tmp_path: Path) -> None:
+def test_largest_values(tmp_path: Path) -> None:
     """Loading a value of 600 MB and a command of over 1 GB uses little more memory than the data."""
     options = (*APPENDING, "--auto-aof-rewrite-percentage", "0")
     size = 600_000_000
@@ -376,7 +376,7 @@ def test_full_disk_with_always(tmp_path: Path, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_end_that_would_lose_changes(mode: str, tmp_path: Path) -> None:
+def test_shutdown_that_would_lose_changes(mode: str, tmp_path: Path) -> None:
     """SHUTDOWN and SIGTERM are refused while acknowledged changes cannot be written; SHUTDOWN NOSAVE is not."""
     with tseep(tmp_path, *APPENDING, mode=mode, largest_file=200_000) as server, server.connect() as client:
         assert client("SET", "k", "x" * 300_000) == "OK"

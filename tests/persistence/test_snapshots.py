@@ -24,7 +24,7 @@ from ..support.durable import LIBRARY, fill, fill_streams, held, info, redis_in,
 from ..support.servers import MODES, Process, Redis, Tseep, until
 
 
-def test_redis_reads_our_snapshot(tmp_path: Path) -> None:
+def test_redis_loads_the_snapshot_of_tseep(tmp_path: Path) -> None:
     """redis-server loads tseep's dump.rdb with the same data and functions, and redis-check-rdb accepts it."""
     with tseep(tmp_path) as server:
         with server.connect() as client:
@@ -41,7 +41,7 @@ def test_redis_reads_our_snapshot(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("compressed", ["yes", "no"])
-def test_we_read_the_snapshot_of_redis(tmp_path: Path, compressed: str) -> None:
+def test_tseep_loads_the_snapshot_of_redis(tmp_path: Path, compressed: str) -> None:
     """tseep loads redis-server's dump.rdb with the same data, in all encodings, compressed or not."""
     with redis_in(tmp_path, "--rdbcompression", compressed) as redis:
         with redis.connect() as client:
@@ -177,7 +177,7 @@ def test_snapshot_that_cannot_be_written(tmp_path: Path) -> None:
         assert client("SET", "a", 2) == "OK"
 
 
-def test_snapshot_that_is_no_file(tmp_path: Path) -> None:
+def test_snapshot_that_is_not_a_file(tmp_path: Path) -> None:
     """A FIFO or a folder in place of dump.rdb stops the start; opening a FIFO would block."""
     for make in (os.mkfifo, os.mkdir):
         folder = tmp_path / make.__name__
@@ -187,7 +187,7 @@ def test_snapshot_that_is_no_file(tmp_path: Path) -> None:
             tseep(folder)
 
 
-def test_folder_that_is_another_now(tmp_path: Path) -> None:
+def test_replaced_folder(tmp_path: Path) -> None:
     """A server whose folder was renamed does not write into the new folder of that name, another server's."""
     folder = tmp_path / "data"
     folder.mkdir()

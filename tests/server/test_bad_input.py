@@ -66,7 +66,7 @@ def test_random_bytes(running: Tseep) -> None:
         check()
 
 
-def test_same_answers_in_any_pieces(running: Tseep) -> None:
+def test_replies_do_not_depend_on_packets(running: Tseep) -> None:
     """The replies do not depend on how a request is split into packets."""
 
     @given(st.lists(st.sampled_from([*FRAGMENTS, encode("SET", "a", "1"), encode("GET", "a")]), max_size=8),
@@ -235,7 +235,7 @@ def _is_heard(client: Client, other: Client, number: int) -> bool:
         b"\x02\x02\x00\xff",
     ],
 )
-def test_promises_take_no_memory(fresh: Tseep, header: bytes) -> None:
+def test_declared_lengths_allocate_nothing(fresh: Tseep, header: bytes) -> None:
     """The server allocates memory for received bytes, not for declared lengths: 50 large headers cost little."""
     assert serves(fresh)
     before = fresh.memory
@@ -312,7 +312,7 @@ async def _leave(clients: list[TwistedClient]) -> None:
     await gatherResults([client.gone for client in clients])
 
 
-def test_a_client_that_leaves_without_reading(server: Tseep) -> None:
+def test_disconnect_without_reading(server: Tseep) -> None:
     """The server frees a client that sent many commands and disconnects without reading."""
     with server.connect() as client:
         assert client("SET", "big", "x" * MIB) == "OK"
@@ -326,7 +326,7 @@ def test_a_client_that_leaves_without_reading(server: Tseep) -> None:
 @pytest.mark.parametrize(
     "beginning", [b"*2\r\n$3\r\nGE", b"*2\r\n$3\r\nGET\r\n$10\r\nabc", b"GET", b"\x02\x00\x0a\x03ke", b"\x01"]
 )
-def test_a_client_that_stops_in_the_middle(server: Tseep, beginning: bytes) -> None:
+def test_incomplete_command(server: Tseep, beginning: bytes) -> None:
     """A client that stops in the middle of a command delays no other client."""
     slow = [connect(server.address) for _ in range(20)]
     for sock in slow:
@@ -339,7 +339,7 @@ def test_a_client_that_stops_in_the_middle(server: Tseep, beginning: bytes) -> N
 
 
 @pytest_twisted.ensureDeferred
-async def test_silent_clients(fresh: Tseep) -> None:
+async def test_idle_clients(fresh: Tseep) -> None:
     """Thousands of idle connections do not affect other clients: 10,000 in v2, 1,000 threads in v1."""
     wanted = 9_900 if fresh.mode == "v2" else 1_000
     affordable = resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 500

@@ -24,14 +24,14 @@ def test_first_come_first_served(running: Tseep) -> None:
         assert [second.reply().plain, second.reply().plain] == [[b"queue", b"b"], "PONG"]
 
 
-def test_time_over(running: Tseep) -> None:
+def test_timeout(running: Tseep) -> None:
     """A blocking command returns null after its timeout, which can be a fraction of a second."""
     with running.connect() as client:
         assert client("BLPOP", "nothing", "0.05") is None
         assert client("PING") == "PONG"
 
 
-def test_gone(running: Tseep) -> None:
+def test_disconnect_while_blocked(running: Tseep) -> None:
     """A client that disconnects while it is blocked loses no element."""
     with running.connect() as client:
         client("DEL", "queue")

@@ -209,7 +209,7 @@ def test_client_kills_itself(server: Tseep) -> None:
         assert read_to_end(client.socket) == b":1\r\n"
 
 
-def test_client_kill_of_one_who_does_not_read(server: Tseep) -> None:
+def test_client_kill_of_a_client_that_does_not_read(server: Tseep) -> None:
     """CLIENT KILL closes a client that does not read its replies, too."""
     with server.connect() as control:
         assert control("SET", "big", "x" * 2**20) == "OK"
@@ -350,7 +350,7 @@ def connect_ipv6(port: int) -> Any:
 
 
 @MODES
-def test_last_word_after_a_pipeline(mode: str) -> None:
+def test_half_close_after_a_pipeline(mode: str) -> None:
     """A client that half-closes after a pipeline receives all replies, however large they are."""
     with Tseep(mode) as server, server.connect() as other:
         value = b"x" * 1000

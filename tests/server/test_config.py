@@ -39,7 +39,7 @@ def state(client: Any) -> Any:
     return parameters, users
 
 
-def test_redis_reads_ours(tmp_path: Path) -> None:
+def test_redis_reads_the_file_of_tseep(tmp_path: Path) -> None:
     """redis-server reads a file that tseep has rewritten, and tseep reads it again."""
     file = tmp_path / "a.conf"
     file.write_text(FILE)
@@ -60,7 +60,7 @@ def test_redis_reads_ours(tmp_path: Path) -> None:
         assert parameters == ours[0]
 
 
-def test_we_read_theirs(tmp_path: Path) -> None:
+def test_tseep_reads_the_file_of_redis(tmp_path: Path) -> None:
     """tseep reads a file that redis-server has rewritten."""
     file = tmp_path / "a.conf"
     file.write_text(FILE)

@@ -217,7 +217,7 @@ HEADERS = [
 
 
 @WATCHED
-def test_proxy_is_told_anything(mode: str) -> None:
+def test_invalid_proxy_headers(mode: str) -> None:
     """Invalid PROXY headers, in any pieces, end in EOF, and other clients are served."""
     with Tseep(mode, "--protected-mode", "no", endpoint="haproxy:tcp:0:interface=127.0.0.1") as server:
 

@@ -103,7 +103,7 @@ def test_too_many(limited: Any) -> None:
 
 
 @both
-def test_operator_gets_in(mode: str, tmp_path: Path) -> None:
+def test_reserved_endpoint(mode: str, tmp_path: Path) -> None:
     """An operator can connect to a reserved endpoint after maxclients is reached."""
     path = str(tmp_path / "operator")
     with Tseep(mode, "--maxclients", "2", "--operator-listen", f"unix:{path}:mode=600") as server:
@@ -134,7 +134,7 @@ def test_evicts_keys(limited: Any) -> None:
 
 
 @both
-def test_counts_what_was_loaded(mode: str, tmp_path: Path) -> None:
+def test_loaded_keys_count(mode: str, tmp_path: Path) -> None:
     """Loaded keys count towards maxmemory, and none is evicted during loading."""
     folder = ("--dir", str(tmp_path), "--appendonly", "yes")
     with Tseep(mode, *folder) as server, server.connect() as client:

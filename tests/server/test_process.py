@@ -167,7 +167,7 @@ def test_twistd_lists_it() -> None:
     assert any(re.match(r"\s+tseep\s+\S", line) for line in lines)
 
 
-def _end_under(mode: str, clients: int, number: int) -> None:
+def _stop_under(mode: str, clients: int, number: int) -> None:
     """Stop a server with C{clients} clients; some of them sent commands just before, while it was busy."""
     with Tseep(mode, "--enable-debug-command", "yes") as server:
         socks = [connect(server.address) for _ in range(clients)]
@@ -197,21 +197,21 @@ def _end_under(mode: str, clients: int, number: int) -> None:
 
 @SIGNALS
 @pytest.mark.parametrize(("mode", "clients"), [("v1", 500), ("v2", 2000)])
-def test_end(mode: str, clients: int, number: signal.Signals) -> None:
+def test_shutdown(mode: str, clients: int, number: signal.Signals) -> None:
     """SIGTERM and SIGINT make the server reply to received commands, close all clients, and exit with status 0."""
-    _end_under(mode, clients, number)
+    _stop_under(mode, clients, number)
 
 
 @pytest.mark.soak
 @SIGNALS
 @MODES
-def test_end_under_8000(mode: str, number: signal.Signals) -> None:
+def test_shutdown_under_8000(mode: str, number: signal.Signals) -> None:
     """SIGTERM and SIGINT do the same with 8,000 clients."""
-    _end_under(mode, 8000, number)
+    _stop_under(mode, 8000, number)
 
 
 @MODES
-def test_end_beside_one_who_does_not_read(mode: str) -> None:
+def test_shutdown_with_a_client_that_does_not_read(mode: str) -> None:
     """A client that does not read its replies does not prevent shutdown."""
     with Tseep(mode) as server:
         greedy = connect(server.address, receive_buffer=4096)
@@ -224,7 +224,7 @@ def test_end_beside_one_who_does_not_read(mode: str) -> None:
 
 
 @MODES
-def test_end_twice(mode: str) -> None:
+def test_second_signal(mode: str) -> None:
     """A second signal during shutdown has no effect."""
     with Tseep(mode) as server:
         socks = [connect(server.address) for _ in range(50)]
@@ -237,7 +237,7 @@ def test_end_twice(mode: str) -> None:
 
 
 @MODES
-def test_no_new_clients_at_the_end(mode: str) -> None:
+def test_port_is_free_after_shutdown(mode: str) -> None:
     """After shutdown the port is free."""
     with Tseep(mode) as server:
         assert server.stop() == 0

@@ -517,7 +517,7 @@ HELD_UP = [
 
 @pytest.mark.parametrize("script", HELD_UP)
 @pytest.mark.parametrize("mode", MODES)
-def test_end_of_the_server(mode: str, script: str) -> None:
+def test_shutdown_during_a_script(mode: str, script: str) -> None:
     """Shutdown does not wait for a script that does not end, whatever it catches or has changed."""
     for by_command in (False, True):
         with Tseep(mode, "--busy-reply-threshold", "100") as server, server.connect() as client:
@@ -553,7 +553,7 @@ def test_recursion_through_c(running: Tseep) -> None:
         assert client("PING") == "PONG"
 
 
-def test_a_library_that_never_ends(running: Tseep) -> None:
+def test_library_that_does_not_end(running: Tseep) -> None:
     """Loading a library that does not end is aborted after a time limit, and changes nothing."""
     with running.connect() as client:
         assert client("FUNCTION", "LOAD", "REPLACE", "#!lua name=l\n" + REGISTERS) == b"l"
@@ -563,7 +563,7 @@ def test_a_library_that_never_ends(running: Tseep) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_end_while_loading(mode: str, tmp_path: Path) -> None:
+def test_shutdown_while_loading(mode: str, tmp_path: Path) -> None:
     """Shutdown interrupts loading, even of a library that does not end."""
     folder = tmp_path / "appendonlydir"
     folder.mkdir()

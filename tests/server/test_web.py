@@ -127,7 +127,7 @@ REQUESTS = [
 
 
 @pytest.mark.parametrize("options", [[], ["--requirepass", "secret"]], ids=["open", "password"])
-def test_anything(options: list[str]) -> None:
+def test_invalid_requests(options: list[str]) -> None:
     """After invalid requests of any kind the pages are served, and the server has logged no error."""
     with Tseep("v2", *METRICS, *options) as server:
         url = page_of(server)
@@ -150,7 +150,7 @@ def test_anything(options: list[str]) -> None:
         assert "Traceback" not in server.output, server.output
 
 
-def test_only_for_those_who_asked(v2: Tseep) -> None:
+def test_off_by_default(v2: Tseep) -> None:
     """Without --metrics no page is served."""
     assert "/metrics" not in v2.output
 
@@ -227,7 +227,7 @@ def test_live_page(browser: Any, mode: str, width: int, height: int) -> None:
 
 
 @pytest.mark.browser
-def test_live_page_when_the_server_is_gone(browser: Any) -> None:
+def test_live_page_of_a_stopped_server(browser: Any) -> None:
     """When figures stop arriving, the page reports since when."""
     with Tseep("v2", *METRICS) as server:
         browser.get(page_of(server))
@@ -258,7 +258,7 @@ def test_dark(browser: Any) -> None:
 
 
 @MODES
-def test_half_requests_take_no_clients_files(mode: str) -> None:
+def test_incomplete_requests_are_limited(mode: str) -> None:
     """Connections with incomplete requests are limited: more are closed at once, and clients still connect."""
     with Tseep(mode, *METRICS, files=300) as server:
         host, port = page_of(server)[len("http://") :].split(":")

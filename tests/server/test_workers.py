@@ -29,7 +29,7 @@ def test_both_serve(workers: Tseep) -> None:
         second("PING")
 
 
-def test_one_dies(workers: Tseep) -> None:
+def test_worker_dies(workers: Tseep) -> None:
     """A worker that dies closes only its own clients, loses nothing that they waited for, and is restarted."""
     clients = _spread(workers)
     lost, kept = clients[0][0], clients[1][0]
@@ -47,7 +47,7 @@ def test_one_dies(workers: Tseep) -> None:
     assert "worker 0 exited" in workers.output
 
 
-def test_one_hangs(workers: Tseep) -> None:
+def test_worker_hangs(workers: Tseep) -> None:
     """An unresponsive worker is detected and killed."""
     clients = _spread(workers)
     kept = clients[1][0]
@@ -57,7 +57,7 @@ def test_one_hangs(workers: Tseep) -> None:
     until(lambda: _workers(kept)[0]["restarts"] == "1", "a new worker is running")
 
 
-def test_the_owner_dies() -> None:
+def test_data_process_dies() -> None:
     """Workers exit when the data process dies, and the port is free."""
     with Tseep("v3", "--workers", "2") as server:
         with server.connect() as client:
@@ -86,7 +86,7 @@ def test_signals_to_all() -> None:
         assert not any(_alive(pid) for pid in pids)
 
 
-def test_one_dies_at_a_unix_socket(tmp_path: Path) -> None:
+def test_worker_dies_at_a_unix_socket(tmp_path: Path) -> None:
     """A Unix socket outlives a worker: the next worker listens on it."""
     endpoint = "unix:" + str(tmp_path / "socket")
     with Tseep("v3", "--workers", "1", endpoint=endpoint) as server:
