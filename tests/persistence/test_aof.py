@@ -262,7 +262,7 @@ def test_damaged_middle(tmp_path: Path, damage: bytes, message: str) -> None:
     ids=["fails", "fails in a transaction", "no such database", "moved to no such database"],
 )
 def test_command_that_fails(tmp_path: Path, lines: list[bytes]) -> None:
-    """A command that fails stops the start with its offset, as the commands after it would give other data."""
+    """A failing command stops the start, with its offset in the error, as later commands would give other data."""
     with tseep(tmp_path, *APPENDING) as server:
         assert server.stop() == 0
     (path,) = (tmp_path / "appendonlydir").glob("*.incr.aof")

@@ -51,7 +51,7 @@ def read_commands(data: Source, at: int) -> Iterator[tuple[int, list[Argv]]]:
 
     @return: the offset after the last command of each chunk, with its commands.
     @raise EOFError: if the data end in the middle of a command.
-    @raise Corrupt: if the data are no commands, with the offset.
+    @raise Corrupt: if the data are not valid commands, with the offset.
     """
     while at < len(data):
         chunk = data[at : at + CHUNK]

@@ -58,8 +58,7 @@ class Persistence:
 
     @param disk: the file system.
     @ivar beside: runs a function without blocking the server; set by the service.
-    @ivar fail: ends the process at once with a reason, when acknowledged data cannot be stored; set by the
-        service.
+    @ivar fail: ends the process at once with a reason, when acknowledged data cannot be stored; set by the service.
     @ivar saves_at_end: False after SHUTDOWN NOSAVE: the server stops without storing its data.
     @ivar loaded: the loader of the start; None before.
     """
@@ -171,7 +170,7 @@ class Persistence:
                 self._server.log(3, f"Cannot remove {path}, left behind by a server that was killed: {error.strerror}")
 
     def stop(self) -> None:
-        """Store what is left, end the child process, and unlock the folder. No command may run any more."""
+        """Store what is left, end the child process, and unlock the folder. Requires that no command runs any more."""
         if self._running:
             try:
                 self.before_end()
