@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterable
 from typing import Any
 
 from twisted.internet import tcp, unix
@@ -28,6 +29,13 @@ def descriptor(transport: Any) -> int:
     return int(handle()) if handle is not None else -1
 
 
+def buffered(transport: Any) -> int:
+    """Bytes that wait in a transport of this module, under the protocols (TLS, PROXY) that wrap it."""
+    while hasattr(transport, "transport"):
+        transport = transport.transport
+    return getattr(transport, "unsent", 0)
+
+
 class WriteAtOnce:
     """
     A mixin for stream transports: a write tries the socket first.
@@ -40,10 +48,13 @@ class WriteAtOnce:
     read_size = 16 * 1024
     """Bytes that are read at once."""
 
+    unsent = 0
+    """Bytes that are queued because the socket has not accepted them yet."""
+
     _idle = True  # whether nothing is queued and the connection stands
 
     def doRead(self: Any) -> Any:
-        """Read once, and give the protocol what has come."""
+        """Pass on what one C{recv} returns. Errors are left to Twisted's C{doRead}."""
         try:
             data = self.socket.recv(self.read_size)
         except OSError:
@@ -54,24 +65,35 @@ class WriteAtOnce:
         return None
 
     def write(self: Any, data: bytes) -> None:
-        """Send C{data}, now as far as possible, later for the rest."""
+        """Send what the socket accepts and queue the rest."""
         sent = 0
         if self._idle:
             try:
                 sent = self.socket.send(data)
             except OSError:
-                pass  # the inherited way meets it again, and knows what to do
+                pass  # Twisted's own writing meets it again and handles it
             if sent == len(data):
                 return
+        self.unsent += len(data) - sent  # before the producer is paused, which reads it
         super().write(data[sent:])  # type: ignore[misc]
 
+    def writeSequence(self: Any, iovec: Iterable[bytes]) -> None:
+        self.write(b"".join(iovec))
+
+    def writeSomeData(self: Any, data: bytes) -> Any:
+        """Send from the queue, as L{tcp.Connection.writeSomeData} does, and count it."""
+        sent = super().writeSomeData(data)  # type: ignore[misc]
+        if isinstance(sent, int):
+            self.unsent -= sent
+        return sent
+
     def startWriting(self: Any) -> None:
-        """Something is queued, or the end is."""
+        """Called when data are queued, or the connection is to be closed after them."""
         self._idle = False
         super().startWriting()  # type: ignore[misc]
 
     def stopWriting(self: Any) -> None:
-        """Nothing is queued any more."""
+        """Called when the queue is empty."""
         super().stopWriting()  # type: ignore[misc]
         self._idle = self.connected
 

@@ -10,7 +10,7 @@ from unittest import skipUnless
 from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.net.transport import TCPTransport
+from tseep.net.transport import TCPTransport, buffered
 from tseep.net.watcher import Watcher
 from tseep.test.net.test_watcher import FakeReactor
 
@@ -103,6 +103,20 @@ class WriteAtOnceTests(SynchronousTestCase):
         self.assertEqual(taken, data + b"end")
         self.assertEqual(producer.events, ["pause", "pause", "resume"])
         self.assertEqual(self.watcher.getWriters(), [])
+
+    def test_unsent(self) -> None:
+        """The queued bytes are counted until the socket has accepted them."""
+        self.transport.write(b"x")
+        self.assertEqual(0, self.transport.unsent)
+        self.transport.write(b"x" * 3_000_000)
+        queued = self.transport.unsent
+        self.assertTrue(queued > 1_000_000)
+        self.transport.writeSequence([b"y", b"z"])
+        self.assertEqual(queued + 2, buffered(self.sink))
+        while self.transport.unsent:
+            self.take()
+            self.watcher.doRead()
+        self.assertEqual([], self.watcher.getWriters())
 
     def test_lose_connection(self) -> None:
         """A connection that is let go sends what is left first."""
