@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from twisted.internet import tcp
 from twisted.internet.interfaces import IProtocolFactory
-from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
 from tseep.interfaces import IConnection, IMode
@@ -24,7 +23,7 @@ from tseep.modes.shutdown import wait_while
 from tseep.modes.threads import Threads
 from tseep.modes.waker import Waker
 from tseep.net import address
-from tseep.net.listener import Listener
+from tseep.net.listener import ClientFactory, Listener
 from tseep.server.server import TOO_MANY_CLIENTS
 from tseep.system import futex
 
@@ -284,24 +283,6 @@ def _own_address(sock: socket.socket) -> str:
     return f"{name}:0"
 
 
-class ThreadedFactory(Factory):
-    """
-    Makes a connection for each client of one mode.
-
-    @param reserved: whether there is room for them even if there are too many others.
-    """
-
-    noisy = False
-
-    def __init__(self, mode: ThreadedMode, reserved: bool = False) -> None:
-        self._mode = mode
-        self._reserved = reserved
-
-    def buildProtocol(self, addr: Any) -> Any:
-        """A connection for the client at C{addr}."""
-        return ThreadedConnection(self._mode, addr, self._reserved)
-
-
 class ThreadListener(Listener):
     """A listener that gives away bare sockets, and so takes no endpoint that puts a protocol between."""
 
@@ -313,7 +294,7 @@ class ThreadListener(Listener):
         raise ValueError("v1 serves bare sockets only (tcp:, tcp6:, unix:, systemd:); use --mode v2 for TLS")
 
     def _listen(self, port: tcp.Port) -> tcp.Port:
-        if not isinstance(port.factory, ThreadedFactory):
+        if not isinstance(port.factory, ClientFactory):
             raise ValueError("v1 serves bare sockets only (tcp:, tcp6:, unix:, systemd:); use --mode v2")
         return super()._listen(port)
 
@@ -355,7 +336,7 @@ class ThreadedMode:
 
     def listen(self, endpoint: str, reserved: bool = False) -> Deferred[Any]:
         """Listen for clients on an endpoint."""
-        return self._listener.listen(endpoint, ThreadedFactory(self, reserved))
+        return self._listener.listen(endpoint, ClientFactory(lambda peer: ThreadedConnection(self, peer, reserved)))
 
     def call(self, function: Callable[[], None]) -> None:
         """

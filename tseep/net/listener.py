@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from twisted.internet import tcp, unix
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.interfaces import IAddress, IProtocolFactory
+from twisted.internet.protocol import Factory
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -54,6 +55,22 @@ def serve_one_family(sock: socket.socket) -> None:
     """Let a socket of IPv6 serve no IPv4."""
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+
+
+class ClientFactory(Factory):
+    """
+    Builds what serves a client of a listener.
+
+    @param make: called with the address of each client; returns its protocol.
+    """
+
+    noisy = False
+
+    def __init__(self, make: Callable[[Any], Any]) -> None:
+        self._make = make
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        return self._make(addr)
 
 
 class Listener:

@@ -1,25 +1,25 @@
 """
-The frames between the workers and the owner, the process that has the data.
+The frames on the link between a worker and the owner, the process that has the data.
 
-A frame has a header of nine bytes, little-endian: its type (u8), the number of the worker's client (u32; 0 for none),
-and the length of its payload (u32).
+The header of a frame has nine bytes, little-endian: the type (u8), the number of the worker's client (u32; 0 if the
+frame concerns the worker itself), and the length of the payload (u32).
 
 =========== ========= ==================================================================================
 type        sent by   meaning and payload
 =========== ========= ==================================================================================
 OPENED      worker    a client has connected. JSON: C{peer}, C{host}, C{fileno}, and C{reserved}
 BYTES       both      data from the client, or for it
-EOF         worker    the client has shut down its writing side, and may wait for replies
+EOF         worker    the client has shut down its writing side, and can still read replies
 CLOSED      worker    the connection is closed
-CLOSE       owner     close the connection when the client has taken all data
+CLOSE       owner     close the connection when the client has read all data
 ABORT       owner     close the connection at once
-ACK_REQUEST owner     answer ACK when the client has taken all data before this, but for a small rest
-ACK         worker    it has
-BEGIN       owner     begin to listen. JSON: a list of endpoint and whether it is reserved
-PING        owner     answer PONG
-PONG        worker    JSON: what the worker costs
-FINISH      owner     accept no more connections, and read what has come
-FINISHED    worker    all that has come was sent
+ACK_REQUEST owner     send ACK when the client has read all data before this, but for a small rest
+ACK         worker    the client has read them
+BEGIN       owner     begin to listen. JSON: pairs of an endpoint and whether its clients are reserved
+PING        owner     send PONG
+PONG        worker    JSON: CPU time, memory, event-loop lag and batch sizes of the worker
+DRAIN       owner     accept no more connections, and read what has arrived
+DRAINED     worker    everything that had arrived is sent
 =========== ========= ==================================================================================
 """
 
@@ -27,28 +27,28 @@ from __future__ import annotations
 
 from struct import Struct
 
-OPENED, BYTES, EOF, CLOSED, CLOSE, ABORT, ACK_REQUEST, ACK, BEGIN, PING, PONG, FINISH, FINISHED = range(1, 14)
+OPENED, BYTES, EOF, CLOSED, CLOSE, ABORT, ACK_REQUEST, ACK, BEGIN, PING, PONG, DRAIN, DRAINED = range(1, 14)
 
 Frame = tuple[int, int, bytes]
 """Type, number of the client, payload."""
 
 MAX_FRAME_BYTES = 64 * 1024
-"""The longest payload in bytes. Longer data are sent as several frames, so that neither end buffers large ones."""
+"""Maximum payload. Longer data are sent as several frames, so that neither side buffers large ones."""
 
-_HEAD = Struct("<BII")
-_SIZE = _HEAD.size
+_HEADER = Struct("<BII")
+_HEADER_BYTES = _HEADER.size
 
-head = _HEAD.pack
-"""The head of a frame: C{head(kind, number, size)}."""
+header = _HEADER.pack
+"""The header of a frame: C{header(kind, number, size)}."""
 
 
 def split(data: bytes) -> tuple[list[Frame], bytes]:
-    """Split a stream into the frames that are whole by now, and what is left."""
+    """Split a stream into its complete frames and the rest."""
     frames: list[Frame] = []
-    at, end, unpack = 0, len(data), _HEAD.unpack_from
-    while end - at >= _SIZE:
+    at, end, unpack = 0, len(data), _HEADER.unpack_from
+    while end - at >= _HEADER_BYTES:
         kind, number, size = unpack(data, at)
-        begin = at + _SIZE
+        begin = at + _HEADER_BYTES
         if begin + size > end:
             break
         at = begin + size
@@ -58,9 +58,9 @@ def split(data: bytes) -> tuple[list[Frame], bytes]:
 
 class Outbox:
     """
-    Frames that are to leave together.
+    Frames that leave in one write.
 
-    @ivar parts: the bytes so far, heads and what follows them.
+    @ivar parts: their headers and payloads.
     """
 
     __slots__ = ("parts",)
@@ -68,19 +68,19 @@ class Outbox:
     def __init__(self) -> None:
         self.parts: list[bytes] = []
 
-    def say(self, kind: int, number: int = 0, text: bytes = b"") -> None:
-        """Put in one frame that is not too long."""
-        self.parts += head(kind, number, len(text)), text
+    def add_frame(self, kind: int, number: int = 0, payload: bytes = b"") -> None:
+        """Add one frame with a payload of at most L{MAX_FRAME_BYTES}."""
+        self.parts += header(kind, number, len(payload)), payload
 
-    def say_bytes(self, number: int, data: bytes) -> None:
-        """Put in what a client has sent, or is to be sent, of any length."""
+    def add_data(self, number: int, data: bytes) -> None:
+        """Add data of a client, of any length, as BYTES frames."""
         if len(data) <= MAX_FRAME_BYTES:
-            self.parts += head(BYTES, number, len(data)), data
+            self.parts += header(BYTES, number, len(data)), data
             return
         for begin in range(0, len(data), MAX_FRAME_BYTES):
-            self.say(BYTES, number, data[begin : begin + MAX_FRAME_BYTES])
+            self.add_frame(BYTES, number, data[begin : begin + MAX_FRAME_BYTES])
 
-    def take(self) -> bytes:
-        """Everything that was put in since this was called the last time."""
+    def pop_all(self) -> bytes:
+        """Remove and return everything that was added."""
         parts, self.parts = self.parts, []
         return b"".join(parts)

@@ -1,10 +1,10 @@
 """
-v3: processes that accept, read and write, in front of one that owns the data.
+v3: worker processes that accept, read and write, in front of the owner, the process that has the data.
 
-The owner has the server and every session, as in v2, and touches no client's socket: the workers carry the clients'
-bytes to it and back, in frames over a socket pair each. What one batch of a worker has read comes in one read, and what
-it was answered leaves in one write. So everything that a command means is what it is in v2, and what the kernel takes
-for the clients' sockets is spread over the workers' cores.
+The owner has the server and every session, as in v2, but no client's socket: the workers forward the clients' data in
+frames over a socket pair each. What one batch of a worker has read arrives in one read, and the replies leave in one
+write. So every command means what it means in v2, and the kernel's cost of the clients' sockets is spread over the
+workers' cores.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from tseep.interfaces import IConnection, IMode, IWorker
+from tseep.interfaces import IMode, IWorker
 from tseep.modes.shutdown import POLL, wait_while
 from tseep.modes.waker import Waker
 from tseep.modes.workers import frames
 from tseep.modes.workers.frames import Frame, Outbox, split
+from tseep.modes.workers.remote import RemoteProtocol, RemoteTransport
 from tseep.modes.workers.sharing import SharingListener
 from tseep.net.transport import LinkTransport
 from tseep.net.watcher import Watcher
@@ -39,451 +40,270 @@ if TYPE_CHECKING:
 
     from tseep.modes.workers.sharing import SharedPort
     from tseep.server.server import Server
-    from tseep.session.session import Session
 
 _link_log = Logger("tseep.modes.workers.Link")
-_place_log = Logger("tseep.modes.workers.Place")
+_slot_log = Logger("tseep.modes.workers.Place")
 
-ACK_INTERVAL_BYTES = 128 * 1024
-"""Bytes that are sent to a client before its worker is asked for an acknowledgement."""
-
-MAX_UNACKED_BYTES = 256 * 1024
-"""Bytes that are sent at most beyond those, until the acknowledgement comes. A single reply may be longer."""
-
-PING = 1.0
+PING_INTERVAL_S = 1.0
 """Seconds between two PINGs of a worker."""
 
 MAX_MISSED_PINGS = 10
 """Number of PINGs without a PONG after which a worker is killed as unresponsive."""
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
-"""Seconds until a worker that has exited is restarted: doubled each time that it exits soon after its start."""
+MIN_RESTART_DELAY_S, MAX_RESTART_DELAY_S = 0.1, 10.0
+"""Seconds until a worker that has exited is restarted. They double each time that it exits early."""
 
-SOON = 10.0
-"""Seconds after its start within which a worker exits soon."""
+EARLY_EXIT_S = 10.0
+"""A worker exits early if it has run for less than this number of seconds."""
 
 DRAIN_TIMEOUT_S = 3.0
-"""Seconds that workers have at shutdown to send what has come."""
+"""Maximum seconds at shutdown until the workers have forwarded what has arrived."""
 
 EXIT_TIMEOUT_S = 2.0
-"""Seconds that a worker has to exit once the link to it is closed."""
-
-
-@implementer(IConnection)
-class RemoteConnection:
-    """
-    One client, whose socket a worker has.
-
-    Of what it is sent the worker tells now and then, when it is asked to, that it was taken. One who does not take its
-    replies is answered no more; what it should be sent all the same, messages say, is kept here.
-    """
-
-    __slots__ = (
-        "_link", "_number", "_session", "_sent", "_asked", "_marked", "_paused", "_leaving", "_held", "_held_bytes",
-        "_unread", "peer", "host", "fileno",
-    )  # fmt: skip
-
-    def __init__(self, link: Link, number: int, peer: str, host: str, fileno: int) -> None:
-        self._link = link
-        self._number = number
-        self.peer = peer
-        self.host = host
-        self.fileno = fileno
-        self._session: Session | None = None
-        self._sent = 0  # bytes since the last mark
-        self._asked = 0  # bytes before it of which it is not known that they are taken
-        self._marked = False  # whether that has been asked
-        self._paused = False  # whether too much has been sent since
-        self._leaving = False
-        self._held: list[bytes] = []  # what it is to be sent then
-        self._held_bytes = 0
-        self._unread: deque[bytes] = _NOTHING  # what has come meanwhile
-
-    @property
-    def worker(self) -> int:
-        """The number of the worker that has its socket."""
-        return self._link.place.number
-
-    def begin(self, server: Server, reserved: bool) -> None:
-        """Begin a session, unless the client is one too many, or may not come."""
-        session = server.connect(self, reserved)
-        if isinstance(session, bytes):
-            self._link.outbox.say_bytes(self._number, session)
-            self._leave()
-        else:
-            self._session = session
-
-    def receive(self, data: bytes) -> None:
-        """Answer what the client sent."""
-        session = self._session
-        if self._paused or self._leaving or session is None:
-            self._keep(data)
-            return
-        replies = session.receive(data)
-        if replies:
-            self._send(replies)
-        if session.closing or session.waiting is not None:
-            self._go_on(session)
-
-    def taken(self) -> None:
-        """The client has taken what it was sent before the last mark."""
-        self._marked = False
-        self._asked = 0
-        paused, self._paused = self._paused, False
-        if self._sent >= ACK_INTERVAL_BYTES:
-            self._mark()
-        if paused and not self._paused:
-            self._release()
-
-    def ended(self) -> None:
-        """The client has said its last word: it is let go when it was answered, as far as it takes that."""
-        if self._unread or (self._session is not None and self._session.waiting is not None):
-            self._keep(_EOF)
-        else:
-            self._finish()
-
-    def _finish(self) -> None:
-        """The client was answered, and says no more."""
-        if not self._leaving:
-            self._leave()
-        self.lost()
-
-    def lost(self) -> None:
-        """The client is gone."""
-        self._leaving = True
-        if self._session is not None:
-            self._session.server.disconnect(self._session)
-            self._session = None
-
-    def send(self, data: bytes) -> int:
-        """Send, or keep until the client takes what it has; return how many bytes it has not taken."""
-        if not self._paused:
-            self._send(data)
-            return 0
-        self._held.append(data)
-        self._held_bytes += len(data)
-        return self.unsent
-
-    def resume(self) -> None:
-        """Go on with what the client has said."""
-        if self._session is not None:
-            self._go_on(self._session)
-
-    @property
-    def unsent(self) -> int:
-        """Bytes of which it is not known that the client has taken them, once they are many."""
-        return self._held_bytes + self._asked + (self._sent if self._paused else 0)
-
-    def close(self) -> None:
-        """Close, without the replies of one who does not take them."""
-        if self._paused or self._leaving:
-            self._leaving = True
-            self._link.outbox.say(frames.ABORT, self._number)
-        else:
-            self._leave()
-
-    def _send(self, data: bytes) -> None:
-        self._link.outbox.say_bytes(self._number, data)
-        self._sent += len(data)
-        if self._sent >= ACK_INTERVAL_BYTES:
-            self._mark()
-
-    def _mark(self) -> None:
-        """Ask when what was sent is taken, if that has not been asked, and see whether it can be waited for longer."""
-        if not self._marked:
-            self._marked = True
-            self._asked, self._sent = self._sent, 0
-            self._link.outbox.say(frames.ACK_REQUEST, self._number)
-        self._paused = self._asked + self._sent >= ACK_INTERVAL_BYTES + MAX_UNACKED_BYTES
-        if self._session is not None:
-            self._session.server.outputs.check(self._session, self.unsent)
-
-    def _keep(self, data: bytes) -> None:
-        """Keep what has come too soon; of one who leaves there is nothing to keep."""
-        if not self._leaving and self._session is not None:
-            if self._unread is _NOTHING:
-                self._unread = deque()
-            self._unread.append(data)
-
-    def _release(self) -> None:
-        """Go on with what was held back, as long as the client takes it."""
-        held, self._held, self._held_bytes = self._held, [], 0
-        if held:
-            self.send(b"".join(held))
-        if self._session is not None:
-            self._go_on(self._session)
-        while self._unread and not self._paused and not self._leaving:
-            data = self._unread.popleft()
-            if data is _EOF:
-                self._finish()
-            else:
-                self.receive(data)
-
-    def _go_on(self, session: Session) -> None:
-        """Answer what is left, as long as the client takes it; let it go if that is what is next."""
-        while session.waiting is not None and not self._paused:
-            self._send(session.resume())
-        if session.closing and not self._leaving:
-            self._leave()
-
-    def _leave(self) -> None:
-        """Let it be closed when it has taken what it was sent."""
-        self._leaving = True
-        for data in self._held:
-            self._link.outbox.say_bytes(self._number, data)
-        self._link.outbox.say(frames.CLOSE, self._number)
-
-
-_NOTHING: deque[bytes] = deque(maxlen=0)
-"""What most clients have sent too soon."""
-
-_EOF = b""
-"""Stands among what has come too soon for the end of it; a worker passes nothing else on that is empty."""
+"""Maximum seconds until a worker exits once its link is closed."""
 
 
 @implementer(IPushProducer)
 class Link(Protocol):
     """
-    The owner's end of the link to one worker: gives what it says to the clients' connections.
+    The owner's side of the link to one worker: distributes the worker's frames to its clients.
 
-    It is its transport's producer: a worker that does not take what it is told is not read from.
+    The protocol is the producer of its own transport: while the worker does not read from the link, the owner does not
+    either.
 
-    @ivar place: the worker's.
-    @ivar outbox: what is to be said to it at the end of the batch.
-    @ivar clients: by number.
+    @ivar slot: the worker's.
+    @ivar outbox: frames for the worker, sent when the batch ends.
+    @ivar clients: transports by the number of the client.
     """
 
     transport: Any
 
-    def __init__(self, server: Server, place: WorkerSlot) -> None:
-        self.place = place
+    def __init__(self, server: Server, slot: WorkerSlot) -> None:
+        self.slot = slot
         self.outbox = Outbox()
-        self.clients: dict[int, RemoteConnection] = {}
+        self.clients: dict[int, RemoteTransport] = {}
         self._server = server
         self._rest = b""
-        self._told: deque[Frame] = deque()
+        self._received: deque[Frame] = deque()
 
     def dataReceived(self, data: bytes) -> None:
-        """Do what the worker says."""
-        said, self._rest = split(self._rest + data if self._rest else data)
-        self.place.received += len(data)
-        self._told.extend(said)
-        self.go_on()
+        received, self._rest = split(self._rest + data if self._rest else data)
+        self.slot.received += len(data)
+        self._received.extend(received)
+        self.process_frames()
 
-    def go_on(self) -> None:
+    def process_frames(self) -> None:
         """
-        Do what is left of what the worker has said.
+        Process the received frames in their order.
 
-        While a long script runs this is called in the middle of itself, so what was said first is done first.
+        A long script calls this again from within a frame, to serve the clients of the frames after it.
         """
-        told, clients = self._told, self.clients
-        while told:
-            kind, number, text = told.popleft()
+        received, clients = self._received, self.clients
+        while received:
+            kind, number, payload = received.popleft()
             try:
                 if kind == frames.BYTES:
-                    clients[number].receive(text)
+                    client = clients[number]
+                    if client.reading:
+                        client.protocol.dataReceived(payload)  # type: ignore[union-attr]
+                    else:
+                        client.keep(payload)
                 else:
-                    _SAID[kind](self, number, text)
+                    _FRAMES[kind](self, number, payload)
             except Exception:
                 _link_log.failure("Error while serving a client; closing its connection")
                 if number in clients:
                     clients[number].close()
 
     def flush(self) -> None:
-        """Say, all at once, what there is to be said."""
+        """Send the outbox to the worker in one write."""
         if self.outbox.parts:
-            data = self.outbox.take()
-            self.place.sent += len(data)
+            data = self.outbox.pop_all()
+            self.slot.sent += len(data)
             if self.transport is not None:
                 self.transport.write(data)
 
-    def opened(self, number: int, text: bytes) -> None:
-        """A client has come."""
-        facts = json.loads(text)
-        client = RemoteConnection(self, number, facts["peer"], facts["host"], facts["fileno"])
-        self.clients[number] = client
-        client.begin(self._server, facts["reserved"])
+    def opened(self, number: int, payload: bytes) -> None:
+        """Connect a new client."""
+        facts = json.loads(payload)
+        worker, reserved = self.slot.number, facts.pop("reserved")
+        self.clients[number] = client = RemoteTransport(self.outbox, worker, number, **facts)
+        client.connect(RemoteProtocol(self._server, reserved))
 
-    def ended(self, number: int, text: bytes) -> None:
-        """A client says no more."""
-        self.clients[number].ended()
+    def eof_received(self, number: int, payload: bytes) -> None:
+        self.clients[number].eof_received()
 
-    def closed(self, number: int, text: bytes) -> None:
-        """A client is gone."""
-        self.clients.pop(number).lost()
+    def closed(self, number: int, payload: bytes) -> None:
+        self.clients.pop(number).connection_lost()
 
-    def taken(self, number: int, text: bytes) -> None:
-        """A client has taken what it was sent."""
-        self.clients[number].taken()
+    def acked(self, number: int, payload: bytes) -> None:
+        self.clients[number].acked()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The worker is gone, and all of its clients with it."""
+        """Disconnect all clients of the worker."""
         self.transport = None
-        self._told.clear()
+        self._received.clear()
         for client in self.clients.values():
-            client.lost()
+            client.connection_lost()
 
     def pauseProducing(self) -> None:
-        """The worker does not take what it is told: do no more of what it says."""
         self.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
-        """It does again."""
         self.transport.resumeProducing()
 
     def stopProducing(self) -> None:
-        """The link is lost: C{connectionLost} does what there is to do."""
+        """Do nothing: the transport calls C{connectionLost}, too."""
 
 
-_SAID: dict[int, Callable[[Link, int, bytes], None]] = {
+_FRAMES: dict[int, Callable[[Link, int, bytes], None]] = {
     frames.OPENED: Link.opened,
-    frames.EOF: Link.ended,
+    frames.EOF: Link.eof_received,
     frames.CLOSED: Link.closed,
-    frames.ACK: Link.taken,
-    frames.PONG: lambda link, number, text: link.place.pong(json.loads(text)),
-    frames.FINISHED: lambda link, number, text: link.place.finished(),
+    frames.ACK: Link.acked,
+    frames.PONG: lambda link, number, payload: link.slot.pong(json.loads(payload)),
+    frames.DRAINED: lambda link, number, payload: link.slot.drained(),
 }
 
 
-class _Child(ProcessProtocol):
-    """The process at a worker's place: what it writes goes into the log."""
+class _ChildProtocol(ProcessProtocol):
+    """Passes the output and the exit of a worker process to its slot."""
 
-    def __init__(self, place: WorkerSlot) -> None:
-        self._place = place
+    def __init__(self, slot: WorkerSlot) -> None:
+        self._slot = slot
 
     def errReceived(self, data: bytes) -> None:
-        """It has something to say to people."""
-        self._place.note(data.decode("utf-8", "replace"))
+        self._slot.log_output(data.decode("utf-8", "replace"))
 
     outReceived = errReceived
 
     def processEnded(self, reason: Failure) -> None:
-        """It has ended."""
-        self._place.ended(reason)
+        self._slot.process_exited(reason)
 
 
 @implementer(IWorker)
 class WorkerSlot:
     """
-    A worker's place: a process works there, and when it ends another takes its place.
+    A place for one worker process, which is restarted when it exits.
 
-    @param hire: starts a process, with the end of a link for it: called with its protocol, the number of this place,
-        and that end.
+    @param spawn: starts a process: called with its L{ProcessProtocol}, the number of the slot, and the file descriptor
+        of the worker's end of the link. Returns an L{twisted.internet.interfaces.IProcessTransport}.
+    @ivar draining: whether the worker has data to forward before the server can stop.
     """
 
-    def __init__(self, reactor: Any, mode: WorkersMode, number: int, hire: Callable[..., Any]) -> None:
+    def __init__(self, reactor: Any, mode: WorkersMode, number: int, spawn: Callable[..., Any]) -> None:
         self._reactor = reactor
         self._mode = mode
-        self._hire = hire
+        self._spawn = spawn
         self.number = number
         self.pid = 0
         self.restarts = -1
         self.cpu_seconds = 0.0
         self.resident = self.lag_ns = self.received = self.sent = 0
         self.batches: list[int] = []
-        self.busy = False  # whether it may have something to say that must be waited for
+        self.draining = False
         self._link: Link | None = None
         self._process: Any = None
-        self._silent = 0
-        self._pause = FIRST_PAUSE
+        self._missed_pings = 0
+        self._restart_delay = MIN_RESTART_DELAY_S
         self._started = 0.0
         self._stopping = False
 
     @property
     def clients(self) -> int:
-        """How many clients it has."""
+        """Number of clients of the worker."""
         return len(self._link.clients) if self._link is not None else 0
 
     def start(self) -> None:
-        """Let a process work here."""
+        """Start a process and send it the endpoints, unless the server is stopping."""
         if self._stopping:
             return
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = self._hire(_Child(self), self.number, theirs.fileno())
+        near, far = socket.socketpair()
+        with far:
+            self._process = self._spawn(_ChildProtocol(self), self.number, far.fileno())
         self.pid = self._process.pid
         self.restarts += 1
         self._started = self._reactor.seconds()
-        self._silent = 0
+        self._missed_pings = 0
         self._link = link = Link(self._mode.server, self)
-        link.makeConnection(LinkTransport(ours, link, self._mode.watcher))
+        link.makeConnection(LinkTransport(near, link, self._mode.watcher))
         link.transport.registerProducer(link, True)
-        self.say(frames.BEGIN, self._mode.endpoints)
+        self.send_frame(frames.BEGIN, self._mode.endpoints)
 
-    def say(self, kind: int, text: bytes = b"") -> None:
-        """Tell the process something, at once."""
+    def send_frame(self, kind: int, payload: bytes = b"") -> None:
+        """Send a frame to the process at once."""
         if self._link is not None:
-            self._link.outbox.say(kind, 0, text)
+            self._link.outbox.add_frame(kind, 0, payload)
             self._link.flush()
 
-    def go_on(self) -> None:
-        """Do what is left of what it has said."""
+    def process_frames(self) -> None:
+        """Process the frames that the link has received."""
         if self._link is not None:
-            self._link.go_on()
+            self._link.process_frames()
 
     def flush(self) -> None:
-        """Say what there is to be said about its clients."""
+        """Send the outbox of the link."""
         if self._link is not None:
             self._link.flush()
 
-    def note(self, text: str) -> None:
-        """Write what the process wants people to read."""
-        _place_log.warn("worker {number}: {text}", number=self.number, text=text.rstrip("\n"))
+    def log_output(self, text: str) -> None:
+        """Log what the process has written to standard output or standard error."""
+        _slot_log.warn("worker {number}: {text}", number=self.number, text=text.rstrip("\n"))
 
-    def look(self) -> None:
-        """Ask whether it is alive; end it if it has not answered for long."""
+    def ping(self) -> None:
+        """Send PING. Kill the process if it has missed L{MAX_MISSED_PINGS}."""
         if self._process is None:
             return
-        if self._silent >= MAX_MISSED_PINGS:
-            _place_log.error("worker {number} is unresponsive; killing it", number=self.number)
+        if self._missed_pings >= MAX_MISSED_PINGS:
+            _slot_log.error("worker {number} is unresponsive; killing it", number=self.number)
             self.kill()
-        self._silent += 1
-        self.say(frames.PING)
+        self._missed_pings += 1
+        self.send_frame(frames.PING)
 
     def pong(self, costs: dict[str, Any]) -> None:
-        """It is alive, and says what it costs."""
-        self._silent = 0
+        """Store the figures of a PONG frame."""
+        self._missed_pings = 0
         self.cpu_seconds, self.resident = costs["cpu_seconds"], costs["resident"]
         self.lag_ns, self.batches = costs["lag_ns"], costs["batches"]
 
-    def finish(self) -> None:
-        """Ask it to accept no more, and to say what has come."""
+    def drain(self) -> None:
+        """Have the worker accept no more connections and forward what has arrived. A process that exits stays down."""
         self._stopping = True
-        self.busy = self._process is not None
-        self.say(frames.FINISH)
+        self.draining = self._process is not None
+        self.send_frame(frames.DRAIN)
 
-    def finished(self) -> None:
-        """It has said what had come."""
-        self.busy = False
+    def drained(self) -> None:
+        """Called when the worker has forwarded what had arrived."""
+        self.draining = False
 
-    def leave(self) -> None:
-        """Close the link, which ends it."""
+    def close_link(self) -> None:
+        """Close the link, upon which the worker exits."""
         if self._link is not None and self._link.transport is not None:
             self._link.transport.loseConnection()
 
-    def ended(self, reason: Failure) -> None:
-        """The process has ended: its clients are gone, and another is started soon, unless that is what was wanted."""
-        link, self._link, self._process, self.busy = self._link, None, None, False
+    def process_exited(self, reason: Failure) -> None:
+        """Disconnect the clients and schedule a restart, unless the server is stopping."""
+        link, self._link, self._process, self.draining = self._link, None, None, False
         if link is not None and link.transport is not None:
             link.transport.abortConnection()
         if self._stopping:
             return
-        lived = self._reactor.seconds() - self._started
-        self._pause = FIRST_PAUSE if lived > SOON else min(2 * self._pause, LONGEST_PAUSE)
-        _place_log.error(
+        early = self._reactor.seconds() - self._started <= EARLY_EXIT_S
+        self._restart_delay = min(2 * self._restart_delay, MAX_RESTART_DELAY_S) if early else MIN_RESTART_DELAY_S
+        _slot_log.error(
             "worker {number} exited ({reason}); {clients} clients disconnected; restarting in {pause} s",
             number=self.number, reason=reason.getErrorMessage(), clients=len(link.clients) if link else 0,
-            pause=self._pause,
+            pause=self._restart_delay,
         )  # fmt: skip
-        self._reactor.callLater(self._pause, self.start)
+        self._reactor.callLater(self._restart_delay, self.start)
 
     @property
     def alive(self) -> bool:
-        """Whether its process has not ended."""
+        """Whether the slot has a running process."""
         return self._process is not None
 
     def kill(self) -> None:
-        """End the process at once, if it has not ended by now."""
+        """Send SIGKILL to the process, if it has not exited yet."""
         if self._process is not None:
             try:
                 self._process.signalProcess("KILL")
@@ -494,18 +314,17 @@ class WorkerSlot:
 @implementer(IMode)
 class WorkersMode:
     """
-    v3: workers in front of the owner of the data, which this process is.
+    v3: worker processes in front of this process, the owner of the data.
 
-    @param spawn: starts a process, as C{IReactorProcess.spawnProcess}; the reactor's, if it is not another.
-    @ivar watcher: of the links to the workers.
+    @param spawn: called as C{IReactorProcess.spawnProcess}; by default the reactor's.
+    @ivar watcher: watches the links to the workers.
     """
 
     name = "v3"
 
     @property
     def details(self) -> str:
-        """The number of workers."""
-        number = len(self._places)
+        number = len(self._slots)
         return f"{number} worker{'s' * (number > 1)}"
 
     def __init__(self, reactor: Any, server: Server, spawn: Callable[..., Any] | None = None) -> None:
@@ -515,29 +334,31 @@ class WorkersMode:
         self._waker = Waker(reactor, server, lambda: self.call(server.fire))
         self._ports: list[tuple[str, bool, SharedPort]] = []
         self.watcher = Watcher(reactor, self.commit)
-        self._places = [WorkerSlot(reactor, self, number, self._hire) for number in range(server.config["workers"])]
-        self._repeated = Repeated(lambda text: _place_log.error("{text}", text=text))
-        self._looking = LoopingCall(self._look)
-        self._looking.clock = reactor
+        self._slots = [
+            WorkerSlot(reactor, self, number, self._spawn_worker) for number in range(server.config["workers"])
+        ]
+        self._repeated = Repeated(lambda text: _slot_log.error("{text}", text=text))
+        self._pinging = LoopingCall(self._ping)
+        self._pinging.clock = reactor
 
     def start(self) -> None:
-        """Begin to watch the links; the workers are started with the reactor."""
+        """Begin to watch the links. The workers are spawned when the reactor runs."""
         server = self.server
         server.timers.wake = self._waker.wake
         server.serve_others = self._serve_others
-        server.workers = self._places
+        server.workers = self._slots
         self.watcher.start()
-        self._listener = SharingListener(self._reactor, len(self._places), server.config["tcp-keepalive"])
+        self._listener = SharingListener(self._reactor, len(self._slots), server.config["tcp-keepalive"])
         server.keep_alive = self._listener.keep_alive
         self._reactor.callWhenRunning(self._begin)
 
     def _begin(self) -> None:
-        for place in self._places:
-            place.start()
-        self._looking.start(PING, now=False)
+        for slot in self._slots:
+            slot.start()
+        self._pinging.start(PING_INTERVAL_S, now=False)
 
     def listen(self, endpoint: str, reserved: bool = False) -> Deferred[Any]:
-        """Bind what an endpoint says, for the workers to listen on."""
+        """Bind the sockets of an endpoint. The workers listen on them."""
         listening = self._listener.listen(endpoint, _NeverAccepts())
 
         def share(port: SharedPort) -> SharedPort:
@@ -548,49 +369,48 @@ class WorkersMode:
 
     @property
     def endpoints(self) -> bytes:
-        """What a worker is to listen on, as it is told."""
+        """The payload of a BEGIN frame."""
         return json.dumps([(endpoint, reserved) for endpoint, reserved, _ in self._ports]).encode()
 
-    def _hire(self, child: ProcessProtocol, number: int, link: int) -> Any:
-        """Start a worker's process."""
+    def _spawn_worker(self, child: ProcessProtocol, number: int, link: int) -> Any:
         descriptors = [port.descriptor(number) for _, _, port in self._ports]
         files = {0: "w", 1: "r", 2: "r", **dict(enumerate([link, *descriptors], 3))}
         argv = [sys.executable, "-m", str(__package__), str(number)]
         return self._spawn(child, sys.executable, argv, env=_environment(), childFDs=files)
 
     def call(self, function: Callable[[], None]) -> None:
-        """Call what changes something in the server, or sends."""
+        """Call a function that changes the server's state or sends to clients, then commit."""
         function()
         self.commit()
 
     def commit(self) -> None:
-        """Write what was recorded, all of it at once, then say to the workers what their clients are answered."""
+        """Write what was recorded to the append-only file, in one write, then send the outboxes to the workers."""
         if self.server.uncommitted:
             self.server.persistence.commit()
-        for place in self._places:
-            place.flush()
+        for slot in self._slots:
+            slot.flush()
 
     def _serve_others(self) -> None:
-        """Called in the middle of what a worker has said."""
-        for place in self._places:
-            place.go_on()
+        """Process frames while a long script runs, in the middle of the frame that has started it."""
+        for slot in self._slots:
+            slot.process_frames()
         self.watcher.serve(0)
 
-    def _look(self) -> None:
-        for place in self._places:
-            self._repeated.run(f"Looking after worker {place.number}", place.look)
+    def _ping(self) -> None:
+        for slot in self._slots:
+            self._repeated.run(f"Pinging worker {slot.number}", slot.ping)
 
     async def stop(self, grace: float) -> None:
         """
-        Answer what has come, then close every connection and end the workers.
+        Answer what has arrived, then close every connection and the workers' links.
 
-        @param grace: seconds after which who still does not take its replies is cut off.
+        @param grace: seconds that clients have to read their replies before their connections are aborted.
         """
-        if self._looking.running:
-            self._looking.stop()
-        for place in self._places:
-            place.finish()
-        await wait_while(self._reactor, lambda: any(place.busy for place in self._places), DRAIN_TIMEOUT_S)
+        if self._pinging.running:
+            self._pinging.stop()
+        for slot in self._slots:
+            slot.drain()
+        await wait_while(self._reactor, lambda: any(slot.draining for slot in self._slots), DRAIN_TIMEOUT_S)
         self._close_all()
         await wait_while(self._reactor, lambda: self.server.sessions, grace)
         self._close_all()
@@ -600,26 +420,26 @@ class WorkersMode:
         self.watcher.stop()
 
     async def _end_workers(self) -> None:
-        for end in (WorkerSlot.leave, WorkerSlot.kill):
-            for place in self._places:
-                end(place)
-            await wait_while(self._reactor, lambda: any(place.alive for place in self._places), EXIT_TIMEOUT_S)
+        for end in (WorkerSlot.close_link, WorkerSlot.kill):
+            for slot in self._slots:
+                end(slot)
+            await wait_while(self._reactor, lambda: any(slot.alive for slot in self._slots), EXIT_TIMEOUT_S)
 
     def _close_all(self) -> None:
-        """Ask every client to go; the second time, those who lingered are cut off."""
+        """Close all connections. On the second call, abort those that are still open."""
         for session in list(self.server.sessions.values()):
             session.connection.close()
         self.commit()
 
 
 class _NeverAccepts(Factory):
-    """What the owner listens for: it never accepts."""
+    """The factory of the owner's ports, which never accept a connection."""
 
     noisy = False
 
 
 def _environment() -> dict[str, str]:
-    """The environment of a worker, in which it finds this package wherever it was started from."""
+    """Return the environment of a worker, with the folder of this package in PYTHONPATH."""
     package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     path = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}

@@ -1,8 +1,8 @@
 """
-A worker of v3, a process of its own: accepts clients, and carries their bytes to the owner of the data and back.
+A worker process of v3: accepts clients, and carries their bytes to the owner of the data and back.
 
-It is to be started by the owner, C{python -m tseep.modes.workers}, with the link to it as file number 3 and the sockets
-to listen on from number 4.
+The owner starts it as C{python -m tseep.modes.workers}, with the link as file descriptor 3 and the sockets to listen on
+as the following ones.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Callable
 
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import FileLogObserver, LogEvent, Logger, LogLevel, eventAsText, globalLogBeginner
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -27,6 +27,7 @@ from tseep.modes.workers.frames import Outbox, split
 from tseep.modes.workers.sharing import HandedListener
 from tseep.net import address
 from tseep.net.heartbeat import Heartbeat
+from tseep.net.listener import ClientFactory
 from tseep.net.timing import keep_even_time
 from tseep.net.transport import LinkTransport, descriptor, prepare
 from tseep.net.watcher import Watcher
@@ -35,29 +36,29 @@ from tseep.telemetry.histogram import LoopLag
 
 _log = Logger("tseep.modes.worker.Worker")
 
-LINK = 3
-"""The number of the file that is the link to the owner."""
+LINK_FD = 3
+"""The file descriptor of the link to the owner."""
 
-SOCKETS = 4
-"""The number of the first socket to listen on; the others follow."""
+FIRST_SOCKET_FD = 4
+"""The file descriptor of the first socket to listen on."""
 
 DRAIN_TIMEOUT_S = 2.0
-"""Seconds that are spent at most on reading what had come when the worker was told to finish."""
+"""Maximum seconds for reading what has arrived when the owner sends DRAIN."""
 
-
-MOST_NUMBERS = 2**32 - 1
-"""The numbers of clients are not used again before there have been so many."""
+MAX_CLIENT_NUMBER = 2**32 - 1
+"""The highest number of a client. After it the numbers start again at 1."""
 
 
 @implementer(IPushProducer, IHalfCloseableProtocol)
 class WorkerProtocol(Protocol):
     """
-    One client: what it sends goes to the owner.
+    One client: the worker forwards its data to the owner.
 
-    It is its transport's producer, so that nothing is read from a client that does not take its replies.
+    The protocol is the producer of its own transport, so that nothing is read from a client that does not read its
+    replies.
     """
 
-    __slots__ = ("transport", "connected", "_worker", "_reserved", "_number", "_paused", "_marked", "_leaving")
+    __slots__ = ("transport", "connected", "_worker", "_reserved", "_number", "_paused", "_ack_requested", "_leaving")
 
     transport: Any
     connected: int
@@ -65,13 +66,13 @@ class WorkerProtocol(Protocol):
     def __init__(self, worker: Worker, reserved: bool) -> None:
         self._worker = worker
         self._reserved = reserved
-        self._number = 0  # not known to the owner yet
-        self._paused = False  # it does not take its replies
-        self._marked = False  # the owner wants to know when it has
+        self._number = 0  # 0 until OPENED is sent
+        self._paused = False
+        self._ack_requested = False
         self._leaving = False
 
     def connectionMade(self) -> None:
-        """A client has come. One that came through a proxy is known only when the proxy has said who it is."""
+        """Report the client, unless a PROXY header must come first: it has the address of the client."""
         if prepare(self.transport):
             self._begin()
 
@@ -86,122 +87,101 @@ class WorkerProtocol(Protocol):
         )
 
     def dataReceived(self, data: bytes) -> None:
-        """Carry it to the owner."""
+        """Forward data to the owner, and stop reading if the link is full."""
         if self._leaving:
             return
         if not self._number:
             self._begin()
         worker = self._worker
-        worker.outbox.say_bytes(self._number, data)
+        worker.outbox.add_data(self._number, data)
         if worker.full:
             self.transport.pauseProducing()
             worker.waiting.add(self)
 
     def readConnectionLost(self) -> None:
-        """The client says no more. The owner answers what it has said, and then lets it go."""
+        """Forward EOF: the owner answers the data before it, then sends CLOSE."""
         if self._number:
-            self._worker.outbox.say(frames.EOF, self._number)
+            self._worker.outbox.add_frame(frames.EOF, self._number)
         else:
             self.leave()
 
     def writeConnectionLost(self) -> None:
-        """It is never closed in half."""
+        """Do nothing: the worker never shuts down its writing side alone."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The client is gone."""
         self._leaving = True
         self._worker.slow.discard(self)
         if self._number:
             self._worker.forget(self, self._number)
 
     def leave(self) -> None:
-        """Close when the client has taken what it was sent."""
+        """Close when the client has read all data."""
         self._leaving = True
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
-    def mark(self) -> None:
-        """Tell the owner when the client has taken what it was sent by now."""
+    def request_ack(self) -> None:
+        """Send ACK now, or when the client has read its data."""
         if self._paused:
-            self._marked = True
+            self._ack_requested = True
         else:
-            self._worker.outbox.say(frames.ACK, self._number)
+            self._worker.outbox.add_frame(frames.ACK, self._number)
 
     def pauseProducing(self) -> None:
-        """The client does not take its replies: read no more from it."""
         self._paused = True
         self._worker.slow.add(self)
         self._worker.swollen = True
         self.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
-        """The client has taken its replies."""
         self._paused = False
         self._worker.slow.discard(self)
-        if self._marked:
-            self._marked = False
-            self._worker.outbox.say(frames.ACK, self._number)
-        self.go_on()
+        if self._ack_requested:
+            self._ack_requested = False
+            self._worker.outbox.add_frame(frames.ACK, self._number)
+        self.resume_reading()
 
-    def go_on(self) -> None:
-        """Read again, if nothing is against it."""
+    def resume_reading(self) -> None:
+        """Read again, unless the client does not read its replies or the link is full."""
         if not self._paused and self not in self._worker.waiting:
             self.transport.resumeProducing()
 
     def stopProducing(self) -> None:
-        """The connection is lost: C{connectionLost} does what there is to do."""
-
-
-class WorkerFactory(Factory):
-    """
-    Makes a protocol for each client of one worker.
-
-    @param reserved: whether there is room for them even if there are too many others.
-    """
-
-    noisy = False
-
-    def __init__(self, worker: Worker, reserved: bool) -> None:
-        self._worker = worker
-        self._reserved = reserved
-
-    def buildProtocol(self, addr: Any) -> WorkerProtocol:
-        """A protocol for the client at C{addr}."""
-        return WorkerProtocol(self._worker, self._reserved)
+        """Do nothing: the transport calls C{connectionLost}, too."""
 
 
 @implementer(IPushProducer)
 class Worker(Protocol):
     """
-    The worker, and its end of the link to the owner.
+    The worker, and its side of the link to the owner.
 
-    @param end: called when the owner is gone.
-    @ivar outbox: what is to be said to the owner at the end of the batch.
-    @ivar full: whether the owner does not take what it is told: then each client is read from once more and no more.
-    @ivar waiting: the clients that wait for the owner.
-    @ivar slow: the clients that do not take their replies, C{swollen}: whether there were such since memory was last
-        given back.
+    @param exit_process: called when the owner has closed the link, or the worker cannot listen.
+    @ivar outbox: frames for the owner, sent when the batch ends.
+    @ivar full: whether the owner does not read from the link. A client that sends data is then no longer read from.
+    @ivar waiting: the clients that are not read from because the link is full.
+    @ivar slow: the clients that do not read their replies.
+    @ivar swollen: whether there were slow clients since memory was last given back to the system.
     """
 
     transport: Any
 
-    def __init__(self, reactor: Any, end: Callable[[], None]) -> None:
+    def __init__(self, reactor: Any, exit_process: Callable[[], None]) -> None:
         self._reactor = reactor
-        self._end = end
+        self._exit_process = exit_process
         self.outbox = Outbox()
         self.full = False
         self.waiting: set[WorkerProtocol] = set()
         self.slow: set[WorkerProtocol] = set()
         self.swollen = False
         self._clients: dict[int, WorkerProtocol] = {}
-        self._last = 0
+        self._last_number = 0
         self._rest = b""
         self._ports: list[Any] = []
         self._lag = LoopLag()
         self.watcher = Watcher(reactor, self.flush)
 
     def start(self, link: socket.socket) -> None:
-        """Begin to listen to the owner, which says what to do."""
+        """Begin to read from the link. What to listen on comes with the BEGIN frame."""
         self.makeConnection(LinkTransport(link, self, self.watcher))
         self.transport.registerProducer(self, True)
         self.watcher.start()
@@ -209,131 +189,136 @@ class Worker(Protocol):
         self._heartbeat.start()
 
     def open(self, client: WorkerProtocol, **facts: Any) -> int:
-        """Take in a client, and tell the owner of it; return its number."""
-        self._last = self._last % MOST_NUMBERS + 1
-        while self._last in self._clients:
-            self._last = self._last % MOST_NUMBERS + 1
-        self._clients[self._last] = client
-        self.outbox.say(frames.OPENED, self._last, json.dumps(facts).encode())
-        return self._last
+        """Register a client and report it to the owner. Returns its number."""
+        number = self._next_number(self._last_number)
+        while number in self._clients:
+            number = self._next_number(number)
+        self._last_number = number
+        self._clients[number] = client
+        self.outbox.add_frame(frames.OPENED, number, json.dumps(facts).encode())
+        return number
+
+    @staticmethod
+    def _next_number(number: int) -> int:
+        return number % MAX_CLIENT_NUMBER + 1
 
     def forget(self, client: WorkerProtocol, number: int) -> None:
-        """A client is gone."""
+        """Unregister a client that has disconnected, and report it to the owner."""
         del self._clients[number]
         self.waiting.discard(client)
-        self.outbox.say(frames.CLOSED, number)
+        self.outbox.add_frame(frames.CLOSED, number)
 
     def flush(self) -> None:
-        """Say to the owner, all at once, what there is to be said."""
+        """Send the outbox to the owner in one write."""
         if self.outbox.parts:
-            self.transport.write(self.outbox.take())
+            self.transport.write(self.outbox.pop_all())
 
-    # What the owner says
+    # Frames from the owner
 
     def dataReceived(self, data: bytes) -> None:
-        """Do what the owner says."""
-        told, self._rest = split(self._rest + data)
+        received, self._rest = split(self._rest + data)
         clients = self._clients
-        for kind, number, text in told:
+        for kind, number, payload in received:
             if number:
                 client = clients.get(number)
                 if client is None:
-                    continue  # it is gone, and the owner is to hear of it
+                    continue  # it has disconnected; the CLOSED frame is on its way to the owner
                 if kind == frames.BYTES:
-                    client.transport.write(text)
+                    client.transport.write(payload)
                 else:
-                    _TO_CLIENTS[kind](client)
+                    _CLIENT_FRAMES[kind](client)
             else:
-                _TO_WORKERS[kind](self, text)
+                _WORKER_FRAMES[kind](self, payload)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The owner is gone."""
-        self._end()
+        self._exit_process()
 
-    def begin(self, text: bytes) -> None:
-        """Listen."""
-        for place, (endpoint, reserved) in enumerate(json.loads(text)):
-            listener = HandedListener(self.watcher, SOCKETS + place)
-            listening = maybeDeferred(listener.listen, endpoint, WorkerFactory(self, reserved))
-            listening.addCallbacks(self._ports.append, self._give_up, errbackArgs=(endpoint,))
+    def begin(self, payload: bytes) -> None:
+        """Listen on the sockets for the endpoints of the BEGIN frame."""
+        for index, (endpoint, reserved) in enumerate(json.loads(payload)):
+            listener = HandedListener(self.watcher, FIRST_SOCKET_FD + index)
+            listening = maybeDeferred(listener.listen, endpoint, self._factory(reserved))
+            listening.addCallbacks(self._ports.append, self._cannot_listen, errbackArgs=(endpoint,))
 
-    def _give_up(self, failure: Failure, endpoint: str) -> None:
-        """It cannot listen; the owner starts another worker after a while."""
+    def _factory(self, reserved: bool) -> ClientFactory:
+        return ClientFactory(lambda _: WorkerProtocol(self, reserved))
+
+    def _cannot_listen(self, failure: Failure, endpoint: str) -> None:
+        """Log and exit; the owner starts another worker after a delay."""
         _log.error("cannot listen on {endpoint}: {error}", endpoint=endpoint, error=failure.getErrorMessage())
-        self._end()
+        self._exit_process()
 
-    def pong(self, text: bytes) -> None:
-        """Say that it is alive, and what it costs."""
-        used = resource.getrusage(resource.RUSAGE_SELF)
+    def pong(self, payload: bytes) -> None:
+        """Report CPU time, memory and lag; give memory back once no client is slow any more."""
+        usage = resource.getrusage(resource.RUSAGE_SELF)
         costs = {
-            "cpu_seconds": used.ru_utime + used.ru_stime,
+            "cpu_seconds": usage.ru_utime + usage.ru_stime,
             "resident": resident_memory(),
             "lag_ns": self._lag.worst,
             "batches": self.watcher.batches,
         }
-        self.outbox.say(frames.PONG, 0, json.dumps(costs).encode())
+        self.outbox.add_frame(frames.PONG, 0, json.dumps(costs).encode())
         if self.swollen and not self.slow:
             self.swollen = False
             release_memory()
 
-    def finish(self, text: bytes) -> None:
-        """Accept no more, and read what has come; not in the middle of what the owner says."""
-        self._reactor.callLater(0, self._finish)
+    def drain(self, payload: bytes) -> None:
+        """Schedule the drain: it serves clients, which must not happen while frames of the owner are processed."""
+        self._reactor.callLater(0, self._drain)
 
-    def _finish(self) -> None:
+    def _drain(self) -> None:
+        """Accept the connections in the backlogs, close the ports, and forward what clients have sent."""
         for port in self._ports:
-            come = -1
-            while come != self._last:
-                come = self._last
+            accepted = -1
+            while accepted != self._last_number:
+                accepted = self._last_number
                 port.doRead()
             port.stopListening()
         self.watcher.serve(DRAIN_TIMEOUT_S)
-        self.outbox.say(frames.FINISHED)
+        self.outbox.add_frame(frames.DRAINED)
         self.flush()
 
     # IPushProducer, for the link
 
     def pauseProducing(self) -> None:
-        """The owner does not take what it is told."""
         self.full = True
 
     def resumeProducing(self) -> None:
-        """It does again."""
         self.full = False
         waiting, self.waiting = self.waiting, set()
         for client in waiting:
-            client.go_on()
+            client.resume_reading()
 
     def stopProducing(self) -> None:
-        """The link is lost: C{connectionLost} does what there is to do."""
+        """Do nothing: the transport calls C{connectionLost}, too."""
 
 
-_TO_CLIENTS: dict[int, Callable[[WorkerProtocol], None]] = {
+_CLIENT_FRAMES: dict[int, Callable[[WorkerProtocol], None]] = {
     frames.CLOSE: WorkerProtocol.leave,
     frames.ABORT: lambda client: client.transport.abortConnection(),
-    frames.ACK_REQUEST: WorkerProtocol.mark,
+    frames.ACK_REQUEST: WorkerProtocol.request_ack,
 }
 
-_TO_WORKERS: dict[int, Callable[[Worker, bytes], None]] = {
+_WORKER_FRAMES: dict[int, Callable[[Worker, bytes], None]] = {
     frames.BEGIN: Worker.begin,
     frames.PING: Worker.pong,
-    frames.FINISH: Worker.finish,
+    frames.DRAIN: Worker.drain,
 }
 
 
-def _as_line(event: LogEvent) -> str | None:
-    """What the owner is to write into its log."""
+def _format_event(event: LogEvent) -> str | None:
+    """Return a warning or error as a line for standard error, which the owner logs; None for lower levels."""
     if event["log_level"] < LogLevel.warn:
         return None
     return eventAsText(event, includeTimestamp=False, includeSystem=False) + "\n"
 
 
 def main() -> None:
-    """Work until the owner is gone."""
+    """Run a worker until the owner closes the link."""
     from twisted.internet import reactor
 
     keep_even_time(reactor)
-    globalLogBeginner.beginLoggingTo([FileLogObserver(sys.stderr, _as_line)], redirectStandardIO=False)
+    globalLogBeginner.beginLoggingTo([FileLogObserver(sys.stderr, _format_event)], redirectStandardIO=False)
     worker = Worker(reactor, lambda: os._exit(0))
-    worker.start(socket.socket(fileno=LINK))
+    worker.start(socket.socket(fileno=LINK_FD))
     reactor.run(installSignalHandlers=False)  # type: ignore[call-arg]

@@ -15,7 +15,8 @@ from zope.interface.verify import verifyObject
 
 from tseep.configuration.parameters import Config
 from tseep.interfaces import IConnection, IMode
-from tseep.modes.evented import EventedFactory, EventedMode
+from tseep.modes.evented import EventedMode, EventedProtocol
+from tseep.net.listener import ClientFactory
 from tseep.server.server import TOO_MANY_CLIENTS, Server
 from tseep.test.net.test_watcher import FakeReactor
 
@@ -36,7 +37,7 @@ class EventedProtocolTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.server = Server(Config(maxclients="2"), clock=Clock().seconds)
         self.mode = EventedMode(FakeReactor(), self.server)
-        self.factory = EventedFactory(self.mode)
+        self.factory = ClientFactory(lambda _: EventedProtocol(self.mode, False))
 
     def connect(self) -> Any:
         """A new client's protocol."""
@@ -109,6 +110,18 @@ class EventedProtocolTests(SynchronousTestCase):
         self.assertEqual(protocol.transport.value(), (b"$60000\r\n" + b"v" * 60_000 + b"\r\n") * 100)
         self.assertEqual(protocol.transport.producerState, "producing")
 
+    def test_message_to_paused(self) -> None:
+        """Messages that a paused client is sent are held; when it reads again they wait for a commit that is due."""
+        protocol = self.connect()
+        protocol.pauseProducing()
+        self.assertEqual(5, protocol.send(b"hello"))
+        self.server.uncommitted = True
+        protocol.resumeProducing()
+        self.assertEqual((b"", 5), (protocol.transport.value(), protocol.unsent))
+        self.patch(self.server.persistence, "commit", lambda: setattr(self.server, "uncommitted", False))
+        self.mode.commit()
+        self.assertEqual((b"hello", 0), (protocol.transport.value(), protocol.unsent))
+
     def test_close(self) -> None:
         """Being closed, it sends what was answered first."""
         protocol = self.connect()
@@ -147,7 +160,7 @@ class EventedModeTests(SynchronousTestCase):
         server = Server()
         mode = EventedMode(reactor, server)
         mode.start()
-        goes, lingers = (EventedFactory(mode).buildProtocol(None) for _ in range(2))
+        goes, lingers = (EventedProtocol(mode, False) for _ in range(2))
         for protocol in (goes, lingers):
             protocol.makeConnection(Transport(peerAddress=IPv4Address("TCP", "127.0.0.1", 50000)))
         stopped = ensureDeferred(mode.stop(1.0))

@@ -16,7 +16,7 @@ from zope.interface.verify import verifyObject
 from tseep.configuration.parameters import Config
 from tseep.interfaces import IConnection, IMode
 from tseep.modes import threaded
-from tseep.modes.threaded import Accepted, ThreadedConnection, ThreadedFactory, ThreadedMode
+from tseep.modes.threaded import Accepted, ThreadedConnection, ThreadedMode
 from tseep.server.server import TOO_MANY_CLIENTS, Server
 from tseep.session.session import Session
 from tseep.test.support import ThreadClock
@@ -58,7 +58,7 @@ class ConnectionTests(SynchronousTestCase):
         near, far = socket.socketpair()
         self.addCleanup(near.close)
         self.addCleanup(far.close)
-        connection = ThreadedFactory(self.mode).buildProtocol(IPv4Address("TCP", "127.0.0.1", 50000))
+        connection = ThreadedConnection(self.mode, IPv4Address("TCP", "127.0.0.1", 50000))
         connection.makeConnection(Accepted(near, connection, None, None, 0, None))
         connection.far = far
         return connection

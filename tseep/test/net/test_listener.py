@@ -11,8 +11,8 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.modes.threaded import ThreadedFactory, ThreadListener
-from tseep.net.listener import BACKLOG, Listener
+from tseep.modes.threaded import ThreadListener
+from tseep.net.listener import BACKLOG, ClientFactory, Listener
 from tseep.test.net.test_watcher import FakeReactor
 
 
@@ -139,4 +139,4 @@ class ThreadListenerTests(SynchronousTestCase):
     def test_tls(self) -> None:
         """So is TLS."""
         with self.assertRaisesRegex(ValueError, "use --mode v2 for TLS"):
-            self.listener.listenSSL(0, ThreadedFactory(None), None)  # type: ignore[arg-type]
+            self.listener.listenSSL(0, ClientFactory(None), None)  # type: ignore[arg-type]

@@ -21,14 +21,13 @@ from tseep.interfaces import IConnection, IMode, IWorker
 from tseep.modes.workers import frames
 from tseep.modes.workers.frames import Outbox, split
 from tseep.modes.workers.owner import (
-    ACK_INTERVAL_BYTES,
-    FIRST_PAUSE,
+    EARLY_EXIT_S,
     MAX_MISSED_PINGS,
-    MAX_UNACKED_BYTES,
-    PING,
-    SOON,
+    MIN_RESTART_DELAY_S,
+    PING_INTERVAL_S,
     WorkersMode,
 )
+from tseep.modes.workers.remote import ACK_INTERVAL_BYTES, MAX_UNACKED_BYTES
 from tseep.server.server import TOO_MANY_CLIENTS, Server
 from tseep.test.net.test_watcher import FakeReactor
 from tseep.test.support import encode
@@ -71,7 +70,7 @@ class Process:
     def open(self, number: int, reserved: bool = False) -> None:
         """A client comes."""
         facts = {"peer": f"127.0.0.1:{50000 + number}", "host": "127.0.0.1:6379", "fileno": 9, "reserved": reserved}
-        self.box.say(frames.OPENED, number, json.dumps(facts).encode())
+        self.box.add_frame(frames.OPENED, number, json.dumps(facts).encode())
 
     def hear(self) -> list[tuple[int, int, bytes]]:
         """All that it was told."""
@@ -120,7 +119,7 @@ class WorkersTests(SynchronousTestCase):
     def clean(self) -> None:
         for process in self.processes:
             process.link.close()
-        for place in self.mode._places:
+        for place in self.mode._slots:
             if place._link is not None and place._link.transport is not None:
                 place._link.transport.abortConnection()
         self.reactor.advance(0)
@@ -132,7 +131,7 @@ class WorkersTests(SynchronousTestCase):
     def turn(self) -> None:
         """Let what the workers say be done."""
         for process in self.processes:
-            data = process.box.take()
+            data = process.box.pop_all()
             if data:
                 process.link.setblocking(True)
                 process.link.sendall(data)
@@ -152,7 +151,7 @@ class WorkersTests(SynchronousTestCase):
 
     def say(self, number: int, data: bytes) -> list[tuple[int, int, bytes]]:
         """What the first worker hears when one of its clients has said something."""
-        self.processes[0].box.say_bytes(number, data)
+        self.processes[0].box.add_data(number, data)
         self.turn()
         return self.hear(self.processes[0])
 
@@ -181,8 +180,8 @@ class ClientTests(WorkersTests):
     def test_batch(self) -> None:
         """What came in one read leaves in one write, to each its own."""
         process = self.opened(1, 2)
-        process.box.say_bytes(1, encode("SET", "a", 1))
-        process.box.say_bytes(2, encode("GET", "a"))
+        process.box.add_data(1, encode("SET", "a", 1))
+        process.box.add_data(2, encode("GET", "a"))
         self.turn()
         self.assertEqual([(frames.BYTES, 1, b"+OK\r\n"), (frames.BYTES, 2, b"$1\r\n1\r\n")], process.hear())
 
@@ -200,7 +199,7 @@ class ClientTests(WorkersTests):
         self.opened(1)
         other = self.processes[1]
         other.open(1)
-        other.box.say_bytes(1, encode("SUBSCRIBE", "c"))
+        other.box.add_data(1, encode("SUBSCRIBE", "c"))
         self.turn()
         other.hear()
         self.assertEqual(b":1\r\n", self.answers(self.say(1, encode("PUBLISH", "c", "hi"))))
@@ -211,8 +210,8 @@ class ClientTests(WorkersTests):
         process = self.opened(1, 2, 3)
         process.open(4)
         process.open(5, reserved=True)
-        process.box.say_bytes(4, b"PING\r\n")
-        process.box.say_bytes(5, b"PING\r\n")
+        process.box.add_data(4, b"PING\r\n")
+        process.box.add_data(5, b"PING\r\n")
         self.turn()
         expected = [(frames.BYTES, 4, TOO_MANY_CLIENTS), (frames.CLOSE, 4, b""), (frames.BYTES, 5, b"+PONG\r\n")]
         self.assertEqual(expected, process.hear())
@@ -220,8 +219,8 @@ class ClientTests(WorkersTests):
     def test_gone(self) -> None:
         """One that is gone is forgotten, and what it waited for goes to another."""
         process = self.opened(1, 2)
-        process.box.say_bytes(1, encode("BLPOP", "l", 0))
-        process.box.say(frames.CLOSED, 1)
+        process.box.add_data(1, encode("BLPOP", "l", 0))
+        process.box.add_frame(frames.CLOSED, 1)
         self.turn()
         self.assertEqual(1, len(self.server.sessions))
         self.say(2, encode("RPUSH", "l", "x"))
@@ -230,8 +229,8 @@ class ClientTests(WorkersTests):
     def test_last_word(self) -> None:
         """One that says no more is answered what it has said, and then let go."""
         process = self.opened(1)
-        process.box.say_bytes(1, b"PING\r\n")
-        process.box.say(frames.EOF, 1)
+        process.box.add_data(1, b"PING\r\n")
+        process.box.add_frame(frames.EOF, 1)
         self.turn()
         self.assertEqual([(frames.BYTES, 1, b"+PONG\r\n"), (frames.CLOSE, 1, b"")], process.hear())
         self.assertEqual({}, self.server.sessions)
@@ -264,8 +263,8 @@ class ClientTests(WorkersTests):
     def test_pieces(self) -> None:
         """Frames may come in pieces."""
         process = self.opened(1)
-        process.box.say_bytes(1, b"PING\r\n")
-        data = process.box.take()
+        process.box.add_data(1, b"PING\r\n")
+        data = process.box.pop_all()
         for byte in data:
             process.link.send(bytes([byte]))
             self.mode.watcher.doRead()
@@ -277,8 +276,8 @@ class ClientTests(WorkersTests):
         served = []
 
         def serve_others() -> bytes:
-            process.box.say_bytes(2, encode("APPEND", "a", "2"))
-            process.link.send(process.box.take())
+            process.box.add_data(2, encode("APPEND", "a", "2"))
+            process.link.send(process.box.pop_all())
             self.server.serve_others()
             served.append(True)
             return b""
@@ -286,8 +285,8 @@ class ClientTests(WorkersTests):
         real = self.server.sessions[1].connection._session
         fake = type("Session", (), {"closing": False, "waiting": None, "receive": lambda _, data: serve_others()})()
         self.server.sessions[1].connection._session = fake
-        process.box.say_bytes(1, b"x")
-        process.box.say_bytes(2, encode("APPEND", "a", "1"))
+        process.box.add_data(1, b"x")
+        process.box.add_data(2, encode("APPEND", "a", "1"))
         self.turn()
         process.hear()
         self.server.sessions[1].connection._session = real
@@ -328,7 +327,7 @@ class PressureTests(WorkersTests):
         self.assertEqual([], self.say(1, b"PING\r\n"))
         after = []
         for _ in range(4):
-            self.process.box.say(frames.ACK, 1)
+            self.process.box.add_frame(frames.ACK, 1)
             self.turn()
             after += self.hear(self.process)
         reply = b"$%d\r\n%b\r\n" % (ACK_INTERVAL_BYTES, b"x" * ACK_INTERVAL_BYTES)
@@ -341,7 +340,7 @@ class PressureTests(WorkersTests):
         count = int(self.answers(self.say(2, encode("GET", "n")), 2).split(b"\r\n")[1])
         self.assertTrue(count < 40, count)
         for _ in range(200):
-            self.process.box.say(frames.ACK, 1)
+            self.process.box.add_frame(frames.ACK, 1)
             self.turn()
             heard += self.hear(self.process)
         self.assertEqual(100, self.answers(heard).count(b"$%d\r\n" % ACK_INTERVAL_BYTES))
@@ -366,22 +365,25 @@ class PressureTests(WorkersTests):
         """One that says no more while it takes nothing still gets what was kept for it."""
         self.say(1, encode("SUBSCRIBE", "c"))
         heard = [frame for _ in range(6) for frame in self.say(2, encode("PUBLISH", "c", "x" * ACK_INTERVAL_BYTES))]
-        self.process.box.say(frames.EOF, 1)
+        self.process.box.add_frame(frames.EOF, 1)
         self.turn()
         heard += self.hear(self.process)
         self.assertEqual(6, self.answers(heard, 1).count(b"$%d\r\n" % ACK_INTERVAL_BYTES))
         self.assertEqual((frames.CLOSE, 1, b""), heard[-1])
+        self.process.box.add_frame(frames.ACK, 1)
+        self.turn()
+        self.assertEqual([], self.hear(self.process))
 
     def test_last_word_after_a_pipeline(self) -> None:
         """One that says no more after a pipeline is answered all of it, at its own pace, and then let go."""
         heard = self.say(1, encode("GET", "big") * 20)
-        self.process.box.say_bytes(1, encode("ECHO", "last"))
-        self.process.box.say(frames.EOF, 1)
+        self.process.box.add_data(1, encode("ECHO", "last"))
+        self.process.box.add_frame(frames.EOF, 1)
         self.turn()
         heard += self.hear(self.process)
         self.assertNotIn((frames.CLOSE, 1, b""), heard)
         for _ in range(40):
-            self.process.box.say(frames.ACK, 1)
+            self.process.box.add_frame(frames.ACK, 1)
             self.turn()
             heard += self.hear(self.process)
         answers = self.answers(heard)
@@ -394,7 +396,7 @@ class PressureTests(WorkersTests):
     def test_last_word_while_waiting(self) -> None:
         """One that says no more while it waits for a key is let go at once: nothing is popped for it."""
         self.say(1, encode("BLPOP", "l", 0))
-        self.process.box.say(frames.EOF, 1)
+        self.process.box.add_frame(frames.EOF, 1)
         self.turn()
         self.assertEqual([(frames.CLOSE, 1, b"")], self.hear(self.process))
         self.say(2, encode("RPUSH", "l", "x"))
@@ -403,12 +405,12 @@ class PressureTests(WorkersTests):
     def test_worker_that_does_not_read(self) -> None:
         """Of a worker that does not take what it is told no more is heard until it does."""
         for _ in range(40):
-            self.process.box.say_bytes(1, encode("GET", "big"))
-            self.process.box.say(frames.ACK, 1)
-            self.process.link.send(self.process.box.take())
+            self.process.box.add_data(1, encode("GET", "big"))
+            self.process.box.add_frame(frames.ACK, 1)
+            self.process.link.send(self.process.box.pop_all())
             self.mode.watcher.doRead()
-        self.process.box.say_bytes(2, encode("SET", "heard", 1))
-        self.process.link.send(self.process.box.take())
+        self.process.box.add_data(2, encode("SET", "heard", 1))
+        self.process.link.send(self.process.box.pop_all())
         self.mode.watcher.doRead()
         self.assertIsNone(self.server.keyspace.databases[0].peek(b"heard"))
         for _ in range(100):
@@ -436,7 +438,7 @@ class LifeTests(WorkersTests):
         self.processes[0].end()
         self.reactor.advance(0)
         self.assertEqual(1, len(self.server.sessions))
-        self.reactor.advance(2 * FIRST_PAUSE)
+        self.reactor.advance(2 * MIN_RESTART_DELAY_S)
         self.assertEqual("0", self.processes[2].argv[-1])
         self.assertEqual([1, 0], [worker.restarts for worker in self.server.workers])
 
@@ -444,27 +446,27 @@ class LifeTests(WorkersTests):
         """The pauses grow, and are short again for one that has lived."""
         for pause in (2, 4, 8):
             self.processes[-1].end()
-            self.reactor.advance(FIRST_PAUSE * pause * 0.9)
+            self.reactor.advance(MIN_RESTART_DELAY_S * pause * 0.9)
             before = len(self.processes)
-            self.reactor.advance(FIRST_PAUSE * pause * 0.2)
+            self.reactor.advance(MIN_RESTART_DELAY_S * pause * 0.2)
             self.assertEqual(before + 1, len(self.processes))
-        self.mode._looking.stop()
-        self.reactor.advance(SOON + 1)
+        self.mode._pinging.stop()
+        self.reactor.advance(EARLY_EXIT_S + 1)
         self.processes[-1].end()
-        self.reactor.advance(FIRST_PAUSE * 1.1)
+        self.reactor.advance(MIN_RESTART_DELAY_S * 1.1)
         self.assertEqual(6, len(self.processes))
 
     def test_one_hangs(self) -> None:
         """One that does not answer for long is ended; one that does is not."""
         for _ in range(MAX_MISSED_PINGS + 2):
-            self.processes[1].box.say(frames.PONG, 0, _pong())
+            self.processes[1].box.add_frame(frames.PONG, 0, _pong())
             self.turn()
-            self.reactor.advance(PING)
+            self.reactor.advance(PING_INTERVAL_S)
         self.assertEqual([["KILL"], []], [process.signals for process in self.processes[:2]])
 
     def test_costs(self) -> None:
         """What a worker says of its costs an operator sees."""
-        self.processes[0].box.say(frames.PONG, 0, _pong(cpu_seconds=1.5, resident=4096, lag_ns=7000))
+        self.processes[0].box.add_frame(frames.PONG, 0, _pong(cpu_seconds=1.5, resident=4096, lag_ns=7000))
         self.opened(1)
         text = self.answers(self.say(1, encode("INFO", "clients"))).decode()
         self.assertIn("worker0:pid=1000,clients=1,cpu=1.50,rss=4096,lag_usec=7,", text)
@@ -480,15 +482,15 @@ class LifeTests(WorkersTests):
     def test_stop(self) -> None:
         """At the end they say what has come; it is answered, the clients are closed, and the links."""
         process = self.opened(1)
-        process.box.say_bytes(1, b"PING\r\n")
+        process.box.add_data(1, b"PING\r\n")
         stopped = ensureDeferred(self.mode.stop(1.0))
-        self.assertIn((frames.FINISH, 0, b""), process.hear())
+        self.assertIn((frames.DRAIN, 0, b""), process.hear())
         for each in self.processes:
-            each.box.say(frames.FINISHED)
+            each.box.add_frame(frames.DRAINED)
         self.turn()
         self.reactor.pump([0.02] * 2)
         self.assertEqual([(frames.BYTES, 1, b"+PONG\r\n"), (frames.CLOSE, 1, b"")], process.hear())
-        process.box.say(frames.CLOSED, 1)
+        process.box.add_frame(frames.CLOSED, 1)
         self.turn()
         self.reactor.pump([0.02] * 5)
         for each in self.processes:

@@ -19,7 +19,7 @@ from zope.interface.verify import verifyObject
 
 from tseep.modes.workers import frames, worker
 from tseep.modes.workers.frames import Outbox, split
-from tseep.modes.workers.worker import Worker, WorkerFactory, _as_line
+from tseep.modes.workers.worker import Worker, WorkerProtocol, _format_event
 from tseep.test.net.test_watcher import FakeReactor
 
 Frame = tuple[int, int, bytes]
@@ -52,7 +52,7 @@ class WorkerTests(SynchronousTestCase):
 
     def connect(self) -> Any:
         """A new client's protocol."""
-        protocol = WorkerFactory(self.worker, False).buildProtocol(None)
+        protocol = WorkerProtocol(self.worker, False)
         protocol.makeConnection(
             Transport(
                 hostAddress=IPv4Address("TCP", "127.0.0.1", 6379), peerAddress=IPv4Address("TCP", "127.0.0.1", 50000)
@@ -76,8 +76,8 @@ class WorkerTests(SynchronousTestCase):
         """Tell the worker something."""
         box = Outbox()
         for kind, number, text in said:
-            box.say(kind, number, text)
-        self.owner.send(box.take())
+            box.add_frame(kind, number, text)
+        self.owner.send(box.pop_all())
         self.worker.watcher.doRead()
 
     def test_interfaces(self) -> None:
@@ -180,7 +180,7 @@ class WorkerTests(SynchronousTestCase):
 
     def test_numbers(self) -> None:
         """A number is not used again soon, and never while a client has it."""
-        self.patch(worker, "MOST_NUMBERS", 3)
+        self.patch(worker, "MAX_CLIENT_NUMBER", 3)
         protocols = [self.connect() for _ in range(3)]
         protocols[1].connectionLost()
         self.connect()
@@ -191,7 +191,7 @@ class WorkerTests(SynchronousTestCase):
         """It listens where it is told to, on what it was handed."""
         bound = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(bound.close)
-        self.patch(worker, "SOCKETS", os.dup(bound.fileno()))
+        self.patch(worker, "FIRST_SOCKET_FD", os.dup(bound.fileno()))
         self.tell((frames.BEGIN, 0, json.dumps([["tcp:1:interface=127.0.0.1", True]]).encode()))
         client = socket.create_connection(bound.getsockname())
         self.addCleanup(client.close)
@@ -203,16 +203,16 @@ class WorkerTests(SynchronousTestCase):
         late = socket.create_connection(bound.getsockname())
         self.addCleanup(late.close)
         late.sendall(b"GET a\r\n")
-        self.tell((frames.FINISH, 0, b""))
+        self.tell((frames.DRAIN, 0, b""))
         self.reactor.advance(0)
         kinds = [kind for kind, _, _ in self.heard()]
-        self.assertEqual([frames.OPENED, frames.BYTES, frames.FINISHED], kinds, "who had come is heard")
+        self.assertEqual([frames.OPENED, frames.BYTES, frames.DRAINED], kinds, "who had come is heard")
 
     def test_cannot_listen(self) -> None:
         """If it cannot listen it says why, and ends."""
         bound = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(bound.close)
-        self.patch(worker, "SOCKETS", os.dup(bound.fileno()))
+        self.patch(worker, "FIRST_SOCKET_FD", os.dup(bound.fileno()))
         self.patch(worker, "_log", Logger(observer=self.ends.append))  # type: ignore[arg-type]
         self.tell((frames.BEGIN, 0, json.dumps([["nowhere:1", False]]).encode()))
         event, end = self.ends
@@ -240,10 +240,10 @@ class LineTests(SynchronousTestCase):
     def test_warnings(self) -> None:
         """Only what is worth that is said, without a time of its own."""
         event = {"log_format": "oh {what}", "what": "no", "log_time": 0.0, "log_level": LogLevel.warn}
-        self.assertEqual("oh no\n", _as_line(event))
-        self.assertIsNone(_as_line({**event, "log_level": LogLevel.info}))
+        self.assertEqual("oh no\n", _format_event(event))
+        self.assertIsNone(_format_event({**event, "log_level": LogLevel.info}))
 
     def test_failures(self) -> None:
         """A failure is said with its traceback."""
         event = {"log_format": "x", "log_level": LogLevel.critical, "log_failure": Failure(ValueError("why"))}
-        self.assertIn("ValueError: why", _as_line(event) or "")
+        self.assertIn("ValueError: why", _format_event(event) or "")
