@@ -19,7 +19,7 @@ def keep_kernels_slots(threads: Any) -> None:
 
 def keep_interval(threads: Any) -> None:
     """Leave the switch interval as CPython has it."""
-    threads.SWITCH_INTERVAL = sys.getswitchinterval()
+    threads.SWITCH_INTERVAL_S = sys.getswitchinterval()
 
 
 WITHOUT = {"futex-slots": keep_kernels_slots, "switch-interval": keep_interval}

@@ -1,5 +1,5 @@
 """
-The ways of handling connections: v1 (C{threaded}), v2 (C{evented}) and v3 (C{workers}).
+The connection modes: v1 (C{threaded}), v2 (C{evented}) and v3 (C{workers}).
 
 A mode owns sockets, scheduling, locking and shutdown, and nothing else. No mode imports another.
 

@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from tseep.interfaces import IMode
 from tseep.modes.client_protocol import ClientProtocol
-from tseep.modes.shutdown import POLL, wait_while
+from tseep.modes.shutdown import POLL_INTERVAL_S, wait_while
 from tseep.modes.waker import Waker
 from tseep.net.listener import ClientFactory, Listener
 from tseep.net.transport import TCPTransport, UNIXTransport
@@ -61,7 +61,7 @@ class EventedMode:
         self._awaiting_commit: list[EventedProtocol] = []
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Begin to watch the clients' sockets."""
         self.server.timers.wake = self._waker.wake
         self.server.serve_others = self._serve_others
         if hasattr(select, "epoll"):
@@ -73,11 +73,10 @@ class EventedMode:
         self.server.keep_alive = self._listener.keep_alive
 
     def listen(self, endpoint: str, reserved: bool = False) -> Deferred[Any]:
-        """Listen for clients on an endpoint."""
         return self._listener.listen(endpoint, ClientFactory(lambda _: EventedProtocol(self, reserved)))
 
     def call(self, function: Callable[[], None]) -> None:
-        """Call what changes something in the server, or sends."""
+        """Call a function that changes the server's state or sends to clients, then commit."""
         function()
         self.commit()
 
@@ -91,7 +90,7 @@ class EventedMode:
         """
         Write what was recorded to the append-only file, in one write, then release the output that was held for it.
 
-        A released client runs its pending commands, which may have to be committed in turn.
+        A released client runs its pending commands, and their effects are committed in turn.
         """
         while self.server.uncommitted or self._awaiting_commit:
             if self.server.uncommitted:
@@ -108,9 +107,9 @@ class EventedMode:
 
     async def stop(self, grace: float) -> None:
         """
-        Answer what has come, then close every connection.
+        Answer what has arrived, then close every connection.
 
-        @param grace: seconds after which who still does not take its replies is cut off.
+        @param grace: seconds that clients have to read their replies before their connections are aborted.
         """
         if self._watcher is not None:
             self._watcher.serve(DRAIN_TIMEOUT_S)
@@ -118,12 +117,12 @@ class EventedMode:
         self._close_all()
         await wait_while(self._reactor, lambda: self.server.sessions, grace)
         self._close_all()
-        await deferLater(self._reactor, POLL)
+        await deferLater(self._reactor, POLL_INTERVAL_S)
         self._waker.stop()
         if self._watcher is not None:
             self._watcher.stop()
 
     def _close_all(self) -> None:
-        """Ask every client to go; the second time, those who lingered are cut off."""
+        """Close all connections. On the second call, abort those that are still open."""
         for session in list(self.server.sessions.values()):
             session.connection.close()

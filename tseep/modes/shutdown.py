@@ -1,4 +1,4 @@
-"""What the modes share when they end."""
+"""Shutdown code that the modes share."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any, Callable
 
 from twisted.internet.task import deferLater
 
-POLL = 0.01
-"""Seconds between looks."""
+POLL_INTERVAL_S = 0.01
+"""Seconds between two checks of a condition."""
 
 
-async def wait_while(reactor: Any, going_on: Callable[[], Any], most: float) -> None:
-    """Wait while something goes on, but not longer than C{most} seconds."""
-    deadline = reactor.seconds() + most
-    while going_on() and reactor.seconds() < deadline:
-        await deferLater(reactor, POLL)
+async def wait_while(reactor: Any, condition: Callable[[], Any], timeout: float) -> None:
+    """Wait while C{condition()} is true, but at most C{timeout} seconds."""
+    deadline = reactor.seconds() + timeout
+    while condition() and reactor.seconds() < deadline:
+        await deferLater(reactor, POLL_INTERVAL_S)

@@ -1,8 +1,8 @@
 """
-v1: a thread for every connection, blocked on it.
+v1: one thread for each connection, with blocking calls.
 
-The listener runs in the reactor; every accepted socket goes to a thread of a pool, which reads, answers and writes
-until the client goes. One lock stands around the store.
+The listener runs in the reactor. Each accepted socket is served by a thread of a pool, which reads, answers and writes
+until the connection ends. One lock guards the server.
 """
 
 from __future__ import annotations
@@ -33,27 +33,27 @@ if TYPE_CHECKING:
     from tseep.server.server import Server
     from tseep.session.session import Session
 
-READ_SIZE = 2048
-"""Bytes of one read. CPython allocates the buffer before it blocks, so that idle connections hold it, too."""
+READ_BYTES = 2048
+"""Bytes of one read. CPython allocates the buffer before C{recv} blocks, so that idle connections hold one, too."""
 
-LARGE_READ_SIZE = 16 * 1024
-"""Bytes of the read that follows a full one at once, so that a pipeline is not split."""
+LARGE_READ_BYTES = 16 * 1024
+"""Bytes of the read that follows a full one, so that a pipeline is not split."""
 
 DRAIN_TIMEOUT_S = 2.0
-"""Seconds that are spent at most on requests that had come when the server was told to stop."""
+"""Maximum seconds spent at shutdown on requests that have already arrived."""
 
-LONG = 64 * 1024
-"""Bytes from which on a reply is held against the limit on a client's output before a thread waits to send it."""
+LARGE_REPLY_BYTES = 64 * 1024
+"""Minimum size of a reply that is checked against C{client-output-buffer-limit} before a thread blocks to send it."""
 
-BREATH = 0.001
-"""Seconds that a long script leaves the lock to others, again and again."""
+YIELD_S = 0.001
+"""Seconds for which a long script releases the locks, each time that it serves other clients."""
 
-_RESET = struct.pack("ii", 1, 0)
-"""For SO_LINGER: closing does not wait for anything to be taken."""
+_LINGER_0 = struct.pack("ii", 1, 0)
+"""The value of SO_LINGER with which closing discards unsent data and resets the connection."""
 
 
 class Accepted:
-    """What a port makes of an accepted connection here, in a transport's place: the bare socket."""
+    """The bare socket of an accepted connection. A port of v1 makes it where another makes a transport."""
 
     def __init__(self, sock: socket.socket, protocol: Any, client: Any, port: Any, number: int, reactor: Any) -> None:
         self.socket = sock
@@ -64,7 +64,9 @@ class ThreadedConnection:
     """
     One client, and the blocking loop that serves it.
 
-    @ivar peer: the client's address, C{host} the one that it connected to.
+    The client's own thread reads, answers and writes. Output that it does not send itself (messages from other clients,
+    replies to blocked commands) is sent by the thread that produces it as far as the socket accepts it; a second
+    thread of the pool, the sender, blocks for the rest.
     """
 
     worker = None
@@ -73,20 +75,20 @@ class ThreadedConnection:
         self._mode = mode
         self._reserved = reserved
         self._socket: socket.socket
-        self._outbox: deque[bytes] = deque()  # filled under the mode's lock, so that its order is that of the answers
+        self._outbox: deque[bytes] = deque()  # filled with the mode's lock held, in the order of the replies
         self._writing = threading.Lock()
         self._session: Session | None = None
-        self._helped = False  # whether a thread waits to send the rest
+        self._sender_scheduled = False  # whether a sender has been scheduled and does not send yet
         self.peer = address.show(peer)
         self.host = ""
 
     @property
     def fileno(self) -> int:
-        """The socket's number; -1 once it is closed."""
+        """The number of the socket; -1 once it is closed."""
         return self._socket.fileno()
 
     def makeConnection(self, accepted: Accepted) -> None:
-        """A client has come; it may be one too many. Called in the reactor's thread."""
+        """Begin the session and start the client's thread, unless the server refuses the client."""
         self._socket = accepted.socket
         self._socket.setblocking(True)
         if self._socket.family != socket.AF_UNIX:
@@ -114,14 +116,13 @@ class ThreadedConnection:
             self._write(session)
             self._converse(session)
         except OSError:
-            pass  # the client went in the middle of something
+            pass  # the connection is lost
         finally:
             with self._mode.turn, self._mode.lock:
                 self._disconnect(session)
             self._socket.close()
 
     def refuse(self) -> None:
-        """Answer with an error and close, as the system cannot start a thread for the client."""
         session = self._session
         assert session is not None
         with self._mode.lock:
@@ -134,12 +135,12 @@ class ThreadedConnection:
 
     def _disconnect(self, session: Session) -> None:
         self._mode.server.disconnect(session)
-        self._session = None  # else they would keep each other, and all that was not taken, for long
+        self._session = None  # break the reference cycle, which keeps the unsent output in memory
 
     def _begin(self, session: Session, begun: Callable[[], None]) -> None:
-        """Execute what the client has sent already. Blocks neither in recv(2) nor in send(2)."""
+        """Execute what the client has already sent. Blocks neither in recv(2) nor in send(2)."""
         try:
-            data = self._socket.recv(READ_SIZE, socket.MSG_DONTWAIT)
+            data = self._socket.recv(READ_BYTES, socket.MSG_DONTWAIT)
             if data:
                 with self._mode.turn, self._mode.lock:
                     self._outbox.append(session.receive(data))
@@ -152,19 +153,19 @@ class ThreadedConnection:
         turn, lock = self._mode.turn, self._mode.lock
         receive, recv, outbox = session.receive, self._socket.recv, self._outbox
         while not session.closing:
-            data = recv(READ_SIZE)
+            data = recv(READ_BYTES)
             if not data:
                 return
-            if len(data) == READ_SIZE:
+            if len(data) == READ_BYTES:
                 data += self._read_more()
             with turn, lock:
                 outbox.append(receive(data))
             self._write(session)
 
     def _read_more(self) -> bytes:
-        """What has come already beyond a full read."""
+        """Read what has arrived beyond a full read, without blocking."""
         try:
-            return self._socket.recv(LARGE_READ_SIZE, socket.MSG_DONTWAIT)
+            return self._socket.recv(LARGE_READ_BYTES, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return b""
 
@@ -173,7 +174,7 @@ class ThreadedConnection:
             self._write_all(session)
 
     def _write_all(self, session: Session) -> None:
-        """Send what is in the outbox, and go on with what the client has said, until nothing is left."""
+        """Send the outbox and run pending commands until both are empty. Blocks while the client does not read."""
         outbox, server = self._outbox, self._mode.server
         turn, lock = self._mode.turn, self._mode.lock
         while outbox or session.waiting is not None:
@@ -184,14 +185,14 @@ class ThreadedConnection:
             while outbox:
                 if server.uncommitted:
                     self._mode.commit()
-                if len(outbox[0]) >= LONG:
+                if len(outbox[0]) >= LARGE_REPLY_BYTES:
                     self._check(session)
                 if outbox:
                     self._socket.sendall(outbox[0])
                     outbox.popleft()
 
     def _check(self, session: Session) -> None:
-        """Send what the socket takes at once, and hold what is left against the limit on the client's output."""
+        """Send what the socket accepts, and check the rest against C{client-output-buffer-limit}."""
         self._send_some()
         if self._outbox:
             with self._mode.turn, self._mode.lock:
@@ -199,9 +200,7 @@ class ThreadedConnection:
 
     def send(self, data: bytes) -> int:
         """
-        Send at once what the socket takes; a thread beside sends the rest.
-
-        Called with the mode's lock held.
+        Send what the socket accepts; a sender sends the rest. Called with the mode's lock held.
         """
         self._outbox.append(data)
         if not self._mode.server.uncommitted and self._writing.acquire(blocking=False):
@@ -224,47 +223,46 @@ class ThreadedConnection:
                     return
                 outbox.popleft()
         except OSError:
-            pass  # it takes nothing now, or it is gone, which its own thread will find
+            pass  # the buffer is full, or the connection is lost: the client's own thread handles that
 
     def resume(self) -> None:
-        """Let a thread beside the client's own, which is reading, send what is left and go on."""
-        if not self._helped and self._session is not None:
-            self._helped = True
-            if not self._mode.threads.run(self._help, self._session):
-                self._helped = False
-                self._mode.unhelped.add(self)
+        """Have a sender send the outbox and run pending commands, as the client's own thread may block in C{recv}."""
+        if not self._sender_scheduled and self._session is not None:
+            self._sender_scheduled = True
+            if not self._mode.threads.run(self._run_sender, self._session):
+                self._sender_scheduled = False
+                self._mode.without_sender.add(self)
 
-    def _help(self, session: Session) -> None:
+    def _run_sender(self, session: Session) -> None:
         try:
             with self._writing:
-                self._helped = False  # not before: else each message to one who does not read would block a thread
+                self._sender_scheduled = False  # with the lock held, so that at most one sender waits for it
                 self._write_all(session)
             if session.closing:
                 self.close()
         except OSError:
-            pass  # the client is gone, which its own thread will find
+            pass  # the connection is lost: the client's own thread handles that
 
     @property
     def unsent(self) -> int:
-        """Bytes that the client has not taken yet."""
         return sum(map(len, self._outbox))
 
     def close(self) -> None:
         """
-        Close; the thread, wherever it is blocked, comes back and ends. Who does not take its replies is cut off: the
-        system would keep them for it else, long after.
+        Shut the socket down, so that threads that block on it end. If output is left, the connection is reset: else the
+        kernel would keep the output long after.
         """
         if self._outbox:
-            self._set_linger()
+            self._discard_output()
         self._shut(socket.SHUT_RDWR)
 
-    def finish(self) -> None:
-        """Close, but answer first what has come: reading ends after it."""
+    def drain(self) -> None:
+        """Have the client's thread answer what has arrived, then close: C{recv} returns EOF after it."""
         self._shut(socket.SHUT_RD)
 
-    def _set_linger(self) -> None:
+    def _discard_output(self) -> None:
         try:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_0)
         except OSError:
             pass  # it is closed already
 
@@ -284,13 +282,12 @@ def _own_address(sock: socket.socket) -> str:
 
 
 class ThreadListener(Listener):
-    """A listener that gives away bare sockets, and so takes no endpoint that puts a protocol between."""
+    """A listener for bare sockets. It refuses endpoints that put a protocol between socket and client (TLS, PROXY)."""
 
     def __init__(self, reactor: Any, keepalive: int = 0) -> None:
         super().__init__(reactor, Accepted, Accepted, keepalive)
 
     def listenSSL(self, port: int, factory: IProtocolFactory, *args: Any, **kwargs: Any) -> tcp.Port:
-        """Refused: a blocking thread needs the bare socket."""
         raise ValueError("v1 serves bare sockets only (tcp:, tcp6:, unix:, systemd:); use --mode v2 for TLS")
 
     def _listen(self, port: tcp.Port) -> tcp.Port:
@@ -302,11 +299,12 @@ class ThreadListener(Listener):
 @implementer(IMode)
 class ThreadedMode:
     """
-    v1: a thread for every client.
+    v1: one thread for each client.
 
-    @ivar lock: held around everything that touches the server.
+    @ivar lock: guards the server and everything that it refers to.
     @ivar turn: acquired by a client's thread before C{lock}, so that at most one of them waits for C{lock}. The
         reactor's thread acquires C{lock} alone, and so waits for one client at most, not for thousands.
+    @ivar without_sender: connections for which no sender could be started. Guarded by C{lock}.
     """
 
     name = "v1"
@@ -317,11 +315,11 @@ class ThreadedMode:
         self.turn = threading.Lock()
         self.lock = threading.Lock()
         self.threads = Threads(reactor)
-        self.unhelped: set[ThreadedConnection] = set()  # for which no thread could be started; under the lock
+        self.without_sender: set[ThreadedConnection] = set()
         self._waker = Waker(reactor, server, lambda: self.call(server.fire))
 
     def start(self) -> None:
-        """Make ready to give threads."""
+        """Prepare the threads and the listener."""
         self.threads.start()
         self.server.threads = self.threads
         self.server.timers.wake = self._wake
@@ -331,40 +329,38 @@ class ThreadedMode:
 
     @property
     def details(self) -> str:
-        """The size of the futex hash table."""
         return f"{futex.slots()} futex slots"
 
     def listen(self, endpoint: str, reserved: bool = False) -> Deferred[Any]:
-        """Listen for clients on an endpoint."""
         return self._listener.listen(endpoint, ClientFactory(lambda peer: ThreadedConnection(self, peer, reserved)))
 
     def call(self, function: Callable[[], None]) -> None:
         """
-        Call what changes something in the server, or sends. As cron is called so ten times a second, connections that
-        found no thread try again here.
+        Call a function that changes the server's state or sends to clients, with the lock held, then commit. Then start
+        the senders that could not be started before: cron is called through this method ten times a second.
         """
         with self.lock:
             function()
             if self.server.uncommitted:
                 self.server.persistence.commit()
-            unhelped, self.unhelped = self.unhelped, set()
-            for connection in unhelped:
+            connections, self.without_sender = self.without_sender, set()
+            for connection in connections:
                 connection.resume()
 
     def commit(self) -> None:
         """
-        Write what was recorded, before anything is sent. Threads that wait for the lock meanwhile find that theirs
-        was written, too.
+        Write what was recorded to the append-only file, before anything is sent. This includes what other threads have
+        recorded, so that those that wait for the lock find nothing left to write.
         """
         with self.turn, self.lock:
             if self.server.uncommitted:
                 self.server.persistence.commit()
 
     def _serve_others(self) -> None:
-        """Called by a client's thread in the middle of a long script, with both locks held."""
+        """Release both locks for L{YIELD_S}. Called by a client's thread in the middle of a long script."""
         self.lock.release()
         self.turn.release()
-        time.sleep(BREATH)
+        time.sleep(YIELD_S)
         self.turn.acquire()
         self.lock.acquire()
 
@@ -373,12 +369,12 @@ class ThreadedMode:
 
     async def stop(self, grace: float) -> None:
         """
-        Answer what has come, then close every connection and end every thread.
+        Answer what has arrived, then close every connection and end every thread.
 
-        @param grace: seconds after which who still does not take its replies is cut off.
+        @param grace: seconds that clients have to read their replies after their connections are closed.
         """
         for connection in self._connections():
-            connection.finish()
+            connection.drain()
         await wait_while(self._reactor, lambda: self.server.sessions, DRAIN_TIMEOUT_S)
         for connection in self._connections():
             connection.close()

@@ -1,5 +1,5 @@
 """
-v1's threads: one for each client.
+v1's threads, one for each client.
 
 Three defaults of CPython and Linux do not suit thousands of threads: the stack size, the switch interval of the GIL and
 the size of the kernel's futex hash table. L{Threads} sets all three, and starts new threads in bounded numbers.
@@ -23,18 +23,18 @@ from tseep.system import futex
 
 _log = Logger("tseep.modes.threaded.ThreadedMode")
 
-STACK_SIZE = (4096 if platform.python_implementation() == "PyPy" else 2560) * 1024
+STACK_BYTES = (4096 if platform.python_implementation() == "PyPy" else 2560) * 1024
 """
-Bytes of address space for a thread's stack. The system's 8 MiB would ask 64 GiB for 8,192 threads, more than many
-a container may map; a session's calls go a few dozen frames deep and touch about 8 KiB. But a script that calls itself
-through string.gsub touches 2 MiB before Lua refuses to go deeper. PyPy looks for an overflow only near its own idea of
-a stack, 3 MiB once there are scripts, so that it must have more than that.
+Bytes of address space for a thread's stack. The system's default of 8 MiB is 64 GiB for 8,192 threads, more than many
+containers allow to map. A session's calls are a few dozen frames deep and touch about 8 KiB, but a script that calls
+itself through string.gsub touches 2 MiB before Lua's limit on nesting. PyPy assumes stacks of 3 MiB once there are
+scripts, and checks for an overflow only near that limit; its stacks must be larger.
 """
 
-SWITCH_INTERVAL = 1.0
+SWITCH_INTERVAL_S = 1.0
 """
 CPython's switch interval while v1 runs, in seconds (L{sys.setswitchinterval}). A thread that waits for the GIL wakes
-after each interval to request it. At the default of 5 ms the wake-ups of thousands of threads take all CPU time. v1
+after each interval to request it. At the default of 5 ms the wake-ups of thousands of threads use all CPU time. v1
 does not need a short interval: its threads release the GIL with each system call, and during a long command the other
 clients wait for the lock anyway.
 """
@@ -46,14 +46,14 @@ lock that is in constant use can share its slot with a lock at which thousands o
 searches the whole slot, and the rate of the server drops to a tenth for the rest of its life.
 """
 
-STARTING = 16
+MAX_STARTING = 16
 """
-Number of new clients' threads that may start at the same time. A thread needs the GIL several times until it waits for
-its client. Without the bound, the threads of thousands of new clients would compete with those of the others.
+Maximum number of new clients' threads that start at the same time. A thread needs the GIL several times until it waits
+for its client. Without the bound, the threads of thousands of new clients would compete with those of the others.
 """
 
-IDLE = 64
-"""Number of threads without a client that are kept. Starting a thread costs more than serving a short connection."""
+MAX_IDLE = 64
+"""Maximum number of idle threads. Starting a thread costs more than serving a short connection."""
 
 REMEDY = "Raise ulimit -u, kernel.threads-max, the container's pids.max, or the memory limit"
 
@@ -62,13 +62,13 @@ Task = Callable[[], None]
 
 class ThreadPool:
     """
-    A thread pool without a limit, for C{deferToThreadPool}. Up to L{IDLE} idle threads are kept.
+    A thread pool without a limit, for C{deferToThreadPool}. It keeps up to L{MAX_IDLE} idle threads.
 
     Twisted's own pool holds about seventy objects and 13 KiB for each thread, and its C{callInThread} blocks until the
     new thread runs. With thousands of threads these objects are most of the memory of a client, and most of the work of
     the garbage collector.
 
-    @ivar count: number of threads, with the idle ones.
+    @ivar count: number of threads, including the idle ones.
     """
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class ThreadPool:
         self._idle = 0
         self._changed = threading.Condition(threading.Lock())
         self._tasks: SimpleQueue[Optional[Task]] = SimpleQueue()
-        self._most_idle = IDLE
+        self._max_idle = MAX_IDLE
 
     def callInThreadWithCallback(
         self, on_result: Callable[[bool, Any], object], function: Callable[..., Any], *arguments: Any
@@ -84,7 +84,7 @@ class ThreadPool:
         """
         Call C{function(*arguments)} in a thread, then there C{on_result(success, result)}.
 
-        @raise RuntimeError: if the system has no more threads.
+        @raise RuntimeError: if the system cannot start a thread.
         """
 
         def task() -> None:
@@ -103,7 +103,7 @@ class ThreadPool:
             self._tasks.put(task)
 
     def _work(self) -> None:
-        """Run tasks until C{None} comes, or until enough threads are idle. It is the whole life of a thread."""
+        """Run tasks until one is C{None}, or enough threads are idle. This is the main function of a thread."""
         try:
             for task in iter(self._tasks.get, None):
                 task()
@@ -116,16 +116,16 @@ class ThreadPool:
                 self._changed.notify()
 
     def _stays(self) -> bool:
-        """Register the calling thread as idle. Return False if there are enough idle threads already."""
+        """Register the calling thread as idle. Return False, and do not, if enough threads are idle."""
         with self._changed:
-            stays = self._idle < self._most_idle
+            stays = self._idle < self._max_idle
             self._idle += stays
         return stays
 
     def stop(self) -> None:
-        """End the idle threads, and block until all others have ended, too."""
+        """End the idle threads, and block until the others have ended, too."""
         with self._changed:
-            self._most_idle = 0
+            self._max_idle = 0
             for _ in range(self._idle):
                 self._tasks.put(None)
             self._idle = 0
@@ -134,24 +134,24 @@ class ThreadPool:
 
 
 class Client(Protocol):
-    """A client that needs a thread."""
+    """The interface of a client to its thread."""
 
     def serve(self, begun: Callable[[], None]) -> None:
         """
         Serve the client until its connection ends. Called in the client's thread.
 
-        @param begun: must be called once, before the thread waits for the client for the first time.
+        @param begun: must be called once, before the thread blocks on the client for the first time.
         """
 
     def refuse(self) -> None:
-        """Close the connection, as no thread can be started. May be called in any thread."""
+        """Close the connection: no thread can be started. Must be thread-safe."""
 
 
 class Threads:
     """
-    Starts the threads of clients. All methods but L{start} and L{stop} may be called in any thread.
+    Starts the threads of clients. All methods but L{start} and L{stop} are thread-safe.
 
-    @ivar waiting: clients whose thread has not been started yet.
+    @ivar waiting: clients whose threads are not started yet.
     """
 
     def __init__(self, reactor: Any) -> None:
@@ -159,19 +159,18 @@ class Threads:
         self._pool = ThreadPool()
         self._lock = threading.Lock()
         self._starting = 0
-        self._short = False  # whether the system had no thread the last time
+        self._failing = False  # whether the last start of a thread failed
         self.waiting: deque[Client] = deque()
 
     def __len__(self) -> int:
-        """Number of threads, with the idle ones."""
         return self._pool.count
 
     def start(self) -> None:
-        """Set stack size, switch interval and futex slots. To be called before the first thread."""
+        """Set stack size, switch interval and futex slots. Must be called before the first thread starts."""
         futex.set_slots(FUTEX_SLOTS)
-        self._stack_size = threading.stack_size(STACK_SIZE)
+        self._stack_size = threading.stack_size(STACK_BYTES)
         self._interval = sys.getswitchinterval()
-        sys.setswitchinterval(SWITCH_INTERVAL)
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
 
     def stop(self) -> None:
         """Block until all threads have ended, and restore stack size and switch interval."""
@@ -180,7 +179,7 @@ class Threads:
         threading.stack_size(self._stack_size)
 
     def serve(self, client: Client) -> None:
-        """Start the client's thread, now or when fewer threads are starting."""
+        """Start the client's thread as soon as fewer than L{MAX_STARTING} are starting."""
         with self._lock:
             self.waiting.append(client)
         self._start_next()
@@ -188,7 +187,7 @@ class Threads:
     def _start_next(self) -> None:
         while True:
             with self._lock:
-                if self._starting >= STARTING or not self.waiting:
+                if self._starting >= MAX_STARTING or not self.waiting:
                     return
                 self._starting += 1
                 client = self.waiting.popleft()
@@ -199,7 +198,7 @@ class Threads:
             client.refuse()
 
     def _begun(self) -> None:
-        """A thread has finished its start."""
+        """Called in a client's thread when its start is complete."""
         with self._lock:
             self._starting -= 1
         self._start_next()
@@ -213,12 +212,12 @@ class Threads:
         try:
             served = deferToThreadPool(self._reactor, self._pool, function, *arguments)  # type: ignore[arg-type]
         except RuntimeError as error:
-            if not self._short:
+            if not self._failing:
                 _log.error("Refusing clients: cannot start a thread: {error}. {remedy}", error=error, remedy=REMEDY)
-            self._short = True
+            self._failing = True
             return False
         served.addErrback(lambda failure: _log.failure("Error in a client's thread; its connection is closed", failure))
-        if self._short:
+        if self._failing:
             _log.info("Accepting clients again: threads can be started")
-        self._short = False
+        self._failing = False
         return True

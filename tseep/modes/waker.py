@@ -1,4 +1,4 @@
-"""The reactor's side of timers: one delayed call, for the nearest."""
+"""One delayed call of the reactor, for the earliest of the server's timers."""
 
 from __future__ import annotations
 
@@ -12,24 +12,28 @@ if TYPE_CHECKING:
 
 class Waker:
     """
-    Wakes a server when its nearest timer is due. To be called in the reactor's thread.
+    Calls a function when the server's earliest timer is due. Its methods must be called in the reactor's thread.
 
-    @param fire: calls L{Server.fire}, under whatever lock there is.
+    @param fire: calls L{Server.fire <tseep.server.server.Server>}, with the lock of the mode if it has one.
     """
 
     def __init__(self, reactor: Any, server: Server, fire: Callable[[], None]) -> None:
         self._reactor = reactor
         self._server = server
         self._fire = fire
-        self._call: Any = None  # the delayed call, if one is waited for
+        self._call: Any = None  # the delayed call, if one is scheduled
 
     def wake(self, when: int) -> None:
-        """Call C{fire} at a time of the server's timer, in milliseconds, in place of the time that was set before."""
+        """
+        Schedule C{fire}, in place of the time that was set before.
+
+        @param when: milliseconds of the server's timer.
+        """
         self.stop()
         self._call = self._reactor.callLater(delay_until(when, self._server.milliseconds()), self._wake)
 
     def stop(self) -> None:
-        """Do not call it."""
+        """Cancel the scheduled call, if there is one."""
         if self._call is not None:
             self._call.cancel()
             self._call = None

@@ -1,4 +1,4 @@
-"""A client's addresses, in Redis's words."""
+"""Addresses in the format of Redis."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def show(address: Any) -> str:
-    """C{127.0.0.1:6379}, C{[::1]:6379} or C{/path/of/socket:0}, for an address of Twisted's."""
+    """Format an C{IAddress}: C{127.0.0.1:6379}, C{[::1]:6379} or C{/path/of/socket:0}."""
     host = getattr(address, "host", None)
     if host is None:
         return f"{_path(address)}:0"

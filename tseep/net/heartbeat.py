@@ -1,4 +1,4 @@
-"""The heartbeat: calls what is to be done ten times a second, and so finds out how late the event loop is."""
+"""The heartbeat: a periodic call that also measures the lag of the event loop."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from tseep.telemetry.histogram import LoopLag
 
 _log = Logger("tseep.heartbeat.Heartbeat")
 
-INTERVAL = 0.1
-"""Seconds between beats."""
+INTERVAL_S = 0.1
+"""Seconds between two calls."""
 
 
 class Heartbeat:
     """
-    Calls a function again and again, whatever becomes of it; the log hears when it begins to fail, and when it ends to.
+    Calls a function ten times a second, even if it raises. The log reports when it begins to fail and when it works
+    again (see L{Repeated}).
 
-    @param reactor: whose C{callLater} it uses, and whose loop it looks at.
-    @param timer: tells the nanoseconds since whenever.
-    @param lag: told how much later than it should each beat came: so long anything else would have waited, too.
-    @param beat: what is called.
+    @param reactor: an C{IReactorTime}.
+    @param timer: returns nanoseconds of a monotonic clock.
+    @param lag: records how late each call is. Any other event was delayed as much.
+    @param beat: the function.
     """
 
     def __init__(self, reactor: Any, timer: Callable[[], int], lag: LoopLag, beat: Callable[[], None]) -> None:
@@ -33,15 +34,14 @@ class Heartbeat:
         self._repeated = Repeated(lambda text: _log.error("{text}", text=text))
 
     def start(self) -> None:
-        """Beat from now on."""
-        self._due = self._timer() + int(INTERVAL * 1e9)
-        self._call = self._reactor.callLater(INTERVAL, self._beat)
+        """Schedule the first call, after L{INTERVAL_S}."""
+        self._due = self._timer() + int(INTERVAL_S * 1e9)
+        self._call = self._reactor.callLater(INTERVAL_S, self._beat)
 
     def stop(self) -> None:
-        """Beat no more."""
         self._call.cancel()
 
     def _beat(self) -> None:
         self._lag.note(max(0, self._timer() - self._due))
-        self._repeated.run("What is done ten times a second", self._function)
+        self._repeated.run("The periodic task (cron)", self._function)
         self.start()

@@ -1,9 +1,9 @@
 """
-An endpoint for TLS on which clients must have a certificate, too; Twisted's own C{ssl:} asks none of them::
+A TLS endpoint that requires a client certificate, which Twisted's own C{ssl:} does not::
 
     mtls:6380:privateKey=key.pem:certKey=cert.pem:clientCA=ca.pem:interface=127.0.0.1
 
-It needs the extra C{tls}.
+It requires the extra C{tls}.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", r
 
 @implementer(IPlugin, IStreamServerEndpointStringParser)
 class MutualTLSParser:
-    """Reads the endpoint's string."""
+    """The plugin for endpoint strings that begin with C{mtls:}."""
 
     prefix = "mtls"
 
     def parseStreamServer(self, reactor: Any, *words: Any, **named: Any) -> SSL4ServerEndpoint:
-        """The endpoint: L{make_endpoint} says what its string holds."""
+        """Return the endpoint. For the arguments see L{make_endpoint}."""
         return make_endpoint(reactor, *words, **named)
 
 
@@ -46,10 +46,10 @@ def make_endpoint(
     """
     Make the endpoint.
 
-    @param privateKey: file of the server's key, C{certKey}: of its certificate, with those between it and its
-        authority below it.
-    @param clientCA: file of the certificates of the authorities, one of which must have signed a client's.
-    @raise ValueError: if something is missing, or is not what it should be.
+    @param privateKey: file of the server's private key.
+    @param certKey: file of the server's certificate, followed by the intermediate certificates.
+    @param clientCA: file of the CA certificates, one of which must have signed the client's certificate.
+    @raise ValueError: if an argument is missing, or a file has no key or certificate in PEM format.
     @raise OSError: if a file cannot be read.
     """
     for name, value in (("privateKey", privateKey), ("certKey", certKey), ("clientCA", clientCA)):
@@ -60,7 +60,7 @@ def make_endpoint(
 
 
 def _options(key: Path, own: Path, authorities: Path) -> CertificateOptions:
-    """TLS as Twisted has it, but with clients whose certificates are looked at."""
+    """Return Twisted's TLS options with verification of client certificates."""
     try:
         from twisted.internet import ssl
     except ImportError as error:
@@ -85,7 +85,7 @@ def _read_key(path: Path) -> Any:
 
 
 def _certificates(path: Path) -> list[Certificate]:
-    """The certificates of a file, at least one."""
+    """Return the certificates of a file, at least one."""
     from OpenSSL import crypto
     from twisted.internet import ssl
 

@@ -1,4 +1,4 @@
-"""Listening on an endpoint at once, and the errors of a start."""
+"""Listening on an endpoint at start-up, and the errors of that."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from twisted.python.failure import Failure
 
 class CannotStart(SystemExit, Exception):
     """
-    The server cannot start; the message is the one line that says why.
+    The server cannot start. The message is one line that states the cause.
 
-    It ends the interpreter with that line, and no traceback. It is an C{Exception}, too, since twistd tells of no other
-    failure to the process that waits for the daemon.
+    As a C{SystemExit} it ends the interpreter with that line and without a traceback. It is an C{Exception}, too, since
+    twistd reports no other failure to the process that waits for the daemon.
     """
 
 
 def port_of(listen: Callable[[str], Deferred[Any]], endpoint: str, option: str) -> Any:
     """
-    The port that listens on an endpoint, at once.
+    Listen on an endpoint and return the port, synchronously.
 
-    @param listen: listens on it.
-    @param option: by which the endpoint was given.
-    @raise CannotStart: if that cannot be done.
+    @param listen: called with the endpoint. Returns a Deferred of the port.
+    @param option: the command-line option that has the endpoint as its value.
+    @raise CannotStart: if C{listen} fails.
     """
     ports: list[Any] = []
     failures: list[Failure] = []
@@ -37,12 +37,12 @@ def port_of(listen: Callable[[str], Deferred[Any]], endpoint: str, option: str) 
 
 
 def _reason(error: BaseException | None, endpoint: str, option: str) -> str:
-    """Why an endpoint cannot be listened on, as help."""
+    """Return the cause of an error, and how to fix it if that is known."""
     if isinstance(error, CannotListenError):
         error = error.socketError
     number = getattr(error, "errno", None)
     if number == errno.EADDRINUSE:
-        return f"the address is in use; stop who uses it, or choose another with {option}"
+        return f"the address is in use; stop the process that uses it, or choose another with {option}"
     if number == errno.ENOENT:
         return f"there is no such folder; make it, or choose another with {option}"
     if number == errno.EACCES and endpoint.startswith("unix"):

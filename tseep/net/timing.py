@@ -1,4 +1,4 @@
-"""The reactor's idea of time."""
+"""A monotonic clock for Twisted's reactor."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any
 
 def keep_even_time(reactor: Any) -> None:
     """
-    Let a reactor go by the monotonic clock. Twisted's go by the wall clock, so that every C{callLater} stands still for
-    an hour when that is set back by one. To be called once, for a process of the server's own, before the reactor runs:
-    C{seconds} of the instance is what C{callLater}, the delayed calls and the loop ask. What was to be called later
-    already keeps its delay.
+    Make a reactor use the monotonic clock. Twisted's reactors use the wall clock: if it is set back by an hour, every
+    C{callLater} is delayed by an hour.
+
+    Must be called once, before the reactor runs, and only in a process of tseep's own. C{callLater}, the delayed calls
+    and the loop all call C{seconds} of the reactor instance, which is replaced. Calls that are already scheduled keep
+    their delay.
     """
     passed = time.monotonic() - reactor.seconds()
     for call in reactor.getDelayedCalls():

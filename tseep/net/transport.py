@@ -1,4 +1,4 @@
-"""Transports of Twisted's that write at once, and what is asked of any transport."""
+"""Twisted transports that send at once, and functions on transports."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper  # which h
 
 def prepare(transport: Any) -> bool:
     """
-    Make a new client's transport ready.
+    Disable Nagle's algorithm (TCP_NODELAY) for a new client.
 
-    @return: whether it is known who the client is: one that came through a proxy is, when the proxy has said it.
+    @return: whether the client's address is known. Behind a proxy it is not, until the PROXY header has arrived.
     """
     if ITCPTransport.providedBy(transport):
         transport.setTcpNoDelay(True)
@@ -24,13 +24,13 @@ def prepare(transport: Any) -> bool:
 
 
 def descriptor(transport: Any) -> int:
-    """The number of a transport's socket; -1 where something stands between."""
+    """Return the number of a transport's socket; -1 if another protocol (TLS, PROXY) wraps the transport."""
     handle = getattr(transport, "fileno", None)
     return int(handle()) if handle is not None else -1
 
 
 def buffered(transport: Any) -> int:
-    """Bytes that wait in a transport of this module, under the protocols (TLS, PROXY) that wrap it."""
+    """Return the unsent bytes of a transport, under the protocols (TLS, PROXY) that wrap it."""
     while hasattr(transport, "transport"):
         transport = transport.transport
     return getattr(transport, "unsent", 0)
@@ -38,20 +38,19 @@ def buffered(transport: Any) -> int:
 
 class WriteAtOnce:
     """
-    A mixin for stream transports: a write tries the socket first.
+    A mixin for stream transports: C{write} calls C{send} first.
 
-    What the socket does not take goes the inherited way, into the buffer, and so do errors, so that producers,
-    half-close and abort behave as ever. The usual reply fits, and costs one C{send} in place of two
-    C{epoll_ctl} and a turn of the reactor.
+    The inherited C{write} queues what the socket does not accept, and handles errors, so that producers, half-close
+    and abort are Twisted's. The usual reply costs one C{send} instead of two C{epoll_ctl} and a reactor iteration.
     """
 
     read_size = 16 * 1024
-    """Bytes that are read at once."""
+    """Maximum bytes of one read."""
 
     unsent = 0
     """Bytes that are queued because the socket has not accepted them yet."""
 
-    _idle = True  # whether nothing is queued and the connection stands
+    _idle = True  # whether the queue is empty and the connection is not closing
 
     def doRead(self: Any) -> Any:
         """Pass on what one C{recv} returns. Errors are left to Twisted's C{doRead}."""
@@ -71,7 +70,7 @@ class WriteAtOnce:
             try:
                 sent = self.socket.send(data)
             except OSError:
-                pass  # Twisted's own writing meets it again and handles it
+                pass  # the inherited write meets the error again and handles it
             if sent == len(data):
                 return
         self.unsent += len(data) - sent  # before the producer is paused, which reads it
@@ -88,7 +87,7 @@ class WriteAtOnce:
         return sent
 
     def startWriting(self: Any) -> None:
-        """Called when data are queued, or the connection is to be closed after them."""
+        """Called when data are queued, or C{loseConnection} is."""
         self._idle = False
         super().startWriting()  # type: ignore[misc]
 
@@ -99,11 +98,11 @@ class WriteAtOnce:
 
 
 class TCPTransport(WriteAtOnce, tcp.Server):
-    """A TCP connection that writes at once."""
+    """A client's TCP connection that sends at once."""
 
 
 class UNIXTransport(WriteAtOnce, unix.Server):
-    """A Unix socket connection that writes at once."""
+    """A client's Unix socket connection that sends at once."""
 
 
 class LinkTransport(WriteAtOnce, tcp.Connection):
@@ -111,7 +110,7 @@ class LinkTransport(WriteAtOnce, tcp.Connection):
 
     read_size = 256 * 1024
     bufferSize = 1024 * 1024
-    """Bytes that may wait to be taken before the other side counts as slow."""
+    """Queued bytes above which the producer is paused."""
 
     def __init__(self, link: socket.socket, protocol: Any, reactor: Any) -> None:
         super().__init__(link, protocol, reactor)

@@ -1,4 +1,4 @@
 """
-v3: worker processes that accept, read and write (C{worker}), the process that owns the data (C{owner}), and the frames
-between them.
+v3: worker processes that accept, read and write (C{worker}), the process that owns the data (C{owner}), the frames
+between them (C{frames}), and the clients in the owner (C{remote}).
 """

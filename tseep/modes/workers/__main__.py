@@ -1,9 +1,9 @@
 """
-A worker's process: C{python -m tseep.modes.workers NUMBER}, as its owner starts it.
+The program of a worker process: C{python -m tseep.modes.workers NUMBER}, started by the owner.
 
-Whoever stops a server may tell all of its processes, from a terminal or as systemd does. The owner alone is to hear
-that, so that what has come is answered first, and SIGHUP ends nobody. So signals are ignored before all else is
-imported: that takes long enough for one to come.
+A terminal and systemd send signals to all processes of a server. Workers ignore them: the owner first answers the
+requests that have arrived, then closes the link, upon which the worker exits. SIGHUP has no effect. The signals are
+ignored before the imports, since one can arrive during these.
 """
 
 import signal

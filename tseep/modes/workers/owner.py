@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tseep.interfaces import IMode, IWorker
-from tseep.modes.shutdown import POLL, wait_while
+from tseep.modes.shutdown import POLL_INTERVAL_S, wait_while
 from tseep.modes.waker import Waker
 from tseep.modes.workers import frames
 from tseep.modes.workers.frames import Frame, Outbox, split
@@ -124,7 +124,7 @@ class Link(Protocol):
                 self.transport.write(data)
 
     def opened(self, number: int, payload: bytes) -> None:
-        """Connect a new client."""
+        """Create the transport and the protocol of a client."""
         facts = json.loads(payload)
         worker, reserved = self.slot.number, facts.pop("reserved")
         self.clients[number] = client = RemoteTransport(self.outbox, worker, number, **facts)
@@ -299,7 +299,7 @@ class WorkerSlot:
 
     @property
     def alive(self) -> bool:
-        """Whether the slot has a running process."""
+        """True while the slot has a running process."""
         return self._process is not None
 
     def kill(self) -> None:
@@ -414,7 +414,7 @@ class WorkersMode:
         self._close_all()
         await wait_while(self._reactor, lambda: self.server.sessions, grace)
         self._close_all()
-        await deferLater(self._reactor, POLL)
+        await deferLater(self._reactor, POLL_INTERVAL_S)
         await self._end_workers()
         self._waker.stop()
         self.watcher.stop()

@@ -91,7 +91,7 @@ class RemoteTransport:
         self.connection_lost()
 
     def connection_lost(self) -> None:
-        """Disconnect the protocol. May be called again."""
+        """Disconnect the protocol. Further calls have no effect."""
         self._disconnect()
         protocol, self.protocol, self._producer = self.protocol, None, None
         if protocol is not None:
@@ -151,8 +151,8 @@ class RemoteTransport:
         """
         Pass the unread data to the protocol, then read again.
 
-        A long script in these data has the link serve other clients. New data of this client are kept meanwhile, so
-        that they do not overtake the unread ones.
+        A long script in these data makes the link process further frames. New data of this client are kept during
+        this, so that they do not overtake the unread ones.
         """
         self._paused = self._disconnecting
         while self._unread and not self._paused and self.protocol is not None:
@@ -206,7 +206,7 @@ class RemoteProtocol(ClientProtocol):
 
     @property
     def pending(self) -> bool:
-        """Whether commands of the client wait until it has read its output."""
+        """True if commands of the client wait until it has read its output."""
         return self._session is not None and self._session.waiting is not None
 
     def readConnectionLost(self) -> None:

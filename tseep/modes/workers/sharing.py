@@ -1,9 +1,9 @@
 """
-How sockets that listen are shared with workers.
+Listening sockets that the owner binds and the workers accept from.
 
-The owner binds: errors are met at the start, and a socket outlives the worker that accepts from it. Of a TCP port
-every worker has a socket of its own (SO_REUSEPORT), over which the kernel spreads connections by a hash of their
-addresses; of a Unix socket, and of one that systemd has passed on, all have the same.
+Bind errors appear at start-up, and a socket outlives the worker that accepts from it. For a TCP port each worker has a
+socket of its own (SO_REUSEPORT); the kernel distributes connections by a hash of their addresses. A Unix socket, and a
+socket from systemd, is shared by all workers.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class SharedPort:
     """
     A port whose connections the workers accept.
 
-    @param port: Twisted's, which never accepts.
-    @param others: more sockets of the same address, for the workers after the first; none if all have the same.
+    @param port: Twisted's port, which never accepts. It has the socket of the first worker.
+    @param others: the sockets of the other workers; empty if all share the first one.
     """
 
     def __init__(self, port: Any, others: Sequence[socket.socket] = ()) -> None:
@@ -37,83 +37,80 @@ class SharedPort:
         self._others = others
 
     def getHost(self) -> Any:
-        """The address that it listens on."""
         return self._port.getHost()
 
     def descriptor(self, worker: int) -> int:
-        """The number of the socket that a worker is to have."""
+        """Return the file descriptor of a worker's socket."""
         sockets = [self._port, *self._others]
         return int(sockets[worker % len(sockets)].fileno())
 
     def stopListening(self) -> Any:
-        """Close the owner's sockets. Returns a Deferred that fires when that is done."""
+        """Close the owner's sockets. Returns a Deferred that fires when they are closed, or None."""
         for each in self._others:
             each.close()
         return self._port.stopListening()
 
 
-class _Asleep:
-    """A reactor for ports that others accept from: it wakes nobody."""
+class _IdleReactor:
+    """The reactor of the owner's ports: it never wakes them, as the workers accept."""
 
     def __init__(self, reactor: Any) -> None:
         self.callLater = reactor.callLater
 
     def addReader(self, reader: Any) -> None:
-        """It is not woken."""
+        """Do nothing: ports of the owner do not accept."""
 
     def removeReader(self, reader: Any) -> None:
-        """It never was."""
+        pass
 
     def removeWriter(self, writer: Any) -> None:
-        """The same."""
+        pass
 
 
 class SharingListener(Listener):
     """
-    The owner's listener: binds, and accepts nothing.
+    The owner's listener: binds sockets and accepts no connection.
 
-    @param workers: how many there are.
+    @param workers: number of workers.
     """
 
     def __init__(self, reactor: Any, workers: int, keepalive: int = 0) -> None:
-        super().__init__(_Asleep(reactor), TCPTransport, UNIXTransport, keepalive)
+        super().__init__(_IdleReactor(reactor), TCPTransport, UNIXTransport, keepalive)
         self._workers = workers
 
     def listenTCP(self, port: int, factory: IProtocolFactory, backlog: int = 50, interface: str = "") -> Any:
-        """Bind a TCP port, a socket for each worker."""
+        """Bind one socket per worker to a TCP port."""
         first, *others = _bind(interface, port, max(backlog, BACKLOG), self._workers)
         for each in others:
             self._listens(each)
-        with first:  # of which the port has a copy
+        with first:  # the port has a duplicate of it
             return SharedPort(super().adoptStreamPort(first.fileno(), first.family, factory), others)
 
     def listenUNIX(self, *args: Any, **kwargs: Any) -> Any:
-        """Bind a Unix socket."""
         return SharedPort(super().listenUNIX(*args, **kwargs))
 
     def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: IProtocolFactory) -> Any:
-        """Take over a socket that is bound already."""
         return SharedPort(super().adoptStreamPort(fileDescriptor, addressFamily, factory))
 
 
 def _bind(interface: str, port: int, backlog: int, number: int) -> list[socket.socket]:
     """
-    Sockets that listen on one and the same port.
+    Return sockets that listen on the same port.
 
-    The first is bound as if it were the only one: if SO_REUSEPORT were set by then, a second server could take half of
-    the connections of one that runs already, and neither would know.
+    The first one is bound without SO_REUSEPORT, so that the port of another server is an error. With the option, both
+    servers would get half of the connections each.
 
-    @raise CannotListenError: if that cannot be done.
+    @raise CannotListenError: if a socket cannot be bound.
     """
     family = socket.AF_INET6 if ":" in interface else socket.AF_INET
     sockets: list[socket.socket] = []
     try:
-        for place in range(number):
+        for index in range(number):
             each = socket.socket(family, socket.SOCK_STREAM)
             sockets.append(each)
             serve_one_family(each)
             each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, place > 0)
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, index > 0)
             each.bind(_address(interface, port, family))
             port = each.getsockname()[1]
         sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, number > 1)
@@ -136,9 +133,9 @@ def _address(interface: str, port: int, family: int) -> Any:
 
 class HandedListener(Listener):
     """
-    A worker's listener for one endpoint: whatever that asks for, it listens on the socket that the owner has bound.
+    A worker's listener for one endpoint. Whatever the endpoint names, it listens on the socket that the owner bound.
 
-    @param descriptor: the number of that socket.
+    @param descriptor: the file descriptor of that socket.
     """
 
     def __init__(self, reactor: Any, descriptor: int) -> None:
@@ -147,16 +144,18 @@ class HandedListener(Listener):
         self._socket.setblocking(False)
 
     def listen(self, endpoint: str, factory: IProtocolFactory) -> Deferred[Any]:
-        """Listen; what systemd has passed on, it has passed on to the owner."""
-        with self._socket:  # of which the port has a copy
+        """
+        Listen for an endpoint. C{systemd:} is replaced, as systemd passed its socket to the owner, not to this process.
+        """
+        with self._socket:  # the port has a duplicate of it
             return super().listen(_SYSTEMD.sub("tcp:0", endpoint), factory)
 
     def listenTCP(self, port: int, factory: IProtocolFactory, backlog: int = 50, interface: str = "") -> tcp.Port:
-        """Accept from a TCP socket, or whichever it is."""
+        """Listen on the owner's socket, which can be of another family."""
         return self.adoptStreamPort(self._socket.fileno(), self._socket.family, factory)
 
     def listenUNIX(
         self, address: bytes, factory: IProtocolFactory, backlog: int = 50, mode: int = 0o666, wantPID: int = 0
     ) -> tcp.Port:
-        """Accept from a Unix socket."""
+        """Listen on the owner's socket, as L{listenTCP}."""
         return self.adoptStreamPort(self._socket.fileno(), self._socket.family, factory)

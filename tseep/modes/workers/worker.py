@@ -130,7 +130,7 @@ class WorkerProtocol(Protocol):
     def pauseProducing(self) -> None:
         self._paused = True
         self._worker.slow.add(self)
-        self._worker.swollen = True
+        self._worker.release_due = True
         self.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
@@ -160,7 +160,7 @@ class Worker(Protocol):
     @ivar full: whether the owner does not read from the link. A client that sends data is then no longer read from.
     @ivar waiting: the clients that are not read from because the link is full.
     @ivar slow: the clients that do not read their replies.
-    @ivar swollen: whether there were slow clients since memory was last given back to the system.
+    @ivar release_due: whether memory must be given back to the system once no client is slow.
     """
 
     transport: Any
@@ -172,7 +172,7 @@ class Worker(Protocol):
         self.full = False
         self.waiting: set[WorkerProtocol] = set()
         self.slow: set[WorkerProtocol] = set()
-        self.swollen = False
+        self.release_due = False
         self._clients: dict[int, WorkerProtocol] = {}
         self._last_number = 0
         self._rest = b""
@@ -258,8 +258,8 @@ class Worker(Protocol):
             "batches": self.watcher.batches,
         }
         self.outbox.add_frame(frames.PONG, 0, json.dumps(costs).encode())
-        if self.swollen and not self.slow:
-            self.swollen = False
+        if self.release_due and not self.slow:
+            self.release_due = False
             release_memory()
 
     def drain(self, payload: bytes) -> None:

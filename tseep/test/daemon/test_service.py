@@ -19,7 +19,7 @@ from zope.interface.verify import verifyObject
 from tseep.configuration.parameters import Config
 from tseep.daemon.service import TseepService
 from tseep.interfaces import IMode
-from tseep.net.heartbeat import INTERVAL
+from tseep.net.heartbeat import INTERVAL_S
 from tseep.net.ports import CannotStart
 from tseep.server.server import Server
 from tseep.test.support import made_folder
@@ -127,10 +127,10 @@ class ServiceTests(SynchronousTestCase):
     def test_cron(self) -> None:
         """The mode runs the server's cron ten times a second, from start to stop."""
         service = self.started()
-        self.reactor.advance(INTERVAL)
-        self.reactor.advance(INTERVAL)
+        self.reactor.advance(INTERVAL_S)
+        self.reactor.advance(INTERVAL_S)
         service.stopService()
-        self.reactor.advance(INTERVAL)
+        self.reactor.advance(INTERVAL_S)
         self.assertEqual(self.mode.events, ["start", "run", "run", "commit", "stop"])
         self.mode.stopped.callback(None)
         self.assertEqual(self.mode.events[5:], ["stop"])
@@ -171,8 +171,8 @@ class ServiceTests(SynchronousTestCase):
         line = self.refusal(CannotListenError("", 6379, OSError(errno.EADDRINUSE, "Address already in use")))
         self.assertEqual(
             line,
-            "tseep: cannot listen on tcp:6379: the address is in use; stop who uses it, or choose another with "
-            "--listen",
+            "tseep: cannot listen on tcp:6379: the address is in use; stop the process that uses it, or choose "
+            "another with --listen",
         )
 
     def test_no_rights(self) -> None:

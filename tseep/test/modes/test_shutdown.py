@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.modes.shutdown import POLL, wait_while
+from tseep.modes.shutdown import POLL_INTERVAL_S, wait_while
 
 
 class WaitWhileTests(SynchronousTestCase):
@@ -21,12 +21,12 @@ class WaitWhileTests(SynchronousTestCase):
         """It ends at the next look once nothing is left."""
         self.assertNoResult(self.waiting)
         self.left.pop()
-        self.clock.advance(POLL)
+        self.clock.advance(POLL_INTERVAL_S)
         self.successResultOf(self.waiting)
 
     def test_in_vain(self) -> None:
         """It ends when the time is up."""
-        self.clock.pump([POLL] * 90)
+        self.clock.pump([POLL_INTERVAL_S] * 90)
         self.assertNoResult(self.waiting)
-        self.clock.pump([POLL] * 11)
+        self.clock.pump([POLL_INTERVAL_S] * 11)
         self.successResultOf(self.waiting)

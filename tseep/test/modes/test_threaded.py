@@ -196,7 +196,7 @@ class ThreadedConnectionTests(ConnectionTests):
         """Being finished answers what has come, then ends."""
         connection = self.connect()
         connection.far.sendall(b"PING\r\n")
-        connection.finish()
+        connection.drain()
         self.threads.given.pop()()
         self.assertEqual(self.received(connection), b"+PONG\r\n")
 

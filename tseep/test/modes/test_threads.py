@@ -12,7 +12,7 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.modes import threads
-from tseep.modes.threads import FUTEX_SLOTS, IDLE, STACK_SIZE, STARTING, SWITCH_INTERVAL, ThreadPool, Threads
+from tseep.modes.threads import FUTEX_SLOTS, MAX_IDLE, MAX_STARTING, STACK_BYTES, SWITCH_INTERVAL_S, ThreadPool, Threads
 from tseep.test.support import ThreadClock
 
 PATIENCE = 30
@@ -71,7 +71,7 @@ class ThreadPoolTests(SynchronousTestCase):
             begun.release()
             go_on.wait(PATIENCE)
 
-        number = IDLE + 20
+        number = MAX_IDLE + 20
         for _ in range(number):
             self.pool.callInThreadWithCallback(self.note, wait)
         for _ in range(number):
@@ -79,7 +79,7 @@ class ThreadPoolTests(SynchronousTestCase):
         self.assertEqual(number, self.pool.count)
         go_on.set()
         with self.pool._changed:
-            self.assertTrue(self.pool._changed.wait_for(lambda: self.pool.count <= IDLE, PATIENCE))
+            self.assertTrue(self.pool._changed.wait_for(lambda: self.pool.count <= MAX_IDLE, PATIENCE))
         self.assertEqual(number, len(self.results))
 
     def test_threads_that_wait_keep_nothing(self) -> None:
@@ -156,7 +156,7 @@ class ThreadsTests(SynchronousTestCase):
         """Switch interval and stack size are set while the mode runs, and restored when it has stopped."""
         before = sys.getswitchinterval(), threading.stack_size()
         self.threads.start()
-        self.assertEqual((SWITCH_INTERVAL, STACK_SIZE), (sys.getswitchinterval(), threading.stack_size()))
+        self.assertEqual((SWITCH_INTERVAL_S, STACK_BYTES), (sys.getswitchinterval(), threading.stack_size()))
         self.threads.stop()
         self.assertEqual(before, (sys.getswitchinterval(), threading.stack_size()))
 
@@ -168,15 +168,15 @@ class ThreadsTests(SynchronousTestCase):
     def test_bound(self) -> None:
         """Few threads start at once. The others follow, each when one has begun, in the order of their clients."""
         self.start()
-        clients = self.clients(STARTING + 2)
-        for _ in range(STARTING):
+        clients = self.clients(MAX_STARTING + 2)
+        for _ in range(MAX_STARTING):
             self.assertTrue(self.come.acquire(timeout=PATIENCE))
         self.assertEqual([client for client in clients if client.begun is None], list(self.threads.waiting))
         for number in (0, 1):
-            self.assertIsNone(clients[STARTING + number].begun)
+            self.assertIsNone(clients[MAX_STARTING + number].begun)
             clients[number].begun()
             self.assertTrue(self.come.acquire(timeout=PATIENCE))
-            self.assertIsNotNone(clients[STARTING + number].begun)
+            self.assertIsNotNone(clients[MAX_STARTING + number].begun)
 
     def test_no_more(self) -> None:
         """
@@ -188,15 +188,15 @@ class ThreadsTests(SynchronousTestCase):
         self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
         self.start()
         pool = self.threads._pool
-        pool._most_idle = 0
-        served = self.clients(STARTING + 2)
-        for _ in range(STARTING):
+        pool._max_idle = 0
+        served = self.clients(MAX_STARTING + 2)
+        for _ in range(MAX_STARTING):
             self.assertTrue(self.come.acquire(timeout=PATIENCE))
         self.patch(threads._thread, "start_new_thread", no_more)
         with pool._changed:
             self.assertTrue(pool._changed.wait_for(lambda: pool.count == 0, PATIENCE))
         served[0].begun()
-        self.assertEqual([False] * STARTING + [True, True], [client.refused for client in served])
+        self.assertEqual([False] * MAX_STARTING + [True, True], [client.refused for client in served])
         self.patch(threads._thread, "start_new_thread", START_NEW_THREAD)
         (client,) = self.clients(1)
         self.assertTrue(self.come.acquire(timeout=PATIENCE))

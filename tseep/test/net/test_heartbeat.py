@@ -7,7 +7,7 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from tseep.net.heartbeat import INTERVAL, Heartbeat
+from tseep.net.heartbeat import INTERVAL_S, Heartbeat
 from tseep.telemetry.histogram import LoopLag
 
 
@@ -31,18 +31,18 @@ class HeartbeatTests(SynchronousTestCase):
     def test_beats(self) -> None:
         """It beats from start to stop."""
         self.heart.start()
-        self.clock.pump([INTERVAL] * 3)
+        self.clock.pump([INTERVAL_S] * 3)
         self.heart.stop()
-        self.clock.pump([INTERVAL] * 3)
+        self.clock.pump([INTERVAL_S] * 3)
         self.assertEqual([0.1, 0.2, 0.3], self.beats)
         self.assertEqual([], self.clock.getDelayedCalls())
 
     def test_lag(self) -> None:
         """A beat that comes late says by how much, and the next one is due an interval later."""
         self.heart.start()
-        self.clock.advance(INTERVAL + 0.25)
+        self.clock.advance(INTERVAL_S + 0.25)
         self.assertEqual(250, round(self.lag.nanoseconds / 1e6))
-        self.clock.advance(INTERVAL)
+        self.clock.advance(INTERVAL_S)
         self.assertEqual(250, round(self.lag.nanoseconds / 1e6))
         self.assertEqual(([0.35, 0.45], 2), (self.beats, self.lag.count))
 
@@ -58,9 +58,9 @@ class HeartbeatTests(SynchronousTestCase):
         self.addCleanup(globalLogPublisher.removeObserver, observe)
         self.error = ValueError("broken")
         self.heart.start()
-        self.clock.pump([INTERVAL] * 3)
+        self.clock.pump([INTERVAL_S] * 3)
         self.error = None
-        self.clock.pump([INTERVAL] * 2)
+        self.clock.pump([INTERVAL_S] * 2)
         self.assertEqual([0.1, 0.2, 0.3, 0.4, 0.5], self.beats)
         self.assertEqual(2, len(lines), lines)
         self.assertIn("ValueError: broken", lines[0])

@@ -121,7 +121,7 @@ class WatcherTests(SynchronousTestCase):
 
     def test_more_than_a_batch(self) -> None:
         """Batch follows batch until nobody is ready."""
-        self.patch(watcher, "BATCH", 2)
+        self.patch(watcher, "MAX_BATCH", 2)
         clients = [self.reading() for _ in range(5)]
         for client in clients:
             client.far.send(b"x")
@@ -130,7 +130,7 @@ class WatcherTests(SynchronousTestCase):
 
     def test_budget(self) -> None:
         """When its budget is spent it stops after the batch, and is ready again."""
-        self.patch(watcher, "BATCH", 2)
+        self.patch(watcher, "MAX_BATCH", 2)
         clients = [self.reading() for _ in range(5)]
         for client in clients:
             client.far.send(b"x")
