@@ -104,11 +104,6 @@ class ThreadedConnection:
             self._mode.threads.serve(self)
 
     def serve(self, begun: Callable[[], None]) -> None:
-        """
-        Read, answer and write until the connection ends. Called in the client's thread.
-
-        @param begun: called before the thread waits for the client for the first time.
-        """
         session = self._session
         assert session is not None
         try:
@@ -199,9 +194,7 @@ class ThreadedConnection:
                 self._mode.server.outputs.check(session, self.unsent)
 
     def send(self, data: bytes) -> int:
-        """
-        Send what the socket accepts; a sender sends the rest. Called with the mode's lock held.
-        """
+        """Send what the socket accepts; a sender sends the rest. Must be called with the mode's lock held."""
         self._outbox.append(data)
         if not self._mode.server.uncommitted and self._writing.acquire(blocking=False):
             try:
