@@ -22,7 +22,7 @@ from tseep.test.net.test_watcher import FakeReactor
 
 
 class Transport(StringTransport):
-    """A transport that notes how it is closed."""
+    """A transport that records C{abortConnection}."""
 
     aborted = False
 
@@ -32,7 +32,7 @@ class Transport(StringTransport):
 
 
 class EventedProtocolTests(SynchronousTestCase):
-    """A client's bytes go to a session, the replies to the transport."""
+    """L{EventedProtocol} passes a client's bytes to its session and the replies to the transport."""
 
     def setUp(self) -> None:
         self.server = Server(Config(maxclients="2"), clock=Clock().seconds)
@@ -40,7 +40,7 @@ class EventedProtocolTests(SynchronousTestCase):
         self.factory = ClientFactory(lambda _: EventedProtocol(self.mode, False))
 
     def connect(self) -> Any:
-        """A new client's protocol."""
+        """Return the protocol of a new client."""
         protocol = self.factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 50000))
         transport = Transport(
             hostAddress=IPv4Address("TCP", "127.0.0.1", 6379),
@@ -50,25 +50,25 @@ class EventedProtocolTests(SynchronousTestCase):
         return protocol
 
     def test_interfaces(self) -> None:
-        """A protocol is a session's connection and its transport's producer."""
+        """A protocol provides C{IConnection} for its session and C{IPushProducer} for its transport."""
         protocol = self.connect()
         verifyObject(IConnection, protocol)
         verifyObject(IPushProducer, protocol)
 
     def test_answers(self) -> None:
-        """What the client sends is answered."""
+        """The replies to pipelined commands are written to the transport."""
         protocol = self.connect()
         protocol.dataReceived(b"PING\r\nECHO hi\r\n")
         self.assertEqual(protocol.transport.value(), b"+PONG\r\n$2\r\nhi\r\n")
 
     def test_addresses(self) -> None:
-        """It knows both ends of its connection."""
+        """A connection has the addresses of both ends; its file descriptor is -1 if the transport has none."""
         protocol = self.connect()
         self.assertEqual((protocol.peer, protocol.host), ("127.0.0.1:50000", "127.0.0.1:6379"))
         self.assertEqual(protocol.fileno, -1)
 
     def test_too_many(self) -> None:
-        """One client too many gets Redis's error and is closed; when one goes there is room again."""
+        """A client above C{maxclients} gets Redis's error and is closed; a disconnect frees its place."""
         first, _, third = self.connect(), self.connect(), self.connect()
         self.assertEqual(third.transport.value(), TOO_MANY_CLIENTS)
         self.assertTrue(third.transport.disconnecting)
@@ -79,21 +79,21 @@ class EventedProtocolTests(SynchronousTestCase):
         self.assertEqual(self.connect().transport.value(), b"")
 
     def test_connection_lost(self) -> None:
-        """A client that is gone is forgotten."""
+        """A lost connection removes the session; bytes after that are ignored."""
         protocol = self.connect()
         protocol.connectionLost()
         protocol.dataReceived(b"PING\r\n")
         self.assertEqual(self.server.sessions, {})
 
     def test_closes_after_replies(self) -> None:
-        """A client whose bytes make no sense gets its replies, then the error, then the end."""
+        """A protocol error is sent after the replies to the commands before it, then the connection closes."""
         protocol = self.connect()
         protocol.dataReceived(b"PING\r\n*x\r\n")
         self.assertEqual(protocol.transport.value(), b"+PONG\r\n-ERR Protocol error: invalid multibulk length\r\n")
         self.assertTrue(protocol.transport.disconnecting)
 
     def test_not_reading(self) -> None:
-        """While the client does not take its replies, none of its commands run and nothing is read of it."""
+        """While the transport is paused by backpressure, the client's commands do not run and nothing is read."""
         protocol = self.connect()
         protocol.dataReceived(b"SET k " + b"v" * 60_000 + b"\r\n")
         protocol.transport.clear()
@@ -123,21 +123,21 @@ class EventedProtocolTests(SynchronousTestCase):
         self.assertEqual((b"hello", 0), (protocol.transport.value(), protocol.unsent))
 
     def test_close(self) -> None:
-        """Being closed, it sends what was answered first."""
+        """C{close} sends the pending replies first."""
         protocol = self.connect()
         protocol.close()
         self.assertTrue(protocol.transport.disconnecting)
         self.assertFalse(protocol.transport.aborted)
 
     def test_close_again(self) -> None:
-        """Who lingers after having been closed is cut off the second time."""
+        """A second C{close} aborts the connection."""
         protocol = self.connect()
         protocol.close()
         protocol.close()
         self.assertTrue(protocol.transport.aborted)
 
     def test_close_while_paused(self) -> None:
-        """Who does not take its replies is cut off at once."""
+        """C{close} aborts a connection whose client does not read."""
         protocol = self.connect()
         protocol.pauseProducing()
         protocol.close()
@@ -145,17 +145,17 @@ class EventedProtocolTests(SynchronousTestCase):
 
 
 class EventedModeTests(SynchronousTestCase):
-    """The mode gives the watcher its clients, and ends in order."""
+    """L{EventedMode} listens through the watcher and closes its clients on shutdown."""
 
     def test_interface(self) -> None:
-        """It is a mode."""
+        """C{EventedMode} provides C{IMode}."""
         mode = EventedMode(FakeReactor(), Server())
         mode.start()
         self.addCleanup(mode._watcher.stop)
         verifyObject(IMode, mode)
 
     def test_stop(self) -> None:
-        """Stopping closes every client, and cuts off in the end who does not go."""
+        """C{stop} closes every client and aborts those that are still connected at the timeout."""
         reactor = FakeReactor()
         server = Server()
         mode = EventedMode(reactor, server)
@@ -172,7 +172,7 @@ class EventedModeTests(SynchronousTestCase):
         self.assertEqual(reactor.readers, [])
 
     def test_without_epoll(self) -> None:
-        """Where there is no epoll the reactor itself listens."""
+        """Without epoll the reactor listens instead of the watcher."""
         self.patch(select, "epoll", None)
         del select.epoll
         reactor = FakeReactor()

@@ -10,7 +10,7 @@ from tseep.modes.shutdown import POLL_INTERVAL_S, wait_while
 
 
 class WaitWhileTests(SynchronousTestCase):
-    """Waiting ends when nothing goes on any more, or after a time."""
+    """C{wait_while} polls until its condition is false or the timeout expires."""
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -18,7 +18,7 @@ class WaitWhileTests(SynchronousTestCase):
         self.waiting = Deferred.fromCoroutine(wait_while(self.clock, lambda: self.left, 1.0))
 
     def test_over(self) -> None:
-        """It ends at the next look once nothing is left."""
+        """The Deferred fires at the next poll after the condition became false."""
         self.assertNoResult(self.waiting)
         self.left.pop()
         self.clock.advance(POLL_INTERVAL_S)

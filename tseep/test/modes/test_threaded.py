@@ -23,10 +23,9 @@ from tseep.test.support import ThreadClock
 
 
 class NoThreads:
-    """
-    Stands for the mode's threads and gives none: the test runs what they would.
-
-    @ivar given: what is to be run, C{begun}: how often a thread said that it waits for its client.
+    """A stub of the mode's threads that starts none: the test calls the functions.
+    @ivar given: The functions that were passed to the pool.
+    @ivar begun: The number of times that a connection reported that it waits for its client.
     """
 
     def __init__(self) -> None:
@@ -45,7 +44,7 @@ class NoThreads:
 
 
 class ConnectionTests(SynchronousTestCase):
-    """What the tests of connections share."""
+    """Set-up and helpers for the tests of connections."""
 
     def setUp(self) -> None:
         self.server = Server(Config(maxclients="2"), clock=Clock().seconds)
@@ -54,7 +53,7 @@ class ConnectionTests(SynchronousTestCase):
         self.patch(self.mode, "threads", self.threads)
 
     def connect(self) -> Any:
-        """A new client's connection, with C{far} for the client's end."""
+        """Return the connection of a new client; its attribute C{far} is the client's end."""
         near, far = socket.socketpair()
         self.addCleanup(near.close)
         self.addCleanup(far.close)
@@ -64,7 +63,7 @@ class ConnectionTests(SynchronousTestCase):
         return connection
 
     def converse(self, sent: bytes, connection: Any = None) -> bytes:
-        """What a client gets that sends these bytes and no more."""
+        """Return all that a client receives that sends C{sent} and then closes its sending half."""
         connection = connection or self.connect()
         connection.far.sendall(sent)
         connection.far.shutdown(socket.SHUT_WR)
@@ -81,26 +80,26 @@ class ConnectionTests(SynchronousTestCase):
 
 
 class ThreadedConnectionTests(ConnectionTests):
-    """A thread reads, answers and writes until its client goes."""
+    """A connection's thread reads, runs commands and writes replies until the client disconnects."""
 
     def test_interface(self) -> None:
-        """A connection is what a session asks for."""
+        """A connection provides C{IConnection}."""
         verifyObject(IConnection, self.connect())
 
     def test_answers(self) -> None:
-        """What the client sends is answered, and when it goes the connection is closed and forgotten."""
+        """Commands are answered; at EOF the connection is closed and its session removed."""
         self.assertEqual(self.converse(b"PING\r\nECHO hi\r\n"), b"+PONG\r\n$2\r\nhi\r\n")
         self.assertEqual(self.server.sessions, {})
 
     def test_closes_after_replies(self) -> None:
-        """A client whose bytes make no sense gets its replies, then the error, then the end."""
+        """A protocol error is sent after the replies to the commands before it, then the connection closes."""
         connection = self.connect()
         connection.far.sendall(b"PING\r\n*x\r\n")
         self.threads.given.pop()()
         self.assertEqual(self.received(connection), b"+PONG\r\n-ERR Protocol error: invalid multibulk length\r\n")
 
     def test_waiting(self) -> None:
-        """Replies too many for one write follow in further ones."""
+        """Replies larger than one write are sent in several."""
         value = b"v" * 60_000
         connection = self.connect()
         connection.far.sendall(b"SET k " + value + b"\r\n" + b"GET k\r\n" * 100)
@@ -113,7 +112,7 @@ class ThreadedConnectionTests(ConnectionTests):
         self.assertEqual(taken, [b"+OK\r\n" + (b"$60000\r\n" + value + b"\r\n") * 100])
 
     def test_lock(self) -> None:
-        """The lock is held while the server is touched, and not while the socket is."""
+        """The lock is held while a command runs and released during socket I/O."""
         held: list[bool] = []
         receive = Session.receive
 
@@ -127,7 +126,7 @@ class ThreadedConnectionTests(ConnectionTests):
         self.assertFalse(self.mode.lock.locked())
 
     def test_too_many(self) -> None:
-        """One client too many gets Redis's error and is closed."""
+        """A client above C{maxclients} gets Redis's error and is closed."""
         self.connect()
         self.connect()
         third = self.connect()
@@ -135,7 +134,7 @@ class ThreadedConnectionTests(ConnectionTests):
         self.assertEqual(len(self.threads.given), 2)
 
     def test_client_gone(self) -> None:
-        """A client that is gone before its replies are sent is forgotten like any other."""
+        """A client that disconnects before its replies are sent is removed."""
         connection = self.connect()
         connection.far.sendall(b"PING\r\n")
         connection._socket.shutdown(socket.SHUT_WR)
@@ -143,9 +142,8 @@ class ThreadedConnectionTests(ConnectionTests):
         self.assertEqual(self.server.sessions, {})
 
     def test_begun(self) -> None:
-        """
-        A thread has begun when what its client has sent is answered, before it waits for the client: neither one who
-        says nothing nor one who takes nothing keeps others from their threads.
+        """A thread reports that it has begun once the received commands are answered, before it waits for its client:
+        clients that send nothing or read nothing do not delay the start of other threads.
         """
         silent, greedy = self.connect(), self.connect()
         greedy.far.sendall(b"PING\r\n")
@@ -158,14 +156,14 @@ class ThreadedConnectionTests(ConnectionTests):
         self.assertEqual([0, 1], [len(silent._outbox), len(greedy._outbox)])
 
     def test_refused(self) -> None:
-        """A client for whom there is no thread gets Redis's error, and is closed and forgotten."""
+        """A client for which no thread can start gets Redis's error, is counted as rejected and removed."""
         connection = self.connect()
         connection.refuse()
         self.assertEqual(self.received(connection), TOO_MANY_CLIENTS)
         self.assertEqual(({}, 1), (self.server.sessions, self.server.stats.rejected_connections))
 
     def test_large_reads(self) -> None:
-        """After a full read a larger one follows at once; a thread that waits for its client holds a small buffer."""
+        """A full read is followed by a larger one; a thread that waits for its client holds a small buffer."""
         connection = self.connect()
         sizes: list[int] = []
         near = connection._socket
@@ -184,7 +182,7 @@ class ThreadedConnectionTests(ConnectionTests):
         self.assertEqual([2048, 2048, 16384, 2048, 16384, 2048, 2048], sizes)
 
     def test_close(self) -> None:
-        """Being closed ends the blocked read; closing again does nothing."""
+        """C{close} ends the blocked read; a second call has no effect."""
         connection = self.connect()
         connection.close()
         self.threads.given.pop()()
@@ -193,7 +191,7 @@ class ThreadedConnectionTests(ConnectionTests):
         self.assertEqual(connection.fileno, -1)
 
     def test_finish(self) -> None:
-        """Being finished answers what has come, then ends."""
+        """C{finish} answers the commands received so far, then closes."""
         connection = self.connect()
         connection.far.sendall(b"PING\r\n")
         connection.drain()
@@ -202,10 +200,9 @@ class ThreadedConnectionTests(ConnectionTests):
 
 
 class Held:
-    """
-    A lock that somebody else has.
-
-    @ivar wanted: whether a thread waits for it, C{free}: lets it go on.
+    """A lock that another thread holds.
+    @ivar wanted: Set when a thread waits for the lock.
+    @ivar free: When set, the waiting thread acquires the lock.
     """
 
     def __init__(self) -> None:
@@ -223,10 +220,10 @@ class Held:
 
 
 class HelpTests(ConnectionTests):
-    """Sending without being asked, to a client that takes nothing for now."""
+    """C{send} of messages to a client that does not read."""
 
     def test_one_helper(self) -> None:
-        """One thread waits to send the rest, however much it becomes."""
+        """One helper thread sends the rest, including what is added while it waits."""
         connection = self.connect()
         del self.threads.given[:]
         connection._writing = held = Held()
@@ -242,7 +239,7 @@ class HelpTests(ConnectionTests):
         self.assertEqual(b"123", connection.far.recv(10))
 
     def test_no_helper(self) -> None:
-        """Where the system has no more threads a connection that needs one tries again, until there is one."""
+        """A connection that finds no thread for its output retries at each C{call} until one starts."""
         connection = self.connect()
         del self.threads.given[:]
         connection._writing = Held()
@@ -255,7 +252,7 @@ class HelpTests(ConnectionTests):
         self.assertEqual(1, len(self.threads.given))
 
     def test_cut_off(self) -> None:
-        """Who is closed and has not taken everything is cut off: the system does not wait for that."""
+        """C{close} resets (C{SO_LINGER} 0) a connection with unsent output, so the kernel does not keep it."""
         connection = self.connect()
         connection._writing = Held()
         connection.send(b"1")
@@ -265,17 +262,17 @@ class HelpTests(ConnectionTests):
 
 
 class ThreadedModeTests(SynchronousTestCase):
-    """The mode gives every client a thread, and ends them."""
+    """L{ThreadedMode} serves each client in a thread and ends the threads on shutdown."""
 
     def test_interface(self) -> None:
-        """It is a mode."""
+        """C{ThreadedMode} provides C{IMode}."""
         mode = ThreadedMode(Clock(), Server())
         mode.start()
         self.addCleanup(mode.threads.stop)
         verifyObject(IMode, mode)
 
     def test_reactor_has_no_turn(self) -> None:
-        """The reactor's thread waits for the client that has the lock, and not for those who wait for their turn."""
+        """The reactor's thread waits for the lock alone, and not for the turn, for which client threads queue."""
         mode = ThreadedMode(Clock(), Server())
         called = threading.Event()
         reactor = threading.Thread(target=mode.call, args=(called.set,))
@@ -285,7 +282,7 @@ class ThreadedModeTests(SynchronousTestCase):
         reactor.join()
 
     def test_others_have_their_turn(self) -> None:
-        """A long script lets others have the turn and the lock, and has both again after it."""
+        """A long script releases the turn and the lock for other clients, then acquires both again."""
         mode = ThreadedMode(Clock(), Server())
         free: list[bool] = []
         self.patch(threaded.time, "sleep", lambda seconds: free.append(mode.turn.locked() or mode.lock.locked()))
@@ -295,7 +292,7 @@ class ThreadedModeTests(SynchronousTestCase):
         self.assertEqual([False], free)
 
     def test_call_holds_the_lock(self) -> None:
-        """The server's regular work is done under the lock."""
+        """C{call} runs the server's periodic work under the lock."""
         server = Server()
         mode = ThreadedMode(Clock(), server)
         held: list[bool] = []
@@ -303,7 +300,7 @@ class ThreadedModeTests(SynchronousTestCase):
         self.assertEqual(held, [True])
 
     def test_stop(self) -> None:
-        """Stopping lets every thread finish, then cuts its client off, and waits no longer than it must."""
+        """C{stop} answers the commands received, closes each client and fires once all threads have ended."""
         clock = ThreadClock()
         server = Server()
         mode = ThreadedMode(clock, server)

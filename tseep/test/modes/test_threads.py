@@ -16,21 +16,21 @@ from tseep.modes.threads import FUTEX_SLOTS, MAX_IDLE, MAX_STARTING, STACK_BYTES
 from tseep.test.support import ThreadClock
 
 PATIENCE = 30
-"""Seconds that a thread is waited for at most."""
+"""Timeout in seconds for a thread."""
 
 
 def divide(number: int) -> None:
-    """Fail, where the number is 0."""
+    """Raise C{ZeroDivisionError} if C{number} is 0."""
     1 / number
 
 
 def no_more(*_: Any) -> None:
-    """As when the system has no more threads."""
+    """Raise the error of a system whose thread limit is reached."""
     raise RuntimeError("can't start new thread")
 
 
 class ThreadPoolTests(SynchronousTestCase):
-    """Functions are called in threads, of which a few wait for more."""
+    """L{ThreadPool} runs functions in threads and keeps a few idle ones."""
 
     def setUp(self) -> None:
         self.pool = ThreadPool()
@@ -39,7 +39,7 @@ class ThreadPoolTests(SynchronousTestCase):
         self.come = threading.Semaphore(0)
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Call a function in a thread, and wait for its end."""
+        """Call a function in a thread and wait until it has ended."""
         self.pool.callInThreadWithCallback(self.note, function, *arguments)
         self.assertTrue(self.come.acquire(timeout=PATIENCE))
 
@@ -48,14 +48,14 @@ class ThreadPoolTests(SynchronousTestCase):
         self.come.release()
 
     def test_result(self) -> None:
-        """What a function returns is told; it runs in another thread."""
+        """The callback gets the function's result; the function runs in another thread."""
         self.call(lambda: threading.get_ident())
         ((success, ident),) = self.results
         self.assertTrue(success)
         self.assertNotEqual(threading.get_ident(), ident)
 
     def test_failure(self) -> None:
-        """What it raises is told, and the thread goes on."""
+        """The callback gets the exception as a C{Failure}; the thread continues."""
         self.call(lambda number: 1 / number, 0)
         ((success, failure),) = self.results
         self.assertFalse(success)
@@ -64,7 +64,7 @@ class ThreadPoolTests(SynchronousTestCase):
         self.assertEqual((True, "1"), self.results[1])
 
     def test_many_at_once(self) -> None:
-        """Each has a thread of its own while it runs; afterwards no more than a few threads stay."""
+        """Each running function has its own thread; afterwards at most C{IDLE} threads stay."""
         begun, go_on = threading.Semaphore(0), threading.Event()
 
         def wait() -> None:
@@ -83,7 +83,7 @@ class ThreadPoolTests(SynchronousTestCase):
         self.assertEqual(number, len(self.results))
 
     def test_threads_that_wait_keep_nothing(self) -> None:
-        """Nothing of the last function is kept by a thread that waits for another."""
+        """An idle thread holds no reference to its last function."""
 
         class Client:
             def serve(self) -> None:
@@ -93,29 +93,27 @@ class ThreadPoolTests(SynchronousTestCase):
         kept = weakref.ref(client)
         self.call(client.serve)
         del client
-        self.pool.stop()  # so that the thread has come to the end of its task
+        self.pool.stop()  # waits until the thread has left its task
         gc.collect()
         self.assertIsNone(kept())
 
     def test_stop(self) -> None:
-        """Every thread has ended then, those that wait, too."""
+        """C{stop} ends all threads, idle ones too."""
         self.call(str)
         self.call(str)
         self.pool.stop()
         self.assertEqual(0, self.pool.count)
 
     def test_no_more(self) -> None:
-        """Where the system has no more threads it is an error, and nothing is called later."""
+        """If no thread can start, the call raises C{RuntimeError} and its function is not queued."""
         self.patch(threads._thread, "start_new_thread", no_more)
         self.assertRaises(RuntimeError, self.pool.callInThreadWithCallback, self.note, str)
         self.assertEqual((0, True), (self.pool.count, self.pool._tasks.empty()))
 
 
 class Client:
-    """
-    A client that notes what becomes of it.
-
-    @ivar begun: to be called when its thread has begun; None before.
+    """A client that records the calls it gets.
+    @ivar begun: The callback that reports that its thread has begun; None until C{serve} is called.
     """
 
     def __init__(self, come: threading.Semaphore) -> None:
@@ -132,7 +130,8 @@ class Client:
 
 
 class ThreadsTests(SynchronousTestCase):
-    """What thousands of threads need of the process, and how they start."""
+    """L{Threads}: process settings for thousands of threads, bounded concurrent starts, refusal at the system's limit.
+    """
 
     def setUp(self) -> None:
         self.slots: list[int] = []
@@ -146,14 +145,14 @@ class ThreadsTests(SynchronousTestCase):
         self.addCleanup(self.threads.stop)
 
     def clients(self, number: int) -> list[Client]:
-        """So many clients, who have come."""
+        """Return C{number} new clients, each passed to C{serve}."""
         found = [Client(self.come) for _ in range(number)]
         for client in found:
             self.threads.serve(client)
         return found
 
     def test_settings(self) -> None:
-        """Switch interval and stack size are set while the mode runs, and restored when it has stopped."""
+        """C{start} sets the switch interval and the stack size; C{stop} restores them."""
         before = sys.getswitchinterval(), threading.stack_size()
         self.threads.start()
         self.assertEqual((SWITCH_INTERVAL_S, STACK_BYTES), (sys.getswitchinterval(), threading.stack_size()))
@@ -161,12 +160,12 @@ class ThreadsTests(SynchronousTestCase):
         self.assertEqual(before, (sys.getswitchinterval(), threading.stack_size()))
 
     def test_futex_slots(self) -> None:
-        """The kernel's table is large before there is a thread."""
+        """C{start} enlarges the kernel's futex hash before any thread exists."""
         self.start()
         self.assertEqual([[FUTEX_SLOTS], 0], [self.slots, len(self.threads)])
 
     def test_bound(self) -> None:
-        """Few threads start at once. The others follow, each when one has begun, in the order of their clients."""
+        """At most C{STARTING} threads start at once; each that has begun starts the next, first come, first served."""
         self.start()
         clients = self.clients(MAX_STARTING + 2)
         for _ in range(MAX_STARTING):
@@ -179,9 +178,8 @@ class ThreadsTests(SynchronousTestCase):
             self.assertIsNotNone(clients[MAX_STARTING + number].begun)
 
     def test_no_more(self) -> None:
-        """
-        Where the system has no more threads, clients are refused, those that waited, too; the log hears of it once.
-        When it has some again they are served.
+        """At the system's thread limit new and waiting clients are refused, with one log event. Clients are served
+        again once threads can start, with another.
         """
         events: list[Any] = []
         globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
@@ -207,7 +205,7 @@ class ThreadsTests(SynchronousTestCase):
         self.assertEqual("Accepting clients again: threads can be started", said[1])
 
     def test_failure(self) -> None:
-        """A thread that fails is in the log, and not the end of anything."""
+        """An exception in a thread is logged, and the pool continues."""
         self.start()
         self.assertTrue(self.threads.run(divide, 0))
         self.assertTrue(self.clock.called.wait(PATIENCE))

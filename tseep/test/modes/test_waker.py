@@ -13,7 +13,7 @@ NOW = START * 1000
 
 
 class WakerTests(SynchronousTestCase):
-    """One delayed call stands for all timers."""
+    """L{Waker} keeps one delayed call for the earliest of all timers."""
 
     def setUp(self) -> None:
         self.reactor = Clock()
@@ -23,7 +23,7 @@ class WakerTests(SynchronousTestCase):
         self.waker = Waker(self.reactor, server, lambda: self.rung.append(self.reactor.seconds() - START))
 
     def test_ring(self) -> None:
-        """It rings when the time has come, once."""
+        """The callback runs once, when the timer is due."""
         self.waker.wake(NOW + 100)
         self.reactor.advance(0.09)
         self.assertEqual([], self.rung)
@@ -31,7 +31,7 @@ class WakerTests(SynchronousTestCase):
         self.assertEqual(1, len(self.rung))
 
     def test_nearer(self) -> None:
-        """A nearer timer takes the place of the one before, and only one call is waited for."""
+        """An earlier timer replaces the pending delayed call."""
         self.waker.wake(NOW + 1000)
         self.waker.wake(NOW + 100)
         self.assertEqual(1, len(self.reactor.getDelayedCalls()))
@@ -39,14 +39,14 @@ class WakerTests(SynchronousTestCase):
         self.assertEqual(1, len(self.rung))
 
     def test_again(self) -> None:
-        """After it rang it can be set anew."""
+        """The waker can be set again after it fired."""
         for turn in (1, 2):
             self.waker.wake(NOW + 100 * turn)
             self.reactor.advance(0.15)
             self.assertEqual(turn, len(self.rung))
 
     def test_stop(self) -> None:
-        """Stopped, it leaves nothing behind; it may be stopped again, and after it rang."""
+        """C{stop} cancels the delayed call; it is idempotent, also after the timer fired."""
         self.waker.wake(NOW + 100)
         self.waker.stop()
         self.waker.stop()

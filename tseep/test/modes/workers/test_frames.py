@@ -8,14 +8,14 @@ from tseep.modes.workers.frames import BYTES, CLOSED, MAX_FRAME_BYTES, Outbox, h
 
 
 class FramesTests(SynchronousTestCase):
-    """What one end says the other hears, in whatever pieces it comes."""
+    """Frames between owner and worker survive any split of the stream."""
 
     def test_head(self) -> None:
         """A head has nine bytes."""
         self.assertEqual(header(BYTES, 1, 258), b"\x02\x01\0\0\0\x02\x01\0\0")
 
     def test_whole(self) -> None:
-        """Frames leave together, and are told apart again."""
+        """Frames of one C{take} are split back into the same frames."""
         box = Outbox()
         box.add_frame(CLOSED, 7)
         box.add_data(2**32 - 1, b"abc")
@@ -24,7 +24,7 @@ class FramesTests(SynchronousTestCase):
         self.assertEqual((b"", b""), (rest, box.pop_all()))
 
     def test_pieces(self) -> None:
-        """Cut anywhere, they are the same."""
+        """A stream cut at any byte yields the same frames."""
         box = Outbox()
         said = [(BYTES, 1, b"x" * 20), (CLOSED, 1, b""), (BYTES, 2, b"y")]
         for kind, number, text in said:
@@ -36,7 +36,7 @@ class FramesTests(SynchronousTestCase):
             self.assertEqual((said, b""), (first + second, left))
 
     def test_long(self) -> None:
-        """What is longer than one frame may be becomes several."""
+        """Data above C{MAX_FRAME_BYTES} is split into several frames."""
         box = Outbox()
         data = bytes(range(256)) * (MAX_FRAME_BYTES // 128) + b"end"
         box.add_data(1, data)

@@ -34,17 +34,16 @@ from tseep.test.support import encode
 
 
 class Reactor(FakeReactor):
-    """One that runs from the beginning."""
+    """A fake reactor that counts as running from the start."""
 
     def callWhenRunning(self, function: Any) -> None:
         function()
 
 
 class Process:
-    """
-    A worker's process, played by the test.
-
-    @ivar argv: how it was started, C{files}: with which files.
+    """A fake worker process: the test writes and reads its end of the link.
+    @ivar argv: The command line it was started with.
+    @ivar files: The file descriptors passed to it.
     """
 
     def __init__(self, protocol: Any, argv: list[str], files: dict[int, Any]) -> None:
@@ -63,17 +62,17 @@ class Process:
         self.end()
 
     def end(self) -> None:
-        """It ends."""
+        """Close the link and report that the process has ended."""
         self.link.close()
         self.protocol.processEnded(Failure(ProcessDone(0)))
 
     def open(self, number: int, reserved: bool = False) -> None:
-        """A client comes."""
+        """Queue the frame that reports a new client."""
         facts = {"peer": f"127.0.0.1:{50000 + number}", "host": "127.0.0.1:6379", "fileno": 9, "reserved": reserved}
         self.box.add_frame(frames.OPENED, number, json.dumps(facts).encode())
 
     def hear(self) -> list[tuple[int, int, bytes]]:
-        """All that it was told."""
+        """Return the frames that the owner has sent since the last call."""
         heard: list[tuple[int, int, bytes]] = []
         try:
             while True:
@@ -88,7 +87,7 @@ class Process:
 
 
 class Failing:
-    """A session that goes wrong."""
+    """A session whose C{receive} raises C{RuntimeError}."""
 
     id = 1
 
@@ -104,7 +103,7 @@ class Failing:
 
 @skipUnless(hasattr(select, "epoll"), "the platform has no epoll")
 class WorkersTests(SynchronousTestCase):
-    """What the tests of the owner share."""
+    """Set-up and helpers for the tests of the owner."""
 
     workers = "2"
 
@@ -129,7 +128,7 @@ class WorkersTests(SynchronousTestCase):
         return self.processes[-1]
 
     def turn(self) -> None:
-        """Let what the workers say be done."""
+        """Deliver the frames that the workers have queued, and process them."""
         for process in self.processes:
             data = process.box.pop_all()
             if data:
@@ -140,7 +139,7 @@ class WorkersTests(SynchronousTestCase):
         self.mode.watcher.doRead()
 
     def hear(self, process: Process) -> list[tuple[int, int, bytes]]:
-        """All that a worker is told, until nothing is left to be said."""
+        """Return all frames sent to a worker, reading until the owner has no more."""
         heard = process.hear()
         told = heard
         while told:
@@ -156,7 +155,7 @@ class WorkersTests(SynchronousTestCase):
         return self.hear(self.processes[0])
 
     def opened(self, *numbers: int) -> Process:
-        """The first worker, with clients."""
+        """Return the first worker, with these clients connected."""
         process = self.processes[0]
         for number in numbers:
             process.open(number)
@@ -165,20 +164,20 @@ class WorkersTests(SynchronousTestCase):
         return process
 
     def answers(self, heard: list[tuple[int, int, bytes]], number: int = 1) -> bytes:
-        """What one client is sent."""
+        """Return the reply bytes for one client among the frames."""
         return b"".join([text for kind, about, text in heard if kind == frames.BYTES and about == number])
 
 
 class ClientTests(WorkersTests):
-    """A client of a worker is a client as any other."""
+    """A worker's client behaves like a client of the other modes."""
 
     def test_answers(self) -> None:
-        """What it says is answered, in one frame for one."""
+        """A command's reply is one BYTES frame."""
         self.opened(1)
         self.assertEqual([(frames.BYTES, 1, b"+PONG\r\n")], self.say(1, b"PING\r\n"))
 
     def test_batch(self) -> None:
-        """What came in one read leaves in one write, to each its own."""
+        """The replies to one read leave in one write, one frame per client."""
         process = self.opened(1, 2)
         process.box.add_data(1, encode("SET", "a", 1))
         process.box.add_data(2, encode("GET", "a"))
@@ -186,7 +185,7 @@ class ClientTests(WorkersTests):
         self.assertEqual([(frames.BYTES, 1, b"+OK\r\n"), (frames.BYTES, 2, b"$1\r\n1\r\n")], process.hear())
 
     def test_interfaces(self) -> None:
-        """It is known as any other, and by its worker."""
+        """The connection provides C{IConnection} with the addresses its worker reported; CLIENT LIST has its worker."""
         self.opened(1)
         (session,) = self.server.sessions.values()
         verifyObject(IConnection, session.connection)
@@ -195,7 +194,7 @@ class ClientTests(WorkersTests):
         self.assertIn(b" worker=0", self.answers(self.say(1, encode("CLIENT", "LIST"))))
 
     def test_other_workers_client(self) -> None:
-        """A message reaches clients of another worker."""
+        """PUBLISH reaches subscribers at another worker."""
         self.opened(1)
         other = self.processes[1]
         other.open(1)
@@ -206,7 +205,7 @@ class ClientTests(WorkersTests):
         self.assertIn(b"hi", self.answers(other.hear()))
 
     def test_too_many(self) -> None:
-        """One client too many is told so and closed; the operator's gets in."""
+        """A client above C{maxclients} gets Redis's error and CLOSE; one on the reserved endpoint is admitted."""
         process = self.opened(1, 2, 3)
         process.open(4)
         process.open(5, reserved=True)
@@ -217,7 +216,7 @@ class ClientTests(WorkersTests):
         self.assertEqual(expected, process.hear())
 
     def test_gone(self) -> None:
-        """One that is gone is forgotten, and what it waited for goes to another."""
+        """A disconnected client is removed from those blocked by BLPOP: the element goes to another."""
         process = self.opened(1, 2)
         process.box.add_data(1, encode("BLPOP", "l", 0))
         process.box.add_frame(frames.CLOSED, 1)
@@ -227,7 +226,7 @@ class ClientTests(WorkersTests):
         self.assertEqual(b"$1\r\nx\r\n", self.answers(self.say(2, encode("LPOP", "l")), 2))
 
     def test_last_word(self) -> None:
-        """One that says no more is answered what it has said, and then let go."""
+        """After a client's EOF its replies are sent, then CLOSE."""
         process = self.opened(1)
         process.box.add_data(1, b"PING\r\n")
         process.box.add_frame(frames.EOF, 1)
@@ -236,7 +235,7 @@ class ClientTests(WorkersTests):
         self.assertEqual({}, self.server.sessions)
 
     def test_quit(self) -> None:
-        """One that wants to go is answered and closed, and what it says after that is not heard."""
+        """QUIT is answered, followed by CLOSE; commands after it are ignored."""
         self.opened(1)
         heard = self.say(1, b"QUIT\r\nSET a b\r\n")
         self.assertEqual([(frames.BYTES, 1, b"+OK\r\n"), (frames.CLOSE, 1, b"")], heard)
@@ -244,7 +243,7 @@ class ClientTests(WorkersTests):
         self.assertEqual(0, len(self.server.keyspace.databases[0]))
 
     def test_killed(self) -> None:
-        """CLIENT KILL closes it; a second time it is cut off."""
+        """CLIENT KILL sends CLOSE; a second close sends ABORT."""
         self.opened(1, 2)
         connection = self.server.sessions[1].connection
         self.assertIn((frames.CLOSE, 1, b""), self.say(2, encode("CLIENT", "KILL", "ID", 1)))
@@ -252,7 +251,7 @@ class ClientTests(WorkersTests):
         self.assertEqual([(frames.ABORT, 1, b"")], self.processes[0].hear())
 
     def test_failure(self) -> None:
-        """A command that goes wrong in itself closes its own client, and no other."""
+        """An exception in a command closes its client alone and is logged."""
         self.opened(1, 2)
 
         self.server.sessions[1].connection._session = Failing(self.server)
@@ -261,7 +260,7 @@ class ClientTests(WorkersTests):
         self.assertEqual(b"+PONG\r\n", self.answers(self.say(2, b"PING\r\n"), 2))
 
     def test_pieces(self) -> None:
-        """Frames may come in pieces."""
+        """A frame that arrives byte by byte is processed once complete."""
         process = self.opened(1)
         process.box.add_data(1, b"PING\r\n")
         data = process.box.pop_all()
@@ -271,7 +270,7 @@ class ClientTests(WorkersTests):
         self.assertEqual(b"+PONG\r\n", self.answers(process.hear()))
 
     def test_others_in_a_script(self) -> None:
-        """While a script runs others are answered, in the order in which they spoke."""
+        """While a script runs other clients' commands run, in order of arrival."""
         process = self.opened(1, 2)
         served = []
 
@@ -295,7 +294,7 @@ class ClientTests(WorkersTests):
 
 
 class PressureTests(WorkersTests):
-    """A client that does not take its replies is answered no more, and no other notices."""
+    """Backpressure: a client's commands stop while its replies are not acknowledged, those of others continue."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -303,17 +302,17 @@ class PressureTests(WorkersTests):
         self.say(2, encode("SET", "big", "x" * ACK_INTERVAL_BYTES))
 
     def fill(self) -> list[tuple[int, int, bytes]]:
-        """Send more than is sent to one who takes nothing."""
+        """Request more reply bytes than a client is sent without an ack."""
         return [frame for _ in range(4) for frame in self.say(1, encode("GET", "big"))]
 
     def test_mark(self) -> None:
-        """Its worker is asked to tell when it has taken so much; it is not waited for at once."""
+        """After C{ACK_INTERVAL_BYTES} the worker gets ACK_REQUEST; replies continue before the ack."""
         heard = self.say(1, encode("GET", "big"))
         self.assertEqual((frames.ACK_REQUEST, 1, b""), heard[-1])
         self.assertEqual(b"+PONG\r\n", self.answers(self.say(1, b"PING\r\n")))
 
     def test_window(self) -> None:
-        """Then it is answered no more until it has, and others are."""
+        """At C{MAX_UNACKED_BYTES} the client's commands stop and those of others run; CLIENT LIST shows C{oll=1}."""
         heard = self.fill()
         self.assertTrue(MAX_UNACKED_BYTES < len(self.answers(heard)) <= ACK_INTERVAL_BYTES + MAX_UNACKED_BYTES + 100)
         self.assertEqual([], self.say(1, b"PING\r\n"))
@@ -322,7 +321,7 @@ class PressureTests(WorkersTests):
         self.assertIn(b" oll=1 ", listed)
 
     def test_taken(self) -> None:
-        """When it has, it goes on where it was."""
+        """Each ack resumes the client's commands where they stopped; no reply is lost."""
         before = self.fill()
         self.assertEqual([], self.say(1, b"PING\r\n"))
         after = []
@@ -334,7 +333,7 @@ class PressureTests(WorkersTests):
         self.assertEqual(4 * reply + b"+PONG\r\n", self.answers(before + after))
 
     def test_pipeline(self) -> None:
-        """A pipeline whose replies outgrow the window is not run to its end before."""
+        """A pipeline stops when its replies fill the window and resumes with the acks."""
         self.say(2, encode("SET", "n", 0))
         heard = self.say(1, (encode("GET", "big") + encode("INCR", "n")) * 100)
         count = int(self.answers(self.say(2, encode("GET", "n")), 2).split(b"\r\n")[1])
@@ -347,13 +346,13 @@ class PressureTests(WorkersTests):
         self.assertIn(b"100", self.answers(self.say(2, encode("GET", "n")), 2))
 
     def test_output_limit(self) -> None:
-        """Who is answered more than it may leave untaken is cut off; others are not."""
+        """A client above C{client-output-buffer-limit normal} is aborted; others are served."""
         self.say(2, encode("CONFIG", "SET", "client-output-buffer-limit", f"normal {3 * ACK_INTERVAL_BYTES} 0 0"))
         self.assertIn((frames.ABORT, 1, b""), self.fill())
         self.assertEqual(b":1\r\n", self.answers(self.say(2, encode("EXISTS", "big")), 2))
 
     def test_messages(self) -> None:
-        """Messages to one who takes nothing are kept, up to its limit; then it is closed."""
+        """Messages to a subscriber that does not read are queued up to the C{pubsub} limit, then it is aborted."""
         self.say(2, encode("CONFIG", "SET", "client-output-buffer-limit", f"pubsub {8 * ACK_INTERVAL_BYTES} 0 0"))
         self.say(1, encode("SUBSCRIBE", "c"))
         publish = encode("PUBLISH", "c", "x" * ACK_INTERVAL_BYTES)
@@ -362,7 +361,7 @@ class PressureTests(WorkersTests):
         self.assertIn((frames.ABORT, 1, b""), heard)
 
     def test_closed_with_replies_held(self) -> None:
-        """One that says no more while it takes nothing still gets what was kept for it."""
+        """After EOF from a client that does not read, its queued messages are sent before CLOSE."""
         self.say(1, encode("SUBSCRIBE", "c"))
         heard = [frame for _ in range(6) for frame in self.say(2, encode("PUBLISH", "c", "x" * ACK_INTERVAL_BYTES))]
         self.process.box.add_frame(frames.EOF, 1)
@@ -375,7 +374,7 @@ class PressureTests(WorkersTests):
         self.assertEqual([], self.hear(self.process))
 
     def test_last_word_after_a_pipeline(self) -> None:
-        """One that says no more after a pipeline is answered all of it, at its own pace, and then let go."""
+        """After EOF the rest of a pipeline is answered as acks arrive, then the client is closed."""
         heard = self.say(1, encode("GET", "big") * 20)
         self.process.box.add_data(1, encode("ECHO", "last"))
         self.process.box.add_frame(frames.EOF, 1)
@@ -394,7 +393,7 @@ class PressureTests(WorkersTests):
         self.assertNotIn(1, self.server.sessions)
 
     def test_last_word_while_waiting(self) -> None:
-        """One that says no more while it waits for a key is let go at once: nothing is popped for it."""
+        """EOF from a client blocked in BLPOP closes it at once: no element is popped for it."""
         self.say(1, encode("BLPOP", "l", 0))
         self.process.box.add_frame(frames.EOF, 1)
         self.turn()
@@ -403,7 +402,7 @@ class PressureTests(WorkersTests):
         self.assertEqual(b":1\r\n", self.answers(self.say(2, encode("LLEN", "l")), 2))
 
     def test_worker_that_does_not_read(self) -> None:
-        """Of a worker that does not take what it is told no more is heard until it does."""
+        """The owner stops reading from a worker that does not read, and resumes when it does."""
         for _ in range(40):
             self.process.box.add_data(1, encode("GET", "big"))
             self.process.box.add_frame(frames.ACK, 1)
@@ -420,10 +419,10 @@ class PressureTests(WorkersTests):
 
 
 class LifeTests(WorkersTests):
-    """Workers are started, looked after, and ended."""
+    """L{WorkersMode} starts, pings, restarts and stops its workers."""
 
     def test_started(self) -> None:
-        """There are as many as were asked for, each told where to listen."""
+        """C{--workers} N starts N processes; each gets its number and BEGIN."""
         self.assertEqual(2, len(self.processes))
         self.assertEqual(["0", "1"], [process.argv[-1] for process in self.processes])
         self.assertEqual([(frames.BEGIN, 0, b"[]")], self.processes[1].hear())
@@ -431,7 +430,8 @@ class LifeTests(WorkersTests):
             verifyObject(IWorker, worker)
 
     def test_one_dies(self) -> None:
-        """It takes only its own clients; another is started after a pause, on the same sockets."""
+        """A worker's death disconnects its own clients only; it is restarted after C{FIRST_PAUSE}, on the same sockets.
+        """
         self.opened(1)
         self.processes[1].open(1)
         self.turn()
@@ -443,7 +443,7 @@ class LifeTests(WorkersTests):
         self.assertEqual([1, 0], [worker.restarts for worker in self.server.workers])
 
     def test_one_dies_again_and_again(self) -> None:
-        """The pauses grow, and are short again for one that has lived."""
+        """The restart delay doubles with each failure and is reset once a worker has run for C{SOON} seconds."""
         for pause in (2, 4, 8):
             self.processes[-1].end()
             self.reactor.advance(MIN_RESTART_DELAY_S * pause * 0.9)
@@ -457,7 +457,7 @@ class LifeTests(WorkersTests):
         self.assertEqual(6, len(self.processes))
 
     def test_one_hangs(self) -> None:
-        """One that does not answer for long is ended; one that does is not."""
+        """A worker that misses C{MAX_MISSED_PINGS} pings is killed; one that answers is not."""
         for _ in range(MAX_MISSED_PINGS + 2):
             self.processes[1].box.add_frame(frames.PONG, 0, _pong())
             self.turn()
@@ -472,7 +472,7 @@ class LifeTests(WorkersTests):
         self.assertIn("worker0:pid=1000,clients=1,cpu=1.50,rss=4096,lag_usec=7,", text)
 
     def test_words(self) -> None:
-        """What a worker writes goes into the log."""
+        """A worker's standard error is logged as a warning with its number."""
         events: list[Any] = []
         globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
         self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
@@ -480,7 +480,7 @@ class LifeTests(WorkersTests):
         self.assertEqual([("oh", 1, LogLevel.warn)], [(e["text"], e["number"], e["log_level"]) for e in events])
 
     def test_stop(self) -> None:
-        """At the end they say what has come; it is answered, the clients are closed, and the links."""
+        """C{stop} sends FINISH; commands received before FINISHED are answered, then clients and links close."""
         process = self.opened(1)
         process.box.add_data(1, b"PING\r\n")
         stopped = ensureDeferred(self.mode.stop(1.0))
@@ -502,7 +502,7 @@ class LifeTests(WorkersTests):
         self.assertEqual(2, len(self.processes))
 
     def test_stop_beside_one_that_hangs(self) -> None:
-        """A worker that says nothing any more does not keep the server from its end."""
+        """A worker that does not answer FINISH is killed, and C{stop} completes."""
         self.opened(1)
         stopped = ensureDeferred(self.mode.stop(1.0))
         self.reactor.pump([0.05] * 200)

@@ -18,14 +18,14 @@ TCP = "tcp:0:interface=127.0.0.1"
 
 
 class SharingTests(SynchronousTestCase):
-    """The owner binds, and the workers listen on what it has bound."""
+    """The owner binds the sockets; each worker listens on a copy of its own."""
 
     def setUp(self) -> None:
         self.reactor = FakeReactor()
         self.listener = SharingListener(self.reactor, 3, keepalive=60)
 
     def share(self, endpoint: str) -> Any:
-        """The port of an endpoint, which is closed in the end."""
+        """Return the port of an endpoint; it is closed at clean-up."""
         port = self.successResultOf(self.listener.listen(endpoint, Factory()))
 
         def close() -> None:
@@ -37,7 +37,7 @@ class SharingTests(SynchronousTestCase):
         return port
 
     def hand(self, port: Any, worker: int, endpoint: str) -> Any:
-        """The port at which a worker listens, on a copy of its socket, as a process of its own has."""
+        """Return a worker's port, on a duplicate of its socket, as in a process of its own."""
         listener = HandedListener(self.reactor, os.dup(port.descriptor(worker)))
         handed = self.successResultOf(listener.listen(endpoint, Factory()))
         self.addCleanup(self.reactor.advance, 0)
@@ -45,7 +45,7 @@ class SharingTests(SynchronousTestCase):
         return handed
 
     def test_a_socket_for_each(self) -> None:
-        """Of a TCP port every worker has a socket of its own, and a connection is at one of them."""
+        """A TCP port has a socket per worker (C{SO_REUSEPORT}); each connection arrives at one of them."""
         port = self.share(TCP)
         descriptors = [port.descriptor(worker) for worker in range(3)]
         self.assertEqual(3, len(set(descriptors)))
@@ -58,34 +58,36 @@ class SharingTests(SynchronousTestCase):
             client.close()
 
     def test_busy(self) -> None:
-        """Nobody else can have the port, as it is with one socket."""
+        """A bound port is in use for any other server despite C{SO_REUSEPORT}."""
         port = self.share(TCP)
         again = SharingListener(self.reactor, 3).listen(f"tcp:{port.getHost().port}:interface=127.0.0.1", Factory())
         error = self.failureResultOf(again, CannotListenError)
         self.assertIn("in use", str(error.value))
 
     def test_ipv6(self) -> None:
-        """It may be a port of IPv6."""
+        """An IPv6 port is bound like an IPv4 one."""
         self.assertEqual("::1", self.share(r"tcp:0:interface=\:\:1").getHost().host)
 
     def test_any_address(self) -> None:
-        """It may be one of all addresses."""
+        """A port of all addresses can be shared."""
         self.assertEqual("0.0.0.0", self.share("tcp:0").getHost().host)
 
     def test_keepalive(self) -> None:
-        """What connections inherit is set once, by the owner."""
+        """The owner sets C{SO_KEEPALIVE} on the listening socket; accepted connections inherit it."""
         port = self.share(TCP)
         with socket.socket(fileno=os.dup(port.descriptor(0))) as first:
             self.assertEqual(1, first.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
 
     def test_keepalive_of_all(self) -> None:
-        """The sockets of the other workers have it, too."""
+        """C{SO_KEEPALIVE} is set on the sockets of all workers."""
         port = self.share(TCP)
         with socket.socket(fileno=os.dup(port.descriptor(2))) as third:
             self.assertEqual(1, third.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
 
     def test_unix(self) -> None:
-        """A Unix socket is the same for all; its permissions stay, and its file goes with the owner."""
+        """All workers listen on one Unix socket; a worker neither changes its permissions nor deletes it, the owner
+        deletes it on C{stopListening}.
+        """
         path = os.path.abspath(self.mktemp())
         port = self.successResultOf(self.listener.listen(f"unix:{path}:mode=600", Factory()))
         self.assertEqual(port.descriptor(0), port.descriptor(2))
@@ -99,13 +101,13 @@ class SharingTests(SynchronousTestCase):
         self.assertFalse(os.path.exists(path))
 
     def test_handed(self) -> None:
-        """A worker listens where the owner has bound, whatever the endpoint's string says."""
+        """A worker listens on the socket it was passed, whatever the endpoint's type."""
         port = self.share(TCP)
         for endpoint in (TCP, "haproxy:tcp:0", "systemd:domain=INET:index=0", "haproxy:systemd:domain=INET:name=a"):
             self.assertEqual(port.getHost(), self.hand(port, 0, endpoint).getHost())
 
     def test_handed_unix(self) -> None:
-        """So with a Unix socket that systemd has passed on."""
+        """A worker listens on a Unix socket passed by systemd."""
         path = os.path.abspath(self.mktemp())
         with socket.socket(socket.AF_UNIX) as bound:
             bound.bind(path)
@@ -117,7 +119,7 @@ class SharingTests(SynchronousTestCase):
 
 
 def _accept_all(descriptor: int) -> int:
-    """Accept whoever waits at a socket, close them, and return how many they were."""
+    """Accept and close all pending connections of a listening socket; return their number."""
     accepted: list[socket.socket] = []
     with socket.socket(fileno=os.dup(descriptor)) as listening:
         listening.setblocking(False)

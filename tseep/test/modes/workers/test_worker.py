@@ -26,7 +26,7 @@ Frame = tuple[int, int, bytes]
 
 
 class Transport(StringTransport):
-    """A client's transport that notes how it is closed."""
+    """A client's transport that records C{abortConnection}."""
 
     aborted = False
 
@@ -61,7 +61,7 @@ class WorkerTests(SynchronousTestCase):
         return protocol
 
     def heard(self) -> list[Frame]:
-        """What the owner hears by now."""
+        """Return the frames that the owner has received since the last call."""
         self.worker.flush()
         heard: list[Frame] = []
         try:
@@ -73,7 +73,7 @@ class WorkerTests(SynchronousTestCase):
             return heard
 
     def tell(self, *said: Frame) -> None:
-        """Tell the worker something."""
+        """Send frames from the owner to the worker."""
         box = Outbox()
         for kind, number, text in said:
             box.add_frame(kind, number, text)
@@ -81,14 +81,16 @@ class WorkerTests(SynchronousTestCase):
         self.worker.watcher.doRead()
 
     def test_interfaces(self) -> None:
-        """A client's protocol is its transport's producer, and may be closed in half."""
+        """A client's protocol is an C{IPushProducer} and an C{IHalfCloseableProtocol}; the worker is the link's
+        C{IPushProducer}.
+        """
         protocol = self.connect()
         verifyObject(IPushProducer, protocol)
         verifyObject(IHalfCloseableProtocol, protocol)
         verifyObject(IPushProducer, self.worker)
 
     def test_comes_and_goes(self) -> None:
-        """The owner hears who comes, what it says, and that it goes."""
+        """The owner receives OPENED, BYTES and CLOSED of a client."""
         protocol = self.connect()
         protocol.dataReceived(b"PING\r\n")
         protocol.connectionLost()
@@ -99,7 +101,7 @@ class WorkerTests(SynchronousTestCase):
         self.assertEqual([(frames.BYTES, 1, b"PING\r\n"), (frames.CLOSED, 1, b"")], others)
 
     def test_one_write(self) -> None:
-        """What a batch has read leaves in one write, when it ends."""
+        """Frames of one batch leave in one write when the batch ends."""
         for _ in range(3):
             self.connect().dataReceived(b"x")
         with self.assertRaises(BlockingIOError):
@@ -108,13 +110,13 @@ class WorkerTests(SynchronousTestCase):
         self.assertEqual(6, len(split(self.owner.recv(1 << 20))[0]))
 
     def test_answers(self) -> None:
-        """What the owner answers reaches the client; what is for one who is gone does not matter."""
+        """BYTES from the owner is written to its client; BYTES for an unknown client is ignored."""
         protocol = self.connect()
         self.tell((frames.BYTES, 1, b"+PONG\r\n"), (frames.BYTES, 99, b"?"))
         self.assertEqual(b"+PONG\r\n", protocol.transport.value())
 
     def test_closed(self) -> None:
-        """The owner lets a client go, in order or at once; of what it says then nothing is heard."""
+        """CLOSE closes a client after its output, ABORT at once; bytes it sends after that are not forwarded."""
         first, second = self.connect(), self.connect()
         self.heard()
         self.tell((frames.CLOSE, 1, b""), (frames.ABORT, 2, b""))
@@ -124,7 +126,7 @@ class WorkerTests(SynchronousTestCase):
         self.assertEqual([], self.heard())
 
     def test_memory_is_given_back(self) -> None:
-        """When nobody is slow any more the memory that was theirs is given back, once."""
+        """Memory is released to the system once, when no client is paused any more."""
         given: list[str] = []
         self.patch(worker, "release_memory", lambda: given.append("back"))
         first, second = self.connect(), self.connect()
@@ -140,7 +142,7 @@ class WorkerTests(SynchronousTestCase):
         self.assertEqual(["back"], given)
 
     def test_last_word(self) -> None:
-        """A client that says no more stays until the owner has answered it."""
+        """After a half-close the client stays connected until the owner sends CLOSE."""
         protocol = self.connect()
         protocol.dataReceived(b"PING\r\n")
         protocol.readConnectionLost()
@@ -148,7 +150,7 @@ class WorkerTests(SynchronousTestCase):
         self.assertFalse(protocol.transport.disconnecting)
 
     def test_marks(self) -> None:
-        """The owner is told that a client has taken what it was sent: at once, or when it has."""
+        """ACK_REQUEST is acknowledged at once, or when the paused client reads again."""
         protocol = self.connect()
         self.heard()
         self.tell((frames.ACK_REQUEST, 1, b""))
@@ -160,7 +162,7 @@ class WorkerTests(SynchronousTestCase):
         self.assertEqual(([(frames.ACK, 1, b"")], "producing"), (self.heard(), protocol.transport.producerState))
 
     def test_owner_that_does_not_read(self) -> None:
-        """While the owner takes nothing, each client is read from once and no more; nothing is lost."""
+        """While the link to the owner is full, each client is read from at most once; no bytes are lost."""
         protocols = [self.connect() for _ in range(3)]
         data = b"x" * 60_000
         while not self.worker.full:
@@ -188,7 +190,7 @@ class WorkerTests(SynchronousTestCase):
         self.assertEqual([1, 2, 3, 2], numbers)
 
     def test_listens(self) -> None:
-        """It listens where it is told to, on what it was handed."""
+        """BEGIN starts listening on the sockets passed; FINISH forwards the connections already pending."""
         bound = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(bound.close)
         self.patch(worker, "FIRST_SOCKET_FD", os.dup(bound.fileno()))
@@ -209,7 +211,7 @@ class WorkerTests(SynchronousTestCase):
         self.assertEqual([frames.OPENED, frames.BYTES, frames.DRAINED], kinds, "who had come is heard")
 
     def test_cannot_listen(self) -> None:
-        """If it cannot listen it says why, and ends."""
+        """If an endpoint cannot be listened on, the worker logs why and ends."""
         bound = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(bound.close)
         self.patch(worker, "FIRST_SOCKET_FD", os.dup(bound.fileno()))
@@ -220,7 +222,7 @@ class WorkerTests(SynchronousTestCase):
         self.assertEqual("end", end)
 
     def test_alive(self) -> None:
-        """It says that it is alive, and what it costs."""
+        """PING is answered by PONG with CPU time, memory, lag and batch sizes."""
         self.tell((frames.PING, 0, b""))
         ((kind, _, text),) = self.heard()
         costs = json.loads(text)
@@ -228,22 +230,22 @@ class WorkerTests(SynchronousTestCase):
         self.assertTrue(costs["resident"] > 1e6)
 
     def test_owner_gone(self) -> None:
-        """Without its owner it ends."""
+        """The worker ends at EOF of its link to the owner."""
         self.owner.close()
         self.worker.watcher.doRead()
         self.assertEqual(["end"], self.ends)
 
 
 class LineTests(SynchronousTestCase):
-    """The owner writes into its log what a worker says on standard error."""
+    """Log lines that a worker writes to standard error, for the owner's log."""
 
     def test_warnings(self) -> None:
-        """Only what is worth that is said, without a time of its own."""
+        """Warnings and above are written, without a time; lower levels are not."""
         event = {"log_format": "oh {what}", "what": "no", "log_time": 0.0, "log_level": LogLevel.warn}
         self.assertEqual("oh no\n", _format_event(event))
         self.assertIsNone(_format_event({**event, "log_level": LogLevel.info}))
 
     def test_failures(self) -> None:
-        """A failure is said with its traceback."""
+        """A failure is written with its traceback."""
         event = {"log_format": "x", "log_level": LogLevel.critical, "log_failure": Failure(ValueError("why"))}
         self.assertIn("ValueError: why", _format_event(event) or "")
