@@ -130,8 +130,7 @@ class Client:
 
 
 class ThreadsTests(SynchronousTestCase):
-    """L{Threads}: process settings for thousands of threads, bounded concurrent starts, refusal at the system's limit.
-    """
+    """L{Threads}: process settings for thousands of threads, bounded starts, refusal at the system's limit."""
 
     def setUp(self) -> None:
         self.slots: list[int] = []

@@ -430,8 +430,7 @@ class LifeTests(WorkersTests):
             verifyObject(IWorker, worker)
 
     def test_one_dies(self) -> None:
-        """A worker's death disconnects its own clients only; it is restarted after C{FIRST_PAUSE}, on the same sockets.
-        """
+        """A worker's death disconnects its clients alone; it restarts after C{FIRST_PAUSE} on the same sockets."""
         self.opened(1)
         self.processes[1].open(1)
         self.turn()

@@ -36,7 +36,7 @@ class Transport(StringTransport):
 
 @skipUnless(hasattr(select, "epoll"), "the platform has no epoll")
 class WorkerTests(SynchronousTestCase):
-    """Bytes of clients go to the owner, and come back."""
+    """L{Worker} forwards bytes between its clients and the owner."""
 
     def setUp(self) -> None:
         self.reactor = FakeReactor()
