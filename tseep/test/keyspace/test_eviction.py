@@ -13,7 +13,7 @@ VALUE = "x" * 1000
 
 
 class EvictionTests(SessionTests):
-    """What keys take is counted, and some go when it is too much."""
+    """Accounting of memory used by keys, and eviction above C{maxmemory}."""
 
     config: ClassVar[dict[str, str]] = {"maxmemory": "1000kb", "notify_keyspace_events": "Ee"}
 
@@ -25,7 +25,7 @@ class EvictionTests(SessionTests):
         self.assertReply("OK", "CONFIG", "SET", "maxmemory-policy", name)
 
     def fill(self, count: int = 2000, *options: Any) -> None:
-        """Set so many keys."""
+        """Set C{count} keys."""
         for number in range(count):
             self.run_command("SET", number, VALUE, *options)
 
@@ -37,7 +37,7 @@ class EvictionTests(SessionTests):
         return self.server.eviction.used
 
     def test_counts(self) -> None:
-        """What is counted is that of all keys, and falls to nothing when they go in whatever way."""
+        """The accounted memory follows the keys' sizes and returns to its start when they are deleted or flushed."""
         self.run_command("CONFIG", "SET", "maxmemory", "100mb")
         begin = self.used
         for way in ("DEL a b l", "FLUSHALL", "FLUSHDB ASYNC"):
@@ -55,7 +55,7 @@ class EvictionTests(SessionTests):
             self.assertTrue(self.used - begin < 1500, (way, self.used, begin))
 
     def test_noeviction(self) -> None:
-        """Without a policy commands that need memory are refused, and others are not."""
+        """With C{noeviction}, commands flagged C{denyoom} get OOM; reads and DEL are executed."""
         for number in range(2000):
             reply = self.run_command("SET", number, VALUE)
             if reply != "OK":
@@ -69,7 +69,7 @@ class EvictionTests(SessionTests):
         self.assertReply("OK", "SET", "new", "x")
 
     def test_transactions(self) -> None:
-        """In a transaction it is refused when it is queued; one that needs room at EXEC is not begun."""
+        """OOM is returned when a command is queued; an EXEC without memory is discarded with EXECABORT."""
         self.fill()
         self.run_command("MULTI")
         self.assertReply(OOM, "SET", "a", VALUE)
@@ -86,7 +86,7 @@ class EvictionTests(SessionTests):
             self.run_command("SET", number, VALUE, session=other)
 
     def test_scripts(self) -> None:
-        """A script that is begun without room may not begin to write, unless it says that it may."""
+        """A script started above the limit cannot write unless it has the flag C{allow-oom}."""
         self.fill()
         self.assertIn("OOM", str(self.run_command("EVAL", "return redis.call('SET', 'a', 1)", 0)))
         self.assertReply(VALUE.encode(), "EVAL", "return redis.call('GET', '1')", 0)
@@ -95,7 +95,7 @@ class EvictionTests(SessionTests):
         self.assertReply("OK", "EVAL", "#!lua flags=allow-oom\nreturn redis.call('SET', 'a', 1)", 0)
 
     def test_lru(self) -> None:
-        """The keys that go are mostly those not used for long; an event tells of each, and INFO counts them."""
+        """C{allkeys-lru} evicts mostly the longest unused keys, with an C{evicted} event each; INFO counts them."""
         self.policy("allkeys-lru")
         listener = self.connect()
         self.send("SUBSCRIBE", "__keyevent@0__:evicted", session=listener)
@@ -109,12 +109,12 @@ class EvictionTests(SessionTests):
         left = self.keys()
         self.assert_mostly_odd(left)
         self.assertEqual(400, len([n for n in left if n >= 600]))
-        self.assertLess(self.used, 1000 * 1024 + 2000)  # as the last one was let in before
+        self.assertLess(self.used, 1000 * 1024 + 2000)  # the limit is checked before each command
         self.assertEqual(1000 - len(left), self.server.keyspace.evicted)
         self.assertEqual(1000 - len(left), len(self.sent(listener)))
 
     def test_lfu(self) -> None:
-        """The keys that go are mostly those that are rarely used."""
+        """C{allkeys-lfu} evicts mostly the rarely used keys."""
         self.policy("allkeys-lfu")
         self.fill(600)
         for _ in range(30):
@@ -125,13 +125,13 @@ class EvictionTests(SessionTests):
         self.assert_mostly_odd(self.keys())
 
     def assert_mostly_odd(self, left: list[int]) -> None:
-        """Of the first 600 keys those that are gone are odd, but for a few."""
+        """Assert that of the first 600 keys less than 5 % of the evicted ones are even."""
         gone = set(range(600)) - set(left)
         self.assertGreater(len(gone), 50)
         self.assertLess(len([number for number in gone if not number % 2]), len(gone) / 20)
 
     def test_random(self) -> None:
-        """Any key may go."""
+        """C{allkeys-random} evicts keys of any age."""
         self.policy("allkeys-random")
         self.fill(2000)
         left = self.keys()
@@ -139,7 +139,7 @@ class EvictionTests(SessionTests):
         self.assertTrue(any(n < 1000 for n in left))
 
     def test_ttl(self) -> None:
-        """Those go that would expire soonest; others stay."""
+        """C{volatile-ttl} evicts the keys with the shortest time to live; keys without one stay."""
         self.policy("volatile-ttl")
         self.fill(300)
         for number in range(1000, 2000):
@@ -150,7 +150,7 @@ class EvictionTests(SessionTests):
         self.assertGreater(len(late), len([n for n in left if 1000 <= n < 1500]))
 
     def test_volatile(self) -> None:
-        """With a volatile policy keys without a time to expire stay, whatever else; then nothing may go."""
+        """A volatile policy evicts only keys with a time to live; when none is left, writes get OOM."""
         for name in ("volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"):
             self.run_command("FLUSHALL")
             self.policy(name)
@@ -163,7 +163,7 @@ class EvictionTests(SessionTests):
             self.assertTrue(all(n >= 1000 for n in self.keys()), name)
 
     def test_lowered(self) -> None:
-        """A limit that is lowered is reached in steps, between which others are served."""
+        """A lowered limit is reached in steps, between which clients are served."""
         self.run_command("CONFIG", "SET", "maxmemory", "100mb")
         self.fill(3000)
         self.policy("allkeys-random")
@@ -175,7 +175,7 @@ class EvictionTests(SessionTests):
         self.assertLessEqual(self.used, 500 * 1024)
 
     def test_switched_off(self) -> None:
-        """Without a limit nothing is counted, and the commands are as they were."""
+        """With C{maxmemory} 0 nothing is accounted and commands are not wrapped."""
         self.run_command("CONFIG", "SET", "maxmemory", 0)
         self.assertEqual(0, self.used)
         self.fill(2000)
@@ -185,7 +185,7 @@ class EvictionTests(SessionTests):
         self.assertGreater(self.used, 2_000_000)
 
     def test_object(self) -> None:
-        """OBJECT tells what the policy goes by."""
+        """OBJECT IDLETIME and FREQ return the value that the policy uses, or Redis's error for the other policy."""
         self.run_command("SET", "a", 1)
         self.pass_time(10)
         self.assertReply(10, "OBJECT", "IDLETIME", "a")
@@ -197,7 +197,7 @@ class EvictionTests(SessionTests):
         self.assertReply(0, "OBJECT", "IDLETIME", "a")
 
     def test_native(self) -> None:
-        """The native protocol's WRITE is refused, too."""
+        """WRITE of the native protocol gets OOM too."""
         self.fill()
         other = self.connect()
         self.assertIn(b"OOM", other.receive(b"\x02\x00\x07\x01k\x04xxxx"))

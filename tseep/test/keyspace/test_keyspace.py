@@ -14,7 +14,7 @@ KEYS = [b"key:%d" % number for number in range(5)]
 
 
 class Time:
-    """A clock in milliseconds that tells seconds, and may go backwards."""
+    """A clock in milliseconds that returns seconds and can be set back."""
 
     def __init__(self, milliseconds: int) -> None:
         self.milliseconds = milliseconds
@@ -24,7 +24,7 @@ class Time:
 
 
 def check_slots(case: SynchronousTestCase, database: Database) -> None:
-    """Every key that will expire is in the one slot of its time, and every slot has its turn."""
+    """Assert that each expiring key is in exactly the slot of its time and each slot is in the order."""
     found: dict[bytes, int] = {}
     for slot, keys in database._slots.items():
         members = keys if isinstance(keys, set) else {keys}
@@ -38,7 +38,7 @@ def check_slots(case: SynchronousTestCase, database: Database) -> None:
 
 
 def walk_on(entries: dict[bytes, None], cursor: int, count: int) -> list[bytes]:
-    """Walk from a cursor to the end, which must come."""
+    """Return the names from a cursor to the end of the walk; fail if it does not end."""
     met: list[bytes] = []
     for _ in range(len(entries) + 1):
         cursor, names = walk(entries, cursor, count)
@@ -49,22 +49,22 @@ def walk_on(entries: dict[bytes, None], cursor: int, count: int) -> list[bytes]:
 
 
 class WalkTests(SynchronousTestCase):
-    """What SCAN promises."""
+    """SCAN's guarantees (https://redis.io/commands/scan)."""
 
     def test_whole(self) -> None:
-        """A walk without changes meets every entry once."""
+        """A walk without changes returns every entry once."""
         entries = dict.fromkeys(b"%d" % number for number in range(100))
         for count in (1, 7, 99, 100, 1000):
             met = walk_on(entries, 0, count)
             self.assertEqual((100, set(entries)), (len(met), set(met)), f"with COUNT {count}")
 
     def test_empty(self) -> None:
-        """A walk through nothing is over at once, whatever the cursor."""
+        """A walk of an empty collection ends at once, with any cursor."""
         self.assertEqual((0, []), walk({}, 0, 10))
         self.assertEqual((0, []), walk({}, 2**64 - 1, 10))
 
     def test_large(self) -> None:
-        """A small COUNT does not make the walk through many entries endless."""
+        """A small COUNT is raised for many entries, so that a walk has a bounded number of steps."""
         entries = dict.fromkeys(b"%d" % number for number in range(5000))
         cursor, names = walk(entries, 0, 1)
         self.assertEqual((4995, 5), (cursor, len(names)))
@@ -75,7 +75,7 @@ class WalkTests(SynchronousTestCase):
         st.lists(st.tuples(st.integers(1, 6), st.lists(st.integers(0, 80)), st.integers(0, 8)), min_size=1),
     )
     def test_promise(self, size: int, rounds: list[tuple[int, list[int], int]]) -> None:
-        """Whoever is there from beginning to end is met, whatever comes and goes meanwhile."""
+        """An entry present during the whole walk is returned, whatever is added or removed."""
         entries = dict.fromkeys(b"%d" % number for number in range(size))
         constant, met, newest = set(entries), set(), size
         cursor = 0
@@ -95,7 +95,7 @@ class WalkTests(SynchronousTestCase):
         self.assertEqual(set(), constant - met, "these were there all the time, and were not met")
 
     def test_bounded(self) -> None:
-        """Under any number of additions a walk comes to its end."""
+        """A walk ends, however many entries are added during it."""
         entries = dict.fromkeys(b"%d" % number for number in range(100))
         cursor = walk(entries, 0, 10)[0]
         for step in range(9):
@@ -115,11 +115,11 @@ OPERATIONS = st.lists(
     ),
     max_size=60,
 )
-"""Times on the edges of slots, and few enough of them that keys meet in one."""
+"""Operations at times on the edges of slots; the times are few, so that keys share slots."""
 
 
 class Model:
-    """A database as simple as can be: every key with when it expires, None for never, and no removal but by asking."""
+    """A simple model of a database: each key with its expiry time, or None; keys are removed only on access."""
 
     def __init__(self, database: Database, time: Time) -> None:
         self.database = database
@@ -127,44 +127,44 @@ class Model:
         self.keys: dict[bytes, int | None] = {}
 
     def forget_expired(self) -> None:
-        """Remove what has reached its time."""
+        """Remove the keys whose time has passed."""
         now = self.time.milliseconds
         self.keys = {key: when for key, when in self.keys.items() if when is None or when >= now}
 
     def set(self, key: bytes) -> None:
-        """A new value, which does not expire."""
+        """Set a key without a time to live."""
         self.database.set(key, b"value")
         self.keys[key] = None
 
     def replace(self, key: bytes) -> None:
-        """A new value that expires as the one before, which a command has looked at."""
+        """Read a key and replace its value; the time to live stays."""
         self.database.get(key)
         self.database.replace(key, b"value", b"")
         self.keys.setdefault(key, None)
 
     def delete(self, key: bytes) -> None:
-        """Remove a key."""
+        """Delete a key and compare the result."""
         assert self.database.delete(key) == (key in self.keys)
         self.keys.pop(key, None)
 
     def persist(self, key: bytes) -> None:
-        """No time to expire."""
+        """Remove a key's time to live and compare the result."""
         if self.database.get(key) is not None:
             assert self.database.persist(key) == (self.keys[key] is not None)
             self.keys[key] = None
 
     def read(self, key: bytes) -> None:
-        """Look."""
+        """Read a key and compare its existence."""
         assert (self.database.read(key) is not None) == (key in self.keys)
 
     def expire(self, key: bytes, after: int) -> None:
-        """A time to expire, for a key that may be new."""
+        """Set a key's expiry to C{after} milliseconds from now; create the key if missing."""
         self.replace(key)
         self.database.expire_at(key, self.time.milliseconds + after)
         self.keys[key] = self.time.milliseconds + after
 
     def turn(self, milliseconds: int) -> None:
-        """The clock goes on; or back, which would revive keys that expired unseen, so they are seen first."""
+        """Advance the clock, or set it back: then expired keys are removed first, as they would exist again."""
         for key in KEYS:
             if milliseconds < 0:
                 self.database.peek(key)
@@ -172,12 +172,12 @@ class Model:
         self.database._keyspace.tick()
 
     def sweep(self, most: int) -> None:
-        """A little of the sweep."""
+        """Run a sweep of at most C{most} keys."""
         assert 0 <= self.database.sweep(most) <= most
 
 
 class ExpiryTests(SynchronousTestCase):
-    """Keys are gone from their time on, and the sweep finds those that nobody asks for."""
+    """Keys expire on access, and the sweep removes those that are not accessed."""
 
     def setUp(self) -> None:
         self.time = Time(1_700_000_000_000)
@@ -185,17 +185,17 @@ class ExpiryTests(SynchronousTestCase):
         self.database = self.keyspace.databases[0]
 
     def turn(self, milliseconds: int) -> None:
-        """Let time pass."""
+        """Advance the clock and the keyspace's time."""
         self.time.milliseconds += milliseconds
         self.keyspace.tick()
 
     def add(self, key: bytes, after: int) -> None:
-        """A key that expires so many milliseconds from now."""
+        """Add a key that expires in C{after} milliseconds."""
         self.database.set(key, b"value")
         self.database.expire_at(key, self.keyspace.now + after)
 
     def test_set_all(self) -> None:
-        """Many keys are set as one by one, those that would expire too."""
+        """C{set_all} equals single sets, and removes times to live."""
         self.database.set(b"a", b"0")
         self.database.expire_at(b"a", self.keyspace.now + 10)
         for keys in ([b"a", b"b"], [b"b", b"c", b"b"]):
@@ -206,7 +206,7 @@ class ExpiryTests(SynchronousTestCase):
     @QUICK
     @given(OPERATIONS)
     def test_any_operations(self, operations: list[tuple[str, ...]]) -> None:
-        """Under any operations, and a clock that jumps both ways, the slots and the keys are what they must be."""
+        """Slots and keys are consistent after any operations and clock jumps in both directions."""
         self.setUp()
         model = Model(self.database, self.time)
         for name, *arguments in operations:
@@ -219,7 +219,7 @@ class ExpiryTests(SynchronousTestCase):
     @QUICK
     @given(OPERATIONS)
     def test_nothing_left(self, operations: list[tuple[str, ...]]) -> None:
-        """Whatever came before, once every time is over the sweep leaves only what does not expire."""
+        """After all expiry times have passed, sweeps leave only the keys without one."""
         self.setUp()
         model = Model(self.database, self.time)
         for name, *arguments in operations:
@@ -233,7 +233,7 @@ class ExpiryTests(SynchronousTestCase):
         self.assertEqual(({}, {}, []), (self.database.expires, self.database._slots, self.database._order))
 
     def test_last_moment(self) -> None:
-        """A key is there in the very millisecond of its time, and gone in the next."""
+        """A key exists in the millisecond of its expiry time and is expired in the next."""
         self.add(b"key", 1000)
         self.turn(1000)
         self.assertEqual(b"value", self.database.read(b"key"))
@@ -242,7 +242,7 @@ class ExpiryTests(SynchronousTestCase):
         self.assertEqual(1, self.keyspace.expired)
 
     def test_sweep_is_bounded(self) -> None:
-        """One sweep removes no more keys than it may, though all are due."""
+        """A sweep removes at most the given number of keys."""
         for number in range(100):
             self.add(b"%d" % number, 10)
         self.turn(5000)
@@ -250,7 +250,7 @@ class ExpiryTests(SynchronousTestCase):
         self.assertEqual(70, len(self.database))
 
     def test_far_jump(self) -> None:
-        """When the clock jumps over ages, the sweep takes steps for keys and slots, not for the time between."""
+        """After a large clock jump the sweep's cost depends on keys and slots, not on the time between."""
         self.add(b"near", 1000)
         self.add(b"far", 10**15)
         self.turn(2 * 10**15)
@@ -258,7 +258,7 @@ class ExpiryTests(SynchronousTestCase):
         self.assertEqual(0, len(self.database))
 
     def test_sweep_every_database(self) -> None:
-        """The sweep goes through every database."""
+        """The sweep covers every database."""
         other = self.keyspace.databases[1]
         other.set(b"key", b"value")
         other.expire_at(b"key", self.keyspace.now + 1)
@@ -267,7 +267,7 @@ class ExpiryTests(SynchronousTestCase):
         self.assertEqual(0, len(other))
 
     def test_order_is_bounded(self) -> None:
-        """Setting one key's time again and again takes no more memory, and the first is still the next."""
+        """Repeated changes of one key's expiry do not grow the slot order, and the earliest slot stays first."""
         for number in range(3):
             self.add(KEYS[number], SLOT * (1000 - number))
         for number in range(5 * SMALL):
@@ -279,7 +279,7 @@ class ExpiryTests(SynchronousTestCase):
         self.assertEqual([KEYS[0], b"key"], list(self.database.values))
 
     def test_one_slot(self) -> None:
-        """Of several keys in one slot each can leave, and the others still expire."""
+        """Of several keys in one slot each can be removed, and the others still expire."""
         for key in KEYS:
             self.add(key, 10)
         check_slots(self, self.database)
@@ -292,7 +292,7 @@ class ExpiryTests(SynchronousTestCase):
 
 
 class DatabaseTests(SynchronousTestCase):
-    """What else a database does."""
+    """Random keys, shrinking, SWAPDB and statistics of L{Database}."""
 
     def setUp(self) -> None:
         self.time = Time(1_700_000_000_000)
@@ -300,24 +300,24 @@ class DatabaseTests(SynchronousTestCase):
         self.database, self.other = self.keyspace.databases
 
     def fill(self, count: int) -> None:
-        """Add so many keys."""
+        """Add C{count} keys."""
         for number in range(count):
             self.database.set(b"%d" % number, b"value")
 
     def test_random_key_reaches_all(self) -> None:
-        """Every key is picked now and then, in a database of more than one place a step as well."""
+        """C{random_key} reaches every key of a small database, and returns None for an empty one."""
         self.fill(5)
         self.assertEqual(set(self.database.values), {self.database.random_key() for _ in range(500)})
         self.assertIsNone(self.other.random_key())
 
     def test_random_key_in_large(self) -> None:
-        """In a large database the youngest and the oldest can be picked too."""
+        """C{random_key} of a large database returns many different keys."""
         self.fill(3000)
         picked: set[bytes | None] = {self.database.random_key() for _ in range(3000)}
         self.assertGreater(len(picked), 1500)
 
     def test_shrink(self) -> None:
-        """Once most keys are gone the dictionaries are made anew, with the same keys in the same order."""
+        """After most keys are deleted, the sweep rebuilds the dictionaries with the same keys in the same order."""
         self.fill(5000)
         self.keyspace.sweep(1)
         for number in range(4900):
@@ -330,7 +330,7 @@ class DatabaseTests(SynchronousTestCase):
         check_slots(self, self.database)
 
     def test_no_shrink(self) -> None:
-        """As long as half of the keys are left nothing is copied."""
+        """While at least half of the keys are left, nothing is copied."""
         self.fill(5000)
         self.keyspace.sweep(1)
         for number in range(2500):
@@ -340,7 +340,7 @@ class DatabaseTests(SynchronousTestCase):
         self.assertIs(before, self.database.values)
 
     def test_swap(self) -> None:
-        """Two databases that swap take their expiry with them."""
+        """SWAPDB swaps the expiry times along with the keys."""
         self.database.set(b"key", b"value")
         self.database.expire_at(b"key", self.keyspace.now + 10)
         self.keyspace.swap(0, 1)
@@ -353,7 +353,7 @@ class DatabaseTests(SynchronousTestCase):
         self.assertEqual(0, len(self.other))
 
     def test_counts(self) -> None:
-        """Reading and asking count hits and misses; getting and peeking do not."""
+        """C{read} and C{look} count hits and misses; C{get} and C{peek} do not."""
         self.database.set(b"key", b"value")
         for look in (self.database.read, self.database.look, self.database.get, self.database.peek):
             look(b"key")
@@ -361,7 +361,7 @@ class DatabaseTests(SynchronousTestCase):
         self.assertEqual((2, 2), (self.keyspace.hits, self.keyspace.misses))
 
     def test_use(self) -> None:
-        """Reading and getting use a key; asking and peeking do not."""
+        """C{read} and C{get} update a key's access time; C{look} and C{peek} do not."""
         database = self.database
         for used, look in enumerate((database.peek, database.look, database.read, database.get)):
             self.database.set(b"key", b"value")

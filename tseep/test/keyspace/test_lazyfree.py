@@ -1,4 +1,4 @@
-"""Tests for L{tseep.keyspace.lazyfree}, and for UNLINK and the flushes that free later."""
+"""Tests for L{tseep.keyspace.lazyfree}, UNLINK and asynchronous flushes."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from tseep.test.support import SessionTests
 
 
 class LazyFreeTests(SessionTests):
-    """What is large is freed bit by bit."""
+    """Large values are freed incrementally."""
 
     def fill(self, key: str, size: int = 1000) -> Hash:
-        """Make a large hash, and return it."""
+        """Create a large hash and return it."""
         self.run_command("HSET", key, *[word for number in range(size) for word in (f"field:{number}", "value")])
         value: Hash = self.session.db.values[key.encode()]
         return value
 
     def test_unlink(self) -> None:
-        """UNLINK takes a key away at once, and its elements later."""
+        """UNLINK removes the key at once and frees its elements later."""
         value = self.fill("h")
         self.assertReply(1, "UNLINK", "h", "none")
         self.assertReply(0, "EXISTS", "h")
@@ -44,14 +44,14 @@ class LazyFreeTests(SessionTests):
         self.assertTrue(len(value) < left)
 
     def test_small(self) -> None:
-        """What is small is freed at once."""
+        """Small values are freed at once."""
         self.fill("h", 64)
         self.run_command("SET", "s", "x" * 1000)
         self.assertReply(2, "UNLINK", "h", "s")
         self.assertEqual(0, len(self.server.lazyfree))
 
     def test_del(self) -> None:
-        """DEL frees at once, unless it is to do as UNLINK."""
+        """DEL frees at once, unless C{lazyfree-lazy-user-del} is on."""
         self.fill("h")
         self.assertReply(1, "DEL", "h")
         self.assertEqual(0, len(self.server.lazyfree))
@@ -61,7 +61,7 @@ class LazyFreeTests(SessionTests):
         self.assertEqual(1, len(self.server.lazyfree))
 
     def test_flush(self) -> None:
-        """FLUSHALL ASYNC forgets every key at once, and frees keys and elements later."""
+        """FLUSHALL ASYNC removes all keys at once and frees them and their elements later."""
         value = self.fill("h")
         self.run_command("SET", "s", "1", "EX", 10)
         self.run_command("FLUSHALL", "ASYNC")
@@ -72,7 +72,7 @@ class LazyFreeTests(SessionTests):
         self.assertEqual(0, len(self.server.lazyfree))
 
     def test_flush_by_default(self) -> None:
-        """A flush is ASYNC only if it says so, or if that is the default."""
+        """A flush is asynchronous with ASYNC, or by C{lazyfree-lazy-user-flush} unless SYNC is given."""
         self.fill("h")
         self.run_command("FLUSHDB")
         self.assertEqual(0, len(self.server.lazyfree))
@@ -85,7 +85,7 @@ class LazyFreeTests(SessionTests):
         self.assertEqual(1, len(self.server.lazyfree))
 
     def test_info(self) -> None:
-        """INFO tells how much is left to do."""
+        """INFO memory has the number of objects that wait to be freed."""
         self.fill("h")
         self.run_command("UNLINK", "h")
         self.assertIn(b"lazyfree_pending_objects:1", self.run_command("INFO", "memory"))

@@ -13,31 +13,31 @@ MINUTE = 60
 
 
 class UsesTests(SynchronousTestCase):
-    """Uses are counted on a logarithmic scale, and forgotten with time."""
+    """L{LFUCounters}: logarithmic access counters that decay with time."""
 
     def setUp(self) -> None:
         self.patch(usage, "random", random.Random(1))
 
     def used(self, times: int, factor: int = 10) -> int:
-        """The counter of a key after so many uses in one minute."""
+        """Return a key's counter after C{times} accesses in one minute."""
         counted = LFUCounters({}, factor, 1)
         for _ in range(times + 1):
             counted[b"a"] = MINUTE
         return counted.frequency(b"a", MINUTE)
 
     def test_new(self) -> None:
-        """A key begins with some credit."""
+        """A new key's counter is C{INITIAL_COUNTER}."""
         self.assertEqual(INITIAL_COUNTER, self.used(0))
 
     def test_scale(self) -> None:
-        """More uses count more, but ever less so: a hundred give about 10, as in Redis's own table."""
+        """The counter grows logarithmically: about 10 after 100 accesses, as in the table in redis.conf."""
         self.assertTrue(8 <= self.used(100) <= 14, self.used(100))
         self.assertTrue(14 <= self.used(1000) <= 24, self.used(1000))
         self.assertTrue(self.used(10_000, 0) == MAX_COUNTER)
         self.assertGreater(self.used(1000, 1), self.used(1000, 100))
 
     def test_decay(self) -> None:
-        """For every minute in which a key is not used its counter goes down, not below zero."""
+        """The counter falls by one for each decay time without access, to zero at the lowest."""
         counted = LFUCounters({}, 0, 2)
         for _ in range(10):
             counted[b"a"] = 0
@@ -48,7 +48,7 @@ class UsesTests(SynchronousTestCase):
         self.assertEqual(before - 1, counted.frequency(b"a", 4 * MINUTE))
 
     def test_no_decay(self) -> None:
-        """With a decay time of 0 nothing is forgotten."""
+        """With C{lfu-decay-time} 0 counters do not decay."""
         counted = LFUCounters({}, 10, 0)
         counted[b"a"] = 0
         self.assertEqual(INITIAL_COUNTER, counted.frequency(b"a", 10_000 * MINUTE))

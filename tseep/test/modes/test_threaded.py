@@ -23,7 +23,8 @@ from tseep.test.support import ThreadClock
 
 
 class NoThreads:
-    """A stub of the mode's threads that starts none: the test calls the functions.
+    """
+    A stub of the mode's threads that starts none: the test calls the functions.
     @ivar given: The functions that were passed to the pool.
     @ivar begun: The number of times that a connection reported that it waits for its client.
     """
@@ -142,7 +143,8 @@ class ThreadedConnectionTests(ConnectionTests):
         self.assertEqual(self.server.sessions, {})
 
     def test_begun(self) -> None:
-        """A thread reports that it has begun once the received commands are answered, before it waits for its client:
+        """
+        A thread reports that it has begun once the received commands are answered, before it waits for its client:
         clients that send nothing or read nothing do not delay the start of other threads.
         """
         silent, greedy = self.connect(), self.connect()
@@ -200,7 +202,8 @@ class ThreadedConnectionTests(ConnectionTests):
 
 
 class Held:
-    """A lock that another thread holds.
+    """
+    A lock that another thread holds.
     @ivar wanted: Set when a thread waits for the lock.
     @ivar free: When set, the waiting thread acquires the lock.
     """

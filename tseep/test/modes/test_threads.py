@@ -112,7 +112,8 @@ class ThreadPoolTests(SynchronousTestCase):
 
 
 class Client:
-    """A client that records the calls it gets.
+    """
+    A client that records the calls it gets.
     @ivar begun: The callback that reports that its thread has begun; None until C{serve} is called.
     """
 
@@ -177,7 +178,8 @@ class ThreadsTests(SynchronousTestCase):
             self.assertIsNotNone(clients[MAX_STARTING + number].begun)
 
     def test_no_more(self) -> None:
-        """At the system's thread limit new and waiting clients are refused, with one log event. Clients are served
+        """
+        At the system's thread limit new and waiting clients are refused, with one log event. Clients are served
         again once threads can start, with another.
         """
         events: list[Any] = []

@@ -1,4 +1,4 @@
-"""Tests of L{tseep.scripting.functions}: libraries that take too long, and those that do what is too late."""
+"""Tests of L{tseep.scripting.functions}: the load timeout, and C{redis.register_function} after loading."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TIMEOUT = "ERR Error registering functions: ERR FUNCTION LOAD timeout"
 
 
 class LoadingTests(SessionTests):
-    """Libraries while they are loaded, on a timer that goes on at each look."""
+    """The load timeout of libraries, on a timer that advances at each call."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -27,11 +27,11 @@ class LoadingTests(SessionTests):
         self.tick(LOAD_TIMEOUT)
 
     def tick(self, milliseconds: int) -> None:
-        """Let a little less than this pass at each look at the timer, so that it is over at the second one."""
+        """Advance the timer by almost C{milliseconds} at each call, so that the time is over at the second one."""
         self.server.timer = count(0, (milliseconds - 1) * 1_000_000).__next__
 
     def assert_as_before(self) -> None:
-        """There is the library that was there before, and another can be loaded."""
+        """Assert that the earlier library is unchanged and another can be loaded."""
         self.assertReply(1, "FCALL", "f", 0)
         self.assertReply(0, "EVAL", "return #redis.call('KEYS', '*')", 0)
         self.assertEqual([b"good"], list(self.server.scripting.functions.libraries))
@@ -39,26 +39,29 @@ class LoadingTests(SessionTests):
         self.assertReply(1, "FCALL", "f", 0)
 
     def test_load(self) -> None:
-        """FUNCTION LOAD gives up, whether the library is new or takes the place of another."""
+        """FUNCTION LOAD fails at the timeout, for a new library and with REPLACE."""
         self.assertError(TIMEOUT, "FUNCTION", "LOAD", ENDLESS)
         self.assert_as_before()
         self.assertError(TIMEOUT, "FUNCTION", "LOAD", "REPLACE", ENDLESS.replace(b"endless", b"good"))
         self.assert_as_before()
 
     def test_restore(self) -> None:
-        """So does FUNCTION RESTORE, and restores nothing."""
+        """FUNCTION RESTORE fails at the timeout and restores nothing."""
         for policy in ("FLUSH", "REPLACE"):
             self.assertError(TIMEOUT, "FUNCTION", "RESTORE", dump_libraries([GOOD, ENDLESS]), policy)
             self.assert_as_before()
 
     def test_through_strings(self) -> None:
-        """What a library has of Lua, the methods of strings, does not hold that up."""
+        """Loops inside string methods are interrupted at the timeout too."""
         for body in (b"('x'):gsub('.', function() while true do end end)", b"while true do ('x'):find('y') end"):
             self.assertError(TIMEOUT, "FUNCTION", "LOAD", b"#!lua name=l\n" + body)
         self.assert_as_before()
 
     def test_log(self) -> None:
-        """One in an append-only file has more time, and stops the start then, with its place and the reason."""
+        """
+        A library in the append-only file has a longer timeout; then the load fails with its offset and the
+        reason.
+        """
         self.tick(FILE_LOAD_TIMEOUT)
         path = Path(made_folder(self), "x.aof")
         path.write_bytes(encode("SET", "a", 1) + encode("FUNCTION", "LOAD", ENDLESS))
@@ -68,18 +71,18 @@ class LoadingTests(SessionTests):
         self.assert_as_before()
 
     def test_snapshot(self) -> None:
-        """The same for one in a snapshot."""
+        """A library in a snapshot has the longer timeout too, and then fails the load."""
         problem = self.load_snapshot()
         self.assertIn(": a library of functions cannot be loaded: " + TIMEOUT, problem)
         self.assert_as_before()
 
     def test_told_to_stop(self) -> None:
-        """Whoever ends the server does not wait for that."""
+        """A shutdown interrupts the load of a library."""
         self.server.stopping = True
         self.assertIn("interrupted by a shutdown", self.load_snapshot(1))
 
     def load_snapshot(self, patience: int = FILE_LOAD_TIMEOUT) -> str:
-        """Load a snapshot with a library that never ends; the answer is why that cannot be."""
+        """Load a snapshot with a library that never ends; return the error."""
         path = self.server.persistence.snapshots.path
         libraries = self.server.scripting.functions.libraries
         libraries[b"endless"] = Library(b"endless", ENDLESS)
@@ -95,7 +98,7 @@ class LoadingTests(SessionTests):
             self.run_command("FUNCTION", "LOAD", "REPLACE", GOOD)
 
     def test_late(self) -> None:
-        """A library that has kept redis.register_function registers nothing with it once it is loaded."""
+        """C{redis.register_function} called after the library was loaded raises Redis's error."""
         self.run_command("FUNCTION", "LOAD", "REPLACE", LATE.replace(b"late", b"good"))
         text = "ERR redis.register_function can only be called on FUNCTION LOAD command script: f, on @user_function:2."
         self.assertError(text, "FCALL", "f", 0)

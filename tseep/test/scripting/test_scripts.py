@@ -1,6 +1,6 @@
-"""Tests for L{tseep.scripting.scripts} and the commands about scripts.
+"""Tests for L{tseep.scripting.scripts} and the scripting commands.
 
-redis-server is compared in tests/server/test_scripts.py.
+tests/server/test_scripts.py compares them with redis-server.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from tseep.scripting.scripts import BUSY_SCRIPT, NO_SCRIPT, NOT_BUSY, UNKILLABLE
 from tseep.test.support import Error, SessionTests, decode
 
 SHA = "e0e1f9fabfc9d4800c877a703b823ac0578ff8db"
-"""The digest of C{return 1}."""
+"""The SHA-1 digest of C{return 1}."""
 
 
 class ScriptsTests(SessionTests):
-    """Scripts that are run, known and forgotten."""
+    """EVAL, EVALSHA, SCRIPT and what a script's commands do."""
 
     def test_eval(self) -> None:
-        """A script is given keys and arguments, and its value is the reply."""
+        """A script has KEYS and ARGV; its return value is the reply."""
         self.assertReply([b"k", b"a", 1, 1], "EVAL", "return {KEYS[1], ARGV[1], #KEYS, #ARGV}", 1, "k", "a")
 
     def test_sha(self) -> None:
-        """A script that was run, or loaded, is known by its digest until all are forgotten."""
+        """EVALSHA runs a script known by EVAL or SCRIPT LOAD, until SCRIPT FLUSH."""
         self.assertError(NO_SCRIPT, "EVALSHA", SHA, 0)
         self.assertReply(SHA.encode(), "SCRIPT", "LOAD", "return 1")
         self.assertReply(1, "EVALSHA", SHA.upper(), 0)
@@ -30,7 +30,7 @@ class ScriptsTests(SessionTests):
         self.assertError(NO_SCRIPT, "EVALSHA", SHA, 0)
 
     def test_database(self) -> None:
-        """A script begins in its client's database; where it goes is its own affair."""
+        """A script starts in its client's database; SELECT in the script does not change the client's."""
         self.run_command("SELECT", 2)
         self.run_command("EVAL", "redis.call('SET', 'a', 1) redis.call('SELECT', 3) redis.call('SET', 'b', 1)", 0)
         self.assertReply([b"a"], "KEYS", "*")
@@ -38,11 +38,11 @@ class ScriptsTests(SessionTests):
         self.assertReply([b"b"], "KEYS", "*")
 
     def test_blocking(self) -> None:
-        """In a script nobody waits."""
+        """Blocking commands in a script return at once, as if they had timed out."""
         self.assertReply(None, "EVAL", "return redis.call('BLMPOP', 0, 1, 'l', 'LEFT')", 0)
 
     def test_waiting(self) -> None:
-        """Who waits for a key is served after the script, not in the middle of it."""
+        """A client blocked on a key is served after the script has ended."""
         waiter = self.connect()
         self.send("BLPOP", "l", 0, session=waiter)
         script = "redis.call('RPUSH', 'l', 'x') return redis.call('LLEN', 'l')"
@@ -50,7 +50,7 @@ class ScriptsTests(SessionTests):
         self.assertEqual([[b"l", b"x"]], self.sent(waiter))
 
     def test_watched(self) -> None:
-        """A key that a script has changed spoils a transaction."""
+        """A write by a script makes a WATCH of its key fail."""
         other = self.connect()
         self.run_command("WATCH", "k")
         self.run_command("EVAL", "return redis.call('SET', 'k', 1)", 0, session=other)
@@ -58,14 +58,14 @@ class ScriptsTests(SessionTests):
         self.assertReply(None, "EXEC")
 
     def test_in_transaction(self) -> None:
-        """A script may be part of a transaction."""
+        """EVAL can be queued in a transaction."""
         self.run_command("MULTI")
         self.run_command("EVAL", "return redis.call('INCR', 'n')", 0)
         self.run_command("INCR", "n")
         self.assertReply([1, 2], "EXEC")
 
     def test_monitor(self) -> None:
-        """What a script calls is shown as its own."""
+        """MONITOR shows a script's commands with the source C{lua}."""
         monitor = self.connect()
         self.run_command("MONITOR", session=monitor)
         self.run_command("EVAL", "redis.call('GET', 'k')", 0)
@@ -73,7 +73,7 @@ class ScriptsTests(SessionTests):
         self.assertEqual(['[0 127.0.0.1:50000] "EVAL" "redis.call(\'GET\', \'k\')" "0"', '[0 lua] "GET" "k"'], lines)
 
     def test_tracking(self) -> None:
-        """What a script reads counts as read by its client."""
+        """Keys read by a script are tracked for its client."""
         self.run_command("HELLO", 3)
         self.run_command("CLIENT", "TRACKING", "ON")
         self.run_command("EVAL", "return redis.call('GET', 'k')", 0)
@@ -81,21 +81,21 @@ class ScriptsTests(SessionTests):
         self.assertEqual([[b"invalidate", [b"k"]]], self.sent(self.session))
 
     def test_errors_counted_once(self) -> None:
-        """An error that a command gives a script, which fails of it, is counted once."""
+        """An error of a command is counted once, even if it also fails the script."""
         self.run_command("SET", "s", "x")
         self.run_command("EVAL", "return redis.call('LPUSH', 's', 1)", 0)
         self.run_command("EVAL", "return redis.pcall('LPUSH', 's', 1)", 0)
         self.assertEqual({b"WRONGTYPE": 2}, self.server.stats.errors)
 
     def test_log(self) -> None:
-        """redis.log writes to the server's log, and says that it does: a script could forge a word of the server's."""
+        """C{redis.log} logs with the prefix "redis.log:", so that a script cannot forge the server's log lines."""
         logged: list[tuple[int, str]] = []
         self.server.log = lambda level, text: logged.append((level, text))
         self.run_command("EVAL", "redis.log(redis.LOG_WARNING, 'one', 2)", 0)
         self.assertEqual([(3, "redis.log: one 2")], logged)
 
     def test_arguments(self) -> None:
-        """Numbers that no C{int} holds are what C makes of them, and no fault."""
+        """Numbers outside a C{int} are converted as C does, or raise Redis's error."""
         for script, error in (
             ("redis.log(0/0, 'x')", "ERR Invalid debug level."),
             ("redis.setresp(math.huge)", "ERR RESP version must be 2 or 3."),
@@ -109,7 +109,7 @@ class ScriptsTests(SessionTests):
         self.assertReply(b"0.17082803611217", "EVAL", "math.randomseed(1/0) return tostring(math.random())", 0)
 
     def test_big_number(self) -> None:
-        """A big number has as many digits as a script wants."""
+        """A big number has any number of digits; line breaks in it are replaced."""
         script = "redis.setresp(3) return {big_number = ('9'):rep(10000)}"
         self.assertReply(b"9" * 10000, "EVAL", script, 0)
         self.run_command("HELLO", 3)
@@ -117,14 +117,14 @@ class ScriptsTests(SessionTests):
         self.assertEqual(b"(1  2\r\n", self.send("EVAL", "return {big_number = '1\\r\\n2'}", 0))
 
     def test_verbatim(self) -> None:
-        """The format of a verbatim string has three characters, however many a script gives."""
+        """A verbatim string's format is padded or cut to three characters."""
         self.run_command("HELLO", 3)
         for given, sent in (("", b"   "), ("a", b"a  "), ("markdown", b"mar")):
             script = f"return {{verbatim_string = {{string = 'x', format = '{given}'}}}}"
             self.assertEqual(b"=5\r\n%b:x\r\n" % sent, self.send("EVAL", script, 0))
 
     def test_block(self) -> None:
-        """A script must not say BLOCK to XREAD and XREADGROUP; a transaction may."""
+        """XREAD and XREADGROUP refuse BLOCK in scripts; in a transaction BLOCK is ignored."""
         for words in ("'xread', 'BLOCK', '0'", "'xreadgroup', 'group', 'g', 'c', 'block', 'x'"):
             name = words.split("'")[1]
             text = f"ERR {name} command is not allowed with BLOCK option from scripts"
@@ -135,7 +135,7 @@ class ScriptsTests(SessionTests):
         self.assertReply([None], "EXEC")
 
     def test_may(self) -> None:
-        """redis.acl_check_cmd answers for the user who called the script."""
+        """C{redis.acl_check_cmd} checks the permissions of the user that called the script."""
         self.run_command("ACL", "SETUSER", "u", "on", "nopass", "+@all", "-flushall", "-config", "+config|get", "~a*")
         self.run_command("AUTH", "u", "x")
         for words, allowed in (
@@ -147,7 +147,7 @@ class ScriptsTests(SessionTests):
             self.assertReply(allowed, "EVAL", f"return redis.acl_check_cmd({words})", 0)
 
     def test_fault(self) -> None:
-        """A fault of the server's own is not taken for the script's."""
+        """An unexpected exception of a command is not caught by C{redis.pcall}."""
 
         def fail(*_: object) -> None:
             raise ZeroDivisionError
@@ -157,7 +157,7 @@ class ScriptsTests(SessionTests):
         self.assertIs(None, self.server.scripting.running)
 
     def test_not_installed(self) -> None:
-        """Without Lua there is one clear error."""
+        """Without the C{lua} extra, scripting commands return an error with the command to install it."""
 
         def missing(name: str) -> None:
             raise ImportError(name)
@@ -195,11 +195,11 @@ ENDLESS = [
     "local t = {} t[1] = t t[2] = t return t",
     "redis.setresp(3) local t = {} t.map = {t, t} return t",
 ]
-"""Scripts that never end, and hold up what would end them."""
+"""Scripts that never end and obstruct their interruption."""
 
 
 class KillTests(SessionTests):
-    """Scripts that run for long."""
+    """SCRIPT KILL, BUSY and shutdown during long scripts."""
 
     config = {"busy-reply-threshold": "1"}
 
@@ -211,7 +211,7 @@ class KillTests(SessionTests):
         self.heard: list[object] = []
 
     def meanwhile(self, *argv: str) -> None:
-        """What another client says while a script runs."""
+        """Send a command from another client while a script runs."""
 
         def say() -> None:
             self.heard += decode(self.send(*argv, session=self.other))
@@ -219,7 +219,7 @@ class KillTests(SessionTests):
         self.server.serve_others = say
 
     def test_kill(self) -> None:
-        """SCRIPT KILL ends a script."""
+        """SCRIPT KILL ends a script that catches errors."""
         self.meanwhile("SCRIPT", "KILL")
         reply = self.run_command("EVAL", "while true do pcall(function() while true do end end) end", 0)
         self.assertIn("killed", reply)
@@ -227,7 +227,7 @@ class KillTests(SessionTests):
         self.assertReply(1, "EVAL", "return 1", 0)
 
     def test_from_file(self) -> None:
-        """While a file is loaded no client is served, however long a script of it runs; only the end stops it."""
+        """While a file is loaded no client is served during its scripts; only a shutdown interrupts them."""
         self.server.serve_others = self.fail
         with self.server.scripting.from_file():
             self.assertReply(1, "EVAL", "for i = 1, 1000000 do end return 1", 0)
@@ -235,7 +235,7 @@ class KillTests(SessionTests):
             self.assertIn("server is shutting down", self.run_command("EVAL", "while true do end", 0))
 
     def test_kill_whatever_it_does(self) -> None:
-        """Nothing that a script catches, calls, resumes or returns keeps it from being ended, however late that is."""
+        """A script can neither catch nor evade SCRIPT KILL by calls, coroutines, metamethods or its return value."""
         patience = []
 
         def kill_at_last() -> None:
@@ -250,20 +250,20 @@ class KillTests(SessionTests):
             self.assertReply(1, "EVAL", "return 1", 0)
 
     def test_kill_between_slow_commands(self) -> None:
-        """A script of which nearly all time goes into commands is ended between two of them."""
+        """A script that spends its time in commands is killed between two of them."""
         self.meanwhile("SCRIPT", "KILL")
         self.run_command("RPUSH", "l", 1)
         reply = self.run_command("EVAL", "for i = 1, 100 do redis.call('LRANGE', 'l', 0, -1) end", 0)
         self.assertIn("killed", reply)
 
     def test_end_of_the_server(self) -> None:
-        """The end of the server ends a script, though it has changed something and may run for very long."""
+        """A shutdown ends a script even after a write and before the busy threshold."""
         self.run_command("CONFIG", "SET", "busy-reply-threshold", 10**9)
         self.server.stopping = True
         self.assertIn("killed", self.run_command("EVAL", "redis.call('SET', 'k', 1) while true do end", 0))
 
     def test_transaction(self) -> None:
-        """EXEC that comes meanwhile discards the transaction, as its commands might have been refused."""
+        """EXEC during a busy script discards the transaction, as its commands could have been refused."""
         replies: list[object] = []
         self.send("MULTI", session=self.other)
         self.send("SET", "k", 1, session=self.other)
@@ -281,18 +281,18 @@ class KillTests(SessionTests):
         self.assertReply(None, "GET", "k", session=self.other)
 
     def test_unkillable(self) -> None:
-        """A script that has changed something is not ended."""
+        """A script that has written cannot be killed: UNKILLABLE."""
         self.meanwhile("SCRIPT", "KILL")
         self.assertReply(1, "EVAL", "redis.call('SET', 'k', 1) for i = 1, 1e6 do end return 1", 0)
         self.assertEqual({Error(UNKILLABLE)}, set(self.heard))
 
     def test_other_kind(self) -> None:
-        """FUNCTION KILL does not end a script."""
+        """FUNCTION KILL does not end a script: BUSY."""
         self.meanwhile("FUNCTION", "KILL")
         self.assertReply(1, "EVAL", "for i = 1, 1e6 do end return 1", 0)
         self.assertTrue(str(self.heard[0]).startswith("BUSY"))
 
     def test_not_busy(self) -> None:
-        """There may be nothing to end."""
+        """Without a running script or function, KILL returns NOTBUSY."""
         self.assertError(NOT_BUSY, "SCRIPT", "KILL")
         self.assertError(NOT_BUSY, "FUNCTION", "KILL")

@@ -1,4 +1,4 @@
-"""The wall clock and the timer are turned independently: which of the two each thing goes by."""
+"""Tests with wall clock and timer moved independently: which of the two each feature uses."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ HOUR = 3600
 
 
 class SetBackTests(SessionTests):
-    """The wall clock is set back by an hour: no interval is longer for that."""
+    """The wall clock is set back by an hour: intervals and timeouts do not change."""
 
     def set_clock(self) -> None:
-        """Turn the wall clock."""
+        """Set the wall clock back an hour."""
         self.clock.advance(-HOUR)
 
     def test_blocked(self) -> None:
-        """A client that waits is answered when its time is over."""
+        """A blocked client's timeout expires in time."""
         self.send("BLPOP", "nothing", "0.3")
         self.set_clock()
         self.advance(0.31)
         self.assertEqual([None], self.sent(self.session))
 
     def test_paused(self) -> None:
-        """A pause ends."""
+        """CLIENT PAUSE ends in time."""
         self.run_command("CLIENT", "PAUSE", 200)
         self.set_clock()
         self.send("SET", "key", "value")
@@ -30,7 +30,7 @@ class SetBackTests(SessionTests):
         self.assertEqual(["OK"], self.sent(self.session))
 
     def test_idle(self) -> None:
-        """CLIENT LIST tells how long clients have been there and silent, and the silent ones are closed."""
+        """CLIENT LIST's C{age} and C{idle} are right, and idle clients are closed in time."""
         self.run_command("CONFIG", "SET", "timeout", 10)
         other = self.connect()
         self.set_clock()
@@ -44,7 +44,7 @@ class SetBackTests(SessionTests):
         self.assertTrue(other.connection.closed)
 
     def test_unused_key(self) -> None:
-        """A key has not been used for as long as it has not been used."""
+        """OBJECT IDLETIME counts from the last access by the timer."""
         self.run_command("SET", "key", "value")
         self.set_clock()
         self.pass_time(5)
@@ -52,19 +52,19 @@ class SetBackTests(SessionTests):
         self.assertReply(5, "OBJECT", "IDLETIME", "key")
 
     def test_uptime(self) -> None:
-        """The server has been running for as long as it has."""
+        """INFO's C{uptime_in_seconds} is elapsed time."""
         self.set_clock()
         self.pass_time(5)
         self.assertIn(b"uptime_in_seconds:5\r\n", self.run_command("INFO", "server"))
 
     def test_expiry(self) -> None:
-        """Keys expire by the date."""
+        """A key's expiry follows the wall clock."""
         self.run_command("SET", "key", "value", "EX", 100)
         self.set_clock()
         self.assertReply(HOUR + 100, "TTL", "key")
 
     def test_ids(self) -> None:
-        """The ids of a stream go on."""
+        """Stream IDs keep increasing when the wall clock is set back."""
         first = self.run_command("XADD", "stream", "*", "a", 1)
         self.set_clock()
         second = self.run_command("XADD", "stream", "*", "a", 1)
@@ -73,27 +73,27 @@ class SetBackTests(SessionTests):
 
 
 class SetForthTests(SetBackTests):
-    """The wall clock is set forth by an hour: no interval is over for that."""
+    """The wall clock is set forward by an hour: intervals and timeouts do not change."""
 
     def set_clock(self) -> None:
-        """Turn the wall clock."""
+        """Set the wall clock forward an hour."""
         self.clock.advance(HOUR)
 
     def test_not_yet(self) -> None:
-        """Who waits goes on waiting."""
+        """A blocked client does not time out early."""
         self.send("BLPOP", "nothing", "0.3")
         self.set_clock()
         self.advance(0.1)
         self.assertEqual([], self.sent(self.session))
 
     def test_expiry(self) -> None:
-        """Keys expire by the date."""
+        """A key's expiry follows the wall clock."""
         self.run_command("SET", "key", "value", "EX", 100)
         self.set_clock()
         self.assertReply(None, "GET", "key")
 
     def test_ids(self) -> None:
-        """The ids of a stream are dates."""
+        """Stream IDs follow the wall clock forward."""
         first = self.run_command("XADD", "stream", "*", "a", 1)
         self.set_clock()
         second = self.run_command("XADD", "stream", "*", "a", 1)

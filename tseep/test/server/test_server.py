@@ -16,16 +16,16 @@ from tseep.session.session import Session
 from tseep.test.support import START, Error, MemoryConnection, SessionTests, decode, encode
 
 MS = 1_000_000
-"""Nanoseconds to the millisecond."""
+"""Nanoseconds per millisecond."""
 
 
 class ClientsTests(SessionTests):
-    """Who is connected."""
+    """Connection, C{maxclients}, protected mode and disconnection of clients."""
 
     config = {"maxclients": "3"}
 
     def test_ids(self) -> None:
-        """Clients are numbered in the order of their coming, and no number comes twice."""
+        """Client IDs ascend in order of connection and are never reused."""
         second = self.connect()
         self.assertEqual((1, 2), (self.session.id, second.id))
         self.server.disconnect(second)
@@ -33,7 +33,7 @@ class ClientsTests(SessionTests):
         self.assertEqual({1, 3}, set(self.server.sessions))
 
     def test_too_many(self) -> None:
-        """One too many is refused, until someone goes."""
+        """A client above C{maxclients} is refused and counted, until another disconnects."""
         self.connect()
         third = self.connect()
         self.assertEqual(TOO_MANY_CLIENTS, self.server.connect(MemoryConnection()))
@@ -42,7 +42,7 @@ class ClientsTests(SessionTests):
         self.assertIsInstance(self.server.connect(MemoryConnection()), Session)
 
     def test_protected(self) -> None:
-        """While there is no password, clients from elsewhere are refused; on this machine nobody is."""
+        """Protected mode without a password refuses remote clients, and no local ones."""
         elsewhere = MemoryConnection()
         elsewhere.peer = "192.0.2.1:5000"
         self.server.config.set("maxclients", "10")
@@ -59,33 +59,33 @@ class ClientsTests(SessionTests):
         self.assertEqual(PROTECTED, self.server.connect(elsewhere))
 
     def test_disconnect_twice(self) -> None:
-        """A client may go twice."""
+        """C{disconnect} is idempotent."""
         self.server.disconnect(self.session)
         self.server.disconnect(self.session)
         self.assertEqual({}, self.server.sessions)
 
 
 class LookupTests(SessionTests):
-    """Which command is meant."""
+    """Lookup of commands by name, and Redis's errors."""
 
     def refusal(self, *argv: bytes) -> bytes:
-        """The words with which a command is refused."""
+        """Return the error message of a lookup that fails."""
         return self.assertRaises(CommandError, self.server.table.lookup, list(argv)).message
 
     def test_any_case(self) -> None:
-        """Names and subcommands are found in any case."""
+        """Names of commands and subcommands are case-insensitive."""
         self.assertEqual(b"get", self.server.table.lookup([b"gEt", b"a"]).name)
         self.assertEqual(b"client|id", self.server.table.lookup([b"cLiEnT", b"iD"]).name)
 
     def test_the_usual_spellings(self) -> None:
-        """The short way knows lower and upper case, and nothing that has subcommands."""
+        """The dispatch table has the lower- and upper-case names of commands without subcommands."""
         self.assertIs(self.server.table.commands[b"get"], self.server.table.dispatch[b"GET"])
         self.assertIs(self.server.table.commands[b"get"], self.server.table.dispatch[b"get"])
         for name in (b"client", b"CLIENT", b"command", b"COMMAND"):
             self.assertNotIn(name, self.server.table.dispatch)
 
     def test_unknown(self) -> None:
-        """An unknown name is told with the beginning of what came with it."""
+        """The error for an unknown command quotes the first arguments, cut to 128 bytes."""
         before = b"ERR unknown command 'x', with args beginning with: "
         self.assertEqual(before, self.refusal(b"x"))
         self.assertEqual(before + b"'a' '' ", self.refusal(b"x", b"a", b""))
@@ -95,21 +95,21 @@ class LookupTests(SessionTests):
         )
 
     def test_unknown_subcommand(self) -> None:
-        """An unknown subcommand is told with the way to help."""
+        """The error for an unknown subcommand refers to HELP."""
         self.assertEqual(b"ERR unknown subcommand 'x'. Try CLIENT HELP.", self.refusal(b"client", b"x"))
         self.assertEqual(
             b"ERR unknown subcommand '%b'. Try CLIENT HELP." % (b"x" * 128), self.refusal(b"CLIENT", b"x" * 200)
         )
 
     def test_wrong_number(self) -> None:
-        """A wrong number of arguments is told, and counted as rejected."""
+        """A wrong number of arguments is an error and counted as a rejected call."""
         for argv, name in (([b"GET"], b"get"), ([b"CLIENT"], b"client"), ([b"CLIENT", b"ID", b"x"], b"client|id")):
             self.assertEqual(b"ERR wrong number of arguments for '%b' command" % name, self.refusal(*argv))
         self.assertEqual(1, self.server.table.commands[b"get"].calls.rejected)
         self.assertEqual(1, self.server.table.commands[b"client"].subcommands[b"id"].calls.rejected)
 
     def test_servers_count_apart(self) -> None:
-        """Two servers in one process share no count."""
+        """Two servers in one process have separate command statistics."""
         self.run_command("GET", "a")
         self.assertEqual(1, self.server.table.commands[b"get"].calls.count)
         self.assertEqual(0, Server().table.commands[b"get"].calls.count)
@@ -122,10 +122,10 @@ class LookupTests(SessionTests):
 
 
 class HTTPTests(SessionTests):
-    """Browsers that were led here."""
+    """HTTP requests sent to the Redis port."""
 
     def test_told_once_a_minute(self) -> None:
-        """Such a client is closed, and the log says so, but not for each."""
+        """A client that sends POST or C{Host:} is closed; it is logged at most once a minute."""
         told: list[str] = []
         self.server.log = lambda level, text: told.append(f"{level} {text}")
         for seconds in (0, 59, 1):
@@ -137,10 +137,10 @@ class HTTPTests(SessionTests):
 
 
 class ConfiguredTests(SessionTests):
-    """What the configuration reaches."""
+    """C{apply_config} updates the server's settings."""
 
     def test_taken_over(self) -> None:
-        """A change is in force once the server is told."""
+        """Limits and thresholds change when C{apply_config} is called."""
         values = {"proto-max-bulk-len": "1mb", "client-query-buffer-limit": "2mb", "slowlog-log-slower-than": "70",
                   "latency-monitor-threshold": "5"}  # fmt: skip
         for name, text in values.items():
@@ -150,7 +150,7 @@ class ConfiguredTests(SessionTests):
         self.assertEqual((70_000, 5), (self.server.slowlog.threshold_ns, self.server.latency.threshold))
 
     def test_slow(self) -> None:
-        """The lower of both thresholds tells what is slow, and one that is off does not count."""
+        """C{slow} is the lower of both thresholds; a disabled one is ignored."""
         for slower, threshold, expected in (
             ("10000", "1", MS),
             ("100", "1", 100_000),
@@ -163,22 +163,22 @@ class ConfiguredTests(SessionTests):
             self.assertEqual(expected, self.server.slow)
 
     def test_databases(self) -> None:
-        """There are as many databases as the configuration says."""
+        """C{databases} sets the number of databases."""
         self.assertEqual(3, len(Server(Config(databases="3")).keyspace.databases))
 
 
 class CronTests(SessionTests):
-    """What is done every now and then."""
+    """The periodic work of L{tseep.server.cron}."""
 
     config = {"timeout": "10"}
 
     def fill(self, count: int) -> None:
-        """Set keys that expire in a second."""
+        """Set C{count} keys that expire in a second."""
         for number in range(count):
             self.run_command("SET", f"key:{number}", "x", "PX", 1000)
 
     def test_expired_keys_go(self) -> None:
-        """Keys that nobody asks for again are removed once their time is over."""
+        """Expired keys that are not accessed are removed."""
         self.fill(3 * SWEEP_BATCH)
         self.server.cron.run()
         self.assertEqual(3 * SWEEP_BATCH, len(self.session.db))
@@ -188,7 +188,7 @@ class CronTests(SessionTests):
         self.assertEqual(3 * SWEEP_BATCH, self.server.keyspace.expired)
 
     def test_sweep_is_bounded(self) -> None:
-        """One turn removes keys for a bounded time, and the next goes on."""
+        """One run sweeps for at most C{SWEEP_BUDGET_NS}; the next run continues."""
         self.fill(3 * SWEEP_BATCH)
         self.pass_time(3)
         times = iter(range(0, 100 * SWEEP_BUDGET_NS, SWEEP_BUDGET_NS))
@@ -199,7 +199,7 @@ class CronTests(SessionTests):
         self.assertEqual(SWEEP_BATCH, len(self.session.db))
 
     def test_sweep_can_be_off(self) -> None:
-        """DEBUG SET-ACTIVE-EXPIRE can keep expired keys until someone asks for them."""
+        """With DEBUG SET-ACTIVE-EXPIRE 0 expired keys are removed on access only."""
         self.fill(1)
         self.server.cron.active_expire = False
         self.pass_time(3)
@@ -207,7 +207,7 @@ class CronTests(SessionTests):
         self.assertEqual(1, len(self.session.db))
 
     def test_idle_clients_go(self) -> None:
-        """Who is silent for longer than the timeout is closed; who spoke in between is not."""
+        """A client idle for longer than C{timeout} is closed; one that sent a command is not."""
         other = self.connect()
         self.pass_time(9.5)
         self.server.cron.run()
@@ -218,14 +218,17 @@ class CronTests(SessionTests):
         self.assertEqual((True, False), (self.session.connection.closed, other.connection.closed))
 
     def test_no_timeout(self) -> None:
-        """Without a timeout nobody is closed."""
+        """With C{timeout} 0 idle clients stay connected."""
         self.server.config.set("timeout", "0")
         self.pass_time(10**6)
         self.server.cron.run()
         self.assertFalse(self.session.connection.closed)
 
     def test_no_part_stops_another(self) -> None:
-        """Where one part of cron fails, those after it run; the log hears of the failure once, and of its end once."""
+        """
+        A failing part of cron does not stop the parts after it; its failure and its recovery are each logged
+        once.
+        """
         lines: list[str] = []
         self.server.log = lambda level, text: lines.append(text)
 
@@ -245,7 +248,7 @@ class CronTests(SessionTests):
         self.assertEqual("Saving works again", lines[1])
 
     def test_output_is_looked_at_each_second(self) -> None:
-        """The soft limit on a client's output is held without traffic; the log names who was closed for it."""
+        """The soft output limit is checked each second, also without traffic; closing a client is logged."""
         lines: list[str] = []
         self.server.log = lambda level, text: lines.append(text)
         self.server.config.set("timeout", "0")
@@ -265,7 +268,7 @@ class CronTests(SessionTests):
         self.assertIn("closed for overcoming of output buffer limits.", lines[0])
 
     def test_memory_is_given_back(self) -> None:
-        """When nobody is behind any more, and somebody was sent much, the memory that took is given back, once."""
+        """Memory is released to the system once, when no output is pending any more after C{LARGE_OUTPUT} or more."""
         given: list[str] = []
         self.patch(cron, "release_memory", lambda: given.append("back"))
         self.server.config.set("timeout", "0")
@@ -286,7 +289,7 @@ class CronTests(SessionTests):
             self.assertEqual(["back"] if unsent == LARGE_OUTPUT else [], given)
 
     def test_output_is_taken_in_time(self) -> None:
-        """Who has taken it by the next second is looked at no more, and stays."""
+        """A client that has read its output by the next check stays connected."""
         self.server.config.set("timeout", "0")
         self.server.config.set("client-output-buffer-limit", "normal 0 100 5")
         self.server.outputs.check(self.session, 200)
@@ -296,14 +299,14 @@ class CronTests(SessionTests):
         self.assertFalse(self.session.connection.closed)
 
     def test_time_passes(self) -> None:
-        """The keyspace's time is the clock's."""
+        """Cron updates the keyspace's time from the clock."""
         self.pass_time(5)
         self.server.cron.run()
         self.assertEqual((START + 5) * 1000, self.server.keyspace.now)
 
 
 class SlowTests(SynchronousTestCase):
-    """What takes long."""
+    """Slow commands in the slow log and the latency monitor."""
 
     def setUp(self) -> None:
         self.step = 0
@@ -314,12 +317,12 @@ class SlowTests(SynchronousTestCase):
         self.session = session
 
     def timer(self) -> int:
-        """A timer on which every call takes as long as the test says."""
+        """Advance the timer by C{step} at each call."""
         self.ticks += self.step
         return self.ticks
 
     def test_noted(self) -> None:
-        """A slow command stands in the slow log and in the latency monitor, under the kind of command that it is."""
+        """A slow command is in the slow log and, as C{command} or C{fast-command}, in the latency monitor."""
         self.step = 20 * MS
         self.session.receive(encode("GET", "a") + encode("DEL", "a", "b"))
         self.assertEqual([[b"DEL", b"a", b"b"], [b"GET", b"a"]], [entry.argv for entry in self.server.slowlog.entries])
@@ -327,7 +330,7 @@ class SlowTests(SynchronousTestCase):
         self.assertEqual({"fast-command": [(START, 20)], "command": [(START, 20)]}, events)
 
     def test_not_noted(self) -> None:
-        """A command that is quick enough for both stands in neither, and one for one of them in the other."""
+        """Each threshold decides for itself whether a command is recorded."""
         self.step = 4 * MS
         self.session.receive(encode("GET", "a"))
         self.assertEqual((0, {}), (len(self.server.slowlog.entries), self.server.latency.events))
@@ -337,7 +340,7 @@ class SlowTests(SynchronousTestCase):
 
 
 class Script:
-    """Something that runs for long: it breathes once, and then ends. A stand-in for a command's function."""
+    """A stand-in for a long-running command: it yields to other clients once, then ends."""
 
     error = "BUSY a script runs"
 
@@ -346,11 +349,11 @@ class Script:
         self._meanwhile = meanwhile
 
     def kill(self) -> None:
-        """Remember it."""
+        """Record the call."""
         self.killed = True
 
     def run(self, session: Session, argv: list[bytes]) -> bytes:
-        """Run as the command that was called, and let others be served in the middle."""
+        """Serve other clients in the middle of the command."""
         server = session.server
         server.serve_others = self._meanwhile
         server.yield_to_clients(self)  # type: ignore[arg-type] # has what a running script has
@@ -359,7 +362,7 @@ class Script:
 
 
 class BusyTests(SessionTests):
-    """While something runs for long the others are answered, but nothing else happens."""
+    """While a long command runs, other clients get BUSY and no other work is done."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -367,13 +370,13 @@ class BusyTests(SessionTests):
         self.heard: list[Any] = []
 
     def run_long(self, meanwhile: Callable[[], None]) -> list[Any]:
-        """Run a script in place of PING; return what its client is answered."""
+        """Run a L{Script} in place of PING; return its client's replies."""
         self.script = Script(meanwhile)
         self.server.table.commands[b"ping"].run = self.script.run
         return decode(self.send("PING"))
 
     def test_others(self) -> None:
-        """Others are refused with an error, but for a few commands."""
+        """Other clients get the BUSY error, except for a few commands."""
 
         def meanwhile() -> None:
             for argv in (["GET", "k"], ["SHUTDOWN"], ["MULTI"]):
@@ -385,12 +388,12 @@ class BusyTests(SessionTests):
         self.assertIn(b"GET", self.server.table.dispatch)
 
     def test_its_own_client(self) -> None:
-        """What its own client says in the meantime is answered after it."""
+        """Commands of the busy client itself run after the long command."""
         self.assertEqual([b"done", b"x"], self.run_long(lambda: self.heard.append(self.send("ECHO", "x"))))
         self.assertEqual([b""], self.heard)
 
     def test_time_stands_still(self) -> None:
-        """For what runs no time passes, and nothing expires until its end."""
+        """For a running command the keyspace's time stands still; no key expires until it ends."""
         now = self.server.keyspace.now
         self.run_command("SET", "k", "1", "PX", 10)
 
@@ -408,7 +411,7 @@ class BusyTests(SessionTests):
         self.assertEqual(1, self.server.keyspace.expired)
 
     def test_waiting_goes_on(self) -> None:
-        """Nobody who waits is served before the end, however long that is."""
+        """Blocked clients are not served, nor do they time out, before the command ends."""
         waiter = self.connect()
         self.send("BLPOP", "list", 1, session=waiter)
 
@@ -424,14 +427,14 @@ class BusyTests(SessionTests):
         self.assertEqual([[b"list", b"x"]], self.sent(waiter))
 
     def test_end_of_the_server(self) -> None:
-        """What runs is not waited for when the server is to end."""
+        """SHUTDOWN kills the running command."""
         self.server.shut_down = lambda: self.heard.append("shut down")
         self.run_long(lambda: self.heard.append(self.send("SHUTDOWN", "NOSAVE", session=self.other)))
         self.assertEqual(["shut down", b""], self.heard)
         self.assertTrue(self.script.killed)
 
     def test_stop_once(self) -> None:
-        """However often it is asked for, the end comes once."""
+        """C{stop} calls C{shut_down} once, however often it is called."""
         self.server.shut_down = lambda: self.heard.append("shut down")
         self.server.stop()
         self.server.stop()

@@ -12,48 +12,51 @@ ELSEWHERE = IPv4Address("TCP", "192.0.2.7", 50000)
 
 
 def basic(name: str, password: str) -> str:
-    """A header of RFC 7617."""
+    """Return the C{Authorization} header of HTTP basic authentication (RFC 7617)."""
     return "Basic " + b64encode(f"{name}:{password}".encode()).decode()
 
 
 class OpenTests(SiteTests):
-    """A server without a password."""
+    """Access to a server without a password."""
 
     def test_own_machine(self) -> None:
-        """Its own machine sees it, by loopback or a Unix socket, asked by an address or as localhost."""
+        """
+        A client on the same machine gets the page, by loopback or Unix socket, with an address or localhost as
+        C{Host}.
+        """
         self.assertEqual(200, self.get("/live.json").status)
         self.assertEqual(200, self.get("/live.json", IPv6Address("TCP", "::1", 5), host="[::1]:80").status)
         self.assertEqual(200, self.get("/live.json", UNIXAddress(None), host="whatever").status)
         self.assertEqual(200, self.get("/live.json", host="localhost:8000").status)
 
     def test_elsewhere(self) -> None:
-        """Nobody else does, and is told why."""
+        """In protected mode a remote client gets 403, with the remedy in the body."""
         refused = self.get("/live.json", ELSEWHERE)
         self.assertEqual(403, refused.status)
         self.assertIn(b"--protected-mode no", refused.body)
 
     def test_other_name(self) -> None:
-        """A page of somebody else's, whose name leads here, does not."""
+        """A C{Host} header with another name gets 403: protection against DNS rebinding."""
         self.assertEqual(403, self.get("/live.json", host="evil.example").status)
 
     def test_unprotected(self) -> None:
-        """Without protected mode everybody does."""
+        """With C{protected-mode no} remote clients and any C{Host} are allowed."""
         self.server.config.set("protected-mode", "no")
         self.assertEqual(200, self.get("/live.json", ELSEWHERE, host="tseep.example").status)
 
     def test_default_user_that_may_not(self) -> None:
-        """If clients may do little without a password, they may not look either."""
+        """If the default user lacks INFO, requests without credentials get 401."""
         self.run_command("ACL", "SETUSER", "default", "-info")
         self.assertEqual(401, self.get("/live.json").status)
 
 
 class PasswordTests(SiteTests):
-    """A server with a password, and with users."""
+    """Access to a server with a password and ACL users."""
 
     config = {"requirepass": "secret"}
 
     def setUp(self) -> None:
-        """Of the users one may look, one not, and one is off."""
+        """User eve has the required permissions, bob lacks one, old is off."""
         super().setUp()
         self.run_command("AUTH", "secret")
         self.run_command("ACL", "SETUSER", "eve", "on", ">pw", "+info", "+slowlog|get", "+client|list")
@@ -61,34 +64,34 @@ class PasswordTests(SiteTests):
         self.run_command("ACL", "SETUSER", "old", "off", ">pw", "~*", "+@all")
 
     def status(self, *user: str) -> int:
-        """What a user is answered."""
+        """Return the HTTP status of a remote request with these credentials."""
         return self.get("/live.json", ELSEWHERE, authorization=basic(*user)).status
 
     def test_asks(self) -> None:
-        """Without a password one is asked for it, wherever one is."""
+        """Without credentials the reply is 401 with a C{WWW-Authenticate} header, also on the same machine."""
         refused = self.get("/live.json")
         self.assertEqual(401, refused.status)
         self.assertIn("basic realm", refused.headers["www-authenticate"])
         self.assertNotIn(b"samples", refused.body)
 
     def test_every_page(self) -> None:
-        """So it is for each page but that of health."""
+        """Every path but C{/health} requires credentials."""
         asked = {path: self.get(path).status for path in ("/", "/live.js", "/metrics", "/nosuch", "/health")}
         self.assertEqual({"/": 401, "/live.js": 401, "/metrics": 401, "/nosuch": 401, "/health": 200}, asked)
 
     def test_password(self) -> None:
-        """The password opens, with the default user's name or without one."""
+        """The password is accepted with the default user's name or an empty one."""
         self.assertEqual(
             (200, 200, 401), (self.status("default", "secret"), self.status("", "secret"), self.status("", ""))
         )
 
     def test_users(self) -> None:
-        """A user may look who may run the commands that tell the same."""
+        """A user is allowed if its ACL rules permit INFO, SLOWLOG GET and CLIENT LIST."""
         found = [self.status(name, "pw") for name in ("eve", "bob", "old", "nosuch")]
         self.assertEqual([200, 401, 401, 401], found)
         self.assertEqual(401, self.status("eve", "wrong"))
 
     def test_nonsense(self) -> None:
-        """A header that makes no sense opens nothing."""
+        """A malformed header or another scheme gets 401."""
         self.assertEqual(401, self.get("/live.json", authorization="Basic !!!").status)
         self.assertEqual(401, self.get("/live.json", authorization="Bearer secret").status)

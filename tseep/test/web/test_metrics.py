@@ -12,14 +12,14 @@ from tseep.web.metrics import _Gathered, families
 
 
 class Worker(SimpleNamespace):
-    """What is known of a worker."""
+    """A stand-in for the figures of a worker."""
 
 
 class FamiliesTests(SessionTests):
-    """The figures, written and read as Prometheus does."""
+    """The metrics, written by C{prometheus_client} and parsed by it again."""
 
     def scraped(self, **labels: str) -> dict[str, float]:
-        """By name, the values with some labels, and no others."""
+        """Return the values by name of the samples that have exactly these labels."""
         registry = CollectorRegistry()
         registry.register(_Gathered(list(families(self.server))))
         text = generate_latest(registry).decode()
@@ -31,7 +31,7 @@ class FamiliesTests(SessionTests):
         }
 
     def test_clients(self) -> None:
-        """Who is connected, and what they do."""
+        """Gauges of connected, blocked and subscribed clients; counters of connections and bytes."""
         self.run_command("SUBSCRIBE", "a", session=self.connect())
         self.connect().receive(b"*3\r\n$5\r\nBLPOP\r\n$1\r\nl\r\n$1\r\n0\r\n")
         found = self.scraped()
@@ -43,8 +43,8 @@ class FamiliesTests(SessionTests):
         self.assertEqual(self.server.stats.input_bytes, found["tseep_received_bytes_total"])
 
     def test_commands(self) -> None:
-        """How often a command was called, for how long, and in vain."""
-        times = iter([0, 1500, 1500, 4000])  # for each command its beginning and its end
+        """Per command: calls, duration, rejected and failed calls; error replies by code."""
+        times = iter([0, 1500, 1500, 4000])  # start and end of each command
         self.server.timer = lambda: next(times)
         self.send("GET", "a")
         self.send("GET", "a")
@@ -63,7 +63,7 @@ class FamiliesTests(SessionTests):
         self.assertEqual({}, self.scraped(command="zadd"))
 
     def test_keyspace(self) -> None:
-        """Keys by database, and how they go."""
+        """Keys and expiring keys by database; expired keys, hits and misses."""
         self.send("SET", "a", "1", "PX", "100")
         self.send("SET", "b", "1")
         self.send("SELECT", "3")
@@ -79,7 +79,7 @@ class FamiliesTests(SessionTests):
         self.assertEqual((1, 1), (found["tseep_keyspace_hits_total"], found["tseep_keyspace_misses_total"]))
 
     def test_memory(self) -> None:
-        """What keys take is there while there is a limit."""
+        """Memory used by keys is exported only while C{maxmemory} is set."""
         self.assertNotIn("tseep_memory_used_bytes", self.scraped())
         self.run_command("CONFIG", "SET", "maxmemory", "100mb")
         self.send("SET", "a", "x" * 1000)
@@ -88,7 +88,7 @@ class FamiliesTests(SessionTests):
         self.assertGreater(found["tseep_memory_used_bytes"], 1000)
 
     def test_loop(self) -> None:
-        """How late the loop was, and how many clients it served at once."""
+        """Event-loop lag, and clients per batch where the mode has a watcher."""
         self.server.lag.note(3_000_000)
         self.assertEqual(0.003, self.scraped()["tseep_loop_lag_seconds_sum"])
         self.assertNotIn("tseep_watcher_batch_clients_bucket", self.scraped(le="+Inf"))
@@ -97,18 +97,18 @@ class FamiliesTests(SessionTests):
         self.assertEqual({"1": 5, "3": 7, "7": 8, "+Inf": 8}, ends)
 
     def test_refusal(self) -> None:
-        """Whether writes are refused."""
+        """C{tseep_writes_refused} is 1 while writes are refused."""
         self.assertEqual(0, self.scraped()["tseep_writes_refused"])
         self.server.refusal = "MISCONF"
         self.assertEqual(1, self.scraped()["tseep_writes_refused"])
 
     def test_strange_names(self) -> None:
-        """Whatever code a script's error has, it can be written."""
+        """An error code of arbitrary bytes becomes a valid label value."""
         self.server.stats.count_error(b'\xff"\n')
         self.assertEqual(1, self.scraped(code='\\xff"\n')["tseep_error_replies_total"])
 
     def test_threads(self) -> None:
-        """v1 tells how many threads there are, and how many clients wait for one."""
+        """v1 exports its threads and the clients that wait for one."""
 
         class SomeThreads(list[int]):
             waiting = ("client", "another")
@@ -118,7 +118,7 @@ class FamiliesTests(SessionTests):
         self.assertEqual((3, 2), (seen["tseep_threads"], seen["tseep_waiting_clients"]))
 
     def test_workers(self) -> None:
-        """Each of v3's workers has figures of its own."""
+        """v3 exports the figures of each worker under its number."""
         facts = {"cpu_seconds": 1.5, "resident": 4096, "lag_ns": 2_000_000, "received": 10, "sent": 20, "restarts": 1}
         self.server.workers = [Worker(number=number, clients=number, batches=[5, 1, 2], **facts) for number in range(2)]
         seen = self.scraped(worker="1")

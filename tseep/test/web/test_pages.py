@@ -9,31 +9,31 @@ from tseep.web.pages import MOST_CLIENTS, STATIC
 
 
 class HealthTests(SiteTests):
-    """C{/health}."""
+    """The health check at C{/health}."""
 
     def test_ok(self) -> None:
-        """All is well."""
+        """A healthy server returns 200 and C{"status": "ok"} as JSON."""
         answer = self.get("/health")
         self.assertEqual((200, {"status": "ok", "reasons": []}), (answer.status, answer.json))
         self.assertEqual("application/json", answer.headers["content-type"])
 
     def test_writes_refused(self) -> None:
-        """While writes are refused it is not."""
+        """While writes are refused the status is 503, with the reason."""
         self.server.refusal = "MISCONF ..."
         answer = self.get("/health")
         self.assertEqual((503, ["writes are refused"]), (answer.status, answer.json["reasons"]))
 
     def test_ending(self) -> None:
-        """Nor when the server ends."""
+        """During shutdown the status is 503, with the reason."""
         self.server.stopping = True
         self.assertEqual((503, ["it ends"]), (self.get("/health").status, self.get("/health").json["reasons"]))
 
 
 class LiveTests(SiteTests):
-    """C{/live.json}."""
+    """The data of the live page at C{/live.json}."""
 
     def test_samples(self) -> None:
-        """All samples, or those since a time."""
+        """All samples are returned, or with C{since} those after that time; an invalid C{since} is ignored."""
         for _ in range(3):
             self.pass_time(1)
             self.samples.take()
@@ -43,14 +43,14 @@ class LiveTests(SiteTests):
         self.assertEqual(3, len(self.get("/live.json?since=nonsense").json["samples"]))
 
     def test_server(self) -> None:
-        """What runs, and whether writes are refused."""
+        """The mode, the uptime and the reason for refused writes are included."""
         self.server.mode, self.server.refusal = "v2", "MISCONF no"
         self.pass_time(90)
         about = self.get("/live.json").json["server"]
         self.assertEqual(("v2", 90.0, "MISCONF no"), (about["mode"], round(about["uptime"], 3), about["refusal"]))
 
     def test_slow_log(self) -> None:
-        """The slow log, youngest first, whatever bytes are in it."""
+        """Slow-log entries are newest first; bytes that are not UTF-8 are escaped."""
         self.server.slowlog.configure(0, 10)
         for argv in ([b"GET", b"a"], [b"SET", b"\xff<b>", "ü".encode()]):
             self.server.slowlog.note(self.clock.seconds(), 2_500_000, argv, self.session)
@@ -59,7 +59,7 @@ class LiveTests(SiteTests):
         self.assertEqual(("GET a", "127.0.0.1:50000"), (second["command"], second["client"]))
 
     def test_clients(self) -> None:
-        """The clients, but only the largest of many."""
+        """The count is of all clients; only the C{MOST_CLIENTS} largest are listed."""
         for _ in range(MOST_CLIENTS + 5):
             self.connect()
         self.session.receive(b"*1\r\n$1000\r\n" + b"x" * 900)
@@ -70,10 +70,10 @@ class LiveTests(SiteTests):
 
 
 class PageTests(SiteTests):
-    """The page itself."""
+    """The live page and its static files."""
 
     def test_whole(self) -> None:
-        """All that it refers to is there, and nothing is of elsewhere."""
+        """All files that the page refers to are served, and none is of another host."""
         page = self.get("/")
         self.assertIn("text/html", page.headers["content-type"])
         named = re.findall(r'(?:src|href)="([^"]+)"', page.body.decode())
@@ -83,12 +83,12 @@ class PageTests(SiteTests):
         self.assertEqual([], re.findall(r"https?://", page.body.decode()))
 
     def test_nothing_else(self) -> None:
-        """No folder is shown, and no file that is not of the page."""
+        """Directories, and files that the page does not use, return 404."""
         for path in ("/static", "/..", "/../service.py", "/uPlot.LICENSE", "/live.js/x"):
             self.assertEqual(404, self.get(path).status, path)
 
     def test_hardened(self) -> None:
-        """The browser is told to run nothing that came from elsewhere."""
+        """C{Content-Security-Policy} forbids foreign resources; C{nosniff} is set."""
         for path in ("/", "/live.json", "/nosuch"):
             headers = self.get(path).headers
             self.assertIn("default-src 'none'", headers["content-security-policy"])

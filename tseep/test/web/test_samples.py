@@ -7,23 +7,23 @@ from tseep.web.samples import LENGTH, Samples
 
 
 class SamplesTests(SessionTests):
-    """A sample each second."""
+    """L{Samples}: one sample a second of the server's counters and gauges."""
 
     def setUp(self) -> None:
-        """One sample is there, from before anything happened; calls take 3 microseconds."""
+        """Start with one sample; each call of the timer advances it by 3 microseconds."""
         super().setUp()
         self.samples = Samples(self.server)
         self.now = 0
         self.server.timer = self.tick
-        self.samples.take()  # at 3000 nanoseconds
+        self.samples.take()  # after 3000 nanoseconds
 
     def tick(self) -> int:
-        """The timer, which goes on whenever somebody looks."""
+        """Return the timer's next value, 3000 nanoseconds later."""
         self.now += 3000
         return self.now
 
     def test_rates(self) -> None:
-        """Counters are shown by how they grew in a second."""
+        """Counters become rates per second since the previous sample."""
         received = self.server.stats.input_bytes
         self.send("SET", "a", "b")
         self.send("GET", "a")
@@ -36,7 +36,7 @@ class SamplesTests(SessionTests):
         self.assertEqual((len(b"+OK\r\n$1\r\nb\r\n") + sent) / 2, sample.sent)
 
     def test_latency(self) -> None:
-        """Percentiles are of the calls since the sample before."""
+        """Latency percentiles cover the calls since the previous sample, and are 0 without calls."""
         self.send("PING")
         self.pass_time(1)
         self.samples.take()
@@ -49,7 +49,7 @@ class SamplesTests(SessionTests):
         )
 
     def test_state(self) -> None:
-        """What is now is shown as it is."""
+        """Clients, blocked clients, keys, lag and memory are current values."""
         self.connect().receive(b"*3\r\n$5\r\nBLPOP\r\n$1\r\nl\r\n$1\r\n0\r\n")
         self.send("SET", "a", "b")
         self.server.lag.note(2_500_000)
@@ -59,7 +59,7 @@ class SamplesTests(SessionTests):
         self.assertGreater(sample.memory, 2**20)
 
     def test_reset(self) -> None:
-        """After CONFIG RESETSTAT counters grow from nothing: no figure is below it."""
+        """No figure is negative after CONFIG RESETSTAT."""
         for _ in range(10):
             self.send("PING")
         self.pass_time(1)
@@ -73,7 +73,7 @@ class SamplesTests(SessionTests):
         self.assertGreater(sample.p50, 0)
 
     def test_kept(self) -> None:
-        """Five minutes are kept; since a time, what came after it."""
+        """The last C{LENGTH} samples are kept; C{since} returns those after a time."""
         for _ in range(LENGTH + 5):
             self.pass_time(1)
             self.samples.take()
@@ -83,7 +83,7 @@ class SamplesTests(SessionTests):
         self.assertEqual([], self.samples.since(end))
 
     def test_clock_set_back(self) -> None:
-        """What came after a sample is told even if its time is earlier, as the wall clock was set back."""
+        """C{since} returns a newer sample even if the wall clock was set back."""
         self.clock.advance(-3600)
         self.samples.take()
         self.assertEqual([START - 3600], [sample.time for sample in self.samples.since(START)])

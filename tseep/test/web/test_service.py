@@ -12,22 +12,22 @@ from tseep.web.service import WebService
 
 
 class WebServiceTests(SynchronousTestCase):
-    """The service beside the server's own."""
+    """The Twisted service of the HTTP endpoints."""
 
     def setUp(self) -> None:
-        """It is on a reactor in memory."""
+        """Use an in-memory reactor and a TCP and a Unix endpoint."""
         self.reactor = MemoryReactorClock()
         self.server = Server()
         self.service = WebService(self.reactor, NoMode(self.server), ["tcp:8000:interface=127.0.0.1", "unix:/run/web"])
 
     def test_listens(self) -> None:
-        """It listens on every endpoint."""
+        """The service listens on every endpoint."""
         self.service.privilegedStartService()
         self.assertEqual([8000], [port for port, *_ in self.reactor.tcpServers])
         self.assertEqual(["/run/web"], [path for path, *_ in self.reactor.unixServers])
 
     def test_samples(self) -> None:
-        """It takes a sample each second, from start to stop."""
+        """A sample is recorded each second from C{startService} to C{stopService}."""
         self.service.privilegedStartService()
         self.service.startService()
         self.reactor.pump([1.0] * 3)
@@ -37,7 +37,7 @@ class WebServiceTests(SynchronousTestCase):
         self.assertEqual(4, len(self.service._samples.kept))
 
     def test_cannot_listen(self) -> None:
-        """What cannot be listened on stops the start."""
+        """An invalid endpoint raises C{CannotStart}, which has its description."""
         service = WebService(self.reactor, NoMode(self.server), ["nonsense:1"])
         error = self.assertRaises(CannotStart, service.privilegedStartService)
         self.assertIn("nonsense:1", str(error))

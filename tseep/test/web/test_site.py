@@ -19,33 +19,33 @@ PEER = IPv4Address("TCP", "127.0.0.1", 50_000)
 
 
 class Page(Resource):
-    """A page that answers with a body."""
+    """A page with a fixed body."""
 
     isLeaf = True
 
     def render_GET(self, request: Any) -> bytes:
-        """The body."""
+        """Return the body."""
         return b"hello"
 
 
 class BoundedSiteTests(SynchronousTestCase):
-    """A connection costs little, whatever a client does, and not for long."""
+    """L{BoundedSite} bounds the connections, their duration, and the memory of each."""
 
     def setUp(self) -> None:
-        """A site with one page."""
+        """Serve one page on a fake clock."""
         root = Resource()
         root.putChild(b"page", Data(b"hello", "text/plain"))
         self.clock = Clock()
         self.site = BoundedSite(root, timeout=DEADLINE, reactor=self.clock)
 
     def connect(self) -> Any:
-        """A new connection, and its transport as C{transport}."""
+        """Return a new connection; its attribute C{transport} is the transport."""
         protocol = self.site.buildProtocol(PEER)
         protocol.makeConnection(StringTransport(peerAddress=PEER))
         return protocol
 
     def test_bound(self) -> None:
-        """One connection too many is told so and closed; another may come when one has gone."""
+        """Connections above C{MOST_HTTP} get 503 and are closed; a disconnect frees a place."""
         channels = [self.connect() for _ in range(MOST_HTTP)]
         refused = self.connect()
         self.assertIn(b"503", refused.transport.value())
@@ -54,7 +54,7 @@ class BoundedSiteTests(SynchronousTestCase):
         self.assertFalse(self.connect().transport.disconnecting)
 
     def test_head(self) -> None:
-        """HEAD is answered like GET without the body, and not a word of it is in the log, which anybody could fill."""
+        """HEAD returns GET's headers without the body; nothing is logged, as a client could otherwise fill the log."""
         events: list[Any] = []
         globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
         self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
@@ -69,7 +69,7 @@ class BoundedSiteTests(SynchronousTestCase):
         self.assertEqual([], events)
 
     def test_trickle(self) -> None:
-        """Who sends a byte at a time is closed when the time is over, and cut off if that does not end it."""
+        """A request not complete within C{DEADLINE} seconds is closed, and aborted after as long again."""
         channel = self.connect()
         for byte in b"GET /page HTTP/1.1\r\n"[: DEADLINE - 1]:
             channel.dataReceived(bytes([byte]))
@@ -81,7 +81,7 @@ class BoundedSiteTests(SynchronousTestCase):
         self.assertTrue(channel.transport.disconnected)
 
     def test_polling(self) -> None:
-        """Who asks again and again keeps its connection."""
+        """Each complete request resets the deadline: a polling client stays connected."""
         channel = self.connect()
         for _ in range(3 * DEADLINE):
             channel.dataReceived(b"GET /page HTTP/1.1\r\nHost: here\r\n\r\n")
@@ -90,7 +90,7 @@ class BoundedSiteTests(SynchronousTestCase):
         self.assertFalse(channel.transport.disconnecting)
 
     def test_no_body(self) -> None:
-        """A request with a body is refused, and nothing of that is kept, however long it says it is."""
+        """A request with a body gets 413 and is closed; the body is not stored."""
         for header in (b"Content-Length: 9000000000", b"Transfer-Encoding: chunked"):
             channel = self.connect()
             channel.dataReceived(b"POST /page HTTP/1.1\r\n" + header + b"\r\n\r\nabc")
@@ -100,13 +100,13 @@ class BoundedSiteTests(SynchronousTestCase):
             self.assertIsNone(channel.requests[0].content)
 
     def test_length_that_is_no_number(self) -> None:
-        """A length of more digits than Python reads is a bad request."""
+        """A C{Content-Length} above Python's limit of integer digits closes the connection."""
         channel = self.connect()
         channel.dataReceived(b"GET /page HTTP/1.1\r\nContent-Length: " + b"9" * 9000 + b"\r\n\r\n")
         self.assertTrue(channel.transport.disconnecting)
 
     def test_answers_that_are_not_taken(self) -> None:
-        """Who does not take an answer is answered no more, and cut off after a while."""
+        """Backpressure: a client that does not read gets no further replies and is aborted after C{DEADLINE}."""
         channel = self.connect()
         channel.pauseProducing()
         channel.dataReceived(b"GET /page HTTP/1.1\r\nHost: here\r\n\r\n" * 5)

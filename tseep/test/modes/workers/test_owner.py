@@ -41,7 +41,8 @@ class Reactor(FakeReactor):
 
 
 class Process:
-    """A fake worker process: the test writes and reads its end of the link.
+    """
+    A fake worker process: the test writes and reads its end of the link.
     @ivar argv: The command line it was started with.
     @ivar files: The file descriptors passed to it.
     """
@@ -430,7 +431,7 @@ class LifeTests(WorkersTests):
             verifyObject(IWorker, worker)
 
     def test_one_dies(self) -> None:
-        """A worker's death disconnects its clients alone; it restarts after C{FIRST_PAUSE} on the same sockets."""
+        """A worker's death disconnects its clients alone; it is restarted after a pause, on the same sockets."""
         self.opened(1)
         self.processes[1].open(1)
         self.turn()
@@ -442,7 +443,10 @@ class LifeTests(WorkersTests):
         self.assertEqual([1, 0], [worker.restarts for worker in self.server.workers])
 
     def test_one_dies_again_and_again(self) -> None:
-        """The restart delay doubles with each failure and is reset once a worker has run for C{SOON} seconds."""
+        """
+        The restart delay doubles with each early death; it is C{FIRST_PAUSE} again after a run of C{SOON}
+        seconds.
+        """
         for pause in (2, 4, 8):
             self.processes[-1].end()
             self.reactor.advance(MIN_RESTART_DELAY_S * pause * 0.9)

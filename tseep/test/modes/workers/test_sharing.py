@@ -85,7 +85,8 @@ class SharingTests(SynchronousTestCase):
             self.assertEqual(1, third.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
 
     def test_unix(self) -> None:
-        """All workers listen on one Unix socket; a worker neither changes its permissions nor deletes it, the owner
+        """
+        All workers listen on one Unix socket; a worker neither changes its permissions nor deletes it, the owner
         deletes it on C{stopListening}.
         """
         path = os.path.abspath(self.mktemp())

@@ -81,7 +81,8 @@ class WorkerTests(SynchronousTestCase):
         self.worker.watcher.doRead()
 
     def test_interfaces(self) -> None:
-        """A client's protocol is an C{IPushProducer} and an C{IHalfCloseableProtocol}; the worker is the link's
+        """
+        A client's protocol is an C{IPushProducer} and an C{IHalfCloseableProtocol}; the worker is the link's
         C{IPushProducer}.
         """
         protocol = self.connect()

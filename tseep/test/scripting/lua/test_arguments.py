@@ -8,24 +8,24 @@ from tseep.scripting.lua.arguments import LibraryError, as_text, number, require
 
 
 class ArgumentsTests(SynchronousTestCase):
-    """What Lua takes for a number, and what for a text."""
+    """Conversion of arguments to Lua numbers and strings."""
 
     def test_number(self) -> None:
-        """A number is one, and so is a text of one, decimal or hexadecimal, with spaces around it."""
+        """Numbers and numeric strings are accepted: decimal or hexadecimal, with surrounding spaces."""
         self.assertEqual([2, 1.5, 10.0, 16.0, 1e3], [number(value) for value in (2, 1.5, b" 10\n", b"0x10", b"1e3")])
 
     def test_no_number(self) -> None:
-        """Nothing else is."""
+        """Other values return None."""
         for value in (b"", b"x", b"1_0", b"1 2", b"0xg", True, None, object()):
             self.assertIs(None, number(value), f"{value!r}")
 
     def test_text(self) -> None:
-        """A text is one, and so is a number, with as many digits as Lua shows."""
+        """Strings and numbers are accepted; a number is formatted with Lua's 14 significant digits."""
         self.assertEqual([b"x", b"3", b"0.1", b"1e+15"], [as_text(value) for value in (b"x", 3, 0.1, 10**15)])
         self.assertEqual([None, None], [as_text(value) for value in (True, None)])
 
     def test_required(self) -> None:
-        """What cannot be taken is named with its place, and told from what is not there at all."""
+        """An invalid argument raises Lua's error with its position; a missing one is "no value"."""
         for function, arguments, got in (
             (require_number, (b"x",), "number expected, got string"),
             (require_number, (), "number expected, got no value"),
@@ -37,5 +37,5 @@ class ArgumentsTests(SynchronousTestCase):
             self.assertEqual(f"bad argument #2 to 'pack' ({got})".encode(), error.message)
 
     def test_required_and_there(self) -> None:
-        """What can be taken is returned as what it is taken for."""
+        """A valid argument is returned in the required type."""
         self.assertEqual((7.0, b"7"), (require_number(1, "f", b"7"), require_text(1, "f", 7)))

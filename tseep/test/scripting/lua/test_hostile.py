@@ -1,4 +1,4 @@
-"""Every function that scripts have, with arguments that no good script gives it: all answers are Lua's own."""
+"""Calls every function available to scripts with hostile arguments: each error must be Lua's own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 from tseep.test.support import SessionTests
 
 ROUNDS = 60
-"""How often each function is called."""
+"""The number of calls of each function."""
 
 VALUES = [
     "nil", "true", "false", "0", "-0", "1", "-1", "1.5", "-0.5", "2^31", "-2^31-1", "2^32+1", "2^53", "2^63", "-2^63",
@@ -45,14 +45,14 @@ FUNCTIONS = """
 """
 
 LEFT_OUT = {"string.rep", "table.insert", "redis.breakpoint", "redis.debug"}
-"""What takes as much memory or time as it is told, as in Redis."""
+"""Functions whose use of memory or time is set by their arguments, as in Redis."""
 
 
 class HostileScriptsTests(SessionTests):
-    """What scripts call."""
+    """Hostile arguments to all functions of the sandbox."""
 
     def test_every_function(self) -> None:
-        """Whatever a script calls with whatever, it is answered, in both versions of RESP, and the next one runs."""
+        """Any call is answered in RESP2 and RESP3, and the next script runs."""
         chance = random.Random(1)
         names: list[bytes] = self.run_command("EVAL", FUNCTIONS, 0)
         self.assertTrue(len(names) > 90, names)
@@ -65,7 +65,7 @@ class HostileScriptsTests(SessionTests):
                 self.check(f"redis.setresp({2 + number // 2 % 2}) {BEGINNING} return {call}")
 
     def check(self, script: str) -> None:
-        """Run a script."""
+        """Run a script, then check that the session still works."""
         try:
             self.run_command("EVAL", script, 0)
             self.assertReply(1, "EVAL", "return 1", 0)
