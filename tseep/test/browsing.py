@@ -1,4 +1,4 @@
-"""What the unit tests of pages share: a site in memory, and requests to it."""
+"""Shared set-up of the web tests: a site in memory and requests to it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOCAL = IPv4Address("TCP", "127.0.0.1", 50000)
 
 
 class Response(NamedTuple):
-    """An answer by HTTP."""
+    """An HTTP response: status, headers and body."""
 
     status: int
     headers: dict[str, str]
@@ -30,13 +30,13 @@ class Response(NamedTuple):
 
     @property
     def json(self) -> Any:
-        """The body, read as JSON."""
+        """The body, parsed as JSON."""
         return json.loads(self.body)
 
 
 @implementer(IMode)
 class NoMode:
-    """Calls a server, and waits for nothing."""
+    """A mode that calls the server directly and does no I/O."""
 
     name = "none"
     details = ""
@@ -45,35 +45,35 @@ class NoMode:
         self.server = server
 
     def start(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def listen(self, endpoint: str, reserved: bool = False) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def call(self, function: Callable[[], None]) -> None:
-        """Call it."""
+        """Call the function."""
         function()
 
     def stop(self, grace: float) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class SiteTests(SessionTests):
     """
-    Tests that ask for pages.
+    Base class of tests that request pages.
 
-    @ivar samples: those of the live page; none is taken of itself.
+    @ivar samples: the samples of the live page; the test records them.
     """
 
     def setUp(self) -> None:
-        """A site of the server's."""
+        """Make a site for the server."""
         super().setUp()
         self.mode = NoMode(self.server)
         self.samples = Samples(self.server)
         self.site: Site = make_site(Clock(), self.mode, self.samples)
 
     def get(self, path: str, peer: IAddress = LOCAL, **headers: str) -> Response:
-        """Ask for a page, by an address if no other C{host} is given."""
+        """Request a page; the default C{host} is an address."""
         headers = {"host": "127.0.0.1:8000", **headers}
         protocol: Any = self.site.buildProtocol(peer)
         transport = StringTransport(peerAddress=peer)

@@ -1,4 +1,4 @@
-"""File systems that fail, for the tests of what is kept on the disk."""
+"""File systems that fail, and a server on one, for the persistence tests."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from tseep.test.support import START, MemoryConnection, decode, encode
 
 
 class Died(BaseException):
-    """The process has ended in the middle of something, as far as its disk is concerned."""
+    """The process dies at a disk call."""
 
 
 class FaultyDisk(Disk):
     """
-    A disk whose calls fail.
+    A disk whose calls fail as the test says.
 
-    @ivar error: what is raised, C{calls}: the names of the calls that there were.
-    @ivar last: how many calls work; all after those fail.
+    @ivar error: the exception that is raised.
+    @ivar calls: the names of all calls so far.
+    @ivar last: the number of calls that succeed before all fail.
     """
 
     def __init__(self) -> None:
@@ -37,13 +38,13 @@ class FaultyDisk(Disk):
         self.error: BaseException = OSError(errno.ENOSPC, "No space left on device")
 
     def _fault(self, name: str) -> int | None:
-        """How many bytes of a call are written before it fails; None if it does not."""
+        """Return how many bytes a failing call writes first; None if the call succeeds."""
         if name in self._failing or len(self.calls) > self.last:
             return self._part if name in self._failing else len(self.calls) * 5 % 11
         return None
 
     def fail(self, *names: str, part: int = 0) -> None:
-        """Let calls of these names fail from now on, all others work; a write after so many bytes."""
+        """Make calls of these names fail and all others succeed; a write fails after C{part} bytes."""
         self._failing, self._part = names, part
 
     def _may_fail(self, name: str) -> None:
@@ -56,7 +57,7 @@ class FaultyDisk(Disk):
         part = self._fault("write")
         if part is None:
             return super().write(descriptor, data)
-        self._torn = bool(data[:part]) and not self._torn  # what is written in part fails at the next call
+        self._torn = bool(data[:part]) and not self._torn  # a partial write is followed by a failing one
         if self._torn:
             part = super().write(descriptor, data[:part])
             if isinstance(self.error, OSError):
@@ -80,15 +81,16 @@ class FaultyDisk(Disk):
 
 
 class Failed(BaseException):
-    """The server has ended at once, as it could not keep its promise."""
+    """The server has ended, as it could not persist an acknowledged write."""
 
 
 class Kept:
     """
-    A server on a folder, which its one client talks to as through a mode: what it is answered has been committed.
+    A server on a folder with one client; a reply is returned after its changes are committed.
 
-    @ivar log: what the server wrote to its log: level and text.
-    @ivar now: the wall clock's Unix time in seconds, C{ticks}: the monotonic clock's nanoseconds.
+    @ivar log: the server's log lines: level and text.
+    @ivar now: the wall clock: Unix time in seconds.
+    @ivar ticks: the monotonic clock in nanoseconds.
     """
 
     def __init__(self, folder: str, disk: Disk | None = None, **config: str) -> None:
@@ -110,29 +112,29 @@ class Kept:
         raise Failed(reason)
 
     def __call__(self, *argv: bytes | str | int) -> object:
-        """Run a command; the reply, as L{decode} reads it."""
+        """Run a command; return its reply as decoded by L{decode}."""
         replies = self.session.receive(encode(*argv))
         if self.server.uncommitted:
             self.persistence.commit()
         return decode(replies)[0]
 
     def cron(self, seconds: float = 0.1) -> None:
-        """Let time pass."""
+        """Advance both clocks, then run the server's cron."""
         self.pass_time(seconds)
         self.server.cron.run()
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass on both clocks."""
+        """Advance both clocks by C{seconds}."""
         self.now += seconds
         self.ticks += round(seconds * 1e9)
 
     def crash(self) -> None:
-        """Let go of everything as the end of a process does."""
+        """Release the folder and end the child, as the death of the process does."""
         self.persistence.release_folder()
         self.persistence.job.end()
 
     def work_ends(self, test: SynchronousTestCase) -> None:
-        """Wait until nothing works in the background."""
+        """Wait until no background job runs."""
         import time
 
         deadline = time.monotonic() + 30

@@ -1,7 +1,6 @@
-"""
-What the unit tests of commands share: a server on a clock that the test turns, and clients in memory.
+"""Shared set-up of the trial tests: a server on fake clocks, and clients in memory.
 
-The replies are read by a decoder of its own, so that a fault of the server's encoders shows.
+Replies are decoded by an independent decoder, so that faults of the server's encoders show.
 """
 
 from __future__ import annotations
@@ -22,39 +21,39 @@ from tseep.session.session import Session
 Argument = Union[bytes, str, int, float]
 
 START = 1_700_000_000
-"""The Unix time in seconds at which every test begins."""
+"""The Unix time in seconds at which every test starts."""
 
 
 def made_folder(test: SynchronousTestCase) -> str:
-    """A new folder for a test's files."""
+    """Make a folder for a test's files; return its path."""
     path = os.path.abspath(test.mktemp())
     os.makedirs(path)
     return path
 
 
 class Error(str):
-    """A RESP error; its text, which begins with the code."""
+    """A RESP error: the text after the dash, with its code."""
 
     def __repr__(self) -> str:
         return f"Error({str(self)!r})"
 
 
 class Push(list[Any]):
-    """A RESP3 push."""
+    """A push message of RESP3."""
 
 
 class Verbatim(bytes):
-    """A RESP3 verbatim string; its text. C{format} is C{txt} or C{mkd}."""
+    """A verbatim string of RESP3; C{format} is C{txt} or C{mkd}."""
 
     format: str
 
 
 def decode(data: bytes) -> list[Any]:
     """
-    All the replies in C{data}, which must end where the last one does.
+    Return all replies in C{data}, which must end with a complete one.
 
-    Simple strings become C{str}, bulk strings C{bytes}, every null C{None}, sets C{set} (C{list}, if a member
-    is a collection) and maps C{dict}.
+    Simple strings become C{str}, bulk strings C{bytes}, every null C{None}, sets C{set} (C{list} if a member is a
+    collection) and maps C{dict}.
     """
     replies = []
     at = 0
@@ -121,14 +120,14 @@ _COLLECTIONS: dict[bytes, Any] = {
 
 
 def encode(*argv: Argument) -> bytes:
-    """A command as a client sends it."""
+    """Return a command's bytes in RESP."""
     parts = [argument if isinstance(argument, bytes) else str(argument).encode() for argument in argv]
     return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
 
 
 @implementer(IConnection)
 class MemoryConnection:
-    """A connection that goes nowhere. C{closed} tells whether the session's client was let go."""
+    """A connection in memory; C{closed} is True once the session has closed it."""
 
     peer = "127.0.0.1:50000"
     host = "127.0.0.1:6379"
@@ -142,29 +141,30 @@ class MemoryConnection:
         self.session: Any = None
 
     def send(self, data: bytes) -> int:
-        """Keep it in C{sent}."""
+        """Append the data to C{sent}."""
         self.sent += data
         return 0
 
     def resume(self) -> None:
-        """Let the session go on, and keep its replies."""
+        """Resume the session and append its replies to C{sent}."""
         while self.session is not None and self.session.waiting is not None:
             self.sent += self.session.resume()
 
     def close(self) -> None:
-        """Remember it."""
+        """Record the call."""
         self.closed = True
 
 
 class SessionTests(SynchronousTestCase):
     """
-    Tests that talk to a server as its clients do.
+    Base class of tests that send commands to a server in memory.
 
-    @cvar config: parameters that are not at their default, by name, with underscores in place of dashes.
-    @ivar clock: the server's wall clock, which begins at L{START}, and C{timer}, the nanoseconds on its timer.
-        L{advance} turns both; to turn the one alone is to set the wall clock.
+    @cvar config: parameters other than the default, by name, with underscores in place of dashes.
+    @ivar clock: the server's wall clock, which starts at L{START}.
+    @ivar timer: the server's monotonic timer in nanoseconds. L{advance} moves both clocks; moving C{clock} alone sets
+        the wall clock.
     @ivar server: the server.
-    @ivar session: its first client, which speaks RESP2.
+    @ivar session: its first client, which uses RESP2.
     """
 
     config: ClassVar[dict[str, str]] = {}
@@ -177,7 +177,7 @@ class SessionTests(SynchronousTestCase):
         self.session = self.connect()
 
     def connect(self) -> Session:
-        """Another client."""
+        """Connect another client; return its session."""
         connection: Any = MemoryConnection()
         session = self.server.connect(connection)
         assert isinstance(session, Session)
@@ -185,29 +185,29 @@ class SessionTests(SynchronousTestCase):
         return session
 
     def sent(self, session: Session) -> list[Any]:
-        """What a session was sent without asking since the last look, as L{decode} reads it."""
+        """Return, decoded, what a session was sent by the server since the last call, other than replies of L{send}."""
         connection: Any = session.connection
         data, connection.sent = connection.sent, b""
         return decode(data)
 
     def look_at_timer(self) -> int:
-        """The timer; a nanosecond passes with each look."""
+        """Return the timer's value, which advances by a nanosecond at each call."""
         self.timer += 1
         return self.timer
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass on both clocks, and nothing happen by itself."""
+        """Advance both clocks by C{seconds}; no timer fires."""
         self.clock.advance(seconds)
         self.timer += round(seconds * 1e9)
         self.server.keyspace.second = self.timer // 1_000_000_000
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, and do what is due by then."""
+        """Advance both clocks by C{seconds} and fire the timers that are due."""
         self.pass_time(seconds)
         self.server.fire()
 
     def send(self, *argv: Argument, session: Session | None = None) -> bytes:
-        """Give a command to a session, the first client's if none is named, and return the reply's bytes."""
+        """Send a command from a session, by default the first client's; return the reply's bytes."""
         session = session or self.session
         replies = session.receive(encode(*argv))
         while session.waiting is not None:
@@ -215,27 +215,27 @@ class SessionTests(SynchronousTestCase):
         return replies
 
     def run_command(self, *argv: Argument, session: Session | None = None) -> Any:
-        """Run a command and return its one reply, as L{decode} reads it."""
+        """Run a command; return its one reply as decoded by L{decode}."""
         replies = decode(self.send(*argv, session=session))
         self.assertEqual(1, len(replies), f"{argv} must have one reply, not {replies}")
         return replies[0]
 
     def assertReply(self, expected: Any, *argv: Argument, session: Session | None = None) -> None:
-        """The command answers C{expected}; a C{str} stands for a simple string."""
+        """Assert that a command's reply is C{expected}; a C{str} is a simple string."""
         reply = self.run_command(*argv, session=session)
         self.assertEqual(expected, reply, f"as the reply to {argv}")
         self.assertIs(type(expected), type(reply), f"as the reply to {argv}")
 
     def assertError(self, text: str, *argv: Argument, session: Session | None = None) -> None:
-        """The command answers the error C{text}, its code included."""
+        """Assert that a command's reply is the error C{text}, code included."""
         self.assertReply(Error(text), *argv, session=session)
 
 
 class ThreadClock(Clock):
     """
-    A reactor's clock that calls at once what a thread asks it to call.
+    A fake reactor's clock that runs C{callFromThread} calls at once, in the calling thread.
 
-    @ivar called: set when it has.
+    @ivar called: set after such a call.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Tests for L{tseep.tap}, C{tseep.__main__} and the plugin."""
+"""Tests for L{tseep.tap}, C{tseep.__main__} and the twistd plugin."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from tseep.tap import DEFAULT_ENDPOINT, PASSWORD_VARIABLE, Options, make_server,
 
 
 def parse(*words: str) -> Options:
-    """The options of a command line."""
+    """Return the options of a command line."""
     options = Options()
     options.parseOptions(list(words))
     return options
 
 
 class OptionsTests(SynchronousTestCase):
-    """The command line is read, and what is wrong with it is said in one line."""
+    """Parsing of command line, configuration file and environment; errors are one line."""
 
     def setUp(self) -> None:
         self.patch(tap.os, "environ", {})
@@ -43,23 +43,23 @@ class OptionsTests(SynchronousTestCase):
         self.assertNotIn("\n", message)
 
     def test_defaults(self) -> None:
-        """Without options it is v2 on Redis's port of this machine alone."""
+        """The default is v2, listening on 127.0.0.1:6379."""
         options = parse()
         self.assertEqual((options["mode"], options["listen"]), ("v2", [DEFAULT_ENDPOINT]))
         self.assertEqual((options.config["maxclients"], options.config["requirepass"]), (10000, ""))
 
     def test_listen(self) -> None:
-        """Several endpoints may be named, and then the default is not among them."""
+        """C{--listen} can be repeated and replaces the default endpoint."""
         self.assertEqual(parse("--listen", "tcp:1", "-l", "unix:x")["listen"], ["tcp:1", "unix:x"])
 
     def test_parameters(self) -> None:
-        """What CONFIG knows can be set on the command line."""
+        """Parameters of CONFIG are command-line options."""
         config = parse("--maxclients", "5", "--proto-max-bulk-len=2mb", "--enable-debug-command", "yes").config
         self.assertEqual((config["maxclients"], config["proto-max-bulk-len"]), (5, 2**21))
         self.assertEqual(config["enable-debug-command"], "yes")
 
     def test_wrong(self) -> None:
-        """Every wrong word is refused, and named."""
+        """An invalid option or value stops the start with an error that has its name."""
         self.assertRefused("--mode must be one of v1, v2, v3, not 'v9'", "--mode", "v9")
         self.assertRefused("--maxclients 'many': argument couldn't be parsed into an integer", "--maxclients", "many")
         self.assertRefused("--timeout '-1': argument must be between 0 and", "--timeout", "-1")
@@ -77,13 +77,16 @@ class OptionsTests(SynchronousTestCase):
         return parse("--config", path, *words)
 
     def test_config_file(self) -> None:
-        """The command line wins over the configuration file, even by saying the default."""
+        """The command line overrides the configuration file, also with a default value."""
         options = self.read_file("timeout 5\nmaxclients 6\nactiverehashing yes\n", "--timeout", "0")
         self.assertEqual((options.config["timeout"], options.config["maxclients"]), (0, 6))
         self.assertEqual(options["listen"], [DEFAULT_ENDPOINT])
 
     def test_config_file_options(self) -> None:
-        """A configuration file takes what is no parameter, too; the command line wins, and errors have their place."""
+        """
+        Options that are no CONFIG parameters can be in the file; the command line overrides them, errors have file
+        and line.
+        """
         text = "mode v1\nlog-format json\nlisten tcp:1\nlisten unix:a unix:b\noperator-listen tcp:2\nmetrics tcp:3\n"
         options = self.read_file(text)
         self.assertEqual((options["mode"], options["log-format"]), ("v1", "json"))
@@ -102,14 +105,14 @@ class OptionsTests(SynchronousTestCase):
             make_server(MemoryReactorClock(), options)
 
     def test_several_errors(self) -> None:
-        """The first error stops the start; the line says how to see the others."""
+        """The first error stops the start; its line has the number of others and the command to show them."""
         with self.assertRaisesRegex(
             SystemExit, "^tseep: .*:1: 'a 1': Bad .* \\(and 2 more: tseep --check-config .*\\)$"
         ):
             self.read_file("a 1\nb 2\nc 3")
 
     def test_config_file_endpoints(self) -> None:
-        """Redis's words for where to listen become endpoints, unless --listen is given."""
+        """C{bind}, C{port} and C{unixsocket} become endpoints, unless C{--listen} is given."""
         text = "port 1\nbind 127.0.0.1 ::1 -192.0.2.1\nunixsocket /tmp/a:b\nunixsocketperm 700\n"
         endpoints = ["tcp:1:interface=127.0.0.1", "tcp6:1:interface=\\:\\:1", "unix:/tmp/a\\:b:mode=700"]
         self.assertEqual(self.read_file(text)["listen"], endpoints)
@@ -120,7 +123,7 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(self.read_file("unixsocket x")["listen"], [DEFAULT_ENDPOINT, "unix:x:mode=666"])
 
     def test_config_file_wrong(self) -> None:
-        """A wrong file is refused in one line."""
+        """An invalid configuration file stops the start with one line."""
         self.assertRefused("cannot read the configuration file", "--config", "/no/such/file")
         for text in ("port x", "port 0", "port 1\nunixsocket a\nunixsocketperm 9", "unixsocket a b"):
             self.assertRaises(SystemExit, self.read_file, text)
@@ -142,7 +145,7 @@ class OptionsTests(SynchronousTestCase):
                 self.read_file(name)
 
     def test_password(self) -> None:
-        """The password comes from its option, its file or the environment, in this order."""
+        """The password comes from its option, its file or the environment, in this order of precedence."""
         path = self.mktemp()
         with open(path, "w") as file:
             file.write("from the file\nmore\n")
@@ -154,7 +157,7 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(parse("--requirepass", "").config["requirepass"], "")
 
     def test_no_password(self) -> None:
-        """A source of a password that is empty stops the start; saying that there is none does not."""
+        """An empty password file or variable stops the start; an explicitly empty password does not."""
         path = self.mktemp()
         open(path, "w").close()
         self.assertRefused(f"--requirepass-file {path}: the first line is empty", "--requirepass-file", path)
@@ -166,7 +169,7 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(self.read_file('requirepass ""').config["requirepass"], "")
 
     def test_help(self) -> None:
-        """The help has every option in its group, with unit, choices and default, and examples at the end."""
+        """C{--help} lists every option in its group, with unit, choices and default, and ends with examples."""
         text = str(Options())
         for name in ["mode", "listen", "requirepass-file"] + [p.name for p in PARAMETERS if p.option]:
             self.assertIn(f"--{name}", text)
@@ -179,7 +182,7 @@ class OptionsTests(SynchronousTestCase):
         self.assertIn("Examples: tseep --check-config redis.conf && tseep --config redis.conf", lines[-200:])
 
     def test_version(self) -> None:
-        """The version is tseep's, not Twisted's."""
+        """C{--version} prints tseep's version."""
         output = io.StringIO()
         with redirect_stdout(output), self.assertRaises(SystemExit) as caught:
             parse("--version")
@@ -187,7 +190,7 @@ class OptionsTests(SynchronousTestCase):
 
 
 class MakeServiceTests(SynchronousTestCase):
-    """The options make a service."""
+    """Options become a service."""
 
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
@@ -198,17 +201,17 @@ class MakeServiceTests(SynchronousTestCase):
         return make_service(self.reactor, options, make_server(self.reactor, options))
 
     def test_modes(self) -> None:
-        """--mode chooses the mode."""
+        """C{--mode} selects the mode."""
         self.assertIsInstance(self.make("--mode", "v1")._mode, ThreadedMode)
         self.assertIsInstance(self.make("--mode", "v2")._mode, EventedMode)
 
     def test_bad_endpoint(self) -> None:
-        """An endpoint that Twisted can't read is refused in one line."""
+        """An endpoint that Twisted cannot parse stops the start with one line."""
         with self.assertRaisesRegex(SystemExit, "^tseep: --listen 'gopher:70': .*'gopher'"):
             self.make("--listen", "gopher:70")
 
     def test_users(self) -> None:
-        """Users of the configuration file are there from the beginning; what is wrong with one stops the start."""
+        """Users of the configuration file exist from the start; an invalid rule stops the start."""
         path = os.path.abspath(self.mktemp())
         with open(path, "w") as file:
             file.write("user eve on >pw ~k* +get\nuser default on >other ~* &* +@all\nrequirepass first\n")
@@ -224,22 +227,22 @@ class MakeServiceTests(SynchronousTestCase):
             self.make("--config", path)
 
     def test_file_limit(self) -> None:
-        """Where files are few, maxclients is lowered."""
+        """C{maxclients} is lowered to the limit of open files."""
         self.patch(tap, "allow_clients", lambda wanted, processes, reserved: (100, 36))
         self.assertEqual(self.make()._server.config["maxclients"], 36)
 
 
 class CommandTests(SynchronousTestCase):
-    """twistd knows tseep, and tseep is twistd."""
+    """The twistd plugin and the C{tseep} command."""
 
     def test_plugin(self) -> None:
-        """The plugin names a module that has what twistd asks for."""
+        """The plugin provides the options and C{makeService}."""
         (maker,) = [plugin for plugin in getPlugins(IServiceMaker) if plugin.tapname == "tseep"]
         self.assertIs(maker.options, Options)
         self.assertIs(maker.makeService, tap.makeService)
 
     def test_main(self) -> None:
-        """tseep is twistd in the foreground without a PID file."""
+        """C{tseep} runs twistd in the foreground without a PID file and ignores SIGHUP."""
         ignored: dict[int, Any] = {}
         self.patch(signal, "signal", ignored.__setitem__)
         self.patch(sys, "argv", ["tseep", "--mode", "v1"])

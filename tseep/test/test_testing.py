@@ -1,4 +1,4 @@
-"""Tests for L{tseep.testing}; tests/project/test_testing.py shows the rest with pytest."""
+"""Tests for L{tseep.testing}; tests/project/test_testing.py covers the pytest plugin."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tseep.testing import InProcess
 
 
 class Client(Protocol):
-    """A client that waits for one answer after the other."""
+    """A client that sends one command at a time."""
 
     def __init__(self) -> None:
         self._waiting: list[Deferred[bytes]] = []
 
     async def ask(self, *argv: Any) -> Any:
-        """Send a command, and return its reply."""
+        """Send a command; return its reply."""
         answer: Deferred[bytes] = Deferred()
         self._waiting.append(answer)
         assert self.transport is not None
@@ -30,15 +30,15 @@ class Client(Protocol):
         return reply
 
     def dataReceived(self, data: bytes) -> None:
-        """An answer has come, in one piece since they are short."""
+        """Fire the pending reply; short replies arrive in one piece."""
         self._waiting.pop(0).callback(data)
 
 
 class InProcessTests(TestCase):
-    """A server on the reactor of the tests, which finds it clean afterwards."""
+    """A server on the tests' reactor, which must be clean afterwards."""
 
     async def talk(self, server: InProcess) -> None:
-        """Use it, and leave somebody waiting, with a timer set."""
+        """Send commands, and leave a client blocked with a timeout."""
         endpoint = clientFromString(reactor, f"tcp:{server.host}:{server.port}")
         client = await connectProtocol(endpoint, Client())
         self.assertEqual("OK", await client.ask("SET", "k", "v"))
@@ -48,18 +48,18 @@ class InProcessTests(TestCase):
         client.transport.write(encode("BLPOP", "nothing", 100))
 
     async def test_evented(self) -> None:
-        """v2 leaves nothing behind."""
+        """v2 leaves no reader or delayed call behind."""
         server = InProcess()
         self.assertEqual(f"redis://127.0.0.1:{server.port}/0", server.url)
         await self.talk(server)
         await server.stop()
 
     async def test_threaded(self) -> None:
-        """v1 leaves nothing behind."""
+        """v1 leaves no reader or delayed call behind."""
         server = InProcess(mode="v1")
         await self.talk(server)
         await server.stop()
 
     def test_parameter(self) -> None:
-        """A parameter that cannot be read is refused before anything is begun."""
+        """An invalid parameter raises an error before anything is started."""
         self.assertRaises(ValueError, InProcess, timeout="soon")

@@ -1,9 +1,9 @@
 """
-tseep, but a command that touches a key which its key finder does not name, or not for that use, answers an error in
-place of its reply: C{python -m tseep.test.touching} in place of C{python -m tseep}.
+tseep with a check of key specifications: a command that accesses a key which its key finder does not name, or not
+for that use, returns an error. Run C{python -m tseep.test.touching} in place of C{python -m tseep}.
 
-What is asked about a call by the access control list, by client-side caching and by COMMAND GETKEYS is what its key
-finder names; so whatever else a command touches would be open to everybody.
+ACL rules, client-side caching and COMMAND GETKEYS use the keys that the key finder names; any other key that a
+command accesses would bypass the ACL.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ from tseep.registry.table import Command
 from tseep.replies import Reply
 
 TOUCHED = "TOUCHED"
-"""The code of the error."""
+"""The error's code."""
 
 READ, LOOK, WRITE = "read", "look", "write"
-"""What a command does with a key: it reads the value; it only looks whether and what it is; it changes it."""
+"""Uses of a key: its value is read; only its existence or type is examined; it is changed."""
 
 METHODS = {
     "read": READ, "look": LOOK, "get": LOOK, "peek": LOOK, "set": WRITE, "replace": WRITE, "changed": WRITE,
     "shrunk": WRITE, "delete": WRITE, "expire_at": WRITE, "persist": WRITE,
 }  # fmt: skip
-"""Of a database."""
+"""The use that each method of a L{Database} makes of its key."""
 
 WALKS = frozenset(b"keys scan randomkey flushall flushdb debug memory|usage".split())
-"""Commands of the whole keyspace, which name no key, and the one whose key Redis does not count as used."""
+"""Commands of the whole keyspace, which name no key, and MEMORY USAGE, whose key Redis does not count as used."""
 
 GIVES = frozenset({b"xreadgroup"})
-"""Commands that Redis lets whoever may read call, though they change who has been given what in a group."""
+"""Commands that Redis allows with read permission, though they change a consumer group's pending entries."""
 
 _CHANGING = {"insert", "delete", "update"}
 
 
 class Call(NamedTuple):
-    """A command that runs."""
+    """A running command."""
 
     command: Command
     argv: list[bytes]
     faults: list[str]
 
     def note(self, key: bytes, use: str) -> None:
-        """It touches a key."""
+        """Record the use of a key as a fault unless the command names the key for it."""
         named = [flags for place, flags in self.command.uses_of_keys(self.argv) if self.argv[place] == key]
         if self.command.name not in WALKS and not self._may(named, use):
             self.faults.append(f"{use} {key!r}")
@@ -60,9 +60,9 @@ class Call(NamedTuple):
 
     def check(self) -> None:
         """
-        Say what it has touched.
+        Compare the used keys with those named.
 
-        @raise CommandError: if that is more than it names.
+        @raise CommandError: if the command has used others.
         """
         if self.faults:
             raise CommandError(f"{TOUCHED} {self.command.name!r} {self.argv!r}: {', '.join(self.faults)}")
@@ -111,7 +111,7 @@ def _watch(name: str, use: str) -> None:
 
 
 def _watch_waiting() -> None:
-    """What a command that waits will do later is its own doing, too."""
+    """Attribute to a blocked command what it does when it is served."""
     add = Blocking.add
 
     def watched(self: Blocking, wait: Wait, *rest: Any) -> None:
@@ -123,7 +123,7 @@ def _watch_waiting() -> None:
 
 
 def _watch_set_all() -> None:
-    """MSET: for each key as L{Database.set}."""
+    """Replace C{set_all} (MSET) by one L{Database.set} per key, which is watched."""
 
     def set_all(self: Database, keys: list[bytes], values: list[Any]) -> None:
         for key, value in zip(keys, values):
@@ -133,7 +133,7 @@ def _watch_set_all() -> None:
 
 
 def watch() -> None:
-    """Let every server that is made from now on look at what its commands touch."""
+    """Watch the commands of every server created after this call."""
     for name, use in METHODS.items():
         _watch(name, use)
     _watch_set_all()

@@ -25,8 +25,9 @@ from tseep.test.support import ThreadClock
 class NoThreads:
     """
     A stub of the mode's threads that starts none: the test calls the functions.
-    @ivar given: The functions that were passed to the pool.
-    @ivar begun: The number of times that a connection reported that it waits for its client.
+
+    @ivar given: the functions that were passed to the pool.
+    @ivar begun: the number of times that a connection reported that it waits for its client.
     """
 
     def __init__(self) -> None:
@@ -204,8 +205,9 @@ class ThreadedConnectionTests(ConnectionTests):
 class Held:
     """
     A lock that another thread holds.
-    @ivar wanted: Set when a thread waits for the lock.
-    @ivar free: When set, the waiting thread acquires the lock.
+
+    @ivar wanted: set when a thread waits for the lock.
+    @ivar free: when set, the waiting thread acquires the lock.
     """
 
     def __init__(self) -> None:

@@ -114,7 +114,8 @@ class ThreadPoolTests(SynchronousTestCase):
 class Client:
     """
     A client that records the calls it gets.
-    @ivar begun: The callback that reports that its thread has begun; None until C{serve} is called.
+
+    @ivar begun: the callback that reports that its thread has begun; None until C{serve} is called.
     """
 
     def __init__(self, come: threading.Semaphore) -> None:

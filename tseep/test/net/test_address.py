@@ -7,18 +7,18 @@ from tseep.net.address import show
 
 
 class ShowTests(SynchronousTestCase):
-    """Addresses are written as Redis does."""
+    """Addresses are formatted as Redis does in CLIENT LIST."""
 
     def test_ipv4(self) -> None:
-        """Host and port, with a colon between."""
+        """An IPv4 address is host:port."""
         self.assertEqual(show(IPv4Address("TCP", "127.0.0.1", 6379)), "127.0.0.1:6379")
 
     def test_ipv6(self) -> None:
-        """The host of IPv6 stands in brackets."""
+        """The host of an IPv6 address is in brackets."""
         self.assertEqual(show(IPv6Address("TCP", "::1", 6379)), "[::1]:6379")
 
     def test_unix(self) -> None:
-        """A Unix socket has its path, and port 0."""
+        """A Unix socket's address is its path with port 0."""
         self.assertEqual(show(UNIXAddress(b"/tmp/tseep.sock")), "/tmp/tseep.sock:0")
 
     def test_nameless(self) -> None:

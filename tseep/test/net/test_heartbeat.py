@@ -12,10 +12,10 @@ from tseep.telemetry.histogram import LoopLag
 
 
 class HeartbeatTests(SynchronousTestCase):
-    """Ten times a second."""
+    """L{Heartbeat} calls a function every C{INTERVAL} seconds and measures the loop's lag."""
 
     def setUp(self) -> None:
-        """It is on a clock that the test turns."""
+        """Use a fake clock and record the calls."""
         self.clock = Clock()
         self.lag = LoopLag()
         self.beats: list[float] = []
@@ -23,13 +23,13 @@ class HeartbeatTests(SynchronousTestCase):
         self.heart = Heartbeat(self.clock, lambda: round(self.clock.seconds() * 1e9), self.lag, self.beat)
 
     def beat(self) -> None:
-        """Note the time, and fail if that is wanted."""
+        """Record the time, and raise C{error} if it is set."""
         self.beats.append(round(self.clock.seconds(), 3))
         if self.error is not None:
             raise self.error
 
     def test_beats(self) -> None:
-        """It beats from start to stop."""
+        """The function is called from C{start} to C{stop}."""
         self.heart.start()
         self.clock.pump([INTERVAL_S] * 3)
         self.heart.stop()
@@ -38,7 +38,7 @@ class HeartbeatTests(SynchronousTestCase):
         self.assertEqual([], self.clock.getDelayedCalls())
 
     def test_lag(self) -> None:
-        """A beat that comes late says by how much, and the next one is due an interval later."""
+        """A late call records its lag; the next one is due an interval after it."""
         self.heart.start()
         self.clock.advance(INTERVAL_S + 0.25)
         self.assertEqual(250, round(self.lag.nanoseconds / 1e6))
@@ -47,7 +47,7 @@ class HeartbeatTests(SynchronousTestCase):
         self.assertEqual(([0.35, 0.45], 2), (self.beats, self.lag.count))
 
     def test_goes_on(self) -> None:
-        """What fails is done again; the log hears once that it fails, and once that it does no more."""
+        """A failing function is called again; its failure and its recovery are each logged once."""
         lines: list[str] = []
 
         @implementer(ILogObserver)

@@ -1,4 +1,4 @@
-"""Tests for L{tseep.net.listener}, and for what v1 makes of it."""
+"""Tests for L{tseep.net.listener} and v1's L{ThreadListener}."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from tseep.test.net.test_watcher import FakeReactor
 
 
 class TCP:
-    """Stands for the transport of a TCP connection."""
+    """A stand-in for the transport of TCP connections."""
 
 
 class UNIX:
-    """Stands for the transport of a Unix socket connection."""
+    """A stand-in for the transport of Unix socket connections."""
 
 
 class ListenerTests(SynchronousTestCase):
-    """Every endpoint of Twisted listens on it, with the transports that it was given."""
+    """Twisted's endpoints listen through L{Listener}, with the transports passed to it."""
 
     def setUp(self) -> None:
         self.reactor = FakeReactor()
         self.listener = Listener(self.reactor, TCP, UNIX)
 
     def listen(self, endpoint: str) -> Any:
-        """The port that an endpoint string opens."""
+        """Return the port that an endpoint string opens; it is closed at clean-up."""
         port = self.successResultOf(serverFromString(self.listener, endpoint).listen(Factory()))
         self.addCleanup(self.close, port)
         return port
@@ -42,30 +42,30 @@ class ListenerTests(SynchronousTestCase):
         self.reactor.advance(0)
 
     def test_tcp(self) -> None:
-        """A TCP port has the TCP transport, and is watched by the reactor that was given."""
+        """A TCP port uses the TCP transport and the listener's reactor."""
         port = self.listen("tcp:0:interface=127.0.0.1")
         self.assertIs(port.transport, TCP)
         self.assertEqual(self.reactor.readers, [port])
         self.assertEqual(port.getHost().host, "127.0.0.1")
 
     def test_backlog(self) -> None:
-        """Thousands of clients may come at once: a backlog of Twisted's 50 is raised, a longer one is kept."""
+        """Twisted's default backlog of 50 is raised to C{BACKLOG}; an explicit one is kept."""
         self.assertEqual(self.listen("tcp:0:interface=127.0.0.1").backlog, BACKLOG)
         self.assertEqual(self.listen("tcp:0:interface=127.0.0.1:backlog=5000").backlog, 5000)
 
     def test_ipv6(self) -> None:
-        """IPv6 has the same transport."""
+        """An IPv6 port uses the TCP transport."""
         self.assertIs(self.listen("tcp6:0:interface=\\:\\:1").transport, TCP)
 
     def test_unix(self) -> None:
-        """A Unix socket has its transport, and the permissions that were asked for."""
+        """A Unix socket uses the Unix transport and the C{mode} of its endpoint."""
         path = self.mktemp()
         port = self.listen(f"unix:{path}:mode=600")
         self.assertIs(port.transport, UNIX)
         self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
 
     def test_adopted(self) -> None:
-        """A socket that somebody else has bound is listened on too."""
+        """A TCP socket bound by another process can be adopted."""
         with socket.socket() as bound:
             bound.bind(("127.0.0.1", 0))
             bound.listen()
@@ -76,7 +76,7 @@ class ListenerTests(SynchronousTestCase):
         self.assertIs(port.transport, TCP)
 
     def test_adopted_unix(self) -> None:
-        """That goes for Unix sockets as well."""
+        """A Unix socket bound by another process can be adopted."""
         with socket.socket(socket.AF_UNIX) as bound:
             bound.bind(self.mktemp())
             bound.listen()
@@ -86,7 +86,7 @@ class ListenerTests(SynchronousTestCase):
         self.assertIs(port.transport, UNIX)
 
     def test_keepalive(self) -> None:
-        """The kernel asks silent clients as often as was said at last, at ports that come later, too, or not at all."""
+        """C{keep_alive} sets the interval of TCP keepalive on present and future ports; 0 disables it."""
         first = self.listen("tcp:0:interface=127.0.0.1")
         self.assertEqual(0, _keepalive_of(first)[0])
         self.listener.keep_alive(60)
@@ -98,45 +98,45 @@ class ListenerTests(SynchronousTestCase):
         self.assertEqual(0, _keepalive_of(second)[0])
 
     def test_keepalive_for_long(self) -> None:
-        """It is not asked for more seconds than it takes."""
+        """The keepalive interval is capped at 32767 seconds, the kernel's limit."""
         port = self.listen("tcp:0:interface=127.0.0.1")
         self.listener.keep_alive(100_000)
         self.assertEqual((1, 32767, 10922, 3), _keepalive_of(port))
 
     def test_keepalive_of_none(self) -> None:
-        """A Unix socket has no such thing, and a port that is closed needs none."""
+        """C{keep_alive} ignores Unix sockets and closed ports."""
         self.listen(f"unix:{self.mktemp()}")
         self.close(self.listener.listenTCP(0, Factory(), interface="127.0.0.1"))
         self.listener.keep_alive(60)
 
     def test_busy(self) -> None:
-        """A port that is taken is an error of Twisted's."""
+        """A port in use raises C{CannotListenError}."""
         taken = self.listen("tcp:0:interface=127.0.0.1").getHost().port
         endpoint = serverFromString(self.listener, f"tcp:{taken}:interface=127.0.0.1")
         self.failureResultOf(endpoint.listen(Factory()), CannotListenError)
 
 
 def _keepalive_of(port: Any) -> tuple[int, ...]:
-    """Whether the kernel asks, after how many seconds, how many later again, and how often."""
+    """Return C{SO_KEEPALIVE}, C{TCP_KEEPIDLE}, C{TCP_KEEPINTVL} and C{TCP_KEEPCNT} of a port."""
     get = port.socket.getsockopt
     options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
     return (get(socket.SOL_SOCKET, socket.SO_KEEPALIVE), *(get(socket.IPPROTO_TCP, option) for option in options))
 
 
 class ThreadListenerTests(SynchronousTestCase):
-    """v1 takes bare sockets only, and says so."""
+    """v1 accepts plain TCP and Unix endpoints only."""
 
     def setUp(self) -> None:
         self.listener = ThreadListener(FakeReactor())
 
     def test_wrapped(self) -> None:
-        """An endpoint that puts a protocol between is refused."""
+        """An endpoint that wraps the protocol is refused; the error recommends v2."""
         failure = self.failureResultOf(
             serverFromString(self.listener, "tcp:0:interface=127.0.0.1").listen(Factory()), ValueError
         )
         self.assertIn("use --mode v2", str(failure.value))
 
     def test_tls(self) -> None:
-        """So is TLS."""
+        """A TLS endpoint is refused; the error recommends v2."""
         with self.assertRaisesRegex(ValueError, "use --mode v2 for TLS"):
             self.listener.listenSSL(0, ClientFactory(None), None)  # type: ignore[arg-type]

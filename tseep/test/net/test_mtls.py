@@ -1,4 +1,4 @@
-"""Tests of L{tseep.net.mtls}; what needs certificates is in C{tests/server/test_endpoints.py}."""
+"""Tests of L{tseep.net.mtls}; C{tests/server/test_endpoints.py} has those that need certificates."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tseep.net.mtls import MutualTLSParser
 
 
 class MutualTLSParserTests(SynchronousTestCase):
-    """Strings that begin with C{mtls:}."""
+    """The parser of endpoint strings with the prefix C{mtls:}."""
 
     def test_interface(self) -> None:
-        """It is what Twisted looks for."""
+        """The parser provides C{IStreamServerEndpointStringParser}."""
         verifyObject(IStreamServerEndpointStringParser, MutualTLSParser())
 
     def test_found(self) -> None:
-        """Twisted finds it, and hears what is missing."""
+        """Twisted finds the plugin; a missing file option raises C{ValueError}."""
         for text in ("mtls:1", "mtls:1:privateKey=a:certKey=b", "mtls:1:clientCA=c:certKey=b"):
             with self.assertRaisesRegex(ValueError, r"=FILE is missing: mtls:PORT:"):
                 serverFromString(MemoryReactor(), text)

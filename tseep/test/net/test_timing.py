@@ -11,17 +11,17 @@ from tseep.net.timing import keep_even_time
 
 
 class Reactor(ReactorBase):
-    """A reactor that does nothing but keep time."""
+    """A reactor without I/O."""
 
     def installWaker(self) -> None:
-        """Nobody wakes it."""
+        """Skip the waker: no other thread wakes this reactor."""
 
 
 class TimingTests(SynchronousTestCase):
-    """A reactor on the monotonic clock."""
+    """C{keep_even_time} puts a reactor's timers on the monotonic clock."""
 
     def setUp(self) -> None:
-        """The wall clock and the monotonic one are the test's."""
+        """Use fake wall and monotonic clocks."""
         self.wall, self.even = 1_700_000_000.0, 500.0
         self.called: list[str] = []
         self.reactor = Reactor()
@@ -29,12 +29,12 @@ class TimingTests(SynchronousTestCase):
         self.patch(time, "monotonic", lambda: self.even)
 
     def call(self) -> list[str]:
-        """Do what is due."""
+        """Run the delayed calls that are due; return all that have run."""
         self.reactor.runUntilCurrent()
         return self.called
 
     def test_set_back(self) -> None:
-        """What is to be called later is called, whatever becomes of the wall clock."""
+        """A delayed call is not affected by setting the wall clock back."""
         keep_even_time(self.reactor)
         self.reactor.callLater(10, self.called.append, "late")
         self.wall -= 3600
@@ -44,7 +44,7 @@ class TimingTests(SynchronousTestCase):
         self.assertEqual(["late"], self.call())
 
     def test_called_before(self) -> None:
-        """What was to be called later before keeps its delay, and can be put off."""
+        """A delayed call scheduled earlier keeps its delay and can be reset."""
         self.reactor.callLater(10, self.called.append, "second")
         put_off = self.reactor.callLater(5, self.called.append, "third")
         self.reactor.callLater(1, self.called.append, "first")

@@ -16,13 +16,13 @@ from tseep.test.net.test_watcher import FakeReactor
 
 
 class Listening:
-    """Stands for the port that a transport came from."""
+    """A stand-in for the port that a transport was accepted on."""
 
     _realPortNumber = 6379
 
 
 class Sink(Protocol):
-    """Notes what it receives and why it ends."""
+    """A protocol that records received bytes and the loss of its connection."""
 
     def __init__(self) -> None:
         self.events: list[Any] = []
@@ -35,7 +35,7 @@ class Sink(Protocol):
 
 
 class Producer:
-    """Notes how it is asked to pause."""
+    """A producer that records the calls it gets."""
 
     def __init__(self) -> None:
         self.events: list[str] = []
@@ -52,7 +52,7 @@ class Producer:
 
 @skipUnless(hasattr(select, "epoll"), "the platform has no epoll")
 class WriteAtOnceTests(SynchronousTestCase):
-    """A write goes to the socket at once, and everything else is as Twisted has it."""
+    """A write is sent to the socket at once; the rest is Twisted's behaviour."""
 
     def setUp(self) -> None:
         self.watcher = Watcher(FakeReactor())
@@ -65,7 +65,7 @@ class WriteAtOnceTests(SynchronousTestCase):
         self.sink.makeConnection(self.transport)
 
     def take(self) -> bytes:
-        """Everything that the far end can read."""
+        """Return all bytes that the far end can read now."""
         taken = b""
         try:
             while True:
@@ -77,19 +77,19 @@ class WriteAtOnceTests(SynchronousTestCase):
             return taken
 
     def test_at_once(self) -> None:
-        """The bytes are there before anybody is woken, and nobody has to be."""
+        """Written bytes arrive without a turn of the reactor, and no writer is registered."""
         self.transport.write(b"hello")
         self.assertEqual(self.far.recv(10), b"hello")
         self.assertEqual(self.watcher.getWriters(), [])
 
     def test_reads(self) -> None:
-        """What the far end sends reaches the protocol."""
+        """Bytes from the far end reach the protocol."""
         self.far.send(b"x")
         self.watcher.doRead()
         self.assertEqual(self.sink.events, [b"x"])
 
     def test_rest_follows(self) -> None:
-        """What the socket does not take is sent in order when it does, with the producer paused meanwhile."""
+        """Bytes that the socket does not accept are sent later in order; the producer is paused until then."""
         producer = Producer()
         self.transport.registerProducer(producer, True)
         data = bytes(range(256)) * 20_000
@@ -119,7 +119,7 @@ class WriteAtOnceTests(SynchronousTestCase):
         self.assertEqual([], self.watcher.getWriters())
 
     def test_lose_connection(self) -> None:
-        """A connection that is let go sends what is left first."""
+        """C{loseConnection} sends the buffered bytes first."""
         data = b"x" * 3_000_000
         self.transport.write(data)
         self.transport.loseConnection()
@@ -131,7 +131,7 @@ class WriteAtOnceTests(SynchronousTestCase):
         self.assertEqual((taken, self.far.recv(1), self.sink.events), (data, b"", ["lost"]))
 
     def test_far_end_gone(self) -> None:
-        """A write to a far end that is gone ends the connection, by the next turn and not by an exception."""
+        """A write to a closed connection raises nothing; the connection is lost in the next turn of the reactor."""
         self.far.close()
         self.transport.write(b"x")
         self.watcher.doRead()

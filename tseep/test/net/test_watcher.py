@@ -18,7 +18,7 @@ from tseep.net.watcher import Watcher
 
 
 class FakeReactor(Clock):
-    """A reactor that remembers its readers, for the test to wake."""
+    """A fake reactor that records its readers; the test wakes them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,11 +32,11 @@ class FakeReactor(Clock):
             self.readers.remove(reader)
 
     def removeWriter(self, writer: Any) -> None:
-        pass  # nobody writes here
+        pass  # the tests add no writers to the reactor
 
 
 class Descriptor:
-    """A client's transport that notes what happens to it."""
+    """A transport that records its reads, writes and the loss of its connection."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
@@ -62,7 +62,7 @@ class Descriptor:
 
 
 class HalfCloseable(Descriptor):
-    """One that wants to know that only its reading is over."""
+    """A transport that is notified of EOF on its read half."""
 
     def readConnectionLost(self, reason: Any) -> None:
         self.events.append(("read", reason.value))
@@ -70,7 +70,7 @@ class HalfCloseable(Descriptor):
 
 @skipUnless(hasattr(select, "epoll"), "the platform has no epoll")
 class WatcherTests(SynchronousTestCase):
-    """Whoever is ready is woken, in one turn of the reactor."""
+    """The watcher serves all ready descriptors from one epoll, in one turn of the reactor."""
 
     def setUp(self) -> None:
         self.reactor = FakeReactor()
@@ -83,7 +83,7 @@ class WatcherTests(SynchronousTestCase):
             self.watcher.stop()
 
     def client(self, kind: Any = Descriptor) -> Any:
-        """A transport of that kind, with C{far} for the other end of its connection."""
+        """Return a transport of that kind; its attribute C{far} is the other end of its connection."""
         near, far = socket.socketpair()
         self.addCleanup(near.close)
         self.addCleanup(far.close)
@@ -93,18 +93,18 @@ class WatcherTests(SynchronousTestCase):
         return descriptor
 
     def reading(self, kind: Any = Descriptor) -> Any:
-        """A transport that the watcher wakes to read."""
+        """Return a transport that is registered for reading."""
         descriptor = self.client(kind)
         self.watcher.addReader(descriptor)
         return descriptor
 
     def test_interfaces(self) -> None:
-        """It is a reactor for file descriptors, and a reader for the reactor."""
+        """The watcher is an C{IReactorFDSet} for transports and an C{IReadDescriptor} for the reactor."""
         verifyObject(IReactorFDSet, self.watcher)
         verifyObject(IReadDescriptor, self.watcher)
 
     def test_one_reader(self) -> None:
-        """The reactor sees a single reader, however many clients there are, ready when one of them is."""
+        """The reactor has one reader for all clients, readable when one of them is."""
         clients = [self.reading() for _ in range(3)]
         self.assertEqual(self.reactor.readers, [self.watcher])
         self.assertEqual(select.select([self.watcher], [], [], 0)[0], [])
@@ -112,7 +112,7 @@ class WatcherTests(SynchronousTestCase):
         self.assertEqual(select.select([self.watcher], [], [], 0)[0], [self.watcher])
 
     def test_wakes_all_that_are_ready(self) -> None:
-        """One turn serves everybody who is ready, and nobody else."""
+        """One turn serves all ready clients and no others."""
         clients = [self.reading() for _ in range(5)]
         for client in clients[:4]:
             client.far.send(b"x")
@@ -139,7 +139,7 @@ class WatcherTests(SynchronousTestCase):
         self.assertEqual(select.select([self.watcher], [], [], 0)[0], [self.watcher])
 
     def test_write(self) -> None:
-        """A writer is woken when its socket takes bytes, and reading goes on beside it."""
+        """A writer is served when its socket is writable; its reads continue."""
         client = self.reading()
         self.watcher.addWriter(client)
         client.far.send(b"x")
@@ -151,7 +151,7 @@ class WatcherTests(SynchronousTestCase):
         self.assertEqual(client.events, [b"x", "write", b"y"])
 
     def test_remove(self) -> None:
-        """Who was removed is not woken, and may be removed again."""
+        """A removed descriptor is not served; removing it again has no effect."""
         client = self.reading()
         client.far.send(b"x")
         self.watcher.removeReader(client)
@@ -161,7 +161,7 @@ class WatcherTests(SynchronousTestCase):
         self.assertEqual(client.events, [])
 
     def test_removed_in_the_same_batch(self) -> None:
-        """One who lets another go keeps it from being woken, even if both were ready."""
+        """A descriptor removed during a batch is not served, even if it was ready."""
         first, second = self.reading(), self.reading()
         for client in (first, second):
             client.far.send(b"x")
@@ -178,7 +178,7 @@ class WatcherTests(SynchronousTestCase):
         self.assertEqual(set(removed[0]), {first, second})
 
     def test_lists(self) -> None:
-        """It knows who reads and who writes."""
+        """C{getReaders}, C{getWriters} and C{removeAll} list the registered descriptors."""
         reader, writer = self.reading(), self.client()
         self.watcher.addWriter(writer)
         self.assertEqual(self.watcher.getReaders(), [reader])
@@ -187,7 +187,7 @@ class WatcherTests(SynchronousTestCase):
         self.assertEqual(self.watcher.getReaders() + self.watcher.getWriters(), [])
 
     def test_result_ends_the_connection(self) -> None:
-        """What doRead or doWrite returns is the reason why the connection is lost."""
+        """A value returned by C{doRead} or C{doWrite} is the reason of C{connectionLost}."""
         client = self.reading()
         client.result = CONNECTION_LOST
         client.far.send(b"x")
@@ -196,7 +196,7 @@ class WatcherTests(SynchronousTestCase):
         self.assertEqual(self.watcher.getReaders(), [])
 
     def test_half_close(self) -> None:
-        """A clean end of reading is told as that to who wants to know."""
+        """EOF is reported as C{readConnectionLost} to a half-closeable transport."""
         client = self.reading(HalfCloseable)
         client.result = CONNECTION_DONE
         client.far.send(b"x")
@@ -204,7 +204,7 @@ class WatcherTests(SynchronousTestCase):
         self.assertEqual(client.events, [b"x", ("read", CONNECTION_DONE)])
 
     def test_hang_up(self) -> None:
-        """A connection that is dead when its bytes are read has its bytes read first."""
+        """The bytes received before a hang-up are read first."""
         client = self.reading()
         client.far.send(b"x")
         client.far.close()
@@ -212,7 +212,7 @@ class WatcherTests(SynchronousTestCase):
         self.assertEqual(client.events[0], b"x")
 
     def test_hang_up_of_a_writer(self) -> None:
-        """One who only writes learns that the other end is gone."""
+        """A hang-up is reported to a descriptor registered for writing alone."""
         client = self.client()
         client.doWrite = lambda: self.fail("nothing can be written")
         client.far.close()
@@ -222,7 +222,7 @@ class WatcherTests(SynchronousTestCase):
         self.assertEqual(client.events, [CONNECTION_LOST])
 
     def test_failure(self) -> None:
-        """A client whose turn raises is logged and lost; the others have their turn."""
+        """An exception in a client's C{doRead} is logged and closes that client; the others are served."""
         bad, good = self.reading(), self.reading()
         error = RuntimeError("a fault")
 
@@ -237,7 +237,7 @@ class WatcherTests(SynchronousTestCase):
         self.assertEqual((bad.events, good.events), ([error], [b"x"]))
 
     def test_stop(self) -> None:
-        """Once it is stopped nobody is woken and the reactor is rid of it."""
+        """After C{stop} no descriptor is served and the reactor has no reader."""
         client = self.reading()
         self.watcher.stop()
         self.assertEqual(self.reactor.readers, [])

@@ -1,4 +1,4 @@
-"""Tests of L{tseep.persistence.aof} on disks that fail."""
+"""Tests of L{tseep.persistence.aof} with failing disks."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from tseep.test.support import Error, encode, made_folder
 
 
 def open_inodes() -> set[int]:
-    """The inodes of all files that this process has open."""
+    """Return the inodes of all files that this process has open."""
     found = set()
     for number in map(int, os.listdir("/proc/self/fd")):
         try:
             found.add(os.fstat(number).st_ino)
         except OSError:
-            pass  # that of the list itself
+            pass  # the descriptor of the listing itself
     return found
 
 
 class LogTests(SynchronousTestCase):
-    """What was answered is there afterwards, or its loss was announced."""
+    """Durability: an acknowledged write is in the append-only file, or its loss was reported."""
 
     def setUp(self) -> None:
         self.folder = made_folder(self)
         self.disk = FaultyDisk()
 
     def kept(self, policy: str = "always", **config: str) -> Kept:
-        """A server with an append-only file on the faulty disk."""
+        """Return a server with an append-only file on the faulty disk."""
         kept = Kept(self.folder, self.disk, appendonly="yes", appendfsync=policy, **config)
         self.addCleanup(kept.crash)
         return kept
 
     def found(self) -> list[object]:
-        """The elements of the list that a new server finds, on a disk that works."""
+        """Return the elements of list C{l} that a new server loads, from a working disk."""
         kept = Kept(self.folder, appendonly="yes")
         try:
             elements = kept("LRANGE", "l", 0, -1)
@@ -55,11 +55,11 @@ class LogTests(SynchronousTestCase):
         return sorted(os.listdir(f"{self.folder}/appendonlydir"))
 
     def path(self) -> Path:
-        """The file that is added to."""
+        """Return the path of the incremental file that is appended to."""
         return next(iter(sorted(Path(self.folder, "appendonlydir").glob("*.incr.aof"))))
 
     def test_one_sync_for_a_batch(self) -> None:
-        """With always, all commands of a batch are written and synced once."""
+        """With C{appendfsync always} the commands of a batch are written and synced once."""
         kept = self.kept()
         del self.disk.calls[:]
         for number in range(10):
@@ -69,7 +69,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual(["write", "sync"], self.disk.calls)
 
     def test_reads_cost_nothing(self) -> None:
-        """What changes nothing is not recorded."""
+        """Commands that change nothing are not recorded."""
         kept = self.kept()
         kept("RPUSH", "l", "a")
         del self.disk.calls[:]
@@ -78,7 +78,10 @@ class LogTests(SynchronousTestCase):
         self.assertEqual([], self.disk.calls)
 
     def test_everysec(self) -> None:
-        """With everysec each batch is written, and synced once a second; without changes not at all."""
+        """
+        With C{everysec} each batch is written, and synced at most once a second; without changes nothing is
+        synced.
+        """
         kept = self.kept("everysec")
         del self.disk.calls[:]
         for _ in range(12):
@@ -91,7 +94,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual([], self.disk.calls)
 
     def test_everysec_in_a_long_script(self) -> None:
-        """What was answered before a script that runs for long is synced while it runs; what it does, after it."""
+        """With C{everysec} a busy script does not delay the sync of earlier writes; its own are synced after it."""
         kept = self.kept("everysec")
         kept.cron(1)
         kept("RPUSH", "l", "x")
@@ -104,7 +107,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual(["sync"], self.disk.calls)
 
     def test_writing_waits_for_a_sync(self) -> None:
-        """While a sync is under way nothing is written for up to two seconds, since that might have to wait, too."""
+        """During a sync writes are postponed for up to two seconds, as they could block on it."""
         kept = self.kept("everysec")
         kept.cron(1)
         under_way: list[object] = []
@@ -120,10 +123,10 @@ class LogTests(SynchronousTestCase):
         self.assertEqual(["write"], self.disk.calls)
 
     def test_the_end_waits_for_no_sync(self) -> None:
-        """What was postponed is written before whoever asks for the end sees it, and nothing is postponed after."""
+        """Postponed writes are written before a shutdown is visible; after that none is postponed."""
         kept = self.kept("everysec")
         kept("RPUSH", "l", 1)
-        kept.persistence.beside = lambda work, done: None  # it takes very long
+        kept.persistence.beside = lambda work, done: None  # the sync does not end
         kept.cron(1)
         del self.disk.calls[:]
         kept("RPUSH", "l", 2)
@@ -137,7 +140,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual([b"1", b"2", b"3", b"4"], self.found())
 
     def test_no(self) -> None:
-        """With no, only the end syncs."""
+        """With C{no} only the shutdown syncs."""
         kept = self.kept("no")
         del self.disk.calls[:]
         kept("RPUSH", "l", "x")
@@ -147,7 +150,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual("sync", self.disk.calls[-1])
 
     def test_end_that_would_lose_changes(self) -> None:
-        """The server is not to end while the last changes cannot be written or synced, unless that is asked for."""
+        """A shutdown is refused while the last changes cannot be written or synced, unless it is forced."""
         for name in ("write", "sync"):
             kept = self.kept("everysec")
             kept("RPUSH", "l", "x")
@@ -163,7 +166,7 @@ class LogTests(SynchronousTestCase):
             self.disk.fail()
 
     def test_full_with_always(self) -> None:
-        """With always, a write or sync that fails ends the server before it answers."""
+        """With C{always}, a failed write or sync ends the server before the reply is sent."""
         for name in ("write", "sync"):
             kept = self.kept()
             kept("RPUSH", "l", "good")
@@ -175,7 +178,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual(b"good", self.found()[0])
 
     def test_full_with_everysec(self) -> None:
-        """With everysec, a write that fails refuses others with MISCONF, until it can be done after all."""
+        """With C{everysec}, after a failed write others are refused with MISCONF until the write succeeds."""
         kept = self.kept("everysec")
         kept("RPUSH", "l", "a")
         for part in (0, 7):
@@ -194,7 +197,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual([b"a", b"b", b"b"], self.found())
 
     def test_half_a_write(self) -> None:
-        """Half a command that cannot be taken back either is completed later."""
+        """A partly written command that cannot be truncated is completed by a later write."""
         kept = self.kept("everysec")
         self.disk.fail("write", "truncate", part=9)
         kept("RPUSH", "l", "a")
@@ -204,7 +207,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual([b"a"], self.found())
 
     def test_failing_sync(self) -> None:
-        """With everysec, a sync that fails refuses writes until one succeeds."""
+        """With C{everysec}, a failed sync refuses writes until one succeeds."""
         kept = self.kept("everysec")
         self.disk.fail("sync")
         kept("RPUSH", "l", "a")
@@ -215,7 +218,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual(2, kept("RPUSH", "l", "b"))
 
     def test_failure_is_logged_once(self) -> None:
-        """The log says what fails when that begins, and that it is over, once each."""
+        """A failure and its end are each logged once."""
         kept = self.kept("everysec")
         for name, said in (("write", "Cannot write to"), ("sync", "Cannot sync")):
             del kept.log[:]
@@ -233,7 +236,7 @@ class LogTests(SynchronousTestCase):
             self.assertEqual(said.replace("Cannot", "Can") + f" {self.path()} again", kept.log[0][1])
 
     def test_no_thread_for_a_sync(self) -> None:
-        """With everysec, a sync that cannot even begin is one that fails."""
+        """With C{everysec}, a sync for which no thread can start is a failed sync."""
         kept = self.kept("everysec")
 
         def full(work: object, done: object) -> None:
@@ -249,19 +252,19 @@ class LogTests(SynchronousTestCase):
         self.assertEqual(2, kept("RPUSH", "l", "b"))
 
     def test_write_after_failed_sync(self) -> None:
-        """A write that succeeds does not end the refusal that a failed sync began."""
+        """A successful write does not end the refusal caused by a failed sync."""
         kept = self.kept("everysec")
         kept("SET", "soon", 1, "PX", 2500)
         self.disk.fail("sync")
         kept.cron(2)
         self.disk.calls.clear()
         kept.pass_time(0.9)
-        self.assertIsNone(kept("GET", "soon"))  # a key expires, which is written
+        self.assertIsNone(kept("GET", "soon"))  # the expiry of a key is written
         self.assertIn("write", self.disk.calls)
         self.assertIn("MISCONF", str(kept("SET", "a", 1)))
 
     def test_no_descriptor_is_left(self) -> None:
-        """Neither a sync nor taking back half a write needs a descriptor, when clients have all of them."""
+        """Neither a sync nor the truncation of a partial write needs a new file descriptor."""
         kept = self.kept("everysec")
         before = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
@@ -283,7 +286,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual([b"a", b"b"], self.found())
 
     def test_file_under_sync_stays_open(self) -> None:
-        """A file that a rewrite replaces while it is being synced is closed after that, and is closed."""
+        """A file replaced by a rewrite during its sync is closed when the sync has ended."""
         kept = self.kept("everysec")
         under_way: list[Any] = []
         kept.persistence.beside = lambda work, done: under_way.append((work, done))
@@ -301,7 +304,10 @@ class LogTests(SynchronousTestCase):
         self.assertEqual([b"a", b"b"], self.found())
 
     def test_replaced_file_is_synced(self) -> None:
-        """A file that a rewrite replaces is synced until that succeeds, and refuses writes until then; then closed."""
+        """
+        A file replaced by a rewrite is synced until that succeeds; until then writes are refused. Then it is
+        closed.
+        """
         kept = self.kept("everysec")
         kept("RPUSH", "l", "a")
         old = os.stat(self.path())
@@ -317,7 +323,7 @@ class LogTests(SynchronousTestCase):
         self.assertNotIn(old.st_ino, open_inodes())
 
     def test_long_arguments_in_pieces(self) -> None:
-        """A long argument is written as it is, between what comes before and after it, however often writing fails."""
+        """A long argument is written without a copy, in order with its neighbours, also after failed writes."""
         kept = self.kept("everysec")
         for number, failing in enumerate([(), ("write",), ("write", "truncate")]):
             self.disk.fail(*failing, part=LARGE * 2)
@@ -332,7 +338,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual([1, LARGE, 3000, 2 * LARGE, 1] * 3, [len(each) for each in self.found()])  # type: ignore[arg-type]
 
     def test_clock_set_back(self) -> None:
-        """A wall clock that is set back does not delay the sync, nor a rewrite that is tried again."""
+        """Setting the wall clock back delays neither the sync nor a rewrite's retry."""
         kept = self.kept("everysec")
         kept("RPUSH", "l", "a")
         kept.now -= 3600
@@ -348,7 +354,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual(1, kept.persistence.log.count)
 
     def test_death_at_every_call(self) -> None:
-        """Wherever in its calls of the disk a server dies, everything that it has answered is found, and in order."""
+        """If the process dies at any disk call, all acknowledged writes are loaded afterwards, in order."""
         number, ended = 0, False
         while not ended:
             number += 1
@@ -378,7 +384,7 @@ class LogTests(SynchronousTestCase):
         self.assertGreater(number, 15)
 
     def test_rewrite(self) -> None:
-        """A rewrite leaves a base and what was added since, and nothing else."""
+        """A rewrite leaves a base file, an incremental file and the manifest, and no others."""
         kept = self.kept()
         for number in range(5):
             kept("RPUSH", "l", number)
@@ -394,7 +400,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual([b"%d" % number for number in range(7)], self.found())
 
     def test_rewrite_that_fails(self) -> None:
-        """A rewrite that fails, at its begin, in the child or at its end, loses nothing; the next one succeeds."""
+        """A rewrite that fails to startor to be renamed loses nothing; the next one succeeds."""
         kept = self.kept()
         kept("RPUSH", "l", "a")
         self.disk.fail("replace")
@@ -417,7 +423,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual([b"a", b"b", b"c", b"d"], self.found())
 
     def test_left_over_file(self) -> None:
-        """A file that another server has left behind, and that no manifest names, counts for nothing."""
+        """A file that no manifest names is ignored."""
         os.mkdir(f"{self.folder}/appendonlydir")
         Path(self.folder, "appendonlydir/appendonly.aof.1.incr.aof").write_bytes(
             b"*3\r\n$5\r\nRPUSH\r\n$1\r\nl\r\n$1\r\nx\r\n"
@@ -428,7 +434,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual([b"y"], self.found())
 
     def test_files_of_a_killed_server(self) -> None:
-        """What a server was writing when it was killed is removed at the next start, and nothing else."""
+        """Temporary files of a killed server are removed at the next start; similar names are kept."""
         self.kept().persistence.stop()
         manifest = "appendonly.aof.manifest"
         left = [
@@ -447,7 +453,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual(3, sum("a server that was killed" in text for _, text in again.log))
 
     def test_data_with_the_name_of_a_temporary_file(self) -> None:
-        """A snapshot whose own name is like that of a temporary file is kept."""
+        """A snapshot whose C{dbfilename} matches a temporary file's name is kept."""
         kept = Kept(self.folder, dbfilename="temp-1.rdb")
         kept("SET", "a", 1)
         kept("SAVE")
@@ -457,7 +463,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual(b"1", again("GET", "a"))
 
     def test_left_files_that_stay(self) -> None:
-        """Those that cannot be removed are said, and the server starts."""
+        """A temporary file that cannot be removed is logged, and the server starts."""
         Path(self.folder, "temp-1.rdb").write_bytes(b"x")
         disk = FaultyDisk()
         disk.fail("remove")
@@ -466,7 +472,7 @@ class LogTests(SynchronousTestCase):
         self.assertIn("Cannot remove", kept.log[0][1])
 
     def test_full_before_all_is_in_it(self) -> None:
-        """A write that fails before the file has all data does not refuse writes for ever, as the file begins anew."""
+        """After a failed write to an incomplete first file, writes are accepted once a new file is complete."""
         kept = Kept(self.folder, self.disk, appendfsync="everysec")
         self.addCleanup(kept.crash)
         self.disk.fail("replace")
@@ -485,7 +491,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual([b"a", b"b"], self.found())
 
     def test_cannot_be_turned_on(self) -> None:
-        """A file that cannot be begun is an error of CONFIG SET, which changes nothing."""
+        """If the file cannot be created, CONFIG SET appendonly returns an error and changes nothing."""
         kept = Kept(self.folder, self.disk)
         Path(self.folder, "appendonlydir").write_text("in the way")
         self.assertIn("Unable to turn on AOF", str(kept("CONFIG", "SET", "appendonly", "yes", "timeout", 5)))
@@ -494,13 +500,13 @@ class LogTests(SynchronousTestCase):
         self.assertEqual("OK", kept("SET", "a", 1))
 
     def test_missing_file(self) -> None:
-        """A file that the manifest names and that is not there stops the start."""
+        """A missing file that the manifest names stops the start."""
         self.kept().persistence.stop()
         self.path().unlink()
         self.assertIn("No such file", str(self.assertRaises(CannotLoad, self.found)))
 
     def test_bad_manifest(self) -> None:
-        """So does a manifest that makes no sense."""
+        """An invalid manifest stops the start."""
         self.kept().persistence.stop()
         manifest = Path(self.folder, "appendonlydir/appendonly.aof.manifest")
         for text, word in (("nonsense\n", "line 1"), ("", "names no file"), ("file ../x seq 1 type b\n", "line 1")):
@@ -508,7 +514,7 @@ class LogTests(SynchronousTestCase):
             self.assertIn(word, str(self.assertRaises(CannotLoad, self.found)))
 
     def test_dump_is_not_loaded(self) -> None:
-        """A dump.rdb beside an append-only file that is new is not loaded, and the log says so."""
+        """With a new append-only file dump.rdb is not loaded, and a warning is logged."""
         kept = Kept(self.folder)
         kept("SET", "a", 1)
         kept("SAVE")

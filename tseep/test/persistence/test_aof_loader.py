@@ -29,7 +29,7 @@ WRONG = "WRONGTYPE Operation against a key holding the wrong kind of value"
 
 
 class LoaderTests(SessionTests):
-    """Files are loaded into a server that has nothing yet."""
+    """Loading of append-only files into an empty server."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -37,24 +37,24 @@ class LoaderTests(SessionTests):
         self.path = Path(made_folder(self), "x.aof")
 
     def load(self, data: bytes) -> None:
-        """Load a file of these bytes."""
+        """Load a file with this content."""
         self.path.write_bytes(data)
         Loader(self.server).load_log(self.path)
 
     def test_commands(self) -> None:
-        """Commands are run, whatever the case of their names, in the databases that they select."""
+        """Commands are run in the selected databases; names are case-insensitive."""
         self.load(encode("select", 2) + encode("set", "a", 1) + encode("InCr", "a") + encode("XGROUP", "HELP"))
         self.assertReply("OK", "SELECT", 2)
         self.assertReply(b"2", "GET", "a")
 
     def test_time_stands_still(self) -> None:
-        """Nothing expires before all is read, as what has expired is in the file."""
+        """No key expires during the load, as the file has DEL for those that did."""
         self.load(encode("SET", "a", 1, "PXAT", 5) + encode("INCR", "a") + encode("PEXPIREAT", "a", 6))
         self.assertEqual({b"a": 6}, self.server.keyspace.databases[0].expires)
         self.assertReply(None, "GET", "a")
 
     def test_transactions(self) -> None:
-        """A transaction is run when all of it is there; one that is not whole does not count."""
+        """A complete transaction is run; an incomplete one at the end of the file is truncated."""
         whole = encode("MULTI") + encode("SET", "a", 1) + encode("XGROUP", "HELP") + encode("exec")
         self.load(whole)
         self.assertReply(b"1", "GET", "a")
@@ -63,14 +63,14 @@ class LoaderTests(SessionTests):
         self.assertReply(b"1", "GET", "a")
 
     def test_torn(self) -> None:
-        """A file that ends in the middle of a command is whole up to where that begins."""
+        """An incomplete command at the end of the file is reported with the offset at which it starts."""
         whole = encode("SET", "a", 1) * (CHUNK // 20)
         for rest in (b"*", b"*3\r\n", b"*3\r\n$3\r\nSE", encode("SET", "a", "x" * CHUNK)[:-1]):
             torn = self.assertRaises(TruncatedFile, self.load, whole + rest)
             self.assertEqual(len(whole), torn.good)
 
     def test_corrupt(self) -> None:
-        """What makes no sense is refused with the place of it."""
+        """Invalid content raises C{Corrupt} with its offset."""
         good = encode("SET", "a", 1)
         for bad in (b"*1\r\n%4\r\n", b"*-x\r\n", encode("NOSUCH"), encode("SET", "a"), b"GET a\r\n", b"*0\r\n"):
             error = self.assertRaises(Corrupt, self.load, good + bad + good)
@@ -82,7 +82,7 @@ class LoaderTests(SessionTests):
     @settings(deadline=None, derandomize=True, database=None, max_examples=300)
     @given(st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=9)), max_size=8))
     def test_anything(self, pieces: list[bytes]) -> None:
-        """Whatever is in a file, it is loaded or refused, and then the server answers."""
+        """Any content is loaded or refused, and the server works afterwards."""
         self.setUp()
         data = b"".join(pieces)
         try:
@@ -94,13 +94,13 @@ class LoaderTests(SessionTests):
         self.assertReply("OK", "SET", "a", 1)
 
     def test_annotations(self) -> None:
-        """The times that Redis may write between commands are passed over, and counted right."""
+        """Timestamp annotations (C{#TS:}) of Redis are skipped and counted in offsets."""
         good = encode("SET", "a", 1) + b"#TS:1700000000\r\n"
         torn = self.assertRaises(TruncatedFile, self.load, good + b"*1\r\n")
         self.assertEqual(len(good), torn.good)
 
     def test_command_that_fails(self) -> None:
-        """A command that fails is refused with the place of it and its error, in a transaction, too."""
+        """A command that fails stops the load with its offset and error, also in a transaction."""
         good, annotation = encode("LPUSH", "l", 1), b"#TS:1700000000\r\n"
         error = self.assertRaises(Corrupt, self.load, good + encode("INCR", "l") + good)
         self.assertEqual(f"at byte {len(good)}: 'INCR' 'l' failed: {WRONG}", str(error))
@@ -109,14 +109,14 @@ class LoaderTests(SessionTests):
         self.assertIn(f"at byte {len(begun)}: 'incr' 'l' failed", str(error))
 
     def test_transactions_that_make_no_sense(self) -> None:
-        """A transaction in another, and the end of one that has not begun, are refused."""
+        """Nested MULTI, and EXEC or DISCARD without MULTI, stop the load."""
         good = encode("SET", "a", 1)
         for bad in (encode("EXEC"), encode("MULTI") + encode("MULTI"), encode("DISCARD")):
             error = self.assertRaises(Corrupt, self.load, good + bad + good + encode("EXEC"))
             self.assertIn("at byte", str(error))
 
     def test_too_few_databases(self) -> None:
-        """A database that is not there is refused with the place and the remedy, whatever command is for it."""
+        """A command for a database above C{databases} stops the load with its offset and the remedy."""
         good = encode("SET", "a", 1)
         for bad in (
             encode("SELECT", 16),
@@ -130,7 +130,7 @@ class LoaderTests(SessionTests):
                 self.assertIn("more databases than 16; see --databases", str(error))
 
     def test_what_clients_may_not_send(self) -> None:
-        """Limits on what clients send, and on how long strings get, do not hold for what was written."""
+        """Limits on clients' queries and on string lengths do not apply to the file."""
         self.server.config.set("proto-max-bulk-len", "1mb")
         self.server.config.set("client-query-buffer-limit", "1mb")
         self.server.apply_config()
@@ -143,14 +143,14 @@ class LoaderTests(SessionTests):
         self.assertReply(size + 2, "STRLEN", "b")
 
     def test_users_do_not_matter(self) -> None:
-        """What is in a file is run whatever the default user may do."""
+        """The default user's ACL rules do not apply to the file."""
         self.run_command("ACL", "SETUSER", "default", "-@all", "resetkeys")
         sort = encode("RPUSH", "l", 2, 1) + encode("SORT", "l", "BY", "w_*", "GET", "#", "STORE", "sorted")
         self.load(sort + encode("EVAL", "return redis.call('SET', KEYS[1], 1)", 1, "e"))
         self.assertEqual({b"l", b"sorted", b"e"}, set(self.server.keyspace.databases[0].values))
 
     def test_memory_for_a_long_argument(self) -> None:
-        """A long argument is copied once, and its command is not read again with every chunk."""
+        """A long argument is copied once and not parsed again for every chunk."""
         try:
             import tracemalloc
         except ImportError:
@@ -166,12 +166,12 @@ class LoaderTests(SessionTests):
         self.assertLess(peak, 1.2 * size)
 
     def test_stop(self) -> None:
-        """Who is told to end does so in the middle."""
+        """A shutdown interrupts the load."""
         self.server.stopping = True
         self.assertRaises(CannotLoad, self.load, encode("SET", "a", 1))
 
     def test_progress(self) -> None:
-        """A long time does not pass without a word."""
+        """A long load logs its progress."""
         lines = []
         self.server.log = lambda level, text: lines.append(text)
         loader = Loader(self.server)

@@ -20,15 +20,15 @@ COMMANDS = st.lists(
 
 
 def encoded(commands: list[list[bytes]]) -> list[bytes]:
-    """Each command as it is in a file."""
+    """Return each command's bytes in a file."""
     return [command[0] if isinstance(command, Annotation) else encode(*command) for command in commands]
 
 
 class ReaderTests(SynchronousTestCase):
-    """What is read is what was written, wherever a chunk ends."""
+    """Commands are read as written, with any chunk size."""
 
     def read(self, data: bytes) -> tuple[list[list[bytes]], bool]:
-        """The commands of a file, and whether it ends with a whole one."""
+        """Return the commands of a file, and whether it ends with a complete one."""
         found: list[list[bytes]] = []
         try:
             for _, commands in read_commands(data, 0):
@@ -40,7 +40,7 @@ class ReaderTests(SynchronousTestCase):
     @settings(deadline=None, derandomize=True, database=None, max_examples=100)
     @given(COMMANDS, st.integers(1, 60))
     def test_any_chunks(self, commands: list[list[bytes]], size: int) -> None:
-        """All commands are found, and the place of each, however large chunks are."""
+        """All commands and the offset of each are found with any chunk size."""
         self.patch(aof_reader, "CHUNK", size)
         parts = encoded(commands)
         data = b"".join(parts)
@@ -51,7 +51,7 @@ class ReaderTests(SynchronousTestCase):
     @settings(deadline=None, derandomize=True, database=None, max_examples=50)
     @given(COMMANDS, st.integers(1, 60))
     def test_any_end(self, commands: list[list[bytes]], size: int) -> None:
-        """Wherever a file is cut off, the commands before that are found."""
+        """A file cut at any byte yields the complete commands before the cut."""
         self.patch(aof_reader, "CHUNK", size)
         parts = encoded(commands)
         data = b"".join(parts)

@@ -16,10 +16,10 @@ PIECES = [
 
 
 class ManifestTests(SynchronousTestCase):
-    """Which files there are is written and read as Redis does."""
+    """The manifest of the append-only files is written and read as in Redis."""
 
     def test_both_ways(self) -> None:
-        """Its lines are those of Redis."""
+        """Redis's lines are written, and read with comments."""
         manifest = Manifest("a", [File("a.1.base.rdb", 1, BASE), File("two words", 2, INCREMENT)])
         text = b'file a.1.base.rdb seq 1 type b\nfile "two words" seq 2 type i\n'
         self.assertEqual(text, manifest.show())
@@ -27,14 +27,14 @@ class ManifestTests(SynchronousTestCase):
         self.assertEqual(manifest.files, read_manifest("a", b"# a comment\n" + text).files)
 
     def test_next(self) -> None:
-        """New files get the next number of their kind."""
+        """A new file gets the next sequence number of its type."""
         manifest = Manifest("a")
         self.assertEqual(File("a.1.base.rdb", 1, BASE), manifest.next_base())
         manifest = manifest.adding(File("a.7.incr.aof", 7, INCREMENT))
         self.assertEqual(File("a.8.incr.aof", 8, INCREMENT), manifest.next_increment())
 
     def test_rewritten(self) -> None:
-        """After a rewrite the old files are history, which is forgotten in the end."""
+        """After a rewrite the old files have type history, until they are removed."""
         old = [File("b1", 1, BASE), File("i1", 1, INCREMENT), File("i2", 2, INCREMENT)]
         new = Manifest("a", old).rewritten(File("b2", 2, BASE), old[2:])
         self.assertEqual([File("b2", 2, BASE), File("i2", 2, INCREMENT)], new.to_load)
@@ -42,7 +42,7 @@ class ManifestTests(SynchronousTestCase):
         self.assertEqual(new.to_load, new.forgetting().files)
 
     def test_senseless(self) -> None:
-        """What makes no sense is refused."""
+        """An invalid manifest raises C{BadManifest}."""
         line = b"file x seq 1 type b\n"
         for text in (
             b"", b"\n" + line, line + b"\n",
@@ -54,7 +54,7 @@ class ManifestTests(SynchronousTestCase):
     @settings(deadline=None, derandomize=True, database=None, max_examples=300)
     @given(st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=5)), max_size=20))
     def test_anything(self, pieces: list[bytes]) -> None:
-        """Whatever is in a manifest, it is refused, or it is the same when it has been written and read again."""
+        """Any content is refused, or equal after writing and reading again."""
         try:
             manifest = read_manifest("a", b"".join(pieces))
         except BadManifest:

@@ -1,4 +1,4 @@
-"""Tests of L{tseep.persistence.persistence}: whose the folder is."""
+"""Tests of L{tseep.persistence.persistence}: the lock of the data folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tseep.test.support import made_folder
 
 
 class NoLocks(Disk):
-    """A file system that has no locks, as some that are on the network, or whose folder cannot be opened."""
+    """A file system without locks (some network file systems), or a folder that cannot be opened."""
 
     number = errno.ENOLCK
 
@@ -26,19 +26,22 @@ class NoLocks(Disk):
 
 
 class FolderTests(SynchronousTestCase):
-    """A folder is one server's."""
+    """A data folder is used by one server at a time."""
 
     def setUp(self) -> None:
         self.folder = made_folder(self)
 
     def kept(self, disk: Disk | None = None, **config: str) -> Kept:
-        """A server on the folder."""
+        """Return a server on the folder."""
         kept = Kept(self.folder, disk, **config)
         self.addCleanup(kept.crash)
         return kept
 
     def test_second_server(self) -> None:
-        """A second server is refused before it loads anything, whatever either keeps, and told who is there."""
+        """
+        A second server is refused before it loads or creates files, whatever its persistence; the error has
+        the PID.
+        """
         Path(self.folder, "dump.rdb").write_bytes(b"REDIS0010\xff" + bytes(8))
         configurations: list[dict[str, str]] = [{}, {"appendonly": "yes"}, {"save": "60 1"}]
         for first in configurations:
@@ -54,14 +57,14 @@ class FolderTests(SynchronousTestCase):
         self.assertFalse(Path(self.folder, "other").exists())
 
     def test_unknown_holder(self) -> None:
-        """Where the system does not tell who has the lock, the refusal is without it."""
+        """If the system does not report the lock's holder, the error has no PID."""
         self.kept()
         for place in ("/nonexistent", os.devnull):
             self.patch(filesystem, "LOCKS", Path(place))
             self.assertIn("(another process); stop it", str(self.assertRaises(FolderInUse, self.kept)))
 
     def test_end(self) -> None:
-        """After the end, and after a start that fails, the folder is free; turning persistence off does not free it."""
+        """The folder is free after a shutdown and after a failed start, but not after persistence is disabled."""
         kept = self.kept(appendonly="yes")
         self.assertEqual("OK", kept("CONFIG", "SET", "appendonly", "no"))
         self.assertRaises(FolderInUse, self.kept)
@@ -73,20 +76,20 @@ class FolderTests(SynchronousTestCase):
         self.kept()
 
     def test_no_trace(self) -> None:
-        """The lock leaves no file, and works in a folder that may not be written to."""
+        """The lock creates no file, and works in a read-only folder."""
         os.chmod(self.folder, 0o555)
         self.kept()
         self.assertRaises(FolderInUse, self.kept)
         self.assertEqual([], os.listdir(self.folder))
 
     def test_no_locks(self) -> None:
-        """Where there are no locks the server starts, and the log says what to look after."""
+        """Without support for locks the server starts and logs a warning."""
         kept = self.kept(NoLocks())
         self.assertEqual(3, kept.log[0][0])
         self.assertIn(f"Cannot lock {self.folder}: No locks available; make sure that no other", kept.log[0][1])
 
     def test_folder_that_cannot_be_opened(self) -> None:
-        """A folder that cannot even be opened stops the start."""
+        """A folder that cannot be opened stops the start."""
         disk = NoLocks()
         disk.number = errno.EACCES
         text = str(self.assertRaises(CannotLoad, self.kept, disk))

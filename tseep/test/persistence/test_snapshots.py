@@ -15,7 +15,7 @@ from tseep.test.support import START, made_folder
 
 
 class SnapshotsTests(SynchronousTestCase):
-    """Snapshots are written when they are asked for, and when they are due."""
+    """SAVE, BGSAVE, C{save} points and shutdown write snapshots."""
 
     config = {"save": "60 2"}
 
@@ -26,13 +26,13 @@ class SnapshotsTests(SynchronousTestCase):
         self.addCleanup(self.kept.crash)
 
     def saved(self) -> object:
-        """What a new server finds at key C{a}."""
+        """Return the value of key C{a} that a new server loads."""
         folder = made_folder(self)
         shutil.copy(f"{self.folder}/dump.rdb", folder)
         return Kept(folder)("GET", "a")
 
     def test_save(self) -> None:
-        """SAVE writes a whole file under another name first; LASTSAVE tells when."""
+        """SAVE writes to a temporary file and renames it; LASTSAVE returns its time."""
         self.kept("SET", "a", 1)
         self.kept.pass_time(10)
         self.assertEqual("OK", self.kept("SAVE"))
@@ -41,7 +41,7 @@ class SnapshotsTests(SynchronousTestCase):
         self.assertEqual(b"1", self.saved())
 
     def test_save_that_fails(self) -> None:
-        """A snapshot that fails leaves the last one, and nothing half done."""
+        """A failed snapshot leaves the previous file and no temporary one; writes get MISCONF."""
         self.kept("SET", "a", 1)
         self.kept("SAVE")
         for name in ("write", "sync", "replace"):
@@ -59,7 +59,7 @@ class SnapshotsTests(SynchronousTestCase):
         self.assertEqual(b"2", self.saved())
 
     def test_in_the_background(self) -> None:
-        """BGSAVE has the data of its beginning; a second one has to wait."""
+        """BGSAVE saves the data of its start; a second one is refused."""
         self.kept("SET", "a", 1)
         self.assertEqual("Background saving started", self.kept("BGSAVE"))
         self.assertEqual("ERR Background save already in progress", str(self.kept("BGSAVE")))
@@ -71,7 +71,7 @@ class SnapshotsTests(SynchronousTestCase):
         self.assertEqual(1, self.kept.persistence.recording.dirty)
 
     def test_scheduled(self) -> None:
-        """While a rewrite is under way BGSAVE is refused, or begins after it."""
+        """During a rewrite BGSAVE is refused; BGSAVE SCHEDULE starts after it."""
         self.kept("BGREWRITEAOF")
         self.assertIn("Another child process is active", str(self.kept("BGSAVE")))
         self.assertEqual("Background saving scheduled", self.kept("BGSAVE", "SCHEDULE"))
@@ -82,7 +82,7 @@ class SnapshotsTests(SynchronousTestCase):
         self.assertEqual(1, self.kept.persistence.snapshots.count)
 
     def test_due(self) -> None:
-        """One begins after so many changes and so much time, and not before."""
+        """A snapshot starts once both the changes and the seconds of a C{save} point are reached."""
         snapshots = self.kept.persistence.snapshots
         self.kept("SET", "a", 1)
         self.kept.cron(100)
@@ -98,7 +98,7 @@ class SnapshotsTests(SynchronousTestCase):
         self.assertEqual(2, snapshots.count)
 
     def test_clock_set_back(self) -> None:
-        """A wall clock that is set back does not delay a snapshot; LASTSAVE tells by that clock."""
+        """Setting the wall clock back does not delay a snapshot; LASTSAVE returns wall-clock time."""
         self.kept.now -= 3600
         self.kept("MSET", "a", 1, "b", 2)
         self.kept.cron(61)
@@ -110,7 +110,7 @@ class SnapshotsTests(SynchronousTestCase):
         self.assertEqual(int(self.kept.now), self.kept("LASTSAVE"))
 
     def test_child_whose_file_cannot_be_taken_over(self) -> None:
-        """What a child has written is removed if it cannot get its own name, so that tries do not fill the disk."""
+        """If a child's file cannot be renamed it is removed, so that retries do not fill the disk."""
         for command in ("BGSAVE", "BGREWRITEAOF"):
             self.kept(command)
             self.disk.fail("replace")
@@ -121,7 +121,7 @@ class SnapshotsTests(SynchronousTestCase):
             self.kept.persistence.snapshots.ok = True
 
     def test_killed_child_leaves_nothing(self) -> None:
-        """A child that is ended, or ends by a signal, leaves no file behind."""
+        """The temporary file of a killed child is removed."""
         for end in (self.kept.persistence.job.end, lambda: self.kept.work_ends(self)):
             self.kept("SET", "a", 1)
             self.kept("BGSAVE")
@@ -134,7 +134,7 @@ class SnapshotsTests(SynchronousTestCase):
             self.assertEqual([], [name for name in os.listdir(self.folder) if name.startswith("temp-")])
 
     def test_child_that_fails(self) -> None:
-        """A child that fails or is killed is noticed, and tried again after a while."""
+        """A failed child is logged and retried after some seconds."""
         snapshots = self.kept.persistence.snapshots
         self.kept("MSET", "a", 1, "b", 1)
         self.disk.fail("write")
@@ -150,31 +150,31 @@ class SnapshotsTests(SynchronousTestCase):
         self.assertEqual((2, True), (snapshots.count, snapshots.ok))
 
     def test_flush(self) -> None:
-        """FLUSHALL writes a snapshot of nothing, so that the last one does not bring back what was removed."""
+        """FLUSHALL writes an empty snapshot, so that a restart does not restore deleted keys."""
         self.kept("SET", "a", 1)
         self.kept("SAVE")
         self.kept("FLUSHALL")
         self.assertIsNone(self.saved())
 
     def test_end(self) -> None:
-        """So does the end, if anything has changed."""
+        """A shutdown writes a snapshot if there are changes."""
         self.kept("SET", "a", 1)
         self.kept.persistence.stop()
         self.assertEqual(b"1", self.saved())
 
 
 class ChildTests(SynchronousTestCase):
-    """A child does its work in a process of its own."""
+    """L{ForkedChild} runs a function in a forked process."""
 
     def ended(self, child: ForkedChild) -> str:
-        """How it ended."""
+        """Wait until a child has ended; return its error, empty if none."""
         while True:
             ended = child.ended()
             if ended is not None:
                 return ended
 
     def test_work(self) -> None:
-        """What it does is done there, with no file open but its own."""
+        """The function runs in the child, which has closed its parent's descriptors."""
         path = Path(self.mktemp())
 
         def work() -> None:
@@ -187,18 +187,18 @@ class ChildTests(SynchronousTestCase):
         self.assertLessEqual(int(files), 6)
 
     def test_failure(self) -> None:
-        """It tells what went wrong."""
+        """An exception in the child is reported to the parent."""
         self.assertIn("ZeroDivisionError", self.ended(ForkedChild(lambda: os.close(1 // 0), 0)))
         self.assertIn("No such file", self.ended(ForkedChild(lambda: os.remove("/nowhere/at all"), 0)))
 
     def test_signal(self) -> None:
-        """So does one that was killed."""
+        """A child killed by a signal is reported with the signal's number."""
         import signal
 
         self.assertIn("signal 9", self.ended(ForkedChild(lambda: os.kill(os.getpid(), signal.SIGKILL), 0)))
 
     def test_kill(self) -> None:
-        """It can be ended."""
+        """C{kill} ends the child."""
         import time
 
         child = ForkedChild(lambda: time.sleep(60), 0)

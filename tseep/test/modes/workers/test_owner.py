@@ -43,8 +43,9 @@ class Reactor(FakeReactor):
 class Process:
     """
     A fake worker process: the test writes and reads its end of the link.
-    @ivar argv: The command line it was started with.
-    @ivar files: The file descriptors passed to it.
+
+    @ivar argv: the command line it was started with.
+    @ivar files: the file descriptors passed to it.
     """
 
     def __init__(self, protocol: Any, argv: list[str], files: dict[int, Any]) -> None:
