@@ -54,7 +54,7 @@ class LoaderTests(SessionTests):
         self.assertReply(None, "GET", "a")
 
     def test_transactions(self) -> None:
-        """A complete transaction is run; an incomplete one at the end of the file is truncated."""
+        """A complete transaction is run; an incomplete one at EOF raises C{TruncatedFile}."""
         whole = encode("MULTI") + encode("SET", "a", 1) + encode("XGROUP", "HELP") + encode("exec")
         self.load(whole)
         self.assertReply(b"1", "GET", "a")
@@ -63,7 +63,7 @@ class LoaderTests(SessionTests):
         self.assertReply(b"1", "GET", "a")
 
     def test_torn(self) -> None:
-        """An incomplete command at the end of the file is reported with the offset at which it starts."""
+        """An incomplete command at EOF raises C{TruncatedFile} with the offset at which it starts."""
         whole = encode("SET", "a", 1) * (CHUNK // 20)
         for rest in (b"*", b"*3\r\n", b"*3\r\n$3\r\nSE", encode("SET", "a", "x" * CHUNK)[:-1]):
             torn = self.assertRaises(TruncatedFile, self.load, whole + rest)

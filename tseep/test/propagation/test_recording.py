@@ -1,4 +1,4 @@
-"""Tests of L{tseep.propagation.recording} and L{tseep.propagation.effects}: what is recorded, and as what."""
+"""Tests of L{tseep.propagation.recording} and L{tseep.propagation.effects}."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NOW = START * 1000
 
 
 class RecordingTests(SessionTests):
-    """What commands did is recorded so that it has the same effect at any time."""
+    """Commands are propagated as deterministic effects."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -23,23 +23,23 @@ class RecordingTests(SessionTests):
         self.server.changes.update()
 
     def assertRecorded(self, *lines: str) -> None:
-        """These are recorded since the last look, each of its words."""
+        """Assert the commands recorded since the last call, in this order."""
         found = [b" ".join(argv).decode() for _, commands in self.recorded for argv in commands]
         self.assertEqual(list(lines), found)
         self.recorded.clear()
 
     def play(self, *lines: str, session: Any = None) -> None:
-        """Run commands."""
+        """Run commands, each given as a line."""
         for line in lines:
             self.send(*line.split(), session=session)
 
     def test_as_it_came(self) -> None:
-        """Most commands are recorded as they came, if they changed something."""
+        """A command that changes data is recorded unmodified, a read is not recorded."""
         self.play("SET a 1", "incr a", "GET a", "DEL nosuch", "LPUSH a x", "RPUSH l a b", "LREM l 0 z")
         self.assertRecorded("SET a 1", "incr a", "RPUSH l a b")
 
     def test_times(self) -> None:
-        """Times to expire become absolute, and conditions are left out once they are met."""
+        """Times to live become absolute; conditions (NX, XX, GT) are omitted once they are met."""
         self.play("SET a 1 EX 10 NX", "SET b 1 XX", "SETEX c 10 v", "EXPIRE c 20", "EXPIRE c 5 GT", "GETEX c PERSIST")
         self.assertRecorded(
             f"SET a 1 PXAT {NOW + 10000}", f"SET c v PXAT {NOW + 10000}", f"PEXPIREAT c {NOW + 20000}", "PERSIST c"
@@ -48,7 +48,7 @@ class RecordingTests(SessionTests):
         self.assertRecorded(f"SET a 2 PXAT {NOW + 10000}", "DEL a", "SET d 1", "DEL d")
 
     def test_expired(self) -> None:
-        """A key that expires is recorded as removed, before what found it so."""
+        """An expired key is recorded as DEL before the command that found it expired."""
         self.play("SET a 1 PX 10", "SET b 1 PX 10", "SET c 1 PX 10")
         self.recorded.clear()
         self.advance(1)
@@ -59,17 +59,17 @@ class RecordingTests(SessionTests):
         self.assertRecorded("DEL a", "DEL b", "APPEND b x", "DEL c")
 
     def test_numbers(self) -> None:
-        """Numbers with fractions are recorded as their result."""
+        """INCRBYFLOAT and HINCRBYFLOAT are recorded as their result."""
         self.play("INCRBYFLOAT a 0.1", "HINCRBYFLOAT h f 0.5")
         self.assertRecorded("SET a 0.1", "HSET h f 0.5")
 
     def test_counting(self) -> None:
-        """A count that is kept in the value is recorded, once."""
+        """PFCOUNT is recorded when it updates the cached cardinality."""
         self.play("PFADD h a b", "PFCOUNT h", "PFCOUNT h")
         self.assertRecorded("PFADD h a b", "PFCOUNT h")
 
     def test_chance(self) -> None:
-        """What was chosen at random is named."""
+        """SPOP is recorded as SREM or DEL of the elements chosen."""
         self.play("SADD s a")
         self.send("SADD", "t", *range(20))
         self.recorded.clear()
@@ -80,7 +80,7 @@ class RecordingTests(SessionTests):
         self.assertEqual(([b"SREM", b"t"], 7), (argv[:2], len(argv)))
 
     def test_waiting(self) -> None:
-        """What a client waited for is recorded as taken, after what brought it."""
+        """A blocked command is recorded as its non-blocking form after the command that served it."""
         for waits, serves, taken in (
             ("BLPOP l 0", "RPUSH l a b", "LPOP l"),
             ("BRPOP m 0", "RPUSH m a b", "RPOP m"),
@@ -96,7 +96,7 @@ class RecordingTests(SessionTests):
             self.assertRecorded(serves, taken)
 
     def test_streams(self) -> None:
-        """Ids are named, trimming is exact, and what groups do is recorded as its result."""
+        """Stream IDs are explicit, trimming is exact, and group reads are recorded as XCLAIM and XGROUP SETID."""
         self.play("XADD s * f v", "XADD s MAXLEN ~ 100 * f w", "XTRIM s MAXLEN 1")
         first, second = f"{NOW}-0", f"{NOW}-1"
         self.assertRecorded(
@@ -112,13 +112,13 @@ class RecordingTests(SessionTests):
         self.assertRecorded(f"XCLAIM s g you 0 {second} {state}", f"XACK s g {second} 1-1")
 
     def test_transaction(self) -> None:
-        """A transaction is one, whatever databases it selects; a read alone is not recorded."""
+        """A transaction is recorded as one unit, with its SELECTs; one that only reads is not recorded."""
         self.play("MULTI", "SET a 1", "GET a", "SELECT 1", "SET b 2", "EXEC", "MULTI", "GET a", "EXEC", "SET c 3")
         self.assertEqual([0, 1, 1], [number for number, _ in self.recorded])
         self.assertRecorded("SET a 1", "SELECT 1", "SET b 2", "SET c 3")
 
     def test_script_in_a_transaction(self) -> None:
-        """A script in a transaction is a part of it."""
+        """A script in a transaction is recorded as a part of it."""
         self.play("MULTI", "SET a 1")
         self.run_command("EVAL", "redis.call('SET', 'b', 2) redis.call('INCR', 'b')", 0)
         self.play("SET c 3", "EXEC")
@@ -126,12 +126,12 @@ class RecordingTests(SessionTests):
         self.assertRecorded("SET a 1", "SET b 2", "INCR b", "SET c 3")
 
     def test_errors(self) -> None:
-        """What fails is not recorded."""
+        """A failed command is not recorded."""
         self.play("SET a x", "INCR a", "LPUSH a 1", "SET a", "NOSUCH")
         self.assertRecorded("SET a x")
 
     def test_half_done(self) -> None:
-        """What fails after it has changed something is not recorded, as it would again: the file is written anew."""
+        """A command that fails after a change is not recorded, as a replay would fail too; a rewrite is scheduled."""
         lines: list[str] = []
         self.server.log = lambda level, text: lines.append(text)
 
@@ -146,7 +146,7 @@ class RecordingTests(SessionTests):
         self.assertTrue(self.server.persistence.log.scheduled)
 
     def test_end(self) -> None:
-        """Once nobody wants to know, commands are as they were."""
+        """After C{end} commands are no longer wrapped."""
         run = self.server.table.commands[b"set"].run
         self.server.persistence.recording.end()
         self.assertIsNot(run, self.server.table.commands[b"set"].run)
@@ -154,6 +154,6 @@ class RecordingTests(SessionTests):
         self.assertRecorded()
 
     def test_dirty(self) -> None:
-        """Changes are counted."""
+        """C{dirty} counts changes as Redis does."""
         self.play("MSET a 1 b 2", "GET a", "DEL a b c", "FLUSHDB")
         self.assertEqual(5, self.server.persistence.recording.dirty)

@@ -31,7 +31,7 @@ ALPHABET = [
 
 
 def split_slowly(line: bytes) -> Optional[list[bytes]]:
-    """The same a character at a time, as L{sdssplitargs} of redis/src/sds.c goes; None for quotes that don't pair."""
+    """Split a line as L{sdssplitargs} of redis/src/sds.c does, a character at a time; None for unbalanced quotes."""
     words: list[bytes] = []
     at = 0
     while True:
@@ -74,21 +74,21 @@ def _is_hex(digits: bytes) -> bool:
 
 
 class SplitWordsTests(SynchronousTestCase):
-    """What stands on a line."""
+    """C{split_words} splits inline commands like Redis's C{sdssplitargs}."""
 
     def test_plain(self) -> None:
-        """Words are parted by any white space, around them as well."""
+        """Words are separated by white space; leading and trailing white space is ignored."""
         self.assertEqual([b"SET", b"a", b"1"], split_words(b" SET\ta  1 "))
         self.assertEqual([], split_words(b""))
         self.assertEqual([], split_words(b" \t "))
 
     def test_double_quotes(self) -> None:
-        """In double quotes the escapes of C hold, and those of no meaning are the character."""
+        """Double quotes allow C's escapes; an unknown escape is the character itself."""
         self.assertEqual([b'a b\n\r\t\b\a"\\zA'], split_words(rb'"a b\n\r\t\b\a\"\\\z\x41"'))
         self.assertEqual([b"xg1"], split_words(rb'"\xg1"'))
 
     def test_single_quotes(self) -> None:
-        """In single quotes only the quote itself is escaped."""
+        """In single quotes only the single quote can be escaped."""
         self.assertEqual([b"it's \\n"], split_words(rb"'it\'s \n'"))
 
     def test_empty(self) -> None:
@@ -96,11 +96,11 @@ class SplitWordsTests(SynchronousTestCase):
         self.assertEqual([b"", b""], split_words(b"\"\" ''"))
 
     def test_quotes_after_a_plain_beginning(self) -> None:
-        """Quotes may begin inside of a word."""
+        """Quotes can start inside a word."""
         self.assertEqual([b"ab c"], split_words(b'a"b c"'))
 
     def test_unbalanced(self) -> None:
-        """Quotes that are not closed, or closed inside of a word, are refused."""
+        """Unclosed quotes, or quotes closed inside a word, raise C{UnbalancedQuotes}."""
         for line in (b'"', b"'", b'"a', b"'a", b'"a"b', b"'a'b", b'a"b', b'"\\"', b"'\\'", b"'a\\' b"):
             self.assertRaises(UnbalancedQuotes, split_words, line)
 
@@ -108,7 +108,7 @@ class SplitWordsTests(SynchronousTestCase):
     @given(st.lists(st.sampled_from(ALPHABET), max_size=12).map(b"".join))
     @example(b"'a\\' b'")
     def test_as_redis(self, line: bytes) -> None:
-        """Any line is split as Redis splits it."""
+        """Any line is split as the reference implementation splits it."""
         try:
             words: Optional[list[bytes]] = split_words(line)
         except UnbalancedQuotes:

@@ -24,16 +24,16 @@ PARTS = [
 STREAMS = st.lists(st.one_of(st.sampled_from(PARTS), st.binary(max_size=4)), max_size=10).map(b"".join)
 
 BULK = 100_000
-"""The longest argument in these tests."""
+"""The limit of an argument in these tests, in bytes."""
 
 
 def new_parser(trusted: bool = True, query_buffer: int = 2**30) -> resp.Parser:
-    """A parser with a limit of L{BULK} bytes to an argument."""
+    """Return a parser with a limit of L{BULK} bytes per argument."""
     return resp.Parser(resp.Limits(BULK, query_buffer), trusted)
 
 
 def read(pieces: list[bytes], trusted: bool = True) -> tuple[list[list[bytes]], Optional[bytes]]:
-    """The commands in some pieces, asked for until there are no more, and what was wrong with the bytes."""
+    """Return all commands parsed from the pieces, and the error."""
     parser = new_parser(trusted)
     commands = []
     for piece in pieces:
@@ -45,33 +45,36 @@ def read(pieces: list[bytes], trusted: bool = True) -> tuple[list[list[bytes]], 
 
 
 class ParserTests(SynchronousTestCase):
-    """Bytes in, commands out."""
+    """RESP requests are parsed to commands."""
 
     def test_one(self) -> None:
-        """An array of strings is a command; they may be empty or hold line ends."""
+        """An array of bulk strings is a command; its arguments can be empty or contain CRLF."""
         for argv in ([b"PING"], [b"SET", b"a", b""], [b""], [b"ECHO", b"\r\n$1\r\n"], [b"ECHO", b"x" * 5000]):
             self.assertEqual(([argv], None), read([encode(*argv)]))
 
     def test_pipeline(self) -> None:
-        """Several commands at once come in order, whatever their form."""
+        """Pipelined commands are parsed in order, multibulk and inline ones mixed."""
         data = encode("A") + encode("B", "\r\n") + b"C d\r\n" + encode("E", "x" * 2000) + encode("F")
         expected = [[b"A"], [b"B", b"\r\n"], [b"C", b"d"], [b"E", b"x" * 2000], [b"F"]]
         self.assertEqual((expected, None), read([data]))
 
     def test_nothing_asked(self) -> None:
-        """Empty arrays, null arrays and empty lines ask for nothing."""
+        """Empty arrays, null arrays and empty lines are ignored."""
         self.assertEqual(([[b"PING"]], None), read([b"*0\r\n*-1\r\n*-7\r\n\r\n\n  \r\n" + encode("PING")]))
 
     def test_line_ends_are_not_looked_at(self) -> None:
-        """Where the line end of an argument stands may stand anything, as with Redis."""
+        """The CRLF after an argument is not checked, as in Redis."""
         self.assertEqual(([[b"PING"], [b"PING"]], None), read([b"*1\r\n$4\r\nPINGxx" + encode("PING")]))
 
     def test_inline(self) -> None:
-        """A line that is no array is a command in words."""
+        """A line that is not an array is an inline command."""
         self.assertEqual(([[b"SET", b"a", b"b c"], [b"PING"]], None), read([b'SET a "b c"\r\nPING\n']))
 
     def assertRefused(self, text: bytes, data: bytes, trusted: bool = True) -> None:
-        """The bytes are refused with these words, after the command before them, and nothing is read after them."""
+        """
+        Assert that the bytes are refused with this error after the command before them, and nothing after is
+        parsed.
+        """
         before, after = encode("PING"), encode("PING")
         expected = ([[b"PING"]], text)
         self.assertEqual(expected, read([before + data], trusted))
@@ -79,7 +82,7 @@ class ParserTests(SynchronousTestCase):
         self.assertEqual(expected, read([before, data, after], trusted))
 
     def test_wrong_bytes(self) -> None:
-        """What makes no sense is refused in Redis's words."""
+        """Invalid requests are refused with Redis's errors."""
         for number in (b"x", b"", b"1x", b"+1", b"01", b"2147483648", b"9" * 30, b" 1"):
             self.assertRefused(b"invalid multibulk length", b"*" + number + b"\r\n")
         for number in (b"x", b"", b"-1", b"+1", b"01", b"100001", b"9" * 30):
@@ -89,7 +92,7 @@ class ParserTests(SynchronousTestCase):
         self.assertRefused(b"unbalanced quotes in request", b"ECHO 'a\r\n")
 
     def test_lines_without_end(self) -> None:
-        """A line of more than 64 KiB is refused before it ends."""
+        """A line above 64 KiB is refused before its end arrives."""
         lines = [
             (b"too big inline request", b"x" * 65537),
             (b"too big mbulk count string", b"*" + b"1" * 65536),
@@ -101,21 +104,21 @@ class ParserTests(SynchronousTestCase):
         self.assertEqual(([], None), read([b"x" * 65536]))
 
     def test_unknown_clients(self) -> None:
-        """Until a client is trusted, 10 arguments of 16 KiB are the most it may send."""
+        """An unauthenticated client can send at most 10 arguments of at most 16 KiB."""
         self.assertRefused(b"unauthenticated multibulk length", b"*11\r\n", trusted=False)
         self.assertRefused(b"unauthenticated bulk length", b"*1\r\n$16385\r\n", trusted=False)
         longest = [b"x" * 16384] * 10
         self.assertEqual(([longest], None), read([encode(*longest)], trusted=False))
 
     def test_one_at_a_time_until_trusted(self) -> None:
-        """Until a client is trusted it gives one command at a time, since each may lift the caps."""
+        """An unauthenticated client's commands are parsed one at a time, as each can lift the limits."""
         parser = new_parser(trusted=False)
         self.assertEqual([[b"AUTH", b"x"]], parser.feed(encode("AUTH", "x") + encode(*["a"] * 11) + encode("PING")))
         parser.trusted = True
         self.assertEqual([[b"a"] * 11, [b"PING"]], parser.feed(b""))
 
     def test_limit_that_changes(self) -> None:
-        """A limit that is changed holds from the next argument on."""
+        """A changed limit applies to the next argument."""
         limits = resp.Limits(bulk=10)
         parser = resp.Parser(limits)
         limits.bulk = 20
@@ -124,7 +127,7 @@ class ParserTests(SynchronousTestCase):
         self.assertEqual(b"invalid bulk length", parser.error)
 
     def test_held(self) -> None:
-        """What is kept of an unfinished command is told, and nothing is when it is whole."""
+        """C{held} is the memory of an incomplete command, and 0 after a complete one."""
         parser = new_parser()
         self.assertEqual(0, parser.held)
         parser.feed(b"*3\r\n$3\r\nSET\r\n$5\r\nab")
@@ -133,7 +136,7 @@ class ParserTests(SynchronousTestCase):
         self.assertEqual(len(b"GE"), parser.held)
 
     def test_query_buffer(self) -> None:
-        """A command that goes on beyond the limit ends without a word; arguments without bytes count too."""
+        """A command above C{client-query-buffer-limit} has an empty error; arguments without bytes count too."""
         parser = new_parser(query_buffer=10_000)
         parser.feed(b"*1000\r\n$20000\r\n" + b"x" * 10_001)
         self.assertEqual(b"", parser.error)
@@ -145,7 +148,7 @@ class ParserTests(SynchronousTestCase):
     @given(STREAMS, st.lists(st.integers(0, 100), max_size=6), st.booleans())
     @example(b"*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nPING\r", [], True)
     def test_any_pieces(self, stream: bytes, cuts: list[int], trusted: bool) -> None:
-        """However the bytes are cut, the commands and the error are the same."""
+        """However the stream is split, commands and error are the same."""
         whole = read([stream], trusted)
         self.assertEqual(whole, read(cut(stream, cuts), trusted))
         self.assertEqual(whole, read([bytes([byte]) for byte in stream], trusted))
@@ -155,13 +158,13 @@ class ParserTests(SynchronousTestCase):
         st.lists(st.lists(st.one_of(st.binary(max_size=8), st.just(b"y" * 1100)), min_size=1, max_size=5), max_size=8)
     )
     def test_what_is_encoded_is_read(self, commands: list[list[bytes]]) -> None:
-        """Whatever commands a client encodes, those are read."""
+        """Any encoded commands are parsed back."""
         self.assertEqual((commands, None), read([b"".join(encode(*argv) for argv in commands)]))
 
     @settings(deadline=None, derandomize=True, database=None, max_examples=200)
     @given(STREAMS)
     def test_little_is_held(self, stream: bytes) -> None:
-        """Never more is held than was sent, whatever was promised, but for a fixed sum to each argument."""
+        """C{held} is at most the bytes received plus a fixed overhead per argument."""
         parser = new_parser()
         parser.feed(stream)
         if parser.error is None:
@@ -169,20 +172,20 @@ class ParserTests(SynchronousTestCase):
 
 
 def encoded(value: Any) -> tuple[bytes, bytes]:
-    """A reply in RESP2 and in RESP3."""
+    """Return a reply encoded in RESP2 and in RESP3."""
     two, three = (resp.ENCODERS[version][type(value)](value) for version in (2, 3))
     return two, three
 
 
 class EncoderTests(SynchronousTestCase):
-    """Replies in, bytes out."""
+    """Replies are encoded in RESP2 and RESP3."""
 
     def assertSame(self, expected: bytes, value: Any) -> None:
-        """The reply is the same in both versions."""
+        """Assert that the reply is the same in both versions."""
         self.assertEqual((expected, expected), encoded(value))
 
     def test_same_in_both(self) -> None:
-        """Strings, integers, statuses, errors and arrays have not changed from RESP2 to RESP3."""
+        """Strings, integers, statuses, errors and arrays are equal in both versions."""
         self.assertSame(b"$0\r\n\r\n", b"")
         self.assertSame(b"$4\r\na\r\nb\r\n", b"a\r\nb")
         self.assertSame(b"$1\r\na\r\n", bytearray(b"a"))
@@ -194,7 +197,7 @@ class EncoderTests(SynchronousTestCase):
         self.assertSame(b"", NO_REPLY)
 
     def test_an_error_is_one_line(self) -> None:
-        """Line ends in an error become spaces, or they would be read as replies."""
+        """Line breaks in an error become spaces, as the rest would be parsed as replies."""
         self.assertSame(b"-ERR a  b c\r\n", CommandError(b"ERR a\r\nb\nc"))
 
     def test_nulls(self) -> None:
@@ -203,12 +206,12 @@ class EncoderTests(SynchronousTestCase):
         self.assertEqual((b"*-1\r\n", b"_\r\n"), encoded(NULL_ARRAY))
 
     def test_booleans(self) -> None:
-        """A boolean is a number in RESP2."""
+        """A boolean is an integer in RESP2."""
         self.assertEqual((b":1\r\n", b"#t\r\n"), encoded(True))
         self.assertEqual((b":0\r\n", b"#f\r\n"), encoded(False))
 
     def test_doubles(self) -> None:
-        """A double is a string in RESP2."""
+        """A double is a bulk string in RESP2."""
         self.assertEqual((b"$3\r\n1.5\r\n", b",1.5\r\n"), encoded(1.5))
         self.assertEqual((b"$2\r\n-3\r\n", b",-3\r\n"), encoded(-3.0))
         self.assertEqual((b"$3\r\ninf\r\n", b",inf\r\n"), encoded(float("inf")))
@@ -219,24 +222,24 @@ class EncoderTests(SynchronousTestCase):
         self.assertEqual((b"$5\r\n1e+17\r\n", b",1e+17\r\n"), encoded(1e17))
 
     def test_big_numbers(self) -> None:
-        """A big number is a string in RESP2."""
+        """A big number is a bulk string in RESP2."""
         self.assertEqual(
             (b"$20\r\n-9223372036854775809\r\n", b"(-9223372036854775809\r\n"),
             encoded(BigNumber(b"-9223372036854775809")),
         )
 
     def test_attributes(self) -> None:
-        """Attributes stand before the reply that they belong to, and RESP2 has none."""
+        """Attributes precede their reply in RESP3 and are omitted in RESP2."""
         reply = Attributed({b"ttl": 5}, [True])
         self.assertEqual((b"*1\r\n:1\r\n", b"|1\r\n$3\r\nttl\r\n:5\r\n*1\r\n#t\r\n"), encoded(reply))
 
     def test_several(self) -> None:
-        """Several replies stand one after the other, each in its own form."""
+        """Several replies are concatenated, each in its own encoding."""
         self.assertEqual((b":1\r\n$-1\r\n", b":1\r\n_\r\n"), encoded(Several([1, None])))
         self.assertSame(b"", Several())
 
     def test_long_strings(self) -> None:
-        """Strings of any length say it right."""
+        """Bulk strings of any length have the right length prefix."""
         for length in (9, 10, 1022, 1023, 1024, 1025, 70_000):
             self.assertSame(b"$%d\r\n%b\r\n" % (length, b"x" * length), b"x" * length)
 
@@ -249,11 +252,11 @@ class EncoderTests(SynchronousTestCase):
         self.assertEqual((b"*1\r\n*0\r\n", b"*1\r\n%0\r\n"), encoded([{}]))
 
     def test_verbatim(self) -> None:
-        """A verbatim string names its format in RESP3."""
+        """A verbatim string has its format in RESP3."""
         self.assertEqual((b"$2\r\nhi\r\n", b"=6\r\ntxt:hi\r\n"), encoded(Verbatim(b"hi")))
         self.assertEqual((b"$0\r\n\r\n", b"=4\r\nmkd:\r\n"), encoded(Verbatim(b"", b"mkd")))
 
     def test_protocol_error(self) -> None:
-        """The last words to a client are an error in Redis's form."""
+        """A protocol error is encoded as Redis's error reply."""
         self.assertEqual(b"-ERR Protocol error: x\r\n", resp.encode_protocol_error(b"x"))
         self.assertEqual(b"-ERR x\r\n", resp.encode_error(b"ERR x"))

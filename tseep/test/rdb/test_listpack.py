@@ -15,36 +15,36 @@ ELEMENTS: list[Element] = [
 
 
 class ListpackTests(SynchronousTestCase):
-    """Listpacks are written and read."""
+    """Encoding and decoding of listpacks."""
 
     def test_both_ways(self) -> None:
-        """What was packed is found again, alone and with others."""
+        """Encoded elements are decoded to the same elements, alone and together."""
         for element in ELEMENTS:
             self.assertEqual([element], read_listpack(write_listpack([element])))
         self.assertEqual(ELEMENTS, read_listpack(write_listpack(ELEMENTS)))
         self.assertEqual([], read_listpack(write_listpack([])))
 
     def test_bytes(self) -> None:
-        """They are those that Redis writes."""
+        """The encoded bytes are Redis's."""
         packed = write_listpack([1, b"ab", -1])
         self.assertEqual(b"\x10\0\0\0\x03\0" + b"\x01\x01" + b"\x82ab\x03" + b"\xdf\xff\x02" + b"\xff", packed)
 
     def test_too_large(self) -> None:
-        """A number of more than 64 bits cannot be packed."""
+        """An integer of more than 64 bits raises C{ValueError}."""
         self.assertRaises(ValueError, write_listpack, [1 << 63])
 
     def test_damaged(self) -> None:
-        """One that is cut off, too long or of another size is refused, whatever is in it."""
+        """A listpack that is truncated, too long or of another size is refused."""
         packed = write_listpack(ELEMENTS)
         for damaged in (packed[:-1], packed + b"\xff", packed[:6], b"", packed[:-1] + b"\0", b"\x08\0\0\0\0\0\xfa\xff"):
             self.assertRaises(DAMAGED, read_listpack, damaged)
 
 
 class OlderTests(SynchronousTestCase):
-    """What older versions of Redis packed is read."""
+    """Decoding of encodings of older Redis versions."""
 
     def ziplist(self, *entries: bytes) -> bytes:
-        """A ziplist of entries that are whole but for the length of the one before."""
+        """Return a ziplist of entries, each given without the length of its predecessor."""
         body, before = b"", 0
         for entry in entries:
             head = bytes([before]) if before < 254 else b"\xfe" + before.to_bytes(4, "little")
@@ -53,7 +53,7 @@ class OlderTests(SynchronousTestCase):
         return (len(body) + 11).to_bytes(4, "little") + bytes(4) + len(entries).to_bytes(2, "little") + body + b"\xff"
 
     def test_ziplist(self) -> None:
-        """Strings of each length, and numbers of each size."""
+        """A ziplist has strings of three length encodings and integers of all sizes."""
         packed = self.ziplist(
             b"\x02ab", b"\x41\x2c" + b"x" * 300, b"\x80\0\0\0\x01y", b"\xc0\x01\x80", b"\xd0\0\0\0\x80",
             b"\xe0" + bytes(7) + b"\x80", b"\xf0\0\0\x80", b"\xfe\x80", b"\xf1", b"\xfd",
@@ -64,7 +64,7 @@ class OlderTests(SynchronousTestCase):
             self.assertRaises(DAMAGED, read_ziplist, damaged)
 
     def test_intset(self) -> None:
-        """Integers of two, four and eight bytes."""
+        """An intset has integers of two, four or eight bytes."""
         for size in (2, 4, 8):
             numbers = b"".join(number.to_bytes(size, "little", signed=True) for number in (-5, 7))
             packed = size.to_bytes(4, "little") + (2).to_bytes(4, "little") + numbers
@@ -74,7 +74,7 @@ class OlderTests(SynchronousTestCase):
         self.assertRaises(Corrupt, read_intset, b"")
 
     def test_zipmap(self) -> None:
-        """Fields and values, with room to spare after some."""
+        """A zipmap has fields and values, with unused bytes after some."""
         long = b"v" * 300
         packed = b"\x02" + b"\x01a" + b"\x01\x02b.." + b"\x01c" + b"\xfe\x2c\x01\0\0" + b"\0" + long + b"\xff"
         self.assertEqual([b"a", b"b", b"c", long], read_zipmap(packed))

@@ -9,10 +9,10 @@ from tseep.rdb.reader import DAMAGED
 
 
 class DecompressTests(SynchronousTestCase):
-    """Compressed strings are read."""
+    """Decompression of LZF strings."""
 
     def test_pieces(self) -> None:
-        """Bytes as they are, and repetitions: near and far, short and long, overlapping with what they make."""
+        """Literals and back-references are decoded: near and far, short and long, overlapping with their output."""
         self.assertEqual(b"abc", decompress(b"\x02abc", 3))
         self.assertEqual(b"abcabc", decompress(b"\x02abc\x20\x02", 6))
         self.assertEqual(b"a" * 11, decompress(b"\x00a\xe0\x01\x00", 11))
@@ -21,6 +21,9 @@ class DecompressTests(SynchronousTestCase):
         self.assertEqual(far + far[:3], decompress(packed, 323))
 
     def test_damaged(self) -> None:
-        """What ends too early, reaches back too far or gives another size is refused, and takes no more memory."""
+        """
+        Input that is truncated, refers too far back or has another size is refused without allocating more
+        memory.
+        """
         for packed, size in ((b"\x02ab", 3), (b"\x20\x05", 3), (b"\x02abc", 4), (b"\x02abc", 2), (b"\x02abc\xe0", 20)):
             self.assertRaises(DAMAGED, decompress, packed, size)

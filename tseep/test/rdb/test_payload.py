@@ -9,27 +9,27 @@ from tseep.rdb.payload import BAD_FOOTER, dump, dump_libraries, restore, restore
 
 
 def seal(content: bytes, version: int = 10) -> bytes:
-    """Content with a footer that is right."""
+    """Return content with the footer of DUMP: version and checksum."""
     content += version.to_bytes(2, "little")
     return content + crc64(content).to_bytes(8, "little")
 
 
 class PayloadTests(SynchronousTestCase):
-    """Values and libraries travel alone."""
+    """Payloads of DUMP, RESTORE, FUNCTION DUMP and FUNCTION RESTORE."""
 
     def test_value(self) -> None:
-        """A string is written as its Redis 7.0 does, and read."""
+        """A string's payload equals Redis 7.0's and is restored."""
         payload = dump(b"hello")
         self.assertEqual(b"\0\x05hello\x0a\0", payload[:-8])
         self.assertEqual(b"hello", restore(payload))
 
     def test_libraries(self) -> None:
-        """Libraries come back in their order."""
+        """Libraries are restored in order."""
         self.assertEqual([b"one", b"two"], restore_libraries(dump_libraries([b"one", b"two"])))
         self.assertEqual([], restore_libraries(dump_libraries([])))
 
     def test_refused(self) -> None:
-        """A wrong footer, damaged content, and something after it are refused."""
+        """A wrong footer, damaged content and trailing bytes are refused."""
         for payload in (b"", b"short", dump(b"x")[:-1], dump(b"x") + b"x", seal(b"\0\x01a", 99)):
             self.assertEqual(BAD_FOOTER, str(self.assertRaises(Corrupt, restore, payload)))
         for content in (b"\0\x05a", b"\x99a", b"\0\x01ab", b""):

@@ -16,17 +16,17 @@ from tseep.rdb.snapshot import LARGE, Loading, write
 NOW = 1_000_000
 
 OPCODES = [*range(22), *range(245, 256)]
-"""What tells of a value's kind, or of something else."""
+"""Opcodes of types and of other records."""
 
 
 class SnapshotTests(SynchronousTestCase):
-    """All databases go into a file and come back."""
+    """Writing and loading of RDB snapshots."""
 
     def keyspace(self) -> Keyspace:
         return Keyspace(4, lambda: NOW / 1000)
 
     def filled(self) -> Keyspace:
-        """Some keys in two databases, one with a time to expire that is over."""
+        """Return a keyspace with keys in two databases, one of them expired."""
         keyspace = self.keyspace()
         keyspace.databases[0].set(b"a", b"1")
         keyspace.databases[0].set(b"over", b"x")
@@ -36,18 +36,18 @@ class SnapshotTests(SynchronousTestCase):
         return keyspace
 
     def load(self, data: bytes, now: int = 0) -> Any:
-        """Read a snapshot; the keyspace, the libraries, and what is known of it."""
+        """Load a snapshot; return the keyspace, the libraries and the L{Loading}."""
         keyspace, libraries = self.keyspace(), []  # type: ignore[var-annotated]
         loading = Loading(keyspace, libraries.append, lambda at: None, now)
         self.assertEqual(len(data), loading.load(data))
         return keyspace, libraries, loading
 
     def test_checksum(self) -> None:
-        """It is Redis's."""
+        """The checksum is Redis's CRC-64."""
         self.assertEqual(0xE9C6D914C4B8D9CA, crc64(b"123456789"))
 
     def test_both_ways(self) -> None:
-        """Keys, values, times, libraries and what is said about it come back."""
+        """Keys, values, expiry times, libraries and auxiliary fields are loaded as written."""
         data = b"".join(write(self.filled(), [b"code"], {b"redis-ver": b"7.0.15"}))
         keyspace, libraries, loading = self.load(data)
         self.assertEqual({b"a": b"1", b"over": b"x"}, keyspace.databases[0].values)
@@ -57,13 +57,13 @@ class SnapshotTests(SynchronousTestCase):
         self.assertEqual(([b"code"], {b"redis-ver": b"7.0.15"}), (libraries, loading.about))
 
     def test_expired(self) -> None:
-        """Keys whose time is over are left out, if that is asked for."""
+        """With a time, keys that had expired by then are skipped."""
         keyspace, _, loading = self.load(b"".join(write(self.filled(), [], {})), NOW)
         self.assertEqual([b"a"], list(keyspace.databases[0].values))
         self.assertEqual((3, 1), (loading.keys, loading.expired))
 
     def test_what_redis_adds(self) -> None:
-        """Times in seconds, and how long or how often keys were used, are read."""
+        """Redis's expiry times in seconds, idle times and access frequencies are loaded."""
         body = b"REDIS0009\xfe\x01\xf8\x0a\xfc" + (NOW * 2).to_bytes(8, "little") + b"\0\x01a\x01b"
         body += b"\xf9\x05\xfd" + (2000).to_bytes(4, "little") + b"\0\x01c\x01d\xff"
         keyspace, _, _ = self.load(body + crc64(body).to_bytes(8, "little"))
@@ -72,11 +72,11 @@ class SnapshotTests(SynchronousTestCase):
         self.assertEqual(10, db.idle(b"a"))
 
     def test_no_checksum(self) -> None:
-        """A checksum of zero stands for none."""
+        """A checksum of zero means none."""
         self.load(b"REDIS0010\xff" + bytes(8))
 
     def test_progress(self) -> None:
-        """Somebody hears how far it is."""
+        """The callback gets the offset as the load progresses."""
         keyspace, told = self.keyspace(), []  # type: ignore[var-annotated]
         for number in range(2500):
             keyspace.databases[0].set(b"%d" % number, b"")
@@ -85,7 +85,7 @@ class SnapshotTests(SynchronousTestCase):
         self.assertEqual((2, sorted(told)), (len(told), told))
 
     def test_large_values(self) -> None:
-        """A large value is a piece of its own, and others are gathered by what they take, too, not by their number."""
+        """A large value is written in a piece of its own; others are grouped by their total size."""
         keyspace = self.keyspace()
         sizes = [10, LARGE + 1, 20, *[LARGE // 4] * 9, 30]
         for number, size in enumerate(sizes):
@@ -97,7 +97,7 @@ class SnapshotTests(SynchronousTestCase):
         self.assertEqual(sizes, [len(value) for value in loaded.databases[0].values.values()])
 
     def test_damaged(self) -> None:
-        """One that is cut off, or has any bit changed, is refused with the place of it."""
+        """A snapshot that is truncated, or has any bit changed, is refused."""
         data = b"".join(write(self.filled(), [], {b"a": b"b"}))
         for end in range(len(data)):
             self.assertRaises(Corrupt, self.load, data[:end])
@@ -111,7 +111,7 @@ class SnapshotTests(SynchronousTestCase):
         st.lists(st.tuples(st.integers(9, 90), st.one_of(st.integers(0, 255), st.sampled_from(OPCODES))), max_size=6)
     )
     def test_faults_inside(self, faults: list[tuple[int, int]]) -> None:
-        """Whatever is wrong where a checksum does not tell, it is loaded or refused."""
+        """Arbitrary changes that no checksum covers are loaded or refused, without inconsistent expiry times."""
         damaged = bytearray(b"".join(write(self.filled(), [b"code"], {b"a": b"b"}))[:-8])
         for at, byte in faults:
             damaged[at % len(damaged)] = byte
@@ -124,7 +124,7 @@ class SnapshotTests(SynchronousTestCase):
             self.assertEqual(set(), set(database.expires) - set(database.values))
 
     def test_senseless(self) -> None:
-        """So is one of another version, with an unknown opcode, a key twice, or a database that is not there."""
+        """Another version, an unknown opcode, a duplicate key and a missing database are refused."""
         cases = (
             (b"REDIS0099\xff", "version 99"),
             (b"NOTREDIS0\xff", "not an RDB file"),

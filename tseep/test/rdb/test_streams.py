@@ -12,7 +12,7 @@ from tseep.rdb.streams import read_stream, write_stream
 
 
 def made() -> Stream:
-    """A stream of several nodes, with entries of different fields, some deleted, and a group with pending entries."""
+    """Return a stream of several nodes with various fields, deleted entries, and a group with pending entries."""
     stream = Stream()
     for number in range(1, 251):
         fields = (b"f", b"%d" % number) + ((b"g", b"x") if number % 7 == 0 else ())
@@ -28,10 +28,10 @@ def made() -> Stream:
 
 
 class StreamTests(SynchronousTestCase):
-    """Streams are written and read."""
+    """Writing and reading of streams."""
 
     def test_both_ways(self) -> None:
-        """Entries, ids, groups, consumers and what is pending come back, and so do the nodes."""
+        """Entries, IDs, nodes, groups, consumers and pending entries are read as written."""
         stream = made()
         reader = Reader(write_stream(stream))
         again = read_stream(reader, 2)
@@ -48,19 +48,19 @@ class StreamTests(SynchronousTestCase):
             self.assertEqual([(number, 2000, 1, b"me") for number in (1, 2, 3)], found, consumer)
 
     def test_goes_on(self) -> None:
-        """A stream that was read takes more entries."""
+        """Entries can be added to a stream that was read."""
         again = read_stream(Reader(write_stream(made())), 2)
         again.add(1000 << 64, (b"a", b"b"))
         self.assertEqual((1000 << 64, (b"a", b"b")), list(again.entries)[-1])
 
     def test_empty(self) -> None:
-        """So does one without entries."""
+        """A stream without entries is read as written."""
         stream = Stream()
         stream.last_id = 5
         self.assertEqual((0, 5), (len(read_stream(Reader(write_stream(stream)), 2)), 5))
 
     def test_damaged(self) -> None:
-        """One that is cut off anywhere is refused; one with changed bytes is refused or is some stream, never worse."""
+        """A truncated stream is refused; one with changed bytes is refused or read as some valid stream."""
         data = write_stream(made())
         for end in range(0, len(data), 7):
             self.assertRaises(DAMAGED, read_stream, Reader(data[:end]), 2)

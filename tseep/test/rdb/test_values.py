@@ -1,4 +1,4 @@
-"""Tests of L{tseep.rdb.values}, and with it of L{tseep.rdb.format} and L{tseep.rdb.reader}."""
+"""Tests of L{tseep.rdb.values}, L{tseep.rdb.format} and L{tseep.rdb.reader}."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from tseep.rdb.values import read_value, write_value
 
 
 class ValueTests(SynchronousTestCase):
-    """Values are written and read."""
+    """Writing and reading of values."""
 
     def read(self, kind: int, data: bytes) -> Any:
-        """What is read of all of it."""
+        """Return the value read from all of C{data}."""
         reader = Reader(data)
         value = read_value(kind, reader)
         self.assertEqual(len(data), reader.at)
         return value
 
     def again(self, value: Any) -> Any:
-        """What is read of what was written."""
+        """Return a value after writing and reading it."""
         return self.read(*write_value(value))
 
     def test_both_ways(self) -> None:
-        """Every type comes back."""
+        """Values of every type are read as written."""
         for text in (b"", b"x" * 63, b"x" * 64, b"x" * 16384, bytearray(b"raw")):
             self.assertEqual(bytes(text), self.again(text))
         self.assertEqual([b"a", b"b", b"a"], list(self.again(RedisList([b"a", b"b", b"a"]))))
@@ -43,7 +43,7 @@ class ValueTests(SynchronousTestCase):
         self.assertEqual(scores, self.again(SortedSet(scores)).scores)
 
     def test_lengths(self) -> None:
-        """Lengths of each size are written as Redis does, and read."""
+        """Lengths of each size are encoded as in Redis."""
         for size, written in (
             (63, b"\x3f"), (64, b"\x40\x40"), (16383, b"\x7f\xff"), (16384, b"\x80\0\0\x40\0"),
             (1 << 32, b"\x81\0\0\0\x01\0\0\0\0"),
@@ -52,7 +52,7 @@ class ValueTests(SynchronousTestCase):
             self.assertEqual(size, Reader(written).length())
 
     def test_special_strings(self) -> None:
-        """Strings that are numbers or compressed are read."""
+        """Strings encoded as integers, or compressed, are read."""
         for written, text in (
             (b"\xc0\xff", b"-1"), (b"\xc1\0\x80", b"-32768"), (b"\xc2\0\0\0\x80", b"-2147483648"),
             (b"\xc3\x06\x06\x02abc\x20\x02", b"abcabc"),
@@ -61,7 +61,7 @@ class ValueTests(SynchronousTestCase):
         self.assertRaises(format.Corrupt, Reader(b"\xc4").string)
 
     def test_other_types(self) -> None:
-        """The forms that Redis has for the same values are read."""
+        """Redis's other encodings of the same types are read."""
         packed = string(write_listpack([b"a", 1, b"b", b"2.5"]))
         self.assertEqual({b"a": b"1", b"b": b"2.5"}, self.read(format.HASH_LISTPACK, packed))
         self.assertEqual({b"a": 1.0, b"b": 2.5}, self.read(format.ZSET_LISTPACK, packed).scores)
@@ -75,7 +75,7 @@ class ValueTests(SynchronousTestCase):
         self.assertEqual({b"a": 1.5, b"b": inf, b"c": -inf, b"d": 2}, self.read(format.ZSET, old).scores)
 
     def test_senseless(self) -> None:
-        """Values that no server can have are refused: empty ones, those with an element twice, and unknown types."""
+        """Empty collections, duplicate elements and unknown types are refused."""
         for kind, data in (
             (format.LIST, b"\0"), (format.SET, b"\0"), (format.HASH, b"\0"), (format.ZSET_2, b"\0"),
             (format.SET, b"\x02\x01a\x01a"), (format.HASH, b"\x02\x01a\x01b\x01a\x01c"),
@@ -86,7 +86,7 @@ class ValueTests(SynchronousTestCase):
             self.assertRaises(DAMAGED, self.read, kind, data)
 
     def test_cut_off(self) -> None:
-        """A value that ends too early is refused, wherever that is."""
+        """A value that is truncated anywhere is refused."""
         for value in (b"abc", RedisList([b"a", b"b"]), Hash({b"f": b"v"}), SortedSet({b"a": 1.5})):
             kind, data = write_value(value)
             for end in range(len(data)):

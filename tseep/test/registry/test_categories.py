@@ -9,38 +9,38 @@ from tseep.registry.table import COMMANDS, Command, iter_commands
 
 
 def categories(group: str = "string", flags: str = "", acl: str = "", container: bool = False) -> list[str]:
-    """The categories of a command with these facts."""
+    """Return the ACL categories of a command with these properties."""
     run = None if container else lambda session, argv: None
     return categories_of(Command("X", run, group, "", arity=1, flags=flags, acl=acl))
 
 
 class CategoriesTests(SynchronousTestCase):
-    """What the categories of a command follow from."""
+    """ACL categories are derived from a command's group, flags and explicit categories."""
 
     def test_group(self) -> None:
-        """A command has its group's category; a container has not."""
+        """A command has its group's category; a container command has not."""
         self.assertEqual(["keyspace", "slow"], categories("generic"))
         self.assertEqual(["sortedset", "slow"], categories("sorted-set"))
         self.assertEqual(["slow"], categories("server"))
         self.assertEqual(["slow"], categories("connection", container=True))
 
     def test_flags(self) -> None:
-        """Flags bring theirs: fast or slow, read or write, admin and with it danger."""
+        """Flags add categories: fast or slow, read or write, blocking, and admin with dangerous."""
         self.assertEqual(["read", "string", "fast"], categories(flags="readonly fast"))
         self.assertEqual(["write", "string", "slow", "blocking"], categories(flags="write blocking"))
         self.assertEqual(["admin", "slow", "dangerous"], categories("server", "admin"))
 
     def test_named(self) -> None:
-        """Named ones come along; one of another group takes the place of the group's."""
+        """Explicit categories are added; one of another group replaces the group's."""
         self.assertEqual(["keyspace", "slow", "dangerous"], categories("generic", acl="@dangerous"))
         self.assertEqual(["slow", "connection"], categories("generic", acl="@connection"))
 
     def test_scripts(self) -> None:
-        """A script that may only read is none of the reading commands."""
+        """A read-only scripting command does not have the category read."""
         self.assertEqual(["slow", "scripting"], categories("scripting", "readonly"))
 
     def test_table(self) -> None:
-        """Every named category in the table is one that there is."""
+        """Every category in the command table is defined."""
         for command in iter_commands(COMMANDS):
             named = {category.lstrip("@") for category in command.categories}
             self.assertLessEqual(named, set(CATEGORIES), command.name)

@@ -9,10 +9,10 @@ from tseep.test.support import SessionTests
 
 
 class HelpTests(SessionTests):
-    """HELP of every container."""
+    """HELP subcommands of container commands."""
 
     def test_lines(self) -> None:
-        """Each subcommand has a line with its arguments and one with its summary; HELP comes last."""
+        """Each subcommand has a line with its syntax and one with its summary; HELP is last."""
         parent = Command("BOX", None, "generic", "Holds.", arity=-2)
         for name, syntax in (("help", ""), ("open", "key [TWICE]"), ("close", "")):
             parent.subcommands[name.encode()] = Command(
@@ -30,7 +30,7 @@ class HelpTests(SessionTests):
         self.assertEqual(expected, [line.text for line in help_lines(parent)])
 
     def test_every_container(self) -> None:
-        """Every container answers HELP with simple strings."""
+        """Every container's HELP returns simple strings."""
         containers = [command for command in COMMANDS.values() if command.subcommands]
         self.assertIn(b"object", [container.name for container in containers])
         for container in containers:
@@ -40,5 +40,5 @@ class HelpTests(SessionTests):
             self.assertEqual("HELP", lines[-2])
 
     def test_arity(self) -> None:
-        """HELP takes no arguments."""
+        """HELP with arguments is an error."""
         self.assertError("ERR wrong number of arguments for 'object|help' command", "OBJECT", "HELP", "x")

@@ -12,34 +12,34 @@ KNOWN = {b"limit": 2, b"get": 1, b"asc": 0, b"streams": REST}
 
 
 def read(call: str) -> list[tuple[bytes, int, list[bytes]]]:
-    """The options of a call, from its third word on."""
+    """Return the options of a call, starting at its third word."""
     return [tuple(option) for option in read_options(call.encode().split(), 2, KNOWN)]  # type: ignore[misc]
 
 
 class OptionsTests(SynchronousTestCase):
-    """The options of a command."""
+    """C{read_options} reads the options of a command."""
 
     def test_parameters(self) -> None:
-        """Each has its parameters, whatever those look like, in any case and as often as it comes."""
+        """An option has its parameters, whatever they are; options are case-insensitive and can be repeated."""
         expected = [(b"limit", 3, [b"get", b"asc"]), (b"asc", 6, []), (b"get", 7, [b"GET"]), (b"get", 9, [b"x"])]
         self.assertEqual(expected, read("SORT k LIMIT get asc ASC get GET GET x"))
 
     def test_nonsense(self) -> None:
-        """A word that is none, or that has too few parameters, has no name; the words after it are looked at."""
+        """An unknown word, or an option with too few parameters, has an empty name; reading continues after it."""
         self.assertEqual([(b"", 3, []), (b"asc", 4, [])], read("SORT k foo ASC"))
         self.assertEqual([(b"", 3, []), (b"", 4, [])], read("SORT k LIMIT 1"))
 
     def test_rest(self) -> None:
-        """One may take all that is left, but at least one."""
+        """A C{REST} option has all remaining arguments, at least one."""
         self.assertEqual([(b"streams", 3, [b"GET", b"x"])], read("XREAD k STREAMS GET x"))
         self.assertEqual([(b"", 3, [])], read("XREAD k STREAMS"))
 
 
 class KeyFindersTests(SessionTests):
-    """The keys of commands whose options hide some, or name them more than once."""
+    """Key finders of commands with keys in options, or with keys named more than once."""
 
     def assertKeys(self, expected: str, call: str) -> None:
-        """Check the keys of a call and their flags: C{!} stands before those that are changed."""
+        """Assert the keys of a call and their flags: C{!} precedes those that are written."""
         argv = call.encode().split()
         uses = self.server.table.commands[argv[0].lower()].uses_of_keys(argv)
         found = [("!" if flags[0] != "RO" else "") + argv[place].decode() for place, flags in uses]
@@ -49,7 +49,7 @@ class KeyFindersTests(SessionTests):
         )
 
     def test_sort(self) -> None:
-        """The last STORE counts; a word that is another option's parameter is none."""
+        """SORT uses its last STORE; a STORE that is another option's parameter is none."""
         self.assertKeys("a !c", "SORT a STORE b STORE c")
         self.assertKeys("a !b", "SORT a BY STORE GET STORE STORE b ASC")
         self.assertKeys("a !b", "SORT a nonsense STORE b")
@@ -57,19 +57,19 @@ class KeyFindersTests(SessionTests):
         self.assertKeys("a", "SORT_RO a STORE b")
 
     def test_radius(self) -> None:
-        """All that STORE and STOREDIST name, as in Redis, and not only the first ones."""
+        """GEORADIUS names all keys of STORE and STOREDIST, as in Redis."""
         self.assertKeys("a !b !d !c", "GEORADIUS a 0 0 1 m STORE b STOREDIST c STORE d")
         self.assertKeys("a !c", "GEORADIUSBYMEMBER a STORE 1 m COUNT STORE STOREDIST c")
 
     def test_streams(self) -> None:
-        """A group or a consumer that is called like the word before the keys is none."""
+        """A group or consumer named STREAMS is not the keyword."""
         self.assertKeys("k", "XREADGROUP NOACK GROUP g streams STREAMS k >")
         self.assertKeys("k l", "XREADGROUP COUNT 1 GROUP streams streams STREAMS k l > >")
         self.assertKeys("a b", "XREAD COUNT streams STREAMS a b 0 0")
         self.assertKeys("", "XREAD COUNT 1 BLOCK 0")
 
     def test_string(self) -> None:
-        """SET reads its key for GET only, and BITFIELD changes its for some steps only."""
+        """SET reads its key only with GET; BITFIELD writes its key only with some subcommands."""
         flags = [self.server.table.commands[words[0].lower().encode()].uses_of_keys([word.encode() for word in words])
                  for words in (["SET", "k", "v"], ["SET", "k", "v", "get"], ["BITFIELD", "k", "GET", "u8", "0"],
                                ["BITFIELD", "k", "incrby", "u8", "0", "1"])]  # fmt: skip

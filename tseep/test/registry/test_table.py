@@ -11,7 +11,7 @@ from tseep.registry.table import Command, CommandStats
 
 
 def a_command(**fields: Any) -> Command:
-    """A command that answers its arguments."""
+    """Return a command whose reply is its arguments."""
     facts = {
         "name": "TEST",
         "run": lambda session, argv: argv,
@@ -24,24 +24,24 @@ def a_command(**fields: Any) -> Command:
 
 
 class CommandTests(SynchronousTestCase):
-    """What a command says of itself."""
+    """Name, arity, keys and copies of a L{Command}."""
 
     def test_name(self) -> None:
-        """A command is known in lower case, and a subcommand by its container as well."""
+        """The name is in lower case; a subcommand's has its container and a bar before it."""
         self.assertEqual(b"get", a_command(name="GET").name)
         self.assertEqual(b"client|no-evict", a_command(name="CLIENT NO-EVICT").name)
 
     def test_takes(self) -> None:
-        """A positive arity is the number of arguments, a negative one the least."""
+        """A positive arity is the exact number of arguments, a negative one the minimum."""
         self.assertEqual([False, True, False], [a_command(arity=2).takes(count) for count in (1, 2, 3)])
         self.assertEqual([False, True, True], [a_command(arity=-2).takes(count) for count in (1, 2, 3)])
 
     def keys_of(self, keys: Any, count: int) -> list[bytes]:
-        """The keys of a command with so many arguments, each of which is its own number."""
+        """Return the keys of a command with C{count} arguments, each of which is its index."""
         return a_command(keys=keys, access="RO").keys_in([b"%d" % number for number in range(count)])
 
     def test_keys(self) -> None:
-        """Keys stand from the first to the last position in steps; a negative last counts from the end."""
+        """Keys range from the first to the last position in steps; a negative last position counts from the end."""
         self.assertEqual([b"1"], self.keys_of((1, 1, 1), 4))
         self.assertEqual([b"1", b"2"], self.keys_of((1, 2, 1), 4))
         self.assertEqual([b"1", b"2", b"3"], self.keys_of((1, -1, 1), 4))
@@ -50,7 +50,7 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual([b"1", b"2"], self.keys_of((1, -2, 1), 4))
 
     def test_running(self) -> None:
-        """The same command with another function counts together with it."""
+        """A copy with another function shares the statistics."""
         first = a_command()
         second = first.running(lambda session, argv: None)
         second.calls.failed += 1
@@ -58,7 +58,7 @@ class CommandTests(SynchronousTestCase):
         self.assertIsNot(first.run, second.run)
 
     def test_fresh(self) -> None:
-        """A fresh copy counts for itself, and so do its subcommands."""
+        """A copy for a server has its own statistics, and so do its subcommands."""
         first = a_command()
         first.subcommands[b"sub"] = a_command(name="TEST SUB")
         second = first.copy_for_server()
@@ -68,17 +68,17 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual((1, 1), (second.calls.failed, second.subcommands[b"sub"].calls.failed))
 
     def test_every(self) -> None:
-        """All commands of a table come with their subcommands after them."""
+        """C{iter_commands} yields each command, followed by its subcommands."""
         first, second = a_command(name="A"), a_command(name="B")
         first.subcommands[b"x"] = a_command(name="A X")
         self.assertEqual([b"a", b"a|x", b"b"], [each.name for each in table.iter_commands({b"a": first, b"b": second})])
 
 
 class CallsTests(SynchronousTestCase):
-    """What is counted of calls."""
+    """Statistics of a command's calls."""
 
     def test_calls(self) -> None:
-        """Every bucket's calls count, and a reset forgets them."""
+        """C{count} is the sum of all buckets; C{reset} clears all statistics."""
         calls = CommandStats()
         calls.buckets[3] += 2
         calls.buckets[10] += 1
@@ -88,20 +88,20 @@ class CallsTests(SynchronousTestCase):
         self.assertEqual((0, 0, 0, 0), (calls.count, calls.failed, calls.rejected, calls.nanoseconds))
 
     def test_percentile(self) -> None:
-        """A percentile is of all calls."""
+        """Percentiles cover all calls."""
         calls = CommandStats()
         calls.buckets[3], calls.buckets[10] = 99, 1
         self.assertEqual([8, 1024], [calls.percentile(each) for each in (99, 100)])
 
 
 class RegistrationTests(SynchronousTestCase):
-    """How functions become commands."""
+    """Registration of functions as commands."""
 
     def setUp(self) -> None:
         self.patch(table, "COMMANDS", {})
 
     def test_command(self) -> None:
-        """The decorator leaves the function as it is, and takes the first line of its docstring for the summary."""
+        """The decorator returns the function unchanged; the summary is the first line of its docstring."""
 
         def run(session: Any, argv: list[bytes]) -> None:
             """
@@ -115,7 +115,7 @@ class RegistrationTests(SynchronousTestCase):
         self.assertEqual((run, "Tests this.", {"fast", "loading"}), (entry.run, entry.summary, entry.flags))
 
     def test_group(self) -> None:
-        """A command belongs to the group of its module, unless it says another."""
+        """A command's group is its module's unless another is given."""
 
         def run(session: Any, argv: list[bytes]) -> None:
             """Tests."""
@@ -126,7 +126,7 @@ class RegistrationTests(SynchronousTestCase):
         self.assertEqual(["string", "other"], [table.COMMANDS[name].group for name in (b"a", b"b")])
 
     def test_container(self) -> None:
-        """A container runs nothing itself, and has HELP, which names all of its subcommands."""
+        """A container has no function of its own; its HELP lists all subcommands."""
         table.container("BOX", "tseep.commands.server", "Holds.")
         table.command("BOX OPEN", arity=2, syntax="key")(lambda session, argv: None)
         box = table.COMMANDS[b"box"]
@@ -140,17 +140,17 @@ class RegistrationTests(SynchronousTestCase):
 
 
 class TheTableTests(SynchronousTestCase):
-    """Every command that there is."""
+    """Consistency of the whole command table."""
 
     def test_all_are_documented(self) -> None:
-        """Each has a summary, a group, a complexity and the Redis that brought it."""
+        """Each command has a summary, a group, a complexity and the Redis version that introduced it."""
         for each in table.iter_commands(table.COMMANDS):
             self.assertRegex(each.summary, r"^[A-Z].*\.$", each.name)
             self.assertTrue(each.group and each.complexity, each.name)
             self.assertRegex(each.since, r"^\d+\.\d+\.\d+$", each.name)
 
     def test_arities_allow_keys(self) -> None:
-        """The least number of arguments that a command takes holds its first key, and for a fixed one its last."""
+        """The minimum number of arguments includes the first key, and for a fixed arity the last one."""
         for each in table.iter_commands(table.COMMANDS):
             if each.name == b"sunsubscribe":  # none is all
                 continue
@@ -159,7 +159,7 @@ class TheTableTests(SynchronousTestCase):
             self.assertTrue(each.specifications or not each.keys[0], each.name)
 
     def test_names(self) -> None:
-        """Each stands in the table under its own name."""
+        """Each command is registered under its own name."""
         for name, each in table.COMMANDS.items():
             self.assertEqual(name, each.name)
             for sub, entry in each.subcommands.items():

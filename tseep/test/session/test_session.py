@@ -15,10 +15,10 @@ READ, WRITE = b"\x01\x00\x04\x03key", b"\x02\x00\x0a\x03key\x05value"
 
 
 class ProtocolTests(SessionTests):
-    """Which protocol a client speaks, and its bytes in pieces."""
+    """Detection of the protocol, and requests split at any byte."""
 
     def test_first_byte(self) -> None:
-        """The first byte tells the protocol: 01 and 02 are native, all else is RESP."""
+        """The first byte selects the protocol: 0x01 and 0x02 are native, all others RESP."""
         self.assertEqual(b"\x03\x00", self.connect().receive(READ))
         self.assertEqual(b"\x03\x05value", self.connect().receive(WRITE))
         self.assertEqual(PONG, self.connect().receive(PING))
@@ -26,13 +26,13 @@ class ProtocolTests(SessionTests):
         self.assertEqual(b"", self.connect().receive(b"\x03"))
 
     def test_one_byte_is_enough(self) -> None:
-        """A protocol that has begun stays, however small the pieces."""
+        """A session keeps its protocol, however small the pieces."""
         session = self.connect()
         self.assertEqual(b"\x03\x00", b"".join(session.receive(bytes([byte])) for byte in READ))
         self.assertEqual(b"\x03\x05value", b"".join(session.receive(bytes([byte])) for byte in WRITE))
 
     def test_one_keyspace(self) -> None:
-        """Both protocols see database 0."""
+        """Both protocols use database 0."""
         native = self.connect()
         native.receive(WRITE)
         self.assertReply(b"value", "GET", "key")
@@ -40,7 +40,7 @@ class ProtocolTests(SessionTests):
         self.assertEqual(b"\x04\x22the value is longer than 255 bytes", native.receive(READ))
 
     def test_held(self) -> None:
-        """What is held of an unfinished command is told, in both protocols."""
+        """C{held} is the size of an incomplete command in both protocols."""
         self.assertEqual(0, self.session.held)
         self.session.receive(b"*1\r\n$4\r\nPI")
         self.assertTrue(2 <= self.session.held < 100)
@@ -49,13 +49,13 @@ class ProtocolTests(SessionTests):
         self.assertEqual(len(READ) - 1, native.held)
 
     def test_replies_leave_together(self) -> None:
-        """All that one read asks is answered at once, in order."""
+        """The replies to one read are returned together, in order."""
         self.assertEqual(PONG + b"$1\r\na\r\n" + PONG, self.session.receive(PING + encode("ECHO", "a") + PING))
 
     @settings(deadline=None, derandomize=True, database=None, max_examples=100)
     @given(st.lists(st.integers(0, 200), max_size=8))
     def test_any_pieces(self, cuts: list[int]) -> None:
-        """However the bytes are cut, the replies are the same."""
+        """However a request is split, the replies are the same."""
         commands = [
             ("SET", "a", "1"),
             ("NOSUCH",),
@@ -74,43 +74,43 @@ class ProtocolTests(SessionTests):
 
 
 class WrongBytesTests(SessionTests):
-    """Bytes that make no sense."""
+    """Protocol errors."""
 
     def test_resp(self) -> None:
-        """What came before is answered, then the error, then the client is let go."""
+        """A RESP protocol error is sent after the earlier replies, then the session closes."""
         self.assertEqual(
             PONG + b"-ERR Protocol error: invalid multibulk length\r\n", self.session.receive(PING + b"*x\r\n" + PING)
         )
         self.assertTrue(self.session.closing)
 
     def test_native(self) -> None:
-        """So it is in the native protocol, in its own form."""
+        """A protocol error of the native protocol is an ERROR frame, then the session closes."""
         session = self.connect()
         self.assertEqual(b"\x03\x00\x04\x10unknown opcode 9", session.receive(READ + b"\x09" + READ))
         self.assertTrue(session.closing)
 
     def test_without_a_word(self) -> None:
-        """Who goes on with one command beyond the limit is let go without a word."""
+        """A command above C{client-query-buffer-limit} closes the session without a reply."""
         self.server.config.set("client-query-buffer-limit", "1mb")
         self.server.apply_config()
         self.assertEqual(b"", self.session.receive(b"*1\r\n$2000000\r\n" + b"x" * 1_900_000))
         self.assertTrue(self.session.closing)
 
     def test_a_wrong_command_is_not_wrong_bytes(self) -> None:
-        """An unknown command is answered, and the next one too."""
+        """An unknown command is an error reply, and the session stays open."""
         self.assertError("ERR unknown command 'NOSUCH', with args beginning with: 'a' ", "NOSUCH", "a")
         self.assertReply("PONG", "PING")
         self.assertFalse(self.session.closing)
 
     def test_after_the_last_command(self) -> None:
-        """Nothing after QUIT is run."""
+        """Commands after QUIT are not run."""
         self.assertEqual(b"+OK\r\n", self.session.receive(encode("QUIT") + encode("SET", "a", "1")))
         self.assertTrue(self.session.closing)
         self.assertEqual(0, len(self.session.db))
 
 
 class MuchOutputTests(SessionTests):
-    """A client that asks for more than it is wise to answer at once."""
+    """Backpressure: a session stops at C{MOST_OUTPUT} bytes of replies."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -119,7 +119,7 @@ class MuchOutputTests(SessionTests):
         self.big = b"$%d\r\n%b\r\n" % (len(self.value), self.value)
 
     def drain(self, session: Session) -> bytes:
-        """All the replies that are left, none of which is much more than the limit."""
+        """Return all remaining replies; none exceeds the limit by more than one reply."""
         replies = []
         while session.waiting is not None:
             replies.append(session.resume())
@@ -127,7 +127,7 @@ class MuchOutputTests(SessionTests):
         return b"".join(replies)
 
     def test_stops(self) -> None:
-        """A session stops at the limit, and goes on when asked, with everything in order."""
+        """A session stops at the limit and continues in order with C{resume}."""
         asked = b"".join(encode("GET", "big") + encode("ECHO", number) for number in range(10))
         expected = b"".join(self.big + b"$1\r\n%d\r\n" % number for number in range(10))
         first = self.session.receive(asked)
@@ -137,14 +137,14 @@ class MuchOutputTests(SessionTests):
         self.assertReply("PONG", "PING")
 
     def test_commands_wait(self) -> None:
-        """What is not answered yet has not run yet either."""
+        """Commands after the limit do not run before C{resume}."""
         self.session.receive(encode("GET", "big") * 5 + encode("SET", "after", "1"))
         self.assertEqual(None, self.session.db.peek(b"after"))
         self.drain(self.session)
         self.assertEqual(b"1", self.session.db.peek(b"after"))
 
     def test_more_comes_meanwhile(self) -> None:
-        """What comes while others wait is answered after them."""
+        """Commands received while others are pending are answered after them."""
         replies = self.session.receive(encode("GET", "big") * 5)
         replies += self.session.receive(encode("ECHO", "a") + PING[:5])
         replies += self.session.receive(PING[5:])
@@ -152,7 +152,7 @@ class MuchOutputTests(SessionTests):
         self.assertEqual(self.big * 5 + b"$1\r\na\r\n" + PONG, replies)
 
     def test_wrong_bytes_wait_too(self) -> None:
-        """Bytes that make no sense are told after the replies before them."""
+        """A protocol error is reported after the pending replies."""
         replies = self.session.receive(encode("GET", "big") * 5 + b"*x\r\n")
         self.assertFalse(self.session.closing)
         replies += self.drain(self.session)
@@ -160,7 +160,7 @@ class MuchOutputTests(SessionTests):
         self.assertTrue(self.session.closing)
 
     def test_quit_in_the_middle(self) -> None:
-        """QUIT leaves nothing waiting."""
+        """QUIT discards the commands after it."""
         replies = self.session.receive(encode("GET", "big") * 5 + encode("QUIT") + PING)
         replies += self.drain(self.session)
         self.assertEqual(self.big * 5 + b"+OK\r\n", replies)
@@ -168,15 +168,15 @@ class MuchOutputTests(SessionTests):
 
 
 class CountingTests(SessionTests):
-    """What is counted of requests."""
+    """Statistics of requests, calls and errors."""
 
     def test_bytes(self) -> None:
-        """Bytes in and out are counted, those of unfinished commands too."""
+        """Input and output bytes are counted, those of incomplete commands too."""
         self.session.receive(PING + b"*1\r")
         self.assertEqual((len(PING) + 3, len(PONG)), (self.server.stats.input_bytes, self.server.stats.output_bytes))
 
     def test_calls(self) -> None:
-        """Calls are counted with their command, and so is what failed and what did not run."""
+        """Calls, failed calls and rejected calls are counted per command and subcommand."""
         for argv in (["SET", "a", "x"], ["INCR", "a"], ["INCR", "a", "b"], ["incr", "a"], ["iNcr", "b"]):
             self.run_command(*argv)
         calls = self.server.table.commands[b"incr"].calls
@@ -185,18 +185,18 @@ class CountingTests(SessionTests):
         self.assertEqual(1, self.server.table.commands[b"client"].subcommands[b"id"].calls.count)
 
     def test_errors(self) -> None:
-        """Errors are counted by their code."""
+        """Error replies are counted by code."""
         for argv in (["NOSUCH"], ["GET"], ["HELLO", "9"], ["AUTH", "default", "x", "y"]):
             self.run_command(*argv)
         self.assertEqual({b"ERR": 3, b"NOPROTO": 1}, self.server.stats.errors)
 
     def test_wrong_bytes(self) -> None:
-        """Bytes that make no sense count as an error."""
+        """A protocol error counts as an error."""
         self.session.receive(b"*x\r\n")
         self.assertEqual({b"ERR": 1}, self.server.stats.errors)
 
     def test_many_in_one_read(self) -> None:
-        """Every call of a pipeline counts, whatever stands between."""
+        """Every call of a pipeline is counted, in any spelling and between errors."""
         get, wrong, unusual = encode("GET", "a"), encode("GET"), encode("gEt", "a")
         self.session.receive(
             get * 3 + wrong + get + encode("NOSUCH") + get + unusual + get * 2 + encode("CLIENT", "ID")
@@ -205,7 +205,7 @@ class CountingTests(SessionTests):
         self.assertEqual((8, 1, 0), (calls.count, calls.rejected, calls.failed))
 
     def test_slow_ones(self) -> None:
-        """The slow log names the command that was slow, however it was spelt and whatever came before."""
+        """The slow log has the arguments of the slow command, in any spelling or position of a pipeline."""
         self.server.config.set("slowlog-log-slower-than", "0")
         self.server.apply_config()
         for data in (
@@ -218,7 +218,7 @@ class CountingTests(SessionTests):
         self.assertEqual([b"client id", b"GET c", b"Get b", b"SET a 1", b"gEt a"], names)
 
     def test_durations(self) -> None:
-        """The time of a call goes to its command, in the bucket of its size."""
+        """A call's duration is added to its command's total and to the bucket of its size."""
         times = iter([0, 1000, 1010])
         self.server.timer = lambda: next(times)
         self.session.receive(encode("SET", "a", "1") + encode("GET", "a"))
@@ -227,7 +227,7 @@ class CountingTests(SessionTests):
             self.assertEqual((spent, 1), (calls.nanoseconds, calls.buckets[spent.bit_length()]))
 
     def test_last_command(self) -> None:
-        """A session remembers the last command that it knew, and when it came."""
+        """C{last_command} is the last known command, C{last_seen} the time of it."""
         self.pass_time(5)
         self.run_command("GET", "a")
         assert self.session.last_command is not None
@@ -238,12 +238,12 @@ class CountingTests(SessionTests):
 
 
 class StrangerTests(SessionTests):
-    """A client that has not given the password."""
+    """A client that has not authenticated."""
 
     config = {"requirepass": "secret"}
 
     def test_refused(self) -> None:
-        """It may call only what needs no password, and nothing else runs or counts."""
+        """Commands that require authentication return NOAUTH and count as rejected."""
         self.assertError(NO_AUTH, "SET", "a", "1")
         self.assertError(NO_AUTH, "PING")
         self.assertEqual((0, 0), (len(self.session.db), self.server.table.commands[b"set"].calls.count))
@@ -253,7 +253,7 @@ class StrangerTests(SessionTests):
         self.assertReply("PONG", "PING")
 
     def test_native(self) -> None:
-        """The native protocol is refused, and the connection stays."""
+        """The native protocol returns NOAUTH, and the connection stays open."""
         session = self.connect()
         refused = b"\x04" + bytes([len(NO_AUTH)]) + NO_AUTH.encode()
         self.assertEqual(refused * 2, session.receive(READ + WRITE))
@@ -261,25 +261,25 @@ class StrangerTests(SessionTests):
         self.assertEqual(0, len(session.db))
 
     def test_reset(self) -> None:
-        """RESET makes a stranger of it again, with the small caps."""
+        """RESET ends the authentication and restores the limits of unauthenticated clients."""
         self.run_command("AUTH", "secret")
         self.assertReply("RESET", "RESET")
         self.assertError(NO_AUTH, "PING")
         self.assertEqual(b"-ERR Protocol error: unauthenticated multibulk length\r\n", self.session.receive(b"*11\r\n"))
 
     def test_caps_are_lifted_at_once(self) -> None:
-        """What follows AUTH in the same read has no small caps, and what follows RESET has."""
+        """AUTH lifts the limits for the commands after it in the same read."""
         many = encode("DEL", *range(20))
         self.assertEqual(b"+OK\r\n:0\r\n", self.session.receive(encode("AUTH", "secret") + many))
 
     def test_password_taken_back(self) -> None:
-        """When no password is asked for any more, strangers are served."""
+        """After the password is removed, unauthenticated clients are served."""
         self.server.config.set("requirepass", "")
         self.server.apply_config()
         self.assertReply("PONG", "PING")
 
     def test_caps_taken_back(self) -> None:
-        """When no password is asked for any more, the small caps are gone as well, until it is asked for again."""
+        """After the password is removed, the limits of unauthenticated clients do not apply until one is set again."""
         self.assertError(NO_AUTH, "PING")
         self.server.config.set("requirepass", "")
         self.server.apply_config()
@@ -291,10 +291,10 @@ class StrangerTests(SessionTests):
 
 
 class StateTests(SessionTests):
-    """What a client may ask of its own session."""
+    """Per-client state: database, protocol, CLIENT REPLY and NO-TOUCH."""
 
     def test_databases(self) -> None:
-        """Each client has its own database number, and FLUSHALL or SWAPDB by another is seen."""
+        """Each client has its own database; SWAPDB by another client is visible."""
         other = self.connect()
         self.run_command("SELECT", 3)
         self.run_command("SET", "a", "3")
@@ -304,7 +304,7 @@ class StateTests(SessionTests):
         self.assertReply(None, "GET", "a")
 
     def test_protocols(self) -> None:
-        """Each client has its own version of RESP, and may change it."""
+        """Each client has its own RESP version and can change it."""
         other = self.connect()
         self.run_command("HELLO", 3)
         self.assertEqual((b"_\r\n", b"$-1\r\n"), (self.send("GET", "a"), self.send("GET", "a", session=other)))
@@ -312,7 +312,7 @@ class StateTests(SessionTests):
         self.assertEqual(b"$-1\r\n", self.send("GET", "a"))
 
     def test_reset(self) -> None:
-        """RESET makes it as new, but for its number."""
+        """RESET restores the initial state, except for the client ID."""
         for argv in (
             ["HELLO", 3, "SETNAME", "me"],
             ["SELECT", 3],
@@ -325,27 +325,27 @@ class StateTests(SessionTests):
             self.assertEqual(getattr(fresh, name), getattr(session, name), name)
 
     def test_silence(self) -> None:
-        """CLIENT REPLY OFF runs commands without a word, until ON."""
+        """After CLIENT REPLY OFF commands run without replies, until ON."""
         self.assertEqual(b"", self.send("CLIENT", "REPLY", "OFF"))
         self.assertEqual(b"", self.session.receive(encode("SET", "a", "1") + encode("NOSUCH") + PING))
         self.assertEqual(b"+OK\r\n", self.send("CLIENT", "REPLY", "ON"))
         self.assertReply(b"1", "GET", "a")
 
     def test_one_silent(self) -> None:
-        """CLIENT REPLY SKIP leaves out one reply, an error's too."""
+        """CLIENT REPLY SKIP omits one reply, also an error."""
         self.assertEqual(PONG, self.session.receive(encode("CLIENT", "REPLY", "SKIP") + encode("SET", "a", "1") + PING))
         self.assertEqual(PONG, self.session.receive(encode("CLIENT", "REPLY", "SKIP") + encode("NOSUCH") + PING))
         self.assertReply(b"1", "GET", "a")
 
     def test_silence_about_wrong_bytes(self) -> None:
-        """Who asked for silence is let go without a word."""
+        """After CLIENT REPLY OFF or SKIP a protocol error closes the session without a reply."""
         for word in ("OFF", "SKIP"):
             session = self.connect()
             self.assertEqual(b"", session.receive(encode("CLIENT", "REPLY", word) + b"*x\r\n"))
             self.assertTrue(session.closing)
 
     def test_no_touch(self) -> None:
-        """With CLIENT NO-TOUCH a key's last use stays, but for TOUCH, and for keys that are made anew."""
+        """With CLIENT NO-TOUCH only TOUCH and the creation of a key set its access time."""
         self.run_command("SET", "a", "1")
         self.run_command("CLIENT", "NO-TOUCH", "ON")
         self.pass_time(100)

@@ -14,7 +14,7 @@ from tseep.test.support import made_folder
 
 
 class Slow(Disk):
-    """A disk that takes few bytes at once. C{sizes}: how many it was given."""
+    """A disk that writes at most C{most} bytes per call and records the sizes it is given in C{sizes}."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -26,13 +26,13 @@ class Slow(Disk):
 
 
 class DiskTests(SynchronousTestCase):
-    """Files are written whole."""
+    """Atomic writes of whole files."""
 
     def setUp(self) -> None:
         self.path = Path(made_folder(self), "file")
 
     def test_pieces(self) -> None:
-        """Small pieces are gathered, large ones are written as they are, and what is taken in part goes on."""
+        """Small pieces are joined, large ones are written as they are, and partial writes are continued."""
         pieces = [b"a" * 10, b"b" * BUFFER_BYTES, b"", b"c" * (BUFFER_BYTES - 1), b"d", b"e" * (3 * BUFFER_BYTES), b"f"]
         for disk in (Slow(1 << 30), Slow(BUFFER_BYTES - 7)):
             disk.write_whole(self.path, pieces)
@@ -42,7 +42,7 @@ class DiskTests(SynchronousTestCase):
         self.assertEqual([10, BUFFER_BYTES, BUFFER_BYTES, 3 * BUFFER_BYTES, 1], disk.sizes)
 
     def test_bounded_calls(self) -> None:
-        """No call of the system is given more than it may take."""
+        """One system call writes at most C{MAX_WRITE_BYTES}."""
         self.patch(filesystem, "MAX_WRITE_BYTES", 1000)
         disk = Slow(1 << 30)
         disk.write_whole(self.path, [b"x" * 100_000])
@@ -50,21 +50,24 @@ class DiskTests(SynchronousTestCase):
         self.assertEqual(100_000, self.path.stat().st_size)
 
     def test_names_of_many(self) -> None:
-        """Two that write one file in place at once take different names, and know them again."""
+        """Temporary names are unique and recognised by C{is_temporary_name}."""
         names = {temporary_name(self.path) for _ in range(100)}
         self.assertEqual(100, len(names))
         self.assertTrue(all(is_temporary_name(name.name, "file") for name in names))
         self.assertFalse(any(is_temporary_name(name.name, "fil.") for name in names))
 
     def test_nobody_else_is_overwritten(self) -> None:
-        """What is written under another name first is made anew: what somebody puts there in between is an error."""
+        """
+        The temporary file is created exclusively: one that exists raises C{FileExistsError} and is not
+        overwritten.
+        """
         disk = FaultyDisk()
         self.patch(disk, "remove", lambda path: path.write_bytes(b"somebody's"))
         self.assertRaises(FileExistsError, disk.write_whole, self.path, [b"x"])
         self.assertEqual(b"somebody's", self.path.read_bytes())
 
     def test_in_place(self) -> None:
-        """A file that is written in place keeps its mode, and stays as it is if that fails, with nothing beside it."""
+        """C{write_in_place} keeps the file's mode; on failure the old file stays, and no temporary file is left."""
         self.path.write_bytes(b"old")
         self.path.chmod(0o600)
         disk = FaultyDisk()

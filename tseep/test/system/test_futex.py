@@ -11,10 +11,10 @@ from tseep.system import futex
 
 
 class SlotsTests(SynchronousTestCase):
-    """The table of the threads that sleep, with a prctl(2) that only writes down what it is asked."""
+    """The size of the futex hash, set by a fake prctl(2) that records its arguments."""
 
     def answering(self, answer: int) -> list[tuple[int, ...]]:
-        """Let prctl answer so; return what it will be asked."""
+        """Make prctl return C{answer}; return the list of its calls' arguments."""
         asked: list[tuple[int, ...]] = []
 
         def prctl(*arguments: Any) -> int:
@@ -25,25 +25,25 @@ class SlotsTests(SynchronousTestCase):
         return asked
 
     def test_set(self) -> None:
-        """The kernel is asked for so many slots, with the numbers of its header."""
+        """C{set_slots} calls prctl with the constants of linux/prctl.h."""
         asked = self.answering(0)
         futex.set_slots(4096)
         self.assertEqual([(78, 1, 4096, 0)], asked)
 
     def test_get(self) -> None:
-        """The kernel tells how many slots there are."""
+        """C{slots} returns the number of slots of the kernel."""
         asked = self.answering(4096)
         self.assertEqual(4096, futex.slots())
         self.assertEqual([(78, 2, 0, 0)], asked)
 
     def test_unknown(self) -> None:
-        """A kernel that knows nothing of it has the system's table alone, and nothing is said."""
+        """On a kernel without support C{set_slots} is ignored and C{slots} returns 0."""
         self.answering(-1)
         futex.set_slots(4096)
         self.assertEqual(0, futex.slots())
 
     def test_no_prctl(self) -> None:
-        """So it is where there is no prctl(2)."""
+        """Without prctl(2) C{set_slots} is ignored and C{slots} returns 0."""
         self.patch(futex.ctypes, "CDLL", lambda name: SimpleNamespace())
         futex.set_slots(4096)
         self.assertEqual(0, futex.slots())

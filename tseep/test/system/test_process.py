@@ -12,28 +12,28 @@ MIB = 2**20
 
 
 class MemoryTests(SynchronousTestCase):
-    """What the process takes, as the system tells."""
+    """Memory figures of the process and the machine."""
 
     def test_resident(self) -> None:
-        """The process takes the resident pages that Linux counts."""
+        """C{resident_memory} is the resident pages of /proc/self/statm."""
         self.patch(process, "STATM", self.mktemp())
         with open(process.STATM, "w") as statm:
             statm.write("1000 25 10 1 0 500 0\n")
         self.assertEqual(25 * os.sysconf("SC_PAGE_SIZE"), process.resident_memory())
 
     def test_peak(self) -> None:
-        """The peak is never below what the process takes, even where the system counts it later."""
+        """C{peak_memory} is at least C{resident_memory}, even if the kernel updates it later."""
         self.patch(process, "resident_memory", lambda: 2**60)
         self.assertEqual(2**60, process.peak_memory())
         self.patch(process, "resident_memory", lambda: 0)
         self.assertGreater(process.peak_memory(), MIB)
 
     def test_system(self) -> None:
-        """The machine has more than this process takes."""
+        """C{system_memory} exceeds C{resident_memory}."""
         self.assertGreater(process.system_memory(), process.resident_memory())
 
     def test_no_proc(self) -> None:
-        """Where there is no /proc, the peak stands in; where that is not told either, zero does."""
+        """Without /proc the resident memory is the peak; without C{resource} both are 0."""
         self.patch(process, "STATM", "/nosuch")
         self.assertEqual(process.resident_memory(), process.peak_memory())
         self.assertGreater(process.peak_memory(), MIB)
@@ -41,7 +41,7 @@ class MemoryTests(SynchronousTestCase):
         self.assertEqual(0, process.peak_memory())
 
     def test_no_sysconf(self) -> None:
-        """A system that does not tell how large it is has no size."""
+        """C{system_memory} is 0 if sysconf(3) does not support it."""
 
         def fail(name: str) -> int:
             raise ValueError(name)

@@ -8,10 +8,10 @@ from tseep.telemetry.histogram import BUCKETS, Histogram, LoopLag, added, estima
 
 
 class DurationsTests(SynchronousTestCase):
-    """A histogram of times."""
+    """A histogram of durations in powers of two."""
 
     def test_note(self) -> None:
-        """A time falls into the bucket of its power of two, and counts to the sum."""
+        """A duration is counted in the bucket of its bit length and added to the sum."""
         durations = Histogram()
         for nanoseconds in (0, 1, 7, 8, 2**63):
             durations.note(nanoseconds)
@@ -20,31 +20,31 @@ class DurationsTests(SynchronousTestCase):
         self.assertEqual((5, 16 + 2**63), (durations.count, durations.nanoseconds))
 
     def test_reset(self) -> None:
-        """A reset forgets all."""
+        """C{reset} clears buckets, count and sum."""
         durations = Histogram()
         durations.note(5)
         durations.reset()
         self.assertEqual((0, 0, 0.0), (durations.count, durations.nanoseconds, durations.percentile(50)))
 
     def test_percentile(self) -> None:
-        """Inside of a bucket times count as spread evenly."""
+        """Within a bucket durations are assumed to be evenly distributed."""
         durations = Histogram()
         durations.buckets[3], durations.buckets[10] = 99, 1
         found = [durations.percentile(each) for each in (0, 49.5, 99, 99.5, 100)]
         self.assertEqual([4.0, 6.0, 8.0, 768.0, 1024.0], found)
 
     def test_percentile_of_nothing(self) -> None:
-        """Times of 0 are in a bucket without width."""
+        """Durations of 0 are in a bucket of their own."""
         durations = Histogram()
         durations.note(0)
         self.assertEqual(0.5, durations.percentile(50))
 
 
 class EstimateTests(SynchronousTestCase):
-    """Percentiles beside the true ones."""
+    """Estimated percentiles compared with exact ones."""
 
     def test_within_a_factor_of_two(self) -> None:
-        """An estimate is never off by more than its bucket is wide."""
+        """An estimate differs from the exact percentile by at most a factor of two."""
         values = sorted((7919 * number) % 100_003 for number in range(5000))
         durations = Histogram()
         for value in values:
@@ -59,19 +59,19 @@ class AddedTests(SynchronousTestCase):
     """Sums of histograms."""
 
     def test_sum(self) -> None:
-        """They are added bucket by bucket."""
+        """Histograms are added bucket by bucket."""
         self.assertEqual([4, 6], added([[1, 2], [3, 4]]))
 
     def test_none(self) -> None:
-        """Of none the sum is empty."""
+        """The sum of no histograms has all buckets 0."""
         self.assertEqual([0] * BUCKETS, added([]))
 
 
 class LagTests(SynchronousTestCase):
-    """What is kept of how late something was."""
+    """L{LoopLag}: the event loop's lag."""
 
     def test_worst(self) -> None:
-        """The worst is that of the last ten times, for everyone who asks."""
+        """C{worst} is the maximum of the last ten lags; reading it does not reset it."""
         lag = LoopLag()
         self.assertEqual(0, lag.worst)
         lag.note(5)
@@ -82,7 +82,7 @@ class LagTests(SynchronousTestCase):
         self.assertEqual((3, 11), (lag.worst, lag.count))
 
     def test_reset(self) -> None:
-        """After a reset there was nothing."""
+        """C{reset} clears the maximum and the count."""
         lag = LoopLag()
         lag.note(5)
         lag.reset()

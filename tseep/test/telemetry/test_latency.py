@@ -10,10 +10,10 @@ MILLISECOND = 1_000_000
 
 
 class EventTests(SynchronousTestCase):
-    """What is kept of one event."""
+    """The samples of one latency event."""
 
     def test_one_second(self) -> None:
-        """Of several moments in one second the longest is kept."""
+        """Of several samples in one second the maximum is kept."""
         event = Event()
         for milliseconds in (5, 9, 7):
             event.note(100, milliseconds)
@@ -22,7 +22,7 @@ class EventTests(SynchronousTestCase):
         self.assertEqual(9, event.worst)
 
     def test_history(self) -> None:
-        """The oldest samples make room, but the worst is remembered."""
+        """The last C{HISTORY} samples are kept; C{worst} covers all."""
         event = Event()
         event.note(0, 1000)
         for second in range(1, HISTORY + 1):
@@ -32,28 +32,28 @@ class EventTests(SynchronousTestCase):
 
 
 class LatencyMonitorTests(SynchronousTestCase):
-    """Which events are kept."""
+    """Events above the threshold, as LATENCY reports them."""
 
     def setUp(self) -> None:
-        """A monitor for what takes 10 milliseconds."""
+        """Use a monitor with a threshold of 10 milliseconds."""
         self.monitor = LatencyMonitor()
         self.monitor.threshold = 10
 
     def test_threshold(self) -> None:
-        """What takes as long as the threshold is noted, what is faster is not."""
+        """A duration at or above the threshold is recorded."""
         self.monitor.note("command", 100.9, 10 * MILLISECOND - 1)
         self.assertEqual({}, self.monitor.events)
         self.monitor.note("command", 100.9, 10 * MILLISECOND)
         self.assertEqual([(100, 10)], list(self.monitor.events["command"].samples))
 
     def test_off(self) -> None:
-        """Without a threshold nothing is noted."""
+        """With threshold 0 nothing is recorded."""
         self.monitor.threshold = 0
         self.monitor.note("command", 100, NEVER - 1)
         self.assertEqual({}, self.monitor.events)
 
     def test_reset(self) -> None:
-        """Events are forgotten by name, or all, and counted."""
+        """C{reset} deletes the named events, or all, and returns their number."""
         for name in ("a", "b", "c"):
             self.monitor.note(name, 100, 20 * MILLISECOND)
         self.assertEqual(1, self.monitor.reset(["a", "nosuch"]))

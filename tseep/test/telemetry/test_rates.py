@@ -9,14 +9,13 @@ from tseep.test.support import SessionTests
 
 
 class RatesTests(SynchronousTestCase):
-    """The growth of two counters."""
+    """Rates of two counters."""
 
     def setUp(self) -> None:
-        """No sample yet."""
         self.rates = Rates(2)
 
     def test_growth(self) -> None:
-        """The rate is what a counter grew since the sample before, per second."""
+        """A rate is a counter's growth since the previous sample, per second."""
         self.rates.sample(10.0, 100, 5)
         self.assertEqual([0.0, 0.0], self.rates.per_second)
         self.rates.sample(12.0, 300, 5)
@@ -25,7 +24,7 @@ class RatesTests(SynchronousTestCase):
         self.assertEqual([2.0, 2.0], self.rates.per_second)
 
     def test_clock_set_back(self) -> None:
-        """A clock that stands still or was set back gives no rate; the one before stays."""
+        """If the clock stands still or is set back, the previous rates stay."""
         self.rates.sample(10.0, 0, 0)
         self.rates.sample(11.0, 8, 8)
         self.rates.sample(11.0, 9, 9)
@@ -35,7 +34,7 @@ class RatesTests(SynchronousTestCase):
         self.assertEqual([1.0, 2.0], self.rates.per_second)
 
     def test_reset(self) -> None:
-        """After a reset it takes two samples again."""
+        """After C{reset} a rate needs two samples."""
         self.rates.sample(10.0, 100, 100)
         self.rates.sample(11.0, 200, 200)
         self.rates.reset()
@@ -45,10 +44,10 @@ class RatesTests(SynchronousTestCase):
 
 
 class SampledTests(SessionTests):
-    """How the server samples."""
+    """The server's samples for INFO's instantaneous rates."""
 
     def test_once_a_second(self) -> None:
-        """The server's cron takes a sample each second, of commands and of bytes both ways."""
+        """Cron samples commands and bytes each second, also if the wall clock is set back."""
         self.server.cron.run()
         for _ in range(4):
             sent = self.send("PING")

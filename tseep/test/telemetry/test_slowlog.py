@@ -7,20 +7,20 @@ from tseep.test.support import SessionTests
 
 
 class SlowLogTests(SessionTests):
-    """The slow log, by itself."""
+    """L{SlowLog} without a server's commands."""
 
     def setUp(self) -> None:
-        """A log of three entries, for what takes a millisecond."""
+        """Use a log of three entries with a threshold of a millisecond."""
         super().setUp()
         self.log = SlowLog()
         self.log.configure(1000, 3)
 
     def note(self, nanoseconds: int, *argv: bytes) -> None:
-        """A command took so long."""
+        """Record a command of that duration."""
         self.log.note(5.75, nanoseconds, list(argv), self.session)
 
     def test_threshold(self) -> None:
-        """What takes as long as the threshold is kept, what is faster is not."""
+        """A duration at or above the threshold is recorded."""
         self.note(999_999, b"FAST")
         self.note(1_000_000, b"SLOW", b"key")
         (entry,) = self.log.entries
@@ -28,7 +28,7 @@ class SlowLogTests(SessionTests):
         self.assertEqual((b"127.0.0.1:50000", b""), entry[4:])
 
     def test_off(self) -> None:
-        """A negative threshold keeps nothing, zero keeps everything."""
+        """A negative threshold records nothing, zero records every command."""
         self.log.configure(-1, 3)
         self.note(NEVER - 1, b"SLOW")
         self.assertEqual(0, len(self.log.entries))
@@ -37,7 +37,7 @@ class SlowLogTests(SessionTests):
         self.assertEqual(1, len(self.log.entries))
 
     def test_length(self) -> None:
-        """The oldest entries make room, and numbers go on; a shorter log keeps the youngest."""
+        """The oldest entries are dropped and IDs keep ascending; a shorter log keeps the newest entries."""
         for number in range(5):
             self.note(1_000_000, b"%d" % number)
         self.assertEqual([4, 3, 2], [entry.id for entry in self.log.entries])
@@ -48,7 +48,7 @@ class SlowLogTests(SessionTests):
         self.assertEqual(0, len(self.log.entries))
 
     def test_long_commands(self) -> None:
-        """Of long commands and arguments the beginning is kept, and how much more there was."""
+        """Long commands and arguments are cut, with the number of omitted bytes or arguments."""
         self.note(1_000_000, b"SET", b"key", b"x" * 129)
         self.assertEqual(b"x" * 128 + b"... (1 more bytes)", self.log.entries[0].argv[2])
         self.note(1_000_000, *[b"%d" % number for number in range(32)])
