@@ -323,7 +323,7 @@ class LogTests(SynchronousTestCase):
         self.assertNotIn(old.st_ino, open_inodes())
 
     def test_long_arguments_in_pieces(self) -> None:
-        """A long argument is written without a copy, in order with its neighbours, also after failed writes."""
+        """A long argument is written unmodified and in order with its neighbours, also after failed writes."""
         kept = self.kept("everysec")
         for number, failing in enumerate([(), ("write",), ("write", "truncate")]):
             self.disk.fail(*failing, part=LARGE * 2)
