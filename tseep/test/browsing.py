@@ -51,7 +51,6 @@ class NoMode:
         """Do nothing."""
 
     def call(self, function: Callable[[], None]) -> None:
-        """Call the function."""
         function()
 
     def stop(self, grace: float) -> None:

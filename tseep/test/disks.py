@@ -124,7 +124,6 @@ class Kept:
         self.server.cron.run()
 
     def pass_time(self, seconds: float) -> None:
-        """Advance both clocks by C{seconds}."""
         self.now += seconds
         self.ticks += round(seconds * 1e9)
 

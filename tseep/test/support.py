@@ -141,7 +141,6 @@ class MemoryConnection:
         self.session: Any = None
 
     def send(self, data: bytes) -> int:
-        """Append the data to C{sent}."""
         self.sent += data
         return 0
 
@@ -151,7 +150,6 @@ class MemoryConnection:
             self.sent += self.session.resume()
 
     def close(self) -> None:
-        """Record the call."""
         self.closed = True
 
 
@@ -243,6 +241,5 @@ class ThreadClock(Clock):
         self.called = threading.Event()
 
     def callFromThread(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Call the function."""
         function(*arguments)
         self.called.set()

@@ -39,8 +39,6 @@ _CHANGING = {"insert", "delete", "update"}
 
 
 class Call(NamedTuple):
-    """A running command."""
-
     command: Command
     argv: list[bytes]
     faults: list[str]

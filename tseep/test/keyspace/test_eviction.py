@@ -25,7 +25,6 @@ class EvictionTests(SessionTests):
         self.assertReply("OK", "CONFIG", "SET", "maxmemory-policy", name)
 
     def fill(self, count: int = 2000, *options: Any) -> None:
-        """Set C{count} keys."""
         for number in range(count):
             self.run_command("SET", number, VALUE, *options)
 

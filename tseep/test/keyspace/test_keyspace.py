@@ -300,7 +300,6 @@ class DatabaseTests(SynchronousTestCase):
         self.database, self.other = self.keyspace.databases
 
     def fill(self, count: int) -> None:
-        """Add C{count} keys."""
         for number in range(count):
             self.database.set(b"%d" % number, b"value")
 

@@ -22,8 +22,6 @@ from tseep.test.net.test_watcher import FakeReactor
 
 
 class Transport(StringTransport):
-    """A transport that records C{abortConnection}."""
-
     aborted = False
 
     def abortConnection(self) -> None:

@@ -349,7 +349,6 @@ class Script:
         self._meanwhile = meanwhile
 
     def kill(self) -> None:
-        """Record the call."""
         self.killed = True
 
     def run(self, session: Session, argv: list[bytes]) -> bytes:

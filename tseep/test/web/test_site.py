@@ -24,7 +24,6 @@ class Page(Resource):
     isLeaf = True
 
     def render_GET(self, request: Any) -> bytes:
-        """Return the body."""
         return b"hello"
 
 
