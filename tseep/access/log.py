@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-GROUPED = 60.0
+MERGE_WINDOW_S = 60.0
 """Seconds within which equal denials count as one entry."""
 
 
@@ -32,17 +32,17 @@ class Entry:
     @ivar client: the client of the latest one, as CLIENT LIST shows it.
     """
 
-    __slots__ = ("client", "count", "happening", "when")
+    __slots__ = ("client", "count", "denial", "when")
 
-    def __init__(self, happening: Denial) -> None:
-        self.happening = happening
+    def __init__(self, denial: Denial) -> None:
+        self.denial = denial
         self.count = 0
         self.when = 0.0
         self.client = b""
 
     def show(self, now: float) -> dict[bytes, object]:
         """The entry as a map of ACL LOG's reply; C{now} is in seconds of the server's timer."""
-        reason, context, what, username = self.happening
+        reason, context, what, username = self.denial
         return {
             b"count": self.count,
             b"reason": reason.encode(),
@@ -58,27 +58,27 @@ class AclLog:
     """
     The latest denials, newest first.
 
-    @ivar most: maximum number of entries (acllog-max-len).
+    @ivar max_entries: maximum number of entries (acllog-max-len).
     """
 
     def __init__(self) -> None:
-        self.most = 128
+        self.max_entries = 128
         self._entries: list[Entry] = []
 
     def clear(self) -> None:
         self._entries.clear()
 
-    def note(self, happening: Denial, now: float, client: bytes) -> None:
+    def note(self, denial: Denial, now: float, client: bytes) -> None:
         """Record a denial at time C{now}, in seconds; C{client} is the client's line of CLIENT LIST."""
-        entry = next((one for one in self._entries if one.happening == happening and now - one.when <= GROUPED), None)
+        entry = next((one for one in self._entries if one.denial == denial and now - one.when <= MERGE_WINDOW_S), None)
         if entry is None:
-            entry = Entry(happening)
+            entry = Entry(denial)
         else:
             self._entries.remove(entry)
         entry.count += 1
         entry.when, entry.client = now, client
         self._entries.insert(0, entry)
-        del self._entries[self.most :]
+        del self._entries[self.max_entries :]
 
     def show(self, count: int, now: float) -> list[dict[bytes, object]]:
         """The latest C{count} entries, as ACL LOG replies them."""

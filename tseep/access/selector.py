@@ -234,11 +234,11 @@ class Selector:
             return None
         places = range(1, 2 if command.name.endswith(b"publish") else len(argv))
         for place in places:
-            if not self.may_hear(argv[place], command.name == b"psubscribe"):
+            if not self.may_subscribe(argv[place], command.name == b"psubscribe"):
                 return Denied(CHANNEL, place, argv[place])
         return None
 
-    def may_hear(self, channel: bytes, is_pattern: bool) -> bool:
+    def may_subscribe(self, channel: bytes, is_pattern: bool) -> bool:
         """True if a channel is allowed. A pattern must be equal to one of the allowed patterns."""
         if self.all_channels:
             return True

@@ -140,9 +140,9 @@ class User:
             return None
         return option
 
-    def may_hear(self, channel: bytes, is_pattern: bool) -> bool:
+    def may_subscribe(self, channel: bytes, is_pattern: bool) -> bool:
         """True if the user may subscribe to a channel or, with C{is_pattern}, to a pattern."""
-        return any(selector.may_hear(channel, is_pattern) for selector in self.selectors)
+        return any(selector.may_subscribe(channel, is_pattern) for selector in self.selectors)
 
     @property
     def flags(self) -> list[str]:
@@ -359,8 +359,8 @@ class Users:
         session.refresh_dispatch()
         own = session.subscriptions
         if own and not (
-            all(user.may_hear(channel, False) for channel in (*own.channels, *own.shards))
-            and all(user.may_hear(pattern, True) for pattern in own.patterns)
+            all(user.may_subscribe(channel, False) for channel in (*own.channels, *own.shards))
+            and all(user.may_subscribe(pattern, True) for pattern in own.patterns)
         ):
             session.connection.close()
 

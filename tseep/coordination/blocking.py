@@ -36,25 +36,27 @@ class Wait:
     What a client waits for.
 
     @ivar keys: in its selected database, C{db}.
-    @ivar serve: takes the key of which something was made; returns the reply, or L{NOT_YET}.
-    @ivar nothing: the reply when the time is over.
-    @ivar served: told the reply before the client is, if somebody wants to record it.
+    @ivar try_serve: takes the key of which something was made; returns the reply, or L{NOT_YET}.
+    @ivar timeout_reply: the reply when the time is over.
+    @ivar on_served: told the reply before the client is, if somebody wants to record it.
     @ivar timer: ends it when the time is over, if that is limited.
     """
 
-    __slots__ = ("timer", "db", "keys", "nothing", "serve", "served", "session")
+    __slots__ = ("db", "keys", "on_served", "session", "timeout_reply", "timer", "try_serve")
 
-    def __init__(self, session: Session, keys: tuple[bytes, ...], serve: Serve, nothing: Reply) -> None:
+    def __init__(self, session: Session, keys: tuple[bytes, ...], try_serve: Serve, timeout_reply: Reply) -> None:
         self.session = session
         self.db = session.db
         self.keys = keys
-        self.serve = serve
-        self.nothing = nothing
-        self.served: Callable[[Reply], None] | None = None
+        self.try_serve = try_serve
+        self.timeout_reply = timeout_reply
+        self.on_served: Callable[[Reply], None] | None = None
         self.timer: Timer | None = None
 
 
-def block(session: Session, keys: list[bytes], timeout: int, serve: Serve, nothing: Reply = NULL_ARRAY) -> Reply:
+def block(
+    session: Session, keys: list[bytes], timeout: int, try_serve: Serve, timeout_reply: Reply = NULL_ARRAY
+) -> Reply:
     """
     Let a client wait. For the end of a command that has found nothing: return what this returns.
 
@@ -62,14 +64,16 @@ def block(session: Session, keys: list[bytes], timeout: int, serve: Serve, nothi
 
     @param keys: in the client's database, served in the order in which something is made of them.
     @param timeout: milliseconds; 0 for no limit.
-    @param serve: takes the key of which something was made, and returns the reply, or L{NOT_YET} if there is nothing
+    @param try_serve: called with a key that is ready; returns the reply, or L{NOT_YET} if there is nothing
         for this client after all: the key may be gone again, or of another type. An error that it raises is the reply.
-    @param nothing: the reply when the time is over.
+    @param timeout_reply: the reply when the time is over.
     """
     if session.deny_blocking:
-        return nothing
+        return timeout_reply
     server = session.server
-    server.blocking.add(Wait(session, tuple(dict.fromkeys(keys)), serve, nothing), server.milliseconds(), timeout)
+    server.blocking.add(
+        Wait(session, tuple(dict.fromkeys(keys)), try_serve, timeout_reply), server.milliseconds(), timeout
+    )
     server.changes.update()
     return BLOCKED
 
@@ -98,7 +102,7 @@ class Blocking:
         for key in wait.keys:
             self._queues.setdefault((wait.db, key), {})[wait] = None
         if timeout:
-            wait.timer = self._timers.set(now + timeout, lambda: self.end(wait, wait.nothing))
+            wait.timer = self._timers.set(now + timeout, lambda: self.end(wait, wait.timeout_reply))
 
     def forget(self, wait: Wait) -> None:
         """The client waits no longer."""
@@ -153,9 +157,9 @@ class Blocking:
 
     def _try(self, wait: Wait, key: bytes) -> None:
         try:
-            reply = wait.serve(key)
-            if wait.served is not None and reply is not NOT_YET:
-                wait.served(reply)
+            reply = wait.try_serve(key)
+            if wait.on_served is not None and reply is not NOT_YET:
+                wait.on_served(reply)
         except CommandError as error:
             reply = error
         if reply is not NOT_YET:

@@ -26,7 +26,7 @@ class Notifications:
         """Whether any event may be published."""
         return not self.classes.isdisjoint("KE")
 
-    def tell(self, db: Database, key: bytes, event: bytes) -> None:
+    def publish(self, db: Database, key: bytes, event: bytes) -> None:
         """Publish an event if its class is asked for."""
         classes = self.classes
         if not classes or CLASSES[event] not in classes:

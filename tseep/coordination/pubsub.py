@@ -133,7 +133,7 @@ class PubSub:
         subscribers = self.shards.get(channel)
         return Message(b"smessage", channel, message).send(subscribers) if subscribers else 0
 
-    def heard(self, channels: dict[bytes, Subscribers], pattern: bytes | None) -> list[bytes]:
+    def active_channels(self, channels: dict[bytes, Subscribers], pattern: bytes | None) -> list[bytes]:
         """The channels that somebody hears, of those that match a pattern if there is one."""
         return list(channels) if pattern is None else list(filter(matcher(pattern), channels))
 

@@ -51,7 +51,7 @@ class Tracked:
         self.caching = self.broken = False
 
     @property
-    def remembers(self) -> bool:
+    def records_reads(self) -> bool:
         """Whether what it reads now counts."""
         if self.prefixes is not None:
             return False
@@ -67,17 +67,19 @@ class Tracking:
     @ivar readers: by key, the numbers of those that have read it since it last changed. Of which database a key is does
         not matter, as in Redis.
     @ivar prefixes: what the keys begin with that somebody wants to know of, whoever changes them.
-    @ivar most: how many keys may be remembered; the oldest are taken for changed when there are more. 0 for no limit.
+    @ivar max_keys: maximum number of tracked keys (tracking-table-max-keys); 0 for no limit.
     """
 
-    def __init__(self, after: After, most: int = 0) -> None:
+    def __init__(self, after: After, max_keys: int = 0) -> None:
         self.sessions: dict[int, Session] = {}
         self.readers: dict[bytes, set[int]] = {}
         self.prefixes: set[bytes] = set()
-        self.most = most
+        self.max_keys = max_keys
         self._after = after
         self._caller: Tracked | None = None
-        self._told: list[tuple[Session, list[bytes] | None]] = []  # clients, and what is out of date in their caches
+        self._invalidations: list[
+            tuple[Session, list[bytes] | None]
+        ] = []  # clients, and what is out of date in their caches
         self._changed: dict[bytes, dict[bytes, Tracked | None]] = {}  # by prefix, keys and by whom they were changed
 
     def __bool__(self) -> bool:
@@ -89,17 +91,17 @@ class Tracking:
         session.tracking = tracked
         tracked.id = session.id
         self.sessions[session.id] = session
-        self._look_for_prefixes()
+        self._update_prefixes()
 
     def stop(self, session: Session) -> None:
         """Tell it no more."""
         session.tracking = None
         del self.sessions[session.id]
-        self._look_for_prefixes()
+        self._update_prefixes()
         if not self.sessions:
             self.readers.clear()
 
-    def _look_for_prefixes(self) -> None:
+    def _update_prefixes(self) -> None:
         self.prefixes = set().union(*[tracked.prefixes or () for _, tracked in self._pairs()])
 
     def _pairs(self) -> list[tuple[Session, Tracked]]:
@@ -117,7 +119,7 @@ class Tracking:
         tracked = session.tracking
         if tracked is None:
             return
-        if tracked.remembers and "readonly" in command.flags and command.name not in _CARRIERS:
+        if tracked.records_reads and "readonly" in command.flags and command.name not in _CARRIERS:
             self._remember(tracked, command.keys_in(argv))
         if session.transaction is None and not command.name.startswith(b"client|"):
             tracked.caching = False
@@ -125,7 +127,7 @@ class Tracking:
     def _remember(self, tracked: Tracked, keys: list[bytes]) -> None:
         for key in keys:
             self.readers.setdefault(key, set()).add(tracked.id)
-        while self.most and len(self.readers) > self.most:
+        while self.max_keys and len(self.readers) > self.max_keys:
             self._note_read(next(iter(self.readers)), None)
 
     # What happens to keys
@@ -145,13 +147,13 @@ class Tracking:
         """Every key is about to be removed, or may be another."""
         self.readers.clear()
         for session in list(self.sessions.values()):
-            self._tell_later(session, _EVERYTHING)
+            self._invalidate_later(session, _EVERYTHING)
 
     def _note_read(self, key: bytes, caller: Tracked | None) -> None:
         for id in self.readers.pop(key):
             session = self.sessions.get(id)
             if session is not None and not self._is_own(session, caller):
-                self._tell_later(session, [key])
+                self._invalidate_later(session, [key])
 
     @staticmethod
     def _is_own(session: Session, caller: Tracked | None) -> bool:
@@ -159,15 +161,15 @@ class Tracking:
 
     # Telling
 
-    def _tell_later(self, session: Session, keys: list[bytes] | None) -> None:
-        if not self._told:
-            self._after.append(self._tell_all)
-        self._told.append((session, keys))
+    def _invalidate_later(self, session: Session, keys: list[bytes] | None) -> None:
+        if not self._invalidations:
+            self._after.append(self._send_invalidations)
+        self._invalidations.append((session, keys))
 
-    def _tell_all(self) -> None:
-        told, self._told = self._told, []
-        for session, keys in told:
-            self._tell(session, keys)
+    def _send_invalidations(self) -> None:
+        pending, self._invalidations = self._invalidations, []
+        for session, keys in pending:
+            self._invalidate(session, keys)
 
     def _broadcast(self) -> None:
         """Send all keys that have changed under a prefix together, as Redis does: in the order of their bytes."""
@@ -175,11 +177,11 @@ class Tracking:
         for prefix, keys in sorted(changed.items()):
             for session, tracked in self._pairs():
                 if prefix in (tracked.prefixes or ()):
-                    wanted = [key for key in sorted(keys) if not self._is_own(session, keys[key])]
-                    if wanted:
-                        self._tell(session, wanted)
+                    stale = [key for key in sorted(keys) if not self._is_own(session, keys[key])]
+                    if stale:
+                        self._invalidate(session, stale)
 
-    def _tell(self, session: Session, keys: list[bytes] | None) -> None:
+    def _invalidate(self, session: Session, keys: list[bytes] | None) -> None:
         """Send an invalidation to a client, or to the one in its place; one that speaks RESP2 hears it as a message."""
         tracked = session.tracking
         if tracked is None:

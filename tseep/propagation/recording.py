@@ -73,7 +73,7 @@ class Recording:
                     self._note_half_done(name)
                 raise
             if reply is BLOCKED and session.blocked is not None:
-                session.blocked.served = lambda late: self._note(session, name, argv, late)
+                session.blocked.on_served = lambda late: self._note(session, name, argv, late)
             elif self._changed or quiet:
                 self._note(session, name, argv, reply)
             return reply

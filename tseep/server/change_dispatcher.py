@@ -44,7 +44,7 @@ class Changes:
 
     def created(self, db: Database, key: bytes) -> None:
         """A key that was not there is now."""
-        self.notifications.tell(db, key, b"new")
+        self.notifications.publish(db, key, b"new")
 
     def changed(self, db: Database, key: bytes, event: bytes) -> None:
         """A key was changed or removed."""
@@ -56,11 +56,11 @@ class Changes:
         if self.tracking:
             self.tracking.note(key, event)
         if event:
-            self.notifications.tell(db, key, event)
+            self.notifications.publish(db, key, event)
 
     def missed(self, db: Database, key: bytes) -> None:
         """A command wanted to read a key that was not there."""
-        self.notifications.tell(db, key, b"keymiss")
+        self.notifications.publish(db, key, b"keymiss")
 
     def flushed(self, databases: Iterable[Database]) -> None:
         """Every key of some databases is about to be forgotten."""

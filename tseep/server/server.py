@@ -184,14 +184,14 @@ class Server:
         """
         config = self.config
         self.users.require(config["requirepass"])
-        self.acl_log.most = config["acllog-max-len"]
+        self.acl_log.max_entries = config["acllog-max-len"]
         self.limits.bulk = config["proto-max-bulk-len"]
         self.limits.query_buffer = config["client-query-buffer-limit"]
         self.slowlog.configure(config["slowlog-log-slower-than"], config["slowlog-max-len"])
         self.latency.threshold = config["latency-monitor-threshold"]
         self.slow = min(self.slowlog.threshold_ns, self.latency.threshold_ns)
         self.changes.notifications.classes = read_classes(config["notify-keyspace-events"])
-        self.tracking.most = config["tracking-table-max-keys"]
+        self.tracking.max_keys = config["tracking-table-max-keys"]
         self.keep_alive(config["tcp-keepalive"])
         self.persistence.apply_config()
         self.eviction.apply_config()

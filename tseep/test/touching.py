@@ -113,8 +113,8 @@ def _watch_waiting() -> None:
     add = Blocking.add
 
     def watched(self: Blocking, wait: Wait, *rest: Any) -> None:
-        call, serve = _running[-1], wait.serve
-        wait.serve = lambda key: _during(call, lambda: serve(key))
+        call, serve = _running[-1], wait.try_serve
+        wait.try_serve = lambda key: _during(call, lambda: serve(key))
         add(self, wait, *rest)
 
     Blocking.add = watched  # type: ignore[assignment]

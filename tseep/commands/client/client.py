@@ -258,7 +258,7 @@ def client_unblock(session: Session, argv: list[bytes]) -> Reply:
     if other is None or other.blocked is None or isinstance(other.blocked, PausedCommand):
         return 0
     wait = other.blocked
-    server.blocking.end(wait, CommandError(UNBLOCKED) if as_error else wait.nothing)
+    server.blocking.end(wait, CommandError(UNBLOCKED) if as_error else wait.timeout_reply)
     return 1
 
 

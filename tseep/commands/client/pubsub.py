@@ -123,14 +123,14 @@ _asking: dict[str, Any] = {"flags": "pubsub loading stale"}
 def pubsub_channels(session: Session, argv: list[bytes]) -> Reply:
     """Lists the channels that somebody hears."""
     pubsub = session.server.pubsub
-    return pubsub.heard(pubsub.channels, _pattern(argv))
+    return pubsub.active_channels(pubsub.channels, _pattern(argv))
 
 
 @command("PUBSUB SHARDCHANNELS", arity=-2, since="7.0.0", complexity=_OF_CHANNELS, syntax="[pattern]", **_asking)
 def pubsub_shardchannels(session: Session, argv: list[bytes]) -> Reply:
     """Lists the sharded channels that somebody hears."""
     pubsub = session.server.pubsub
-    return pubsub.heard(pubsub.shards, _pattern(argv))
+    return pubsub.active_channels(pubsub.shards, _pattern(argv))
 
 
 def _pattern(argv: list[bytes]) -> bytes | None:
