@@ -1,6 +1,6 @@
 """
-What the command of one client means for other clients: blocking, WATCH and MULTI, client-side caching, Pub/Sub,
-keyspace notifications, MONITOR, CLIENT PAUSE; and the timers of all of them.
+Effects of one client's commands on other clients: blocking commands, WATCH and MULTI, client-side caching, Pub/Sub,
+keyspace notifications, MONITOR and CLIENT PAUSE; and their timers.
 
 Imports: algorithms, errors, keyspace, protocol, replies.
 """

@@ -1,8 +1,8 @@
 """
-Clients that wait for keys: BLPOP, XREAD BLOCK and the like.
+Clients blocked on keys by BLPOP, XREAD BLOCK and the like.
 
-Whoever waits for a key is served in the order of asking, once the command (or the whole transaction or script) that
-made something of the key has ended (https://redis.io/docs/latest/commands/blpop/).
+The clients blocked on a key are served first come, first served, after the command (or the whole transaction or script)
+that made the key ready. Source: https://redis.io/docs/latest/commands/blpop/.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ UNBLOCKED = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
 
 
 class NotYet:
-    """There is nothing for the client at a key."""
+    """The type of L{NOT_YET}: the key has nothing for the client, which stays blocked."""
 
 
 NOT_YET = NotYet()
@@ -33,13 +33,13 @@ Serve = Callable[[bytes], Reply]
 
 class Wait:
     """
-    What a client waits for.
+    The blocking command of a client.
 
-    @ivar keys: in its selected database, C{db}.
-    @ivar try_serve: takes the key of which something was made; returns the reply, or L{NOT_YET}.
-    @ivar timeout_reply: the reply when the time is over.
-    @ivar on_served: told the reply before the client is, if somebody wants to record it.
-    @ivar timer: ends it when the time is over, if that is limited.
+    @ivar keys: the keys, in the database C{db}.
+    @ivar try_serve: called with a key that is ready; returns the reply, or L{NOT_YET}.
+    @ivar timeout_reply: the reply on timeout.
+    @ivar on_served: called with the reply before it is sent, if propagation has to record it.
+    @ivar timer: the timeout, if there is one.
     """
 
     __slots__ = ("db", "keys", "on_served", "session", "timeout_reply", "timer", "try_serve")
@@ -58,15 +58,16 @@ def block(
     session: Session, keys: list[bytes], timeout: int, try_serve: Serve, timeout_reply: Reply = NULL_ARRAY
 ) -> Reply:
     """
-    Let a client wait. For the end of a command that has found nothing: return what this returns.
+    Block a client. A command that has found nothing returns what this returns.
 
-    Inside a transaction or a script nobody waits, and the time is over at once.
+    In a transaction or a script no command blocks: C{timeout_reply} is returned at once.
 
-    @param keys: in the client's database, served in the order in which something is made of them.
+    @param keys: keys of the client's database; the first that becomes ready is served.
     @param timeout: milliseconds; 0 for no limit.
     @param try_serve: called with a key that is ready; returns the reply, or L{NOT_YET} if there is nothing
-        for this client after all: the key may be gone again, or of another type. An error that it raises is the reply.
-    @param timeout_reply: the reply when the time is over.
+        for this client, as the key has been deleted again or has another type. A CommandError that it raises is the
+        reply.
+    @param timeout_reply: the reply on timeout.
     """
     if session.deny_blocking:
         return timeout_reply
@@ -80,9 +81,9 @@ def block(
 
 class Blocking:
     """
-    All who wait, and the keys that are ready for them.
+    The blocked clients, and the keys that are ready for them.
 
-    @param after: what is done after a command: who waits is served then, and who was answered goes on.
+    @param after: functions that are called after the running command: here clients are served and resumed.
     """
 
     def __init__(self, timers: Timers, after: After) -> None:
@@ -93,11 +94,11 @@ class Blocking:
         self._queues: dict[tuple[Database, bytes], dict[Wait, None]] = {}
 
     def __bool__(self) -> bool:
-        """Whether anybody waits for a key."""
+        """True if any client is blocked on a key."""
         return bool(self._queues)
 
     def add(self, wait: Wait, now: int, timeout: int) -> None:
-        """Let a client wait from C{now} on, as L{Timers} count, for C{timeout} milliseconds; 0 for no limit."""
+        """Block a client at time C{now} of L{Timers}, for C{timeout} milliseconds; 0 for no limit."""
         wait.session.blocked = wait
         for key in wait.keys:
             self._queues.setdefault((wait.db, key), {})[wait] = None
@@ -105,7 +106,7 @@ class Blocking:
             wait.timer = self._timers.set(now + timeout, lambda: self.end(wait, wait.timeout_reply))
 
     def forget(self, wait: Wait) -> None:
-        """The client waits no longer."""
+        """Remove a client from the queues without a reply; it is not resumed."""
         wait.session.blocked = None
         if wait.timer is not None:
             wait.timer.cancel()
@@ -117,12 +118,12 @@ class Blocking:
                 del self._queues[place]
 
     def end(self, wait: Wait, reply: Reply) -> None:
-        """Answer a client that waits; it goes on with its other commands soon."""
+        """Unblock a client with a reply, and resume it."""
         wait.session.send_blocked_reply(reply)
         self.release(wait)
 
     def release(self, wait: Wait) -> None:
-        """A client waits no longer, and goes on with its other commands soon."""
+        """Unblock a client, and resume its pending commands after the running command."""
         self.forget(wait)
         if not self._unblocked:
             self._after.append(self._resume_all)
@@ -133,12 +134,12 @@ class Blocking:
             self._unblocked.popleft().connection.resume()
 
     def note(self, db: Database, key: bytes) -> None:
-        """Something was made of a key."""
+        """Mark a key as ready: it was created or has grown."""
         if (db, key) in self._queues:
             self._add_ready([(db, key)])
 
     def note_all(self, databases: Iterable[Database]) -> None:
-        """Anything may have been made of the keys of some databases."""
+        """Mark all keys of some databases as ready, after their contents have been replaced."""
         chosen = list(databases)
         self._add_ready([place for place in self._queues if place[0] in chosen])
 
@@ -148,7 +149,7 @@ class Blocking:
         self._ready.extend(places)
 
     def _serve(self) -> None:
-        """Give what was made of the keys that are ready to those who wait for it, first come first served."""
+        """Serve the clients blocked on the keys that are ready, first come, first served."""
         while self._ready:
             place = self._ready.popleft()
             for wait in list(self._queues.get(place, ())):

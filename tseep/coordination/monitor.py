@@ -1,4 +1,4 @@
-"""Clients that see every command that the server runs (https://redis.io/docs/latest/commands/monitor/)."""
+"""MONITOR: clients that receive every command that the server runs (https://redis.io/docs/latest/commands/monitor/)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ class Monitors:
     The clients that called MONITOR.
 
     @param clock: returns the Unix time in seconds.
-    @param after: what is done after a command: the commands are sent then, without their secrets.
-    @param changed: called when a client begins or ends to monitor.
+    @param after: functions that are called after the running command: here the lines are sent, when the command has
+        redacted its secrets.
+    @param changed: called when a client starts or stops monitoring.
     """
 
     def __init__(self, clock: Callable[[], float], after: After, changed: Callable[[], None]) -> None:
@@ -29,30 +30,30 @@ class Monitors:
         self._run: list[tuple[float, Session, list[bytes]]] = []
 
     def __bool__(self) -> bool:
-        """Whether there are any."""
+        """True if any client monitors the server."""
         return bool(self._sessions)
 
     def add(self, session: Session) -> None:
-        """Let a client see every command from now on."""
+        """Start to send every command to a client."""
         session.monitoring = True
         self._sessions[session] = None
         self._changed()
 
     def forget(self, session: Session) -> None:
-        """A client sees them no more."""
+        """Stop to send commands to a client."""
         session.monitoring = False
         del self._sessions[session]
         self._changed()
 
     def feed(self, session: Session, command: Command, argv: list[bytes]) -> None:
-        """A client runs a command."""
+        """Queue a line for a command that a client runs, unless it is an admin command."""
         if "admin" not in command.flags:
             if not self._run:
                 self._after.append(self.send)
             self._run.append((self._clock(), session, argv))
 
     def send(self) -> None:
-        """Show what was run."""
+        """Send the queued lines to the monitoring clients."""
         lines = b"".join([_line(*each) for each in self._run])
         self._run.clear()
         for session in list(self._sessions):

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 class Notifications:
     """
-    Publishes what happens to keys.
+    Publishes keyspace events.
 
-    @ivar classes: what is asked for: C{K} or C{E} for the channels, and the classes of events.
+    @ivar classes: the letters of notify-keyspace-events: C{K} and C{E} for the channels, and the classes of events.
     """
 
     def __init__(self, pubsub: PubSub) -> None:
@@ -23,11 +23,11 @@ class Notifications:
         self.classes: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
-        """Whether any event may be published."""
+        """True if events of some class are enabled."""
         return not self.classes.isdisjoint("KE")
 
     def publish(self, db: Database, key: bytes, event: bytes) -> None:
-        """Publish an event if its class is asked for."""
+        """Publish an event of a key if its class is enabled."""
         classes = self.classes
         if not classes or CLASSES[event] not in classes:
             return

@@ -1,4 +1,4 @@
-"""Commands that are held for a while (https://redis.io/docs/latest/commands/client-pause/)."""
+"""CLIENT PAUSE: commands that are suspended for a while (https://redis.io/docs/latest/commands/client-pause/)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class PausedCommand(Wait):
-    """A client whose command is held."""
+    """A client that is blocked because its command is paused."""
 
     __slots__ = ("argv",)
 
@@ -25,11 +25,11 @@ class PausedCommand(Wait):
 
 class Pause:
     """
-    The state of CLIENT PAUSE, and the commands that it holds.
+    The state of CLIENT PAUSE, and the paused commands.
 
     @param changed: called when a pause begins or ends.
-    @ivar until: when that ends, in milliseconds of the server's timer; 0 for not at all.
-    @ivar all: whether every command is held, not only those that may change something.
+    @ivar until: end of the pause, in milliseconds of the server's timer; 0 if there is none.
+    @ivar all: True if all commands are paused, not only writes.
     """
 
     def __init__(self, timers: Timers, blocking: Blocking, changed: Callable[[], None]) -> None:
@@ -42,11 +42,11 @@ class Pause:
         self._held: list[PausedCommand] = []
 
     def __bool__(self) -> bool:
-        """Whether any command is held."""
+        """True during a pause."""
         return bool(self.until)
 
     def begin(self, until: int, all: bool) -> None:
-        """Hold commands until C{until}. Of two pauses the longer and the stricter one counts."""
+        """Pause commands until C{until}. Overlapping pauses combine to the later end and the stricter mode."""
         self.all = self.all or all
         if until > self.until:
             self.until = until
@@ -56,7 +56,7 @@ class Pause:
             self._changed()
 
     def end(self) -> None:
-        """Let all go on whose commands were held."""
+        """End the pause, and resume the paused clients."""
         if self._timer is not None:
             self._timer.cancel()
         self.until, self.all = 0, False
@@ -68,7 +68,7 @@ class Pause:
                 self._blocking.release(each)
 
     def holds(self, session: Session, command: Command) -> bool:
-        """Whether a command is held now."""
+        """True if a command must be paused now. EXEC is a write if a queued command is one."""
         if not self.until:
             return False
         if self.all or command.may_write:
@@ -77,6 +77,6 @@ class Pause:
         return any(queued.may_write for queued, _ in queue)
 
     def hold(self, session: Session, argv: list[bytes]) -> None:
-        """Keep a command of a client's, and those after it, until the end."""
+        """Block a client with a command until the pause ends; its later commands stay pending."""
         session.blocked = held = PausedCommand(session, argv)
         self._held.append(held)

@@ -1,4 +1,4 @@
-"""Publish and subscribe (https://redis.io/docs/latest/develop/interact/pubsub/): who hears what."""
+"""Pub/Sub subscriptions and the delivery of messages (https://redis.io/docs/latest/develop/interact/pubsub/)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Subscribers = dict["Session", None]
 
 
 class Subscriptions:
-    """What one client hears, in the order of subscription."""
+    """The channels, patterns and shard channels of one client, each in the order of subscription."""
 
     __slots__ = ("channels", "patterns", "shards")
 
@@ -26,12 +26,12 @@ class Subscriptions:
         self.shards: dict[bytes, None] = {}
 
     def __bool__(self) -> bool:
-        """Whether there are any."""
+        """True if the client has any subscription."""
         return bool(self.channels or self.patterns or self.shards)
 
 
 class Message:
-    """One message, encoded once for each version of RESP that subscribers speak."""
+    """A message, which is encoded once for each version of RESP that subscribers use."""
 
     __slots__ = ("_encoded", "_parts")
 
@@ -40,7 +40,7 @@ class Message:
         self._encoded: dict[int, bytes] = {}
 
     def send(self, subscribers: Subscribers) -> int:
-        """Give it to each, and return how many these are."""
+        """Send it to all subscribers. Return their number."""
         encoded = self._encoded
         for session in list(subscribers):
             protocol = session.protocol
@@ -54,8 +54,9 @@ class PubSub:
     """
     All subscriptions of a server.
 
-    @ivar channels: subscribers by channel; C{shards}: the same for sharded channels.
-    @ivar patterns: by pattern, what tells whether a channel matches, and its subscribers.
+    @ivar channels: subscribers by channel.
+    @ivar shards: subscribers by shard channel.
+    @ivar patterns: by pattern a function that returns True if a channel matches, and the subscribers.
     """
 
     def __init__(self) -> None:
@@ -64,30 +65,24 @@ class PubSub:
         self.patterns: dict[bytes, tuple[Callable[[bytes], bool], Subscribers]] = {}
 
     def subscribe(self, session: Session, channel: bytes) -> None:
-        """Let a client hear a channel."""
         _add(self.channels, self.of(session).channels, session, channel)
 
     def subscribe_shard(self, session: Session, channel: bytes) -> None:
-        """Let a client hear a sharded channel."""
         _add(self.shards, self.of(session).shards, session, channel)
 
     def subscribe_pattern(self, session: Session, pattern: bytes) -> None:
-        """Let a client hear all channels that match a pattern."""
         own = self.of(session).patterns
         if pattern not in own:
             own[pattern] = None
             self.patterns.setdefault(pattern, (matcher(pattern), {}))[1][session] = None
 
     def unsubscribe(self, session: Session, channel: bytes) -> None:
-        """Let a client hear a channel no more, if it did."""
         _remove(self.channels, self.of(session).channels, session, channel)
 
     def unsubscribe_shard(self, session: Session, channel: bytes) -> None:
-        """Let a client hear a sharded channel no more, if it did."""
         _remove(self.shards, self.of(session).shards, session, channel)
 
     def unsubscribe_pattern(self, session: Session, pattern: bytes) -> None:
-        """Let a client hear what matches a pattern no more, if it did."""
         own = self.of(session).patterns
         if pattern in own:
             del own[pattern]
@@ -97,13 +92,13 @@ class PubSub:
                 del self.patterns[pattern]
 
     def of(self, session: Session) -> Subscriptions:
-        """A client's subscriptions."""
+        """A client's subscriptions, which are created on first use."""
         if session.subscriptions is None:
             session.subscriptions = Subscriptions()
         return session.subscriptions
 
     def forget(self, session: Session) -> None:
-        """A client hears nothing any more."""
+        """Remove all subscriptions of a client."""
         own = session.subscriptions
         if own is None:
             return
@@ -117,9 +112,9 @@ class PubSub:
 
     def publish(self, channel: bytes, message: bytes) -> int:
         """
-        Send a message to all who hear the channel.
+        Send a message to the subscribers of a channel and of matching patterns.
 
-        @return: how many times it was sent; a client with a matching pattern beside counts twice.
+        @return: number of deliveries; a client that is subscribed both ways counts twice.
         """
         subscribers = self.channels.get(channel)
         sent = Message(b"message", channel, message).send(subscribers) if subscribers else 0
@@ -129,12 +124,12 @@ class PubSub:
         return sent
 
     def publish_shard(self, channel: bytes, message: bytes) -> int:
-        """Send a message to all who hear the sharded channel, and return how many these are."""
+        """Send a message to the subscribers of a shard channel. Return their number."""
         subscribers = self.shards.get(channel)
         return Message(b"smessage", channel, message).send(subscribers) if subscribers else 0
 
     def active_channels(self, channels: dict[bytes, Subscribers], pattern: bytes | None) -> list[bytes]:
-        """The channels that somebody hears, of those that match a pattern if there is one."""
+        """The channels with subscribers, filtered by a glob pattern if one is given (PUBSUB CHANNELS)."""
         return list(channels) if pattern is None else list(filter(matcher(pattern), channels))
 
 

@@ -1,4 +1,4 @@
-"""Timers: functions that are called at a certain time. The mode wakes the server when the nearest one is due."""
+"""Timers, in a heap ordered by time. The mode wakes the server when the earliest one is due."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ LATE_S = 0.0005
 """Seconds by which a timer fires late, so that its millisecond has passed."""
 
 After = deque[Callable[[], None]]
-"""What is to be done after the running command, or after the whole transaction or script that it is part of."""
+"""Functions that are called after the running command, or after the whole transaction or script that it is part of."""
 
 MAX_SLEEP_S = 3600.0
-"""Seconds after which the mode looks again at the timers, as not every reactor takes longer sleeps."""
+"""Maximum seconds until the mode checks the timers again, as some reactors reject longer sleeps."""
 
 
 def delay_until(when: int, now: int) -> float:
     """
-    Return for how many seconds to sleep until a timer is due, L{MAX_SLEEP_S} at most.
+    Return the seconds until a timer is due, L{MAX_SLEEP_S} at most.
 
-    @param when: when it is due, C{now}: the time; both in milliseconds of the server's timer.
+    @param when: due time, in milliseconds of the server's timer.
+    @param now: present time, in milliseconds of the server's timer.
     """
     return min(MAX_SLEEP_S, max(0, when - now) / 1000 + LATE_S)
 
 
 class Timer:
-    """A function that will be called once."""
+    """A function that is called once, unless cancelled."""
 
     __slots__ = ("_timers", "fire")
 
@@ -39,7 +40,7 @@ class Timer:
         self.fire: Callable[[], None] | None = fire
 
     def cancel(self) -> None:
-        """Do not call it. Does nothing if it has been called already."""
+        """Cancel the call; no effect if it has been made."""
         if self.fire is not None:
             self.fire = None
             self._timers.count_cancelled()
@@ -49,12 +50,12 @@ class Timers:
     """
     All timers of a server, by their times in milliseconds.
 
-    @ivar wake: called with the time of the nearest timer when that becomes an earlier one. The mode sets it.
+    @ivar wake: called with the time of the earliest timer when an earlier one is set. The mode sets this attribute.
     """
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, Timer]] = []
-        self._numbers = count()  # timers of one time fire in the order in which they were set
+        self._numbers = count()  # timers of equal time fire in the order in which they were set
         self._cancelled = 0
         self.wake: Callable[[int], None] = lambda when: None
 
@@ -67,7 +68,7 @@ class Timers:
         return timer
 
     def fire(self, now: int) -> None:
-        """Call what is due at C{now}, and have the mode wake the server for the next timer."""
+        """Fire the timers that are due at C{now}, in milliseconds, and request to be woken for the next one."""
         heap = self._heap
         while heap and (heap[0][0] <= now or heap[0][2].fire is None):
             timer = heappop(heap)[2]
@@ -80,7 +81,7 @@ class Timers:
             self.wake(heap[0][0])
 
     def count_cancelled(self) -> None:
-        """A timer was cancelled. When most of the heap is such, it is built again without them."""
+        """Count a cancelled timer. The heap is rebuilt when most of its timers are cancelled."""
         self._cancelled += 1
         if self._cancelled > CANCELLED_SLACK + len(self._heap) // 2:
             self._heap = [entry for entry in self._heap if entry[2].fire is not None]

@@ -1,6 +1,6 @@
 """
-Clients that keep values in a cache of their own, and are told which ones are out of date
-(https://redis.io/docs/latest/develop/reference/client-side-caching/).
+CLIENT TRACKING: invalidation messages for clients with a local cache. Source:
+https://redis.io/docs/latest/develop/reference/client-side-caching/.
 """
 
 from __future__ import annotations
@@ -16,27 +16,28 @@ if TYPE_CHECKING:
     from tseep.session.session import Session
 
 CHANNEL = b"__redis__:invalidate"
-"""Where a subscriber hears what is out of date in another client's cache."""
+"""The Pub/Sub channel of invalidation messages in RESP2, for clients that others redirect to."""
 
 _CARRIERS = frozenset({b"eval_ro", b"evalsha_ro", b"fcall_ro"})
-"""Commands that read nothing themselves."""
+"""Read-only commands that only call other commands, and whose own keys are not tracked."""
 
 _EVERYTHING = None
-"""In place of keys: all of them."""
+"""In place of a list of keys: invalidate the whole cache."""
 
 
 class Tracked:
     """
-    How a client wants to be told.
+    The tracking options of a client.
 
-    @ivar id: the client's number; scripts that it runs are told of in its place.
-    @ivar redirect: the number of the client that is told in its place; 0 for none.
-    @ivar prefixes: for a client that is told of every change (C{BCAST}), what the keys begin with that it wants to know
-        of; the empty one stands for all keys. None for one that is told of what it has read.
-    @ivar opt_in: whether what it reads counts only after CLIENT CACHING YES; C{opt_out}: not after CLIENT CACHING NO.
-    @ivar no_loop: whether it is not told of its own changes.
-    @ivar caching: whether it has just said CLIENT CACHING.
-    @ivar broken: whether the client that is told in its place is gone.
+    @ivar id: the client's ID, also for reads of the scripts that it runs.
+    @ivar redirect: ID of the client that receives the invalidations; 0 for the client itself.
+    @ivar prefixes: in broadcasting mode (C{BCAST}) the prefixes of the keys to report; the empty one matches all keys.
+        None in default mode, where the keys that the client has read are reported.
+    @ivar opt_in: True if reads are tracked only after CLIENT CACHING YES.
+    @ivar opt_out: True if reads are tracked except after CLIENT CACHING NO.
+    @ivar no_loop: True if the client's own changes are not reported to it.
+    @ivar caching: True for the command (or transaction) after CLIENT CACHING.
+    @ivar broken: True if the client of C{redirect} has disconnected.
     """
 
     __slots__ = ("broken", "caching", "id", "no_loop", "opt_in", "opt_out", "prefixes", "redirect")
@@ -52,7 +53,7 @@ class Tracked:
 
     @property
     def records_reads(self) -> bool:
-        """Whether what it reads now counts."""
+        """True if the keys that the client reads now are tracked."""
         if self.prefixes is not None:
             return False
         return self.caching if self.opt_in else not (self.opt_out and self.caching)
@@ -60,13 +61,13 @@ class Tracked:
 
 class Tracking:
     """
-    All who are to be told, and what they have read.
+    The clients with tracking enabled, and the keys that they have read.
 
-    @param after: what is done after a command: who is concerned is told then.
-    @ivar sessions: the clients with tracking on.
-    @ivar readers: by key, the numbers of those that have read it since it last changed. Of which database a key is does
-        not matter, as in Redis.
-    @ivar prefixes: what the keys begin with that somebody wants to know of, whoever changes them.
+    @param after: functions that are called after the running command: here invalidations are sent.
+    @ivar sessions: the clients with tracking enabled, by ID.
+    @ivar readers: by key the IDs of the clients that have read it since its last change. As in Redis keys of the same
+        name in different databases are not distinguished.
+    @ivar prefixes: the prefixes of all clients in broadcasting mode.
     @ivar max_keys: maximum number of tracked keys (tracking-table-max-keys); 0 for no limit.
     """
 
@@ -77,24 +78,20 @@ class Tracking:
         self.max_keys = max_keys
         self._after = after
         self._caller: Tracked | None = None
-        self._invalidations: list[
-            tuple[Session, list[bytes] | None]
-        ] = []  # clients, and what is out of date in their caches
-        self._changed: dict[bytes, dict[bytes, Tracked | None]] = {}  # by prefix, keys and by whom they were changed
+        self._invalidations: list[tuple[Session, list[bytes] | None]] = []  # clients, and their stale keys
+        self._changed: dict[bytes, dict[bytes, Tracked | None]] = {}  # by prefix, keys and the client that changed them
 
     def __bool__(self) -> bool:
-        """Whether there are any."""
+        """True if any client has tracking enabled."""
         return bool(self.sessions)
 
     def start(self, session: Session, tracked: Tracked) -> None:
-        """Tell a client from now on."""
         session.tracking = tracked
         tracked.id = session.id
         self.sessions[session.id] = session
         self._update_prefixes()
 
     def stop(self, session: Session) -> None:
-        """Tell it no more."""
         session.tracking = None
         del self.sessions[session.id]
         self._update_prefixes()
@@ -107,14 +104,14 @@ class Tracking:
     def _pairs(self) -> list[tuple[Session, Tracked]]:
         return [(each, each.tracking) for each in self.sessions.values() if each.tracking is not None]
 
-    # What such a client does
+    # Commands of tracked clients
 
     def begin(self, session: Session) -> None:
-        """It is about to run a command: what that changes is its own doing."""
+        """Called before a client with tracking runs a command: changes are now attributed to it."""
         self._caller = session.tracking
 
     def end(self, session: Session, command: Command, argv: list[bytes]) -> None:
-        """It has run the command."""
+        """Called after the command: track the keys that it has read."""
         self._caller = None
         tracked = session.tracking
         if tracked is None:
@@ -130,10 +127,10 @@ class Tracking:
         while self.max_keys and len(self.readers) > self.max_keys:
             self._note_read(next(iter(self.readers)), None)
 
-    # What happens to keys
+    # Changes
 
     def note(self, key: bytes, event: bytes) -> None:
-        """A key was changed or removed."""
+        """Schedule invalidations for a key that was changed or removed."""
         caller = None if event == b"expired" else self._caller
         if key in self.readers:
             self._note_read(key, caller)
@@ -144,7 +141,7 @@ class Tracking:
                 self._changed.setdefault(prefix, {}).setdefault(key, caller)
 
     def note_all(self) -> None:
-        """Every key is about to be removed, or may be another."""
+        """Invalidate all caches: every key is about to be removed or replaced."""
         self.readers.clear()
         for session in list(self.sessions.values()):
             self._invalidate_later(session, _EVERYTHING)
@@ -159,7 +156,7 @@ class Tracking:
     def _is_own(session: Session, caller: Tracked | None) -> bool:
         return caller is not None and session.tracking is caller and caller.no_loop
 
-    # Telling
+    # Invalidation messages
 
     def _invalidate_later(self, session: Session, keys: list[bytes] | None) -> None:
         if not self._invalidations:
@@ -172,7 +169,7 @@ class Tracking:
             self._invalidate(session, keys)
 
     def _broadcast(self) -> None:
-        """Send all keys that have changed under a prefix together, as Redis does: in the order of their bytes."""
+        """Send the changed keys of each prefix in one message, sorted by their bytes, as Redis does."""
         changed, self._changed = self._changed, {}
         for prefix, keys in sorted(changed.items()):
             for session, tracked in self._pairs():
@@ -182,7 +179,7 @@ class Tracking:
                         self._invalidate(session, stale)
 
     def _invalidate(self, session: Session, keys: list[bytes] | None) -> None:
-        """Send an invalidation to a client, or to the one in its place; one that speaks RESP2 hears it as a message."""
+        """Send an invalidation to a client or to the one it redirects to: a push in RESP3, a message in RESP2."""
         tracked = session.tracking
         if tracked is None:
             return

@@ -1,4 +1,4 @@
-"""What is queued, and which keys are watched (https://redis.io/docs/latest/develop/interact/transactions/)."""
+"""Queued commands of MULTI, and watched keys (https://redis.io/docs/latest/develop/interact/transactions/)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 class Transaction:
     """
-    What a client has said between MULTI and EXEC.
+    The state of a client between MULTI and EXEC.
 
-    @ivar queue: the commands to run.
-    @ivar refused: whether one was refused, so that none is to be run.
+    @ivar queue: the queued commands with their arguments.
+    @ivar refused: True if a command was not queued because of an error, so EXEC fails.
     """
 
     __slots__ = ("queue", "refused")
@@ -29,40 +29,40 @@ class Transaction:
 
 
 def end_transaction(session: Session) -> None:
-    """Forget what a client has queued, and what it watches."""
+    """Discard a client's queued commands and its watched keys."""
     session.transaction = None
     session.server.changes.watching.forget(session)
 
 
 def aborted(reason: CommandError) -> CommandError:
-    """What EXEC answers where it runs nothing for a reason of its own."""
+    """The EXECABORT error of an EXEC that fails because of C{reason}."""
     text = reason.message
     return CommandError(b"EXECABORT Transaction discarded because of: " + text[4 * text.startswith(b"ERR ") :])
 
 
 class Watching:
     """
-    The keys that clients watch.
+    The watched keys of all clients.
 
-    @param databases: how many there are.
+    @param databases: number of databases.
     """
 
     def __init__(self, databases: int) -> None:
         self._watchers: list[dict[bytes, set[Session]]] = [{} for _ in range(databases)]
 
     def __bool__(self) -> bool:
-        """Whether any key is watched."""
+        """True if any client watches a key."""
         return any(self._watchers)
 
     def watch(self, session: Session, key: bytes) -> None:
-        """Let a client know, by its C{dirty_cas}, when a key of its database changes."""
+        """Watch a key of the client's database: its C{dirty_cas} is set when the key changes."""
         place = session.db, key
         if place not in session.watched:
             session.watched = (*session.watched, place)
             self._watchers[session.db.number].setdefault(key, set()).add(session)
 
     def forget(self, session: Session) -> None:
-        """A client watches nothing any more."""
+        """Remove all watched keys of a client (UNWATCH)."""
         for db, key in session.watched:
             watchers = self._watchers[db.number]
             watchers[key].discard(session)
@@ -72,19 +72,19 @@ class Watching:
         session.dirty_cas = False
 
     def note(self, db: Database, key: bytes) -> None:
-        """A key has changed."""
+        """Set C{dirty_cas} of the clients that watch a key."""
         for session in self._watchers[db.number].get(key, ()):
             session.dirty_cas = True
 
     def note_all(self, databases: Iterable[Database]) -> None:
-        """All keys that there are in some databases are about to be removed."""
+        """As L{note}, for all existing keys of some databases, which are about to be removed."""
         for db in databases:
             for key in self._watchers[db.number]:
                 if db.peek(key) is not None:
                     self.note(db, key)
 
     def note_swapped(self, first: Database, second: Database) -> None:
-        """Two databases have exchanged their contents."""
+        """As L{note}, for the keys that exist in one of two databases, whose contents have been swapped."""
         for db in (first, second):
             for key in list(self._watchers[db.number]):
                 if first.peek(key) is not None or second.peek(key) is not None:
