@@ -7,8 +7,8 @@ from itertools import islice
 from tseep.datatypes.collection import Collection
 from tseep.datatypes.memory import of_bytes, of_dict
 
-MOST_PACKED = 512
-LONGEST_PACKED = 64
+MAX_LISTPACK_ENTRIES = 512
+MAX_LISTPACK_VALUE = 64
 """Up to so many fields, and bytes of a field or value, Redis packs a hash (hash-max-listpack-entries and -value)."""
 
 SAMPLE = 5
@@ -24,9 +24,9 @@ class Hash(dict[bytes, bytes], Collection):
 
     def encoding(self) -> bytes:
         """C{listpack} if it is short, C{hashtable} if not."""
-        if len(self) > MOST_PACKED:
+        if len(self) > MAX_LISTPACK_ENTRIES:
             return b"hashtable"
-        long = any(len(field) > LONGEST_PACKED or len(value) > LONGEST_PACKED for field, value in self.items())
+        long = any(len(field) > MAX_LISTPACK_VALUE or len(value) > MAX_LISTPACK_VALUE for field, value in self.items())
         return b"hashtable" if long else b"listpack"
 
     def size(self) -> int:

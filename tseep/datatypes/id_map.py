@@ -9,10 +9,10 @@ from typing import Generic, TypeVar
 MAX_CHUNK_ENTRIES = 100
 """Entries that a chunk takes at its end (Redis's stream-node-max-entries)."""
 
-Held = TypeVar("Held")
+Value = TypeVar("Value")
 
 
-class _Chunk(Generic[Held]):
+class _Chunk(Generic[Value]):
     """
     Some entries that follow each other; never none.
 
@@ -21,7 +21,7 @@ class _Chunk(Generic[Held]):
 
     __slots__ = ("ids", "removed", "values")
 
-    def __init__(self, ids: list[int], values: list[Held]) -> None:
+    def __init__(self, ids: list[int], values: list[Value]) -> None:
         self.ids = ids
         self.values = values
         self.removed = 0
@@ -31,7 +31,7 @@ class _Chunk(Generic[Held]):
         return max(self.ids[-1], self.removed)
 
 
-class ChunkedIdMap(Generic[Held]):
+class ChunkedIdMap(Generic[Value]):
     """
     Numbers with a value each, in the order of the numbers.
 
@@ -42,7 +42,7 @@ class ChunkedIdMap(Generic[Held]):
     __slots__ = ("_chunks", "_firsts", "_room", "_size")
 
     def __init__(self) -> None:
-        self._chunks: list[_Chunk[Held]] = []
+        self._chunks: list[_Chunk[Value]] = []
         self._firsts: list[int] = []  # of each chunk, an id that is not above its first and not below the one before
         self._room = 0  # how many the last chunk still takes at its end
         self._size = 0
@@ -50,7 +50,7 @@ class ChunkedIdMap(Generic[Held]):
     def __len__(self) -> int:
         return self._size
 
-    def __iter__(self) -> Iterator[tuple[int, Held]]:
+    def __iter__(self) -> Iterator[tuple[int, Value]]:
         return self.items()
 
     def first(self) -> int:
@@ -65,18 +65,18 @@ class ChunkedIdMap(Generic[Held]):
         """In how many chunks the entries are."""
         return len(self._chunks)
 
-    def parts(self) -> Iterator[tuple[list[int], list[Held]]]:
+    def parts(self) -> Iterator[tuple[list[int], list[Value]]]:
         """The ids and the values of each chunk; not to be changed."""
         return ((chunk.ids, chunk.values) for chunk in self._chunks)
 
-    def append_part(self, ids: list[int], values: list[Held]) -> None:
+    def append_part(self, ids: list[int], values: list[Value]) -> None:
         """Add a chunk of ids that are in order, and higher than any that is there."""
         self._chunks.append(_Chunk(ids, values))
         self._firsts.append(ids[0])
         self._room = max(0, MAX_CHUNK_ENTRIES - len(ids))
         self._size += len(ids)
 
-    def append(self, id: int, value: Held) -> None:
+    def append(self, id: int, value: Value) -> None:
         """Add an id that is higher than any that is there."""
         if self._room:
             self._room -= 1
@@ -89,7 +89,7 @@ class ChunkedIdMap(Generic[Held]):
             self._firsts.append(id)
         self._size += 1
 
-    def get(self, id: int) -> Held | None:
+    def get(self, id: int) -> Value | None:
         """The value of an id, or None."""
         if not self._chunks:
             return None
@@ -97,7 +97,7 @@ class ChunkedIdMap(Generic[Held]):
         at = bisect_left(chunk.ids, id)
         return chunk.values[at] if at < len(chunk.ids) and chunk.ids[at] == id else None
 
-    def add(self, id: int, value: Held) -> Held | None:
+    def add(self, id: int, value: Value) -> Value | None:
         """
         Add an id anywhere, if it is not there yet.
 
@@ -119,7 +119,7 @@ class ChunkedIdMap(Generic[Held]):
             self._divide(number)
         return None
 
-    def pop(self, id: int) -> Held | None:
+    def pop(self, id: int) -> Value | None:
         """Remove an id, and return its value; None if it is not there."""
         if not self._chunks:
             return None
@@ -137,7 +137,7 @@ class ChunkedIdMap(Generic[Held]):
             chunk.removed = max(id, chunk.removed)
         return chunk.values.pop(at)
 
-    def items(self, first: int = 0, last: int | None = None) -> Iterator[tuple[int, Held]]:
+    def items(self, first: int = 0, last: int | None = None) -> Iterator[tuple[int, Value]]:
         """The entries from id C{first} to id C{last}, or to the end. Nothing may be added or removed meanwhile."""
         chunks = self._chunks
         for number in range(self._number(first), len(chunks)):
@@ -148,7 +148,7 @@ class ChunkedIdMap(Generic[Held]):
             if end < len(ids):
                 return
 
-    def items_down(self, first: int, last: int) -> Iterator[tuple[int, Held]]:
+    def items_down(self, first: int, last: int) -> Iterator[tuple[int, Value]]:
         """The same in the opposite order: from id C{last} down to id C{first}."""
         for number in range(self._number(last) if self._chunks else -1, -1, -1):
             ids, values = self._chunks[number].ids, self._chunks[number].values
@@ -186,9 +186,9 @@ class ChunkedIdMap(Generic[Held]):
             self._drop(-1)
         return bool(self._chunks)
 
-    def copy(self) -> ChunkedIdMap[Held]:
+    def copy(self) -> ChunkedIdMap[Value]:
         """Another one with the same values."""
-        other: ChunkedIdMap[Held] = ChunkedIdMap()
+        other: ChunkedIdMap[Value] = ChunkedIdMap()
         other._chunks = [_Chunk(chunk.ids[:], chunk.values[:]) for chunk in self._chunks]
         other._firsts = self._firsts[:]
         other._room = self._room
@@ -205,7 +205,7 @@ class ChunkedIdMap(Generic[Held]):
         if number in (-1, len(self._chunks)):
             self._room = 0
 
-    def _cut(self, chunk: _Chunk[Held], count: int) -> None:
+    def _cut(self, chunk: _Chunk[Value], count: int) -> None:
         """Remove entries at the beginning of the first chunk."""
         del chunk.ids[:count], chunk.values[:count]
         self._size -= count

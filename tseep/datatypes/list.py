@@ -20,19 +20,19 @@ MAX_CHUNK_ELEMENTS = 2 * CHUNK_ELEMENTS
 MIN_CHUNK_ELEMENTS = CHUNK_ELEMENTS // 4
 """A chunk with fewer elements is merged with the next one."""
 
-MOST_BYTES = 1 << 14
+MAX_PACKED_BYTES = 1 << 14
 """Elements that are longer together are not packed: that would save little, and take long."""
 
 SAMPLE = 5
 """Elements, or chunks, that are measured in place of all."""
 
-OBJECT = 64 + 2 * 72
+OBJECT_BYTES = 64 + 2 * 72
 """Bytes of an empty list: its own, and those of its ends."""
 
-PACKED = 48 + 33 + 8
+PACKED_BYTES = 48 + 33 + 8
 """Bytes of packed elements, beside themselves: the object's own, those of its C{bytes}, and its place."""
 
-PLAIN = 2
+MARSHAL_VERSION = 2
 """The version of L{marshal}'s format that does not look for what is there twice, which takes five times as long."""
 
 
@@ -47,7 +47,9 @@ class Packed:
     __slots__ = ("_content", "_count")
 
     def __init__(self, elements: list[bytes]) -> None:
-        self._content = bytes(memoryview(dumps(elements, PLAIN)))  # which has room to spare, that would be lost
+        self._content = bytes(
+            memoryview(dumps(elements, MARSHAL_VERSION))
+        )  # which has room to spare, that would be lost
         self._count = len(elements)
 
     def __len__(self) -> int:
@@ -64,7 +66,7 @@ class Packed:
 
     def size(self) -> int:
         """Bytes that it takes."""
-        return PACKED + allocated(len(self._content))
+        return PACKED_BYTES + allocated(len(self._content))
 
     def _elements(self) -> list[bytes]:
         elements: list[bytes] = loads(self._content)
@@ -372,7 +374,7 @@ class RedisList(Collection):
         between = self._between
         sample = list(map(_size, islice(between, SAMPLE)))
         inner = sum(sample) * len(between) // max(1, len(sample))
-        return OBJECT + _size(self._left) + inner + _size(self._right)
+        return OBJECT_BYTES + _size(self._left) + inner + _size(self._right)
 
     def copy(self) -> RedisList:
         """Another one with the same elements."""
@@ -392,7 +394,7 @@ class RedisList(Collection):
 
 def _pack(elements: list[bytes]) -> Chunk:
     """A chunk of these elements, packed if they are short."""
-    return Packed(elements) if sum(map(len, elements)) <= MOST_BYTES else tuple(elements)
+    return Packed(elements) if sum(map(len, elements)) <= MAX_PACKED_BYTES else tuple(elements)
 
 
 def _without(elements: list[bytes], element: bytes, most: int, backwards: bool) -> list[bytes]:

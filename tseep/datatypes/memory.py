@@ -15,16 +15,16 @@ from tseep.datatypes.collection import Collection
 
 _on_pypy = platform.python_implementation() == "PyPy"
 
-ENTRY = 42
+ENTRY_BYTES = 42
 """Of a dictionary, per entry: from 27 just before it grows to 60 just after, on average 41.4."""
 
-BYTES = 33
+BYTES_HEADER = 33
 """Of a C{bytes}, beside its content."""
 
-BYTEARRAY = 56
+BYTEARRAY_HEADER = 56
 """Of a C{bytearray}, beside its buffer."""
 
-EXPIRY = ENTRY + 32 + 50
+EXPIRY_BYTES = ENTRY_BYTES + 32 + 50
 """Of a time to expire: its entry, its number, and a place in its slot, which is a set's average of 50."""
 
 
@@ -35,17 +35,17 @@ def allocated(size: int) -> int:
 
 def of_bytes(value: bytes) -> int:
     """Bytes that a C{bytes} takes."""
-    return allocated(BYTES + len(value))
+    return allocated(BYTES_HEADER + len(value))
 
 
 def of_bytearray(value: bytearray) -> int:
     """Bytes that a C{bytearray} takes. Its buffer gets an eighth to spare when it grows, so half of that."""
-    return BYTEARRAY + allocated(1 + len(value) + len(value) // 16)
+    return BYTEARRAY_HEADER + allocated(1 + len(value) + len(value) // 16)
 
 
 def of_dict(entries: dict[Any, Any]) -> int:
     """Bytes that a dictionary takes, beside what is in it: on CPython what it says itself."""
-    return 64 + ENTRY * len(entries) if _on_pypy else sys.getsizeof(entries)
+    return 64 + ENTRY_BYTES * len(entries) if _on_pypy else sys.getsizeof(entries)
 
 
 def of_list(items: list[Any]) -> int:
@@ -72,7 +72,7 @@ def size(key: bytes, value: bytes | bytearray | Collection, volatile: bool = Fal
     @param volatile: whether the key has a time to expire.
     @return: bytes.
     """
-    entries = 2 * ENTRY  # of the value and of the last use, whose number many keys share
+    entries = 2 * ENTRY_BYTES  # of the value and of the last use, whose number many keys share
     if volatile:
-        entries += EXPIRY
+        entries += EXPIRY_BYTES
     return size_of_key(key, value) + entries

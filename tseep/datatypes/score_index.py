@@ -17,7 +17,7 @@ GROUP = 32
 """So many blocks are counted together."""
 
 
-class Order:
+class ScoreIndex:
     """
     Pairs of a score and a member, no two the same, in order.
 

@@ -10,16 +10,16 @@ from tseep.algorithms.numeric import integer
 from tseep.datatypes.collection import Collection
 from tseep.datatypes.memory import of_bytes, of_dict, of_list
 
-MOST_INTEGERS = 512
+MAX_INTSET_ENTRIES = 512
 """Up to so many integers alone Redis keeps as an intset (set-max-intset-entries)."""
 
 SAMPLE = 5
 """Elements that are measured in place of all."""
 
-OBJECT = 48
+OBJECT_BYTES = 48
 """Bytes of a set, beside its list and its dictionary."""
 
-NUMBER, KNOWN = 32, 257
+INT_BYTES, SHARED_INTS = 32, 257
 """Bytes of the number of a member's place, and how many of them Python holds once for all."""
 
 
@@ -88,16 +88,16 @@ class Set(Collection):
 
     def encoding(self) -> bytes:
         """C{intset} for a few integers, else C{hashtable}."""
-        few = len(self.members) <= MOST_INTEGERS
+        few = len(self.members) <= MAX_INTSET_ENTRIES
         return b"intset" if few and all(integer(member) is not None for member in self.members) else b"hashtable"
 
     def size(self) -> int:
         """Estimate the bytes that it takes, from the first few members."""
         sample = [of_bytes(member) for member in islice(self.members, SAMPLE)]
         count = len(self.members)
-        numbers = NUMBER * max(0, count - KNOWN)
+        numbers = INT_BYTES * max(0, count - SHARED_INTS)
         return (
-            OBJECT
+            OBJECT_BYTES
             + of_list(self.members)
             + of_dict(self._places)
             + numbers

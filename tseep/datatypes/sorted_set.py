@@ -7,20 +7,20 @@ from itertools import islice
 from typing import Union
 
 from tseep.datatypes.collection import Collection
-from tseep.datatypes.memory import ENTRY, of_bytes
-from tseep.datatypes.score_index import Order, Pair
+from tseep.datatypes.memory import ENTRY_BYTES, of_bytes
+from tseep.datatypes.score_index import Pair, ScoreIndex
 
-MOST_PACKED = 128
-LONGEST_PACKED = 64
+MAX_LISTPACK_ENTRIES = 128
+MAX_LISTPACK_VALUE = 64
 """Up to so many members of so many bytes Redis packs (zset-max-listpack-entries and -value)."""
 
 SAMPLE = 5
 """Elements that are measured in place of all."""
 
-OBJECT = 900
+OBJECT_BYTES = 900
 """Bytes of an empty sorted set: its own, its dictionary's and its order's."""
 
-PLACE = 32 + 18
+INDEX_BYTES = 32 + 18
 """Bytes of a score, and of the places of score and member in the order."""
 
 
@@ -37,7 +37,7 @@ class SortedSet(Collection):
 
     def __init__(self, scores: Union[Mapping[bytes, float], Iterable[tuple[bytes, float]]] = ()) -> None:
         self.scores: dict[bytes, float] = dict(scores)
-        self._order = Order(zip(self.scores.values(), self.scores))
+        self._order = ScoreIndex(zip(self.scores.values(), self.scores))
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -115,14 +115,14 @@ class SortedSet(Collection):
 
     def encoding(self) -> bytes:
         """C{listpack} if it is short, C{skiplist} if not."""
-        if len(self) > MOST_PACKED:
+        if len(self) > MAX_LISTPACK_ENTRIES:
             return b"skiplist"
-        return b"skiplist" if any(len(member) > LONGEST_PACKED for member in self.scores) else b"listpack"
+        return b"skiplist" if any(len(member) > MAX_LISTPACK_VALUE for member in self.scores) else b"listpack"
 
     def size(self) -> int:
         """Estimate the bytes that it takes, from the first few members."""
         sample = [of_bytes(member) for member in islice(self.scores, SAMPLE)]
-        return OBJECT + (ENTRY + PLACE) * len(self) + sum(sample) * len(self) // max(1, len(sample))
+        return OBJECT_BYTES + (ENTRY_BYTES + INDEX_BYTES) * len(self) + sum(sample) * len(self) // max(1, len(sample))
 
     def copy(self) -> SortedSet:
         """Another one with the same members and scores."""

@@ -6,7 +6,7 @@ from itertools import islice
 
 from tseep.datatypes.collection import Collection
 from tseep.datatypes.id_map import ChunkedIdMap
-from tseep.datatypes.memory import ENTRY, of_bytes
+from tseep.datatypes.memory import ENTRY_BYTES, of_bytes
 
 SEQUENCE = 2**64 - 1
 """The highest sequence number, and the mask for it: an id is C{milliseconds << 64 | sequence}."""
@@ -16,16 +16,16 @@ HIGHEST_ID = 2**128 - 1
 SAMPLE = 5
 """Entries that are measured in place of all."""
 
-OBJECT = 590
+OBJECT_BYTES = 590
 """Bytes of an empty stream."""
 
-PLACE = 48 + 17
+INDEX_BYTES = 48 + 17
 """Bytes of an id, and of the places of id and value."""
 
-CONSUMER = 300 + ENTRY
+CONSUMER_BYTES = 300 + ENTRY_BYTES
 """Bytes of a consumer without anything pending; a group takes about as much."""
 
-PENDING = 64 + 2 * PLACE
+PENDING_BYTES = 64 + 2 * INDEX_BYTES
 """Bytes of a pending entry, which both the group and the consumer know."""
 
 Fields = tuple[bytes, ...]
@@ -212,11 +212,12 @@ class Stream(Collection):
     def size(self) -> int:
         """Estimate the bytes that it takes, from the first few entries."""
         sample = [40 + sum(8 + of_bytes(part) for part in fields) for _, fields in islice(self.entries, SAMPLE)]
-        entries = (PLACE + sum(sample) // max(1, len(sample))) * len(self.entries)
+        entries = (INDEX_BYTES + sum(sample) // max(1, len(sample))) * len(self.entries)
         groups = sum(
-            CONSUMER * (1 + len(group.consumers)) + PENDING * len(group.pending) for group in self.groups.values()
+            CONSUMER_BYTES * (1 + len(group.consumers)) + PENDING_BYTES * len(group.pending)
+            for group in self.groups.values()
         )
-        return OBJECT + entries + groups
+        return OBJECT_BYTES + entries + groups
 
     def copy(self) -> Stream:
         """Another one with the same entries and groups."""

@@ -20,26 +20,26 @@ if TYPE_CHECKING:
     from tseep.registry.table import Command, Function
     from tseep.session.session import Session
 
-POOL = 16
+POOL_SIZE = 16
 """Candidates that are remembered from one sample to the next (EVPOOL_SIZE)."""
 
-BAG = 16384
+BAG_KEYS = 16384
 """Keys that are taken out of a database at once, to be sampled from: a walk through all keys pays for so many."""
 
-SPELL = 500_000
+TIME_BUDGET_NS = 500_000
 """Nanoseconds that a command may be kept waiting for (maxmemory-eviction-tenacity 10); more is left for later."""
 
-NUMBER = 32
+INT_BYTES = 32
 """Bytes of the number that notes what a key takes."""
 
-SLOTTED = 32 + 50
+EXPIRY_BYTES = 32 + 50
 """Bytes of a time to expire, beside its entry: its number, and a place in its slot."""
 
 Candidate = tuple[float, int, bytes]
 """The worth of a key, the lower the sooner it goes, its database's number, and the key."""
 
 
-class Bag:
+class KeyBag:
     """Keys of a database in random order, as a dictionary has no way to pick one."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Bag:
     def sample(self, keys: dict[bytes, Any], count: int) -> list[bytes]:
         """Some of the keys, which may be gone by the time that they come."""
         if len(self._keys) < count:
-            step = max(1, len(keys) // BAG)
+            step = max(1, len(keys) // BAG_KEYS)
             self._keys = list(islice(keys, random.randrange(step), None, step))
             random.shuffle(self._keys)
         found = self._keys[-count:]
@@ -90,9 +90,9 @@ class Eviction:
         self._tables = 0  # those, as of the last look
         self._policy = "noeviction"
         self._sizes: dict[Database, dict[bytes, int]] = {}
-        self._bags: dict[tuple[int, bool], Bag] = {}
+        self._bags: dict[tuple[int, bool], KeyBag] = {}
         self._pool: list[Candidate] = []
-        self._going_on = False
+        self._scheduled = False
 
     def __bool__(self) -> bool:
         """Whether there is a limit."""
@@ -111,13 +111,13 @@ class Eviction:
         if policy != self._policy:
             self._policy = policy
             self._pool.clear()
-        self._keep_uses()
+        self._apply_lfu_settings()
         if bool(before) != bool(self.limit):
             self.measure() if self.limit else self._forget_all()
             self._rewrap()
-        self.look()
+        self.update()
 
-    def _keep_uses(self) -> None:
+    def _apply_lfu_settings(self) -> None:
         """Keep when keys are used, or how often."""
         config, keyspace = self._config, self._keyspace
         by_frequency = self._policy.endswith("lfu")
@@ -126,7 +126,7 @@ class Eviction:
             return
         keyspace.frequency = settings
         for database in keyspace.databases:
-            database.restart_uses()
+            database.reset_last_accesses()
 
     def measure(self) -> None:
         """Count every key, as when they came from a file. O(N)."""
@@ -135,9 +135,9 @@ class Eviction:
         for database in self._keyspace.databases:
             for key in database.values:
                 self.note(database, key)
-        self.look()
+        self.update()
 
-    def look(self) -> None:
+    def update(self) -> None:
         """Look how large the dictionaries are in which everything is. To be called some times a second."""
         if self.limit:
             self._tables = sum(map(self._size_of_tables, filter(len, self._keyspace.databases)))
@@ -145,7 +145,7 @@ class Eviction:
 
     def _size_of_tables(self, db: Database) -> int:
         tables = (db.values, db.accessed, db.expires, self._sizes.get(db, {}))
-        return sum(map(of_dict, tables)) + SLOTTED * len(db.expires)
+        return sum(map(of_dict, tables)) + EXPIRY_BYTES * len(db.expires)
 
     def _forget_all(self) -> None:
         self._sizes.clear()
@@ -162,7 +162,7 @@ class Eviction:
         if value is None:
             self._contents -= sizes.pop(key, 0)
         else:
-            now = size_of_key(key, value) + NUMBER
+            now = size_of_key(key, value) + INT_BYTES
             self._contents += now - sizes.get(key, 0)
             sizes[key] = now
 
@@ -202,7 +202,7 @@ class Eviction:
         @return: whether commands that need memory may run: not, if there is nothing that may go.
         """
         timer = self._timer
-        end = timer() + SPELL
+        end = timer() + TIME_BUDGET_NS
         while self.used > self.limit:
             candidate = self._best()
             if candidate is None:
@@ -212,18 +212,18 @@ class Eviction:
             database.evict(candidate[2])
             self._lazyfree.add_value(value)
             if timer() > end:
-                self._go_on_later()
+                self._continue_later()
                 break
         return True
 
-    def _go_on_later(self) -> None:
-        if not self._going_on:
-            self._going_on = True
-            self._call_later(1, self._go_on)
+    def _continue_later(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._call_later(1, self._continue)
 
-    def _go_on(self) -> None:
-        self._going_on = False
-        self.look()
+    def _continue(self) -> None:
+        self._scheduled = False
+        self.update()
 
     def _best(self) -> Candidate | None:
         """The next key that goes; None if none may."""
@@ -243,21 +243,21 @@ class Eviction:
 
     def _fill(self) -> bool:
         """Sample each database, and remember those that are worth least. Returns whether any key may go."""
-        count, worth = self._config["maxmemory-samples"], self._worth()
+        count, rank = self._config["maxmemory-samples"], self._ranking()
         volatile = self._policy.startswith("volatile")
         found = False
         for database in self._keyspace.databases:
             keys = self._chosen_from(database)
             if keys:
                 found = True
-                bag = self._bags.setdefault((database.number, volatile), Bag())
+                bag = self._bags.setdefault((database.number, volatile), KeyBag())
                 for key in bag.sample(keys, count):
                     if key in keys:
-                        insort(self._pool, (worth(database, key), database.number, key))
-        self._pool = list(dict.fromkeys(self._pool))[:POOL]
+                        insort(self._pool, (rank(database, key), database.number, key))
+        self._pool = list(dict.fromkeys(self._pool))[:POOL_SIZE]
         return found
 
-    def _worth(self) -> Callable[[Database, bytes], float]:
+    def _ranking(self) -> Callable[[Database, bytes], float]:
         """What the policy goes by: the key with the lowest number goes first."""
         second = self._keyspace.second
         if self._policy.endswith("lru"):

@@ -15,13 +15,13 @@ from tseep.keyspace.usage import LFUCounters
 Value = Any
 """A string is C{bytes}, or a C{bytearray} once it was changed in place; all else is a L{Collection}."""
 
-SLOT = 1000
+SLOT_MS = 1000
 """Milliseconds of expiry times that are swept together."""
 
 SCAN_STEPS = 1000
 """About how many SCAN calls walk a large database, however small their COUNT."""
 
-SMALL = 1024
+MIN_REBUILD_ENTRIES = 1024
 """A dictionary of no more entries is not worth to be made smaller, nor is a heap worth to be rebuilt."""
 
 
@@ -93,7 +93,7 @@ class Database:
     @ivar accessed: by key, the second of its last use; with an LFU policy L{LFUCounters}.
     """
 
-    __slots__ = ("_keyspace", "_most", "_order", "_slots", "accessed", "expires", "number", "observer", "values")
+    __slots__ = ("_keyspace", "_order", "_peak_size", "_slots", "accessed", "expires", "number", "observer", "values")
 
     def __init__(self, keyspace: Keyspace, number: int = 0) -> None:
         self._keyspace = keyspace
@@ -108,26 +108,26 @@ class Database:
         """Forget every key, and free all that is theirs, which takes long if it is much."""
         self.values: dict[bytes, Value] = {}
         self.expires: dict[bytes, int] = {}
-        self.restart_uses()
+        self.reset_last_accesses()
         self._slots: dict[int, Union[bytes, set[bytes]]] = {}  # by time slot, its only key or its keys
         self._order: list[int] = []  # a heap of every slot, and of some that are no more
-        self._most = 0  # how many keys there were, at most, since the dictionaries were made
+        self._peak_size = 0  # how many keys there were, at most, since the dictionaries were made
 
-    def restart_uses(self) -> None:
+    def reset_last_accesses(self) -> None:
         """Forget when, or how often, keys were used, and begin anew to keep what is to be kept."""
-        self.accessed: dict[bytes, int] = self._keyspace.make_uses({})
+        self.accessed: dict[bytes, int] = self._keyspace.make_access_table({})
         for key in self.values:
             self.accessed[key] = self._keyspace.second
 
-    def take(self) -> DetachedDatabase:
+    def detach(self) -> DetachedDatabase:
         """Forget every key, and leave it to the caller to free what was theirs."""
-        emptied = DetachedDatabase(self.values, self.expires, self.accessed, self._slots)
+        detached = DetachedDatabase(self.values, self.expires, self.accessed, self._slots)
         self.flush()
-        return emptied
+        return detached
 
     def exchange(self, other: Database) -> None:
         """Swap contents with another database, under everyone who uses either."""
-        for name in ("values", "expires", "accessed", "_slots", "_order", "_most"):
+        for name in ("values", "expires", "accessed", "_slots", "_order", "_peak_size"):
             mine = getattr(self, name)
             setattr(self, name, getattr(other, name))
             setattr(other, name, mine)
@@ -148,7 +148,7 @@ class Database:
             self.accessed[key] = keyspace.second
         return value
 
-    def look(self, key: bytes) -> Value | None:
+    def read_untouched(self, key: bytes) -> Value | None:
         """The value for a command that asks about the key: counted as a hit or a miss, but no use of it."""
         value = self.peek(key)
         if value is None:
@@ -274,7 +274,7 @@ class Database:
 
     def _add_time(self, key: bytes, when: int) -> None:
         self.expires[key] = when
-        slot = when // SLOT
+        slot = when // SLOT_MS
         keys = self._slots.get(slot)
         if keys is None:
             self._slots[slot] = key
@@ -297,7 +297,7 @@ class Database:
 
         @return: how many steps it took; fewer than C{most} if nothing is left to do.
         """
-        over = self._keyspace.now // SLOT
+        over = self._keyspace.now // SLOT_MS
         order = self._order
         steps = 0
         while steps < most and order and order[0] < over:
@@ -316,17 +316,17 @@ class Database:
         A dictionary never does by itself, and to walk it takes as long as when it was full.
         """
         size = len(self.values)
-        if size > self._most:
-            self._most = size
-        elif self._most > max(SMALL, 4 * size):
+        if size > self._peak_size:
+            self._peak_size = size
+        elif self._peak_size > max(MIN_REBUILD_ENTRIES, 4 * size):
             self.values = dict(self.values)
             self.expires = dict(self.expires)
-            self.accessed = self._keyspace.make_uses(self.accessed)
-            self._most = size
+            self.accessed = self._keyspace.make_access_table(self.accessed)
+            self._peak_size = size
 
     def _enqueue(self, slot: int) -> None:
         """Put a new slot into the order of time; rarely, make that anew without the slots that are gone."""
-        if len(self._order) > 2 * len(self._slots) + SMALL:
+        if len(self._order) > 2 * len(self._slots) + MIN_REBUILD_ENTRIES:
             self._order = list(self._slots)
             heapify(self._order)
         else:
@@ -337,7 +337,7 @@ class Database:
         when = self.expires.pop(key, None)
         if when is None:
             return False
-        slot = when // SLOT
+        slot = when // SLOT_MS
         keys = self._slots[slot]
         if isinstance(keys, set):
             keys.discard(key)
@@ -435,7 +435,7 @@ class Keyspace:
         """Begin to count again at nothing."""
         self.hits = self.misses = self.expired = self.evicted = 0
 
-    def make_uses(self, entries: dict[bytes, int]) -> dict[bytes, int]:
+    def make_access_table(self, entries: dict[bytes, int]) -> dict[bytes, int]:
         """What keeps the uses of keys, with what is known of them already."""
         return dict(entries) if self.frequency is None else LFUCounters(entries, *self.frequency)
 
@@ -464,9 +464,9 @@ class Keyspace:
         for database in self._about_to_flush(databases):
             database.flush()
 
-    def take(self, databases: Iterable[Database] | None = None) -> list[DetachedDatabase]:
+    def detach(self, databases: Iterable[Database] | None = None) -> list[DetachedDatabase]:
         """Forget every key of some databases, or of all; return what was theirs, to be freed."""
-        return [database.take() for database in self._about_to_flush(databases) if database]
+        return [database.detach() for database in self._about_to_flush(databases) if database]
 
     def _about_to_flush(self, databases: Iterable[Database] | None) -> list[Database]:
         chosen = list(self.databases if databases is None else databases)

@@ -32,22 +32,22 @@ class LFUCounters(dict[bytes, int]):
     def __setitem__(self, key: bytes, second: int) -> None:
         minute = second // 60
         known = self.get(key)
-        counter = INITIAL_COUNTER if known is None else self._raised(self._lowered(known, minute))
+        counter = INITIAL_COUNTER if known is None else self._incremented(self._decayed(known, minute))
         super().__setitem__(key, minute << 8 | counter)
 
-    def begin(self, key: bytes, second: int, counter: int) -> None:
+    def set_counter(self, key: bytes, second: int, counter: int) -> None:
         """Give a key a counter at a time."""
         super().__setitem__(key, second // 60 << 8 | counter)
 
     def frequency(self, key: bytes, second: int) -> int:
         """A key's counter at a time, from 0 to 255."""
-        return self._lowered(self[key], second // 60)
+        return self._decayed(self[key], second // 60)
 
-    def _lowered(self, known: int, minute: int) -> int:
+    def _decayed(self, known: int, minute: int) -> int:
         passed = minute - (known >> 8)
         return max(0, (known & MAX_COUNTER) - (passed // self.decay if self.decay else 0))
 
-    def _raised(self, counter: int) -> int:
+    def _incremented(self, counter: int) -> int:
         if counter < MAX_COUNTER and random.random() * (max(0, counter - INITIAL_COUNTER) * self.factor + 1) < 1:
             return counter + 1
         return counter

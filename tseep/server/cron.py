@@ -97,7 +97,7 @@ class Cron:
         if self.active_expire:
             run("Removing expired keys", self._expire)
         run("Saving", server.persistence.cron)
-        run("Evicting keys", server.eviction.look)
+        run("Evicting keys", server.eviction.update)
         now = server.monotonic()
         if now >= self._next_second:
             self._next_second = now + 1

@@ -55,7 +55,7 @@ def restore_(session: Session, argv: list[bytes]) -> Reply:
     if not isinstance(uses, LFUCounters):
         uses[key] -= options.idle or 0
     elif options.frequency is not None:
-        uses.begin(key, session.server.keyspace.second, options.frequency)
+        uses.set_counter(key, session.server.keyspace.second, options.frequency)
     return OK
 
 

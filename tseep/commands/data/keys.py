@@ -73,7 +73,7 @@ def unlink(session: Session, argv: list[bytes]) -> Reply:
 )  # fmt: skip
 def exists(session: Session, argv: list[bytes]) -> Reply:
     """Says how many of the keys are there, counting one named twice as two."""
-    look = session.db.look
+    look = session.db.read_untouched
     return sum([look(key) is not None for key in argv[1:]])
 
 
@@ -91,7 +91,7 @@ def touch(session: Session, argv: list[bytes]) -> Reply:
 @command("TYPE", arity=2, flags="readonly fast", keys=(1, 1, 1), access="RO", syntax="key")
 def type_(session: Session, argv: list[bytes]) -> Reply:
     """Says of which type a key's value is."""
-    value = session.db.look(argv[1])
+    value = session.db.read_untouched(argv[1])
     return _NO_TYPE if value is None else Status(type_name(value))
 
 
@@ -275,7 +275,7 @@ def _flush(session: Session, argv: list[bytes], databases: Iterable[Database] | 
     if way == b"sync":
         keyspace.flush(databases)
     else:
-        for emptied in keyspace.take(databases):
+        for emptied in keyspace.detach(databases):
             session.server.lazyfree.add(emptied)
     return OK
 
@@ -400,7 +400,7 @@ def _expiry(session: Session, key: bytes, since: int, unit: int) -> int:
     @return: -1 if it does not expire, -2 if it is not there.
     """
     db = session.db
-    if db.look(key) is None:
+    if db.read_untouched(key) is None:
         return -2
     when = db.expires.get(key)
     return -1 if when is None else (when - since + unit // 2) // unit
@@ -464,14 +464,14 @@ _SWITCHING = (
 @command("OBJECT ENCODING", since="2.2.3", **_inspecting)
 def object_encoding(session: Session, argv: list[bytes]) -> Reply:
     """Says in which form a value is held."""
-    value = session.db.look(argv[2])
+    value = session.db.read_untouched(argv[2])
     return None if value is None else encoding(value)
 
 
 @command("OBJECT FREQ", since="4.0.0", **_inspecting)
 def object_freq(session: Session, argv: list[bytes]) -> Reply:
     """Says how often a key is used, on a logarithmic scale."""
-    if session.db.look(argv[2]) is None:
+    if session.db.read_untouched(argv[2]) is None:
         return None
     keyspace = session.server.keyspace
     if keyspace.frequency is None:
@@ -483,7 +483,7 @@ def object_freq(session: Session, argv: list[bytes]) -> Reply:
 def object_idletime(session: Session, argv: list[bytes]) -> Reply:
     """Says how many seconds ago a key was last used."""
     db = session.db
-    if db.look(argv[2]) is None:
+    if db.read_untouched(argv[2]) is None:
         return None
     if session.server.keyspace.frequency is not None:
         raise CommandError("ERR An LFU maxmemory policy is selected, idle time not tracked." + _SWITCHING)
@@ -493,5 +493,5 @@ def object_idletime(session: Session, argv: list[bytes]) -> Reply:
 @command("OBJECT REFCOUNT", since="2.2.3", **_inspecting)
 def object_refcount(session: Session, argv: list[bytes]) -> Reply:
     """Says how many references a value has."""
-    value = session.db.look(argv[2])
+    value = session.db.read_untouched(argv[2])
     return None if value is None else references(value)

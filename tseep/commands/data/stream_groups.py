@@ -27,7 +27,7 @@ from tseep.replies import NULL_ARRAY, OK, Reply
 if TYPE_CHECKING:
     from tseep.session.session import Session
 
-NEW = b">"
+NEW_ENTRIES = b">"
 """In place of an id: what the group has not been given yet."""
 
 SHOWN = 10
@@ -247,7 +247,7 @@ def _position(session: Session, key: bytes, text: bytes, member: _Member) -> int
     _require_group(stream, key, member.group, b" in XREADGROUP with GROUP option")
     if text == b"$":
         raise CommandError(_MEANINGLESS)
-    return None if text == NEW else read_id(text)
+    return None if text == NEW_ENTRIES else read_id(text)
 
 
 def _give(session: Session, key: bytes, stream: Stream, member: _Member, count: int) -> list[Any]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.datatypes.hash import LONGEST_PACKED, MOST_PACKED, Hash
+from tseep.datatypes.hash import MAX_LISTPACK_ENTRIES, MAX_LISTPACK_VALUE, Hash
 
 
 class HashTests(SynchronousTestCase):
     def test_encoding(self) -> None:
         """A hash is a listpack up to a number of fields and a length of fields and values."""
-        self.assertEqual(b"listpack", Hash({b"f": b"x" * LONGEST_PACKED}).encoding())
-        self.assertEqual(b"hashtable", Hash({b"f": b"x" * (LONGEST_PACKED + 1)}).encoding())
-        self.assertEqual(b"hashtable", Hash({b"f" * (LONGEST_PACKED + 1): b""}).encoding())
-        many = Hash((b"%d" % number, b"") for number in range(MOST_PACKED))
+        self.assertEqual(b"listpack", Hash({b"f": b"x" * MAX_LISTPACK_VALUE}).encoding())
+        self.assertEqual(b"hashtable", Hash({b"f": b"x" * (MAX_LISTPACK_VALUE + 1)}).encoding())
+        self.assertEqual(b"hashtable", Hash({b"f" * (MAX_LISTPACK_VALUE + 1): b""}).encoding())
+        many = Hash((b"%d" % number, b"") for number in range(MAX_LISTPACK_ENTRIES))
         self.assertEqual(b"listpack", many.encoding())
         many[b"more"] = b""
         self.assertEqual(b"hashtable", many.encoding())

@@ -7,7 +7,14 @@ from typing import Any, Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.datatypes.list import CHUNK_ELEMENTS, MAX_CHUNK_ELEMENTS, MIN_CHUNK_ELEMENTS, MOST_BYTES, Packed, RedisList
+from tseep.datatypes.list import (
+    CHUNK_ELEMENTS,
+    MAX_CHUNK_ELEMENTS,
+    MAX_PACKED_BYTES,
+    MIN_CHUNK_ELEMENTS,
+    Packed,
+    RedisList,
+)
 
 
 def numbers(count: int) -> list[bytes]:
@@ -47,7 +54,7 @@ class RedisListTests(SynchronousTestCase):
         self.assertLess(len(value._right), MAX_CHUNK_ELEMENTS)
         for chunk in value._between:
             self.assertTrue(0 < len(chunk) <= MAX_CHUNK_ELEMENTS)
-            self.assertIs(sum(map(len, chunk)) <= MOST_BYTES, isinstance(chunk, Packed))
+            self.assertIs(sum(map(len, chunk)) <= MAX_PACKED_BYTES, isinstance(chunk, Packed))
 
     def test_push(self) -> None:
         """Elements are added at both ends, one by one and many at once."""

@@ -7,7 +7,7 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.datatypes.memory import EXPIRY, of_bytearray, of_bytes, size
+from tseep.datatypes.memory import EXPIRY_BYTES, of_bytearray, of_bytes, size
 
 
 class MemoryTests(SynchronousTestCase):
@@ -33,4 +33,4 @@ class MemoryTests(SynchronousTestCase):
         base = size(b"key", b"value")
         self.assertEqual(base + 160, size(b"key" + bytes(160), b"value"))
         self.assertEqual(base + 160, size(b"key", b"value" + bytes(160)))
-        self.assertEqual(base + EXPIRY, size(b"key", b"value", volatile=True))
+        self.assertEqual(base + EXPIRY_BYTES, size(b"key", b"value", volatile=True))

@@ -6,20 +6,20 @@ import random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.datatypes.score_index import BLOCK, Order, Pair
+from tseep.datatypes.score_index import BLOCK, Pair, ScoreIndex
 
 
 class OrderTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.random = random.Random(1)
         self.pairs: list[Pair] = []
-        self.order = Order()
+        self.order = ScoreIndex()
 
     def fill(self, count: int, scores: int) -> None:
         """Start with C{count} pairs of C{scores} different scores."""
         members = self.random.sample(range(10 * count), count)
         self.pairs = sorted((float(self.random.randrange(scores)), b"%d" % member) for member in members)
-        self.order = Order(self.pairs)
+        self.order = ScoreIndex(self.pairs)
 
     def check(self) -> None:
         """Compare everything that can be read with the sorted list."""

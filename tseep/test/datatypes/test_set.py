@@ -6,7 +6,7 @@ import random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.datatypes.set import MOST_INTEGERS, Set
+from tseep.datatypes.set import MAX_INTSET_ENTRIES, Set
 
 
 class SetTests(SynchronousTestCase):
@@ -59,7 +59,7 @@ class SetTests(SynchronousTestCase):
         """A small set of integers is an intset."""
         self.assertEqual(b"intset", Set([b"1", b"-2"]).encoding())
         self.assertEqual(b"hashtable", Set([b"1", b"01"]).encoding())
-        self.assertEqual(b"hashtable", Set(b"%d" % number for number in range(MOST_INTEGERS + 1)).encoding())
+        self.assertEqual(b"hashtable", Set(b"%d" % number for number in range(MAX_INTSET_ENTRIES + 1)).encoding())
 
     def test_copy(self) -> None:
         """A change of a copy does not change the original."""

@@ -50,7 +50,7 @@ class EvictionTests(SessionTests):
             self.run_command("SWAPDB", 0, 1)
             self.run_command("SWAPDB", 0, 1)
             self.run_command(*way.split())
-            self.server.eviction.look()
+            self.server.eviction.update()
             self.assertTrue(self.used - begin < 1500, (way, self.used, begin))
 
     def test_noeviction(self) -> None:
@@ -166,7 +166,7 @@ class EvictionTests(SessionTests):
         self.run_command("CONFIG", "SET", "maxmemory", "100mb")
         self.fill(3000)
         self.policy("allkeys-random")
-        self.patch(eviction, "SPELL", 0)
+        self.patch(eviction, "TIME_BUDGET_NS", 0)
         self.run_command("CONFIG", "SET", "maxmemory", "500kb")
         self.assertTrue(2990 < len(self.keys()) < 3000)
         for _ in range(4000):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.keyspace.keyspace import SLOT, SMALL, Database, Keyspace, walk
+from tseep.keyspace.keyspace import MIN_REBUILD_ENTRIES, SLOT_MS, Database, Keyspace, walk
 
 QUICK = settings(derandomize=True, database=None, deadline=None, max_examples=100)
 
@@ -31,7 +31,7 @@ def check_slots(case: SynchronousTestCase, database: Database) -> None:
         case.assertTrue(members, f"slot {slot} must not be empty")
         case.assertFalse(members & set(found), "a key must be in one slot only")
         found.update(dict.fromkeys(members, slot))
-    case.assertEqual({key: when // SLOT for key, when in database.expires.items()}, found)
+    case.assertEqual({key: when // SLOT_MS for key, when in database.expires.items()}, found)
     case.assertLessEqual(set(database._slots), set(database._order))
     case.assertLessEqual(set(database.expires), set(database.values))
     case.assertEqual(set(database.accessed), set(database.values))
@@ -105,7 +105,7 @@ class WalkTests(SynchronousTestCase):
         self.assertEqual(0, cursor)
 
 
-HALF_SECONDS = st.integers(-2, 8).map(lambda number: number * SLOT // 2)
+HALF_SECONDS = st.integers(-2, 8).map(lambda number: number * SLOT_MS // 2)
 OPERATIONS = st.lists(
     st.one_of(
         st.tuples(st.just("expire"), st.sampled_from(KEYS), HALF_SECONDS),
@@ -269,12 +269,12 @@ class ExpiryTests(SynchronousTestCase):
     def test_order_is_bounded(self) -> None:
         """Repeated changes of one key's expiry do not grow the slot order, and the earliest slot stays first."""
         for number in range(3):
-            self.add(KEYS[number], SLOT * (1000 - number))
-        for number in range(5 * SMALL):
-            self.add(b"key", SLOT * (number + 2000))
-        self.assertLessEqual(len(self.database._order), 2 * len(self.database._slots) + SMALL + 1)
+            self.add(KEYS[number], SLOT_MS * (1000 - number))
+        for number in range(5 * MIN_REBUILD_ENTRIES):
+            self.add(b"key", SLOT_MS * (number + 2000))
+        self.assertLessEqual(len(self.database._order), 2 * len(self.database._slots) + MIN_REBUILD_ENTRIES + 1)
         check_slots(self, self.database)
-        self.turn(SLOT * 1000)
+        self.turn(SLOT_MS * 1000)
         self.keyspace.sweep(100)
         self.assertEqual([KEYS[0], b"key"], list(self.database.values))
 
@@ -354,7 +354,7 @@ class DatabaseTests(SynchronousTestCase):
     def test_counts(self) -> None:
         """C{read} and C{look} count hits and misses; C{get} and C{peek} do not."""
         self.database.set(b"key", b"value")
-        for look in (self.database.read, self.database.look, self.database.get, self.database.peek):
+        for look in (self.database.read, self.database.read_untouched, self.database.get, self.database.peek):
             look(b"key")
             look(b"none")
         self.assertEqual((2, 2), (self.keyspace.hits, self.keyspace.misses))
@@ -362,7 +362,7 @@ class DatabaseTests(SynchronousTestCase):
     def test_use(self) -> None:
         """C{read} and C{get} update a key's access time; C{look} and C{peek} do not."""
         database = self.database
-        for used, look in enumerate((database.peek, database.look, database.read, database.get)):
+        for used, look in enumerate((database.peek, database.read_untouched, database.read, database.get)):
             self.database.set(b"key", b"value")
             self.keyspace.second += 1
             look(b"key")
