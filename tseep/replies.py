@@ -1,6 +1,7 @@
 """
-Types of replies: what a command returns, before the protocol encodes it. Source:
-https://redis.io/docs/latest/develop/reference/protocol-spec/.
+Types of replies: what a command returns, before the protocol encodes it.
+
+Source: https://redis.io/docs/latest/develop/reference/protocol-spec/.
 
 Most replies are plain Python values: C{bytes} (a bulk string), C{int}, C{float} (a double), C{bool}, C{None}
 (the null), C{list} (an array), C{dict} (a map; a flat array in RESP2). The classes here cover the RESP types

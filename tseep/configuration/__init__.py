@@ -1,6 +1,6 @@
 """
-The parameters of a server in one table, from which the command line, CONFIG GET and CONFIG SET are made; and
-redis.conf.
+The table of a server's parameters, from which the command line, CONFIG GET and CONFIG SET are generated, and the
+reader of redis.conf.
 
 Imports: algorithms, keyspace, protocol, system.
 """

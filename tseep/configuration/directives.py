@@ -1,8 +1,8 @@
 """
-What becomes of the directives of Redis 7.0 that are not parameters of tseep (redis/src/config.c).
+The directives of Redis 7.0 that are not parameters of tseep (redis/src/config.c): refused or ignored.
 
-A directive that changes what clients may do, see or lose is refused, unless its value is what tseep does anyway. One
-that is about speed, formats, or something that tseep does not have is ignored, and named at the start.
+A directive that affects access, results or durability is refused, unless its value is tseep's behaviour anyway. One
+that is about speed, formats or features that tseep does not have is ignored, and listed in the log at start.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 class Refusal(NamedTuple):
     """
-    Why a directive stops the start.
+    The reason why the server does not start with a directive.
 
-    @ivar harmless: the values with which it does not, in lower case: they ask for what tseep does anyway.
-    @ivar why: what tseep does not have, or does otherwise.
-    @ivar remedy: what to do.
+    @ivar harmless: the accepted values, in lower case, which request tseep's behaviour anyway.
+    @ivar why: what tseep lacks or does differently.
+    @ivar remedy: what the user can do.
     """
 
     harmless: tuple[str, ...]
@@ -29,13 +29,13 @@ class Refusal(NamedTuple):
 _REPLICA = Refusal(("no one",), "tseep cannot be a replica", "remove the line, and copy the data once by a dump.rdb")
 _TO_WRITE = Refusal(("0",), "tseep has no replicas, so every write would be refused", "remove the line")
 _MASTER = Refusal(("",), "tseep cannot be a replica, and needs no password of a master", "remove the line")
-_SHUTDOWN = Refusal(("default", "now"), "a signal ends tseep as `default` does", "remove the line; see `save`")
+_SHUTDOWN = Refusal(("default", "now"), "on a signal tseep shuts down as with `default`", "remove the line; see `save`")
 
 REFUSED: dict[str, Refusal] = {
     "cluster-enabled": Refusal(("no",), "tseep has no cluster", "remove the line; clients must not be in cluster mode"),
     "enable-module-command": Refusal(("no",), "tseep has no modules", "remove the line"),
     "enable-protected-configs": Refusal(
-        ("no",), "tseep lets no client set dir and dbfilename", "remove the line, and set them in the file"
+        ("no",), "tseep never allows clients to set dir and dbfilename", "remove the line, and set them in the file"
     ),
     "loadmodule": Refusal((), "tseep has no modules", "remove the line"),
     "masterauth": _MASTER,
@@ -59,7 +59,7 @@ REFUSED: dict[str, Refusal] = {
         "write listen ssl:PORT:privateKey=FILE:certKey=FILE, or mtls: with clientCA=FILE for clients with certificates",
     ),
 }  # fmt: skip
-"""The directives that stop the start."""
+"""The directives with which the server does not start, by name."""
 
 IGNORED: dict[str, tuple[str, ...]] = {
     "speed and the use of processors": (
@@ -115,7 +115,7 @@ IGNORED: dict[str, tuple[str, ...]] = {
         "key-load-delay", "lua-replicate-commands", "rdb-key-save-delay", "use-exit-on-panic", "watchdog-period",
     ),
 }  # fmt: skip
-"""The directives that have no effect, by what they are about."""
+"""The directives that have no effect, by subject."""
 
 TWISTD: dict[str, tuple[str, str]] = {
     "daemonize": ("no", "twistd tseep"),
@@ -123,16 +123,16 @@ TWISTD: dict[str, tuple[str, str]] = {
     "pidfile": ("", "twistd --pidfile=FILE tseep"),
     "syslog-enabled": ("no", "twistd --syslog tseep"),
 }
-"""The directives that twistd has options for: the value with which there is nothing to say, and what to do instead."""
+"""The directives in place of which twistd has options: the value that needs no option, and the twistd command."""
 
 _IGNORED = frozenset(name for names in IGNORED.values() for name in names)
 
 
 def refusal(name: str, words: Sequence[str], known: Iterable[str]) -> str:
     """
-    Why a directive, which is not served, stops the start; empty if it does not.
+    Return the reason why the server does not start with an unsupported directive; empty if it is ignored.
 
-    @param known: the directives that are served.
+    @param known: the names of the supported directives, for the suggestion of a similar name.
     """
     if name in _IGNORED or name in TWISTD:
         return ""
@@ -144,11 +144,11 @@ def refusal(name: str, words: Sequence[str], known: Iterable[str]) -> str:
 
 
 def is_ignored(name: str) -> bool:
-    """Whether a directive has no effect, whatever its value."""
+    """True if a directive has no effect, whatever its value."""
     return name in _IGNORED
 
 
 def for_twistd(name: str, words: Sequence[str]) -> str:
-    """What to do in place of a directive that twistd has an option for; empty if there is nothing to do."""
+    """The twistd command that replaces a directive; empty if none is needed."""
     harmless, instead = TWISTD.get(name, ("", ""))
     return "" if " ".join(words).lower() == harmless else instead

@@ -1,4 +1,4 @@
-"""What can be set, on the command line and with CONFIG: one table of parameters."""
+"""The table of parameters, for the command line, configuration files and CONFIG, and their values."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ POLICIES = (
     "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl", "allkeys-lru", "allkeys-lfu", "allkeys-random",
     "noeviction",
 )  # fmt: skip
-"""Which keys go when memory is short, by the words of maxmemory-policy."""
+"""The values of maxmemory-policy: which keys are evicted, and by which rank."""
 
 
 class Kind(NamedTuple):
     """
-    How a value is read from text (C{ValueError} says what it must be) and shown again.
+    The type of a parameter.
 
-    @ivar choices: the words that it may be, if it is one of a few.
+    @ivar parse: converts text to a value; raises C{ValueError} with Redis's message.
+    @ivar show: converts a value to the text of CONFIG GET.
+    @ivar choices: the accepted words of an enumeration, else empty.
     """
 
     parse: Callable[[str], Any]
@@ -71,7 +73,7 @@ def _choice(*words: str) -> Kind:
 
 
 def _output_limits(text: str) -> dict[str, tuple[int, int, int]]:
-    """Limits of some classes of clients: C{class hard-bytes soft-bytes soft-seconds}, and so on."""
+    """Parse limits by client class: one C{class hard-bytes soft-bytes soft-seconds} or more."""
     words = text.split()
     if not words or len(words) % 4:
         raise ValueError("Wrong number of arguments in buffer limit configuration.")
@@ -100,7 +102,7 @@ def _classes(text: str) -> str:
 
 
 def _save_points(text: str) -> tuple[tuple[int, int], ...]:
-    """When to save: C{seconds changes}, and so on."""
+    """Parse save points: pairs of C{seconds changes}."""
     words = text.split()
     if len(words) % 2:
         raise ValueError("Invalid save parameters")
@@ -142,12 +144,11 @@ class Parameter(NamedTuple):
     A parameter of the server.
 
     @ivar group: its group in C{--help}.
-    @ivar help: its line there. It stands alone, with unit and special values; choices and default are added.
-    @ivar fixed: whether it can be set only at the start.
-    @ivar option: whether the command line offers it. What it does not is a fact that clients ask for, and may set only
-        to what it is.
-    @ivar alias: another name for CONFIG, empty for none.
-    @ivar words: whether a configuration file gives it several words, on one line or on more.
+    @ivar help: its text there, self-contained, with unit and special values. Choices and default are appended.
+    @ivar fixed: True if CONFIG SET cannot change it.
+    @ivar option: True if it is a command-line option. The others have one value, which clients can read.
+    @ivar alias: another name in CONFIG; empty for none.
+    @ivar words: True if a configuration file sets it with several arguments, on one line or several.
     """
 
     name: str
@@ -418,8 +419,8 @@ class Config(Mapping[str, Any]):
     """
     The values of all parameters, by name.
 
-    @param texts: those that are not at their default, by name.
-    @raise ValueError: if one cannot be read.
+    @param texts: texts of the parameters that differ from their defaults, by name.
+    @raise ValueError: if one is invalid.
     """
 
     def __init__(self, **texts: str) -> None:
@@ -442,34 +443,34 @@ class Config(Mapping[str, Any]):
         """
         Set a parameter from text.
 
-        @raise ValueError: saying what the value must be.
+        @raise ValueError: with the reason, if the text is invalid.
         """
         parameter = self.parameters[name]
         value = parameter.kind.parse(text)
-        if isinstance(value, dict):  # what is not named stays as it is
+        if isinstance(value, dict):  # other client classes keep their limits
             value = {**self._values[parameter.name], **value}
         self._values[parameter.name] = value
 
     def presume(self, name: str, text: str) -> None:
         """
-        Set a parameter from text, as if that were its default: CONFIG REWRITE does not write it while it stays so.
+        Set a parameter from text, and make that its default, which CONFIG REWRITE does not write.
 
-        @raise ValueError: saying what the value must be.
+        @raise ValueError: with the reason, if the text is invalid.
         """
         self.set(name, text)
         self._defaults[name] = self._values[name]
 
     def show(self, name: str) -> str:
-        """The value as CONFIG GET gives it."""
+        """The value as text, as CONFIG GET replies it."""
         parameter = self.parameters[name]
         return parameter.kind.show(self._values[parameter.name])
 
     def is_default(self, name: str) -> bool:
-        """Whether a parameter has the value that it has if nobody says anything."""
+        """True if a parameter has its default value."""
         name = self.parameters[name].name
         return bool(self._values[name] == self._defaults[name])
 
     def matching(self, pattern: str) -> Iterator[str]:
-        """The names that match a glob pattern, whatever their case."""
+        """The names and aliases that match a glob pattern, ignoring case."""
         match = matcher(pattern.lower().encode("utf-8", "surrogateescape"))
         return (name for name in self.parameters if match(name.encode()))

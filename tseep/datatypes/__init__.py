@@ -1,7 +1,7 @@
 """
-The values of keys: hash, list, set, sorted set, stream; the encoding that OBJECT reports, and the memory estimate.
+The data types: hash, list, set, sorted set and stream; the encoding that OBJECT reports, and the memory estimate.
 
-A value knows no key, no database and no client.
+Values do not refer to their keys, databases or clients.
 
 Imports: algorithms, errors.
 """

@@ -1,5 +1,5 @@
 """
-The databases: keys, their values, expiry, last use, eviction and lazy freeing. Commands change them only through
+The databases: keys, values, expiry, access times, eviction and lazy free. Commands change them only through
 L{Database <tseep.keyspace.keyspace.Database>}.
 
 Imports: datatypes, errors.

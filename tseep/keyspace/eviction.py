@@ -1,6 +1,6 @@
 """
-A limit on memory, and which keys go when it is reached
-(https://redis.io/docs/latest/develop/reference/eviction/; redis/src/evict.c).
+Eviction: the estimated memory of all keys, and the choice of keys to evict when it exceeds maxmemory. Source:
+https://redis.io/docs/latest/develop/reference/eviction/, redis/src/evict.c.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ if TYPE_CHECKING:
     from tseep.session.session import Session
 
 POOL_SIZE = 16
-"""Candidates that are remembered from one sample to the next (EVPOOL_SIZE)."""
+"""Number of candidates that are kept from one sample to the next (EVPOOL_SIZE)."""
 
 BAG_KEYS = 16384
-"""Keys that are taken out of a database at once, to be sampled from: a walk through all keys pays for so many."""
+"""Number of keys in a L{KeyBag}: one O(N) walk through the database pays for this many samples."""
 
 TIME_BUDGET_NS = 500_000
-"""Nanoseconds that a command may be kept waiting for (maxmemory-eviction-tenacity 10); more is left for later."""
+"""Maximum nanoseconds of evictions before a command (maxmemory-eviction-tenacity 10); the rest is done later."""
 
 INT_BYTES = 32
-"""Bytes of the number that notes what a key takes."""
+"""Bytes of an int object, here the recorded size of a key."""
 
 EXPIRY_BYTES = 32 + 50
-"""Bytes of a time to expire, beside its entry: its number, and a place in its slot."""
+"""Bytes of an expiry time in addition to its dictionary entry: an int, and an entry of the slot's set."""
 
 Candidate = tuple[float, int, bytes]
-"""The worth of a key, the lower the sooner it goes, its database's number, and the key."""
+"""Rank of a key (the lowest is evicted first), number of its database, and the key."""
 
 
 class KeyBag:
-    """Keys of a database in random order, as a dictionary has no way to pick one."""
+    """Keys of a database in random order, as no key of a dictionary can be picked at random in O(1)."""
 
     def __init__(self) -> None:
         self._keys: list[bytes] = []
 
     def sample(self, keys: dict[bytes, Any], count: int) -> list[bytes]:
-        """Some of the keys, which may be gone by the time that they come."""
+        """Return C{count} of the keys, or fewer. Some may have been deleted since the bag was filled."""
         if len(self._keys) < count:
             step = max(1, len(keys) // BAG_KEYS)
             self._keys = list(islice(keys, random.randrange(step), None, step))
@@ -58,15 +58,15 @@ class KeyBag:
 
 class Eviction:
     """
-    What the keys of a server take, and the choice of those that go when that is too much.
+    The memory of a server's keys, and their eviction.
 
-    While there is no limit nothing is counted. With one, the size of every key that changes is estimated anew, and the
-    functions of the commands that may need memory make room first.
+    Without a limit nothing is counted. With one, the size of each changed key is estimated again, and commands with the
+    flag C{denyoom} evict keys before they run.
 
-    @param config: has C{maxmemory} and the parameters that begin with it, and those of LFU.
+    @param config: the parameters, of which C{maxmemory*} and C{lfu-*} are read.
     @param timer: returns nanoseconds of a monotonic clock.
-    @param call_later: calls a function after so many milliseconds.
-    @param rewrap: called when a limit has been set or removed.
+    @param call_later: calls a function after the given milliseconds.
+    @param rewrap: called when a limit has been set or removed, to wrap the functions of commands again.
     @ivar limit: C{maxmemory} in bytes; 0 for no limit.
     """
 
@@ -87,7 +87,7 @@ class Eviction:
         self._call_later = call_later
         self._rewrap = rewrap
         self._contents = 0  # keys and values, without the dictionaries that hold them
-        self._tables = 0  # those, as of the last look
+        self._tables = 0  # those, as of the last L{update}
         self._policy = "noeviction"
         self._sizes: dict[Database, dict[bytes, int]] = {}
         self._bags: dict[tuple[int, bool], KeyBag] = {}
@@ -95,16 +95,16 @@ class Eviction:
         self._scheduled = False
 
     def __bool__(self) -> bool:
-        """Whether there is a limit."""
+        """True if there is a memory limit."""
         return self.limit > 0
 
     @property
     def used(self) -> int:
-        """Bytes that all keys take; 0 while there is no limit."""
+        """Estimated bytes of all keys; 0 while there is no limit."""
         return self._contents + self._tables
 
     def apply_config(self) -> None:
-        """Take over what the configuration says by now."""
+        """Apply the present configuration, after the start and after CONFIG SET."""
         config = self._config
         before, self.limit = self.limit, config["maxmemory"]
         policy = config["maxmemory-policy"]
@@ -118,7 +118,7 @@ class Eviction:
         self.update()
 
     def _apply_lfu_settings(self) -> None:
-        """Keep when keys are used, or how often."""
+        """Record access counters with an LFU policy, else access times."""
         config, keyspace = self._config, self._keyspace
         by_frequency = self._policy.endswith("lfu")
         settings = (config["lfu-log-factor"], config["lfu-decay-time"]) if by_frequency else None
@@ -129,7 +129,7 @@ class Eviction:
             database.reset_last_accesses()
 
     def measure(self) -> None:
-        """Count every key, as when they came from a file. O(N)."""
+        """Estimate the sizes of all keys, after they were loaded. O(N)."""
         if not self.limit:
             return
         for database in self._keyspace.databases:
@@ -138,7 +138,7 @@ class Eviction:
         self.update()
 
     def update(self) -> None:
-        """Look how large the dictionaries are in which everything is. To be called some times a second."""
+        """Measure the databases' dictionaries, and evict keys if needed. The cron calls it several times a second."""
         if self.limit:
             self._tables = sum(map(self._size_of_tables, filter(len, self._keyspace.databases)))
             self.make_room()
@@ -151,10 +151,10 @@ class Eviction:
         self._sizes.clear()
         self._contents = self._tables = 0
 
-    # What the keyspace tells
+    # Changes of keys
 
     def note(self, db: Database, key: bytes) -> None:
-        """A key has changed, or is gone."""
+        """Update the recorded size of a key that was changed or deleted."""
         sizes = self._sizes.get(db)
         if sizes is None:
             sizes = self._sizes[db] = {}
@@ -167,20 +167,20 @@ class Eviction:
             sizes[key] = now
 
     def note_flushed(self, databases: list[Database]) -> None:
-        """Every key of some databases is about to go."""
+        """Discard the sizes of some databases, whose keys are about to be deleted."""
         for db in databases:
             self._contents -= sum(self._sizes.pop(db, {}).values())
-        self._tables = 0  # until the next look
+        self._tables = 0  # until the next L{update}
 
     def note_swapped(self, first: Database, second: Database) -> None:
-        """Two databases have exchanged their contents."""
+        """Exchange the sizes of two databases, whose contents have been swapped."""
         sizes = self._sizes
         sizes[first], sizes[second] = sizes.get(second, {}), sizes.get(first, {})
 
-    # Making room
+    # Evictions
 
     def wrap(self, command: Command, run: Function) -> Function:
-        """A command's function that makes room first, if it may need memory."""
+        """Wrap a command's function so that it evicts keys first, if there is a limit and the command is C{denyoom}."""
         if not self.limit or "denyoom" not in command.flags:
             return run
 
@@ -192,14 +192,14 @@ class Eviction:
         return guard
 
     def admits(self, command: Command) -> bool:
-        """Whether a command may be queued in a transaction: there is room for it, or it needs none."""
+        """True if a command can be queued in a transaction: there is memory, or it is not C{denyoom}."""
         return "denyoom" not in command.flags or self.used <= self.limit or not self.limit or self.make_room()
 
     def make_room(self) -> bool:
         """
-        Let keys go until the limit is kept, or for a while.
+        Evict keys until the limit is met, or for L{TIME_BUDGET_NS}.
 
-        @return: whether commands that need memory may run: not, if there is nothing that may go.
+        @return: False if C{denyoom} commands must fail, as the policy has no key to evict.
         """
         timer = self._timer
         end = timer() + TIME_BUDGET_NS
@@ -226,7 +226,7 @@ class Eviction:
         self.update()
 
     def _best(self) -> Candidate | None:
-        """The next key that goes; None if none may."""
+        """The next key to evict; None if the policy has none."""
         if self._policy == "noeviction":
             return None
         while True:
@@ -238,11 +238,11 @@ class Eviction:
                     return candidate
 
     def _chosen_from(self, database: Database) -> dict[bytes, Any]:
-        """The keys of a database that may go."""
+        """The keys of a database that the policy allows to evict."""
         return database.expires if self._policy.startswith("volatile") else database.values
 
     def _fill(self) -> bool:
-        """Sample each database, and remember those that are worth least. Returns whether any key may go."""
+        """Sample each database, and keep the lowest-ranked keys in the pool. Return whether any key can be evicted."""
         count, rank = self._config["maxmemory-samples"], self._ranking()
         volatile = self._policy.startswith("volatile")
         found = False
@@ -258,7 +258,7 @@ class Eviction:
         return found
 
     def _ranking(self) -> Callable[[Database, bytes], float]:
-        """What the policy goes by: the key with the lowest number goes first."""
+        """The policy's ranking function: the key with the lowest rank is evicted first."""
         second = self._keyspace.second
         if self._policy.endswith("lru"):
             return lambda db, key: db.accessed[key]

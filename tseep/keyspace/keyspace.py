@@ -1,4 +1,4 @@
-"""The databases of one server, their keys, and when keys expire."""
+"""The databases of a server: keys, values, expiry and access times. Source: redis/src/db.c, redis/src/expire.c."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from tseep.datatypes.collection import Collection
 from tseep.keyspace.usage import LFUCounters
 
 Value = Any
-"""A string is C{bytes}, or a C{bytearray} once it was changed in place; all else is a L{Collection}."""
+"""A string is C{bytes}, or a C{bytearray} once it has been changed in place; other types are a L{Collection}."""
 
 SLOT_MS = 1000
-"""Milliseconds of expiry times that are swept together."""
+"""Milliseconds of a time slot, whose expired keys are removed together."""
 
 SCAN_STEPS = 1000
-"""About how many SCAN calls walk a large database, however small their COUNT."""
+"""Approximate maximum number of SCAN calls that iterate over a large database, however small their COUNT."""
 
 MIN_REBUILD_ENTRIES = 1024
-"""A dictionary of no more entries is not worth to be made smaller, nor is a heap worth to be rebuilt."""
+"""Number of entries up to which a dictionary or heap is not rebuilt to give back memory."""
 
 
 class Observer(Protocol):
-    """Who wants to know what happens to keys. Nothing it does may change one."""
+    """Receives the changes of keys. Its methods must not change a key."""
 
     def created(self, db: Database, key: bytes) -> None:
-        """A key that was not there is now; what follows tells by which event."""
+        """A new key was added; a call of L{changed} with the event follows."""
 
     def changed(self, db: Database, key: bytes, event: bytes) -> None:
         """A key was changed or removed. C{event} is Redis's name for it, such as C{lpush}; empty if it has none."""
 
     def missed(self, db: Database, key: bytes) -> None:
-        """A command wanted to read a key that was not there."""
+        """A command has read a key that does not exist."""
 
     def flushed(self, databases: Iterable[Database]) -> None:
-        """Every key of some databases is about to be forgotten."""
+        """All keys of some databases are about to be removed."""
 
     def swapped(self, first: Database, second: Database) -> None:
-        """Two databases have exchanged their contents."""
+        """The contents of two databases have been swapped."""
 
 
 class DetachedDatabase:
     """
-    What was in a database, to be freed bit by bit.
+    The former contents of a database, for lazy free.
 
-    @param contents: its dictionaries; the first is that of the values.
+    @param contents: its dictionaries; the first one has the values.
     """
 
     def __init__(self, *contents: dict[Any, Any]) -> None:
@@ -59,7 +59,7 @@ class DetachedDatabase:
         return sum(map(len, self._contents))
 
     def release(self, most: int) -> bool:
-        """Give back up to about C{most} entries, or elements of a value; return whether there are more."""
+        """Free about C{most} entries, or elements of a value. Return whether there are more."""
         if self._collections:
             if not self._collections[-1].release(most):
                 self._collections.pop()
@@ -80,17 +80,17 @@ class Database:
     """
     One numbered database.
 
-    Commands change it through its methods only, so that there is one place where a change can be seen. One
-    that changes a value in place says so with L{changed}, or with L{shrunk} if the value may be empty now.
+    Commands change it only through its methods, which notify the observer. A command that changes a value in place
+    calls L{changed}, or L{shrunk} if the value can be empty afterwards.
 
-    The C{event} that most of them take is Redis's name for what happened, as keyspace notifications tell it
+    The parameter C{event} is the name of the keyspace notification
     (https://redis.io/docs/latest/develop/use/keyspace-notifications/); empty for none.
 
-    @ivar number: its number.
-    @ivar observer: who is told of every change, if anybody is.
+    @ivar number: its index, as in SELECT.
+    @ivar observer: receives every change; None if there is no observer.
     @ivar values: every key's value, in order of creation.
-    @ivar expires: of keys that will expire, the Unix time in milliseconds.
-    @ivar accessed: by key, the second of its last use; with an LFU policy L{LFUCounters}.
+    @ivar expires: by key its expiry, a Unix time in milliseconds; only volatile keys.
+    @ivar accessed: by key the second of its last access; with an LFU policy L{LFUCounters}.
     """
 
     __slots__ = ("_keyspace", "_order", "_peak_size", "_slots", "accessed", "expires", "number", "observer", "values")
@@ -105,37 +105,37 @@ class Database:
         return len(self.values)
 
     def flush(self) -> None:
-        """Forget every key, and free all that is theirs, which takes long if it is much."""
+        """Remove all keys and free their values, which blocks the server if there are many."""
         self.values: dict[bytes, Value] = {}
         self.expires: dict[bytes, int] = {}
         self.reset_last_accesses()
-        self._slots: dict[int, Union[bytes, set[bytes]]] = {}  # by time slot, its only key or its keys
-        self._order: list[int] = []  # a heap of every slot, and of some that are no more
-        self._peak_size = 0  # how many keys there were, at most, since the dictionaries were made
+        self._slots: dict[int, Union[bytes, set[bytes]]] = {}  # by time slot its only key, or its keys
+        self._order: list[int] = []  # a heap of all slots, and of some that no longer exist
+        self._peak_size = 0  # maximum number of keys since the dictionaries were built
 
     def reset_last_accesses(self) -> None:
-        """Forget when, or how often, keys were used, and begin anew to keep what is to be kept."""
+        """Reset access times or counters, after the policy has changed between LRU and LFU."""
         self.accessed: dict[bytes, int] = self._keyspace.make_access_table({})
         for key in self.values:
             self.accessed[key] = self._keyspace.second
 
     def detach(self) -> DetachedDatabase:
-        """Forget every key, and leave it to the caller to free what was theirs."""
+        """Remove all keys. Return the former contents, which the caller frees."""
         detached = DetachedDatabase(self.values, self.expires, self.accessed, self._slots)
         self.flush()
         return detached
 
     def exchange(self, other: Database) -> None:
-        """Swap contents with another database, under everyone who uses either."""
+        """Swap contents with another database; sessions keep their C{Database} objects."""
         for name in ("values", "expires", "accessed", "_slots", "_order", "_peak_size"):
             mine = getattr(self, name)
             setattr(self, name, getattr(other, name))
             setattr(other, name, mine)
 
-    # Looking
+    # Lookups
 
     def read(self, key: bytes) -> Value | None:
-        """The value for a command that reads it: counted as a hit or a miss, and as a use of the key."""
+        """Return the value, or None. Counts a hit or a miss, and updates the access time: for reads."""
         keyspace = self._keyspace
         when = self.expires.get(key)
         if when is not None and when < keyspace.now:
@@ -149,7 +149,7 @@ class Database:
         return value
 
     def read_untouched(self, key: bytes) -> Value | None:
-        """The value for a command that asks about the key: counted as a hit or a miss, but no use of it."""
+        """Return the value, or None. Counts a hit or a miss, but keeps the access time (LOOKUP_NOTOUCH): as for TTL."""
         value = self.peek(key)
         if value is None:
             self._miss(key)
@@ -158,14 +158,14 @@ class Database:
         return value
 
     def get(self, key: bytes) -> Value | None:
-        """The value for a command that is about to change it: a use of the key, but no hit or miss."""
+        """Return the value, or None. Updates the access time, but counts no hit or miss: for writes."""
         value = self.peek(key)
         if value is not None:
             self.accessed[key] = self._keyspace.second
         return value
 
     def peek(self, key: bytes) -> Value | None:
-        """The value for one who only looks, and leaves no trace of it."""
+        """Return the value, or None. Updates neither statistics nor access time."""
         when = self.expires.get(key)
         if when is not None and when < self._keyspace.now:
             self._expire(key)
@@ -173,31 +173,31 @@ class Database:
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
         """
-        Walk a step through the keys: those at the C{count} places below the cursor.
+        Return the next keys of a SCAN, which can include expired ones.
 
-        @param cursor: 0 to begin; else what the step before returned.
-        @return: the next cursor, 0 at the end, and the keys, which may have expired.
-        @see: L{walk} for what is promised while keys come and go.
+        @param cursor: 0 to start; else the cursor that the previous call returned.
+        @return: the next cursor (0 if the iteration is complete), and the keys.
+        @see: L{walk} for the guarantees while keys are added and removed.
         """
         return walk(self.values, cursor, count)
 
     def random_key(self) -> bytes | None:
-        """Any key, expired ones included; None if there is none. O(N) steps of a few nanoseconds."""
+        """A random key, possibly an expired one; None if there is none. O(N) steps of a few nanoseconds."""
         return pick(self.values) if self.values else None
 
     def idle(self, key: bytes) -> int:
-        """Seconds since the last use of a key that is there, where that is kept."""
+        """Seconds since the last access of an existing key; not with an LFU policy."""
         return max(0, self._keyspace.second - self.accessed[key])
 
     def frequency(self, key: bytes, second: int) -> int:
-        """How often a key that is there is used, on a logarithmic scale, where that is kept."""
+        """The access counter of an existing key, 0 to 255; with an LFU policy only."""
         assert isinstance(self.accessed, LFUCounters)
         return self.accessed.frequency(key, second)
 
-    # Changing
+    # Changes
 
     def set(self, key: bytes, value: Value, event: bytes = b"set") -> None:
-        """Give the key a new value, and no time to expire."""
+        """Set the value of a key, new or not, and remove its expiry."""
         if key in self.expires:
             self._forget_time(key)
         if self.observer is not None and key not in self.values:
@@ -208,7 +208,7 @@ class Database:
             self.observer.changed(self, key, event)
 
     def set_all(self, keys: list[bytes], values: list[Value]) -> None:
-        """Give each of some keys a new value, and no time to expire: L{set} for many."""
+        """L{set} for several keys, faster if nothing observes the changes."""
         if self.observer is None and type(self.accessed) is dict and self.expires.keys().isdisjoint(keys):
             self.values.update(zip(keys, values))
             self.accessed.update(dict.fromkeys(keys, self._keyspace.second))
@@ -218,11 +218,11 @@ class Database:
 
     def load(self, key: bytes, value: Value, when: int = 0, idle: int = 0) -> bool:
         """
-        Take over a key from a file, of which nobody is told.
+        Add a key that is loaded from a file. The observer is not notified.
 
-        @param when: the time to expire, in Unix milliseconds; 0 for none.
-        @param idle: seconds since its last use.
-        @return: whether it was not there yet, as must be.
+        @param when: expiry, a Unix time in milliseconds; 0 for none.
+        @param idle: seconds since its last access.
+        @return: False if the key already exists, which is an error of the file.
         """
         if key in self.values:
             return False
@@ -233,7 +233,7 @@ class Database:
         return True
 
     def replace(self, key: bytes, value: Value, event: bytes) -> None:
-        """Give the key a new value, or its old one changed in place, and leave its time to expire."""
+        """Set the value of a key, new or not, and keep its expiry."""
         if self.observer is not None and key not in self.values:
             self.observer.created(self, key)
         self.values[key] = value
@@ -242,31 +242,31 @@ class Database:
             self.observer.changed(self, key, event)
 
     def changed(self, key: bytes, event: bytes) -> None:
-        """The value of a key, which is there, was changed in place."""
+        """Notify the observer that the value of an existing key was changed in place."""
         if self.observer is not None:
             self.observer.changed(self, key, event)
 
     def shrunk(self, key: bytes, value: Value, event: bytes) -> None:
-        """The value of a key was changed in place; if it is empty now the key goes too, since no empty value stays."""
+        """Notify the observer that a value was changed in place; delete the key if the value is empty."""
         if self.observer is not None:
             self.observer.changed(self, key, event)
         if not value:
             self.delete(key)
 
     def delete(self, key: bytes, event: bytes = b"del") -> bool:
-        """Remove a key. Returns whether it was there; an expired one was not."""
+        """Delete a key. Return whether it existed; an expired one did not."""
         if self.peek(key) is None:
             return False
         self._remove(key, event)
         return True
 
     def evict(self, key: bytes) -> None:
-        """Remove a key to make room."""
+        """Delete an existing key to free memory; counts as evicted."""
         self._remove(key, b"evicted")
         self._keyspace.evicted += 1
 
     def expire_at(self, key: bytes, when: int, event: bytes = b"expire") -> None:
-        """Let an existing key expire at the Unix time C{when}, in milliseconds."""
+        """Set the expiry of an existing key, a Unix time in milliseconds."""
         self._forget_time(key)
         self._add_time(key, when)
         if self.observer is not None:
@@ -285,7 +285,7 @@ class Database:
             self._slots[slot] = {keys, key}
 
     def persist(self, key: bytes) -> bool:
-        """Let a key not expire. Returns whether it would have."""
+        """Remove a key's expiry. Return whether it had one."""
         forgotten = self._forget_time(key)
         if forgotten and self.observer is not None:
             self.observer.changed(self, key, b"persist")
@@ -293,9 +293,9 @@ class Database:
 
     def sweep(self, most: int) -> int:
         """
-        Remove keys whose time slot is over, in at most C{most} steps of a few microseconds.
+        Delete the keys of past time slots, in at most C{most} steps of a few microseconds.
 
-        @return: how many steps it took; fewer than C{most} if nothing is left to do.
+        @return: the number of steps; less than C{most} if none is left.
         """
         over = self._keyspace.now // SLOT_MS
         order = self._order
@@ -311,9 +311,9 @@ class Database:
 
     def shrink(self) -> None:
         """
-        Give back the memory of three quarters of the keys, if they are gone.
+        Rebuild the dictionaries if three quarters of the keys have been deleted.
 
-        A dictionary never does by itself, and to walk it takes as long as when it was full.
+        A dictionary never shrinks, and iterating over it takes as long as when it was full.
         """
         size = len(self.values)
         if size > self._peak_size:
@@ -325,7 +325,7 @@ class Database:
             self._peak_size = size
 
     def _enqueue(self, slot: int) -> None:
-        """Put a new slot into the order of time; rarely, make that anew without the slots that are gone."""
+        """Add a new slot to the heap; rarely, rebuild the heap without the slots that no longer exist."""
         if len(self._order) > 2 * len(self._slots) + MIN_REBUILD_ENTRIES:
             self._order = list(self._slots)
             heapify(self._order)
@@ -333,7 +333,7 @@ class Database:
             heappush(self._order, slot)
 
     def _forget_time(self, key: bytes) -> bool:
-        """Let a key not expire, without telling anyone. Returns whether it would have."""
+        """Remove a key's expiry without a notification. Return whether it had one."""
         when = self.expires.pop(key, None)
         if when is None:
             return False
@@ -366,17 +366,16 @@ class Database:
 
 def walk(entries: dict[bytes, Any], cursor: int, count: int) -> tuple[int, list[bytes]]:
     """
-    Walk a step through a dictionary, from its youngest entry down to its oldest: one step of any SCAN.
+    Return the next keys of a SCAN, which iterates over a dictionary from its newest entry to its oldest.
 
-    The cursor is the number of entries not walked yet. New entries come on top, where the walk has been, and
-    removals only move what is left further down, so whoever is there from beginning to end is met, however
-    many steps and changes lie between; some may be met twice. That is what Redis promises of SCAN, with no
-    state kept for it.
+    The cursor is the number of entries that are left. New entries are added at the end that was already visited, and
+    removals only move the others further down. So entries that exist during the whole iteration are returned at least
+    once, some possibly twice: the guarantees of SCAN (https://redis.io/docs/latest/commands/scan/), without any state.
 
-    Reaching a place costs a few nanoseconds an entry from the nearer end, so in a large dictionary a step is
-    at least a L{SCAN_STEPS}th of it.
+    Skipping to a position costs a few nanoseconds an entry from the nearer end, so a call returns at least a
+    L{SCAN_STEPS}th of a large dictionary.
 
-    @return: the next cursor, 0 at the end, and the entries' names.
+    @return: the next cursor (0 if the iteration is complete), and the keys.
     """
     size = len(entries)
     end = min(cursor, size) if cursor > 0 else size
@@ -385,13 +384,13 @@ def walk(entries: dict[bytes, Any], cursor: int, count: int) -> tuple[int, list[
 
 
 def pick(entries: dict[bytes, Any]) -> bytes:
-    """Any name in a dictionary, each with the same chance. O(N) steps of a few nanoseconds."""
+    """A uniformly random key of a dictionary. O(N) steps of a few nanoseconds."""
     at = random.randrange(len(entries))
     return _between(entries, at, at + 1)[0]
 
 
 def _between(entries: dict[bytes, Any], start: int, end: int) -> list[bytes]:
-    """The names at some places of a dictionary, in the order in which they are met from its nearer end."""
+    """The keys from position C{start} to before C{end}, in order from the nearer end of the dictionary."""
     size = len(entries)
     if start < size - end:
         return list(islice(entries, start, end))
@@ -400,15 +399,17 @@ def _between(entries: dict[bytes, Any], start: int, end: int) -> list[bytes]:
 
 class Keyspace:
     """
-    All databases, and the time that they go by.
+    All databases of a server, their common clock and statistics.
 
-    @param databases: how many.
-    @param clock: tells the Unix time in seconds.
-    @ivar now: the time in milliseconds, as of the last L{tick}: one command sees one time.
-    @ivar second: seconds since whenever, for how long keys have not been used: whoever keeps the time sets it now and
-        then, as it is no date, and the wall clock may be set. It is one int object, however many keys hold it.
-    @ivar hits: reads that found their key, C{misses}: that did not, C{expired}: keys that reached their time,
-        C{evicted}: that made room for others.
+    @param databases: number of databases.
+    @param clock: returns the Unix time in seconds.
+    @ivar now: Unix time in milliseconds, as of the last L{tick}: it is constant during a command.
+    @ivar second: monotonic time in seconds, for access times, as the wall clock can be set back. The cron updates it.
+        All keys of one second share one int object.
+    @ivar hits: number of reads that found their key.
+    @ivar misses: number of reads that did not.
+    @ivar expired: number of expired keys.
+    @ivar evicted: number of keys that were evicted.
     @ivar frequency: the settings of L{LFUCounters}; None without an LFU policy.
     """
 
@@ -422,28 +423,27 @@ class Keyspace:
         self.reset_counts()
 
     def tick(self) -> None:
-        """Look at the clock."""
+        """Update C{now} from the clock, before a batch of commands."""
         self.now = int(self.clock() * 1000)
 
     def observe(self, observer: Observer | None) -> None:
-        """Tell C{observer}, and nobody else, what happens to keys from now on; None for nobody."""
+        """Replace the observer of all databases; None for no observer."""
         self._observer = observer
         for database in self.databases:
             database.observer = observer
 
     def reset_counts(self) -> None:
-        """Begin to count again at nothing."""
         self.hits = self.misses = self.expired = self.evicted = 0
 
     def make_access_table(self, entries: dict[bytes, int]) -> dict[bytes, int]:
-        """What keeps the uses of keys, with what is known of them already."""
+        """A new dictionary of access times, or L{LFUCounters} with an LFU policy, with these entries."""
         return dict(entries) if self.frequency is None else LFUCounters(entries, *self.frequency)
 
     def sweep(self, most: int) -> int:
         """
-        Remove keys that have expired unnoticed, and give back memory.
+        Active expiry: delete expired keys in at most C{most} steps, and shrink the databases.
 
-        @return: how many of the C{most} steps it took; if all, there may be more to do.
+        @return: the number of steps; if C{most}, there can be more to delete.
         """
         steps = 0
         for database in self.databases:
@@ -452,7 +452,7 @@ class Keyspace:
         return steps
 
     def swap(self, first: int, second: int) -> None:
-        """Exchange the contents of two databases."""
+        """Swap the contents of two databases (SWAPDB)."""
         if first != second:
             one, other = self.databases[first], self.databases[second]
             one.exchange(other)
@@ -460,12 +460,12 @@ class Keyspace:
                 self._observer.swapped(one, other)
 
     def flush(self, databases: Iterable[Database] | None = None) -> None:
-        """Forget every key of some databases, or of all, and free all that was theirs."""
+        """Remove all keys of some databases, or of all, and free the values at once."""
         for database in self._about_to_flush(databases):
             database.flush()
 
     def detach(self, databases: Iterable[Database] | None = None) -> list[DetachedDatabase]:
-        """Forget every key of some databases, or of all; return what was theirs, to be freed."""
+        """Remove all keys of some databases, or of all. Return the former contents, which the caller frees."""
         return [database.detach() for database in self._about_to_flush(databases) if database]
 
     def _about_to_flush(self, databases: Iterable[Database] | None) -> list[Database]:

@@ -1,5 +1,5 @@
 """
-Lazy free: large values are freed in small steps, so that no client waits for them. Source:
+Lazy free: large values are freed in small steps, between which clients are served. Source:
 https://redis.io/docs/latest/commands/unlink/, redis/src/lazyfree.c (where a thread does it).
 """
 
@@ -14,7 +14,7 @@ IMMEDIATE_ELEMENTS = 64
 """Number of elements up to which a value is freed at once."""
 
 BATCH_ELEMENTS = 256
-"""Number of elements that are freed between two looks at the timer."""
+"""Number of elements that are freed between two checks of the timer."""
 
 STEP_NS = 1_000_000
 """Nanoseconds of one step."""
@@ -38,7 +38,7 @@ class LazyFree:
     The values and databases that are being freed.
 
     @param timer: returns nanoseconds of a monotonic clock.
-    @param call_later: calls a function after so many milliseconds.
+    @param call_later: calls a function after the given milliseconds.
     @ivar freed: number of values and databases that were freed.
     """
 
@@ -49,7 +49,7 @@ class LazyFree:
         self._pending: deque[Releasable] = deque()
 
     def __len__(self) -> int:
-        """The number of values and databases that wait."""
+        """The number of values and databases that are still to free."""
         return len(self._pending)
 
     def add_value(self, value: Any) -> None:

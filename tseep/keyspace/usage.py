@@ -1,4 +1,4 @@
-"""How often keys are used, in as little as when (https://redis.io/docs/latest/develop/reference/eviction/#lfu-eviction)."""
+"""LFU access counters of keys, one int for each (https://redis.io/docs/latest/develop/reference/eviction/#lfu-eviction)."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import random
 from collections.abc import Mapping
 
 INITIAL_COUNTER = 5
-"""The counter of a key that is new, so that it is not the first to go (LFU_INIT_VAL)."""
+"""Counter of a new key, so that it is not evicted first (LFU_INIT_VAL)."""
 
 MAX_COUNTER = 255
 
 
 class LFUCounters(dict[bytes, int]):
     """
-    In place of the times of last use: for each key a counter, and the minute in which it was looked at last.
+    A logarithmic access counter for each key, and the minute of its last access.
 
-    Setting a key's time of use, as a database does with every use, counts it: the more uses there have been, the
-    rarer the counter goes up. It goes down with time. So whoever notes uses need not know which of the two is kept.
+    It replaces the dictionary of last access times: assigning the time of an access, as a database does either way,
+    counts the access. The higher the counter, the less likely an access increments it; it decays with time.
 
-    @ivar factor: the higher, the more uses it takes (lfu-log-factor).
-    @ivar decay: minutes after which a counter is one lower; 0 for never (lfu-decay-time).
+    @ivar factor: the higher, the more accesses an increment takes (lfu-log-factor).
+    @ivar decay: minutes after which a counter is decremented; 0 for never (lfu-decay-time).
     """
 
     __slots__ = ("decay", "factor")
@@ -36,11 +36,11 @@ class LFUCounters(dict[bytes, int]):
         super().__setitem__(key, minute << 8 | counter)
 
     def set_counter(self, key: bytes, second: int, counter: int) -> None:
-        """Give a key a counter at a time."""
+        """Set a key's counter, 0 to 255, as of a time in seconds (RESTORE FREQ)."""
         super().__setitem__(key, second // 60 << 8 | counter)
 
     def frequency(self, key: bytes, second: int) -> int:
-        """A key's counter at a time, from 0 to 255."""
+        """A key's counter after its decay until a time in seconds; 0 to 255."""
         return self._decayed(self[key], second // 60)
 
     def _decayed(self, known: int, minute: int) -> int:
