@@ -1,4 +1,4 @@
-"""What every value but a string can do."""
+"""The common base of all data types but strings."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import ClassVar
 
 class Collection:
     """
-    A hash, list, set, sorted set or stream, as the parts that know no type of value use it.
+    A hash, list, set, sorted set or stream.
 
-    Its length is the number of its elements. No empty one but a stream stays in a database.
+    Its length is the number of its elements. A database has no empty collections, except streams.
 
-    @cvar type_name: what TYPE calls it.
+    @cvar type_name: the reply of TYPE.
     """
 
     __slots__ = ()
@@ -22,26 +22,26 @@ class Collection:
         raise NotImplementedError
 
     def encoding(self) -> bytes:
-        """How Redis would hold it, as OBJECT ENCODING tells."""
+        """The reply of OBJECT ENCODING: the encoding that Redis would use for it."""
         raise NotImplementedError
 
     def size(self) -> int:
-        """Estimate the bytes that it takes, elements and all. O(1): a few elements stand for the others."""
+        """Estimate its memory with all elements, in bytes. O(1): extrapolated from a few elements."""
         raise NotImplementedError
 
     def copy(self) -> Collection:
-        """Another one with the same elements."""
+        """Return a copy with the same elements."""
         raise NotImplementedError
 
     def release(self, most: int) -> bool:
         """
-        Give back up to about C{most} elements of one that nobody uses any more, so that freeing takes no long pause.
+        Free about C{most} elements of a value that is no longer in a database (lazy free).
 
-        @return: whether there are more.
+        @return: True if there are more.
         """
         raise NotImplementedError
 
 
 def type_name(value: bytes | bytearray | Collection) -> bytes:
-    """What TYPE calls a value."""
+    """The reply of TYPE for a value."""
     return value.type_name if isinstance(value, Collection) else b"string"

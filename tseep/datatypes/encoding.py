@@ -1,4 +1,4 @@
-"""What OBJECT tells of a value, in Redis's words: how it would be held there (redis/src/object.c)."""
+"""OBJECT ENCODING and OBJECT REFCOUNT: what they would reply in Redis (redis/src/object.c)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from tseep.algorithms.numeric import integer
 from tseep.datatypes.collection import Collection
 
 LONGEST_EMBEDDED = 44
-"""Bytes of the longest string that Redis allocates together with its header."""
+"""Maximum bytes of a string that Redis allocates together with its header (OBJ_ENCODING_EMBSTR_SIZE_LIMIT)."""
 
 SHARED_INTEGERS = 10_000
-"""The integers from 0 on that Redis holds once for all."""
+"""Number of integers from 0 that Redis shares between all keys (OBJ_SHARED_INTEGERS)."""
 
 SHARED_REFERENCES = 2**31 - 1
-"""The number of references that stands for "shared, and never freed"."""
+"""The reference count of objects that are shared and never freed (OBJ_SHARED_REFCOUNT)."""
 
 
 def _of_bytes(value: bytes) -> bytes:
@@ -24,13 +24,13 @@ def _of_bytes(value: bytes) -> bytes:
 
 
 def encoding(value: bytes | bytearray | Collection) -> bytes:
-    """The name of a value's encoding."""
+    """The reply of OBJECT ENCODING for a value."""
     if isinstance(value, Collection):
         return value.encoding()
     return b"raw" if isinstance(value, bytearray) else _of_bytes(value)
 
 
 def references(value: Any) -> int:
-    """How many hold the value: 1, if it is not one of the shared integers."""
+    """The reply of OBJECT REFCOUNT: 1, unless the value is a shared integer."""
     number = integer(value) if type(value) is bytes else None
     return 1 if number is None or not 0 <= number < SHARED_INTEGERS else SHARED_REFERENCES

@@ -1,4 +1,4 @@
-"""A mapping from numbers in order, which mostly grows at its end."""
+"""A sorted mapping from integer IDs, mostly appended to: the entries of streams, and pending entries."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 MAX_CHUNK_ENTRIES = 100
-"""Entries that a chunk takes at its end (Redis's stream-node-max-entries)."""
+"""Number of entries up to which a chunk is appended to (Redis's stream-node-max-entries)."""
 
 Value = TypeVar("Value")
 
 
 class _Chunk(Generic[Value]):
     """
-    Some entries that follow each other; never none.
+    Consecutive entries, at least one.
 
-    @ivar removed: an id that was removed after the last one.
+    @ivar removed: the highest removed ID that was above the last one; else 0.
     """
 
     __slots__ = ("ids", "removed", "values")
@@ -27,24 +27,24 @@ class _Chunk(Generic[Value]):
         self.removed = 0
 
     def end(self) -> int:
-        """The highest id that is there, or was."""
+        """The highest ID that the chunk has or had."""
         return max(self.ids[-1], self.removed)
 
 
 class ChunkedIdMap(Generic[Value]):
     """
-    Numbers with a value each, in the order of the numbers.
+    A mapping from integer IDs to values, sorted by ID.
 
-    They are in chunks, as Redis has them in nodes. Appending costs O(1), all else O(log N), but for a thousandth of
-    a nanosecond that it takes for each of N entries to move the chunks.
+    The entries are in chunks, like the nodes of Redis's streams. Appending is O(1). Other operations are O(log N),
+    except that adding or removing a chunk moves the list of chunks, at about a picosecond per entry.
     """
 
     __slots__ = ("_chunks", "_firsts", "_room", "_size")
 
     def __init__(self) -> None:
         self._chunks: list[_Chunk[Value]] = []
-        self._firsts: list[int] = []  # of each chunk, an id that is not above its first and not below the one before
-        self._room = 0  # how many the last chunk still takes at its end
+        self._firsts: list[int] = []  # for each chunk an ID that is at most its first, and not below the previous one
+        self._room = 0  # number of entries that can still be appended to the last chunk
         self._size = 0
 
     def __len__(self) -> int:
@@ -54,30 +54,30 @@ class ChunkedIdMap(Generic[Value]):
         return self.items()
 
     def first(self) -> int:
-        """The lowest id; 0 if there is none."""
+        """The lowest ID; 0 if the map is empty."""
         return self._chunks[0].ids[0] if self._chunks else 0
 
     def last(self) -> int:
-        """The highest id; 0 if there is none."""
+        """The highest ID; 0 if the map is empty."""
         return self._chunks[-1].ids[-1] if self._chunks else 0
 
     def chunks(self) -> int:
-        """In how many chunks the entries are."""
+        """The number of chunks, which XINFO STREAM reports as nodes."""
         return len(self._chunks)
 
     def parts(self) -> Iterator[tuple[list[int], list[Value]]]:
-        """The ids and the values of each chunk; not to be changed."""
+        """The IDs and the values of each chunk, which must not be changed."""
         return ((chunk.ids, chunk.values) for chunk in self._chunks)
 
     def append_part(self, ids: list[int], values: list[Value]) -> None:
-        """Add a chunk of ids that are in order, and higher than any that is there."""
+        """Append a chunk of sorted IDs, which must be above all others."""
         self._chunks.append(_Chunk(ids, values))
         self._firsts.append(ids[0])
         self._room = max(0, MAX_CHUNK_ENTRIES - len(ids))
         self._size += len(ids)
 
     def append(self, id: int, value: Value) -> None:
-        """Add an id that is higher than any that is there."""
+        """Add an ID, which must be above all others."""
         if self._room:
             self._room -= 1
             chunk = self._chunks[-1]
@@ -90,7 +90,6 @@ class ChunkedIdMap(Generic[Value]):
         self._size += 1
 
     def get(self, id: int) -> Value | None:
-        """The value of an id, or None."""
         if not self._chunks:
             return None
         chunk = self._chunks[self._number(id)]
@@ -99,9 +98,9 @@ class ChunkedIdMap(Generic[Value]):
 
     def add(self, id: int, value: Value) -> Value | None:
         """
-        Add an id anywhere, if it is not there yet.
+        Add an ID unless it exists.
 
-        @return: the value that it has already, if it is.
+        @return: the value of the existing ID; None if the ID was added.
         """
         if id > self.last() or not self._chunks:
             self.append(id, value)
@@ -120,7 +119,7 @@ class ChunkedIdMap(Generic[Value]):
         return None
 
     def pop(self, id: int) -> Value | None:
-        """Remove an id, and return its value; None if it is not there."""
+        """Remove an ID. Return its value; None if it does not exist."""
         if not self._chunks:
             return None
         number = self._number(id)
@@ -138,7 +137,7 @@ class ChunkedIdMap(Generic[Value]):
         return chunk.values.pop(at)
 
     def items(self, first: int = 0, last: int | None = None) -> Iterator[tuple[int, Value]]:
-        """The entries from id C{first} to id C{last}, or to the end. Nothing may be added or removed meanwhile."""
+        """The entries with IDs from C{first} to C{last} (None: all). The map must not change during the iteration."""
         chunks = self._chunks
         for number in range(self._number(first), len(chunks)):
             ids, values = chunks[number].ids, chunks[number].values
@@ -149,7 +148,7 @@ class ChunkedIdMap(Generic[Value]):
                 return
 
     def items_down(self, first: int, last: int) -> Iterator[tuple[int, Value]]:
-        """The same in the opposite order: from id C{last} down to id C{first}."""
+        """As L{items}, in descending order of the IDs."""
         for number in range(self._number(last) if self._chunks else -1, -1, -1):
             ids, values = self._chunks[number].ids, self._chunks[number].values
             start, end = bisect_left(ids, first), bisect_right(ids, last)
@@ -159,11 +158,11 @@ class ChunkedIdMap(Generic[Value]):
 
     def trim(self, keep: int, lowest: int, whole: bool, limit: int) -> int:
         """
-        Remove entries at the beginning, as long as more than C{keep} are left and their ids are below C{lowest}.
+        Remove the first entries while more than C{keep} are left and their IDs are below C{lowest} (XTRIM).
 
-        @param whole: whether only whole chunks are removed.
-        @param limit: how many at most; 0 for any number.
-        @return: how many.
+        @param whole: True to remove only whole chunks (C{~}).
+        @param limit: maximum number of removed entries; 0 for no limit.
+        @return: number of removed entries.
         """
         before = self._size
         while self._size > keep:
@@ -180,14 +179,13 @@ class ChunkedIdMap(Generic[Value]):
         return before - self._size
 
     def truncate(self, most: int) -> bool:
-        """Remove up to about C{most} entries at the end. Returns whether there are more."""
+        """Remove about C{most} of the last entries. Return whether there are more."""
         for _ in range(min(len(self._chunks), 1 + most // MAX_CHUNK_ENTRIES)):
             self._size -= len(self._chunks[-1].ids)
             self._drop(-1)
         return bool(self._chunks)
 
     def copy(self) -> ChunkedIdMap[Value]:
-        """Another one with the same values."""
         other: ChunkedIdMap[Value] = ChunkedIdMap()
         other._chunks = [_Chunk(chunk.ids[:], chunk.values[:]) for chunk in self._chunks]
         other._firsts = self._firsts[:]
@@ -196,24 +194,22 @@ class ChunkedIdMap(Generic[Value]):
         return other
 
     def _number(self, id: int) -> int:
-        """Which chunk an id is in, or would be."""
+        """The index of the chunk that has an ID, or to which it belongs."""
         return max(0, bisect_right(self._firsts, id) - 1)
 
     def _drop(self, number: int) -> None:
-        """Forget a chunk."""
         del self._chunks[number], self._firsts[number]
         if number in (-1, len(self._chunks)):
             self._room = 0
 
     def _cut(self, chunk: _Chunk[Value], count: int) -> None:
-        """Remove entries at the beginning of the first chunk."""
+        """Remove C{count} entries from the start of the first chunk."""
         del chunk.ids[:count], chunk.values[:count]
         self._size -= count
         if not chunk.ids:
             self._drop(0)
 
     def _divide(self, number: int) -> None:
-        """Make two chunks of one."""
         chunk = self._chunks[number]
         upper = _Chunk(chunk.ids[MAX_CHUNK_ENTRIES:], chunk.values[MAX_CHUNK_ENTRIES:])
         del chunk.ids[MAX_CHUNK_ENTRIES:], chunk.values[MAX_CHUNK_ENTRIES:]

@@ -1,4 +1,4 @@
-"""Lists: elements in an order, to which one adds at both ends."""
+"""The list data type (https://redis.io/docs/latest/develop/data-types/lists/)."""
 
 from __future__ import annotations
 
@@ -12,36 +12,37 @@ from tseep.datatypes.collection import Collection
 from tseep.datatypes.memory import allocated, of_bytes
 
 CHUNK_ELEMENTS = 128
-"""Elements of a chunk that comes from an end. After changes in the middle it has L{MIN_CHUNK_ELEMENTS} or more."""
+"""Number of elements of a chunk that was split off an end. After changes it has L{MIN_CHUNK_ELEMENTS} or more."""
 
 MAX_CHUNK_ELEMENTS = 2 * CHUNK_ELEMENTS
-"""Most elements of a chunk, and of an end, which then splits off a chunk: so alternating pushes and pops are cheap."""
+"""Maximum elements of a chunk or an end. A full end splits off a chunk and keeps as many elements, so that alternating
+pushes and pops are cheap."""
 
 MIN_CHUNK_ELEMENTS = CHUNK_ELEMENTS // 4
 """A chunk with fewer elements is merged with the next one."""
 
 MAX_PACKED_BYTES = 1 << 14
-"""Elements that are longer together are not packed: that would save little, and take long."""
+"""Maximum total bytes of packed elements; beyond it, packing saves little memory and is slow."""
 
 SAMPLE = 5
-"""Elements, or chunks, that are measured in place of all."""
+"""Number of elements, and of chunks, that the memory estimate measures."""
 
 OBJECT_BYTES = 64 + 2 * 72
-"""Bytes of an empty list: its own, and those of its ends."""
+"""Bytes of an empty list with its ends."""
 
 PACKED_BYTES = 48 + 33 + 8
-"""Bytes of packed elements, beside themselves: the object's own, those of its C{bytes}, and its place."""
+"""Overhead in bytes of a L{Packed}: the object, the header of its C{bytes}, and its entry in the list of chunks."""
 
 MARSHAL_VERSION = 2
-"""The version of L{marshal}'s format that does not look for what is there twice, which takes five times as long."""
+"""The version of L{marshal}'s format that does not deduplicate objects, which would take five times as long."""
 
 
 class Packed:
     """
-    Elements in one C{bytes}, with five bytes to each, where one that is an object takes some fifty. They never change.
+    Immutable elements in one C{bytes}, with an overhead of five bytes each; an object has some fifty.
 
-    L{marshal} does it ten times as quickly as anything written in Python. That its format is its own is no matter,
-    since what it makes stays in this process.
+    L{marshal} is ten times as fast as an encoding written in Python. Its format depends on the version of Python, which
+    does not matter as the data stay in this process.
     """
 
     __slots__ = ("_content", "_count")
@@ -49,7 +50,7 @@ class Packed:
     def __init__(self, elements: list[bytes]) -> None:
         self._content = bytes(
             memoryview(dumps(elements, MARSHAL_VERSION))
-        )  # which has room to spare, that would be lost
+        )  # a copy, as the original has spare capacity
         self._count = len(elements)
 
     def __len__(self) -> int:
@@ -62,10 +63,9 @@ class Packed:
         return iter(self._elements())
 
     def __contains__(self, element: bytes) -> bool:
-        return element in self._content and element in self._elements()  # what is nowhere in it is seen quickly
+        return element in self._content and element in self._elements()  # the first test is fast, and mostly false
 
     def size(self) -> int:
-        """Bytes that it takes."""
         return PACKED_BYTES + allocated(len(self._content))
 
     def _elements(self) -> list[bytes]:
@@ -78,16 +78,16 @@ Part = Union[Chunk, list[bytes]]
 """A chunk, or the elements of an end."""
 
 _NONE: deque[Chunk] = deque(maxlen=0)
-"""The chunks of every list that has none, as an empty C{deque} of its own would take more than a short list."""
+"""Shared by all lists without chunks, as an empty C{deque} is larger than a short list."""
 
 
 class RedisList(Collection):
     """
-    The elements of a list: a plain C{list} at each end, the left one backwards, and chunks between them.
+    A list: a plain C{list} at each end, the left one reversed, and chunks between them.
 
-    An end costs O(1), as it is that of a C{list}; a place in the middle a step for each chunk from the nearer end on.
-    Chunks have numbers from 0 on; the left end is number -1, the right end the one after the last. An end that is
-    empty gets the chunk beside it when an element is wanted from it.
+    Operations at the ends are O(1), as for a C{list}. An index in the middle takes a step for each chunk between it and
+    the nearer end. Chunks are numbered from 0; the left end is number -1, the right end the one after the last chunk.
+    A pop from an empty end first moves the adjacent chunk there.
     """
 
     __slots__ = ("_between", "_inner", "_left", "_right")
@@ -99,7 +99,6 @@ class RedisList(Collection):
         self.extend(elements)
 
     def clear(self) -> None:
-        """Remove all elements."""
         self._left: list[bytes] = []
         self._between = _NONE
         self._inner = 0  # elements in chunks
@@ -115,42 +114,39 @@ class RedisList(Collection):
         between = (reversed(list(chunk)) for chunk in reversed(self._between))
         return chain(reversed(self._right), chain.from_iterable(between), self._left)
 
-    # At the ends
+    # Ends
 
     def append(self, element: bytes) -> None:
-        """Add an element at the right."""
         right = self._right
         right.append(element)
         if len(right) >= MAX_CHUNK_ELEMENTS:
             self._pack_right()
 
     def appendleft(self, element: bytes) -> None:
-        """Add an element at the left."""
         left = self._left
         left.append(element)
         if len(left) >= MAX_CHUNK_ELEMENTS:
             self._pack_left()
 
     def extend(self, elements: Sequence[bytes]) -> None:
-        """Add elements at the right, one after the other."""
         self._right += elements
         self._pack_right()
 
     def extendleft(self, elements: Sequence[bytes]) -> None:
-        """Add elements at the left, one after the other, so that the last of them is the first then."""
+        """Add elements at the left, one after the other: the last of them becomes the first of the list."""
         self._left += elements
         self._pack_left()
 
     def pop(self) -> bytes:
-        """Remove the last element of a list that is not empty, and return it."""
+        """Remove and return the last element of a non-empty list."""
         if not self._right:
             if not self._between:
-                return self._left.pop(0)  # one of few, so that this is quick too
+                return self._left.pop(0)  # O(N), but an end is short
             self._right = list(self._take_right())
         return self._right.pop()
 
     def popleft(self) -> bytes:
-        """Remove the first element of a list that is not empty, and return it."""
+        """Remove and return the first element of a non-empty list."""
         if not self._left:
             if not self._between:
                 return self._right.pop(0)
@@ -158,7 +154,7 @@ class RedisList(Collection):
         return self._left.pop()
 
     def trim(self, first: int, last: int) -> None:
-        """Remove what is not between two places; everything, if the first is not before the second."""
+        """Keep the elements from index C{first} to C{last} only (LTRIM); none, if C{first} is greater."""
         if first > last:
             self.clear()
         else:
@@ -166,7 +162,7 @@ class RedisList(Collection):
             self._cut_left(first)
 
     def _pack_right(self) -> None:
-        """Let the right end have fewer than L{MAX_CHUNK_ELEMENTS} elements."""
+        """Split chunks off the right end, if it has L{MAX_CHUNK_ELEMENTS} elements or more."""
         right = self._right
         surplus = len(right) // CHUNK_ELEMENTS * CHUNK_ELEMENTS - CHUNK_ELEMENTS
         if surplus > 0:
@@ -177,7 +173,7 @@ class RedisList(Collection):
             del right[:surplus]
 
     def _pack_left(self) -> None:
-        """Let the left end have fewer than L{MAX_CHUNK_ELEMENTS} elements."""
+        """Split chunks off the left end, if it has L{MAX_CHUNK_ELEMENTS} elements or more."""
         left = self._left
         surplus = len(left) // CHUNK_ELEMENTS * CHUNK_ELEMENTS - CHUNK_ELEMENTS
         if surplus > 0:
@@ -188,7 +184,7 @@ class RedisList(Collection):
             del left[:surplus]
 
     def _take_right(self) -> Part:
-        """Remove what comes before the right end: the last chunk, or the left end."""
+        """Remove and return the part before the right end: the last chunk, or the left end."""
         if self._between:
             chunk = self._between.pop()
             self._inner -= len(chunk)
@@ -197,7 +193,7 @@ class RedisList(Collection):
         return taken
 
     def _take_left(self) -> Part:
-        """Remove what comes after the left end: the first chunk, or the right end."""
+        """Remove and return the part after the left end: the first chunk, or the right end."""
         if self._between:
             chunk = self._between.popleft()
             self._inner -= len(chunk)
@@ -206,7 +202,7 @@ class RedisList(Collection):
         return taken
 
     def _cut_right(self, count: int) -> None:
-        """Remove elements at the right, not all."""
+        """Remove C{count} elements at the right, fewer than all."""
         last: Part = self._right
         self._right = []
         while count >= len(last):
@@ -215,7 +211,7 @@ class RedisList(Collection):
         self._right = list(last)[: len(last) - count]
 
     def _cut_left(self, count: int) -> None:
-        """Remove elements at the left, not all."""
+        """Remove C{count} elements at the left, fewer than all."""
         first: Part = self._left[::-1]
         self._left = []
         while count >= len(first):
@@ -223,17 +219,17 @@ class RedisList(Collection):
             first = self._take_left()
         self._left = list(first)[count:][::-1]
 
-    # Anywhere
+    # Elements by index
 
     def __getitem__(self, place: int) -> bytes:
-        """The element at a place, counted from the end if it is negative."""
+        """The element at an index, which can be negative; it must be in range."""
         number, at = self._find(place)
         if number < 0:
             return self._left[~at]
         return self._right[at] if number == len(self._between) else self._between[number][at]
 
     def __setitem__(self, place: int, element: bytes) -> None:
-        """Put another element at a place, counted from the end if it is negative."""
+        """Replace the element at an index, which can be negative; it must be in range."""
         number, at = self._find(place)
         if number < 0:
             self._left[~at] = element
@@ -245,7 +241,7 @@ class RedisList(Collection):
             self._between[number] = _pack(elements)
 
     def insert(self, place: int, element: bytes) -> None:
-        """Add an element before the one that is at a place, or at the right if that is the end."""
+        """Insert an element before the one at an index, or append it if the index is the length."""
         if place == len(self):
             return self.append(element)
         number, at = self._find(place)
@@ -254,7 +250,7 @@ class RedisList(Collection):
         return self._put(number, elements)
 
     def span(self, first: int, last: int) -> list[bytes]:
-        """The elements from one place to another, which is not before it."""
+        """The elements from index C{first} to C{last}, which must be in range and in order."""
         count = last + 1 - first
         number, at = self._find(first)
         found = self._elements(number)[at : at + count]
@@ -266,10 +262,10 @@ class RedisList(Collection):
 
     def places(self, element: bytes, most: int, backwards: bool = False) -> Iterator[int]:
         """
-        Where an element is.
+        The indexes of an element (LPOS).
 
-        @param most: look at no more elements than so many.
-        @param backwards: whether to begin at the right.
+        @param most: maximum number of compared elements.
+        @param backwards: True to start at the right.
         """
         size, passed = len(self), 0
         for _, chunk in self._chunks(backwards):
@@ -283,10 +279,10 @@ class RedisList(Collection):
 
     def remove(self, element: bytes, most: int, backwards: bool = False) -> int:
         """
-        Remove an element wherever it is, but not more than C{most} times.
+        Remove occurrences of an element, at most C{most} (LREM).
 
-        @param backwards: whether to begin at the right.
-        @return: how many times.
+        @param backwards: True to start at the right.
+        @return: number of removed elements.
         """
         left, changed = most, []
         for number, chunk in self._chunks(backwards):
@@ -296,12 +292,14 @@ class RedisList(Collection):
                 elements = _without(list(chunk), element, left, backwards)
                 left -= len(chunk) - len(elements)
                 changed.append((number, elements))
-        for number, elements in sorted(changed, reverse=True):  # from the right, as the numbers beyond may change
+        for number, elements in sorted(
+            changed, reverse=True
+        ):  # from the right, as L{_put} can change the numbers of later chunks
             self._put(number, elements)
         return most - left
 
     def _find(self, place: int) -> tuple[int, int]:
-        """The number of the chunk in which a place is, and where in it."""
+        """The number of the part with an index, and the position in the part."""
         size, left = len(self), len(self._left)
         if place < 0:
             place += size
@@ -312,7 +310,7 @@ class RedisList(Collection):
         return self._find_between(place - left)
 
     def _find_between(self, place: int) -> tuple[int, int]:
-        """The same for the place after so many in the chunks, from their nearer end."""
+        """As L{_find}, for an index relative to the first chunk; steps from the nearer end."""
         forwards = 2 * place < self._inner
         if not forwards:
             place = self._inner - 1 - place
@@ -325,20 +323,20 @@ class RedisList(Collection):
         return (number, place) if forwards else (len(self._between) - 1 - number, count - 1 - place)
 
     def _chunks(self, backwards: bool) -> Iterator[tuple[int, Part]]:
-        """Both ends and what is between them, with their numbers."""
+        """Both ends and the chunks, with their numbers, in order."""
         count, left = len(self._between), self._left[::-1]
         if backwards:
             return zip(range(count, -2, -1), chain([self._right], reversed(self._between), [left]))
         return zip(range(-1, count + 1), chain([left], self._between, [self._right]))
 
     def _elements(self, number: int) -> list[bytes]:
-        """The elements of an end or a chunk, to be changed."""
+        """The elements of an end or a chunk, in a new list."""
         if number < 0:
             return self._left[::-1]
         return list(self._right if number == len(self._between) else self._between[number])
 
     def _put(self, number: int, elements: list[bytes]) -> None:
-        """Let an end or a chunk have these elements."""
+        """Replace the elements of an end or a chunk."""
         if number < 0:
             self._left = elements[::-1]
             self._pack_left()
@@ -349,7 +347,7 @@ class RedisList(Collection):
             self._put_between(number, elements)
 
     def _put_between(self, number: int, elements: list[bytes]) -> None:
-        """Let a chunk have these elements. Too many are divided, few joined with the next chunk's, and none is none."""
+        """Replace the elements of a chunk: split it if there are too many, merge it with the next if there are few."""
         between = self._between
         before = len(between[number])
         del between[number]
@@ -363,28 +361,26 @@ class RedisList(Collection):
             if part:
                 between.insert(number, _pack(part))
 
-    # As every collection
+    # Collection
 
     def encoding(self) -> bytes:
-        """C{quicklist}, as Redis 7.0 has nothing else."""
+        """C{quicklist}: the only encoding of lists in Redis 7.0."""
         return b"quicklist"
 
     def size(self) -> int:
-        """Estimate the bytes that it takes, from the first few elements of each end and the first few chunks."""
+        """Estimate its memory in bytes, from the first elements of each end and the first chunks."""
         between = self._between
         sample = list(map(_size, islice(between, SAMPLE)))
         inner = sum(sample) * len(between) // max(1, len(sample))
         return OBJECT_BYTES + _size(self._left) + inner + _size(self._right)
 
     def copy(self) -> RedisList:
-        """Another one with the same elements."""
         other = RedisList()
         other._left, other._right = self._left[:], self._right[:]
         other._between, other._inner = deque(self._between) if self._between else _NONE, self._inner
         return other
 
     def release(self, most: int) -> bool:
-        """Give back some C{most} elements; return whether there are more."""
         while self._between and most > 0:
             most -= len(self._take_right())
         if not self._between:
@@ -393,12 +389,12 @@ class RedisList(Collection):
 
 
 def _pack(elements: list[bytes]) -> Chunk:
-    """A chunk of these elements, packed if they are short."""
+    """A chunk of these elements, packed up to L{MAX_PACKED_BYTES}."""
     return Packed(elements) if sum(map(len, elements)) <= MAX_PACKED_BYTES else tuple(elements)
 
 
 def _without(elements: list[bytes], element: bytes, most: int, backwards: bool) -> list[bytes]:
-    """The elements but for C{most} that are equal to one."""
+    """The elements without C{most} occurrences of one, from either side."""
     if elements.count(element) <= most:
         return [one for one in elements if one != element]
     if backwards:
@@ -411,7 +407,7 @@ def _without(elements: list[bytes], element: bytes, most: int, backwards: bool) 
 
 
 def _size(chunk: Part) -> int:
-    """Estimate the bytes that an end or a chunk takes, from its first few elements."""
+    """Estimate the bytes of an end or a chunk, from its first elements."""
     if isinstance(chunk, Packed):
         return chunk.size()
     sample = list(map(of_bytes, chunk[:SAMPLE]))

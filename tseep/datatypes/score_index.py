@@ -1,4 +1,4 @@
-"""The order of a sorted set."""
+"""The sorted index of a sorted set: its members by score."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 Pair = tuple[float, bytes]
-"""A score and its member. Pairs are ordered by score, and those of equal score by their members' bytes."""
+"""A score and its member. Pairs are sorted by score, then by the bytes of the member."""
 
 BLOCK = 512
-"""So many pairs a block has when it is new; it is split at twice as many, and joined to another at a quarter."""
+"""Number of pairs of a new block. Above twice as many it is split, below a quarter it is merged with a neighbour."""
 
 GROUP = 32
-"""So many blocks are counted together."""
+"""Number of consecutive blocks whose sizes are summed, for L{ScoreIndex.rank}."""
 
 
 class ScoreIndex:
     """
-    Pairs of a score and a member, no two the same, in order.
+    A sorted sequence of distinct pairs of score and member.
 
-    They are in blocks: an array of scores, and the list of their members. The pair that a block began with when it was
-    made is its fence: all that are less belong to blocks before it, also when that pair is gone. To find a pair takes
-    a search by C{bisect} through the fences and one through a block, both of which are arrays of plain doubles.
+    The pairs are in blocks: an array of scores and a list of members. The first pair of a new block is its fence:
+    lesser pairs belong to earlier blocks, also after that pair has been removed. Finding a pair is a binary search in
+    the fences and one in a block, both in arrays of doubles.
 
-    A place is a number from 0 on. The sizes of the blocks before it are summed by groups of blocks, then one by one.
+    Ranks start at 0. They are computed from the sizes of the groups of blocks, then of single blocks.
     """
 
     __slots__ = ("_fence_members", "_fence_scores", "_groups", "_members", "_scores")
@@ -38,12 +38,11 @@ class ScoreIndex:
         starts = range(0, len(members) or 1, BLOCK)
         self._scores = [scores[start : start + BLOCK] for start in starts]
         self._members = [members[start : start + BLOCK] for start in starts]
-        self._fence_scores = array("d", [block[0] for block in self._scores[1:]])  # of all blocks but the first
+        self._fence_scores = array("d", [block[0] for block in self._scores[1:]])  # for all blocks but the first
         self._fence_members = [block[0] for block in self._members[1:]]
         self._count()
 
     def __iter__(self) -> Iterator[bytes]:
-        """The members, in order."""
         return chain.from_iterable(self._members)
 
     def __reversed__(self) -> Iterator[bytes]:
@@ -52,7 +51,7 @@ class ScoreIndex:
     # Pairs
 
     def add(self, score: float, member: bytes) -> None:
-        """Add a pair that is not there."""
+        """Add a pair, which must be new."""
         block, at = self._find(score, member)
         members = self._members[block]
         members.insert(at, member)
@@ -62,7 +61,7 @@ class ScoreIndex:
             self._split(block)
 
     def remove(self, score: float, member: bytes) -> None:
-        """Remove a pair that is there."""
+        """Remove a pair, which must exist."""
         block, at = self._find(score, member)
         members = self._members[block]
         del members[at]
@@ -72,23 +71,23 @@ class ScoreIndex:
             self._join(block)
 
     def rank(self, score: float, member: bytes) -> int:
-        """How many pairs are less than one, which may be there or not."""
+        """The number of lesser pairs. The pair itself need not exist."""
         return self._place(*self._find(score, member))
 
     def below(self, score: float) -> int:
-        """How many scores are lower."""
+        """The number of pairs with a lower score."""
         block = bisect_left(self._fence_scores, score)
         return self._place(block, bisect_left(self._scores[block], score))
 
     def up_to(self, score: float) -> int:
-        """How many scores are lower or the same."""
+        """The number of pairs with this or a lower score."""
         block = bisect_right(self._fence_scores, score)
         return self._place(block, bisect_right(self._scores[block], score))
 
-    # Places
+    # Ranges of ranks
 
     def members(self, start: int, stop: int) -> list[bytes]:
-        """The members from one place to before another, which are not negative."""
+        """The members from rank C{start} to before C{stop}; both must not be negative."""
         block, at = self._locate(start)
         found = self._members[block][at : at + max(0, stop - start)]
         while len(found) < stop - start and block + 1 < len(self._members):
@@ -97,7 +96,7 @@ class ScoreIndex:
         return found
 
     def remove_part(self, start: int, stop: int) -> None:
-        """Remove the pairs from one place to before another, which is neither before it nor behind all."""
+        """Remove the pairs from rank C{start} to before C{stop}, which must be in range and in order."""
         first, at = self._locate(start)
         last, end = self._locate(stop)
         if first == last:
@@ -116,7 +115,7 @@ class ScoreIndex:
     # Blocks
 
     def _find(self, score: float, member: bytes) -> tuple[int, int]:
-        """The block where a pair is or belongs, and where there."""
+        """The block to which a pair belongs, and its position there."""
         fences = self._fence_scores
         block = bisect_right(fences, score)
         if block and fences[block - 1] == score:
@@ -128,12 +127,12 @@ class ScoreIndex:
         return block, at
 
     def _place(self, block: int, at: int) -> int:
-        """The place of what is C{at} a place in a block."""
+        """The rank of position C{at} in a block."""
         group = block // GROUP
         return sum(self._groups[:group]) + sum(map(len, self._members[group * GROUP : block])) + at
 
     def _locate(self, place: int) -> tuple[int, int]:
-        """The block of a place, and where there; the end of the last block for the place behind all."""
+        """The block of a rank, and the position there; the end of the last block for higher ranks."""
         block = 0
         for count in self._groups:
             if place < count:
@@ -148,12 +147,12 @@ class ScoreIndex:
         return len(self._members) - 1, len(self._members[-1])
 
     def _count(self) -> None:
-        """Count the groups, as blocks have come or gone."""
+        """Recompute the sizes of the groups, after blocks were added or removed."""
         sizes = list(map(len, self._members))
         self._groups = [sum(sizes[first : first + GROUP]) for first in range(0, len(sizes), GROUP)]
 
     def _split(self, block: int) -> None:
-        """Make two of a block that has grown; in the middle, but for the last one, since many only grow at the end."""
+        """Split a block in the middle; the last one at three quarters, as many sets grow only at the end."""
         scores, members = self._scores[block], self._members[block]
         is_last = block == len(self._members) - 1
         middle = len(members) * 3 // 4 if is_last else len(members) // 2
@@ -165,7 +164,7 @@ class ScoreIndex:
         self._count()
 
     def _join(self, block: int) -> None:
-        """Join a block to its neighbours, as long as it is too small and has one."""
+        """Merge a block with its neighbours while it is too small."""
         while len(self._members[block]) < BLOCK // 4 and len(self._members) > 1:
             block = min(block, len(self._members) - 2)
             self._scores[block] += self._scores.pop(block + 1)

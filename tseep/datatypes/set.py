@@ -1,4 +1,4 @@
-"""Sets: members without an order."""
+"""The set data type (https://redis.io/docs/latest/develop/data-types/sets/)."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from tseep.datatypes.collection import Collection
 from tseep.datatypes.memory import of_bytes, of_dict, of_list
 
 MAX_INTSET_ENTRIES = 512
-"""Up to so many integers alone Redis keeps as an intset (set-max-intset-entries)."""
+"""Maximum number of members of an intset, whose members are integers (set-max-intset-entries)."""
 
 SAMPLE = 5
-"""Elements that are measured in place of all."""
+"""Number of members that the memory estimate measures."""
 
 OBJECT_BYTES = 48
-"""Bytes of a set, beside its list and its dictionary."""
+"""Bytes of a set without its list and its dictionary."""
 
 INT_BYTES, SHARED_INTS = 32, 257
-"""Bytes of the number of a member's place, and how many of them Python holds once for all."""
+"""Bytes of an int, here a member's index, and number of ints that CPython shares."""
 
 
 class Set(Collection):
     """
-    A set whose members can be picked at random in constant time: a list of them, and the place of each in it.
+    A set with random selection in O(1): a list of the members, and a dictionary of their indexes.
 
-    Where one is removed the last one takes its place, so members only ever move to lower places.
+    The last member replaces a removed one, so members only move to lower indexes.
 
-    @ivar members: all of them; not to be changed from outside.
+    @ivar members: all members; callers must not change the list.
     """
 
     __slots__ = ("members", "_places")
@@ -50,7 +50,7 @@ class Set(Collection):
         return member in self._places
 
     def add(self, member: bytes) -> bool:
-        """Add a member. Returns whether it is new."""
+        """Add a member. Return whether it is new."""
         places = self._places
         if member in places:
             return False
@@ -59,7 +59,7 @@ class Set(Collection):
         return True
 
     def discard(self, member: bytes) -> bool:
-        """Remove a member. Returns whether it was there."""
+        """Remove a member. Return whether it existed."""
         place = self._places.pop(member, None)
         if place is None:
             return False
@@ -70,29 +70,28 @@ class Set(Collection):
         return True
 
     def pop(self) -> bytes:
-        """Remove any member, each with the same chance, and return it."""
+        """Remove and return a uniformly random member."""
         member = random.choice(self.members)
         self.discard(member)
         return member
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
         """
-        Walk a step from the highest place down. As members move to lower places only, all that stay are met.
+        Return the next members of an SSCAN, from the highest index down. Members only move to lower indexes, so those
+        that exist during the whole iteration are returned.
 
-        @param cursor: 0 to begin; else what the step before returned.
-        @return: the next cursor, 0 at the end, and the members.
+        @param cursor: 0 to start; else the cursor that the previous call returned.
+        @return: the next cursor (0 if the iteration is complete), and the members.
         """
         end = min(cursor, len(self.members)) if cursor else len(self.members)
         start = max(0, end - count)
         return start, self.members[start:end]
 
     def encoding(self) -> bytes:
-        """C{intset} for a few integers, else C{hashtable}."""
         few = len(self.members) <= MAX_INTSET_ENTRIES
         return b"intset" if few and all(integer(member) is not None for member in self.members) else b"hashtable"
 
     def size(self) -> int:
-        """Estimate the bytes that it takes, from the first few members."""
         sample = [of_bytes(member) for member in islice(self.members, SAMPLE)]
         count = len(self.members)
         numbers = INT_BYTES * max(0, count - SHARED_INTS)
@@ -105,11 +104,9 @@ class Set(Collection):
         )
 
     def copy(self) -> Set:
-        """Another one with the same members."""
         return Set(self.members)
 
     def release(self, most: int) -> bool:
-        """Give back up to C{most} members; return whether there are more."""
         for _ in range(min(most, len(self.members))):
             del self._places[self.members.pop()]
         return bool(self.members)

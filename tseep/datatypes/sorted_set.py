@@ -1,4 +1,4 @@
-"""Sorted sets: members with a score each, in the order of their scores."""
+"""The sorted set data type (https://redis.io/docs/latest/develop/data-types/sorted-sets/)."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from tseep.datatypes.score_index import Pair, ScoreIndex
 
 MAX_LISTPACK_ENTRIES = 128
 MAX_LISTPACK_VALUE = 64
-"""Up to so many members of so many bytes Redis packs (zset-max-listpack-entries and -value)."""
+"""Maximum number of members, and bytes of a member, of a listpack (zset-max-listpack-entries, -value)."""
 
 SAMPLE = 5
-"""Elements that are measured in place of all."""
+"""Number of members that the memory estimate measures."""
 
 OBJECT_BYTES = 900
-"""Bytes of an empty sorted set: its own, its dictionary's and its order's."""
+"""Bytes of an empty sorted set with its dictionary and its index."""
 
 INDEX_BYTES = 32 + 18
-"""Bytes of a score, and of the places of score and member in the order."""
+"""Bytes of a score, and of the entries of score and member in the index."""
 
 
 class SortedSet(Collection):
     """
-    A dictionary from members to their scores, and the same in order: by score, and by bytes where scores are equal.
+    A dictionary from members to scores, and a L{ScoreIndex} of both.
 
-    @ivar scores: by member, in the order in which they came; not to be changed from outside.
+    @ivar scores: scores by member, in order of insertion; callers must not change it.
     """
 
     __slots__ = ("_order", "scores")
@@ -43,7 +43,6 @@ class SortedSet(Collection):
         return len(self.scores)
 
     def __iter__(self) -> Iterator[bytes]:
-        """The members, in order."""
         return iter(self._order)
 
     def __reversed__(self) -> Iterator[bytes]:
@@ -55,11 +54,11 @@ class SortedSet(Collection):
     # One member
 
     def score(self, member: bytes) -> float | None:
-        """A member's score; None if it is none."""
+        """The score of a member; None if it does not exist."""
         return self.scores.get(member)
 
     def set(self, member: bytes, score: float) -> None:
-        """Give a member, old or new, a score, which is not NaN."""
+        """Set the score of a member, new or not. The score must not be NaN."""
         previous = self.scores.get(member)
         if previous is not None:
             if previous == score:  # also 0 and -0
@@ -69,7 +68,7 @@ class SortedSet(Collection):
         self._order.add(score, member)
 
     def remove(self, member: bytes) -> bool:
-        """Remove a member. Returns whether it was there."""
+        """Remove a member. Return whether it existed."""
         score = self.scores.pop(member, None)
         if score is None:
             return False
@@ -77,59 +76,55 @@ class SortedSet(Collection):
         return True
 
     def rank(self, member: bytes) -> int | None:
-        """A member's place in the order, from 0 on; None if it is none. O(log N)."""
+        """The rank of a member, from 0; None if it does not exist. O(log N)."""
         score = self.scores.get(member)
         return None if score is None else self._order.rank(score, member)
 
-    # Places, from 0 on
+    # Ranges of ranks, from 0
 
     def below(self, score: float) -> int:
-        """How many have a lower score: the place of the first that does not. O(log N)."""
+        """The number of members with a lower score: the first rank of this or a higher score. O(log N)."""
         return self._order.below(score)
 
     def up_to(self, score: float) -> int:
-        """How many have this or a lower score: the place of the first with a higher one. O(log N)."""
+        """The number of members with this or a lower score: the first rank of a higher score. O(log N)."""
         return self._order.up_to(score)
 
     def before(self, member: bytes) -> int:
-        """How many members come before one by their bytes, where all have the same score. O(log N)."""
+        """The number of members whose bytes sort before C{member}; all scores must be equal. O(log N)."""
         return self._order.rank(self.scores[next(iter(self))], member) if self.scores else 0
 
     def is_level(self) -> bool:
-        """Whether all have the same score."""
+        """True if all scores are equal. O(1)."""
         scores = self.scores
         return not scores or scores[next(iter(self))] == scores[next(reversed(self))]
 
     def members(self, start: int, stop: int) -> list[bytes]:
-        """The members from one place to before another, which are not negative. O(log N + M)."""
+        """The members from rank C{start} to before C{stop}; both must not be negative. O(log N + M)."""
         return self._order.members(start, stop)
 
     def remove_part(self, start: int, stop: int) -> list[Pair]:
-        """Remove from one place to before another, neither beyond the end; return what was there. O(log N + M)."""
+        """Remove and return the pairs from rank C{start} to before C{stop}, which must be in range. O(log N + M)."""
         members = self._order.members(start, stop)
         self._order.remove_part(start, max(start, stop))
         pop = self.scores.pop
         return [(pop(member), member) for member in members]
 
-    # As every collection
+    # Collection
 
     def encoding(self) -> bytes:
-        """C{listpack} if it is short, C{skiplist} if not."""
         if len(self) > MAX_LISTPACK_ENTRIES:
             return b"skiplist"
         return b"skiplist" if any(len(member) > MAX_LISTPACK_VALUE for member in self.scores) else b"listpack"
 
     def size(self) -> int:
-        """Estimate the bytes that it takes, from the first few members."""
         sample = [of_bytes(member) for member in islice(self.scores, SAMPLE)]
         return OBJECT_BYTES + (ENTRY_BYTES + INDEX_BYTES) * len(self) + sum(sample) * len(self) // max(1, len(sample))
 
     def copy(self) -> SortedSet:
-        """Another one with the same members and scores."""
         return SortedSet(self.scores)
 
     def release(self, most: int) -> bool:
-        """Give back up to C{most} members; return whether there are more."""
         size = len(self)
         self.remove_part(max(0, size - most), size)
         return bool(self.scores)

@@ -1,4 +1,5 @@
-"""Streams: entries in the order of their ids, and groups of consumers that share them."""
+"""The stream data type: entries sorted by ID, and consumer groups. Source:
+https://redis.io/docs/latest/develop/data-types/streams/, redis/src/t_stream.c."""
 
 from __future__ import annotations
 
@@ -9,40 +10,40 @@ from tseep.datatypes.id_map import ChunkedIdMap
 from tseep.datatypes.memory import ENTRY_BYTES, of_bytes
 
 SEQUENCE = 2**64 - 1
-"""The highest sequence number, and the mask for it: an id is C{milliseconds << 64 | sequence}."""
+"""The highest sequence number, and its mask: an ID is C{milliseconds << 64 | sequence}."""
 
 HIGHEST_ID = 2**128 - 1
 
 SAMPLE = 5
-"""Entries that are measured in place of all."""
+"""Number of entries that the memory estimate measures."""
 
 OBJECT_BYTES = 590
 """Bytes of an empty stream."""
 
 INDEX_BYTES = 48 + 17
-"""Bytes of an id, and of the places of id and value."""
+"""Bytes of an ID, and of the entries of ID and value in a chunk."""
 
 CONSUMER_BYTES = 300 + ENTRY_BYTES
-"""Bytes of a consumer without anything pending; a group takes about as much."""
+"""Bytes of a consumer without pending entries; about the same for a group."""
 
 PENDING_BYTES = 64 + 2 * INDEX_BYTES
-"""Bytes of a pending entry, which both the group and the consumer know."""
+"""Bytes of a pending entry, which is in the maps of both the group and the consumer."""
 
 Fields = tuple[bytes, ...]
-"""The fields of an entry, each before its value."""
+"""The fields of an entry, alternating with their values."""
 
 
 def id_text(id: int) -> bytes:
-    """An id as clients see it."""
+    """An ID in the format of replies, C{milliseconds-sequence}."""
     return b"%d-%d" % (id >> 64, id & SEQUENCE)
 
 
 class Consumer:
     """
-    One member of a group.
+    A consumer of a group.
 
-    @ivar seen: when it last asked for something, as a Unix time in milliseconds.
-    @ivar pending: the entries of the group's that were delivered to it.
+    @ivar seen: Unix time of its last command, in milliseconds.
+    @ivar pending: those of the group's pending entries that were delivered to it.
     """
 
     __slots__ = ("name", "pending", "seen")
@@ -55,11 +56,11 @@ class Consumer:
 
 class Pending:
     """
-    An entry that was delivered, and not acknowledged yet.
+    An entry that was delivered to a consumer and is not acknowledged.
 
-    @ivar consumer: to whom.
-    @ivar time: when last, as a Unix time in milliseconds.
-    @ivar count: how often.
+    @ivar consumer: the consumer of the last delivery.
+    @ivar time: Unix time of the last delivery, in milliseconds.
+    @ivar count: number of deliveries.
     """
 
     __slots__ = ("consumer", "count", "time")
@@ -72,12 +73,12 @@ class Pending:
 
 class Group:
     """
-    A group of consumers.
+    A consumer group.
 
-    @ivar last_id: the last entry that was delivered to any of them.
-    @ivar entries_read: which one that was of all that were ever added; None if that is not known.
-    @ivar pending: what was delivered and not acknowledged.
-    @ivar consumers: by name.
+    @ivar last_id: ID of the last entry that was delivered to any consumer.
+    @ivar entries_read: number of entries up to that one that were ever added; None if unknown.
+    @ivar pending: the pending entries list (PEL), by ID.
+    @ivar consumers: the consumers, by name.
     """
 
     __slots__ = ("consumers", "entries_read", "last_id", "pending")
@@ -89,7 +90,7 @@ class Group:
         self.consumers: dict[bytes, Consumer] = {}
 
     def deliver(self, id: int, consumer: Consumer, now: int) -> None:
-        """An entry is pending for a consumer from now on, whoever had it before."""
+        """Make an entry pending for a consumer. One that already is pending is reassigned; its count restarts at 1."""
         pending = Pending(consumer, now)
         before = self.pending.add(id, pending)
         if before is not None:
@@ -99,14 +100,14 @@ class Group:
             consumer.pending.add(id, pending)
 
     def assign(self, id: int, pending: Pending, consumer: Consumer) -> None:
-        """Give what is pending to another consumer."""
+        """Move a pending entry to another consumer."""
         if pending.consumer is not consumer:
             pending.consumer.pending.pop(id)
             consumer.pending.add(id, pending)
             pending.consumer = consumer
 
     def forget(self, id: int) -> bool:
-        """An entry is not pending any more. Returns whether it was."""
+        """Remove an entry from the pending entries. Return whether it was pending."""
         pending = self.pending.pop(id)
         if pending is None:
             return False
@@ -114,14 +115,14 @@ class Group:
         return True
 
     def remove(self, consumer: Consumer) -> int:
-        """Remove a consumer, with what is pending for it. Returns how many entries that were."""
+        """Remove a consumer with its pending entries. Return their number."""
         for id, _ in consumer.pending:
             self.pending.pop(id)
         del self.consumers[consumer.name]
         return len(consumer.pending)
 
     def copy(self) -> Group:
-        """Another one with the same consumers."""
+        """Return a copy with copies of the consumers and pending entries."""
         other = Group(self.last_id, self.entries_read)
         for name, consumer in self.consumers.items():
             other.consumers[name] = Consumer(name, consumer.seen)
@@ -135,13 +136,13 @@ class Group:
 
 class Stream(Collection):
     """
-    Entries with ids that only grow.
+    A stream; new IDs must be above all earlier ones.
 
-    @ivar entries: their fields by id.
-    @ivar groups: by name.
-    @ivar last_id: the highest id that an entry ever had.
-    @ivar entries_added: how many entries were ever added.
-    @ivar max_deleted_id: the highest id that was deleted, other than by trimming.
+    @ivar entries: fields by ID.
+    @ivar groups: consumer groups by name.
+    @ivar last_id: the highest ID that an entry ever had.
+    @ivar entries_added: number of entries that were ever added.
+    @ivar max_deleted_id: the highest ID that was deleted, other than by trimming.
     """
 
     __slots__ = ("entries", "entries_added", "groups", "last_id", "max_deleted_id")
@@ -159,13 +160,13 @@ class Stream(Collection):
         return len(self.entries)
 
     def add(self, id: int, fields: Fields) -> None:
-        """Add an entry, whose id must be higher than the last."""
+        """Add an entry, whose ID must be above C{last_id}."""
         self.last_id = id
         self.entries_added += 1
         self.entries.append(id, fields)
 
     def delete(self, id: int) -> bool:
-        """Delete an entry. Returns whether it was there."""
+        """Delete an entry. Return whether it existed."""
         if self.entries.pop(id) is None:
             return False
         self.max_deleted_id = max(id, self.max_deleted_id)
@@ -174,7 +175,7 @@ class Stream(Collection):
     # Groups
 
     def advance(self, group: Group, id: int) -> None:
-        """A group has been given the entry C{id}, which is above its last one."""
+        """Record that entry C{id}, which is above the group's last one, has been delivered to a group."""
         if group.entries_read is not None and not self._deleted_from(id):
             group.entries_read += 1
         elif self.entries_added:
@@ -182,7 +183,7 @@ class Stream(Collection):
         group.last_id = id
 
     def lag(self, group: Group) -> int | None:
-        """How many entries a group has not been given yet; None if that cannot be known."""
+        """The number of entries that were not delivered to a group yet (XINFO GROUPS); None if unknown."""
         if not self.entries_added:
             return 0
         read = group.entries_read
@@ -191,7 +192,7 @@ class Stream(Collection):
         return None if read is None else self.entries_added - read
 
     def place(self, id: int) -> int | None:
-        """Which one of all entries that were ever added has an id, or would have; None if that cannot be known."""
+        """The number of entries up to an ID that were ever added; None if unknown."""
         if not self.entries_added or (not self.entries and id <= self.last_id) or id == self.last_id:
             return self.entries_added
         first = self.entries.first()
@@ -200,17 +201,15 @@ class Stream(Collection):
         return self.entries_added - len(self.entries) + (id == first)
 
     def _deleted_from(self, id: int) -> bool:
-        """Whether an entry from C{id} on may have been deleted."""
+        """True if an entry with this or a higher ID could have been deleted."""
         return bool(self.entries) and 0 < self.max_deleted_id >= id
 
-    # As any value
+    # Collection
 
     def encoding(self) -> bytes:
-        """C{stream}."""
         return b"stream"
 
     def size(self) -> int:
-        """Estimate the bytes that it takes, from the first few entries."""
         sample = [40 + sum(8 + of_bytes(part) for part in fields) for _, fields in islice(self.entries, SAMPLE)]
         entries = (INDEX_BYTES + sum(sample) // max(1, len(sample))) * len(self.entries)
         groups = sum(
@@ -220,7 +219,6 @@ class Stream(Collection):
         return OBJECT_BYTES + entries + groups
 
     def copy(self) -> Stream:
-        """Another one with the same entries and groups."""
         other = Stream()
         other.entries = self.entries.copy()
         other.groups = {name: group.copy() for name, group in self.groups.items()}
@@ -230,7 +228,7 @@ class Stream(Collection):
         return other
 
     def release(self, most: int) -> bool:
-        """Give back up to about C{most} entries, or consumers' pending entries; return whether there are more."""
+        """Free about C{most} entries, or pending entries of a group. Return whether there are more."""
         if self.entries.truncate(most):
             return True
         while self.groups:

@@ -1,4 +1,4 @@
-"""Ids of stream entries, as clients write them."""
+"""Parsing of stream IDs in commands (redis/src/t_stream.c, streamGenericParseIDOrReply)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _LONGEST = 127
 
 def read_id(text: bytes, missing: int = 0) -> int:
     """
-    Read an id.
+    Parse an ID.
 
-    @param missing: its sequence number, if only the milliseconds are given.
+    @param missing: the sequence number, if the text has only the milliseconds.
     @return: C{milliseconds << 64 | sequence}.
-    @raise CommandError: if it is none.
+    @raise CommandError: if the text is not an ID.
     """
     match = _USUAL.fullmatch(text)
     if match is None:
@@ -40,7 +40,7 @@ def _read_unusual(text: bytes, missing: int) -> int:
 
 
 def _unsigned(text: bytes) -> int | None:
-    """What C's strtoull reads of a whole text; it takes negative numbers, but not those that are written properly."""
+    """Parse a text as Redis's string2ull: strtoull allows a minus sign, but canonical negative integers are invalid."""
     match = _NUMBER.fullmatch(text)
     if match is None or (integer(text) or 0) < 0:
         return None
@@ -51,13 +51,13 @@ def _unsigned(text: bytes) -> int | None:
 
 
 def read_milliseconds(text: bytes) -> int | None:
-    """The id C{x-0} that C{x-*} begins at; None if the text has another form."""
+    """The ID C{x-0} for a text C{x-*}; None if the text has another form."""
     milliseconds, _, sequence = text.partition(b"-")
     return read_id(milliseconds) if sequence == b"*" else None
 
 
 def read_bound(text: bytes, missing: int = 0) -> int:
-    """Read an id that may be C{-} for the lowest or C{+} for the highest."""
+    """Parse an ID, or C{-} for the lowest and C{+} for the highest."""
     if text == b"-":
         return 0
     return HIGHEST_ID if text == b"+" else read_id(text, missing)
@@ -65,9 +65,10 @@ def read_bound(text: bytes, missing: int = 0) -> int:
 
 def read_start(text: bytes) -> int:
     """
-    Read where an interval begins; an id after a C{(} is not in it.
+    Parse the start of an interval, which C{(} makes exclusive.
 
-    @return: the first id of the interval.
+    @return: the first ID of the interval.
+    @raise CommandError: if the text is invalid, or no ID follows.
     """
     if text[:1] != b"(" or len(text) == 1:
         return read_bound(text)
@@ -79,9 +80,10 @@ def read_start(text: bytes) -> int:
 
 def read_end(text: bytes) -> int:
     """
-    Read where an interval ends; an id after a C{(} is not in it.
+    Parse the end of an interval, which C{(} makes exclusive.
 
-    @return: the last id of the interval.
+    @return: the last ID of the interval.
+    @raise CommandError: if the text is invalid, or no ID precedes.
     """
     if text[:1] != b"(" or len(text) == 1:
         return read_bound(text, SEQUENCE)
@@ -92,7 +94,7 @@ def read_end(text: bytes) -> int:
 
 
 def leading_ids(words: list[bytes]) -> Iterator[int]:
-    """The ids up to the first word that is none."""
+    """Yield the IDs up to the first word that is not an ID."""
     for word in words:
         try:
             yield read_id(word)
