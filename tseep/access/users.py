@@ -19,7 +19,7 @@ from tseep.system.filesystem import Disk
 if TYPE_CHECKING:
     from tseep.session.session import Session
 
-_LONGEST_HASH = 64
+_HASH_DIGITS = 64
 
 NO_SUCH_PASSWORD = "The password you are trying to remove from the user does not exist"
 BAD_HASH = "The password hash must be exactly 64 characters and contain only lowercase hexadecimal characters"
@@ -97,7 +97,7 @@ class User:
 
     def _change_passwords(self, sign: str, text: str) -> None:
         hashed = _hash(text.encode("utf-8", "surrogateescape")) if sign in "><" else text
-        if sign in "#!" and not (len(text) == _LONGEST_HASH and set(text) <= set("0123456789abcdef")):
+        if sign in "#!" and not (len(text) == _HASH_DIGITS and set(text) <= set("0123456789abcdef")):
             raise AclRuleError(BAD_HASH)
         if sign in ">#":
             self.nopass = False

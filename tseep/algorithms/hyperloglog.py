@@ -48,9 +48,9 @@ _PATTERN_BITS = 50
 _ALPHA = 0.721347520444481703680  # 1 / (2 ln 2)
 _INFINITY = float("inf")
 
-_SPARSE_MOST = 32  # the largest value that an opcode can hold
-_LONG = 1000  # size in bytes above which skipping many opcodes at once is faster
-_AT_ONCE = 5  # opcodes that are checked for a neighbour of the same value
+_SPARSE_MAX_VALUE = 32  # the largest value that an opcode can hold
+_SKIP_BYTES = 1000  # size in bytes above which skipping many opcodes at once is faster
+_JOIN_OPCODES = 5  # opcodes that are checked for a neighbour of the same value
 
 _PIECES = re.compile(rb"[\x40-\x7f].?|[^\x40-\x7f]{1,128}", re.DOTALL)
 """Splits opcodes into those of two bytes, and sequences of one-byte opcodes, which are processed by bytes.translate."""
@@ -299,7 +299,7 @@ def _find(sketch: bytearray, index: int) -> tuple[int, int, int]:
     @return: its offset, the first register that it covers, and the offset of the opcode before it (its own if it is
         the first).
     """
-    start, first, before = _skip(sketch, index) if len(sketch) > _LONG else (HEADER, 0, HEADER)
+    start, first, before = _skip(sketch, index) if len(sketch) > _SKIP_BYTES else (HEADER, 0, HEADER)
     rest = iter(bytes(sketch[start:]))
     left = index - first
     wide_end = 0
@@ -337,7 +337,7 @@ def _skip(sketch: bytearray, index: int) -> tuple[int, int, int]:
 
 
 def _raise_sparse(sketch: bytearray, index: int, value: int) -> bool:
-    if value > _SPARSE_MOST:
+    if value > _SPARSE_MAX_VALUE:
         return _raise_promoted(sketch, index, value)
     at, first, before = _find(sketch, index)
     held = _VALUES[sketch[at]]
@@ -361,7 +361,7 @@ def _raise_promoted(sketch: bytearray, index: int, value: int) -> bool:
 
 def _join(sketch: bytearray, at: int) -> None:
     """Merge adjacent runs of equal value, within as many opcodes as Redis checks."""
-    for _ in range(_AT_ONCE):
+    for _ in range(_JOIN_OPCODES):
         if at >= len(sketch):
             break
         opcode, following = sketch[at], sketch[at + 1] if at + 1 < len(sketch) else 0

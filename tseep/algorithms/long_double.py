@@ -17,12 +17,12 @@ LongDouble = Union[tuple[int, int], float]
 
 ZERO = (0, 0)
 
-LONGEST = 5 * 1024 - 1
+MAX_TEXT_BYTES = 5 * 1024 - 1
 """Maximum length of a number in bytes."""
 
-_MANTISSA = 64
-_LEAST_EXPONENT = -16445
-_MOST_EXPONENT = 16384
+_MANTISSA_BITS = 64
+_MIN_EXPONENT = -16445
+_MAX_EXPONENT = 16384
 _DIGITS = 640  # sys.set_int_max_str_digits accepts no lower limit, except 0
 _DECIMALS = 17
 
@@ -33,7 +33,7 @@ def long_double(text: bytes) -> LongDouble | None:
 
     @return: None for invalid text, NaN, overflow and underflow.
     """
-    match = FLOAT.fullmatch(text) if len(text) <= LONGEST else None
+    match = FLOAT.fullmatch(text) if len(text) <= MAX_TEXT_BYTES else None
     if match is None:
         return None
     if match["infinite"]:
@@ -72,14 +72,14 @@ def sum_text(first: LongDouble, second: LongDouble) -> bytes | None:
 
 def _nearest(numerator: int, denominator: int, exponent: int) -> tuple[int, int] | None:
     """The long double nearest to C{numerator / denominator * 2**exponent}, ties to even; None on overflow."""
-    excess = numerator.bit_length() - denominator.bit_length() - _MANTISSA
-    excess = max(excess, _LEAST_EXPONENT - exponent)
+    excess = numerator.bit_length() - denominator.bit_length() - _MANTISSA_BITS
+    excess = max(excess, _MIN_EXPONENT - exponent)
     mantissa = _quotient(numerator, denominator, excess)
-    if mantissa.bit_length() > _MANTISSA:  # the bit lengths give the quotient's but for one bit
+    if mantissa.bit_length() > _MANTISSA_BITS:  # the bit lengths give the quotient's but for one bit
         excess += 1
         mantissa = _quotient(numerator, denominator, excess)
     exponent += excess
-    return None if mantissa.bit_length() + exponent > _MOST_EXPONENT else (mantissa, exponent)
+    return None if mantissa.bit_length() + exponent > _MAX_EXPONENT else (mantissa, exponent)
 
 
 def _quotient(numerator: int, denominator: int, shift: int) -> int:
@@ -106,7 +106,7 @@ def _read(match: re.Match[bytes]) -> tuple[int, int] | None:
     digits = (whole + part).lstrip(b"0")
     places = 1 if decimal else 4  # exponent change per digit
     exponent = _clipped(match["exponent"] or match["power"] or b"0") - places * len(part)
-    if abs(exponent + places * len(digits)) > 4 * LONGEST:
+    if abs(exponent + places * len(digits)) > 4 * MAX_TEXT_BYTES:
         return None
     number = _read_digits(digits) if decimal else int(digits, 16)
     if match["sign"] == b"-":

@@ -12,7 +12,7 @@ LOWEST = -(2**63)
 HIGHEST = 2**63 - 1
 INFINITY = float("inf")
 
-_BYTES_AT_ONCE = 1 << 16
+_COUNT_BLOCK_BYTES = 1 << 16
 
 
 def integer(text: bytes | bytearray) -> int | None:
@@ -66,10 +66,10 @@ def require_count(text: bytes) -> int:
     return value
 
 
-MOST_REPEATED = 64 * 1024 * 1024
+MAX_REPEATED_BYTES = 64 * 1024 * 1024
 """Maximum size in bytes of a reply that repeats elements (SRANDMEMBER and the like with a negative count)."""
 
-_EACH = 64
+_ELEMENT_OVERHEAD = 64
 """Overhead in bytes of each element of a reply, until it is sent."""
 
 
@@ -79,17 +79,17 @@ def require_room(count: int, *columns: Collection[bytes]) -> None:
 
     @param count: requested number of elements; negative if elements can repeat.
     @param columns: the elements to pick from; with several, each pick adds an element of each (fields and values).
-    @raise CommandError: if the reply would exceed L{MOST_REPEATED} bytes.
+    @raise CommandError: if the reply would exceed L{MAX_REPEATED_BYTES} bytes.
     """
     size = len(columns[0])
     if -count <= size:
         return  # bounded by the size of the value
-    bytes = -count * _EACH * len(columns)
-    if bytes <= MOST_REPEATED:
+    bytes = -count * _ELEMENT_OVERHEAD * len(columns)
+    if bytes <= MAX_REPEATED_BYTES:
         bytes += -count * sum([sum(map(len, column)) for column in columns]) // size
-    if bytes > MOST_REPEATED:
+    if bytes > MAX_REPEATED_BYTES:
         raise CommandError(
-            f"ERR count {count} requires a reply of {bytes} bytes or more; {MOST_REPEATED} are allowed: "
+            f"ERR count {count} requires a reply of {bytes} bytes or more; {MAX_REPEATED_BYTES} are allowed: "
             "use a smaller count, several times"
         )
 
@@ -160,6 +160,6 @@ else:
 def count_ones(data: bytes | bytearray, start: int = 0, end: int | None = None) -> int:
     """The number of set bits in the bytes from C{start} to before C{end}. Copies 64 KiB at a time."""
     end = len(data) if end is None else end
-    places = range(start, end, _BYTES_AT_ONCE)
-    pieces = (data[at : min(at + _BYTES_AT_ONCE, end)] for at in places)
+    places = range(start, end, _COUNT_BLOCK_BYTES)
+    pieces = (data[at : min(at + _COUNT_BLOCK_BYTES, end)] for at in places)
     return sum(_ones(int.from_bytes(piece, "little")) for piece in pieces)

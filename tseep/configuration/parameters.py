@@ -9,9 +9,7 @@ from typing import Any, Callable, NamedTuple
 
 from tseep.algorithms.glob import matcher
 from tseep.algorithms.numeric import integer
-from tseep.keyspace.events import ALL as ALL_CLASSES
-from tseep.keyspace.events import ORDER as CLASS_ORDER
-from tseep.keyspace.events import read_classes
+from tseep.keyspace.events import ALL_CLASSES, SHOWN_ORDER, read_classes
 from tseep.system.process import cores
 
 _UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1024, "m": 10**6, "mb": 2**20, "g": 10**9, "gb": 2**30}
@@ -93,7 +91,7 @@ def _show_limits(limits: dict[str, tuple[int, int, int]]) -> str:
 def _show_classes(text: str) -> str:
     classes = read_classes(text)
     whole, hidden = classes >= ALL_CLASSES, ALL_CLASSES | {"n"}  # as Redis 7.0 shows them
-    return ("A" if whole else "") + "".join(c for c in CLASS_ORDER if c in classes and not (whole and c in hidden))
+    return ("A" if whole else "") + "".join(c for c in SHOWN_ORDER if c in classes and not (whole and c in hidden))
 
 
 def _classes(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from tseep.algorithms.numeric import integer
 from tseep.datatypes.collection import Collection
 
-LONGEST_EMBEDDED = 44
+MAX_EMBSTR_BYTES = 44
 """Maximum bytes of a string that Redis allocates together with its header (OBJ_ENCODING_EMBSTR_SIZE_LIMIT)."""
 
 SHARED_INTEGERS = 10_000
@@ -18,7 +18,7 @@ SHARED_REFERENCES = 2**31 - 1
 
 
 def _of_bytes(value: bytes) -> bytes:
-    if len(value) <= LONGEST_EMBEDDED:
+    if len(value) <= MAX_EMBSTR_BYTES:
         return b"embstr" if integer(value) is None else b"int"
     return b"raw"
 

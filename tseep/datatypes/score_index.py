@@ -10,10 +10,10 @@ from itertools import chain
 Pair = tuple[float, bytes]
 """A score and its member. Pairs are sorted by score, then by the bytes of the member."""
 
-BLOCK = 512
+BLOCK_PAIRS = 512
 """Number of pairs of a new block. Above twice as many it is split, below a quarter it is merged with a neighbour."""
 
-GROUP = 32
+GROUP_BLOCKS = 32
 """Number of consecutive blocks whose sizes are summed, for L{ScoreIndex.rank}."""
 
 
@@ -35,9 +35,9 @@ class ScoreIndex:
         for score, member in sorted(pairs):
             scores.append(score)
             members.append(member)
-        starts = range(0, len(members) or 1, BLOCK)
-        self._scores = [scores[start : start + BLOCK] for start in starts]
-        self._members = [members[start : start + BLOCK] for start in starts]
+        starts = range(0, len(members) or 1, BLOCK_PAIRS)
+        self._scores = [scores[start : start + BLOCK_PAIRS] for start in starts]
+        self._members = [members[start : start + BLOCK_PAIRS] for start in starts]
         self._fence_scores = array("d", [block[0] for block in self._scores[1:]])  # for all blocks but the first
         self._fence_members = [block[0] for block in self._members[1:]]
         self._count()
@@ -56,8 +56,8 @@ class ScoreIndex:
         members = self._members[block]
         members.insert(at, member)
         self._scores[block].insert(at, score)
-        self._groups[block // GROUP] += 1
-        if len(members) > 2 * BLOCK:
+        self._groups[block // GROUP_BLOCKS] += 1
+        if len(members) > 2 * BLOCK_PAIRS:
             self._split(block)
 
     def remove(self, score: float, member: bytes) -> None:
@@ -66,8 +66,8 @@ class ScoreIndex:
         members = self._members[block]
         del members[at]
         del self._scores[block][at]
-        self._groups[block // GROUP] -= 1
-        if len(members) < BLOCK // 4:
+        self._groups[block // GROUP_BLOCKS] -= 1
+        if len(members) < BLOCK_PAIRS // 4:
             self._join(block)
 
     def rank(self, score: float, member: bytes) -> int:
@@ -101,7 +101,7 @@ class ScoreIndex:
         last, end = self._locate(stop)
         if first == last:
             del self._members[first][at:end], self._scores[first][at:end]
-            self._groups[first // GROUP] -= end - at
+            self._groups[first // GROUP_BLOCKS] -= end - at
         else:
             del self._members[first][at:], self._scores[first][at:]
             del self._members[last][:end], self._scores[last][:end]
@@ -128,8 +128,8 @@ class ScoreIndex:
 
     def _place(self, block: int, at: int) -> int:
         """The rank of position C{at} in a block."""
-        group = block // GROUP
-        return sum(self._groups[:group]) + sum(map(len, self._members[group * GROUP : block])) + at
+        group = block // GROUP_BLOCKS
+        return sum(self._groups[:group]) + sum(map(len, self._members[group * GROUP_BLOCKS : block])) + at
 
     def _locate(self, place: int) -> tuple[int, int]:
         """The block of a rank, and the position there; the end of the last block for higher ranks."""
@@ -138,8 +138,8 @@ class ScoreIndex:
             if place < count:
                 break
             place -= count
-            block += GROUP
-        for members in self._members[block : block + GROUP]:
+            block += GROUP_BLOCKS
+        for members in self._members[block : block + GROUP_BLOCKS]:
             if place < len(members):
                 return block, place
             place -= len(members)
@@ -149,7 +149,7 @@ class ScoreIndex:
     def _count(self) -> None:
         """Recompute the sizes of the groups, after blocks were added or removed."""
         sizes = list(map(len, self._members))
-        self._groups = [sum(sizes[first : first + GROUP]) for first in range(0, len(sizes), GROUP)]
+        self._groups = [sum(sizes[first : first + GROUP_BLOCKS]) for first in range(0, len(sizes), GROUP_BLOCKS)]
 
     def _split(self, block: int) -> None:
         """Split a block in the middle; the last one at three quarters, as many sets grow only at the end."""
@@ -165,7 +165,7 @@ class ScoreIndex:
 
     def _join(self, block: int) -> None:
         """Merge a block with its neighbours while it is too small."""
-        while len(self._members[block]) < BLOCK // 4 and len(self._members) > 1:
+        while len(self._members[block]) < BLOCK_PAIRS // 4 and len(self._members) > 1:
             block = min(block, len(self._members) - 2)
             self._scores[block] += self._scores.pop(block + 1)
             self._members[block] += self._members.pop(block + 1)

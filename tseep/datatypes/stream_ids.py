@@ -11,9 +11,9 @@ from tseep.errors import CommandError
 
 INVALID = "ERR Invalid stream ID specified as stream command argument"
 
-_USUAL = re.compile(rb"(\d{1,19})(?:-(\d{1,19}))?")
+_CANONICAL = re.compile(rb"(\d{1,19})(?:-(\d{1,19}))?")
 _NUMBER = re.compile(rb"[ \t\n\v\f\r]*([+-]?)0*(\d{1,20})")
-_LONGEST = 127
+_MAX_TEXT_BYTES = 127
 
 
 def read_id(text: bytes, missing: int = 0) -> int:
@@ -24,17 +24,17 @@ def read_id(text: bytes, missing: int = 0) -> int:
     @return: C{milliseconds << 64 | sequence}.
     @raise CommandError: if the text is not an ID.
     """
-    match = _USUAL.fullmatch(text)
+    match = _CANONICAL.fullmatch(text)
     if match is None:
-        return _read_unusual(text, missing)
+        return _read_other(text, missing)
     milliseconds, sequence = match.groups()
     return int(milliseconds) << 64 | (missing if sequence is None else int(sequence))
 
 
-def _read_unusual(text: bytes, missing: int) -> int:
+def _read_other(text: bytes, missing: int) -> int:
     milliseconds, dash, sequence = text.partition(b"\0")[0].partition(b"-")
     high, low = _unsigned(milliseconds), _unsigned(sequence) if dash else missing
-    if high is None or low is None or len(text) > _LONGEST:
+    if high is None or low is None or len(text) > _MAX_TEXT_BYTES:
         raise CommandError(INVALID)
     return high << 64 | low
 

@@ -5,10 +5,10 @@ https://redis.io/docs/latest/develop/use/keyspace-notifications/.
 
 from __future__ import annotations
 
-ORDER = "g$lshzxetdnKEm"
+SHOWN_ORDER = "g$lshzxetdnKEm"
 """The letters as CONFIG GET shows them."""
 
-ALL = frozenset("g$lshzxetd")
+ALL_CLASSES = frozenset("g$lshzxetd")
 """The classes that C{A} stands for: all but misses and new keys."""
 
 _EVENTS = {
@@ -40,5 +40,5 @@ def read_classes(text: str) -> frozenset[str]:
     if not chosen <= set("AKEd").union(_EVENTS):
         raise ValueError("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
     if "A" in chosen:
-        chosen = chosen - {"A"} | ALL
+        chosen = chosen - {"A"} | ALL_CLASSES
     return frozenset(chosen)

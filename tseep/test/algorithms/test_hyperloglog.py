@@ -241,7 +241,7 @@ class FaultTests(SynchronousTestCase):
 
     def test_dense_too_early(self) -> None:
         """A sketch that is dense too early is found."""
-        self.assertFault("sparse encoding not used", "_SPARSE_MOST", 0)
+        self.assertFault("sparse encoding not used", "_SPARSE_MAX_VALUE", 0)
 
     def test_disagreement(self) -> None:
         """Encodings that do not agree are found."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.algorithms.numeric import (
-    MOST_REPEATED,
+    MAX_REPEATED_BYTES,
     count_ones,
     double,
     integer,
@@ -109,12 +109,12 @@ class RequireRoomTests(SynchronousTestCase):
     def test_small(self) -> None:
         """A million small elements have room, and so have as many as there are, whatever they take."""
         require_room(-1_000_000, [b"a", b"b"])
-        large = b"x" * (MOST_REPEATED // 2)
+        large = b"x" * (MAX_REPEATED_BYTES // 2)
         require_room(-3, [large] * 3)
 
     def test_large(self) -> None:
         """What is too many, or too large on average, or too much with its values, is refused; the error says that."""
-        large = b"x" * (MOST_REPEATED // 10)
+        large = b"x" * (MAX_REPEATED_BYTES // 10)
         for count, columns in (
             (-400_000_000, ([b"a"],)),
             (-11, ([large],)),
@@ -123,5 +123,5 @@ class RequireRoomTests(SynchronousTestCase):
             (-11, ([b"a"], [large])),
         ):
             error = self.assertRaises(CommandError, require_room, count, *columns)
-            self.assertIn(b"%d are allowed" % MOST_REPEATED, error.message)
+            self.assertIn(b"%d are allowed" % MAX_REPEATED_BYTES, error.message)
             self.assertIn(b"count %d " % count, error.message)

@@ -6,7 +6,7 @@ import random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.datatypes.score_index import BLOCK, Pair, ScoreIndex
+from tseep.datatypes.score_index import BLOCK_PAIRS, Pair, ScoreIndex
 
 
 class OrderTests(SynchronousTestCase):
@@ -67,7 +67,15 @@ class OrderTests(SynchronousTestCase):
 
     def test_remove_part(self) -> None:
         """C{remove_part} removes a range: within a block, across several, at either end, all or nothing."""
-        for start, stop in ((10, 20), (0, 3 * BLOCK), (100, 4000), (4000, 5000), (0, 5000), (7, 7), (BLOCK, 2 * BLOCK)):
+        for start, stop in (
+            (10, 20),
+            (0, 3 * BLOCK_PAIRS),
+            (100, 4000),
+            (4000, 5000),
+            (0, 5000),
+            (7, 7),
+            (BLOCK_PAIRS, 2 * BLOCK_PAIRS),
+        ):
             self.fill(5000, 100)
             self.order.remove_part(start, stop)
             del self.pairs[start:stop]
