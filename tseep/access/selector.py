@@ -204,9 +204,7 @@ class Selector:
             words = self.first_arguments.get(command.name)
             if words is None or len(argv) < 2 or argv[1].lower() not in words:
                 return Denied(COMMAND, 0, command.name)
-        if not command.takes(
-            len(argv)
-        ):  # redis.acl_check_cmd of a script accepts an incomplete command: no keys to check
+        if not command.takes(len(argv)):  # redis.acl_check_cmd of an incomplete command: there are no keys to check
             return None
         return self._check_keys(command, argv) or self._check_channels(command, argv)
 

@@ -383,7 +383,7 @@ def find_fault(chance: random.Random) -> str:
     values = bytes(chance.randrange(64) for _ in range(REGISTERS))
     fill(dense, values)
     if registers(dense) != values:
-        return "registers are not what was stored"
+        return "registers differ from the stored values"
     fill(dense, bytes(REGISTERS))
     start = chance.getrandbits(64)
     for number in range(1, 10001):

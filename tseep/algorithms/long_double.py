@@ -75,7 +75,7 @@ def _nearest(numerator: int, denominator: int, exponent: int) -> tuple[int, int]
     excess = numerator.bit_length() - denominator.bit_length() - _MANTISSA_BITS
     excess = max(excess, _MIN_EXPONENT - exponent)
     mantissa = _quotient(numerator, denominator, excess)
-    if mantissa.bit_length() > _MANTISSA_BITS:  # the bit lengths give the quotient's but for one bit
+    if mantissa.bit_length() > _MANTISSA_BITS:  # the quotient can have one bit more
         excess += 1
         mantissa = _quotient(numerator, denominator, excess)
     exponent += excess

@@ -62,7 +62,7 @@ REFUSED: dict[str, Refusal] = {
 """The directives with which the server does not start, by name."""
 
 IGNORED: dict[str, tuple[str, ...]] = {
-    "speed and the use of processors": (
+    "speed and CPU use": (
         "active-expire-effort", "activerehashing", "aof-rewrite-incremental-fsync", "aof_rewrite_cpulist",
         "bgsave_cpulist", "bio_cpulist", "dynamic-hz", "hz", "io-threads", "io-threads-do-reads",
         "lazyfree-lazy-eviction", "lazyfree-lazy-expire", "lazyfree-lazy-server-del",
@@ -87,7 +87,7 @@ IGNORED: dict[str, tuple[str, ...]] = {
         "latency-tracking-info-percentiles", "loglevel", "proc-title-template", "set-proc-title", "supervised",
         "syslog-facility", "syslog-ident",
     ),
-    "replicas, of which there are none": (
+    "replication, which tseep does not have": (
         "bind-source-addr", "min-replicas-max-lag", "min-slaves-max-lag", "propagation-error-behavior",
         "rdb-del-sync-files", "repl-backlog-size", "repl-backlog-ttl", "repl-disable-tcp-nodelay",
         "repl-diskless-load", "repl-diskless-sync", "repl-diskless-sync-delay", "repl-diskless-sync-max-replicas",

@@ -143,9 +143,9 @@ def read_password(path: str, place: str) -> str:
     except OSError as error:
         raise ConfigError(f"{place} {path}: {error.strerror}") from None
     except UnicodeError:
-        raise ConfigError(f"{place} {path}: the first line is no text in UTF-8") from None
+        raise ConfigError(f"{place} {path}: the first line is not valid UTF-8") from None
     if not password:
-        raise ConfigError(f"{place} {path}: the first line is empty, and so there would be no password")
+        raise ConfigError(f"{place} {path}: the first line is empty, so there would be no password")
     return password
 
 

@@ -48,9 +48,7 @@ class Packed:
     __slots__ = ("_content", "_count")
 
     def __init__(self, elements: list[bytes]) -> None:
-        self._content = bytes(
-            memoryview(dumps(elements, MARSHAL_VERSION))
-        )  # a copy, as the original has spare capacity
+        self._content = bytes(memoryview(dumps(elements, MARSHAL_VERSION)))  # a copy without spare capacity
         self._count = len(elements)
 
     def __len__(self) -> int:
@@ -292,9 +290,7 @@ class RedisList(Collection):
                 elements = _without(list(chunk), element, left, backwards)
                 left -= len(chunk) - len(elements)
                 changed.append((number, elements))
-        for number, elements in sorted(
-            changed, reverse=True
-        ):  # from the right, as L{_put} can change the numbers of later chunks
+        for number, elements in sorted(changed, reverse=True):  # from the right, as _put renumbers later chunks
             self._put(number, elements)
         return most - left
 

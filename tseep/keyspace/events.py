@@ -6,7 +6,7 @@ https://redis.io/docs/latest/develop/use/keyspace-notifications/.
 from __future__ import annotations
 
 SHOWN_ORDER = "g$lshzxetdnKEm"
-"""The letters as CONFIG GET shows them."""
+"""The letters in the order of CONFIG GET."""
 
 ALL_CLASSES = frozenset("g$lshzxetd")
 """The classes that C{A} stands for: all but misses and new keys."""
@@ -27,14 +27,14 @@ _EVENTS = {
 }
 
 CLASSES: dict[bytes, str] = {name.encode(): letter for letter, names in _EVENTS.items() for name in names.split()}
-"""By event, the letter of its class."""
+"""The letter of an event's class, by the event's name."""
 
 
 def read_classes(text: str) -> frozenset[str]:
     """
-    The classes that C{notify-keyspace-events} asks for.
+    Parse a value of C{notify-keyspace-events}: its letters, where C{A} is expanded to all classes but C{m} and C{n}.
 
-    @raise ValueError: if there is another letter in it.
+    @raise ValueError: if the text has another letter.
     """
     chosen = set(text)
     if not chosen <= set("AKEd").union(_EVENTS):

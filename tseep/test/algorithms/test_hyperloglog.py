@@ -237,7 +237,7 @@ class FaultTests(SynchronousTestCase):
 
     def test_registers(self) -> None:
         """Registers that are not what was stored are found."""
-        self.assertFault("registers are not what was stored", "registers", lambda sketch: bytes(REGISTERS))
+        self.assertFault("registers differ from the stored values", "registers", lambda sketch: bytes(REGISTERS))
 
     def test_dense_too_early(self) -> None:
         """A sketch that is dense too early is found."""
