@@ -11,8 +11,7 @@ from __future__ import annotations
 from itertools import groupby
 from pathlib import Path
 
-from tseep.commands import COMMANDS
-from tseep.registry.table import iter_commands
+from tseep.registry.table import COMMANDS, iter_commands
 
 HERE = Path(__file__).resolve().parent
 
@@ -69,7 +68,7 @@ def redis_commands() -> list[tuple[str, str]]:
 
 def own_commands() -> list[str]:
     """Return the names of tseep's commands and subcommands."""
-    found = [command for command in iter_commands(COMMANDS) if command.run is not None]
+    found = [command for command in iter_commands(COMMANDS) if not command.is_container]
     return [command.name.decode().replace("|", " ") for command in found]
 
 

@@ -1,8 +1,8 @@
 """
-The command functions: one module for each family. Importing this package fills the command table.
+The command functions: one module for each family. Importing this package binds them to the command table.
 
 A function takes the session and the whole command, and returns a reply or raises L{CommandError
-<tseep.errors.CommandError>}. It never sees a protocol.
+<tseep.errors.CommandError>}. It does not depend on the protocol.
 
 Imports: commands.admin, commands.client, commands.data, registry.
 """
@@ -26,7 +26,7 @@ from tseep.commands.data import (
     streams,
     strings,
 )
-from tseep.registry.table import COMMANDS, Command
+from tseep.registry.table import COMMANDS, Command, check_functions
 
 __all__ = [
     "COMMANDS",
@@ -65,3 +65,5 @@ __all__ = [
     "tracking",
     "transactions",
 ]
+
+check_functions(COMMANDS)

@@ -22,7 +22,7 @@ _GROUPS = {
     "string": "string",
     "transactions": "transaction",
 }
-"""By group, the category of its commands."""
+"""By group, its category. Groups without one are missing."""
 
 _FLAGS = {
     "write": ["write"],
@@ -32,19 +32,18 @@ _FLAGS = {
     "fast": ["fast"],
     "blocking": ["blocking"],
 }
-"""By flag, the categories that follow from it."""
+"""By flag, its categories."""
 
 CATEGORIES = (
     "keyspace", "read", "write", "set", "sortedset", "list", "hash", "string", "bitmap", "hyperloglog", "geo",
     "stream", "pubsub", "admin", "fast", "slow", "blocking", "dangerous", "connection", "transaction", "scripting",
 )  # fmt: skip
-"""All of them, in Redis's order."""
+"""All categories, in Redis's order."""
 
 
 def categories_of(command: Command) -> list[str]:
-    """A command's categories, without their C{@}, in Redis's order."""
-    named = {category.lstrip("@") for category in command.categories}
-    found = named | _of_group(command, named)
+    """Return a command's categories, without C{@}, in Redis's order."""
+    found = {*command.categories, *_of_group(command)}
     for flag in command.flags:
         found.update(_FLAGS.get(flag, ()))
     if "scripting" in found:
@@ -54,8 +53,8 @@ def categories_of(command: Command) -> list[str]:
     return [category for category in CATEGORIES if category in found]
 
 
-def _of_group(command: Command, named: set[str]) -> set[str]:
-    """The category of its group, unless it is a container or its categories name another group's."""
-    if command.run is None or named & set(_GROUPS.values()):
+def _of_group(command: Command) -> set[str]:
+    """Return the category of its group, unless it is a container or has the category of another group."""
+    if command.is_container or not command.categories.isdisjoint(_GROUPS.values()):
         return set()
     return {_GROUPS[command.group]} if command.group in _GROUPS else set()

@@ -1,18 +1,24 @@
 """
-The one command table: what every command is called, takes, touches and does.
+The command table: one entry for each command, read from C{commands/GROUP.json}.
 
-Dispatch, COMMAND, INFO commandstats and the documentation all read it. The fields are those of
-redis/src/commands and of https://redis.io/docs/latest/commands/command/.
+A file has one object for each command, by its name: L{Command}'s parameters, and C{help_since} in a command with
+subcommands (the version of Redis that added its HELP). The group is the name of the file. Importing this module fills
+L{COMMANDS}; importing L{tseep.commands} binds the functions.
+
+Fields as in redis/src/commands and https://redis.io/docs/latest/commands/command/.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Callable, Optional
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable
 
 from tseep.registry.help import help_lines
-from tseep.registry.keyspecs import KeyUse, read_specifications
+from tseep.registry.key_finders import ANY_KEY_OPTIONS, KEY_FINDERS
+from tseep.registry.keyspecs import KeyUse, Places, read_specifications
 from tseep.replies import Reply
 from tseep.telemetry.histogram import Histogram
 
@@ -20,46 +26,24 @@ if TYPE_CHECKING:
     from tseep.session.session import Session
 
 Function = Callable[["Session", list[bytes]], Reply]
-FindKeys = Callable[[list[bytes]], Iterable[KeyUse]]
-ReadsAnyKey = Callable[[list[bytes]], Optional[bytes]]
 
-_GROUPS = {
-    "strings": "string",
-    "bits": "bitmap",
-    "keys": "generic",
-    "client": "connection",
-    "tracking": "connection",
-    "hashes": "hash",
-    "functions": "scripting",
-    "lists": "list",
-    "sets": "set",
-    "dumping": "generic",
-    "sort": "generic",
-    **dict.fromkeys(("sorted_sets", "sorted_set_ranges", "sorted_set_algebra"), "sorted-set"),
-    **dict.fromkeys(("streams", "stream_groups"), "stream"),
-    **dict.fromkeys(
-        ("acl", "command", "config", "debug", "info", "latency", "memory", "monitor", "persistence", "slowlog"),
-        "server",
-    ),
-}
-COMMANDS: dict[bytes, Command] = {}
+FACTS = Path(__file__).with_name("commands")
 
 _CHANGING = frozenset({b"eval", b"evalsha", b"fcall", b"pfcount", b"publish", b"spublish"})
-"""Commands that may change something, here or elsewhere, though Redis does not flag them so."""
+"""Commands that can change data, or have an effect on other clients, without the flag C{write}."""
 
 
 class CommandStats(Histogram):
     """
-    What a server counts of a command: how long its calls took, and beside that those that came to nothing.
+    A server's statistics of a command: the durations of its calls, and the calls with errors.
 
-    @ivar rejected: calls refused before they ran (INFO's rejected_calls).
-    @ivar failed: calls that answered an error (INFO's failed_calls).
+    @ivar rejected: calls that failed before execution (rejected_calls of INFO).
+    @ivar failed: calls whose execution returned an error (failed_calls of INFO).
     """
 
     __slots__ = ("rejected", "failed")
 
     def reset(self) -> None:
-        """Begin again at nothing, as CONFIG RESETSTAT asks."""
         super().reset()
         self.rejected = 0
         self.failed = 0
@@ -67,25 +51,28 @@ class CommandStats(Histogram):
 
 class Command:
     """
-    One command, or one subcommand (C{client|id}) of a container (C{client}).
+    A command (C{client}) or a subcommand (C{client|id}).
 
-    @ivar run: the function; it takes the session and the whole command, its name first, and returns a reply
-        or raises L{CommandError <tseep.errors.CommandError>}. None in a container.
-    @ivar arity: the number of arguments, the name counted; negative for "at least".
-    @ivar may_write: whether it may change something, here or elsewhere.
-    @ivar quick: whether one call can't take long, so that calls which follow each other are timed together. SET
-        is, though Redis does not flag it fast since it may free a large value.
-    @ivar keys: positions of the first and the last key, and the step between keys; zeros for none.
-    @param access: the flags of its keys, such as C{RO ACCESS}; where those of the first key and of the others differ,
-        both: C{RW ACCESS DELETE; OW UPDATE}; with their places if not those of C{keys}:
-        L{read_specifications <tseep.registry.keyspecs.read_specifications>} says how.
-    @ivar specifications: the same, read.
-    @ivar find_keys: finds the keys of a call, and what it does with each, where the specifications tell less than its
-        options do: by the reader that the command itself reads them with. None elsewhere.
-    @ivar reads_any_key: takes a call, and returns the option by which that reads keys that it does not name, or None;
-        None where no call does.
-    @ivar categories: the ACL categories that don't follow from the flags.
-    @ivar subcommands: by name, in lower case; empty but in a container.
+    @param name: as on its documentation page: C{CLIENT ID}.
+    @param access: flags of the keys, such as C{RO ACCESS}, or C{RW ACCESS DELETE; OW UPDATE} for the first key and the
+        others, with the places that C{keys} does not describe: see L{read_specifications
+        <tseep.registry.keyspecs.read_specifications>}.
+    @param acl: ACL categories that do not follow from group and flags.
+    @ivar run: the function. It takes the session and the whole command, name included, and returns a reply or raises
+        L{CommandError <tseep.errors.CommandError>}. None in a container, and before L{command} binds it.
+    @ivar summary: a sentence for COMMAND DOCS and HELP.
+    @ivar arity: the number of arguments, the name included; negative: the minimum.
+    @ivar may_write: True if it can change data, or has an effect on other clients.
+    @ivar quick: True if a call is always short, so that consecutive calls are timed together. SET is quick although
+        Redis does not flag it fast, as it can free a large value.
+    @ivar keys: positions of the first and the last key, and the step between keys; zeros: none at fixed positions.
+    @ivar specifications: the key specifications, from C{access} and C{keys}.
+    @ivar find_keys: function of L{KEY_FINDERS <tseep.registry.key_finders.KEY_FINDERS>}, or None.
+    @ivar reads_any_key: function of L{ANY_KEY_OPTIONS <tseep.registry.key_finders.ANY_KEY_OPTIONS>}, or None.
+    @ivar categories: C{acl}.
+    @ivar since: the version of Redis that added it.
+    @ivar syntax: its arguments, in the notation of L{tseep.registry.syntax}.
+    @ivar subcommands: by name in lower case.
     """
 
     __slots__ = (
@@ -96,16 +83,13 @@ class Command:
     def __init__(
         self,
         name: str,
-        run: Function | None,
         group: str,
         summary: str,
         *,
         arity: int,
         flags: str = "",
-        keys: tuple[int, int, int] = (0, 0, 0),
+        keys: Sequence[int] = (0, 0, 0),
         access: str = "",
-        find_keys: FindKeys | None = None,
-        reads_any_key: ReadsAnyKey | None = None,
         acl: str = "",
         since: str = "1.0.0",
         complexity: str = "O(1)",
@@ -113,17 +97,18 @@ class Command:
         tips: str = "",
     ) -> None:
         self.name = name.lower().replace(" ", "|").encode()
-        self.run = run
+        self.run: Function | None = None
         self.group = group
         self.summary = summary
         self.arity = arity
         self.flags = frozenset(flags.split())
         self.may_write = "write" in self.flags or self.name in _CHANGING
         self.quick = "fast" in self.flags or name == "SET"
-        self.keys = keys
-        self.specifications = read_specifications(access, keys)
-        self.find_keys = find_keys
-        self.reads_any_key = reads_any_key
+        first, last, step = keys
+        self.keys: Places = (first, last, step)
+        self.specifications = read_specifications(access, self.keys)
+        self.find_keys = KEY_FINDERS.get(name)
+        self.reads_any_key = ANY_KEY_OPTIONS.get(name)
         self.categories = frozenset(acl.split())
         self.since = since
         self.complexity = complexity
@@ -132,16 +117,21 @@ class Command:
         self.subcommands: dict[bytes, Command] = {}
         self.calls = CommandStats()
 
+    @property
+    def is_container(self) -> bool:
+        """True if each call needs a subcommand, so that it has no function of its own."""
+        return bool(self.subcommands) and not self.takes(1)
+
     def takes(self, count: int) -> bool:
-        """Whether C{count} arguments, the name counted, are a number that it takes."""
+        """Return whether the arity allows C{count} arguments, the name included."""
         return count == self.arity if self.arity > 0 else count >= -self.arity
 
     def keys_in(self, argv: list[bytes]) -> list[bytes]:
-        """The arguments of a whole command that are keys."""
+        """Return the keys of a whole command."""
         return [argv[use.place] for use in self.uses_of_keys(argv)]
 
     def uses_of_keys(self, argv: list[bytes]) -> Iterable[KeyUse]:
-        """What a whole command does with each of its keys."""
+        """Return the positions of the keys of a whole command, with their flags."""
         if self.find_keys is not None:
             return self.find_keys(argv)
         return [
@@ -151,13 +141,13 @@ class Command:
         ]
 
     def running(self, function: Function) -> Command:
-        """The same command, counting together with it, but running another function."""
+        """Return a copy with another function, which shares the statistics."""
         command = copy.copy(self)
         command.run = function
         return command
 
     def copy_for_server(self) -> Command:
-        """A copy that counts for itself, for one server."""
+        """Return a copy with statistics of its own, for one server."""
         command = copy.copy(self)
         command.calls = CommandStats()
         command.subcommands = {name: sub.copy_for_server() for name, sub in self.subcommands.items()}
@@ -165,58 +155,85 @@ class Command:
 
 
 def iter_commands(commands: dict[bytes, Command]) -> Iterator[Command]:
-    """All of a table's commands, each with its subcommands after it."""
+    """Yield the commands of a table, each followed by its subcommands."""
     for command in commands.values():
         yield command
         yield from command.subcommands.values()
 
 
-def command(name: str, **fields: object) -> Callable[[Function], Function]:
+def find(commands: dict[bytes, Command], name: str) -> Command:
     """
-    Register the function below as command C{name}; the first line of its docstring is the summary.
+    Return the command of a name such as C{GET} or C{CLIENT ID}.
 
-    @param name: as on its documentation page; C{CLIENT ID} is the subcommand ID of the container CLIENT.
-    @param fields: L{Command}'s; C{group} where it is not that of the module.
+    @raise KeyError: with the name, if there is none.
     """
+    first, _, second = name.lower().encode().partition(b" ")
+    command = commands.get(first)
+    if command is not None and second:
+        command = command.subcommands.get(second)
+    if command is None:
+        raise KeyError(name)
+    return command
 
-    def register(function: Function) -> Function:
-        _add(name, function, function.__module__, function.__doc__ or "", fields)
+
+def command(name: str) -> Callable[[Function], Function]:
+    """
+    Bind the decorated function to the command C{name}.
+
+    @raise KeyError: if C{commands/} has no such command.
+    """
+    entry = find(COMMANDS, name)
+
+    def bind(function: Function) -> Function:
+        entry.run = function
         return function
 
-    return register
+    return bind
 
 
-def container(name: str, module: str, summary: str, help_since: str = "5.0.0", **fields: object) -> None:
+def check_functions(commands: dict[bytes, Command]) -> None:
     """
-    Register a command that does nothing but hold subcommands, which come after it. Its HELP comes by itself.
+    Check that every command has a function.
 
-    @param module: C{__name__}.
-    @param help_since: the Redis that brought HELP.
+    @raise LookupError: with the names of those that have none.
     """
-    _add(name, None, module, summary, {"arity": -2, "complexity": "Depends on subcommand.", **fields})
-    add_help(name, help_since)
+    unbound = [entry.name.decode() for entry in iter_commands(commands) if entry.run is None and not entry.is_container]
+    if unbound:
+        raise LookupError(f"commands without a function: {', '.join(unbound)}")
 
 
-def add_help(name: str, since: str = "5.0.0") -> None:
-    """Register HELP for a command that has subcommands. L{container} does it for its own."""
-    entry = COMMANDS[name.lower().encode()]
-    about = {
-        "arity": 2,
-        "flags": "loading stale",
-        "acl": " ".join(entry.categories),
-        "since": since,
-        "group": entry.group,
-    }
-    _add(f"{name} HELP", lambda session, argv: help_lines(entry), __name__, "Lists the subcommands.", about)
+def read_facts(group: str) -> dict[str, dict[str, Any]]:
+    """Return the content of a group's file, by command name."""
+    return json.loads((FACTS / f"{group}.json").read_text("utf-8"))
 
 
-def _add(name: str, function: Function | None, module: str, doc: str, fields: dict[str, object]) -> None:
-    family = module.rpartition(".")[2]
-    summary = doc.strip().split("\n", 1)[0]
-    facts = {"group": _GROUPS.get(family, family), **fields}
-    entry = Command(name, function, summary=summary, **facts)  # type: ignore[arg-type]
-    parent, _, sub = entry.name.partition(b"|")
-    if sub:
-        COMMANDS[parent].subcommands[sub] = entry
+def read_commands() -> dict[bytes, Command]:
+    """Return the table of all groups' files, without functions except HELP's."""
+    commands: dict[bytes, Command] = {}
+    for path in sorted(FACTS.glob("*.json")):
+        for name, facts in read_facts(path.stem).items():
+            help_since = facts.pop("help_since", None)
+            _add(commands, Command(name, path.stem, **facts))
+            if help_since is not None:
+                _add(commands, _help(name, commands[name.lower().encode()], help_since))
+    return commands
+
+
+def _add(commands: dict[bytes, Command], entry: Command) -> None:
+    container, _, subcommand = entry.name.partition(b"|")
+    if subcommand:
+        commands[container].subcommands[subcommand] = entry
     else:
-        COMMANDS[entry.name] = entry
+        commands[container] = entry
+
+
+def _help(name: str, container: Command, since: str) -> Command:
+    entry = Command(
+        f"{name} HELP", container.group, "Lists the subcommands.",
+        arity=2, flags="loading stale", acl=" ".join(container.categories), since=since,
+    )  # fmt: skip
+    entry.run = lambda session, argv: help_lines(container)
+    return entry
+
+
+COMMANDS = read_commands()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tseep.access.users import BAD_NAME
 from tseep.algorithms.numeric import require_integer
 from tseep.errors import READS_ANY_KEY, AclRuleError, CommandError, wrong_arguments
 from tseep.registry.categories import CATEGORIES, categories_of
-from tseep.registry.table import command, container, iter_commands
+from tseep.registry.table import command, iter_commands
 from tseep.replies import OK, Reply, SetReply
 
 if TYPE_CHECKING:
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from tseep.access.users import User
     from tseep.session.session import Session
 
-_ADMIN = "admin noscript loading stale"
-_ANYBODY = "noscript loading stale"
-_USERS = "O(N). Where N is the number of configured users."
 _MOST_BITS = 4096
 _GENERATED = 256
 _SHOWN = 10
@@ -30,26 +27,19 @@ _NO_FILE = (
     "users in the Redis configuration."
 )
 
-_sub: dict[str, Any] = {"since": "6.0.0"}
 
-container("ACL", __name__, "Holds the commands about users.", since="6.0.0", help_since="6.0.0")
-
-
-@command("ACL WHOAMI", arity=2, flags=_ANYBODY, complexity="O(1)", **_sub)
+@command("ACL WHOAMI")
 def acl_whoami(session: Session, argv: list[bytes]) -> Reply:
-    """Answers the name of the user that this connection is."""
     return session.user.name
 
 
-@command("ACL USERS", arity=2, flags=_ADMIN, complexity=_USERS, **_sub)
+@command("ACL USERS")
 def acl_users(session: Session, argv: list[bytes]) -> Reply:
-    """Answers the names of all users."""
     return sorted(session.server.users.named)
 
 
-@command("ACL LIST", arity=2, flags=_ADMIN, complexity=_USERS, **_sub)
+@command("ACL LIST")
 def acl_list(session: Session, argv: list[bytes]) -> Reply:
-    """Answers a line for each user, of rules that make the same user."""
     return [_encode(user.show()) for _, user in sorted(session.server.users.named.items())]
 
 
@@ -57,12 +47,8 @@ def _encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-@command(
-    "ACL GETUSER", arity=3, flags=_ADMIN, syntax="username",
-    complexity="O(N). Where N is the number of password, command and pattern rules that the user has.", **_sub,
-)  # fmt: skip
+@command("ACL GETUSER")
 def acl_getuser(session: Session, argv: list[bytes]) -> Reply:
-    """Tells what a user may do."""
     user = session.server.users.named.get(argv[2])
     if user is None:
         return None
@@ -78,12 +64,8 @@ def acl_getuser(session: Session, argv: list[bytes]) -> Reply:
     return {b"flags": flags, b"passwords": list(map(_encode, user.hashes)), **first, b"selectors": others}
 
 
-@command(
-    "ACL SETUSER", arity=-3, flags=_ADMIN, complexity="O(N). Where N is the number of rules provided.",
-    syntax="username [rule [rule ...]]", **_sub,
-)  # fmt: skip
+@command("ACL SETUSER")
 def acl_setuser(session: Session, argv: list[bytes]) -> Reply:
-    """Makes a user, or changes one."""
     name = argv[2]
     rules = [rule.decode("utf-8", "surrogateescape") for rule in argv[3:]]
     argv[3:] = [b"(redacted)"] * len(rules)
@@ -98,12 +80,8 @@ def acl_setuser(session: Session, argv: list[bytes]) -> Reply:
     return OK
 
 
-@command(
-    "ACL DELUSER", arity=-3, flags=_ADMIN, complexity="O(1) amortized time considering the typical user.",
-    syntax="username [username ...]", **_sub,
-)  # fmt: skip
+@command("ACL DELUSER")
 def acl_deluser(session: Session, argv: list[bytes]) -> Reply:
-    """Forgets users, and closes the connections that are they; answers how many there were."""
     if b"default" in argv[2:]:
         raise CommandError("ERR The 'default' user cannot be removed")
     return sum([session.server.users.delete(name, session) for name in argv[2:]])
@@ -116,12 +94,8 @@ def _optional(argv: list[bytes]) -> bytes | None:
     return argv[2] if len(argv) == 3 else None
 
 
-@command(
-    "ACL CAT", arity=-2, flags=_ANYBODY, complexity="O(1) since the categories and commands are a fixed set.",
-    syntax="[categoryname:string]", **_sub,
-)  # fmt: skip
+@command("ACL CAT")
 def acl_cat(session: Session, argv: list[bytes]) -> Reply:
-    """Lists the categories of commands, or the commands of one."""
     name = _optional(argv)
     if name is None:
         return [_encode(category) for category in CATEGORIES]
@@ -131,9 +105,8 @@ def acl_cat(session: Session, argv: list[bytes]) -> Reply:
     return [entry.name for entry in iter_commands(session.server.table.commands) if category in categories_of(entry)]
 
 
-@command("ACL GENPASS", arity=-2, flags=_ANYBODY, complexity="O(1)", syntax="[bits]", **_sub)
+@command("ACL GENPASS")
 def acl_genpass(session: Session, argv: list[bytes]) -> Reply:
-    """Makes a password that nobody can guess."""
     text = _optional(argv)
     bits = _GENERATED if text is None else require_integer(text)
     if not 0 < bits <= _MOST_BITS:
@@ -144,12 +117,8 @@ def acl_genpass(session: Session, argv: list[bytes]) -> Reply:
     return secrets.token_hex(digits)[:digits].encode()
 
 
-@command(
-    "ACL DRYRUN", arity=-4, flags=_ADMIN, since="7.0.0", complexity="O(1).",
-    syntax="username command [arg [arg ...]]",
-)  # fmt: skip
+@command("ACL DRYRUN")
 def acl_dryrun(session: Session, argv: list[bytes]) -> Reply:
-    """Tells whether a user may run a command, without running it."""
     server, words = session.server, argv[3:]
     user: User | None = server.users.named.get(argv[2])
     if user is None:
@@ -172,12 +141,8 @@ def _explanation(denied: Denied) -> bytes:
     return b"This user has no permissions to run the '%b' command" % denied.what
 
 
-@command(
-    "ACL LOG", arity=-2, flags=_ADMIN, complexity="O(N) with N being the number of entries shown.",
-    syntax="[count | RESET]", **_sub,
-)  # fmt: skip
+@command("ACL LOG")
 def acl_log(session: Session, argv: list[bytes]) -> Reply:
-    """Lists what was denied to clients, the latest first, or forgets it."""
     log, word = session.server.acl_log, _optional(argv)
     if word is not None and word.lower() == b"reset":
         log.clear()
@@ -186,9 +151,8 @@ def acl_log(session: Session, argv: list[bytes]) -> Reply:
     return log.show(count, session.server.monotonic())
 
 
-@command("ACL LOAD", arity=2, flags=_ADMIN, complexity=_USERS, **_sub)
+@command("ACL LOAD")
 def acl_load(session: Session, argv: list[bytes]) -> Reply:
-    """Reads the users from their file: all, or none."""
     path = _file(session)
     try:
         session.server.users.load(path)
@@ -197,9 +161,8 @@ def acl_load(session: Session, argv: list[bytes]) -> Reply:
     return OK
 
 
-@command("ACL SAVE", arity=2, flags=_ADMIN, complexity=_USERS, **_sub)
+@command("ACL SAVE")
 def acl_save(session: Session, argv: list[bytes]) -> Reply:
-    """Writes the users to their file."""
     path = _file(session)
     try:
         session.server.users.save(path)

@@ -9,14 +9,13 @@ from tseep.algorithms.glob import matcher
 from tseep.errors import SYNTAX, CommandError
 from tseep.registry.categories import categories_of
 from tseep.registry.syntax import document
-from tseep.registry.table import Command, add_help, command, iter_commands
+from tseep.registry.table import Command, command, iter_commands
 from tseep.replies import Reply, SetReply, Status
 
 if TYPE_CHECKING:
     from tseep.server.server import Server
     from tseep.session.session import Session
 
-Commands = dict[bytes, Command]
 
 FLAGS = (
     "write", "readonly", "denyoom", "module", "admin", "pubsub", "noscript", "blocking", "loading", "stale",
@@ -25,47 +24,19 @@ FLAGS = (
 )  # fmt: skip
 """The flags of commands, in Redis's order."""
 
-_OPEN = "loading stale"
-_ANY_ORDER = "nondeterministic_output_order"
-_NAMED = "O(N) where N is the number of commands asked for."
-_ALL = "O(N) where N is the number of commands."
 
-
-@command(
-    "COMMAND",
-    arity=-1,
-    flags=_OPEN,
-    acl="@connection",
-    since="2.8.13",
-    complexity=_ALL,
-    tips=_ANY_ORDER,
-)
+@command("COMMAND")
 def command_(session: Session, argv: list[bytes]) -> Reply:
-    """Tells the facts about every command."""
     return [_facts(entry) for entry in session.server.table.commands.values()]
 
 
-add_help("COMMAND")
-
-
-@command("COMMAND COUNT", arity=2, flags=_OPEN, acl="@connection", since="2.8.13")
+@command("COMMAND COUNT")
 def command_count(session: Session, argv: list[bytes]) -> Reply:
-    """Counts the commands."""
     return len(session.server.table.commands)
 
 
-@command(
-    "COMMAND INFO",
-    arity=-2,
-    flags=_OPEN,
-    acl="@connection",
-    since="2.8.13",
-    complexity=_NAMED,
-    syntax="[command-name [command-name ...]]",
-    tips=_ANY_ORDER,
-)
+@command("COMMAND INFO")
 def command_info(session: Session, argv: list[bytes]) -> Reply:
-    """Tells the facts about some commands, or about every one."""
     if len(argv) == 2:
         return command_(session, argv)
     entries = [_named(session.server, name) for name in argv[2:]]
@@ -103,18 +74,8 @@ def _key_specifications(entry: Command) -> Iterator[dict[bytes, Any]]:
         yield {b"flags": _words(specification.flags), **specification.describe()}
 
 
-@command(
-    "COMMAND DOCS",
-    arity=-2,
-    flags=_OPEN,
-    acl="@connection",
-    since="7.0.0",
-    complexity=_NAMED,
-    syntax="[command-name [command-name ...]]",
-    tips=_ANY_ORDER,
-)
+@command("COMMAND DOCS")
 def command_docs(session: Session, argv: list[bytes]) -> Reply:
-    """Documents some commands, or every one."""
     server = session.server
     entries = [_named(server, name) for name in argv[2:]] if len(argv) > 2 else server.table.commands.values()
     return {entry.name: _documentation(entry) for entry in entries if entry is not None}
@@ -134,18 +95,8 @@ def _documentation(entry: Command) -> dict[bytes, Any]:
     return facts
 
 
-@command(
-    "COMMAND LIST",
-    arity=-2,
-    flags=_OPEN,
-    acl="@connection",
-    since="7.0.0",
-    complexity=_ALL,
-    syntax="[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]",
-    tips=_ANY_ORDER,
-)
+@command("COMMAND LIST")
 def command_list(session: Session, argv: list[bytes]) -> Reply:
-    """Names every command, or those that pass a filter."""
     commands = session.server.table.commands
     if len(argv) == 2:
         return list(commands)
@@ -173,17 +124,8 @@ _FILTERS: dict[bytes, Callable[[bytes], Callable[[Command], bool]]] = {
 }
 
 
-@command(
-    "COMMAND GETKEYS",
-    arity=-4,
-    flags=_OPEN,
-    acl="@connection",
-    since="2.8.13",
-    complexity="O(N) where N is the number of arguments of the command.",
-    syntax="command [arg [arg ...]]",
-)
+@command("COMMAND GETKEYS")
 def command_getkeys(session: Session, argv: list[bytes]) -> Reply:
-    """Answers the keys in a whole command."""
     entry = _with_keys(session.server, argv[2:])
     keys = entry.keys_in(argv[2:])
     if not keys and "no_mandatory_keys" not in entry.flags:
@@ -191,17 +133,8 @@ def command_getkeys(session: Session, argv: list[bytes]) -> Reply:
     return keys
 
 
-@command(
-    "COMMAND GETKEYSANDFLAGS",
-    arity=-4,
-    flags=_OPEN,
-    acl="@connection",
-    since="7.0.0",
-    complexity="O(N) where N is the number of arguments of the command.",
-    syntax="command [arg [arg ...]]",
-)
+@command("COMMAND GETKEYSANDFLAGS")
 def command_getkeysandflags(session: Session, argv: list[bytes]) -> Reply:
-    """Answers the keys in a whole command, and what it does with each."""
     entry = _with_keys(session.server, argv[2:])
     words = argv[2:]
     return [[words[place], _words(flags)] for place, flags in entry.uses_of_keys(words)]

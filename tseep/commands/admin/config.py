@@ -9,7 +9,7 @@ from tseep.algorithms.glob import matcher
 from tseep.commands.arguments import REDACTED
 from tseep.configuration.file import rewritten
 from tseep.errors import SYNTAX, CommandError
-from tseep.registry.table import command, container, iter_commands
+from tseep.registry.table import command, iter_commands
 from tseep.replies import OK, Reply
 from tseep.system.filesystem import Disk
 
@@ -18,25 +18,13 @@ if TYPE_CHECKING:
     from tseep.server.server import Server
     from tseep.session.session import Session
 
-_ADMIN = "admin noscript loading stale"
-_PARAMETERS = "O(N) where N is the number of parameters."
 _SECRETS = {"requirepass"}
 _PROTECTED = {"dir", "dbfilename"}
 """What would let a client write files wherever it wants."""
 
-container("CONFIG", __name__, "Holds the commands about the configuration.", since="2.0.0")
 
-
-@command(
-    "CONFIG GET",
-    arity=-3,
-    flags=_ADMIN,
-    since="2.0.0",
-    complexity=_PARAMETERS,
-    syntax="parameter [parameter ...]",
-)
+@command("CONFIG GET")
 def config_get(session: Session, argv: list[bytes]) -> Reply:
-    """Answers the parameters that match, and their values."""
     config = session.server.config
     found: dict[bytes, bytes] = {}
     for pattern in argv[2:]:
@@ -52,17 +40,8 @@ def _named(config: Config, pattern: bytes) -> list[bytes]:
     return list(filter(matcher(pattern.lower()), map(str.encode, config.parameters)))
 
 
-@command(
-    "CONFIG SET",
-    arity=-4,
-    flags=_ADMIN,
-    since="2.0.0",
-    complexity=_PARAMETERS,
-    syntax="parameter value [parameter value ...]",
-    tips="request_policy:all_nodes response_policy:all_succeeded",
-)
+@command("CONFIG SET")
 def config_set(session: Session, argv: list[bytes]) -> Reply:
-    """Sets parameters: all that are named, or none."""
     if len(argv) % 2:
         raise CommandError(SYNTAX)
     names, texts = argv[2::2], argv[3::2]
@@ -136,9 +115,8 @@ def _encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-@command("CONFIG RESETSTAT", arity=2, flags=_ADMIN, since="2.0.0")
+@command("CONFIG RESETSTAT")
 def config_resetstat(session: Session, argv: list[bytes]) -> Reply:
-    """Lets the statistics of INFO begin again at nothing."""
     _reset_statistics(session.server)
     return OK
 
@@ -153,9 +131,8 @@ def _reset_statistics(server: Server) -> None:
         entry.calls.reset()
 
 
-@command("CONFIG REWRITE", arity=2, flags=_ADMIN, since="2.8.0")
+@command("CONFIG REWRITE")
 def config_rewrite(session: Session, argv: list[bytes]) -> Reply:
-    """Writes what has been changed to the configuration file, and leaves the rest of it as it is."""
     server = session.server
     if not server.config_file:
         raise CommandError("ERR The server is running without a config file")

@@ -54,14 +54,8 @@ class Subcommand(NamedTuple):
     summary: str
 
 
-@command(
-    "DEBUG",
-    arity=-2,
-    flags="admin noscript loading stale",
-    complexity="Depends on subcommand.",
-)
+@command("DEBUG")
 def debug(session: Session, argv: list[bytes]) -> Reply:
-    """Does what tests of servers and clients need."""
     if not _is_allowed(session):
         raise CommandError(_REFUSAL)
     subcommand = _SUBCOMMANDS.get(argv[1].lower())

@@ -37,16 +37,8 @@ TTL_SAMPLE = 100
 PERCENTILES = (50.0, 99.0, 99.9)
 
 
-@command(
-    "INFO",
-    arity=-1,
-    flags="loading stale",
-    acl="@dangerous",
-    syntax="[section [section ...]]",
-    tips="nondeterministic_output request_policy:all_shards response_policy:special",
-)
+@command("INFO")
 def info(session: Session, argv: list[bytes]) -> Reply:
-    """Tells the server's figures: all sections but the longest, or those that are named."""
     names = {name.lower().decode("utf-8", "replace") for name in argv[1:]} or {"default"}
     wanted = _chosen(names)
     texts = [_show(session.server, section) for name, section in SECTIONS.items() if name in wanted]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tseep.errors import CommandError
-from tseep.registry.table import Command, CommandStats, command, container, iter_commands
+from tseep.registry.table import Command, CommandStats, command, iter_commands
 from tseep.replies import Reply, Verbatim
 from tseep.telemetry.latency import Event
 
@@ -14,24 +14,17 @@ if TYPE_CHECKING:
     from tseep.server.server import Server
     from tseep.session.session import Session
 
-_ADMIN = "admin noscript loading stale"
-_TIPS = "nondeterministic_output request_policy:all_nodes response_policy:special"
-_SINCE = "2.8.13"
 _WIDEST_BAR = 60
 
-container("LATENCY", __name__, "Holds the commands about latencies.", help_since=_SINCE, since=_SINCE)
 
-
-@command("LATENCY LATEST", arity=2, flags=_ADMIN, since=_SINCE, tips=_TIPS)
+@command("LATENCY LATEST")
 def latency_latest(session: Session, argv: list[bytes]) -> Reply:
-    """Answers the last slow moment of every event: when, how many milliseconds, and the most ever."""
     events = session.server.latency.events
     return [[name.encode(), *event.samples[-1], event.worst] for name, event in events.items()]
 
 
-@command("LATENCY HISTORY", arity=3, flags=_ADMIN, since=_SINCE, syntax="event", tips=_TIPS)
+@command("LATENCY HISTORY")
 def latency_history(session: Session, argv: list[bytes]) -> Reply:
-    """Answers the slow moments of an event: when, and how many milliseconds long."""
     event = _event(session.server, argv[2])
     return [] if event is None else [list(sample) for sample in event.samples]
 
@@ -40,30 +33,13 @@ def _event(server: Server, name: bytes) -> Event | None:
     return server.latency.events.get(name.decode("utf-8", "replace"))
 
 
-@command(
-    "LATENCY RESET",
-    arity=-2,
-    flags=_ADMIN,
-    since=_SINCE,
-    syntax="[event [event ...]]",
-    tips="request_policy:all_nodes response_policy:all_succeeded",
-)
+@command("LATENCY RESET")
 def latency_reset(session: Session, argv: list[bytes]) -> Reply:
-    """Forgets the slow moments of some events, or of all."""
     return session.server.latency.reset([name.decode("utf-8", "replace") for name in argv[2:]])
 
 
-@command(
-    "LATENCY HISTOGRAM",
-    arity=-2,
-    flags=_ADMIN,
-    since="7.0.0",
-    complexity="O(N) where N is the number of commands that it answers for.",
-    syntax="[command [command ...]]",
-    tips=_TIPS,
-)
+@command("LATENCY HISTOGRAM")
 def latency_histogram(session: Session, argv: list[bytes]) -> Reply:
-    """Answers how long the calls of some commands took, or of every one, in microseconds."""
     commands = session.server.table.commands
     chosen = [entry for name in argv[2:] for entry in _family(commands, name.lower())]
     entries = chosen if len(argv) > 2 else iter_commands(commands)
@@ -92,9 +68,8 @@ def _distribution(calls: CommandStats) -> dict[bytes, Reply]:
     return {b"calls": total, b"histogram_usec": histogram}
 
 
-@command("LATENCY GRAPH", arity=3, flags=_ADMIN, since=_SINCE, syntax="event", tips=_TIPS)
+@command("LATENCY GRAPH")
 def latency_graph(session: Session, argv: list[bytes]) -> Reply:
-    """Draws the slow moments of an event."""
     event = _event(session.server, argv[2])
     if event is None:
         raise CommandError(b"ERR No samples available for event '%b'" % argv[2])
@@ -111,9 +86,8 @@ def _draw(event: Event, now: int) -> str:
     return "".join(lines)
 
 
-@command("LATENCY DOCTOR", arity=2, flags=_ADMIN, since=_SINCE, tips=_TIPS)
+@command("LATENCY DOCTOR")
 def latency_doctor(session: Session, argv: list[bytes]) -> Reply:
-    """Says in words what was slow, and what may help."""
     monitor = session.server.latency
     if not monitor.threshold and not monitor.events:
         text = (

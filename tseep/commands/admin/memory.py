@@ -10,7 +10,7 @@ from tseep.algorithms.numeric import require_integer
 from tseep.commands.admin.memory_figures import clients_memory, dataset_memory, functions_memory, human
 from tseep.datatypes.memory import size
 from tseep.errors import SYNTAX, CommandError
-from tseep.registry.table import command, container
+from tseep.registry.table import command
 from tseep.replies import OK, Reply, Verbatim
 from tseep.system import process
 
@@ -18,25 +18,11 @@ if TYPE_CHECKING:
     from tseep.server.server import Server
     from tseep.session.session import Session
 
-_REPORT = "nondeterministic_output request_policy:all_shards response_policy:special"
-_SINCE = "4.0.0"
 _SMALL = 64 * 1024 * 1024
 
-container("MEMORY", __name__, "Holds the commands about memory.", help_since=_SINCE, since=_SINCE)
 
-
-@command(
-    "MEMORY USAGE",
-    arity=-3,
-    flags="readonly",
-    keys=(2, 2, 1),
-    access="RO",
-    since=_SINCE,
-    complexity="O(N) where N is the number of samples.",
-    syntax="key [SAMPLES count]",
-)
+@command("MEMORY USAGE")
 def memory_usage(session: Session, argv: list[bytes]) -> Reply:
-    """Estimates the bytes that a key and its value take."""
     for at in range(3, len(argv), 2):
         if argv[at].lower() != b"samples" or at + 1 == len(argv) or require_integer(argv[at + 1]) < 0:
             raise CommandError(SYNTAX)
@@ -45,9 +31,8 @@ def memory_usage(session: Session, argv: list[bytes]) -> Reply:
     return None if value is None else size(key, value, key in db.expires)
 
 
-@command("MEMORY STATS", arity=2, since=_SINCE, tips=_REPORT)
+@command("MEMORY STATS")
 def memory_stats(session: Session, argv: list[bytes]) -> Reply:
-    """Tells what the process takes, and how many keys share it."""
     server = session.server
     used, peak, keys = process.resident_memory(), process.peak_memory(), _count_keys(server)
     dataset = dataset_memory(server, used)
@@ -74,9 +59,8 @@ def _count_keys(server: Server) -> int:
     return sum(map(len, server.keyspace.databases))
 
 
-@command("MEMORY DOCTOR", arity=2, since=_SINCE, tips=_REPORT)
+@command("MEMORY DOCTOR")
 def memory_doctor(session: Session, argv: list[bytes]) -> Reply:
-    """Says in words what is to be said about the memory of the process."""
     used, peak, total = process.resident_memory(), process.peak_memory(), process.system_memory()
     findings = []
     if peak > _SMALL and peak > 1.5 * used:
@@ -88,15 +72,8 @@ def memory_doctor(session: Session, argv: list[bytes]) -> Reply:
     return Verbatim("".join(findings).encode())
 
 
-@command(
-    "MEMORY MALLOC-STATS",
-    arity=2,
-    since=_SINCE,
-    complexity="O(1)",
-    tips=_REPORT,
-)
+@command("MEMORY MALLOC-STATS")
 def memory_malloc_stats(session: Session, argv: list[bytes]) -> Reply:
-    """Tells what Python's allocator tells about itself."""
     if not hasattr(sys, "getallocatedblocks"):  # PyPy
         return Verbatim(f"{gc.get_stats()}\n".encode())
     lines = [f"blocks allocated: {sys.getallocatedblocks()}\n"]
@@ -104,15 +81,8 @@ def memory_malloc_stats(session: Session, argv: list[bytes]) -> Reply:
     return Verbatim("".join(lines).encode())
 
 
-@command(
-    "MEMORY PURGE",
-    arity=2,
-    since=_SINCE,
-    complexity="O(N) where N is the number of objects in memory, may be slow.",
-    tips="request_policy:all_shards response_policy:all_succeeded",
-)
+@command("MEMORY PURGE")
 def memory_purge(session: Session, argv: list[bytes]) -> Reply:
-    """Lets Python's garbage collector run, and gives what is free back to the system."""
     gc.collect()
     process.release_memory()
     return OK

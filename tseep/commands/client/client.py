@@ -12,7 +12,7 @@ from tseep.commands.client.connection import require_plain, set_name
 from tseep.coordination.blocking import UNBLOCKED
 from tseep.coordination.pause import PausedCommand
 from tseep.errors import SYNTAX, CommandError, wrong_subcommand
-from tseep.registry.table import command, container
+from tseep.registry.table import command
 from tseep.replies import NO_REPLY, OK, Reply, Verbatim
 from tseep.session.client_info import _text, describe, type_of
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 Test = Callable[["Session"], bool]
 
-_OWN = "noscript loading stale"
-_ADMIN = "admin noscript loading stale"
 _TYPES = {
     b"normal": "normal",
     b"master": "master",
@@ -30,46 +28,28 @@ _TYPES = {
     b"slave": "replica",
     b"pubsub": "pubsub",
 }
-_FILTER = (
-    "<[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | [ADDR ip:port] | "
-    "[LADDR ip:port] | [SKIPME yes/no]>"
-)
 _UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"
 _PAUSE_MODE = "ERR CLIENT PAUSE mode must be WRITE or ALL"
-_EVERYONE = "O(N) where N is the number of clients."
-
-container("CLIENT", __name__, "Holds the commands about client connections.", since="2.4.0")
 
 
-@command("CLIENT ID", arity=2, flags=_OWN, since="5.0.0")
+@command("CLIENT ID")
 def client_id(session: Session, argv: list[bytes]) -> Reply:
-    """Answers the number of this connection, which no other ever has."""
     return session.id
 
 
-@command("CLIENT GETNAME", arity=2, flags=_OWN, since="2.6.9")
+@command("CLIENT GETNAME")
 def client_getname(session: Session, argv: list[bytes]) -> Reply:
-    """Answers the name of this connection."""
     return session.name or None
 
 
-@command("CLIENT SETNAME", arity=3, flags=_OWN, since="2.6.9", syntax="connection-name")
+@command("CLIENT SETNAME")
 def client_setname(session: Session, argv: list[bytes]) -> Reply:
-    """Names this connection."""
     set_name(session, argv[2])
     return OK
 
 
-@command(
-    "CLIENT SETINFO",
-    arity=4,
-    flags=_OWN,
-    since="7.2.0",
-    syntax="<LIB-NAME libname | LIB-VER libver>",
-    tips="request_policy:all_nodes response_policy:all_succeeded",
-)
+@command("CLIENT SETINFO")
 def client_setinfo(session: Session, argv: list[bytes]) -> Reply:
-    """Tells which library the client uses."""
     attribute = argv[2].lower()
     if attribute not in (b"lib-name", b"lib-ver"):
         raise CommandError(b"ERR Unrecognized option '%b'" % argv[2])
@@ -81,16 +61,14 @@ def client_setinfo(session: Session, argv: list[bytes]) -> Reply:
     return OK
 
 
-@command("CLIENT NO-EVICT", arity=3, flags=_ADMIN, since="7.0.0", syntax="<ON | OFF>")
+@command("CLIENT NO-EVICT")
 def client_no_evict(session: Session, argv: list[bytes]) -> Reply:
-    """Spares this connection where clients are evicted."""
     session.no_evict = _on(argv[2])
     return OK
 
 
-@command("CLIENT NO-TOUCH", arity=3, flags=_OWN, since="7.2.0", syntax="<ON | OFF>")
+@command("CLIENT NO-TOUCH")
 def client_no_touch(session: Session, argv: list[bytes]) -> Reply:
-    """Lets the commands of this connection leave no trace in when keys were last used."""
     session.no_touch = _on(argv[2])
     return OK
 
@@ -106,9 +84,8 @@ def _choose(word: bytes, states: dict[bytes, bool], error: str = SYNTAX) -> bool
     return state
 
 
-@command("CLIENT REPLY", arity=3, flags=_OWN, since="3.2.0", syntax="<ON | OFF | SKIP>")
+@command("CLIENT REPLY")
 def client_reply(session: Session, argv: list[bytes]) -> Reply:
-    """Turns replies off or on, or leaves out the next one."""
     word = argv[2].lower()
     if word == b"on":
         session.silent = session.reply_skip = False
@@ -122,23 +99,13 @@ def client_reply(session: Session, argv: list[bytes]) -> Reply:
     return NO_REPLY
 
 
-@command("CLIENT INFO", arity=2, flags=_OWN, since="6.2.0", tips="nondeterministic_output")
+@command("CLIENT INFO")
 def client_info(session: Session, argv: list[bytes]) -> Reply:
-    """Tells what the server knows of this connection."""
     return _listing(session, argv, [session])
 
 
-@command(
-    "CLIENT LIST",
-    arity=-2,
-    flags=_ADMIN,
-    since="2.4.0",
-    complexity=_EVERYONE,
-    syntax="[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]",
-    tips="nondeterministic_output",
-)
+@command("CLIENT LIST")
 def client_list(session: Session, argv: list[bytes]) -> Reply:
-    """Lists the connections."""
     sessions = session.server.sessions
     if len(argv) == 2:
         return _listing(session, argv, sessions.values())
@@ -165,16 +132,8 @@ def _type(word: bytes) -> str:
     return type
 
 
-@command(
-    "CLIENT KILL",
-    arity=-3,
-    flags=_ADMIN,
-    since="2.4.0",
-    complexity=_EVERYONE,
-    syntax=f"<ip:port | {_FILTER} [{_FILTER} ...]>",
-)
+@command("CLIENT KILL")
 def client_kill(session: Session, argv: list[bytes]) -> Reply:
-    """Closes connections."""
     sessions = session.server.sessions
     if len(argv) == 3:
         victims = list(filter(_is_at(argv[2], "peer"), sessions.values()))
@@ -244,12 +203,8 @@ def _has_user(name: bytes) -> Test:
     return lambda session: session.user.name == name
 
 
-@command(
-    "CLIENT UNBLOCK", arity=-3, flags=_ADMIN, since="5.0.0", complexity="O(1).",
-    syntax="client-id [TIMEOUT | ERROR]",
-)  # fmt: skip
+@command("CLIENT UNBLOCK")
 def client_unblock(session: Session, argv: list[bytes]) -> Reply:
-    """Ends the waiting of a client, as if its time were over or with an error."""
     as_error = len(argv) > 3 and _choose(argv[3], {b"timeout": False, b"error": True}, _UNBLOCK_REASON)
     if len(argv) > 4:
         raise wrong_subcommand(argv)
@@ -262,11 +217,8 @@ def client_unblock(session: Session, argv: list[bytes]) -> Reply:
     return 1
 
 
-@command(
-    "CLIENT PAUSE", arity=-3, flags=_ADMIN, since="2.9.50", complexity="O(1).", syntax="timeout [WRITE | ALL]",
-)  # fmt: skip
+@command("CLIENT PAUSE")
 def client_pause(session: Session, argv: list[bytes]) -> Reply:
-    """Holds the commands of all clients, or those that change something, for some milliseconds."""
     if len(argv) > 4:
         raise wrong_subcommand(argv)
     all = len(argv) == 3 or _choose(argv[3], {b"write": False, b"all": True}, _PAUSE_MODE)
@@ -275,12 +227,8 @@ def client_pause(session: Session, argv: list[bytes]) -> Reply:
     return OK
 
 
-@command(
-    "CLIENT UNPAUSE", arity=2, flags=_ADMIN, since="6.2.0",
-    complexity="O(N) where N is the number of clients whose commands are held.",
-)  # fmt: skip
+@command("CLIENT UNPAUSE")
 def client_unpause(session: Session, argv: list[bytes]) -> Reply:
-    """Holds no commands any more."""
     session.server.pause.end()
     return OK
 

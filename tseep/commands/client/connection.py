@@ -15,7 +15,6 @@ from tseep.replies import OK, PONG, Reply, Status
 if TYPE_CHECKING:
     from tseep.session.session import Session
 
-_GREETING = "noscript loading stale fast no_auth allow_busy"
 _PROTOCOLS = (2, 3)
 _RESET = Status(b"RESET")
 _PLAIN = re.compile(rb"[!-~]*")
@@ -30,15 +29,8 @@ _HELLO_FIRST = (
 )
 
 
-@command(
-    "PING",
-    arity=-1,
-    flags="fast",
-    syntax="[message]",
-    tips="request_policy:all_shards response_policy:all_succeeded",
-)
+@command("PING")
 def ping(session: Session, argv: list[bytes]) -> Reply:
-    """Answers PONG, or the message that came with it."""
     if len(argv) > 2:
         raise wrong_arguments(b"ping")
     if session.subscriptions and session.protocol == 2:  # it looks like a message there
@@ -46,28 +38,19 @@ def ping(session: Session, argv: list[bytes]) -> Reply:
     return PONG if len(argv) == 1 else argv[1]
 
 
-@command("ECHO", arity=2, flags="loading stale fast", syntax="message")
+@command("ECHO")
 def echo(session: Session, argv: list[bytes]) -> Reply:
-    """Answers what it was given."""
     return argv[1]
 
 
-@command("SELECT", arity=2, flags="loading stale fast", syntax="index")
+@command("SELECT")
 def select(session: Session, argv: list[bytes]) -> Reply:
-    """Changes to another database."""
     session.select(database_index(session, argv[1]))
     return OK
 
 
-@command(
-    "AUTH",
-    arity=-2,
-    flags=_GREETING,
-    complexity="O(N) where N is the number of passwords of the user.",
-    syntax="[username] password",
-)
+@command("AUTH")
 def auth(session: Session, argv: list[bytes]) -> Reply:
-    """Authenticates the client."""
     credentials = argv[1:]
     argv[1:] = [REDACTED] * len(credentials)
     if len(credentials) > 2:
@@ -80,15 +63,8 @@ def auth(session: Session, argv: list[bytes]) -> Reply:
     return OK
 
 
-@command(
-    "HELLO",
-    arity=-1,
-    flags=_GREETING,
-    since="6.0.0",
-    syntax="[protover [AUTH username password] [SETNAME clientname]]",
-)
+@command("HELLO")
 def hello(session: Session, argv: list[bytes]) -> Reply:
-    """Greets the server, and chooses a protocol version."""
     protocol = _protocol(argv[1]) if len(argv) > 1 else session.protocol
     _take_options(session, argv)
     if not session.trusted:
@@ -159,15 +135,13 @@ def require_plain(text: bytes, what: bytes) -> None:
         raise CommandError(b"ERR %b cannot contain spaces, newlines or special characters." % what)
 
 
-@command("QUIT", arity=-1, flags=_GREETING)
+@command("QUIT")
 def quit_(session: Session, argv: list[bytes]) -> Reply:
-    """Closes the connection."""
     session.closing = True
     return OK
 
 
-@command("RESET", arity=1, flags=_GREETING, since="6.2.0")
+@command("RESET")
 def reset(session: Session, argv: list[bytes]) -> Reply:
-    """Makes the connection as good as new."""
     session.reset()
     return _RESET

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tseep.algorithms.glob import matcher
-from tseep.commands.client.scripting import CALLING, keys_and_arguments
+from tseep.commands.client.scripting import keys_and_arguments
 from tseep.errors import CommandError, wrong_subcommand
 from tseep.rdb.format import Corrupt
 from tseep.rdb.payload import dump_libraries, restore_libraries
-from tseep.registry.table import command, container
+from tseep.registry.table import command
 from tseep.replies import OK, Reply, SetReply, Status
 from tseep.scripting.functions import FLAGS, Function, Library
 from tseep.scripting.scripts import BUSY_FUNCTION
@@ -17,26 +17,14 @@ from tseep.scripting.scripts import BUSY_FUNCTION
 if TYPE_CHECKING:
     from tseep.session.session import Session
 
-_TIME = "Depends on the function that is executed."
-_EVERYWHERE = "request_policy:all_shards response_policy:all_succeeded"
 
-_calling: dict[str, Any] = {
-    "arity": -3,
-    "since": "7.0.0",
-    "complexity": _TIME,
-    "syntax": "function numkeys [key [key ...]] [arg [arg ...]]",
-}
-
-
-@command("FCALL", flags=CALLING, access="RW ACCESS UPDATE @ numkeys 2", **_calling)
+@command("FCALL")
 def fcall(session: Session, argv: list[bytes]) -> Reply:
-    """Calls a function."""
     return _call(session, argv, False)
 
 
-@command("FCALL_RO", flags=f"readonly {CALLING}", access="RO ACCESS @ numkeys 2", **_calling)
+@command("FCALL_RO")
 def fcall_ro(session: Session, argv: list[bytes]) -> Reply:
-    """Calls a function that may change nothing."""
     return _call(session, argv, True)
 
 
@@ -49,15 +37,8 @@ def _call(session: Session, argv: list[bytes], ro: bool) -> Reply:
     return scripting.run_function(session, function, given, argv, ro)
 
 
-container("FUNCTION", __name__, "Holds the commands about functions.", since="7.0.0", help_since="7.0.0")
-
-
-@command(
-    "FUNCTION LOAD", arity=-3, flags="write denyoom noscript", since="7.0.0", tips=_EVERYWHERE,
-    complexity="O(1) (considering compilation time is redundant)", syntax="[REPLACE] function-code",
-)  # fmt: skip
+@command("FUNCTION LOAD")
 def function_load(session: Session, argv: list[bytes]) -> Reply:
-    """Loads a library of functions, and answers its name."""
     *options, code = argv[2:]
     for option in options:
         if option.lower() != b"replace":
@@ -66,22 +47,14 @@ def function_load(session: Session, argv: list[bytes]) -> Reply:
     return scripting.functions.load(scripting.interpreter, code, bool(options))
 
 
-@command(
-    "FUNCTION DELETE", arity=3, flags="write noscript", since="7.0.0", tips=_EVERYWHERE, complexity="O(1)",
-    syntax="library-name",
-)  # fmt: skip
+@command("FUNCTION DELETE")
 def function_delete(session: Session, argv: list[bytes]) -> Reply:
-    """Forgets a library and its functions."""
     session.server.scripting.functions.delete(argv[2])
     return OK
 
 
-@command(
-    "FUNCTION FLUSH", arity=-2, flags="write noscript", since="7.0.0", tips=_EVERYWHERE,
-    complexity="O(N) where N is the number of functions.", syntax="[ASYNC | SYNC]",
-)  # fmt: skip
+@command("FUNCTION FLUSH")
 def function_flush(session: Session, argv: list[bytes]) -> Reply:
-    """Forgets all libraries."""
     if len(argv) > 3:
         raise wrong_subcommand(argv)
     if len(argv) == 3 and argv[2].lower() not in (b"async", b"sync"):
@@ -90,20 +63,13 @@ def function_flush(session: Session, argv: list[bytes]) -> Reply:
     return OK
 
 
-@command(
-    "FUNCTION DUMP", arity=2, flags="noscript", since="7.0.0", complexity="O(N) where N is the number of functions."
-)
+@command("FUNCTION DUMP")
 def function_dump(session: Session, argv: list[bytes]) -> Reply:
-    """Returns all libraries in Redis's own format."""
     return dump_libraries([library.code for library in session.server.scripting.functions.libraries.values()])
 
 
-@command(
-    "FUNCTION RESTORE", arity=-3, flags="write denyoom noscript", since="7.0.0", tips=_EVERYWHERE,
-    complexity="O(N) where N is the number of functions.", syntax="serialized-value:string [FLUSH | APPEND | REPLACE]",
-)  # fmt: skip
+@command("FUNCTION RESTORE")
 def function_restore(session: Session, argv: list[bytes]) -> Reply:
-    """Loads the libraries that FUNCTION DUMP returned: all, or none."""
     if len(argv) > 4:
         raise wrong_subcommand(argv)
     policy = argv[3].lower() if len(argv) == 4 else b"append"
@@ -118,13 +84,8 @@ def function_restore(session: Session, argv: list[bytes]) -> Reply:
     return OK
 
 
-@command(
-    "FUNCTION LIST", arity=-2, flags="noscript", since="7.0.0", tips="nondeterministic_output_order",
-    complexity="O(N) where N is the number of functions.",
-    syntax="[LIBRARYNAME library-name-pattern] [WITHCODE]",
-)  # fmt: skip
+@command("FUNCTION LIST")
 def function_list(session: Session, argv: list[bytes]) -> Reply:
-    """Lists the libraries and their functions."""
     pattern, with_code = None, False
     words = iter(argv[2:])
     for word in words:
@@ -156,12 +117,8 @@ def _describe_function(function: Function) -> dict[bytes, Any]:
     return {b"name": function.name, b"description": function.description, b"flags": flags}
 
 
-@command(
-    "FUNCTION STATS", arity=2, flags="noscript allow_busy", since="7.0.0", complexity="O(1)",
-    tips="nondeterministic_output request_policy:all_shards response_policy:special",
-)  # fmt: skip
+@command("FUNCTION STATS")
 def function_stats(session: Session, argv: list[bytes]) -> Reply:
-    """Tells what runs, and how many libraries and functions there are."""
     scripting, timer = session.server.scripting, session.server.timer
     running = scripting.running
     about = running and {
@@ -174,11 +131,7 @@ def function_stats(session: Session, argv: list[bytes]) -> Reply:
     return {b"running_script": about, b"engines": {b"LUA": counts}}
 
 
-@command(
-    "FUNCTION KILL", arity=2, flags="noscript allow_busy", since="7.0.0",
-    tips="request_policy:all_shards response_policy:one_succeeded",
-)  # fmt: skip
+@command("FUNCTION KILL")
 def function_kill(session: Session, argv: list[bytes]) -> Reply:
-    """Ends the function that runs, if it has not changed anything."""
     session.server.scripting.kill(BUSY_FUNCTION)
     return OK

@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     from tseep.session.session import Session
 
 
-@command("MONITOR", arity=1, flags="admin noscript loading stale")
+@command("MONITOR")
 def monitor(session: Session, argv: list[bytes]) -> Reply:
-    """Shows this client every command that the server runs from now on."""
     if session.deny_blocking:
         raise CommandError("ERR MONITOR isn't allowed for DENY BLOCKING client")
     if session.monitoring:

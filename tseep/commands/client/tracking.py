@@ -15,7 +15,6 @@ from tseep.replies import OK, Reply, SetReply
 if TYPE_CHECKING:
     from tseep.session.session import Session
 
-_OWN = "noscript loading stale"
 _NOBODY = "ERR The client ID you want redirect to does not exist"
 _OTHER_MODE = (
     "ERR You can't switch %s before disabling tracking for this client, and then re-enabling it with a different mode."
@@ -93,16 +92,8 @@ def _refuse_overlap(prefix: bytes, others: Iterable[bytes], kind: bytes) -> None
             raise CommandError(_OVERLAP % (prefix, kind, other))
 
 
-@command(
-    "CLIENT TRACKING",
-    arity=-3,
-    flags=_OWN,
-    since="6.0.0",
-    complexity="O(1). Some options may introduce additional complexity.",
-    syntax="<ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]",
-)
+@command("CLIENT TRACKING")
 def client_tracking(session: Session, argv: list[bytes]) -> Reply:
-    """Turns on or off that the client is told which keys it should not keep in its cache."""
     options = _Options(session, argv[3:])
     tracking = session.server.tracking
     switch = argv[2].lower()
@@ -117,9 +108,8 @@ def client_tracking(session: Session, argv: list[bytes]) -> Reply:
     return OK
 
 
-@command("CLIENT CACHING", arity=3, flags=_OWN, since="6.0.0", syntax="<YES | NO>")
+@command("CLIENT CACHING")
 def client_caching(session: Session, argv: list[bytes]) -> Reply:
-    """Says whether what the next command reads counts, for a client that opts in or out."""
     tracked = session.tracking
     if tracked is None or not (tracked.opt_in or tracked.opt_out):
         raise CommandError(_NOT_OPTIONAL)
@@ -134,15 +124,13 @@ def client_caching(session: Session, argv: list[bytes]) -> Reply:
     return OK
 
 
-@command("CLIENT GETREDIR", arity=2, flags=_OWN, since="6.0.0")
+@command("CLIENT GETREDIR")
 def client_getredir(session: Session, argv: list[bytes]) -> Reply:
-    """Answers the number of the client that is told in place of this one; 0 for none, -1 if nobody is told."""
     return session.tracking.redirect if session.tracking is not None else -1
 
 
-@command("CLIENT TRACKINGINFO", arity=2, flags=_OWN, since="6.2.0")
+@command("CLIENT TRACKINGINFO")
 def client_trackinginfo(session: Session, argv: list[bytes]) -> Reply:
-    """Tells how the client is told of keys that it should not keep in its cache."""
     tracked = session.tracking
     return {
         b"flags": SetReply(_flags(tracked)),

@@ -12,24 +12,17 @@ from tseep.replies import NULL_ARRAY, OK, Reply
 if TYPE_CHECKING:
     from tseep.session.session import Session
 
-_STEERING = "noscript loading stale fast allow_busy"
 
-
-@command("MULTI", arity=1, flags=_STEERING, since="1.2.0")
+@command("MULTI")
 def multi(session: Session, argv: list[bytes]) -> Reply:
-    """Begins a transaction: the commands that follow are queued."""
     if session.transaction is not None:
         raise CommandError("ERR MULTI calls can not be nested")
     session.transaction = Transaction()
     return OK
 
 
-@command(
-    "EXEC", arity=1, flags="noscript loading stale skip_slowlog", since="1.2.0",
-    complexity="Depends on the commands in the transaction.",
-)  # fmt: skip
+@command("EXEC")
 def exec_(session: Session, argv: list[bytes]) -> Reply:
-    """Runs the commands of the transaction, unless a watched key has changed."""
     transaction = session.transaction
     if transaction is None:
         raise CommandError("ERR EXEC without MULTI")
@@ -44,23 +37,16 @@ def exec_(session: Session, argv: list[bytes]) -> Reply:
     return NULL_ARRAY if dirty_cas else session.run_transaction(transaction.queue)
 
 
-@command(
-    "DISCARD", arity=1, flags=_STEERING, since="2.0.0", complexity="O(N) where N is the number of queued commands."
-)
+@command("DISCARD")
 def discard(session: Session, argv: list[bytes]) -> Reply:
-    """Forgets the commands of the transaction, and ends it."""
     if session.transaction is None:
         raise CommandError("ERR DISCARD without MULTI")
     end_transaction(session)
     return OK
 
 
-@command(
-    "WATCH", arity=-2, flags=_STEERING, keys=(1, -1, 1), access="RO", since="2.2.0",
-    complexity="O(1) for every key.", syntax="key [key ...]",
-)  # fmt: skip
+@command("WATCH")
 def watch(session: Session, argv: list[bytes]) -> Reply:
-    """Lets the next transaction run only if none of the keys has changed until then."""
     if session.transaction is not None:
         raise CommandError("ERR WATCH inside MULTI is not allowed")
     changes = session.server.changes
@@ -71,8 +57,7 @@ def watch(session: Session, argv: list[bytes]) -> Reply:
     return OK
 
 
-@command("UNWATCH", arity=1, flags=_STEERING, since="2.2.0")
+@command("UNWATCH")
 def unwatch(session: Session, argv: list[bytes]) -> Reply:
-    """Watches no key any more."""
     session.server.changes.watching.forget(session)
     return OK

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from tseep.algorithms.numeric import count_ones, integer, require_integer
 from tseep.commands.data.strings import String, read_string, span, string_to_change
 from tseep.errors import SYNTAX, CommandError
-from tseep.registry.keyspecs import KeyUse
 from tseep.registry.table import command
 from tseep.replies import Reply
 
@@ -32,17 +31,8 @@ _WITHOUT = {0: b"\xff" * 2**16, 1: bytes(2**16)}
 _UNITS = {b"BIT": True, b"BYTE": False}
 
 
-@command(
-    "SETBIT",
-    arity=4,
-    flags="write denyoom",
-    keys=(1, 1, 1),
-    access="RW ACCESS UPDATE",
-    since="2.2.0",
-    syntax="key offset value:integer",
-)
+@command("SETBIT")
 def setbit(session: Session, argv: list[bytes]) -> Reply:
-    """Sets or clears one bit of the string value of a key, and returns what it was."""
     offset = _offset(session, argv[2])
     bit = require_integer(argv[3], _BAD_BIT)
     if bit not in (0, 1):
@@ -55,17 +45,8 @@ def setbit(session: Session, argv: list[bytes]) -> Reply:
     return byte >> shift & 1
 
 
-@command(
-    "GETBIT",
-    arity=3,
-    flags="readonly fast",
-    keys=(1, 1, 1),
-    access="RO ACCESS",
-    since="2.2.0",
-    syntax="key offset",
-)
+@command("GETBIT")
 def getbit(session: Session, argv: list[bytes]) -> Reply:
-    """Returns one bit of the string value of a key."""
     offset = _offset(session, argv[2])
     value = read_string(session, argv[1]) or b""
     return value[offset >> 3] >> (~offset & 7) & 1 if offset >> 3 < len(value) else 0
@@ -78,18 +59,8 @@ def _offset(session: Session, text: bytes) -> int:
     return offset
 
 
-@command(
-    "BITCOUNT",
-    arity=-2,
-    flags="readonly",
-    keys=(1, 1, 1),
-    access="RO ACCESS",
-    since="2.6.0",
-    complexity="O(N)",
-    syntax="key [start end [BYTE | BIT]]",
-)
+@command("BITCOUNT")
 def bitcount(session: Session, argv: list[bytes]) -> Reply:
-    """Counts the bits that are set in the string value of a key, or in part of it."""
     value = read_string(session, argv[1])
     if value is None:
         return 0
@@ -126,18 +97,8 @@ def _count_between(value: String, first: int, last: int) -> int:
     return count_ones(value, first >> 3, (last >> 3) + 1) - count_ones(bytes((before, after)))
 
 
-@command(
-    "BITPOS",
-    arity=-3,
-    flags="readonly",
-    keys=(1, 1, 1),
-    access="RO ACCESS",
-    since="2.8.7",
-    complexity="O(N)",
-    syntax="key bit [start [end [BYTE | BIT]]]",
-)
+@command("BITPOS")
 def bitpos(session: Session, argv: list[bytes]) -> Reply:
-    """Finds the first bit that is set, or that is clear, in the string value of a key or in part of it."""
     bit = require_integer(argv[2])
     if bit not in (0, 1):
         raise CommandError("ERR The bit argument must be 1 or 0.")
@@ -180,18 +141,8 @@ def _find_bit(value: String, bit: int, first: int, last: int) -> int:
     return found if found <= last else -1
 
 
-@command(
-    "BITOP",
-    arity=-4,
-    flags="write denyoom",
-    keys=(2, -1, 1),
-    access="OW UPDATE; RO ACCESS",
-    since="2.6.0",
-    complexity="O(N)",
-    syntax="operation destkey key [key ...]",
-)
+@command("BITOP")
 def bitop(session: Session, argv: list[bytes]) -> Reply:
-    """Combines the string values of several keys bit by bit, and stores the result."""
     name = argv[1].upper()
     if name != b"NOT" and name not in _OPERATIONS:
         raise CommandError(SYNTAX)
@@ -232,33 +183,10 @@ class _Field(NamedTuple):
 
 
 _ARGUMENTS = {b"GET": 2, b"SET": 3, b"INCRBY": 3, b"OVERFLOW": 1}
-_BITFIELD_SYNTAX = (
-    "key [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>]"
-    " <SET encoding offset value:integer | INCRBY encoding offset increment>"
-    " [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>]"
-    " <SET encoding offset value:integer | INCRBY encoding offset increment> ...]]"
-)
 
 
-def _key_of_bitfield(argv: list[bytes]) -> list[KeyUse]:
-    """The key, which some steps change."""
-    changes = any(word.upper() in (b"SET", b"INCRBY") for word in argv[2:])
-    return [KeyUse(1, ("RW", "access", "update") if changes else ("RO", "access"))]
-
-
-@command(
-    "BITFIELD",
-    arity=-2,
-    flags="write denyoom",
-    keys=(1, 1, 1),
-    access="RW ACCESS UPDATE VARIABLE_FLAGS",
-    find_keys=_key_of_bitfield,
-    since="3.2.0",
-    complexity="O(1) for each step.",
-    syntax=_BITFIELD_SYNTAX,
-)
+@command("BITFIELD")
 def bitfield(session: Session, argv: list[bytes]) -> Reply:
-    """Reads, sets and increments integers of any width that lie in the string value of a key."""
     fields = list(_fields(session, argv))
     ends = [field.offset + field.width for field in fields if field.word != b"GET"]
     if not ends:
@@ -269,18 +197,8 @@ def bitfield(session: Session, argv: list[bytes]) -> Reply:
     return replies
 
 
-@command(
-    "BITFIELD_RO",
-    arity=-2,
-    flags="readonly fast",
-    keys=(1, 1, 1),
-    access="RO ACCESS",
-    since="6.0.0",
-    complexity="O(1) for each step.",
-    syntax="key [GET encoding offset [GET encoding offset ...]]",
-)
+@command("BITFIELD_RO")
 def bitfield_ro(session: Session, argv: list[bytes]) -> Reply:
-    """Reads integers of any width that lie in the string value of a key."""
     fields = list(_fields(session, argv))
     if any(field.word != b"GET" for field in fields):
         raise CommandError("ERR BITFIELD_RO only supports the GET subcommand")

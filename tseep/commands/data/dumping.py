@@ -18,23 +18,14 @@ if TYPE_CHECKING:
     from tseep.session.session import Session
 
 
-@command(
-    "DUMP", arity=2, flags="readonly", keys=(1, 1, 1), access="RO ACCESS", since="2.6.0",
-    complexity="O(N) where N is the size of the value.", syntax="key", tips="nondeterministic_output",
-)  # fmt: skip
+@command("DUMP")
 def dump_(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the value of a key in Redis's own format."""
     value = session.db.read(argv[1])
     return None if value is None else dump(value)
 
 
-@command(
-    "RESTORE", arity=-4, flags="write denyoom", keys=(1, 1, 1), access="OW UPDATE", acl="@keyspace @dangerous",
-    since="2.6.0", complexity="O(N) where N is the size of the value, times log(N) for sorted sets.",
-    syntax="key ttl serialized-value:string [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
-)  # fmt: skip
+@command("RESTORE")
 def restore_(session: Session, argv: list[bytes]) -> Reply:
-    """Makes a key of a value that DUMP returned."""
     db, key = session.db, argv[1]
     options = _Options(argv)
     if not options.replace and db.get(key) is not None:

@@ -11,7 +11,7 @@ from tseep.commands.data.sorted_sets import add, store_scores
 from tseep.commands.data.typed import read
 from tseep.datatypes.sorted_set import SortedSet
 from tseep.errors import NOT_A_FLOAT, SYNTAX, CommandError
-from tseep.registry.keyspecs import KeyUse
+from tseep.registry.key_finders import RADIUS_OPTIONS, RADIUS_STORE_OPTIONS
 from tseep.registry.options import read_options
 from tseep.registry.table import command
 from tseep.replies import NULL_ARRAY, Encoded, Reply
@@ -22,13 +22,6 @@ if TYPE_CHECKING:
 _UNITS = {b"m": 1.0, b"km": 1000.0, b"ft": 0.3048, b"mi": 1609.34}
 _NO_MEMBER = "ERR could not decode requested zset member"
 _EMPTY = SortedSet()
-
-_LOG = "O(log(N)) for each member, where N is the number of all."
-_SEARCH = "O(N+log(M)) where N is the number of members near the place, and M that of all."
-
-_looking: dict[str, Any] = {
-    "flags": "readonly", "keys": (1, 1, 1), "access": "RO ACCESS", "since": "3.2.0", "complexity": _LOG,
-}  # fmt: skip
 
 
 # Reading the arguments
@@ -79,12 +72,8 @@ def _place_of(value: SortedSet, member: bytes) -> tuple[float, float]:
 # Places
 
 
-@command(
-    "GEOADD", arity=-5, flags="write denyoom", keys=(1, 1, 1), access="RW UPDATE", since="3.2.0", complexity=_LOG,
-    syntax="key [NX | XX] [change:CH] longitude latitude member [longitude latitude member ...]",
-)  # fmt: skip
+@command("GEOADD")
 def geoadd(session: Session, argv: list[bytes]) -> Reply:
-    """Adds members with their places, or moves them."""
     at = 2
     while at < len(argv) and argv[at].upper() in (b"NX", b"XX", b"CH"):
         at += 1
@@ -96,9 +85,8 @@ def geoadd(session: Session, argv: list[bytes]) -> Reply:
     return add(session, argv[1], scores, argv[at + 2 :: 3], options)
 
 
-@command("GEOPOS", arity=-2, syntax="key member [member ...]", **_looking)
+@command("GEOPOS")
 def geopos(session: Session, argv: list[bytes]) -> Reply:
-    """Returns longitudes and latitudes."""
     scores = (read(session, argv[1], SortedSet) or _EMPTY).scores
     return [_coordinates(session, position(scores[member])) if member in scores else NULL_ARRAY for member in argv[2:]]
 
@@ -109,16 +97,14 @@ def _coordinates(session: Session, place: tuple[float, float]) -> list[Any]:
     return [Encoded(b",%b\r\n" % text) for text in texts] if session.protocol == 3 else texts
 
 
-@command("GEOHASH", arity=-2, syntax="key member [member ...]", **_looking)
+@command("GEOHASH")
 def geohash(session: Session, argv: list[bytes]) -> Reply:
-    """Returns places as geohashes, as they are written elsewhere."""
     scores = (read(session, argv[1], SortedSet) or _EMPTY).scores
     return [text(*position(scores[member])) if member in scores else None for member in argv[2:]]
 
 
-@command("GEODIST", arity=-4, syntax="key member1 member2 [M | KM | FT | MI]", **_looking)
+@command("GEODIST")
 def geodist(session: Session, argv: list[bytes]) -> Reply:
-    """Returns how far two members are from each other."""
     unit = _unit(argv[4]) if len(argv) == 5 else 1.0
     if len(argv) > 5:
         raise CommandError(SYNTAX)
@@ -165,11 +151,9 @@ def _within(value: SortedSet, shape: Shape) -> Iterator[_Found]:
                 yield _Found(member, score, place, meters)
 
 
-_READING = {b"withdist": 0, b"withhash": 0, b"withcoord": 0, b"any": 0, b"asc": 0, b"desc": 0, b"count": 1}
-_STORING = {**_READING, b"store": 1, b"storedist": 1}
-_SEARCHING = {**_READING, b"frommember": 1, b"fromlonlat": 2, b"byradius": 2, b"bybox": 3}
+_SEARCHING = {**RADIUS_OPTIONS, b"frommember": 1, b"fromlonlat": 2, b"byradius": 2, b"bybox": 3}
 _SEARCHING_TO_STORE = {**_SEARCHING, b"storedist": 0}
-"""By option, how many parameters follow it: of GEORADIUS_RO, GEORADIUS, GEOSEARCH and GEOSEARCHSTORE."""
+"""By option, how many parameters follow it: of GEOSEARCH and GEOSEARCHSTORE."""
 
 
 class _Query:
@@ -282,36 +266,15 @@ class _Query:
         return reply
 
 
-_UNIT = "<M | KM | FT | MI>"
-_FROM = "<FROMMEMBER member | FROMLONLAT longitude latitude>"
-_BY = f"<BYRADIUS radius {_UNIT} | BYBOX width height {_UNIT}>"
-_COUNT = "[COUNT count [ANY]]"
-_ORDER = "[ASC | DESC]"
-_TELL = "[WITHCOORD] [WITHDIST] [WITHHASH]"
-_STORE = "[STORE key] [STOREDIST key]"
-
-_storing: dict[str, Any] = {
-    "flags": "write denyoom movablekeys", "keys": (1, 1, 1), "complexity": _SEARCH,
-}  # fmt: skip
-_searching: dict[str, Any] = {"flags": "readonly", "keys": (1, 1, 1), "access": "RO ACCESS", "complexity": _SEARCH}
-
-
-@command(
-    "GEOSEARCH", arity=-7, since="6.2.0", syntax=f"key {_FROM} {_BY} {_ORDER} {_COUNT} {_TELL}", **_searching
-)  # fmt: skip
+@command("GEOSEARCH")
 def geosearch(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the members in a circle or a box."""
     query = _Query(read(session, argv[1], SortedSet), _SEARCHING)
     query.read(argv, 2)
     return query.answer(session, b"")
 
 
-@command(
-    "GEOSEARCHSTORE", arity=-8, flags="write denyoom", keys=(1, 2, 1), access="OW UPDATE; RO ACCESS", since="6.2.0",
-    complexity=_SEARCH, syntax=f"destination source {_FROM} {_BY} {_ORDER} {_COUNT} [STOREDIST]",
-)  # fmt: skip
+@command("GEOSEARCHSTORE")
 def geosearchstore(session: Session, argv: list[bytes]) -> Reply:
-    """Stores the members in a circle or a box."""
     query = _Query(read(session, argv[2], SortedSet), _SEARCHING_TO_STORE)
     query.read(argv, 3)
     query.store = argv[1]
@@ -335,46 +298,21 @@ def _georadius_of_member(session: Session, argv: list[bytes], known: dict[bytes,
     return query.answer(session, b"georadiusstore")
 
 
-def _keys_of_radius(argv: list[bytes], start: int) -> list[KeyUse]:
-    """The key that is searched, and all those of STORE and STOREDIST, as in Redis, though the last one counts."""
-    stores = [option for option in read_options(argv, start, _STORING) if option.name in (b"store", b"storedist")]
-    stores.sort(key=lambda option: option.name)
-    return [KeyUse(1, ("RO", "access")), *[KeyUse(option.place, ("OW", "update")) for option in stores]]
-
-
-@command(
-    "GEORADIUS", arity=-6, since="3.2.0", access="RO ACCESS; OW UPDATE @ STORE 6; OW UPDATE @ STOREDIST 6",
-    find_keys=lambda argv: _keys_of_radius(argv, 6),
-    syntax=f"key longitude latitude radius {_UNIT} {_TELL} {_COUNT} {_ORDER} {_STORE}", **_storing,
-)  # fmt: skip
+@command("GEORADIUS")
 def georadius(session: Session, argv: list[bytes]) -> Reply:
-    """Returns or stores the members near a place."""
-    return _georadius(session, argv, _STORING)
+    return _georadius(session, argv, RADIUS_STORE_OPTIONS)
 
 
-@command(
-    "GEORADIUS_RO", arity=-6, since="3.2.10",
-    syntax=f"key longitude latitude radius {_UNIT} {_TELL} {_COUNT} {_ORDER}", **_searching,
-)  # fmt: skip
+@command("GEORADIUS_RO")
 def georadius_ro(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the members near a place."""
-    return _georadius(session, argv, _READING)
+    return _georadius(session, argv, RADIUS_OPTIONS)
 
 
-@command(
-    "GEORADIUSBYMEMBER", arity=-5, since="3.2.0", access="RO ACCESS; OW UPDATE @ STORE 5; OW UPDATE @ STOREDIST 5",
-    find_keys=lambda argv: _keys_of_radius(argv, 5),
-    syntax=f"key member radius {_UNIT} {_TELL} {_COUNT} {_ORDER} {_STORE}", **_storing,
-)  # fmt: skip
+@command("GEORADIUSBYMEMBER")
 def georadiusbymember(session: Session, argv: list[bytes]) -> Reply:
-    """Returns or stores the members near another one."""
-    return _georadius_of_member(session, argv, _STORING)
+    return _georadius_of_member(session, argv, RADIUS_STORE_OPTIONS)
 
 
-@command(
-    "GEORADIUSBYMEMBER_RO", arity=-5, since="3.2.10",
-    syntax=f"key member radius {_UNIT} {_TELL} {_COUNT} {_ORDER}", **_searching,
-)  # fmt: skip
+@command("GEORADIUSBYMEMBER_RO")
 def georadiusbymember_ro(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the members near another one."""
-    return _georadius_of_member(session, argv, _READING)
+    return _georadius_of_member(session, argv, RADIUS_OPTIONS)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tseep.algorithms.long_double import ZERO, long_double, require_long_double, sum_text
 from tseep.algorithms.numeric import HIGHEST, LOWEST, require_count, require_integer, require_room
 from tseep.commands.arguments import read_cursor, scan_options
-from tseep.commands.data.scanning import SCANNING, step
+from tseep.commands.data.scanning import step
 from tseep.commands.data.typed import read, to_change
 from tseep.datatypes.hash import Hash
 from tseep.errors import SYNTAX, CommandError, wrong_arguments
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 
 MOST_RANDOM = HIGHEST // 2
 """So many random fields one may ask for at most, since each may come with its value."""
-
-_EACH_FIELD = "O(N) where N is the number of fields asked for."
-_ALL_FIELDS = "O(N) where N is the number of fields of the hash."
-_reading: dict[str, Any] = {"keys": (1, 1, 1), "access": "RO ACCESS", "since": "2.0.0"}
-_looking: dict[str, Any] = {"keys": (1, 1, 1), "access": "RO", "since": "2.0.0"}
 
 
 def _to_fill(session: Session, key: bytes) -> Hash:
@@ -59,36 +54,19 @@ def _set_all(session: Session, argv: list[bytes]) -> int:
     return len(value) - before
 
 
-_filling: dict[str, Any] = {
-    "arity": -4,
-    "flags": "write denyoom fast",
-    "keys": (1, 1, 1),
-    "access": "RW UPDATE",
-    "since": "2.0.0",
-    "complexity": "O(N) where N is the number of fields.",
-    "syntax": "key field value [field value ...]",
-}
-
-
-@command("HSET", **_filling)
+@command("HSET")
 def hset(session: Session, argv: list[bytes]) -> Reply:
-    """Sets fields of a hash, and says how many of them are new."""
     return _set_all(session, argv)
 
 
-@command("HMSET", **_filling)
+@command("HMSET")
 def hmset(session: Session, argv: list[bytes]) -> Reply:
-    """Sets fields of a hash."""
     _set_all(session, argv)
     return OK
 
 
-@command(
-    "HSETNX", arity=4, flags="write denyoom fast", keys=(1, 1, 1), access="RW INSERT", since="2.0.0",
-    syntax="key field value",
-)  # fmt: skip
+@command("HSETNX")
 def hsetnx(session: Session, argv: list[bytes]) -> Reply:
-    """Sets a field of a hash that it does not have yet."""
     value = _to_fill(session, argv[1])
     if argv[2] in value:
         return 0
@@ -97,71 +75,50 @@ def hsetnx(session: Session, argv: list[bytes]) -> Reply:
     return 1
 
 
-@command("HGET", arity=3, flags="readonly fast", syntax="key field", **_reading)
+@command("HGET")
 def hget(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the value of a field."""
     value = read(session, argv[1], Hash)
     return None if value is None else value.get(argv[2])
 
 
-@command("HMGET", arity=-3, flags="readonly fast", complexity=_EACH_FIELD, syntax="key field [field ...]", **_reading)
+@command("HMGET")
 def hmget(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the values of some fields, with a null for each that is not there."""
     value = read(session, argv[1], Hash) or Hash()
     return list(map(value.get, argv[2:]))
 
 
-@command(
-    "HGETALL", arity=2, flags="readonly", complexity=_ALL_FIELDS, syntax="key", tips="nondeterministic_output_order",
-    **_reading,
-)  # fmt: skip
+@command("HGETALL")
 def hgetall(session: Session, argv: list[bytes]) -> Reply:
-    """Returns all fields of a hash with their values."""
     return dict(read(session, argv[1], Hash) or {})
 
 
-@command(
-    "HKEYS", arity=2, flags="readonly", complexity=_ALL_FIELDS, syntax="key", tips="nondeterministic_output_order",
-    **_reading,
-)  # fmt: skip
+@command("HKEYS")
 def hkeys(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the names of all fields of a hash."""
     return list(read(session, argv[1], Hash) or ())
 
 
-@command(
-    "HVALS", arity=2, flags="readonly", complexity=_ALL_FIELDS, syntax="key", tips="nondeterministic_output_order",
-    **_reading,
-)  # fmt: skip
+@command("HVALS")
 def hvals(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the values of all fields of a hash."""
     return list((read(session, argv[1], Hash) or Hash()).values())
 
 
-@command("HLEN", arity=2, flags="readonly fast", syntax="key", **_looking)
+@command("HLEN")
 def hlen(session: Session, argv: list[bytes]) -> Reply:
-    """Says how many fields a hash has."""
     return len(read(session, argv[1], Hash) or ())
 
 
-@command("HEXISTS", arity=3, flags="readonly fast", syntax="key field", **_looking)
+@command("HEXISTS")
 def hexists(session: Session, argv: list[bytes]) -> Reply:
-    """Says whether a hash has a field."""
     return int(argv[2] in (read(session, argv[1], Hash) or ()))
 
 
-@command("HSTRLEN", arity=3, flags="readonly fast", keys=(1, 1, 1), access="RO", since="3.2.0", syntax="key field")
+@command("HSTRLEN")
 def hstrlen(session: Session, argv: list[bytes]) -> Reply:
-    """Says how many bytes the value of a field has."""
     return len((read(session, argv[1], Hash) or Hash()).get(argv[2], b""))
 
 
-@command(
-    "HDEL", arity=-3, flags="write fast", keys=(1, 1, 1), access="RW DELETE", since="2.0.0",
-    complexity="O(N) where N is the number of fields.", syntax="key field [field ...]",
-)  # fmt: skip
+@command("HDEL")
 def hdel(session: Session, argv: list[bytes]) -> Reply:
-    """Removes fields from a hash, and says how many were there."""
     value = to_change(session, argv[1], Hash)
     if value is None:
         return 0
@@ -174,17 +131,8 @@ def hdel(session: Session, argv: list[bytes]) -> Reply:
     return removed
 
 
-_counting: dict[str, Any] = {
-    "arity": 4,
-    "flags": "write denyoom fast",
-    "keys": (1, 1, 1),
-    "access": "RW ACCESS UPDATE",
-}
-
-
-@command("HINCRBY", since="2.0.0", syntax="key field increment", **_counting)
+@command("HINCRBY")
 def hincrby(session: Session, argv: list[bytes]) -> Reply:
-    """Adds an integer to the integer value of a field, which begins at 0."""
     increment = require_integer(argv[3])
     value = _to_fill(session, argv[1])
     text = value.get(argv[2])
@@ -196,9 +144,8 @@ def hincrby(session: Session, argv: list[bytes]) -> Reply:
     return total
 
 
-@command("HINCRBYFLOAT", since="2.6.0", syntax="key field increment:double", **_counting)
+@command("HINCRBYFLOAT")
 def hincrbyfloat(session: Session, argv: list[bytes]) -> Reply:
-    """Adds a floating point number to the numeric value of a field, which begins at 0."""
     increment = require_long_double(argv[3])
     if isinstance(increment, float):
         raise CommandError("ERR value is NaN or Infinity")
@@ -215,13 +162,8 @@ def hincrbyfloat(session: Session, argv: list[bytes]) -> Reply:
     return total
 
 
-@command(
-    "HRANDFIELD", arity=-2, flags="readonly", keys=(1, 1, 1), access="RO ACCESS", since="6.2.0",
-    complexity="O(N) where N is the number of fields asked for.", tips="nondeterministic_output",
-    syntax="key [<count [WITHVALUES]>]",
-)  # fmt: skip
+@command("HRANDFIELD")
 def hrandfield(session: Session, argv: list[bytes]) -> Reply:
-    """Picks fields of a hash at random."""
     if len(argv) == 2:
         value = read(session, argv[1], Hash)
         return None if value is None else pick(value)
@@ -248,9 +190,8 @@ def random_choice(elements: list[bytes], count: int) -> list[bytes]:
     return random.sample(elements, count) if count < len(elements) else elements
 
 
-@command("HSCAN", **SCANNING)
+@command("HSCAN")
 def hscan(session: Session, argv: list[bytes]) -> Reply:
-    """Lists the fields of a hash with their values bit by bit."""
     cursor = read_cursor(argv[2])
     value = read(session, argv[1], Hash)
     if value is None:

@@ -55,18 +55,8 @@ def _to_change(value: Sketch | None) -> bytearray:
     return value if isinstance(value, bytearray) else bytearray(value)
 
 
-@command(
-    "PFADD",
-    arity=-2,
-    flags="write denyoom fast",
-    keys=(1, 1, 1),
-    access="RW INSERT",
-    since="2.8.9",
-    complexity="O(1) for each element.",
-    syntax="key [element [element ...]]",
-)
+@command("PFADD")
 def pfadd(session: Session, argv: list[bytes]) -> Reply:
-    """Adds elements to a HyperLogLog, and answers whether that changed what it holds."""
     db, key = session.db, argv[1]
     value = _require_sketch(db.get(key))
     sketch = _to_change(value)
@@ -81,18 +71,8 @@ def pfadd(session: Session, argv: list[bytes]) -> Reply:
     return 1
 
 
-@command(
-    "PFCOUNT",
-    arity=-2,
-    flags="readonly",
-    keys=(1, -1, 1),
-    access="RW ACCESS",
-    since="2.8.9",
-    complexity="O(1) for a single key, which remembers its count; O(N) for N keys, each of which takes much longer.",
-    syntax="key [key ...]",
-)
+@command("PFCOUNT")
 def pfcount(session: Session, argv: list[bytes]) -> Reply:
-    """Estimates how many different elements were added to a HyperLogLog, or to several together."""
     if len(argv) == 2:
         return _count(session, argv[1])
     return estimate(_union(session, argv[1:])[0])
@@ -124,18 +104,8 @@ def _union(session: Session, keys: list[bytes]) -> tuple[bytes, bool]:
     return values, any_dense
 
 
-@command(
-    "PFMERGE",
-    arity=-2,
-    flags="write denyoom",
-    keys=(1, -1, 1),
-    access="RW ACCESS INSERT; RO ACCESS",
-    since="2.8.9",
-    complexity="O(N) for N keys.",
-    syntax="destkey sourcekey [sourcekey ...]",
-)
+@command("PFMERGE")
 def pfmerge(session: Session, argv: list[bytes]) -> Reply:
-    """Adds to a HyperLogLog whatever was added to others."""
     db, key = session.db, argv[1]
     values, any_dense = _union(session, argv[1:])
     merged = _to_change(_require_sketch(db.get(key)))
@@ -153,18 +123,8 @@ def pfmerge(session: Session, argv: list[bytes]) -> Reply:
 # Looking inside
 
 
-@command(
-    "PFDEBUG",
-    arity=3,
-    flags="write denyoom admin",
-    keys=(2, 2, 1),
-    access="RW ACCESS",
-    since="2.8.9",
-    complexity="N/A",
-    syntax="subcommand key",
-)
+@command("PFDEBUG")
 def pfdebug(session: Session, argv: list[bytes]) -> Reply:
-    """Shows how a HyperLogLog is held, or makes it dense."""
     value = _require_sketch(session.db.get(argv[2]))
     if value is None:
         raise CommandError("ERR The specified key does not exist")
@@ -211,9 +171,8 @@ _SHOWN: dict[bytes, Callable[[bytearray], Reply]] = {
 }
 
 
-@command("PFSELFTEST", arity=1, flags="admin", since="2.8.9", complexity="N/A")
+@command("PFSELFTEST")
 def pfselftest(session: Session, argv: list[bytes]) -> Reply:
-    """Tests the HyperLogLog's encodings and its estimates."""
     fault = find_fault(random.Random())
     if fault:
         raise CommandError(f"ERR TESTFAILED {fault}")

@@ -17,7 +17,7 @@ from tseep.datatypes.collection import type_name
 from tseep.datatypes.encoding import encoding, references
 from tseep.errors import NO_SUCH_KEY, SAME_OBJECT, SYNTAX, CommandError, invalid_expire_time
 from tseep.keyspace.keyspace import Database
-from tseep.registry.table import command, container
+from tseep.registry.table import command
 from tseep.replies import OK, Reply, Status
 
 if TYPE_CHECKING:
@@ -42,55 +42,33 @@ def _unlink(session: Session, keys: list[bytes]) -> int:
     return removed
 
 
-_removing = {
-    "arity": -2,
-    "keys": (1, -1, 1),
-    "access": "RM DELETE",
-    "tips": "request_policy:multi_shard response_policy:agg_sum",
-    "syntax": "key [key ...]",
-}
-
-
-@command("DEL", flags="write", complexity="O(N) where N is the number of keys.", **_removing)
+@command("DEL")
 def del_(session: Session, argv: list[bytes]) -> Reply:
-    """Removes keys, and says how many were there."""
     if session.server.config["lazyfree-lazy-user-del"] == "yes":
         return _unlink(session, argv[1:])
     delete = session.db.delete
     return sum([delete(key) for key in argv[1:]])
 
 
-@command("UNLINK", flags="write fast", since="4.0.0", complexity="O(1) for each key.", **_removing)
+@command("UNLINK")
 def unlink(session: Session, argv: list[bytes]) -> Reply:
-    """Removes keys, as DEL does; what takes long to free is freed later, bit by bit."""
     return _unlink(session, argv[1:])
 
 
-@command(
-    "EXISTS", arity=-2, flags="readonly fast", keys=(1, -1, 1), access="RO",
-    complexity="O(N) where N is the number of keys.",
-    tips="request_policy:multi_shard response_policy:agg_sum", syntax="key [key ...]",
-)  # fmt: skip
+@command("EXISTS")
 def exists(session: Session, argv: list[bytes]) -> Reply:
-    """Says how many of the keys are there, counting one named twice as two."""
     look = session.db.read_untouched
     return sum([look(key) is not None for key in argv[1:]])
 
 
-@command(
-    "TOUCH", arity=-2, flags="readonly fast", keys=(1, -1, 1), access="RO", since="3.2.1",
-    complexity="O(N) where N is the number of keys.",
-    tips="request_policy:multi_shard response_policy:agg_sum", syntax="key [key ...]",
-)  # fmt: skip
+@command("TOUCH")
 def touch(session: Session, argv: list[bytes]) -> Reply:
-    """Makes now the last use of the keys, and says how many are there."""
     read = session.db.read
     return sum([read(key) is not None for key in argv[1:]])
 
 
-@command("TYPE", arity=2, flags="readonly fast", keys=(1, 1, 1), access="RO", syntax="key")
+@command("TYPE")
 def type_(session: Session, argv: list[bytes]) -> Reply:
-    """Says of which type a key's value is."""
     value = session.db.read_untouched(argv[1])
     return _NO_TYPE if value is None else Status(type_name(value))
 
@@ -102,26 +80,15 @@ def _alive(db: Database, keys: Iterable[bytes]) -> Iterator[bytes]:
     return (key for key in keys if db.peek(key) is not None)
 
 
-@command(
-    "KEYS", arity=2, flags="readonly", acl="@dangerous", syntax="pattern",
-    complexity="O(N) where N is the number of keys, for names and patterns of limited length.",
-    tips="request_policy:all_shards nondeterministic_output_order",
-)  # fmt: skip
+@command("KEYS")
 def keys(session: Session, argv: list[bytes]) -> Reply:
-    """Lists every key whose name matches a pattern."""
     db = session.db
     names = db.values if argv[1] == b"*" else filter(matcher(argv[1]), db.values)
     return list(_alive(db, list(names)))
 
 
-@command(
-    "SCAN", arity=-2, flags="readonly", since="2.8.0",
-    complexity="O(1) for a call, O(N) for a whole walk through N keys.",
-    tips="nondeterministic_output request_policy:special",
-    syntax="cursor [MATCH pattern] [COUNT count] [TYPE type]",
-)  # fmt: skip
+@command("SCAN")
 def scan(session: Session, argv: list[bytes]) -> Reply:
-    """Lists the keys bit by bit: each call takes the cursor that the call before returned, 0 at first."""
     cursor = read_cursor(argv[1])
     count, pattern, wanted = _scan_options(argv)
     db = session.db
@@ -153,9 +120,8 @@ def _scan_options(argv: list[bytes]) -> tuple[int, bytes, bytes | None]:
     return count, pattern, wanted
 
 
-@command("RANDOMKEY", arity=1, flags="readonly", tips="request_policy:all_shards nondeterministic_output")
+@command("RANDOMKEY")
 def randomkey(session: Session, argv: list[bytes]) -> Reply:
-    """Picks any key of the database."""
     db = session.db
     for _ in range(RANDOM_TRIES):
         key = db.random_key()
@@ -184,32 +150,19 @@ def _rename(session: Session, argv: list[bytes], only_new: bool) -> bool:
     return True
 
 
-@command(
-    "RENAME", arity=3, flags="write", keys=(1, 2, 1), access="RW ACCESS DELETE; OW UPDATE",
-    syntax="key newkey",
-)  # fmt: skip
+@command("RENAME")
 def rename(session: Session, argv: list[bytes]) -> Reply:
-    """Gives a key another name, in place of whatever has that name."""
     _rename(session, argv, only_new=False)
     return OK
 
 
-@command(
-    "RENAMENX", arity=3, flags="write fast", keys=(1, 2, 1), access="RW ACCESS DELETE; OW INSERT",
-    syntax="key newkey",
-)  # fmt: skip
+@command("RENAMENX")
 def renamenx(session: Session, argv: list[bytes]) -> Reply:
-    """Gives a key another name, unless something has that name."""
     return int(_rename(session, argv, only_new=True))
 
 
-@command(
-    "COPY", arity=-3, flags="write denyoom", keys=(1, 2, 1), access="RO ACCESS; OW UPDATE", since="6.2.0",
-    complexity="O(N) for a collection of N elements, O(1) for a string.",
-    syntax="source destination [DB destination-db] [REPLACE]",
-)  # fmt: skip
+@command("COPY")
 def copy(session: Session, argv: list[bytes]) -> Reply:
-    """Gives a second key a copy of a key's value, and its time to expire."""
     db = session.db
     target, replace = _copy_options(session, argv)
     source, destination = argv[1], argv[2]
@@ -238,9 +191,8 @@ def _copy_options(session: Session, argv: list[bytes]) -> tuple[Database, bool]:
     return target, replace
 
 
-@command("MOVE", arity=3, flags="write fast", keys=(1, 1, 1), access="RW ACCESS UPDATE", syntax="key db")
+@command("MOVE")
 def move(session: Session, argv: list[bytes]) -> Reply:
-    """Moves a key to another database, unless that one has such a key."""
     db, key = session.db, argv[1]
     target = session.server.keyspace.databases[database_index(session, argv[2])]
     if db is target:
@@ -257,12 +209,8 @@ def move(session: Session, argv: list[bytes]) -> Reply:
 # Databases
 
 
-@command(
-    "DBSIZE", arity=1, group="server", flags="readonly fast", acl="@keyspace",
-    tips="request_policy:all_shards response_policy:agg_sum",
-)  # fmt: skip
+@command("DBSIZE")
 def dbsize(session: Session, argv: list[bytes]) -> Reply:
-    """Says how many keys the database has."""
     return len(session.db)
 
 
@@ -280,37 +228,20 @@ def _flush(session: Session, argv: list[bytes], databases: Iterable[Database] | 
     return OK
 
 
-_flushing = {
-    "arity": -1,
-    "group": "server",
-    "flags": "write",
-    "acl": "@keyspace @dangerous",
-    "tips": "request_policy:all_shards response_policy:all_succeeded",
-    "syntax": "[ASYNC | SYNC]",
-}
-
-
-@command("FLUSHDB", complexity="O(N) where N is the number of keys in the database.", **_flushing)
+@command("FLUSHDB")
 def flushdb(session: Session, argv: list[bytes]) -> Reply:
-    """Removes every key of the database."""
     return _flush(session, argv, [session.db])
 
 
-@command("FLUSHALL", complexity="O(N) where N is the number of keys in all databases.", **_flushing)
+@command("FLUSHALL")
 def flushall(session: Session, argv: list[bytes]) -> Reply:
-    """Removes every key of every database; and the snapshot of them, where snapshots are asked for."""
     reply = _flush(session, argv)
     session.server.persistence.flushed()
     return reply
 
 
-@command(
-    "SWAPDB", arity=3, group="server", flags="write fast", acl="@keyspace @dangerous", since="4.0.0",
-    complexity="O(N) where N is the number of clients that watch or wait for keys of the two.",
-    syntax="index1 index2",
-)  # fmt: skip
+@command("SWAPDB")
 def swapdb(session: Session, argv: list[bytes]) -> Reply:
-    """Exchanges two databases, so that who uses one finds the keys of the other."""
     for text, which in zip(argv[1:], ("first", "second")):
         require_int(text, f"ERR invalid {which} DB index")
     session.server.keyspace.swap(*[database_index(session, text) for text in argv[1:]])
@@ -364,30 +295,23 @@ def _expire(session: Session, argv: list[bytes], unit: int, base: int) -> int:
     return 1
 
 
-_expiring = {"arity": -3, "flags": "write fast", "keys": (1, 1, 1), "access": "RW UPDATE"}
-
-
-@command("EXPIRE", syntax="key seconds [NX | XX | GT | LT]", **_expiring)
+@command("EXPIRE")
 def expire(session: Session, argv: list[bytes]) -> Reply:
-    """Lets a key expire in so many seconds."""
     return _expire(session, argv, 1000, session.server.keyspace.now)
 
 
-@command("PEXPIRE", since="2.6.0", syntax="key milliseconds [NX | XX | GT | LT]", **_expiring)
+@command("PEXPIRE")
 def pexpire(session: Session, argv: list[bytes]) -> Reply:
-    """Lets a key expire in so many milliseconds."""
     return _expire(session, argv, 1, session.server.keyspace.now)
 
 
-@command("EXPIREAT", since="1.2.0", syntax="key unix-time-seconds [NX | XX | GT | LT]", **_expiring)
+@command("EXPIREAT")
 def expireat(session: Session, argv: list[bytes]) -> Reply:
-    """Lets a key expire at a Unix time in seconds."""
     return _expire(session, argv, 1000, 0)
 
 
-@command("PEXPIREAT", since="2.6.0", syntax="key unix-time-milliseconds [NX | XX | GT | LT]", **_expiring)
+@command("PEXPIREAT")
 def pexpireat(session: Session, argv: list[bytes]) -> Reply:
-    """Lets a key expire at a Unix time in milliseconds."""
     return _expire(session, argv, 1, 0)
 
 
@@ -406,54 +330,32 @@ def _expiry(session: Session, key: bytes, since: int, unit: int) -> int:
     return -1 if when is None else (when - since + unit // 2) // unit
 
 
-_telling = {"arity": 2, "flags": "readonly fast", "keys": (1, 1, 1), "access": "RO ACCESS", "syntax": "key"}
-
-
-@command("TTL", tips="nondeterministic_output", **_telling)
+@command("TTL")
 def ttl(session: Session, argv: list[bytes]) -> Reply:
-    """Says in how many seconds a key expires."""
     return _expiry(session, argv[1], session.server.keyspace.now, 1000)
 
 
-@command("PTTL", since="2.6.0", tips="nondeterministic_output", **_telling)
+@command("PTTL")
 def pttl(session: Session, argv: list[bytes]) -> Reply:
-    """Says in how many milliseconds a key expires."""
     return _expiry(session, argv[1], session.server.keyspace.now, 1)
 
 
-@command("EXPIRETIME", since="7.0.0", **_telling)
+@command("EXPIRETIME")
 def expiretime(session: Session, argv: list[bytes]) -> Reply:
-    """Says at which Unix time in seconds a key expires."""
     return _expiry(session, argv[1], 0, 1000)
 
 
-@command("PEXPIRETIME", since="7.0.0", **_telling)
+@command("PEXPIRETIME")
 def pexpiretime(session: Session, argv: list[bytes]) -> Reply:
-    """Says at which Unix time in milliseconds a key expires."""
     return _expiry(session, argv[1], 0, 1)
 
 
-@command(
-    "PERSIST", arity=2, flags="write fast", keys=(1, 1, 1), access="RW UPDATE", since="2.2.0",
-    syntax="key",
-)  # fmt: skip
+@command("PERSIST")
 def persist(session: Session, argv: list[bytes]) -> Reply:
-    """Lets a key not expire."""
     return int(session.db.get(argv[1]) is not None and session.db.persist(argv[1]))
 
 
 # Looking inside
-
-container("OBJECT", __name__, "Commands that tell how a value is held.", help_since="6.2.0", since="2.2.3")
-
-_inspecting = {
-    "arity": 3,
-    "flags": "readonly",
-    "keys": (2, 2, 1),
-    "access": "RO",
-    "tips": "nondeterministic_output",
-    "syntax": "key",
-}
 
 
 _SWITCHING = (
@@ -461,16 +363,14 @@ _SWITCHING = (
 )
 
 
-@command("OBJECT ENCODING", since="2.2.3", **_inspecting)
+@command("OBJECT ENCODING")
 def object_encoding(session: Session, argv: list[bytes]) -> Reply:
-    """Says in which form a value is held."""
     value = session.db.read_untouched(argv[2])
     return None if value is None else encoding(value)
 
 
-@command("OBJECT FREQ", since="4.0.0", **_inspecting)
+@command("OBJECT FREQ")
 def object_freq(session: Session, argv: list[bytes]) -> Reply:
-    """Says how often a key is used, on a logarithmic scale."""
     if session.db.read_untouched(argv[2]) is None:
         return None
     keyspace = session.server.keyspace
@@ -479,9 +379,8 @@ def object_freq(session: Session, argv: list[bytes]) -> Reply:
     return session.db.frequency(argv[2], keyspace.second)
 
 
-@command("OBJECT IDLETIME", since="2.2.3", **_inspecting)
+@command("OBJECT IDLETIME")
 def object_idletime(session: Session, argv: list[bytes]) -> Reply:
-    """Says how many seconds ago a key was last used."""
     db = session.db
     if db.read_untouched(argv[2]) is None:
         return None
@@ -490,8 +389,7 @@ def object_idletime(session: Session, argv: list[bytes]) -> Reply:
     return db.idle(argv[2])
 
 
-@command("OBJECT REFCOUNT", since="2.2.3", **_inspecting)
+@command("OBJECT REFCOUNT")
 def object_refcount(session: Session, argv: list[bytes]) -> Reply:
-    """Says how many references a value has."""
     value = session.db.read_untouched(argv[2])
     return None if value is None else references(value)

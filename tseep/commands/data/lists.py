@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Callable
 
 from tseep.algorithms.numeric import LOWEST, integer, require_integer
 from tseep.commands.arguments import NO_KEYS, require_seconds
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 OUT_OF_RANGE = "ERR value is out of range, must be positive"
 
 _ENDS = {b"left": True, b"right": False}
-_EACH = "O(N) where N is the number of elements."
-_KEYS = "O(N) where N is the number of keys."
-_one: dict[str, Any] = {"keys": (1, 1, 1)}
 
 
 # At the ends
@@ -55,37 +52,23 @@ def _push_to_existing(session: Session, argv: list[bytes], left: bool) -> int:
     return 0 if to_change(session, argv[1], RedisList) is None else _push(session, argv, left)
 
 
-_pushing: dict[str, Any] = {
-    "arity": -3,
-    "flags": "write denyoom fast",
-    "access": "RW INSERT",
-    "complexity": _EACH,
-    "syntax": "key element [element ...]",
-    **_one,
-}
-
-
-@command("LPUSH", **_pushing)
+@command("LPUSH")
 def lpush(session: Session, argv: list[bytes]) -> Reply:
-    """Adds elements at the left of a list, and says how long it is now."""
     return _push(session, argv, True)
 
 
-@command("RPUSH", **_pushing)
+@command("RPUSH")
 def rpush(session: Session, argv: list[bytes]) -> Reply:
-    """Adds elements at the right of a list, and says how long it is now."""
     return _push(session, argv, False)
 
 
-@command("LPUSHX", since="2.2.0", **_pushing)
+@command("LPUSHX")
 def lpushx(session: Session, argv: list[bytes]) -> Reply:
-    """Adds elements at the left of a list that is there already."""
     return _push_to_existing(session, argv, True)
 
 
-@command("RPUSHX", since="2.2.0", **_pushing)
+@command("RPUSHX")
 def rpushx(session: Session, argv: list[bytes]) -> Reply:
-    """Adds elements at the right of a list that is there already."""
     return _push_to_existing(session, argv, False)
 
 
@@ -118,43 +101,26 @@ def _pop(session: Session, argv: list[bytes], left: bool) -> Reply:
     return _take_several(session, argv[1], value, left, count) if count else []
 
 
-_popping: dict[str, Any] = {
-    "arity": -2,
-    "flags": "write fast",
-    "access": "RW ACCESS DELETE",
-    "complexity": _EACH,
-    "syntax": "key [count]",
-    **_one,
-}
-
-
-@command("LPOP", **_popping)
+@command("LPOP")
 def lpop(session: Session, argv: list[bytes]) -> Reply:
-    """Removes elements from the left of a list and returns them."""
     return _pop(session, argv, True)
 
 
-@command("RPOP", **_popping)
+@command("RPOP")
 def rpop(session: Session, argv: list[bytes]) -> Reply:
-    """Removes elements from the right of a list and returns them."""
     return _pop(session, argv, False)
 
 
 # Looking
 
 
-@command("LLEN", arity=2, flags="readonly fast", access="RO", syntax="key", **_one)
+@command("LLEN")
 def llen(session: Session, argv: list[bytes]) -> Reply:
-    """Says how long a list is."""
     return len(read(session, argv[1], RedisList) or ())
 
 
-@command(
-    "LRANGE", arity=4, flags="readonly", access="RO ACCESS", syntax="key start stop",
-    complexity="O(S+N) where S is the distance from the nearer end and N the number of elements asked for.", **_one,
-)  # fmt: skip
+@command("LRANGE")
 def lrange(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the elements between two places of a list."""
     start, stop = require_integer(argv[2]), require_integer(argv[3])
     value = read(session, argv[1], RedisList)
     if value is None:
@@ -169,12 +135,8 @@ def _places(start: int, stop: int, size: int) -> tuple[int, int]:
     return first, min(stop + size if stop < 0 else stop, size - 1)
 
 
-@command(
-    "LINDEX", arity=3, flags="readonly", access="RO ACCESS", syntax="key index",
-    complexity="O(N) where N is the distance from the nearer end.", **_one,
-)  # fmt: skip
+@command("LINDEX")
 def lindex(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the element at a place of a list."""
     value = read(session, argv[1], RedisList)
     if value is None:
         return None
@@ -182,12 +144,8 @@ def lindex(session: Session, argv: list[bytes]) -> Reply:
     return value[index] if -len(value) <= index < len(value) else None
 
 
-@command(
-    "LPOS", arity=-3, flags="readonly", access="RO ACCESS", since="6.0.6", complexity=_EACH,
-    syntax="key element [RANK rank] [COUNT num-matches] [MAXLEN len]", **_one,
-)  # fmt: skip
+@command("LPOS")
 def lpos(session: Session, argv: list[bytes]) -> Reply:
-    """Finds the places of an element in a list."""
     rank, count, most = _lpos_options(argv)
     value = read(session, argv[1], RedisList)
     if value is None:
@@ -238,12 +196,8 @@ def _matches(value: RedisList, element: bytes, rank: int, most: int) -> Iterator
 # Changing
 
 
-@command(
-    "LSET", arity=4, flags="write denyoom", access="RW UPDATE", syntax="key index element",
-    complexity="O(N) where N is the distance from the nearer end.", **_one,
-)  # fmt: skip
+@command("LSET")
 def lset(session: Session, argv: list[bytes]) -> Reply:
-    """Replaces the element at a place of a list."""
     value = to_change(session, argv[1], RedisList)
     if value is None:
         raise CommandError(NO_SUCH_KEY)
@@ -255,12 +209,8 @@ def lset(session: Session, argv: list[bytes]) -> Reply:
     return OK
 
 
-@command(
-    "LINSERT", arity=5, flags="write denyoom", access="RW INSERT", since="2.2.0", complexity=_EACH,
-    syntax="key <BEFORE | AFTER> pivot element", **_one,
-)  # fmt: skip
+@command("LINSERT")
 def linsert(session: Session, argv: list[bytes]) -> Reply:
-    """Adds an element beside another one, and says how long the list is now."""
     where = argv[2].lower()
     if where not in (b"before", b"after"):
         raise CommandError(SYNTAX)
@@ -275,9 +225,8 @@ def linsert(session: Session, argv: list[bytes]) -> Reply:
     return len(value)
 
 
-@command("LREM", arity=4, flags="write", access="RW DELETE", complexity=_EACH, syntax="key count element", **_one)
+@command("LREM")
 def lrem(session: Session, argv: list[bytes]) -> Reply:
-    """Removes elements that are equal to one, from the left or, if the count is negative, from the right."""
     count = require_integer(argv[2])
     value = to_change(session, argv[1], RedisList)
     if value is None:
@@ -288,12 +237,8 @@ def lrem(session: Session, argv: list[bytes]) -> Reply:
     return removed
 
 
-@command(
-    "LTRIM", arity=4, flags="write", access="RW DELETE", complexity="O(N) where N is the number of elements removed.",
-    syntax="key start stop", **_one,
-)  # fmt: skip
+@command("LTRIM")
 def ltrim(session: Session, argv: list[bytes]) -> Reply:
-    """Removes the elements that are not between two places of a list."""
     start, stop = require_integer(argv[2]), require_integer(argv[3])
     value = to_change(session, argv[1], RedisList)
     if value is None:
@@ -331,23 +276,17 @@ def _move(session: Session, source: bytes, destination: bytes, from_left: bool, 
     return element
 
 
-_moving: dict[str, Any] = {"keys": (1, 2, 1), "access": "RW ACCESS DELETE; RW INSERT"}
-_MOVE = "<LEFT | RIGHT> <LEFT | RIGHT>"
-
-
 def _at_once(reply: Reply) -> Reply:
     return None if reply is NOT_YET else reply
 
 
-@command("RPOPLPUSH", arity=3, flags="write denyoom", since="1.2.0", syntax="source destination", **_moving)
+@command("RPOPLPUSH")
 def rpoplpush(session: Session, argv: list[bytes]) -> Reply:
-    """Moves the element at the right of a list to the left of another."""
     return _at_once(_move(session, argv[1], argv[2], False, True))
 
 
-@command("LMOVE", arity=5, flags="write denyoom", since="6.2.0", syntax=f"source destination {_MOVE}", **_moving)
+@command("LMOVE")
 def lmove(session: Session, argv: list[bytes]) -> Reply:
-    """Moves an element from an end of a list to an end of another."""
     return _at_once(_move(session, argv[1], argv[2], _end(argv[3]), _end(argv[4])))
 
 
@@ -385,16 +324,8 @@ def _first(keys: list[bytes], attempt: Callable[[bytes], Reply]) -> Reply:
     return NOT_YET
 
 
-_numbered: dict[str, Any] = {
-    "since": "7.0.0",
-    "complexity": "O(N+M) where N is the number of keys and M that of elements.",
-}
-_MPOP = "numkeys key [key ...] <LEFT | RIGHT> [COUNT count]"
-
-
-@command("LMPOP", arity=-4, flags="write movablekeys", access="RW ACCESS DELETE @ numkeys 1", syntax=_MPOP, **_numbered)
+@command("LMPOP")
 def lmpop(session: Session, argv: list[bytes]) -> Reply:
-    """Removes elements from the first list that is there, and returns them."""
     keys, left, count = _pop_options(argv, 1)
     reply = _first(keys, lambda key: _pop_from(session, key, left, count))
     return NULL_ARRAY if reply is NOT_YET else reply
@@ -430,26 +361,13 @@ def _blocking_pop(session: Session, argv: list[bytes], left: bool) -> Reply:
     return _wait(session, argv[1:-1], timeout, attempt)
 
 
-_waiting: dict[str, Any] = {
-    "arity": -3,
-    "flags": "write noscript blocking",
-    "keys": (1, -2, 1),
-    "access": "RW ACCESS DELETE",
-    "since": "2.0.0",
-    "complexity": _KEYS,
-    "syntax": "key [key ...] timeout:double",
-}
-
-
-@command("BLPOP", **_waiting)
+@command("BLPOP")
 def blpop(session: Session, argv: list[bytes]) -> Reply:
-    """Removes the element at the left of the first list that is there, and waits for one if there is none."""
     return _blocking_pop(session, argv, True)
 
 
-@command("BRPOP", **_waiting)
+@command("BRPOP")
 def brpop(session: Session, argv: list[bytes]) -> Reply:
-    """Removes the element at the right of the first list that is there, and waits for one if there is none."""
     return _blocking_pop(session, argv, False)
 
 
@@ -468,30 +386,18 @@ def _blocking_move(session: Session, argv: list[bytes], from_left: bool, to_left
     return block(session, [source], timeout, serve)
 
 
-@command(
-    "BRPOPLPUSH", arity=4, flags="write denyoom noscript blocking", since="2.2.0",
-    syntax="source destination timeout:double", **_moving,
-)  # fmt: skip
+@command("BRPOPLPUSH")
 def brpoplpush(session: Session, argv: list[bytes]) -> Reply:
-    """Moves the element at the right of a list to the left of another, and waits for one if there is none."""
     return _blocking_move(session, argv, False, True)
 
 
-@command(
-    "BLMOVE", arity=6, flags="write denyoom noscript blocking", since="6.2.0",
-    syntax=f"source destination {_MOVE} timeout:double", **_moving,
-)  # fmt: skip
+@command("BLMOVE")
 def blmove(session: Session, argv: list[bytes]) -> Reply:
-    """Moves an element from an end of a list to an end of another, and waits for one if there is none."""
     return _blocking_move(session, argv, _end(argv[3]), _end(argv[4]))
 
 
-@command(
-    "BLMPOP", arity=-5, flags="write blocking movablekeys", access="RW ACCESS DELETE @ numkeys 2",
-    syntax=f"timeout:double {_MPOP}", **_numbered,
-)  # fmt: skip
+@command("BLMPOP")
 def blmpop(session: Session, argv: list[bytes]) -> Reply:
-    """Removes elements from the first list that is there, and waits for some if there is none."""
     keys, left, count = _pop_options(argv, 2)
     timeout = require_seconds(argv[1])
     return _wait(session, keys, timeout, lambda key: _pop_from(session, key, left, count))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Callable
 
 from tseep.algorithms.numeric import integer, require_count, require_room
 from tseep.commands.arguments import NO_KEYS, card_limit, read_cursor, scan_options
-from tseep.commands.data.scanning import SCANNING, step
+from tseep.commands.data.scanning import step
 from tseep.commands.data.typed import read, require_type, to_change
 from tseep.datatypes.set import Set
 from tseep.errors import SYNTAX, CommandError
@@ -20,19 +20,11 @@ if TYPE_CHECKING:
 
 Members = Iterable[bytes]
 
-_EACH = "O(N) where N is the number of members."
-_SMALLEST = "O(N*M) at worst, where N is the size of the smallest set and M the number of sets."
-_ALL = "O(N) where N is the number of members of all sets."
-_ANY_ORDER = "nondeterministic_output_order"
 _EMPTY = Set()
 
 
-@command(
-    "SADD", arity=-3, flags="write denyoom fast", keys=(1, 1, 1), access="RW INSERT", complexity=_EACH,
-    syntax="key member [member ...]",
-)  # fmt: skip
+@command("SADD")
 def sadd(session: Session, argv: list[bytes]) -> Reply:
-    """Adds members to a set, and says how many are new."""
     db, key = session.db, argv[1]
     value = to_change(session, key, Set)
     if value is None:
@@ -47,12 +39,8 @@ def sadd(session: Session, argv: list[bytes]) -> Reply:
     return added
 
 
-@command(
-    "SREM", arity=-3, flags="write fast", keys=(1, 1, 1), access="RW DELETE", complexity=_EACH,
-    syntax="key member [member ...]",
-)  # fmt: skip
+@command("SREM")
 def srem(session: Session, argv: list[bytes]) -> Reply:
-    """Removes members from a set, and says how many were there."""
     value = to_change(session, argv[1], Set)
     if value is None:
         return 0
@@ -62,46 +50,29 @@ def srem(session: Session, argv: list[bytes]) -> Reply:
     return removed
 
 
-_looking: dict[str, Any] = {"flags": "readonly fast", "keys": (1, 1, 1), "access": "RO"}
-
-
-@command("SISMEMBER", arity=3, syntax="key member", **_looking)
+@command("SISMEMBER")
 def sismember(session: Session, argv: list[bytes]) -> Reply:
-    """Says whether something is a member of a set."""
     return int(argv[2] in (read(session, argv[1], Set) or _EMPTY))
 
 
-@command(
-    "SMISMEMBER", arity=-3, flags="readonly fast", keys=(1, 1, 1), access="RO ACCESS", since="6.2.0",
-    complexity=_EACH, syntax="key member [member ...]",
-)  # fmt: skip
+@command("SMISMEMBER")
 def smismember(session: Session, argv: list[bytes]) -> Reply:
-    """Says of each of some things whether it is a member of a set."""
     value = read(session, argv[1], Set) or _EMPTY
     return [int(member in value) for member in argv[2:]]
 
 
-@command("SCARD", arity=2, syntax="key", **_looking)
+@command("SCARD")
 def scard(session: Session, argv: list[bytes]) -> Reply:
-    """Says how many members a set has."""
     return len(read(session, argv[1], Set) or ())
 
 
-@command(
-    "SMEMBERS", arity=2, flags="readonly", keys=(1, 1, 1), access="RO ACCESS", complexity=_EACH, tips=_ANY_ORDER,
-    syntax="key",
-)  # fmt: skip
+@command("SMEMBERS")
 def smembers(session: Session, argv: list[bytes]) -> Reply:
-    """Returns all members of a set."""
     return SetReply(read(session, argv[1], Set) or ())
 
 
-@command(
-    "SPOP", arity=-2, flags="write fast", keys=(1, 1, 1), access="RW ACCESS DELETE", tips="nondeterministic_output",
-    complexity="O(N) where N is the number of members asked for.", syntax="key [count]",
-)  # fmt: skip
+@command("SPOP")
 def spop(session: Session, argv: list[bytes]) -> Reply:
-    """Removes random members of a set and returns them."""
     if len(argv) > 3:
         raise CommandError(SYNTAX)
     if len(argv) == 3:
@@ -126,12 +97,8 @@ def _pop_several(session: Session, key: bytes, text: bytes) -> SetReply:
     return members
 
 
-@command(
-    "SRANDMEMBER", arity=-2, flags="readonly", keys=(1, 1, 1), access="RO ACCESS", tips="nondeterministic_output",
-    complexity="O(N) where N is the number of members asked for.", syntax="key [count]",
-)  # fmt: skip
+@command("SRANDMEMBER")
 def srandmember(session: Session, argv: list[bytes]) -> Reply:
-    """Picks random members of a set."""
     if len(argv) > 3:
         raise CommandError(SYNTAX)
     if len(argv) == 2:
@@ -147,12 +114,8 @@ def srandmember(session: Session, argv: list[bytes]) -> Reply:
     return random.sample(members, min(count, len(members)))
 
 
-@command(
-    "SMOVE", arity=4, flags="write fast", keys=(1, 2, 1), access="RW ACCESS DELETE; RW INSERT",
-    syntax="source destination member",
-)  # fmt: skip
+@command("SMOVE")
 def smove(session: Session, argv: list[bytes]) -> Reply:
-    """Moves a member from one set to another."""
     _, source, destination, member = argv
     db = session.db
     value, other = db.get(source), db.get(destination)
@@ -203,38 +166,18 @@ def _store(session: Session, key: bytes, members: Members, event: bytes) -> int:
     return len(result)
 
 
-_combining: dict[str, Any] = {
-    "arity": -2,
-    "flags": "readonly",
-    "keys": (1, -1, 1),
-    "access": "RO ACCESS",
-    "tips": _ANY_ORDER,
-    "syntax": "key [key ...]",
-}
-_storing: dict[str, Any] = {
-    "arity": -3,
-    "flags": "write denyoom",
-    "keys": (1, -1, 1),
-    "access": "OW UPDATE; RO ACCESS",
-    "syntax": "destination key [key ...]",
-}
-
-
-@command("SINTER", complexity=_SMALLEST, **_combining)
+@command("SINTER")
 def sinter(session: Session, argv: list[bytes]) -> Reply:
-    """Returns what all of some sets have in common."""
     return SetReply(_intersection(_sets(session, argv[1:])))
 
 
-@command("SUNION", complexity=_ALL, **_combining)
+@command("SUNION")
 def sunion(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the members of all of some sets."""
     return SetReply(_union(_sets(session, argv[1:])))
 
 
-@command("SDIFF", complexity=_ALL, **_combining)
+@command("SDIFF")
 def sdiff(session: Session, argv: list[bytes]) -> Reply:
-    """Returns what the first set has and none of the others."""
     return SetReply(_difference(_sets(session, argv[1:])))
 
 
@@ -242,30 +185,23 @@ def _combine(session: Session, argv: list[bytes], combine: Callable[[list[Set]],
     return _store(session, argv[1], combine(_sets(session, argv[2:])), event)
 
 
-@command("SINTERSTORE", complexity=_SMALLEST, **{**_storing, "access": "RW UPDATE; RO ACCESS"})
+@command("SINTERSTORE")
 def sinterstore(session: Session, argv: list[bytes]) -> Reply:
-    """Stores what all of some sets have in common."""
     return _combine(session, argv, _intersection, b"sinterstore")
 
 
-@command("SUNIONSTORE", complexity=_ALL, **_storing)
+@command("SUNIONSTORE")
 def sunionstore(session: Session, argv: list[bytes]) -> Reply:
-    """Stores the members of all of some sets."""
     return _combine(session, argv, _union, b"sunionstore")
 
 
-@command("SDIFFSTORE", complexity=_ALL, **_storing)
+@command("SDIFFSTORE")
 def sdiffstore(session: Session, argv: list[bytes]) -> Reply:
-    """Stores what the first set has and none of the others."""
     return _combine(session, argv, _difference, b"sdiffstore")
 
 
-@command(
-    "SINTERCARD", arity=-3, flags="readonly movablekeys", access="RO ACCESS @ numkeys 1", since="7.0.0",
-    complexity=_SMALLEST, syntax="numkeys key [key ...] [LIMIT limit]",
-)  # fmt: skip
+@command("SINTERCARD")
 def sintercard(session: Session, argv: list[bytes]) -> Reply:
-    """Counts what all of some sets have in common, up to a limit."""
     keys, rest = numbered_keys(argv, 1)
     limit = card_limit(rest)
     count = 0
@@ -290,9 +226,8 @@ def numbered_keys(argv: list[bytes], at: int) -> tuple[list[bytes], list[bytes]]
     return argv[at + 1 : at + 1 + count], argv[at + 1 + count :]
 
 
-@command("SSCAN", **SCANNING)
+@command("SSCAN")
 def sscan(session: Session, argv: list[bytes]) -> Reply:
-    """Lists the members of a set bit by bit."""
     cursor = read_cursor(argv[2])
     value = read(session, argv[1], Set)
     if value is None:

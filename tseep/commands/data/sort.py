@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Callable, Union
 
@@ -13,7 +13,7 @@ from tseep.datatypes.list import RedisList
 from tseep.datatypes.set import Set
 from tseep.datatypes.sorted_set import SortedSet
 from tseep.errors import SYNTAX, WRONG_TYPE, CommandError
-from tseep.registry.keyspecs import KeyUse
+from tseep.registry.key_finders import SORT_OPTIONS, SORT_STORE_OPTIONS
 from tseep.registry.options import read_options
 from tseep.registry.table import command
 from tseep.replies import Reply
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from tseep.session.session import Session
 
 Sortable = Union[RedisList, Set, SortedSet]
-
-_READING = {b"asc": 0, b"desc": 0, b"alpha": 0, b"limit": 2, b"by": 1, b"get": 1}
-_STORING = {**_READING, b"store": 1}
-"""By option, how many arguments follow it."""
 
 _SPACES = b" \t\n\v\f\r"
 
@@ -160,44 +156,9 @@ def _sort(session: Session, argv: list[bytes], options: Options) -> list[bytes |
     return [lookup(element) for element in elements for lookup in lookups]
 
 
-_SORTED = KeyUse(1, ("RO", "access"))
-
-
-def _keys_of_sort(argv: list[bytes]) -> Iterator[KeyUse]:
-    """The key that is sorted, and the one that is stored at: that of the last STORE, as L{Options} has it."""
-    yield _SORTED
-    places = [option.place for option in read_options(argv, 2, _STORING) if option.name == b"store"]
-    if places:
-        yield KeyUse(places[-1], ("OW", "update"))
-
-
-def _pattern_of(argv: list[bytes], known: dict[bytes, int]) -> bytes | None:
-    """The first option whose pattern may name any key; None if there is none before what is no option."""
-    for option, _, parameters in read_options(argv, 2, known):
-        if option == b"get" or (option == b"by" and b"*" in parameters[0]):
-            return option.upper()
-        if not option:
-            return None
-    return None
-
-
-_sorting: dict[str, Any] = {
-    "arity": -2,
-    "keys": (1, 1, 1),
-    "acl": "set sortedset list dangerous",
-    "complexity": "O(N+M*log(M)) where N is the number of elements and M that of those to be sorted; O(N) unsorted.",
-}
-_OPTIONS = "key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [sorting:ALPHA]"
-
-
-@command(
-    "SORT", flags="write denyoom movablekeys", access="RO ACCESS; RO ACCESS @ ?; OW UPDATE @ ?",
-    syntax=f"{_OPTIONS} [STORE destination]", find_keys=_keys_of_sort,
-    reads_any_key=lambda argv: _pattern_of(argv, _STORING), **_sorting,
-)  # fmt: skip
+@command("SORT")
 def sort(session: Session, argv: list[bytes]) -> Reply:
-    """Sorts the elements of a list, set or sorted set, and returns or stores them or what belongs to them."""
-    options = Options(argv, _STORING)
+    options = Options(argv, SORT_STORE_OPTIONS)
     found = _sort(session, argv, options)
     if options.store is None:
         return found
@@ -208,10 +169,6 @@ def sort(session: Session, argv: list[bytes]) -> Reply:
     return len(found)
 
 
-@command(
-    "SORT_RO", flags="readonly movablekeys", access="RO ACCESS; RO ACCESS @ ?", since="7.0.0", syntax=_OPTIONS,
-    reads_any_key=lambda argv: _pattern_of(argv, _READING), **_sorting,
-)  # fmt: skip
+@command("SORT_RO")
 def sort_ro(session: Session, argv: list[bytes]) -> Reply:
-    """Sorts the elements of a list, set or sorted set, and returns them or what belongs to them."""
-    return _sort(session, argv, Options(argv, _READING))
+    return _sort(session, argv, Options(argv, SORT_OPTIONS))

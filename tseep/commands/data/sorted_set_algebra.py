@@ -160,71 +160,42 @@ def _store(session: Session, argv: list[bytes], operation: _Operation, event: by
 
 # The commands
 
-_UNION = "O(N+M*log(M)) where N is the number of members of all sets and M that of the result."
-_INTERSECTION = "O(N*K+M*log(M)) where N is the size of the smallest set, K the number of sets and M the result's size."
-_DIFFERENCE = "O(N+M*log(M)) where N is the number of members of all sets and M that of the result."
 
 _WEIGHING = (b"WEIGHTS", b"AGGREGATE")
-_KEYS = "numkeys key [key ...]"
-_OPTIONS = "[WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>]"
-
-_reading: dict[str, Any] = {
-    "arity": -3,
-    "flags": "readonly movablekeys",
-    "access": "RO ACCESS @ numkeys 1",
-    "since": "6.2.0",
-}
-_storing: dict[str, Any] = {
-    "arity": -4,
-    "flags": "write denyoom movablekeys",
-    "keys": (1, 1, 1),
-    "access": "OW UPDATE; RO ACCESS @ numkeys 2",
-}
 
 
-@command("ZUNION", complexity=_UNION, syntax=f"{_KEYS} {_OPTIONS} [WITHSCORES]", **_reading)
+@command("ZUNION")
 def zunion(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the members of all of some sorted sets."""
     return _answer(session, argv, _union, *_WEIGHING)
 
 
-@command("ZINTER", complexity=_INTERSECTION, syntax=f"{_KEYS} {_OPTIONS} [WITHSCORES]", **_reading)
+@command("ZINTER")
 def zinter(session: Session, argv: list[bytes]) -> Reply:
-    """Returns what all of some sorted sets have in common."""
     return _answer(session, argv, _intersection, *_WEIGHING)
 
 
-@command("ZDIFF", complexity=_DIFFERENCE, syntax=f"{_KEYS} [WITHSCORES]", **_reading)
+@command("ZDIFF")
 def zdiff(session: Session, argv: list[bytes]) -> Reply:
-    """Returns what the first sorted set has and none of the others."""
     return _answer(session, argv, _difference)
 
 
-@command("ZUNIONSTORE", since="2.0.0", complexity=_UNION, syntax=f"destination:key {_KEYS} {_OPTIONS}", **_storing)
+@command("ZUNIONSTORE")
 def zunionstore(session: Session, argv: list[bytes]) -> Reply:
-    """Stores the members of all of some sorted sets."""
     return _store(session, argv, _union, b"zunionstore", *_WEIGHING)
 
 
-@command(
-    "ZINTERSTORE", since="2.0.0", complexity=_INTERSECTION, syntax=f"destination:key {_KEYS} {_OPTIONS}", **_storing
-)
+@command("ZINTERSTORE")
 def zinterstore(session: Session, argv: list[bytes]) -> Reply:
-    """Stores what all of some sorted sets have in common."""
     return _store(session, argv, _intersection, b"zinterstore", *_WEIGHING)
 
 
-@command("ZDIFFSTORE", since="6.2.0", complexity=_DIFFERENCE, syntax=f"destination:key {_KEYS}", **_storing)
+@command("ZDIFFSTORE")
 def zdiffstore(session: Session, argv: list[bytes]) -> Reply:
-    """Stores what the first sorted set has and none of the others."""
     return _store(session, argv, _difference, b"zdiffstore")
 
 
-@command(
-    "ZINTERCARD", complexity=_INTERSECTION, syntax=f"{_KEYS} [LIMIT limit]", **{**_reading, "since": "7.0.0"}
-)  # fmt: skip
+@command("ZINTERCARD")
 def zintercard(session: Session, argv: list[bytes]) -> Reply:
-    """Counts what all of some sorted sets have in common, up to a limit."""
     sources, options = _sources(session, argv, 1)
     limit = card_limit(options)
     smallest, *others = _by_size(sources)

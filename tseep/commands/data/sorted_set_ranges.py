@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Callable
 
 from tseep.algorithms.numeric import FLOAT, INFINITY, infinite, require_integer
 from tseep.commands.data.sorted_sets import store_scores, with_scores
@@ -20,8 +20,6 @@ NO_WORDS = "ERR min or max not valid string range item"
 NO_LIMIT = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX"
 NO_LEX_SCORES = "ERR syntax error, WITHSCORES not supported in combination with BYLEX"
 
-LOG = "O(log(N)) where N is the number of members."
-SOME = "O(log(N)+M) where N is the number of members and M that of those in the range."
 
 Span = Callable[[SortedSet, bool], tuple[int, int]]
 """Takes a sorted set, and whether it is read from the end; returns the places where a range begins and ends."""
@@ -207,61 +205,38 @@ def _range(session: Session, argv: list[bytes], query: _Query) -> Reply:
     return with_scores(session, members, value.scores) if query.with_scores else members
 
 
-_LIMIT = "[LIMIT offset count]"
-_ranging: dict[str, Any] = {
-    "arity": -4,
-    "flags": "readonly",
-    "keys": (1, 1, 1),
-    "access": "RO ACCESS",
-    "complexity": SOME,
-}
-
-
-@command(
-    "ZRANGE", since="1.2.0", **_ranging,
-    syntax=f"key start:string stop:string [BYSCORE | BYLEX] [REV] {_LIMIT} [WITHSCORES]",
-)  # fmt: skip
+@command("ZRANGE")
 def zrange(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the members of a sorted set in a range of ranks, scores or names."""
     return _range(session, argv, _Query())
 
 
-@command("ZREVRANGE", since="1.2.0", syntax="key start stop [WITHSCORES]", **_ranging)
+@command("ZREVRANGE")
 def zrevrange(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the members of a sorted set in a range of ranks, from the highest score on."""
     return _range(session, argv, _Query(b"RANK", True))
 
 
-@command("ZRANGEBYSCORE", since="1.0.5", syntax=f"key min:double max:double [WITHSCORES] {_LIMIT}", **_ranging)
+@command("ZRANGEBYSCORE")
 def zrangebyscore(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the members of a sorted set in a range of scores."""
     return _range(session, argv, _Query(b"SCORE", False))
 
 
-@command("ZREVRANGEBYSCORE", since="2.2.0", syntax=f"key max:double min:double [WITHSCORES] {_LIMIT}", **_ranging)
+@command("ZREVRANGEBYSCORE")
 def zrevrangebyscore(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the members of a sorted set in a range of scores, from the highest on."""
     return _range(session, argv, _Query(b"SCORE", True))
 
 
-@command("ZRANGEBYLEX", since="2.8.9", syntax=f"key min max {_LIMIT}", **_ranging)
+@command("ZRANGEBYLEX")
 def zrangebylex(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the members in a range of names, of a sorted set whose scores are all the same."""
     return _range(session, argv, _Query(b"LEX", False))
 
 
-@command("ZREVRANGEBYLEX", since="2.8.9", syntax=f"key max min {_LIMIT}", **_ranging)
+@command("ZREVRANGEBYLEX")
 def zrevrangebylex(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the members in a range of names, from the last on, of a sorted set whose scores are all the same."""
     return _range(session, argv, _Query(b"LEX", True))
 
 
-@command(
-    "ZRANGESTORE", arity=-5, flags="write denyoom", keys=(1, 2, 1), access="OW UPDATE; RO ACCESS", since="6.2.0",
-    complexity=SOME, syntax=f"dst src min max [BYSCORE | BYLEX] [REV] {_LIMIT}",
-)  # fmt: skip
+@command("ZRANGESTORE")
 def zrangestore(session: Session, argv: list[bytes]) -> Reply:
-    """Stores the members of a sorted set in a range of ranks, scores or names."""
     query = _Query()
     span = query.read(argv, 3, storing=True)
     value = read(session, argv[2], SortedSet) or SortedSet()
@@ -280,24 +255,13 @@ def _count(session: Session, key: bytes, span: Span) -> int:
     return max(0, stop - start)
 
 
-_counting: dict[str, Any] = {
-    "arity": 4,
-    "flags": "readonly fast",
-    "keys": (1, 1, 1),
-    "access": "RO ACCESS",
-    "complexity": LOG,
-}
-
-
-@command("ZCOUNT", since="2.0.0", syntax="key min:double max:double", **_counting)
+@command("ZCOUNT")
 def zcount(session: Session, argv: list[bytes]) -> Reply:
-    """Counts the members of a sorted set in a range of scores."""
     return _count(session, argv[1], score_range(argv[2], argv[3]))
 
 
-@command("ZLEXCOUNT", since="2.8.9", syntax="key min max", **_counting)
+@command("ZLEXCOUNT")
 def zlexcount(session: Session, argv: list[bytes]) -> Reply:
-    """Counts the members in a range of names, of a sorted set whose scores are all the same."""
     return _count(session, argv[1], lex_range(argv[2], argv[3]))
 
 
@@ -313,28 +277,16 @@ def _remove(session: Session, key: bytes, span: Span, event: bytes) -> int:
     return len(removed)
 
 
-_removing: dict[str, Any] = {
-    "arity": 4,
-    "flags": "write",
-    "keys": (1, 1, 1),
-    "access": "RW DELETE",
-    "complexity": SOME,
-}
-
-
-@command("ZREMRANGEBYRANK", since="2.0.0", syntax="key start stop", **_removing)
+@command("ZREMRANGEBYRANK")
 def zremrangebyrank(session: Session, argv: list[bytes]) -> Reply:
-    """Removes the members of a sorted set in a range of ranks."""
     return _remove(session, argv[1], rank_range(argv[2], argv[3]), b"zremrangebyrank")
 
 
-@command("ZREMRANGEBYSCORE", since="1.2.0", syntax="key min:double max:double", **_removing)
+@command("ZREMRANGEBYSCORE")
 def zremrangebyscore(session: Session, argv: list[bytes]) -> Reply:
-    """Removes the members of a sorted set in a range of scores."""
     return _remove(session, argv[1], score_range(argv[2], argv[3]), b"zremrangebyscore")
 
 
-@command("ZREMRANGEBYLEX", since="2.8.9", syntax="key min max", **_removing)
+@command("ZREMRANGEBYLEX")
 def zremrangebylex(session: Session, argv: list[bytes]) -> Reply:
-    """Removes the members in a range of names, of a sorted set whose scores are all the same."""
     return _remove(session, argv[1], lex_range(argv[2], argv[3]), b"zremrangebylex")

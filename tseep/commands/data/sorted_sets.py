@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from tseep.algorithms.numeric import HIGHEST, integer, require_count, require_double, require_room
 from tseep.commands.arguments import read_cursor, require_seconds, scan_options
-from tseep.commands.data.scanning import SCANNING, step
+from tseep.commands.data.scanning import step
 from tseep.commands.data.typed import read, to_change
 from tseep.coordination.blocking import NOT_YET, block
 from tseep.datatypes.sorted_set import SortedSet
@@ -26,8 +26,6 @@ NOT_POSITIVE = "ERR value is out of range, must be positive"
 MOST_RANDOM = HIGHEST // 2
 """A ZRANDMEMBER with scores takes no higher count."""
 
-LOG = "O(log(N)) where N is the number of members."
-EACH = "O(M*log(N)) where N is the number of members of the set and M that of those in the command."
 
 _OPTIONS = frozenset([b"NX", b"XX", b"GT", b"LT", b"CH", b"INCR"])
 _NO_OPTIONS: frozenset[bytes] = frozenset()
@@ -113,12 +111,8 @@ def _to_be(current: float | None, given: float, options: Collection[bytes]) -> f
     return None if kept else score
 
 
-@command(
-    "ZADD", arity=-4, flags="write denyoom fast", keys=(1, 1, 1), access="RW UPDATE", since="1.2.0", complexity=EACH,
-    syntax="key [NX | XX] [GT | LT] [change:CH] [increment:INCR] score member [score member ...]",
-)  # fmt: skip
+@command("ZADD")
 def zadd(session: Session, argv: list[bytes]) -> Reply:
-    """Adds members to a sorted set, or gives them new scores."""
     at = 2
     if argv[2].isalpha():  # an option, or a score in letters
         while at < len(argv) and argv[at].upper() in _OPTIONS:
@@ -157,21 +151,13 @@ def _check_options(options: frozenset[bytes], words: int) -> None:
         raise CommandError("ERR INCR option supports a single increment-element pair")
 
 
-@command(
-    "ZINCRBY", arity=4, flags="write denyoom fast", keys=(1, 1, 1), access="RW ACCESS UPDATE", since="1.2.0",
-    complexity=LOG, syntax="key increment member",
-)  # fmt: skip
+@command("ZINCRBY")
 def zincrby(session: Session, argv: list[bytes]) -> Reply:
-    """Adds to the score of a member of a sorted set; a new one begins at 0."""
     return add(session, argv[1], [read_score(argv[2])], argv[3:], (b"INCR",), b"zincr")
 
 
-@command(
-    "ZREM", arity=-3, flags="write fast", keys=(1, 1, 1), access="RW DELETE", since="1.2.0", complexity=EACH,
-    syntax="key member [member ...]",
-)  # fmt: skip
+@command("ZREM")
 def zrem(session: Session, argv: list[bytes]) -> Reply:
-    """Removes members from a sorted set, and says how many were there."""
     value = to_change(session, argv[1], SortedSet)
     if value is None:
         return 0
@@ -184,51 +170,35 @@ def zrem(session: Session, argv: list[bytes]) -> Reply:
 # Looking
 
 
-_looking: dict[str, Any] = {"flags": "readonly fast", "keys": (1, 1, 1), "access": "RO ACCESS"}
-
-
-@command("ZSCORE", arity=3, since="1.2.0", syntax="key member", **_looking)
+@command("ZSCORE")
 def zscore(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the score of a member of a sorted set."""
     return (read(session, argv[1], SortedSet) or _EMPTY).scores.get(argv[2])
 
 
-@command(
-    "ZMSCORE", arity=-3, since="6.2.0", complexity="O(N) where N is the number of members asked for.",
-    syntax="key member [member ...]", **_looking,
-)  # fmt: skip
+@command("ZMSCORE")
 def zmscore(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the scores of members of a sorted set, with a null for each that is none."""
     return list(map((read(session, argv[1], SortedSet) or _EMPTY).scores.get, argv[2:]))
 
 
-@command("ZCARD", arity=2, flags="readonly fast", keys=(1, 1, 1), access="RO", since="1.2.0", syntax="key")
+@command("ZCARD")
 def zcard(session: Session, argv: list[bytes]) -> Reply:
-    """Says how many members a sorted set has."""
     return len(read(session, argv[1], SortedSet) or ())
 
 
-@command("ZRANK", arity=3, since="2.0.0", complexity=LOG, syntax="key member", **_looking)
+@command("ZRANK")
 def zrank(session: Session, argv: list[bytes]) -> Reply:
-    """Says how many members of a sorted set come before one."""
     return (read(session, argv[1], SortedSet) or _EMPTY).rank(argv[2])
 
 
-@command("ZREVRANK", arity=3, since="2.0.0", complexity=LOG, syntax="key member", **_looking)
+@command("ZREVRANK")
 def zrevrank(session: Session, argv: list[bytes]) -> Reply:
-    """Says how many members of a sorted set come after one."""
     value = read(session, argv[1], SortedSet) or _EMPTY
     rank = value.rank(argv[2])
     return None if rank is None else len(value) - 1 - rank
 
 
-@command(
-    "ZRANDMEMBER", arity=-2, flags="readonly", keys=(1, 1, 1), access="RO ACCESS", since="6.2.0",
-    complexity="O(N) where N is the number of members asked for.", tips="nondeterministic_output",
-    syntax="key [<count [WITHSCORES]>]",
-)  # fmt: skip
+@command("ZRANDMEMBER")
 def zrandmember(session: Session, argv: list[bytes]) -> Reply:
-    """Picks members of a sorted set at random."""
     if len(argv) == 2:
         value = read(session, argv[1], SortedSet)
         return None if value is None else _at_random(value, 1)[0]
@@ -256,9 +226,8 @@ def _at_random(value: SortedSet, count: int) -> list[bytes]:
     return [value.members(place, place + 1)[0] for place in chosen]
 
 
-@command("ZSCAN", **SCANNING)
+@command("ZSCAN")
 def zscan(session: Session, argv: list[bytes]) -> Reply:
-    """Lists the members of a sorted set with their scores bit by bit."""
     cursor = read_cursor(argv[2])
     value = read(session, argv[1], SortedSet)
     if value is None:
@@ -300,26 +269,13 @@ def _zpop(session: Session, argv: list[bytes], highest: bool) -> Reply:
     return [part for pair in pairs for part in pair]
 
 
-_popping: dict[str, Any] = {
-    "arity": -2,
-    "flags": "write fast",
-    "keys": (1, 1, 1),
-    "access": "RW ACCESS DELETE",
-    "since": "5.0.0",
-    "complexity": EACH,
-    "syntax": "key [count]",
-}
-
-
-@command("ZPOPMIN", **_popping)
+@command("ZPOPMIN")
 def zpopmin(session: Session, argv: list[bytes]) -> Reply:
-    """Removes the members with the lowest scores and returns them."""
     return _zpop(session, argv, False)
 
 
-@command("ZPOPMAX", **_popping)
+@command("ZPOPMAX")
 def zpopmax(session: Session, argv: list[bytes]) -> Reply:
-    """Removes the members with the highest scores and returns them."""
     return _zpop(session, argv, True)
 
 
@@ -361,16 +317,8 @@ def _first(keys: Iterable[bytes], attempt: Attempt) -> Reply:
     return next((reply for reply in map(attempt, keys) if reply is not NOT_YET), NOT_YET)
 
 
-_numbered: dict[str, Any] = {
-    "since": "7.0.0",
-    "complexity": "O(K + M*log(N)) where K is the number of keys, N that of members and M that of those removed.",
-}
-_MPOP = "numkeys key [key ...] <MIN | MAX> [COUNT count]"
-
-
-@command("ZMPOP", arity=-4, flags="write movablekeys", access="RW ACCESS DELETE @ numkeys 1", syntax=_MPOP, **_numbered)
+@command("ZMPOP")
 def zmpop(session: Session, argv: list[bytes]) -> Reply:
-    """Removes members from an end of the first sorted set that is there, and returns them."""
     keys, highest, count = _mpop_options(argv, 1)
     reply = _first(keys, _mpop(session, highest, count))
     return NULL_ARRAY if reply is NOT_YET else reply
@@ -398,34 +346,17 @@ def _bzpop(session: Session, argv: list[bytes], highest: bool) -> Reply:
     return _wait(session, argv[1:-1], timeout, attempt)
 
 
-_waiting: dict[str, Any] = {
-    "arity": -3,
-    "flags": "write noscript blocking fast",
-    "keys": (1, -2, 1),
-    "access": "RW ACCESS DELETE",
-    "since": "5.0.0",
-    "complexity": LOG,
-    "syntax": "key [key ...] timeout:double",
-}
-
-
-@command("BZPOPMIN", **_waiting)
+@command("BZPOPMIN")
 def bzpopmin(session: Session, argv: list[bytes]) -> Reply:
-    """Removes the lowest member of the first sorted set that is there, and waits for one if there is none."""
     return _bzpop(session, argv, False)
 
 
-@command("BZPOPMAX", **_waiting)
+@command("BZPOPMAX")
 def bzpopmax(session: Session, argv: list[bytes]) -> Reply:
-    """Removes the highest member of the first sorted set that is there, and waits for one if there is none."""
     return _bzpop(session, argv, True)
 
 
-@command(
-    "BZMPOP", arity=-5, flags="write blocking movablekeys", access="RW ACCESS DELETE @ numkeys 2",
-    syntax=f"timeout:double {_MPOP}", **_numbered,
-)  # fmt: skip
+@command("BZMPOP")
 def bzmpop(session: Session, argv: list[bytes]) -> Reply:
-    """Removes members from an end of the first sorted set that is there, and waits for some if there is none."""
     keys, highest, count = _mpop_options(argv, 2)
     return _wait(session, keys, require_seconds(argv[1]), _mpop(session, highest, count))

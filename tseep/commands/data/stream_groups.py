@@ -12,7 +12,6 @@ from tseep.commands.data.streams import (
     at_most,
     entries,
     entry,
-    keys_of_reading,
     of_streams,
     read_reading,
 )
@@ -21,7 +20,7 @@ from tseep.coordination.blocking import NOT_YET, block
 from tseep.datatypes.stream import HIGHEST_ID, Consumer, Group, Pending, Stream, id_text
 from tseep.datatypes.stream_ids import leading_ids, read_end, read_id, read_start
 from tseep.errors import NO_SUCH_KEY, SYNTAX, CommandError, wrong_subcommand
-from tseep.registry.table import command, container
+from tseep.registry.table import command
 from tseep.replies import NULL_ARRAY, OK, Reply
 
 if TYPE_CHECKING:
@@ -44,9 +43,6 @@ _MEANINGLESS = (
     "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by "
     "specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set."
 )
-
-_one: dict[str, Any] = {"keys": (1, 1, 1), "since": "5.0.0"}
-_sub: dict[str, Any] = {"keys": (2, 2, 1), "group": "stream"}
 
 
 def _require_group(stream: Stream | None, key: bytes, name: bytes, where: bytes = b"") -> tuple[Stream, Group]:
@@ -78,8 +74,6 @@ def _consumer(session: Session, key: bytes, group: Group, name: bytes) -> Consum
 
 
 # Making and removing groups
-
-container("XGROUP", __name__, "Holds the commands about groups of consumers.", since="5.0.0", group="stream")
 
 
 def _entries_read(argv: list[bytes], make: bool) -> tuple[int | None, bool]:
@@ -124,12 +118,8 @@ def _group_id(text: bytes, stream: Stream | None) -> int:
     return read_id(text)
 
 
-@command(
-    "XGROUP CREATE", arity=-5, flags="write denyoom", access="RW INSERT", since="5.0.0", complexity="O(1)",
-    syntax="key groupname:string <id | new_id:$> [MKSTREAM] [ENTRIESREAD entries_read:integer]", **_sub,
-)  # fmt: skip
+@command("XGROUP CREATE")
 def xgroup_create(session: Session, argv: list[bytes]) -> Reply:
-    """Makes a group of consumers."""
     db, key, name = session.db, argv[2], argv[3]
     entries_read, make_stream = _entries_read(argv, True)
     stream = to_change(session, key, Stream)
@@ -146,12 +136,8 @@ def xgroup_create(session: Session, argv: list[bytes]) -> Reply:
     return OK
 
 
-@command(
-    "XGROUP SETID", arity=-5, flags="write", access="RW UPDATE", since="5.0.0", complexity="O(1)",
-    syntax="key groupname:string <id | new_id:$> [ENTRIESREAD entries_read:integer]", **_sub,
-)  # fmt: skip
+@command("XGROUP SETID")
 def xgroup_setid(session: Session, argv: list[bytes]) -> Reply:
-    """Sets the last entry that a group was given."""
     entries_read, _ = _entries_read(argv, False)
     stream, group = _to_group(session, argv)
     group.last_id = _group_id(argv[4], stream)
@@ -160,12 +146,8 @@ def xgroup_setid(session: Session, argv: list[bytes]) -> Reply:
     return OK
 
 
-@command(
-    "XGROUP DESTROY", arity=4, flags="write", access="RW DELETE", since="5.0.0", syntax="key groupname:string",
-    complexity="O(N) where N is the number of pending entries.", **_sub,
-)  # fmt: skip
+@command("XGROUP DESTROY")
 def xgroup_destroy(session: Session, argv: list[bytes]) -> Reply:
-    """Removes a group, with all that is pending, and says whether it was there."""
     stream = _to_change(session, argv)
     if stream.groups.pop(argv[3], None) is None:
         return 0
@@ -173,12 +155,8 @@ def xgroup_destroy(session: Session, argv: list[bytes]) -> Reply:
     return 1
 
 
-@command(
-    "XGROUP CREATECONSUMER", arity=5, flags="write denyoom", access="RW INSERT", since="6.2.0", complexity="O(1)",
-    syntax="key groupname:string consumername:string", **_sub,
-)  # fmt: skip
+@command("XGROUP CREATECONSUMER")
 def xgroup_createconsumer(session: Session, argv: list[bytes]) -> Reply:
-    """Makes a consumer, and says whether it is new."""
     _, group = _to_group(session, argv)
     if argv[4] in group.consumers:
         return 0
@@ -186,12 +164,8 @@ def xgroup_createconsumer(session: Session, argv: list[bytes]) -> Reply:
     return 1
 
 
-@command(
-    "XGROUP DELCONSUMER", arity=5, flags="write", access="RW DELETE", since="5.0.0", complexity="O(1)",
-    syntax="key groupname:string consumername:string", **_sub,
-)  # fmt: skip
+@command("XGROUP DELCONSUMER")
 def xgroup_delconsumer(session: Session, argv: list[bytes]) -> Reply:
-    """Removes a consumer, and says how many entries were pending for it."""
     _, group = _to_group(session, argv)
     consumer = group.consumers.get(argv[4])
     if consumer is None:
@@ -212,13 +186,8 @@ class _Member(NamedTuple):
     no_ack: bool
 
 
-@command(
-    "XREADGROUP", arity=-7, flags="write blocking movablekeys", access="RO ACCESS @ STREAMS 4 half", since="5.0.0",
-    find_keys=keys_of_reading,
-    syntax="GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...]",
-)  # fmt: skip
+@command("XREADGROUP")
 def xreadgroup(session: Session, argv: list[bytes]) -> Reply:
-    """Returns entries of streams that nobody in a group has been given yet, or those that one has not acknowledged."""
     reading = read_reading(argv, True, session.server.scripting.running is not None)
     assert reading.group is not None  # or it would have been refused
     member = _Member(*reading.group, reading.no_ack)
@@ -298,12 +267,8 @@ def _wait(session: Session, reading: Reading, member: _Member) -> Reply:
 # Acknowledging, and taking over
 
 
-@command(
-    "XACK", arity=-4, flags="write fast", access="RW UPDATE", complexity="O(log(N)) for each id.",
-    syntax="key group id [id ...]", **_one,
-)  # fmt: skip
+@command("XACK")
 def xack(session: Session, argv: list[bytes]) -> Reply:
-    """Ends the pending of entries, and says how many were."""
     stream = read(session, argv[1], Stream)
     group = None if stream is None else stream.groups.get(argv[2])
     if group is None:
@@ -365,14 +330,8 @@ class _Claim:
             pending.count += 1
 
 
-@command(
-    "XCLAIM", arity=-6, flags="write fast", access="RW UPDATE", tips="nondeterministic_output",
-    complexity="O(log(N)) for each id, where N is the number of pending entries.",
-    syntax="key group consumer min-idle-time:string id [id ...] [IDLE ms] [TIME unix-time-milliseconds] "
-    "[RETRYCOUNT count] [FORCE] [JUSTID] [LASTID id]", **_one,
-)  # fmt: skip
+@command("XCLAIM")
 def xclaim(session: Session, argv: list[bytes]) -> Reply:
-    """Gives pending entries to another consumer."""
     stream, group = _require_group(read(session, argv[1], Stream), argv[1], argv[2])
     claim = _Claim(session, argv[1], stream, group)
     claim.min_idle = _min_idle(argv[4], "XCLAIM")
@@ -411,13 +370,8 @@ def _claim_options(claim: _Claim, argv: list[bytes], at: int) -> int:
     return last_id
 
 
-@command(
-    "XAUTOCLAIM", arity=-6, flags="write fast", access="RW DELETE", tips="nondeterministic_output",
-    complexity="O(1) if COUNT is small.", syntax="key group consumer min-idle-time:string start:string "
-    "[COUNT count] [JUSTID]", **{**_one, "since": "6.2.0"},
-)  # fmt: skip
+@command("XAUTOCLAIM")
 def xautoclaim(session: Session, argv: list[bytes]) -> Reply:
-    """Gives pending entries from an id on to another consumer, as XCLAIM would those that XPENDING shows."""
     min_idle = _min_idle(argv[4], "XAUTOCLAIM")
     start = read_start(argv[5])
     count, just_id = _autoclaim_options(argv)
@@ -462,13 +416,8 @@ def _autoclaim_options(argv: list[bytes]) -> tuple[int, bool]:
 # Looking
 
 
-@command(
-    "XPENDING", arity=-3, flags="readonly", access="RO ACCESS", tips="nondeterministic_output",
-    complexity="O(N) where N is the number of entries looked at.",
-    syntax="key group [[IDLE min-idle-time:integer] start:string end:string count [consumer]]", **_one,
-)  # fmt: skip
+@command("XPENDING")
 def xpending(session: Session, argv: list[bytes]) -> Reply:
-    """Tells what is pending in a group: how much, or which entries."""
     if len(argv) != 3 and not 6 <= len(argv) <= 9:
         raise CommandError(SYNTAX)
     query = _PendingQuery(argv) if len(argv) > 3 else None
@@ -518,9 +467,6 @@ class _PendingQuery:
         ]
 
 
-container("XINFO", __name__, "Holds the commands that tell about streams.", since="5.0.0", group="stream")
-
-
 def _require_stream(session: Session, key: bytes) -> Stream:
     stream = read(session, key, Stream)
     if stream is None:
@@ -528,12 +474,8 @@ def _require_stream(session: Session, key: bytes) -> Stream:
     return stream
 
 
-@command(
-    "XINFO STREAM", arity=-3, flags="readonly", access="RO ACCESS", since="5.0.0", complexity="O(1)",
-    syntax="key [FULL [COUNT count]]", **_sub,
-)  # fmt: skip
+@command("XINFO STREAM")
 def xinfo_stream(session: Session, argv: list[bytes]) -> Reply:
-    """Tells about a stream."""
     stream = _require_stream(session, argv[2])
     count = _full_count(argv)
     about = {
@@ -593,12 +535,8 @@ def _whole_consumer(consumer: Consumer, count: int) -> dict[bytes, Any]:
     }
 
 
-@command(
-    "XINFO GROUPS", arity=3, flags="readonly", access="RO ACCESS", since="5.0.0", complexity="O(1)", syntax="key",
-    **_sub,
-)  # fmt: skip
+@command("XINFO GROUPS")
 def xinfo_groups(session: Session, argv: list[bytes]) -> Reply:
-    """Tells about the groups of a stream."""
     stream = _require_stream(session, argv[2])
     return [
         {
@@ -613,12 +551,8 @@ def xinfo_groups(session: Session, argv: list[bytes]) -> Reply:
     ]
 
 
-@command(
-    "XINFO CONSUMERS", arity=4, flags="readonly", access="RO ACCESS", since="5.0.0", complexity="O(1)",
-    tips="nondeterministic_output", syntax="key groupname:string", **_sub,
-)  # fmt: skip
+@command("XINFO CONSUMERS")
 def xinfo_consumers(session: Session, argv: list[bytes]) -> Reply:
-    """Tells about the consumers of a group."""
     group = _require_stream(session, argv[2]).groups.get(argv[3])
     if group is None:
         raise _no_group(argv[2], argv[3])

@@ -14,8 +14,8 @@ from tseep.datatypes.id_map import MAX_CHUNK_ENTRIES
 from tseep.datatypes.stream import HIGHEST_ID, SEQUENCE, Fields, Stream, id_text
 from tseep.datatypes.stream_ids import read_end, read_id, read_milliseconds, read_start
 from tseep.errors import NO_SUCH_KEY, SYNTAX, CommandError, wrong_arguments
-from tseep.registry.keyspecs import KeyUse
-from tseep.registry.options import REST, read_options
+from tseep.registry.key_finders import XREAD_OPTIONS
+from tseep.registry.options import read_options
 from tseep.registry.table import command
 from tseep.replies import NULL_ARRAY, OK, Reply
 
@@ -35,10 +35,6 @@ WHILE_BLOCKED = 1000
 """So many entries are read at most by one who has waited and has not said how many."""
 
 _UNBALANCED = "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified."
-
-_one: dict[str, Any] = {"keys": (1, 1, 1)}
-_RANGE = "O(N) where N is the number of entries returned."
-_TRIM = "[<MAXLEN | MINID> [equal:= | approximately:~] threshold [LIMIT count]]"
 
 
 def entry(id: int, fields: Fields) -> list[Any]:
@@ -128,13 +124,8 @@ class Trim:
 # Adding
 
 
-@command(
-    "XADD", arity=-5, flags="write denyoom fast", access="RW UPDATE", since="5.0.0", tips="nondeterministic_output",
-    complexity="O(1), and O(N) for N entries that are removed.",
-    syntax=f"key [NOMKSTREAM] {_TRIM} <auto_id:* | id> field value [field value ...]", **_one,
-)  # fmt: skip
+@command("XADD")
 def xadd(session: Session, argv: list[bytes]) -> Reply:
-    """Adds an entry to a stream, and answers its id."""
     trim, make, at = None, True, 2
     if argv[2] != b"*":
         trim, make, at = _adding_options(argv)
@@ -194,13 +185,8 @@ def _next_id(stream: Stream, now: int, milliseconds: int | None) -> int:
     return last if last & SEQUENCE == SEQUENCE else last + 1
 
 
-@command(
-    "XTRIM", arity=-4, flags="write", access="RW DELETE", since="5.0.0", tips="nondeterministic_output",
-    complexity="O(N) where N is the number of entries that are removed.",
-    syntax="key <MAXLEN | MINID> [equal:= | approximately:~] threshold [LIMIT count]", **_one,
-)  # fmt: skip
+@command("XTRIM")
 def xtrim(session: Session, argv: list[bytes]) -> Reply:
-    """Removes old entries of a stream, and says how many."""
     trim, at = Trim(), 2
     while at < len(argv):
         after = trim.read(argv, at)
@@ -215,12 +201,8 @@ def xtrim(session: Session, argv: list[bytes]) -> Reply:
     return removed
 
 
-@command(
-    "XDEL", arity=-3, flags="write fast", access="RW DELETE", since="5.0.0",
-    complexity="O(log(N)) for each entry of a stream with N.", syntax="key id [id ...]", **_one,
-)  # fmt: skip
+@command("XDEL")
 def xdel(session: Session, argv: list[bytes]) -> Reply:
-    """Removes entries from a stream, and says how many were there."""
     stream = to_change(session, argv[1], Stream)
     if stream is None:
         return 0
@@ -231,12 +213,8 @@ def xdel(session: Session, argv: list[bytes]) -> Reply:
     return deleted
 
 
-@command(
-    "XSETID", arity=-3, flags="write denyoom fast", access="RW UPDATE", since="5.0.0", complexity="O(1)",
-    syntax="key last-id [ENTRIESADDED entries_added:integer] [MAXDELETEDID max_deleted_entry_id]", **_one,
-)  # fmt: skip
+@command("XSETID")
 def xsetid(session: Session, argv: list[bytes]) -> Reply:
-    """Sets what a stream remembers of its past: its last id, and what was added and deleted."""
     id = read_id(argv[2])
     added, deleted = _past(argv, id)
     stream = to_change(session, argv[1], Stream)
@@ -276,9 +254,8 @@ def _past(argv: list[bytes], id: int) -> tuple[int | None, int]:
 # Reading
 
 
-@command("XLEN", arity=2, flags="readonly fast", access="RO", since="5.0.0", complexity="O(1)", syntax="key", **_one)
+@command("XLEN")
 def xlen(session: Session, argv: list[bytes]) -> Reply:
-    """Says how many entries a stream has."""
     stream = read(session, argv[1], Stream)
     return 0 if stream is None else len(stream)
 
@@ -305,20 +282,13 @@ def _count(argv: list[bytes]) -> int | None:
     return count
 
 
-_ranging: dict[str, Any] = {
-    "arity": -4, "flags": "readonly", "access": "RO ACCESS", "since": "5.0.0", "complexity": _RANGE, **_one,
-}  # fmt: skip
-
-
-@command("XRANGE", syntax="key start:string end:string [COUNT count]", **_ranging)
+@command("XRANGE")
 def xrange_(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the entries of a stream between two ids."""
     return _range(session, argv, argv[2], argv[3], False)
 
 
-@command("XREVRANGE", syntax="key end:string start:string [COUNT count]", **_ranging)
+@command("XREVRANGE")
 def xrevrange(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the entries of a stream between two ids, the last one first."""
     return _range(session, argv, argv[3], argv[2], True)
 
 
@@ -339,10 +309,6 @@ class Reading(NamedTuple):
     no_ack: bool
 
 
-_READING = {b"block": 1, b"count": 1, b"group": 2, b"noack": 0, b"streams": REST}
-"""By option of an XREAD or an XREADGROUP, how many parameters follow it."""
-
-
 def read_reading(argv: list[bytes], grouped: bool, scripted: bool) -> Reading:
     """
     Read the options of an XREAD, or of an XREADGROUP.
@@ -352,7 +318,7 @@ def read_reading(argv: list[bytes], grouped: bool, scripted: bool) -> Reading:
     """
     count, timeout, no_ack = 0, None, False
     group: tuple[bytes, bytes] | None = None
-    for option, _, parameters in read_options(argv, 1, _READING):
+    for option, _, parameters in read_options(argv, 1, XREAD_OPTIONS):
         if option == b"block":
             if scripted:
                 raise CommandError(b"ERR %b command is not allowed with BLOCK option from scripts" % argv[0])
@@ -375,14 +341,6 @@ def read_reading(argv: list[bytes], grouped: bool, scripted: bool) -> Reading:
     raise CommandError(SYNTAX)
 
 
-def keys_of_reading(argv: list[bytes]) -> list[KeyUse]:
-    """The keys of an XREAD or an XREADGROUP: a group or a consumer may be called C{streams}, too."""
-    for option, place, parameters in read_options(argv, 1, _READING):
-        if option == b"streams":
-            return [KeyUse(place + number, ("RO", "access")) for number in range(len(parameters) // 2)]
-    return []
-
-
 def _require_grouped(option: str, grouped: bool) -> None:
     if not grouped:
         raise CommandError(f"ERR The {option} option is only supported by XREADGROUP. You called XREAD instead.")
@@ -401,12 +359,8 @@ def of_streams(session: Session, found: dict[bytes, Any] | list[tuple[bytes, Any
     return dict(pairs) if session.protocol == 3 else [[key, value] for key, value in pairs]
 
 
-@command(
-    "XREAD", arity=-4, flags="readonly blocking movablekeys", access="RO ACCESS @ STREAMS 1 half", since="5.0.0",
-    find_keys=keys_of_reading, syntax="[COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]",
-)  # fmt: skip
+@command("XREAD")
 def xread(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the entries of streams after some ids, and waits for one if there are none."""
     reading = read_reading(argv, False, session.server.scripting.running is not None)
     after = [(key, _after(session, key, text)) for key, text in reading.streams]
     found = []

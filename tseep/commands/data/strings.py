@@ -8,7 +8,6 @@ from tseep.algorithms.lcs import Pair, common_bytes, runs
 from tseep.algorithms.long_double import ZERO, require_long_double, sum_text
 from tseep.algorithms.numeric import HIGHEST, LOWEST, require_integer
 from tseep.errors import SYNTAX, WRONG_TYPE, CommandError, invalid_expire_time, wrong_arguments
-from tseep.registry.keyspecs import KeyUse
 from tseep.registry.table import command
 from tseep.replies import OK, Reply
 
@@ -24,11 +23,6 @@ TOO_LONG = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
 _TIMES = {b"EX": "expiry", b"PX": "expiry", b"EXAT": "expiry", b"PXAT": "expiry"}
 _SET_OPTIONS = {**_TIMES, b"KEEPTTL": "expiry", b"NX": "condition", b"XX": "condition", b"GET": "get"}
 _GETEX_OPTIONS = {**_TIMES, b"PERSIST": "expiry"}
-_SET_SYNTAX = (
-    "key value [NX | XX] [GET] [EX seconds | PX milliseconds"
-    " | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]"
-)
-_GETEX_SYNTAX = "key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]"
 
 
 # What the commands on strings share
@@ -121,32 +115,16 @@ def _deadline(session: Session, name: bytes, unit: bytes, amount: bytes) -> int:
 # One key
 
 
-@command("GET", arity=2, flags="readonly fast", keys=(1, 1, 1), access="RO ACCESS", syntax="key")
+@command("GET")
 def get(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the string value of a key."""
     value = session.db.read(argv[1])
     if value is None or type(value) is bytes:
         return value
     return _reply(require_string(value))
 
 
-def _key_of_set(argv: list[bytes]) -> list[KeyUse]:
-    """The key, which GET reads as well."""
-    reads = any(word.lower() == b"get" for word in argv[3:])
-    return [KeyUse(1, ("RW", "access", "update") if reads else ("OW", "update"))]
-
-
-@command(
-    "SET",
-    arity=-3,
-    flags="write denyoom",
-    keys=(1, 1, 1),
-    access="RW ACCESS UPDATE VARIABLE_FLAGS",
-    find_keys=_key_of_set,
-    syntax=_SET_SYNTAX,
-)
+@command("SET")
 def set_(session: Session, argv: list[bytes]) -> Reply:
-    """Sets the string value of a key, whatever it held, and optionally when it expires."""
     if len(argv) == 3:
         session.db.set(argv[1], argv[2])
         return OK
@@ -184,71 +162,35 @@ def write(session: Session, argv: list[bytes]) -> Reply:
     return argv[2]
 
 
-@command("SETNX", arity=3, flags="write denyoom fast", keys=(1, 1, 1), access="OW INSERT", syntax="key value")
+@command("SETNX")
 def setnx(session: Session, argv: list[bytes]) -> Reply:
-    """Sets the string value of a key that does not exist yet."""
     if session.db.get(argv[1]) is not None:
         return 0
     session.db.set(argv[1], argv[2])
     return 1
 
 
-@command(
-    "SETEX",
-    arity=4,
-    flags="write denyoom",
-    keys=(1, 1, 1),
-    access="OW UPDATE",
-    since="2.0.0",
-    syntax="key seconds value",
-)
+@command("SETEX")
 def setex(session: Session, argv: list[bytes]) -> Reply:
-    """Sets the string value of a key and after how many seconds it expires."""
     _store(session, argv[1], argv[3], _deadline(session, argv[0], b"EX", argv[2]))
     return OK
 
 
-@command(
-    "PSETEX",
-    arity=4,
-    flags="write denyoom",
-    keys=(1, 1, 1),
-    access="OW UPDATE",
-    since="2.6.0",
-    syntax="key milliseconds value",
-)
+@command("PSETEX")
 def psetex(session: Session, argv: list[bytes]) -> Reply:
-    """Sets the string value of a key and after how many milliseconds it expires."""
     _store(session, argv[1], argv[3], _deadline(session, argv[0], b"PX", argv[2]))
     return OK
 
 
-@command(
-    "GETSET",
-    arity=3,
-    flags="write denyoom fast",
-    keys=(1, 1, 1),
-    access="RW ACCESS UPDATE",
-    syntax="key value",
-)
+@command("GETSET")
 def getset(session: Session, argv: list[bytes]) -> Reply:
-    """Sets the string value of a key and returns the one it had."""
     previous = _reply(read_string(session, argv[1]))
     session.db.set(argv[1], argv[2])
     return previous
 
 
-@command(
-    "GETEX",
-    arity=-2,
-    flags="write fast",
-    keys=(1, 1, 1),
-    access="RW ACCESS UPDATE",
-    since="6.2.0",
-    syntax=_GETEX_SYNTAX,
-)
+@command("GETEX")
 def getex(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the string value of a key and optionally changes when it expires."""
     options = _options(argv, 2, _GETEX_OPTIONS)
     value = read_string(session, argv[1])
     if value is None:
@@ -264,17 +206,8 @@ def getex(session: Session, argv: list[bytes]) -> Reply:
     return _reply(value)
 
 
-@command(
-    "GETDEL",
-    arity=2,
-    flags="write fast",
-    keys=(1, 1, 1),
-    access="RW ACCESS DELETE",
-    since="6.2.0",
-    syntax="key",
-)
+@command("GETDEL")
 def getdel(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the string value of a key and deletes the key."""
     value = _reply(read_string(session, argv[1]))
     if value is not None:
         session.db.delete(argv[1])
@@ -284,53 +217,21 @@ def getdel(session: Session, argv: list[bytes]) -> Reply:
 # Several keys
 
 
-@command(
-    "MGET",
-    arity=-2,
-    flags="readonly fast",
-    keys=(1, -1, 1),
-    access="RO ACCESS",
-    complexity="O(N) where N is the number of keys.",
-    syntax="key [key ...]",
-    tips="request_policy:multi_shard",
-)
+@command("MGET")
 def mget(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the string values of several keys, with a null for each that has none."""
     read = session.db.read
     values = [read(key) for key in argv[1:]]
     return [_reply(value) if isinstance(value, (bytes, bytearray)) else None for value in values]
 
 
-@command(
-    "MSET",
-    arity=-3,
-    flags="write denyoom",
-    keys=(1, -1, 2),
-    access="OW UPDATE",
-    since="1.0.1",
-    complexity="O(N) where N is the number of keys.",
-    syntax="key value [key value ...]",
-    tips="request_policy:multi_shard response_policy:all_succeeded",
-)
+@command("MSET")
 def mset(session: Session, argv: list[bytes]) -> Reply:
-    """Sets the string values of several keys at once."""
     _set_all(session, argv)
     return OK
 
 
-@command(
-    "MSETNX",
-    arity=-3,
-    flags="write denyoom",
-    keys=(1, -1, 2),
-    access="OW INSERT",
-    since="1.0.1",
-    complexity="O(N) where N is the number of keys.",
-    syntax="key value [key value ...]",
-    tips="request_policy:multi_shard response_policy:agg_min",
-)
+@command("MSETNX")
 def msetnx(session: Session, argv: list[bytes]) -> Reply:
-    """Sets the string values of several keys at once, if none of them exists yet."""
     if len(argv) % 2 and any(session.db.get(key) is not None for key in argv[1::2]):
         return 0
     _set_all(session, argv)
@@ -346,41 +247,23 @@ def _set_all(session: Session, argv: list[bytes]) -> None:
 # Numbers
 
 
-@command("INCR", arity=2, flags="write denyoom fast", keys=(1, 1, 1), access="RW ACCESS UPDATE", syntax="key")
+@command("INCR")
 def incr(session: Session, argv: list[bytes]) -> Reply:
-    """Adds one to the integer value of a key, which begins at 0."""
     return _increment(session, argv[1], 1)
 
 
-@command("DECR", arity=2, flags="write denyoom fast", keys=(1, 1, 1), access="RW ACCESS UPDATE", syntax="key")
+@command("DECR")
 def decr(session: Session, argv: list[bytes]) -> Reply:
-    """Takes one from the integer value of a key, which begins at 0."""
     return _increment(session, argv[1], -1)
 
 
-@command(
-    "INCRBY",
-    arity=3,
-    flags="write denyoom fast",
-    keys=(1, 1, 1),
-    access="RW ACCESS UPDATE",
-    syntax="key increment",
-)
+@command("INCRBY")
 def incrby(session: Session, argv: list[bytes]) -> Reply:
-    """Adds an integer to the integer value of a key, which begins at 0."""
     return _increment(session, argv[1], require_integer(argv[2]))
 
 
-@command(
-    "DECRBY",
-    arity=3,
-    flags="write denyoom fast",
-    keys=(1, 1, 1),
-    access="RW ACCESS UPDATE",
-    syntax="key decrement",
-)
+@command("DECRBY")
 def decrby(session: Session, argv: list[bytes]) -> Reply:
-    """Takes an integer from the integer value of a key, which begins at 0."""
     decrement = require_integer(argv[2])
     if decrement == LOWEST:
         raise CommandError("ERR decrement would overflow")
@@ -396,17 +279,8 @@ def _increment(session: Session, key: bytes, increment: int) -> int:
     return total
 
 
-@command(
-    "INCRBYFLOAT",
-    arity=3,
-    flags="write denyoom fast",
-    keys=(1, 1, 1),
-    access="RW ACCESS UPDATE",
-    since="2.6.0",
-    syntax="key increment:double",
-)
+@command("INCRBYFLOAT")
 def incrbyfloat(session: Session, argv: list[bytes]) -> Reply:
-    """Adds a floating point number to the numeric value of a key, which begins at 0."""
     value = require_string(session.db.get(argv[1]))
     number = ZERO if value is None else require_long_double(bytes(value))
     total = sum_text(number, require_long_double(argv[2]))
@@ -419,24 +293,13 @@ def incrbyfloat(session: Session, argv: list[bytes]) -> Reply:
 # Parts
 
 
-@command("STRLEN", arity=2, flags="readonly fast", keys=(1, 1, 1), access="RO", since="2.2.0", syntax="key")
+@command("STRLEN")
 def strlen(session: Session, argv: list[bytes]) -> Reply:
-    """Returns the length in bytes of the string value of a key."""
     return len(read_string(session, argv[1]) or b"")
 
 
-@command(
-    "APPEND",
-    arity=3,
-    flags="write denyoom fast",
-    keys=(1, 1, 1),
-    access="RW INSERT",
-    since="2.0.0",
-    complexity="O(1) amortised, since space is made ahead as a string grows.",
-    syntax="key value",
-)
+@command("APPEND")
 def append(session: Session, argv: list[bytes]) -> Reply:
-    """Adds bytes to the end of the string value of a key, which begins empty."""
     value = require_string(session.db.get(argv[1]))
     if value is None:
         session.db.set(argv[1], argv[2], b"append")
@@ -448,18 +311,8 @@ def append(session: Session, argv: list[bytes]) -> Reply:
     return len(longer)
 
 
-@command(
-    "SETRANGE",
-    arity=4,
-    flags="write denyoom",
-    keys=(1, 1, 1),
-    access="RW UPDATE",
-    since="2.2.0",
-    complexity="O(M) where M is the length of the value written.",
-    syntax="key offset value",
-)
+@command("SETRANGE")
 def setrange(session: Session, argv: list[bytes]) -> Reply:
-    """Overwrites part of the string value of a key, filling up with zero bytes if it is too short."""
     start, part = require_integer(argv[2]), argv[3]
     if start < 0:
         raise CommandError("ERR offset is out of range")
@@ -474,30 +327,9 @@ def setrange(session: Session, argv: list[bytes]) -> Reply:
     return len(changed)
 
 
-_RANGE_COMPLEXITY = "O(N) where N is the length of the returned string."
-
-
-@command(
-    "SUBSTR",
-    arity=4,
-    flags="readonly",
-    keys=(1, 1, 1),
-    access="RO ACCESS",
-    complexity=_RANGE_COMPLEXITY,
-    syntax="key start end",
-)
-@command(
-    "GETRANGE",
-    arity=4,
-    flags="readonly",
-    keys=(1, 1, 1),
-    access="RO ACCESS",
-    since="2.4.0",
-    complexity=_RANGE_COMPLEXITY,
-    syntax="key start end",
-)
+@command("SUBSTR")
+@command("GETRANGE")
 def getrange(session: Session, argv: list[bytes]) -> Reply:
-    """Returns part of the string value of a key, from one position to another."""
     start, end = require_integer(argv[2]), require_integer(argv[3])
     value = read_string(session, argv[1])
     if value is None or end < start < 0:
@@ -506,18 +338,8 @@ def getrange(session: Session, argv: list[bytes]) -> Reply:
     return bytes(value[first : last + 1])
 
 
-@command(
-    "LCS",
-    arity=-3,
-    flags="readonly",
-    keys=(1, 2, 1),
-    access="RO ACCESS",
-    since="7.0.0",
-    complexity="O(N*M) where N and M are the lengths of the two strings.",
-    syntax="key1 key2 [LEN] [IDX] [MINMATCHLEN len] [WITHMATCHLEN]",
-)
+@command("LCS")
 def lcs(session: Session, argv: list[bytes]) -> Reply:
-    """Finds the longest common subsequence of two strings."""
     first, second = _strings_to_compare(session, argv)
     flags, least = _lcs_options(argv)
     # Redis would make a table of so many bytes, and refuses what it has no room for.

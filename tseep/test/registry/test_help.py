@@ -13,10 +13,10 @@ class HelpTests(SessionTests):
 
     def test_lines(self) -> None:
         """Each subcommand has a line with its syntax and one with its summary; HELP is last."""
-        parent = Command("BOX", None, "generic", "Holds.", arity=-2)
+        parent = Command("BOX", "generic", "Holds.", arity=-2)
         for name, syntax in (("help", ""), ("open", "key [TWICE]"), ("close", "")):
             parent.subcommands[name.encode()] = Command(
-                f"BOX {name}", None, "generic", f"Summary of {name}.", arity=2, syntax=syntax
+                f"BOX {name}", "generic", f"Summary of {name}.", arity=2, syntax=syntax
             )
         expected = [
             b"BOX <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",

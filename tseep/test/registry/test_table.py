@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -11,16 +13,8 @@ from tseep.registry.table import Command, CommandStats
 
 
 def a_command(**fields: Any) -> Command:
-    """Return a command whose reply is its arguments."""
-    facts = {
-        "name": "TEST",
-        "run": lambda session, argv: argv,
-        "group": "test",
-        "summary": "Tests.",
-        "arity": 2,
-        **fields,
-    }
-    return Command(**facts)
+    """Return a command without a function."""
+    return Command(**{"name": "TEST", "group": "test", "summary": "Tests.", "arity": 2, **fields})
 
 
 class CommandTests(SynchronousTestCase):
@@ -94,49 +88,69 @@ class CallsTests(SynchronousTestCase):
         self.assertEqual([8, 1024], [calls.percentile(each) for each in (99, 100)])
 
 
-class RegistrationTests(SynchronousTestCase):
-    """Registration of functions as commands."""
+class BindingTests(SynchronousTestCase):
+    """Functions are bound to the entries of the table."""
 
     def setUp(self) -> None:
-        self.patch(table, "COMMANDS", {})
+        self.patch(table, "COMMANDS", {b"test": a_command(), b"box": a_command(name="BOX", arity=-2)})
+        table.COMMANDS[b"box"].subcommands[b"open"] = a_command(name="BOX OPEN")
 
-    def test_command(self) -> None:
-        """The decorator returns the function unchanged; the summary is the first line of its docstring."""
+    def test_bind(self) -> None:
+        """The decorator binds a function, and returns it."""
+        for name, entry in (
+            ("TEST", table.COMMANDS[b"test"]),
+            ("BOX OPEN", table.COMMANDS[b"box"].subcommands[b"open"]),
+        ):
 
-        def run(session: Any, argv: list[bytes]) -> None:
-            """
-            Tests this.
+            def run(session: Any, argv: list[bytes]) -> None:
+                pass
 
-            And more.
-            """
+            self.assertIs(run, table.command(name)(run))
+            self.assertIs(run, entry.run)
 
-        self.assertIs(run, table.command("TEST", arity=1, flags="fast loading", group="test")(run))
-        entry = table.COMMANDS[b"test"]
-        self.assertEqual((run, "Tests this.", {"fast", "loading"}), (entry.run, entry.summary, entry.flags))
+    def test_unknown(self) -> None:
+        """A name that is not in the table raises KeyError."""
+        for name in ("NONE", "BOX SHUT", "TEST OPEN"):
+            error = self.assertRaises(KeyError, table.command, name)
+            self.assertEqual((name,), error.args)
 
-    def test_group(self) -> None:
-        """A command's group is its module's unless another is given."""
-
-        def run(session: Any, argv: list[bytes]) -> None:
-            """Tests."""
-
-        run.__module__ = "tseep.commands.strings"
-        table.command("A", arity=1)(run)
-        table.command("B", arity=1, group="other")(run)
-        self.assertEqual(["string", "other"], [table.COMMANDS[name].group for name in (b"a", b"b")])
+    def test_unbound(self) -> None:
+        """A command without a function raises LookupError, unless it is a container."""
+        error = self.assertRaises(LookupError, table.check_functions, table.COMMANDS)
+        self.assertEqual("commands without a function: test, box|open", str(error))
+        for name in ("TEST", "BOX OPEN"):
+            table.command(name)(lambda session, argv: None)
+        table.check_functions(table.COMMANDS)
 
     def test_container(self) -> None:
-        """A container has no function of its own; its HELP lists all subcommands."""
-        table.container("BOX", "tseep.commands.server", "Holds.")
-        table.command("BOX OPEN", arity=2, syntax="key")(lambda session, argv: None)
-        box = table.COMMANDS[b"box"]
-        self.assertEqual((None, -2, "server"), (box.run, box.arity, box.group))
+        """A container requires a subcommand; COMMAND, which does not, is none."""
+        self.assertEqual([False, True], [entry.is_container for entry in table.COMMANDS.values()])
+        table.COMMANDS[b"box"].arity = -1
+        self.assertFalse(table.COMMANDS[b"box"].is_container)
+
+
+class ReadingTests(SynchronousTestCase):
+    """Files of facts become entries."""
+
+    def test_read(self) -> None:
+        """The file's name is the group; C{help_since} adds HELP, which lists all subcommands."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        self.patch(table, "FACTS", folder)
+        facts = {
+            "BOX": {"summary": "Holds.", "arity": -2, "acl": "dangerous", "help_since": "5.0.0"},
+            "BOX OPEN": {"summary": "Opens.", "syntax": "key", "arity": 3, "keys": [2, 2, 1], "access": "RO"},
+        }
+        (folder / "things.json").write_text(json.dumps(facts))
+        (box,) = table.read_commands().values()
+        self.assertEqual(("things", None, True), (box.group, box.run, box.is_container))
         self.assertEqual({b"help", b"open"}, set(box.subcommands))
+        self.assertEqual([b"k"], box.subcommands[b"open"].keys_in([b"BOX", b"OPEN", b"k"]))
         help_ = box.subcommands[b"help"]
+        self.assertEqual(("things", "5.0.0", {"dangerous"}), (help_.group, help_.since, help_.categories))
         assert help_.run is not None
         lines = [line.text for line in help_.run(None, [b"BOX", b"HELP"])]  # type: ignore[arg-type]
-        self.assertIn(b"OPEN key", lines)
-        self.assertIn(b"HELP", lines)
+        self.assertEqual([b"OPEN key", b"    Opens.", b"HELP"], lines[1:4])
 
 
 class TheTableTests(SynchronousTestCase):

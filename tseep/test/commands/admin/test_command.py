@@ -74,7 +74,7 @@ class DocsTests(SessionTests):
         (docs,) = self.run_command("COMMAND", "DOCS", "SELECT").values()
         self.assertEqual(
             {
-                b"summary": b"Changes to another database.",
+                b"summary": b"Selects a database.",
                 b"since": b"1.0.0",
                 b"group": b"connection",
                 b"complexity": b"O(1)",
