@@ -1,7 +1,7 @@
 """
 The command functions: one module for each family. Importing this package binds them to the command table.
 
-A function takes the session and the whole command, and returns a reply or raises L{CommandError
+The arguments of a function are the session and the whole command; it returns a reply or raises L{CommandError
 <tseep.errors.CommandError>}. It does not depend on the protocol.
 
 Imports: commands.admin, commands.client, commands.data, registry.

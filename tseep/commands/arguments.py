@@ -1,7 +1,7 @@
 """
-Readers of arguments that commands of several families share: numbers, cursors, timeouts, databases.
+Parsers of arguments that commands of several families share: numbers, cursors, timeouts, databases.
 
-All raise L{CommandError <tseep.errors.CommandError>} with Redis's text if an argument is not valid.
+All raise L{CommandError <tseep.errors.CommandError>} with Redis's text if an argument is invalid.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ _CURSOR = re.compile(rb"([+-]?)0*(\d{1,20})")
 NO_KEYS = "ERR numkeys should be greater than 0"
 
 REDACTED = b"(redacted)"
-"""What takes a secret's place in a command once it ran, so that the slow log cannot tell it."""
+"""Replaces secrets in a command after execution, so that the slow log does not contain them."""
 
 
 def require_seconds(text: bytes) -> int:
     """
-    Read the timeout of a BLPOP: seconds, with fractions.
+    Parse the timeout of BLPOP: seconds, with fractions.
 
     @return: milliseconds, rounded up.
-    @raise CommandError: if it is no number, negative or too large.
+    @raise CommandError: if it is not a number, negative or too large.
     """
     seconds = double(text)
     if seconds is None:
         raise CommandError("ERR timeout is not a float or out of range")
-    if seconds < 0 or seconds * 1000 > HIGHEST:  # Redis 7.0 takes what overflows for negative
+    if seconds < 0 or seconds * 1000 > HIGHEST:  # in Redis 7.0 it overflows to a negative number
         raise CommandError("ERR timeout is negative")
     return math.ceil(seconds * 1000)
 
 
 def require_milliseconds(text: bytes) -> int:
     """
-    Read the timeout of an XREAD.
+    Parse the timeout of XREAD.
 
     @return: milliseconds.
-    @raise CommandError: if it is no integer, or negative.
+    @raise CommandError: if it is not an integer, or negative.
     """
     milliseconds = require_integer(text, "ERR timeout is not an integer or out of range")
     if milliseconds < 0:
@@ -57,7 +57,7 @@ def require_milliseconds(text: bytes) -> int:
 
 def read_cursor(text: bytes) -> int:
     """
-    Read the cursor of any SCAN as C's strtoul does: a negative one wraps, and none at all is 0.
+    Parse the cursor of SCAN like C's strtoul: a negative number wraps, an empty text is 0.
 
     @raise CommandError: if it is not a number of 64 bits.
     """
@@ -69,9 +69,9 @@ def read_cursor(text: bytes) -> int:
 
 def database_index(session: Session, text: bytes) -> int:
     """
-    Read an argument that must be the number of a database.
+    Parse the index of a database.
 
-    @raise CommandError: if it is not.
+    @raise CommandError: if there is no such database.
     """
     index = require_int(text)
     if not 0 <= index < len(session.server.keyspace.databases):
@@ -81,10 +81,10 @@ def database_index(session: Session, text: bytes) -> int:
 
 def scan_options(argv: list[bytes]) -> tuple[int, Callable[[bytes], bool] | None]:
     """
-    The options of a scan of one key.
+    Parse the options of HSCAN, SSCAN or ZSCAN.
 
-    @return: the COUNT, and what tells whether an element matches; None if all do.
-    @raise CommandError: if they make no sense.
+    @return: the COUNT, and a predicate for MATCH; None if all elements match.
+    @raise CommandError: if an option is unknown or invalid.
     """
     count, matches = SCAN_COUNT, None
     for at in range(3, len(argv), 2):
@@ -101,7 +101,7 @@ def scan_options(argv: list[bytes]) -> tuple[int, Callable[[bytes], bool] | None
 
 
 def card_limit(options: list[bytes]) -> int:
-    """The LIMIT of a SINTERCARD or ZINTERCARD, 0 for none."""
+    """Return the LIMIT of a SINTERCARD or ZINTERCARD; 0: none."""
     limit = 0
     for at in range(0, len(options), 2):
         if options[at].lower() != b"limit" or at + 1 == len(options):

@@ -1,4 +1,4 @@
-"""What C{<CONTAINER> HELP} answers, made from what the command table knows."""
+"""The reply of HELP of a command with subcommands, from the command table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def help_lines(container: Command) -> list[Status]:
-    """The subcommands of a container, two lines each: how it is called, and what it does. HELP comes last."""
+    """Return the lines for a container: for each subcommand, HELP last, its syntax and its summary."""
     name = container.name.decode().upper()
     lines = [f"{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"]
     for word in sorted(container.subcommands, key=lambda word: (word == b"help", word)):

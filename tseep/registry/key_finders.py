@@ -70,7 +70,7 @@ KEY_FINDERS: dict[str, FindKeys] = {
     "XREAD": _xread,
     "XREADGROUP": _xread,
 }
-"""By command, a function that takes a call and returns its keys and their use."""
+"""By command, a function from a call to its keys and their use."""
 
 
 def _pattern_option(argv: list[bytes], known: dict[bytes, int]) -> bytes | None:
@@ -87,4 +87,4 @@ ANY_KEY_OPTIONS: dict[str, AnyKeyOption] = {
     "SORT": lambda argv: _pattern_option(argv, SORT_STORE_OPTIONS),
     "SORT_RO": lambda argv: _pattern_option(argv, SORT_OPTIONS),
 }
-"""By command, a function that takes a call and returns the option by which it reads keys that it does not name."""
+"""By command, a function from a call to the option by which it reads keys that it does not name, or None."""

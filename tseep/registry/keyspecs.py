@@ -1,5 +1,5 @@
 """
-Key specifications: where the keys of a command are, and what happens to them.
+Key specifications: the positions of a command's keys, and their use.
 
 Source: https://redis.io/docs/latest/develop/reference/key-specs/
 """
@@ -19,10 +19,10 @@ _KEYNUM = re.compile(r"numkeys (\d+)")
 
 class KeyUse(NamedTuple):
     """
-    What a call does with one of its keys.
+    The use of a key in a call.
 
-    @ivar place: where in the call the key is.
-    @ivar flags: as L{KeySpecification} has them.
+    @ivar place: index of the key in the call.
+    @ivar flags: as in L{KeySpecification}.
     """
 
     place: int
@@ -31,17 +31,17 @@ class KeyUse(NamedTuple):
 
 class KeySpecification(NamedTuple):
     """
-    One specification.
+    The positions of a command's keys, as an index or after a keyword, and their use.
 
-    @ivar flags: the first says how a key is used, in capitals, the others why.
-    @ivar place: where it begins; 0 if only a keyword tells.
-    @ivar last: the last key's place as Redis writes it: from the first one, or from the end if it is negative.
+    @ivar flags: the access in capitals (C{RO}, C{RW}, C{OW} or C{RM}), and its effects in small letters.
+    @ivar place: index of the first key; 0: C{keyword} determines it.
+    @ivar last: the last key as Redis writes it: relative to the first, or if negative to the end of the call.
     @ivar step: from key to key.
-    @ivar half: whether keys are half of the arguments that follow, as in XREAD.
-    @ivar counted: whether the number of keys stands at C{place}, before them.
-    @ivar keyword: the word before the keys; empty for none.
-    @ivar start: from where on the word is sought, from the end if it is negative.
-    @ivar known: whether Redis tells of its place; it does not where the keyword may stand anywhere.
+    @ivar half: True if keys are the first half of the arguments that follow, as in XREAD.
+    @ivar counted: True if C{place} is the index of the number of keys, which precedes them.
+    @ivar keyword: the word before the keys; empty: none.
+    @ivar start: index at which the search for C{keyword} starts; negative: relative to the end.
+    @ivar known: False if Redis does not publish the position, as the keyword can be anywhere.
     """
 
     flags: tuple[str, ...]
@@ -55,7 +55,7 @@ class KeySpecification(NamedTuple):
     known: bool = True
 
     def find(self, argv: list[bytes]) -> list[int]:
-        """The places of the keys in a whole command."""
+        """Return the indexes of the keys in a whole command."""
         first = self.place or self._after_keyword(argv)
         if not first or first >= len(argv):
             return []
@@ -75,7 +75,7 @@ class KeySpecification(NamedTuple):
         return 0
 
     def describe(self) -> dict[bytes, Any]:
-        """What COMMAND INFO tells of it, but for the flags."""
+        """Return its fields in COMMAND INFO, except for the flags."""
         if not self.known:
             unknown: dict[bytes, Any] = {b"type": b"unknown", b"spec": {}}
             return {b"begin_search": unknown, b"find_keys": unknown}
@@ -96,13 +96,13 @@ class KeySpecification(NamedTuple):
 
 def read_specifications(access: str, keys: Places) -> list[KeySpecification]:
     """
-    Read what the command table says of a command's keys.
+    Parse C{access} and C{keys} of an entry of the command table.
 
-    @param access: the flags of its keys, for one specification after the other with C{;} between. The last one
-        without an C{@} goes for all that follow in C{keys}. After an C{@}: C{numkeys 2} for as many keys as the
-        argument number 2 says, C{STORE 6} for the key that follows that word, sought from argument 6 on,
-        C{STREAMS 1 half} for half of what follows it, C{?} for what Redis does not tell.
-    @param keys: the first, the last and the step of those at fixed places; zeros for none.
+    @param access: the flags of each specification, separated by C{;}. Specifications without C{@} are the keys at
+        C{keys}, in order; the last of them describes all that remain. C{@} is followed by the position of others:
+        C{numkeys 2}: the number of keys is argument 2; C{STORE 6}: the key follows that word, at argument 6 or later;
+        C{STREAMS 1 half}: the first half of the arguments after that word; C{?}: unknown to Redis.
+    @param keys: the first, the last and the step of those at fixed positions; zeros: none.
     """
     parts = [part.partition("@") for part in access.split(";") if part.strip()]
     plain = [flags for flags, at, _ in parts if not at]

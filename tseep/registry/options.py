@@ -1,6 +1,5 @@
 """
-The options of a command, read in one way by the command itself and by what finds its keys: if those two read them
-differently, a client touches keys that nobody has asked about.
+The reader of a command's options, which command functions share with L{key finders <tseep.registry.key_finders>}.
 """
 
 from __future__ import annotations
@@ -9,15 +8,15 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 REST = -1
-"""In place of a number of parameters: all that is left, at least one."""
+"""In place of a number of parameters: all remaining arguments, at least one."""
 
 
 class Option(NamedTuple):
     """
-    One option.
+    An option in a call.
 
-    @ivar name: in lower case; empty for a word that is no option here, or has too few parameters after it.
-    @ivar place: where in the command its first parameter is, or would be.
+    @ivar name: in lower case; empty for an unknown word, or if there are too few parameters.
+    @ivar place: index in the call at which its parameters start.
     """
 
     name: bytes
@@ -27,11 +26,11 @@ class Option(NamedTuple):
 
 def read_options(argv: list[bytes], start: int, known: dict[bytes, int]) -> Iterator[Option]:
     """
-    The options of a command, in their order. After a word that is none, the next word is looked at.
+    Yield the options of a call in order. An unknown word is one option without parameters.
 
     @param argv: the whole command.
-    @param start: where its options begin.
-    @param known: by option, in lower case, how many parameters follow it; or L{REST}.
+    @param start: index of the first option.
+    @param known: by option, in lower case, the number of its parameters, or L{REST}.
     """
     at = start
     while at < len(argv):

@@ -1,16 +1,16 @@
 """
-The syntax line of a command's page, read into the arguments that COMMAND DOCS tells.
+Parser of the syntax line of a command's page, which yields the arguments of COMMAND DOCS.
 
 =================== ============================================================
 C{key}              an argument
-C{NX}               a word that stands for itself
-C{EX seconds}       a word before its arguments
-C{[x]}              x may be left out
-C{<x | y>}          one of them; C{[x | y]}: or none
-C{x y [x y ...]}    x y, and more of the same
+C{NX}               a token
+C{EX seconds}       a token before its arguments
+C{[x]}              x is optional
+C{<x | y>}          one of them; C{[x | y]}: at most one
+C{x y [x y ...]}    x y, once or more often
 =================== ============================================================
 
-What an argument is, an integer or a key, follows from its name.
+The type of an argument (integer, key and so on) follows from its name.
 
 @see: https://redis.io/docs/latest/commands/command-docs/
 """
@@ -46,10 +46,10 @@ class Argument(NamedTuple):
     """
     One argument of a command, or a group of them.
 
-    @ivar type: C{key}, C{string}, C{integer} and so on; C{pure-token} for a word alone, C{block} for all of
-        C{parts}, C{oneof} for one of them.
-    @ivar token: the word before it; empty for none.
-    @ivar multiple_token: whether the word comes again before every further one.
+    @ivar type: C{key}, C{string}, C{integer} and so on; C{pure-token}: a token without arguments, C{block}: all of
+        C{parts}, C{oneof}: one of them.
+    @ivar token: the token before it; empty: none.
+    @ivar multiple_token: True if each repetition has the token.
     """
 
     name: str
@@ -67,8 +67,8 @@ _ALL_AGAIN = Argument("[... | ... ...]", "")
 
 def _argument(word: str) -> Argument:
     """
-    A word of the syntax; one without small letters is a token. C{name:type} says the type outright, C{name:TOKEN} the
-    name of a token.
+    Return the argument that a word of the syntax denotes: a token, if it has no small letters. C{name:type} defines the
+    type, C{name:TOKEN} the name of a token.
     """
     if word == "...":
         return _MORE
@@ -85,10 +85,10 @@ def _argument(word: str) -> Argument:
 @cache
 def parse(syntax: str) -> tuple[Argument, ...]:
     """
-    Read a syntax line, which does not have the command's own name in it.
+    Parse a syntax line without the command's name.
 
     @return: the arguments, in order.
-    @raise ValueError: if its brackets do not pair, or C{...} repeats what is not there.
+    @raise ValueError: if brackets do not pair, or C{...} repeats something other than the preceding arguments.
     """
     words = _WORD.findall(syntax)[::-1]
     (arguments,) = _alternatives(words, "")
@@ -96,7 +96,7 @@ def parse(syntax: str) -> tuple[Argument, ...]:
 
 
 def _alternatives(words: list[str], end: str) -> list[list[Argument]]:
-    """Take words up to a bracket: what stands between the bars."""
+    """Consume words up to the bracket C{end}; return the sequences between bars."""
     alternatives = [_sequence(words)]
     while words and words[-1] == "|":
         words.pop()
@@ -107,7 +107,7 @@ def _alternatives(words: list[str], end: str) -> list[list[Argument]]:
 
 
 def _sequence(words: list[str]) -> list[Argument]:
-    """Take the arguments up to a bar or a closing bracket."""
+    """Consume words up to a bar or a closing bracket; return their arguments."""
     arguments: list[Argument] = []
     while words and words[-1] not in ("|", "]", ">"):
         word = words.pop()
@@ -121,7 +121,7 @@ def _sequence(words: list[str]) -> list[Argument]:
 
 
 def _add_optional(arguments: list[Argument], alternatives: list[list[Argument]]) -> None:
-    """Add what may be left out, unless it only says that something may be repeated."""
+    """Add the content of square brackets: optional arguments, or a repetition of the preceding ones."""
     if alternatives[-1][-1:] != [_MORE]:
         arguments.append(_one_of(alternatives)._replace(optional=True))
     elif len(alternatives) > 1:
@@ -131,7 +131,7 @@ def _add_optional(arguments: list[Argument], alternatives: list[list[Argument]])
 
 
 def _repeat(arguments: list[Argument], again: list[Argument]) -> None:
-    """Say of the last arguments that they may be repeated."""
+    """Mark the last arguments, which must be equal to C{again}, as repeatable."""
     if not again or arguments[-len(again) :] != again:
         raise ValueError(f"{again} does not come before it is repeated")
     del arguments[-len(again) :]
@@ -140,7 +140,7 @@ def _repeat(arguments: list[Argument], again: list[Argument]) -> None:
 
 
 def _one_of(alternatives: list[list[Argument]]) -> Argument:
-    """One argument for several alternatives, or for the one that there is."""
+    """Return a C{oneof} of the alternatives, or the only one."""
     all_again = alternatives[-1][-1:] == [_ALL_AGAIN]
     if all_again:
         alternatives[-1].pop()
@@ -150,7 +150,7 @@ def _one_of(alternatives: list[list[Argument]]) -> Argument:
 
 
 def _together(arguments: list[Argument]) -> Argument:
-    """One argument for several in order, or for the one that there is."""
+    """Return a C{block} of the arguments, or the only one."""
     return arguments[0] if len(arguments) == 1 else _group("block", arguments)
 
 
@@ -159,7 +159,7 @@ def _group(type: str, arguments: list[Argument]) -> Argument:
 
 
 def _join_tokens(arguments: list[Argument]) -> list[Argument]:
-    """Give the arguments after a token, up to the next token or to what may be left out, that token."""
+    """Assign each token to the arguments after it, up to the next token or optional argument."""
     joined: list[Argument] = []
     governed: list[Argument] = []
     for argument in reversed(arguments):
@@ -175,16 +175,16 @@ def _join_tokens(arguments: list[Argument]) -> list[Argument]:
 
 
 def _under(token: Argument, arguments: list[Argument]) -> Argument:
-    """A token with the arguments that it governs, or alone."""
+    """Return the arguments with their token, or the token alone."""
     return _together(arguments)._replace(token=token.token) if arguments else token
 
 
 def document(syntax: str, specifications: int) -> list[dict[bytes, Any]]:
     """
-    What COMMAND DOCS tells of the arguments.
+    Return the field C{arguments} of COMMAND DOCS.
 
-    @param specifications: how many key specifications the command has; its keys belong to them in order,
-        and what is left belongs to the last.
+    @param specifications: the number of the command's key specifications. Its key arguments belong to them in order,
+        and all that remain to the last.
     """
     keys = (min(number, specifications - 1) for number in count())
     return [_fields(argument, keys) for argument in parse(syntax)]

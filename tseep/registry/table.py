@@ -58,8 +58,8 @@ class Command:
         others, with the places that C{keys} does not describe: see L{read_specifications
         <tseep.registry.keyspecs.read_specifications>}.
     @param acl: ACL categories that do not follow from group and flags.
-    @ivar run: the function. It takes the session and the whole command, name included, and returns a reply or raises
-        L{CommandError <tseep.errors.CommandError>}. None in a container, and before L{command} binds it.
+    @ivar run: the function, with the session and the whole command (name included) as arguments. It returns a reply or
+        raises L{CommandError <tseep.errors.CommandError>}. None in a container, and before L{command} binds it.
     @ivar summary: a sentence for COMMAND DOCS and HELP.
     @ivar arity: the number of arguments, the name included; negative: the minimum.
     @ivar may_write: True if it can change data, or has an effect on other clients.

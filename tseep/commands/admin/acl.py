@@ -1,4 +1,4 @@
-"""ACL: who may do what (https://redis.io/docs/latest/commands/?group=server)."""
+"""Access control lists: the subcommands of ACL (https://redis.io/docs/latest/commands/acl-setuser/)."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def acl_deluser(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _optional(argv: list[bytes]) -> bytes | None:
-    """The one argument that a subcommand may have; None if it has none."""
+    """Return the only argument of a subcommand; None if it is omitted."""
     if len(argv) > 3:
         raise wrong_arguments(b"|".join(argv[:2]).lower())
     return argv[2] if len(argv) == 3 else None

@@ -1,4 +1,4 @@
-"""COMMAND: what the command table knows (https://redis.io/docs/latest/commands/command/)."""
+"""Queries of the command table: COMMAND and its subcommands (https://redis.io/docs/latest/commands/command/)."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def command_info(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _named(server: Server, name: bytes) -> Command | None:
-    """The command or subcommand of a name such as C{get} or C{client|id}."""
+    """Return the command of a name such as C{get} or C{client|id}, or None."""
     first, _, second = name.lower().partition(b"|")
     entry = server.table.commands.get(first)
     return entry.subcommands.get(second) if entry is not None and second else entry
 
 
 def _facts(entry: Command) -> list[Any]:
-    """An element of COMMAND's reply."""
+    """Return the properties in the order of COMMAND's reply (https://redis.io/docs/latest/commands/command/)."""
     return [
         entry.name,
         entry.arity,
@@ -69,7 +69,7 @@ def _words(words: Iterable[str]) -> SetReply:
 
 
 def _key_specifications(entry: Command) -> Iterator[dict[bytes, Any]]:
-    """Where the keys are and what happens to them: a specification each, the last one for all that follow."""
+    """Yield the key specifications in the format of COMMAND INFO."""
     for specification in entry.specifications:
         yield {b"flags": _words(specification.flags), **specification.describe()}
 
@@ -118,7 +118,7 @@ def _with_name_like(pattern: bytes) -> Callable[[Command], bool]:
 
 
 _FILTERS: dict[bytes, Callable[[bytes], Callable[[Command], bool]]] = {
-    b"module": lambda name: lambda entry: False,  # there are no modules
+    b"module": lambda name: lambda entry: False,  # tseep has no modules
     b"aclcat": _in_category,
     b"pattern": _with_name_like,
 }
@@ -141,7 +141,11 @@ def command_getkeysandflags(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _with_keys(server: Server, argv: list[bytes]) -> Command:
-    """The command that a client would call so, which must have keys."""
+    """
+    Return the command of a call.
+
+    @raise CommandError: if it does not exist, has no keys, or another number of arguments.
+    """
     entry = server.table.commands.get(argv[0].lower())
     if entry is not None and entry.subcommands:
         entry = entry.subcommands.get(argv[1].lower()) if len(argv) > 1 else entry

@@ -1,4 +1,4 @@
-"""CONFIG: the parameters while the server runs (https://redis.io/docs/latest/commands/config-set/)."""
+"""Configuration at run time: the subcommands of CONFIG (https://redis.io/docs/latest/commands/config-set/)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _SECRETS = {"requirepass"}
 _PROTECTED = {"dir", "dbfilename"}
-"""What would let a client write files wherever it wants."""
+"""Parameters that a client cannot change, as it could then write files anywhere."""
 
 
 @command("CONFIG GET")
@@ -34,7 +34,7 @@ def config_get(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _named(config: Config, pattern: bytes) -> list[bytes]:
-    """The names that match a pattern; a plain name is spelt as the client spells it."""
+    """Return the names that match a pattern; a name without wildcards in the client's spelling."""
     if not set(pattern) & set(b"*?["):
         return [pattern] if _decode(pattern.lower()) in config.parameters else []
     return list(filter(matcher(pattern.lower()), map(str.encode, config.parameters)))
@@ -56,7 +56,7 @@ def config_set(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _set_all(server: Server, texts: dict[str, str]) -> None:
-    """Set parameters, and let the server do as they say; if it cannot, everything is as it was."""
+    """Set and apply parameters; if the server cannot apply them, restore the previous values and raise."""
     config = server.config
     before = {name: config.show(name) for name in texts}
     try:
@@ -71,7 +71,7 @@ def _set_all(server: Server, texts: dict[str, str]) -> None:
 
 
 def _redact(argv: list[bytes]) -> None:
-    """Take the secrets out of a CONFIG SET."""
+    """Replace the values of secret parameters in a CONFIG SET."""
     for at in range(2, len(argv), 2):
         if _decode(argv[at].lower()) in _SECRETS:
             argv[at + 1] = REDACTED
@@ -85,7 +85,11 @@ def _parameter(config: Config, name: bytes) -> Parameter:
 
 
 def _require_settable(names: list[bytes], parameters: list[Parameter]) -> None:
-    """See that all of them can be set, and none twice."""
+    """
+    Check that parameters can be set at run time.
+
+    @raise CommandError: if one cannot, or occurs twice.
+    """
     for at, (name, parameter) in enumerate(zip(names, parameters)):
         if parameter.name in _PROTECTED:
             raise _failed(name, "can't set protected config")

@@ -1,4 +1,4 @@
-"""DEBUG: what only tests of servers and clients ask for (https://redis.io/docs/latest/commands/debug/)."""
+"""DEBUG, for tests of servers and clients (https://redis.io/docs/latest/commands/debug/)."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ TYPES: dict[bytes, Reply] = {
     b"true": True,
     b"false": False,
 }
-"""What DEBUG PROTOCOL answers, by the type that is asked for."""
+"""By type, the example that DEBUG PROTOCOL returns."""
 
 
 class Subcommand(NamedTuple):
     """
-    Something that DEBUG does.
+    A subcommand of DEBUG.
 
-    @ivar run: takes the session and the arguments after the subcommand's name.
-    @ivar arguments: how they are called in HELP, and so how many there are.
+    @ivar run: the function, with the session and the arguments after the subcommand's name as arguments.
+    @ivar arguments: their names in HELP. Their number is fixed.
     """
 
     run: Callable[[Session, list[bytes]], Reply]
@@ -75,7 +75,7 @@ def _sleep(session: Session, arguments: list[bytes]) -> Reply:
 
 
 def _number(text: bytes) -> float:
-    """The number that a text begins with; 0 if it does not, as C's atof has it."""
+    """Return the number at the start of a text like C's atof; 0 if there is none."""
     match = _NUMBER.match(text)
     return float(match[1]) if match else 0.0
 
@@ -119,10 +119,10 @@ def _help(session: Session, arguments: list[bytes]) -> Reply:
 
 
 _SUBCOMMANDS: dict[bytes, Subcommand] = {
-    b"error": Subcommand(_error, ["message"], "Answers an error."),
-    b"object": Subcommand(_object, ["key"], "Tells how a value is held."),
-    b"protocol": Subcommand(_protocol, ["type"], "Answers an example of a type of reply."),
-    b"set-active-expire": Subcommand(_set_active_expire, ["0|1"], "Leaves expired keys where they are, or not."),
-    b"sleep": Subcommand(_sleep, ["seconds"], "Lets the server, and so every client, wait."),
+    b"error": Subcommand(_error, ["message"], "Returns an error with this message."),
+    b"object": Subcommand(_object, ["key"], "Returns the encoding and other properties of a value."),
+    b"protocol": Subcommand(_protocol, ["type"], "Returns an example of a type of reply."),
+    b"set-active-expire": Subcommand(_set_active_expire, ["0|1"], "Stops (0) or resumes (1) active expiry."),
+    b"sleep": Subcommand(_sleep, ["seconds"], "Blocks the server, and so every client."),
     b"help": Subcommand(_help, [], "Lists the subcommands."),
 }

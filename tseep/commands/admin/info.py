@@ -1,7 +1,7 @@
 """
-INFO: the server's figures (https://redis.io/docs/latest/commands/info/).
+INFO: information and statistics (https://redis.io/docs/latest/commands/info/).
 
-What tseep does not know it leaves out.
+Fields of Redis that do not apply to tseep are omitted.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ Fields = dict[str, object]
 Section = tuple[str, Callable[["Server"], Fields]]
 
 HZ = 10
-"""How many times a second L{Cron.run <tseep.server.cron.Cron.run>} runs."""
+"""Calls of L{Cron.run <tseep.server.cron.Cron.run>} per second."""
 
 TTL_SAMPLE = 100
-"""Of how many keys INFO keyspace takes the average time to live."""
+"""Number of keys whose average time to live the section C{keyspace} has."""
 
 PERCENTILES = (50.0, 99.0, 99.9)
 
@@ -40,13 +40,13 @@ PERCENTILES = (50.0, 99.0, 99.9)
 @command("INFO")
 def info(session: Session, argv: list[bytes]) -> Reply:
     names = {name.lower().decode("utf-8", "replace") for name in argv[1:]} or {"default"}
-    wanted = _chosen(names)
-    texts = [_show(session.server, section) for name, section in SECTIONS.items() if name in wanted]
+    chosen = _chosen(names)
+    texts = [_show(session.server, section) for name, section in SECTIONS.items() if name in chosen]
     return Verbatim("\r\n".join(texts).encode("utf-8", "surrogateescape"))
 
 
 def _chosen(names: set[str]) -> set[str]:
-    """The sections that some names stand for."""
+    """Return the sections of names, which can be groups of sections such as C{all}."""
     if names & {"all", "everything"}:
         return set(SECTIONS)
     return names | (set(SECTIONS) - _NOT_BY_DEFAULT if "default" in names else set())
@@ -87,7 +87,7 @@ def _server(server: Server) -> Fields:
 
 
 def _tcp_port(addresses: list[str]) -> int:
-    """The port of the first address that is not a path."""
+    """Return the port of the first address that is not a path."""
     ports = [address.rpartition(":")[2] for address in addresses if not address.startswith("/")]
     return int(ports[0]) if ports else 0
 
@@ -105,12 +105,12 @@ def _clients(server: Server) -> Fields:
 
 
 def _threads(threads: Any) -> Fields:
-    """v1's threads, and the clients that wait for one."""
+    """Return v1's threads, and the clients that wait for one."""
     return {"tseep_threads": len(threads), "tseep_waiting_clients": len(threads.waiting)}
 
 
 def _worker(worker: Any) -> str:
-    """One of v3's workers."""
+    """Return the value of a field about a worker process of v3."""
     return (
         f"pid={worker.pid},clients={worker.clients},cpu={worker.cpu_seconds:.2f},rss={worker.resident},"
         f"lag_usec={worker.lag_ns // 1000},received={worker.received},sent={worker.sent},restarts={worker.restarts}"
@@ -135,7 +135,7 @@ def _memory(server: Server) -> Fields:
         "number_of_libraries": len(scripting.functions.libraries),
         "mem_clients_normal": clients_memory(server),
         "mem_aof_buffer": server.persistence.log.pending,
-        "mem_fragmentation_ratio": "1.00",  # what is used is what is resident: Python does not tell them apart
+        "mem_fragmentation_ratio": "1.00",  # used_memory is the resident memory, as Python has no other figure
         "mem_allocator": platform.python_implementation().lower(),
         "active_defrag_running": 0,
         "used_memory_dataset": dataset_memory(server, used),
@@ -218,7 +218,7 @@ def _stats(server: Server) -> Fields:
         "tracking_total_items": sum(map(len, server.tracking.readers.values())),
         "tracking_total_prefixes": len(server.tracking.prefixes),
         "total_error_replies": sum(stats.errors.values()),
-        "tseep_loop_lag_usec": server.lag.worst // 1000,  # the worst of the last second
+        "tseep_loop_lag_usec": server.lag.worst // 1000,  # maximum of the last second
     }
 
 
@@ -301,7 +301,7 @@ def _size(database: Database, now: int) -> str:
 
 
 def _average_ttl(database: Database, now: int) -> int:
-    """Milliseconds that keys have left, on average of a few; 0 if none will expire."""
+    """Return the average milliseconds to live of L{TTL_SAMPLE} keys; 0 if no key expires."""
     left = [max(0, when - now) for when in islice(database.expires.values(), TTL_SAMPLE)]
     return sum(left) // max(len(left), 1)
 
@@ -323,4 +323,4 @@ SECTIONS: dict[str, Section] = {
     "cluster": ("Cluster", _cluster),
     "keyspace": ("Keyspace", _keyspace),
 }
-"""By name, the sections with their titles, in Redis's order."""
+"""By name, title and function of each section, in Redis's order."""

@@ -1,4 +1,4 @@
-"""The latency monitor's commands (https://redis.io/docs/latest/commands/latency/)."""
+"""The latency monitor: the subcommands of LATENCY (https://redis.io/docs/latest/commands/latency/)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def latency_histogram(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _family(commands: dict[bytes, Command], name: bytes) -> Iterable[Command]:
-    """The command of that name and its subcommands, or the one subcommand; none if there is none."""
+    """Return the command of a name and its subcommands, or the one subcommand; nothing for an unknown name."""
     first, _, second = name.partition(b"|")
     entry = commands.get(first)
     if entry is None:
@@ -58,7 +58,7 @@ def _family(commands: dict[bytes, Command], name: bytes) -> Iterable[Command]:
 
 
 def _distribution(calls: CommandStats) -> dict[bytes, Reply]:
-    """The calls of a command by duration: how many took at most 1 microsecond, 2, 4 and so on."""
+    """Return the cumulative numbers of calls that lasted at most 1, 2, 4, ... microseconds."""
     histogram: dict[int, int] = {}
     total = 0
     for bucket, count in enumerate(calls.buckets):
@@ -77,7 +77,7 @@ def latency_graph(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _draw(event: Event, now: int) -> str:
-    """A line for each sample: how long ago, how long it took, and a bar of that length."""
+    """Return a line for each sample: age, latency, and a bar whose length is proportional to the latency."""
     most = max(milliseconds for _, milliseconds in event.samples)
     lines = []
     for second, milliseconds in event.samples:
@@ -90,12 +90,9 @@ def _draw(event: Event, now: int) -> str:
 def latency_doctor(session: Session, argv: list[bytes]) -> Reply:
     monitor = session.server.latency
     if not monitor.threshold and not monitor.events:
-        text = (
-            "Nothing is measured: the latency monitor is off. Turn it on with\n"
-            "CONFIG SET latency-monitor-threshold <milliseconds>.\n"
-        )
+        text = "The latency monitor is disabled. Enable it with CONFIG SET latency-monitor-threshold <milliseconds>.\n"
     elif not monitor.events:
-        text = f"Nothing took {monitor.threshold} ms or longer so far.\n"
+        text = f"No latency of {monitor.threshold} ms or more was observed.\n"
     else:
         findings = [_diagnose(name, event) for name, event in monitor.events.items()]
         text = "".join(findings) + "".join([_ADVICE[name] for name in monitor.events if name in _ADVICE])
@@ -107,14 +104,14 @@ def _diagnose(name: str, event: Event) -> str:
     average = sum(times) / len(times)
     deviation = sum(abs(time - average) for time in times) / len(times)
     return (
-        f"{name}: slow in {len(times)} seconds, {average:.0f} ms on average, "
-        f"{deviation:.0f} ms off it; {event.worst} ms at worst.\n"
+        f"{name}: {len(times)} latency spikes (average {average:.0f} ms, mean deviation {deviation:.0f} ms); "
+        f"worst ever: {event.worst} ms.\n"
     )
 
 
 _ADVICE = {
-    "command": "SLOWLOG GET shows which commands these were. Do less in one: SCAN in place of KEYS.\n",
-    "fast-command": "A fast command is not slow by itself: the machine is short of processors or of memory, or\n"
-    "Python collected garbage.\n",
-    "expire-cycle": "Many keys expire at the same time: spread their times to live.\n",
+    "command": "SLOWLOG GET lists slow commands. Use commands that do less per call, such as SCAN instead of KEYS.\n",
+    "fast-command": "Fast commands are delayed by other causes: a lack of processor time or memory, or Python's\n"
+    "garbage collector.\n",
+    "expire-cycle": "Many keys expire at the same time: vary their times to live.\n",
 }

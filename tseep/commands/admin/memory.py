@@ -1,4 +1,4 @@
-"""MEMORY: what keys and the process take (https://redis.io/docs/latest/commands/memory-usage/)."""
+"""Memory usage: the subcommands of MEMORY (https://redis.io/docs/latest/commands/memory-usage/)."""
 
 from __future__ import annotations
 
@@ -64,11 +64,11 @@ def memory_doctor(session: Session, argv: list[bytes]) -> Reply:
     used, peak, total = process.resident_memory(), process.peak_memory(), process.system_memory()
     findings = []
     if peak > _SMALL and peak > 1.5 * used:
-        findings.append(f"The process took {human(peak)} once; now it takes {human(used)}.\n")
+        findings.append(f"Peak memory: {human(peak)} in the past, {human(used)} now.\n")
     if total and used > total / 2:
-        findings.append(f"The process takes {human(used)}, more than half of the machine's {human(total)}.\n")
+        findings.append(f"The process uses {human(used)}, more than half of the machine's {human(total)}.\n")
     if not findings:
-        findings.append(f"Nothing to complain of: the process takes {human(used)}.\n")
+        findings.append(f"No memory problems found. The process uses {human(used)}.\n")
     return Verbatim("".join(findings).encode())
 
 

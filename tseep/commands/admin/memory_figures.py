@@ -1,4 +1,4 @@
-"""The figures of memory that INFO and MEMORY share, in bytes."""
+"""Memory figures that INFO and MEMORY share, in bytes."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ _UNITS = "KMGTP"
 
 
 def clients_memory(server: Server) -> int:
-    """Bytes that all clients take."""
+    """Return the memory of all clients, in bytes."""
     return sum([session.memory for session in server.sessions.values()])
 
 
 def functions_memory(server: Server) -> int:
-    """Bytes of the texts of all libraries."""
+    """Return the size of the source code of all function libraries, in bytes."""
     return sum([len(library.code) for library in server.scripting.functions.libraries.values()])
 
 
 def dataset_memory(server: Server, used: int) -> int:
-    """Bytes that the data take: counted while there is a limit, else what the process has grown by since its start."""
+    """Return the size of the dataset: as counted under C{maxmemory}, else the growth of the process since its start."""
     return server.eviction.used if server.eviction else max(0, used - server.startup_memory)
 
 
 def human(size: int) -> str:
-    """A size in bytes as people read it: C{1.50M}."""
+    """Format a size in bytes with a unit: C{1.50M}."""
     if size < 1024:
         return f"{size}B"
     power = min((int(size).bit_length() - 1) // 10, len(_UNITS))

@@ -1,4 +1,4 @@
-"""What is kept on the disk (https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/)."""
+"""Snapshots and AOF rewrites (https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/)."""
 
 from __future__ import annotations
 

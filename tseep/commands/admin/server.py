@@ -1,4 +1,4 @@
-"""The server as a whole (https://redis.io/docs/latest/commands/?group=server)."""
+"""TIME, ROLE, WAIT and SHUTDOWN (https://redis.io/docs/latest/commands/?group=server)."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def shutdown(session: Session, argv: list[bytes]) -> Reply:
     _save(server, options)
     session.closing = True
     server.stop()
-    server.persistence.commit()  # the client is let go, and may end the process, before the log is closed
+    server.persistence.commit()  # the client is disconnected, and can end the process, before the log is closed
     return NO_REPLY
 
 
 def _save(server: Server, options: set[bytes]) -> None:
-    """Write a snapshot before the end, if there should be one."""
+    """Write the final snapshot, if the options or the parameter C{save} require one."""
     if b"nosave" in options:
         server.persistence.saves_at_end = False
         return

@@ -1,4 +1,4 @@
-"""The slow log's commands (https://redis.io/docs/latest/commands/slowlog/)."""
+"""The slow log: the subcommands of SLOWLOG (https://redis.io/docs/latest/commands/slowlog/)."""
 
 from __future__ import annotations
 

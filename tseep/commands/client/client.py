@@ -1,4 +1,4 @@
-"""CLIENT: what the server knows of its clients (https://redis.io/docs/latest/commands/client-list/)."""
+"""Client connections: most subcommands of CLIENT (https://redis.io/docs/latest/commands/client-list/)."""
 
 from __future__ import annotations
 
@@ -111,8 +111,8 @@ def client_list(session: Session, argv: list[bytes]) -> Reply:
         return _listing(session, argv, sessions.values())
     filter = argv[2].lower()
     if filter == b"type" and len(argv) == 4:
-        wanted = _type(argv[3])
-        return _listing(session, argv, [one for one in sessions.values() if type_of(one) == wanted])
+        client_type = _type(argv[3])
+        return _listing(session, argv, [one for one in sessions.values() if type_of(one) == client_type])
     if filter == b"id" and len(argv) > 3:
         ids = [require_integer(text, "ERR Invalid client ID") for text in argv[3:]]
         return _listing(session, argv, [sessions[id] for id in ids if id in sessions])
@@ -120,12 +120,12 @@ def client_list(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _listing(session: Session, argv: list[bytes], sessions: Iterable[Session]) -> Verbatim:
-    session.last_command = session.server.table.lookup(argv)  # who asks for the list is in it, doing that
+    session.last_command = session.server.table.lookup(argv)  # so that the list shows it as this client's last command
     return Verbatim(b"".join([describe(one) + b"\n" for one in sessions]))
 
 
 def _type(word: bytes) -> str:
-    """The kind of client that a filter asks for."""
+    """Return the client type of a TYPE filter."""
     type = _TYPES.get(word.lower())
     if type is None:
         raise CommandError(b"ERR Unknown client type '%b'" % word)
@@ -149,7 +149,7 @@ def client_kill(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _kill(session: Session, victims: list[Session]) -> None:
-    """Close them, who are no clients from then on; whoever kills itself gets its answer first."""
+    """Disconnect clients at once; the calling client after its reply."""
     for victim in victims:
         if victim is session:
             session.closing = True
@@ -159,7 +159,11 @@ def _kill(session: Session, victims: list[Session]) -> None:
 
 
 def _kill_filters(session: Session, options: list[bytes]) -> tuple[int | None, list[Test], Session | None]:
-    """The only victim's number if one was given, what all have in common, and who is spared whatever the case."""
+    """
+    Parse the filters of CLIENT KILL.
+
+    @return: the ID of the only candidate, or None; the tests of the other filters; the session to skip, or None.
+    """
     id: int | None = None
     spared: Session | None = session
     tests: dict[bytes, Test] = {}
@@ -195,8 +199,8 @@ def _client_id(text: bytes) -> int:
 
 
 def _has_type(word: bytes) -> Test:
-    wanted = _type(word)
-    return lambda session: type_of(session) == wanted
+    client_type = _type(word)
+    return lambda session: type_of(session) == client_type
 
 
 def _has_user(name: bytes) -> Test:

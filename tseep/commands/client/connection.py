@@ -1,4 +1,4 @@
-"""Greeting, authentication and the selected database (https://redis.io/docs/latest/commands/?group=connection)."""
+"""State of a connection: HELLO, AUTH, SELECT and so on (https://redis.io/docs/latest/commands/?group=connection)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _HELLO_FIRST = (
 def ping(session: Session, argv: list[bytes]) -> Reply:
     if len(argv) > 2:
         raise wrong_arguments(b"ping")
-    if session.subscriptions and session.protocol == 2:  # it looks like a message there
+    if session.subscriptions and session.protocol == 2:  # in the format of a message
         return [b"pong", argv[1] if len(argv) > 1 else b""]
     return PONG if len(argv) == 1 else argv[1]
 
@@ -66,7 +66,7 @@ def auth(session: Session, argv: list[bytes]) -> Reply:
 @command("HELLO")
 def hello(session: Session, argv: list[bytes]) -> Reply:
     protocol = _protocol(argv[1]) if len(argv) > 1 else session.protocol
-    _take_options(session, argv)
+    _apply_options(session, argv)
     if not session.trusted:
         raise CommandError(_HELLO_FIRST)
     if protocol != session.protocol:
@@ -83,7 +83,7 @@ def hello(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _protocol(text: bytes) -> int:
-    """The protocol version that HELLO asks for."""
+    """Return the protocol version that HELLO requests."""
     protocol = integer(text)
     if protocol is None:
         raise CommandError("ERR Protocol version is not an integer or out of range")
@@ -92,8 +92,8 @@ def _protocol(text: bytes) -> int:
     return protocol
 
 
-def _take_options(session: Session, argv: list[bytes]) -> None:
-    """Do what HELLO's options say, in their order."""
+def _apply_options(session: Session, argv: list[bytes]) -> None:
+    """Apply the AUTH and SETNAME options of HELLO in order."""
     at = 2
     while at < len(argv):
         option, more = argv[at].lower(), len(argv) - at - 1
@@ -110,7 +110,6 @@ def _take_options(session: Session, argv: list[bytes]) -> None:
 
 
 def _authenticate(session: Session, command: bytes, username: bytes, password: bytes) -> None:
-    """Let a client be a user, whose password it knows."""
     user = session.server.users.find(username, password)
     if user is None:
         session.note_denied(Denial("auth", "toplevel", command, username))
@@ -119,17 +118,17 @@ def _authenticate(session: Session, command: bytes, username: bytes, password: b
 
 
 def set_name(session: Session, name: bytes) -> None:
-    """Name the client; an empty name takes it back."""
+    """Set the name of the connection; an empty name removes it."""
     require_plain(name, b"Client names")
     session.name = name
 
 
 def require_plain(text: bytes, what: bytes) -> None:
     """
-    See that a text can stand in a line of CLIENT LIST.
+    Check that a text can be a value in CLIENT LIST.
 
-    @param what: what it is, as the error calls it.
-    @raise CommandError: if there are spaces, control or other characters that are not ASCII in it.
+    @param what: its description in the error.
+    @raise CommandError: if it contains anything but printable ASCII characters without spaces.
     """
     if not _PLAIN.fullmatch(text):
         raise CommandError(b"ERR %b cannot contain spaces, newlines or special characters." % what)

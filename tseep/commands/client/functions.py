@@ -1,4 +1,4 @@
-"""Functions (https://redis.io/docs/latest/commands/?group=scripting)."""
+"""FCALL and the subcommands of FUNCTION (https://redis.io/docs/latest/commands/?group=scripting)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seeing what all clients do (https://redis.io/docs/latest/commands/monitor/)."""
+"""MONITOR, a stream of all commands (https://redis.io/docs/latest/commands/monitor/)."""
 
 from __future__ import annotations
 

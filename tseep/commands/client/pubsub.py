@@ -1,4 +1,4 @@
-"""Publish and subscribe (https://redis.io/docs/latest/commands/?group=pubsub)."""
+"""Pub/Sub, with patterns and sharded channels (https://redis.io/docs/latest/commands/?group=pubsub)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Change = Callable[["Session", bytes], None]
 
 
 def _count(session: Session) -> int:
-    """How many channels and patterns a client hears."""
+    """Return the number of a client's channels and patterns, as its confirmations contain it."""
     own = session.server.pubsub.of(session)
     return len(own.channels) + len(own.patterns)
 
@@ -28,7 +28,7 @@ def _count_shards(session: Session) -> int:
 def _each(
     session: Session, kind: bytes, names: Iterable[bytes], change: Change, count: Callable[[Session], int]
 ) -> Several:
-    """Change one subscription after the other; each is confirmed with the number of those that are left."""
+    """Change subscriptions; return for each the confirmation, with the number of subscriptions after it."""
     replies = Several()
     for name in names:
         change(session, name)
@@ -112,8 +112,8 @@ def pubsub_shardnumsub(session: Session, argv: list[bytes]) -> Reply:
     return _numbers(session.server.pubsub.shards, argv[2:])
 
 
-def _numbers(heard: dict[bytes, Any], channels: list[bytes]) -> list[Any]:
-    return [part for channel in channels for part in (channel, len(heard.get(channel, ())))]
+def _numbers(subscribers: dict[bytes, Any], channels: list[bytes]) -> list[Any]:
+    return [part for channel in channels for part in (channel, len(subscribers.get(channel, ())))]
 
 
 @command("PUBSUB NUMPAT")

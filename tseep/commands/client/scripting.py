@@ -1,4 +1,4 @@
-"""Scripts (https://redis.io/docs/latest/commands/?group=scripting)."""
+"""EVAL and the subcommands of SCRIPT (https://redis.io/docs/latest/commands/?group=scripting)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 def keys_and_arguments(argv: list[bytes], error: str = NOT_AN_INTEGER) -> tuple[list[bytes], list[bytes]]:
     """
-    What a script or a function is given: the keys, whose number is the third word of a command, and the words after.
+    Return the keys, whose number is the third word of the command, and the arguments after them.
 
-    @param error: for a number that is none.
-    @raise CommandError: if that is no number of keys.
+    @param error: the error if that word is not an integer.
+    @raise CommandError: if it is not a possible number of keys.
     """
     count = require_integer(argv[2], error)
     if count > len(argv) - 3:
@@ -30,7 +30,7 @@ def keys_and_arguments(argv: list[bytes], error: str = NOT_AN_INTEGER) -> tuple[
 
 
 def _eval(session: Session, argv: list[bytes], ro: bool) -> Reply:
-    given = keys_and_arguments(argv)  # before the script is looked at
+    given = keys_and_arguments(argv)  # its errors come before those of the script, as in Redis
     scripting = session.server.scripting
     return scripting.run_script(session, scripting.load(argv[1]), given, argv, ro)
 

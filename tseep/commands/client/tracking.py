@@ -1,4 +1,4 @@
-"""Help for clients with a cache of their own (https://redis.io/docs/latest/commands/client-tracking/)."""
+"""Client-side caching: CLIENT TRACKING and related commands (https://redis.io/docs/latest/commands/client-tracking/)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OVERLAP = b"ERR Prefix '%b' overlaps with %b prefix '%b'. Prefixes for a single
 
 
 class _Options:
-    """What a CLIENT TRACKING says."""
+    """Options of CLIENT TRACKING, parsed from the words after ON or OFF."""
 
     def __init__(self, session: Session, words: list[bytes]) -> None:
         self.redirect = 0
@@ -59,7 +59,12 @@ class _Options:
         self.prefixes.append(prefix)
 
     def tracked(self, before: Tracked | None) -> Tracked:
-        """What the client wants, who may want more than before, but nothing else."""
+        """
+        Return the new state of tracking.
+
+        @param before: the present state; None: tracking is off.
+        @raise CommandError: if options are not compatible with each other or with the present mode.
+        """
         bcast, optin, optout = [name in self.flags for name in (b"bcast", b"optin", b"optout")]
         if self.prefixes and not bcast:
             raise CommandError("ERR PREFIX option requires BCAST mode to be enabled")

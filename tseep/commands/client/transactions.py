@@ -1,4 +1,4 @@
-"""Transactions (https://redis.io/docs/latest/commands/?group=transactions)."""
+"""MULTI, EXEC, DISCARD, WATCH and UNWATCH (https://redis.io/docs/latest/commands/?group=transactions)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def exec_(session: Session, argv: list[bytes]) -> Reply:
     if transaction is None:
         raise CommandError("ERR EXEC without MULTI")
     for db, key in session.watched:
-        db.peek(key)  # one whose time is over has changed, too
+        db.peek(key)  # deletes it if it has expired, which counts as a change
     dirty_cas = session.dirty_cas
     end_transaction(session)
     if transaction.refused:
@@ -51,7 +51,7 @@ def watch(session: Session, argv: list[bytes]) -> Reply:
         raise CommandError("ERR WATCH inside MULTI is not allowed")
     changes = session.server.changes
     for key in argv[1:]:
-        session.db.peek(key)  # one whose time is over already does not change any more
+        session.db.peek(key)  # deletes it if it has expired, so that this is not a change later
         changes.watching.watch(session, key)
     changes.update()
     return OK

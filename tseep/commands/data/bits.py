@@ -1,4 +1,4 @@
-"""Bitmaps: strings by the bit, from the highest of the first byte on (https://redis.io/docs/latest/commands/?group=bitmap)."""
+"""Bitmaps: strings as bits, starting at the highest of the first byte (https://redis.io/docs/latest/commands/?group=bitmap)."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _BAD_TYPE = "ERR Invalid bitfield type. Use something like i16 u8. Note that u64
 _NOT = bytes(byte ^ 0xFF for byte in range(256))
 _OPERATIONS = {b"AND": operator.and_, b"OR": operator.or_, b"XOR": operator.xor}
 _WITH = {0: re.compile(rb"[^\xff]"), 1: re.compile(rb"[^\0]")}
-"""By bit, what finds the first byte that has one like it."""
+"""By bit, a pattern for a byte that contains it."""
 _WITHOUT = {0: b"\xff" * 2**16, 1: bytes(2**16)}
-"""By bit, many bytes that have none like it: they are passed over several times faster than one by one."""
+"""By bit, a block of bytes that do not contain it. Skipping blocks is several times faster than the pattern."""
 
 _UNITS = {b"BIT": True, b"BYTE": False}
 
@@ -83,7 +83,7 @@ def _counts_bits(unit: bytes) -> bool:
 
 
 def _bit_span(value: String, start: int, end: int, counts_bits: bool) -> tuple[int, int]:
-    """The first and the last bit of a range that is given in bits or in bytes."""
+    """Return the first and the last bit of a range in bits or in bytes."""
     if counts_bits:
         return span(start, end, 8 * len(value))
     first, last = span(start, end, len(value))
@@ -91,7 +91,7 @@ def _bit_span(value: String, start: int, end: int, counts_bits: bool) -> tuple[i
 
 
 def _count_between(value: String, first: int, last: int) -> int:
-    """The bits that are set from bit C{first} to bit C{last}."""
+    """Count the set bits from bit C{first} to bit C{last}, both included."""
     before = value[first >> 3] >> (8 - (first & 7))
     after = value[last >> 3] & 0x7F >> (last & 7)
     return count_ones(value, first >> 3, (last >> 3) + 1) - count_ones(bytes((before, after)))
@@ -110,7 +110,7 @@ def bitpos(session: Session, argv: list[bytes]) -> Reply:
         return -1
     found = _find_bit(value, bit, first, last)
     if found < 0 and not bit and len(argv) < 5:
-        return 8 * len(value)  # a string without an end given goes on with zeros
+        return 8 * len(value)  # without an end argument, zeros follow the string
     return found
 
 
@@ -124,7 +124,7 @@ def _bits_to_search(value: String, argv: list[bytes]) -> tuple[int, int]:
 
 
 def _find_bit(value: String, bit: int, first: int, last: int) -> int:
-    """Where from bit C{first} to bit C{last} the first one like C{bit} is; -1 if there is none."""
+    """Return the position of the first C{bit} from bit C{first} to bit C{last}; -1 if there is none."""
     flip = 0 if bit else 0xFF
     at = first >> 3
     byte = (value[at] ^ flip) & 0xFF >> (first & 7)
@@ -158,13 +158,13 @@ def bitop(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _combined(name: bytes, values: list[String]) -> bytes:
-    """All strings as if zero bytes made them as long as the longest."""
+    """Combine strings, which are padded with zero bytes to the length of the longest."""
     numbers = (int.from_bytes(value, "little") for value in values)
     return reduce(_OPERATIONS[name], numbers).to_bytes(max(map(len, values)), "little")
 
 
 class _Field(NamedTuple):
-    """One step of a BITFIELD; C{overflow} is what to do with a C{number} that does not fit."""
+    """An operation of BITFIELD. C{overflow} determines the result if C{number} is out of range."""
 
     word: bytes
     signed: bool
@@ -212,9 +212,9 @@ def _read_fields(session: Session, key: bytes, fields: list[_Field]) -> list[int
 
 def _fields(session: Session, argv: list[bytes]) -> Iterator[_Field]:
     """
-    Read BITFIELD's steps.
+    Parse the operations of BITFIELD.
 
-    @raise CommandError: if one makes no sense.
+    @raise CommandError: if one is invalid.
     """
     overflow = b"WRAP"
     at = 2
@@ -245,7 +245,7 @@ def _field(session: Session, word: bytes, arguments: list[bytes], overflow: byte
 
 
 def _encoding(text: bytes) -> tuple[bool, int]:
-    """Read a type such as C{i16}: whether it is signed, and how many bits it has."""
+    """Parse a type such as C{i16}; return whether it is signed, and its number of bits."""
     signed = text[:1] == b"i"
     width = integer(text[1:])
     if not (signed or text[:1] == b"u") or width is None or not 1 <= width <= 63 + signed:
@@ -254,14 +254,14 @@ def _encoding(text: bytes) -> tuple[bool, int]:
 
 
 def _field_offset(session: Session, text: bytes, width: int) -> int:
-    """Read an offset in bits, or one in fields of C{width} bits if it begins with a C{#}."""
+    """Parse an offset in bits, or with the prefix C{#} in fields of C{width} bits; return it in bits."""
     if not text.startswith(b"#"):
         return _offset(session, text)
     return _offset(session, b"%d" % (require_integer(text[1:], _BAD_OFFSET) * width))
 
 
 def _field_value(value: String, field: _Field) -> int:
-    """The integer in a field, with zeros where the string is too short."""
+    """Return the integer in a field; bits after the end of the string are 0."""
     first, end = field.offset >> 3, (field.offset + field.width + 7) >> 3
     number = int.from_bytes(value[first:end].ljust(end - first, b"\0"), "big")
     number = number >> (8 * end - field.offset - field.width) & ((1 << field.width) - 1)
@@ -269,7 +269,7 @@ def _field_value(value: String, field: _Field) -> int:
 
 
 def _apply(value: bytearray, field: _Field) -> int | None:
-    """Take one step; the reply to it, None if the number did not fit and was to fail."""
+    """Execute an operation and return its reply; None if the number is out of range with OVERFLOW FAIL."""
     old = _field_value(value, field)
     if field.word == b"GET":
         return old
@@ -287,19 +287,19 @@ def _apply(value: bytearray, field: _Field) -> int | None:
 
 
 def _fitted(field: _Field, number: int) -> int:
-    """What becomes of a number that is out of a field's range."""
+    """Return the replacement of a number that is out of a field's range, for SAT and WRAP."""
     if field.overflow == b"SAT":
         return field.least if number < field.least else field.most
     return _wrapped(field, number)
 
 
 def _wrapped(field: _Field, number: int) -> int:
-    """The number in a field's range that has the same lowest bits."""
+    """Return the number in a field's range with the same lowest bits."""
     return (number - field.least) % (1 << field.width) + field.least
 
 
 def _put(value: bytearray, field: _Field, number: int) -> None:
-    """Write a field into a string that is long enough."""
+    """Write a field into a string, which must be long enough."""
     first, end = field.offset >> 3, (field.offset + field.width + 7) >> 3
     shift = 8 * end - field.offset - field.width
     mask = ((1 << field.width) - 1) << shift

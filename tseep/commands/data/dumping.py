@@ -1,4 +1,4 @@
-"""A value in Redis's own format (https://redis.io/docs/latest/commands/dump/)."""
+"""DUMP and RESTORE: values in Redis's serialisation format (https://redis.io/docs/latest/commands/dump/)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def restore_(session: Session, argv: list[bytes]) -> Reply:
         db.delete(key)
     if when and not options.absolute:
         when += session.server.keyspace.now
-        when -= 2**64 if when > HIGHEST else 0  # as it overflows in Redis, which takes it for over
+        when -= 2**64 if when > HIGHEST else 0  # overflows as in Redis, where the key is then expired
     if when and when < session.server.keyspace.now:
         return OK
     place(db, key, value, when or None, b"restore")
@@ -52,12 +52,12 @@ def restore_(session: Session, argv: list[bytes]) -> Reply:
 
 class _Options:
     """
-    What follows the value in a RESTORE.
+    Options of RESTORE.
 
-    @ivar replace: whether a key that is there already is replaced.
-    @ivar absolute: whether the time is a Unix time.
-    @ivar idle: for how many seconds the key counts as not used, C{frequency}: how often it counts as used; None if that
-        is not said.
+    @ivar replace: True if an existing key is replaced.
+    @ivar absolute: True if the expiration is a Unix time.
+    @ivar idle: seconds since the last access, or None.
+    @ivar frequency: the LFU counter, or None.
     """
 
     def __init__(self, argv: list[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""Places on the earth, kept in sorted sets (https://redis.io/docs/latest/commands/?group=geo)."""
+"""Coordinates on the earth in sorted sets (https://redis.io/docs/latest/commands/?group=geo)."""
 
 from __future__ import annotations
 
@@ -24,11 +24,15 @@ _NO_MEMBER = "ERR could not decode requested zset member"
 _EMPTY = SortedSet()
 
 
-# Reading the arguments
+# Arguments
 
 
 def _place(words: list[bytes]) -> tuple[float, float]:
-    """A longitude and a latitude."""
+    """
+    Parse a longitude and a latitude.
+
+    @raise CommandError: if they are not numbers, or out of range.
+    """
     longitude, latitude = [require_double(word, NOT_A_FLOAT) for word in words]
     if not is_on_map(longitude, latitude):
         raise CommandError(f"ERR invalid longitude,latitude pair {longitude:f},{latitude:f}")
@@ -36,7 +40,7 @@ def _place(words: list[bytes]) -> tuple[float, float]:
 
 
 def _unit(word: bytes) -> float:
-    """The meters of a unit."""
+    """Return the length of a unit in meters."""
     meters = _UNITS.get(word.lower())
     if meters is None:
         raise CommandError("ERR unsupported unit provided. please use M, KM, FT, MI")
@@ -44,7 +48,7 @@ def _unit(word: bytes) -> float:
 
 
 def _radius(words: list[bytes]) -> tuple[float, float]:
-    """A radius in meters, and the meters of the unit that it is given in."""
+    """Parse a radius and its unit; return both in meters."""
     radius = require_double(words[0], "ERR need numeric radius")
     if radius < 0:
         raise CommandError("ERR radius cannot be negative")
@@ -53,7 +57,7 @@ def _radius(words: list[bytes]) -> tuple[float, float]:
 
 
 def _box(words: list[bytes]) -> tuple[float, float, float]:
-    """Width and height in meters, and the meters of the unit that they are given in."""
+    """Parse width, height and their unit; return all in meters."""
     width = require_double(words[0], "ERR need numeric width")
     height = require_double(words[1], "ERR need numeric height")
     if width < 0 or height < 0:
@@ -69,7 +73,7 @@ def _place_of(value: SortedSet, member: bytes) -> tuple[float, float]:
     return position(score)
 
 
-# Places
+# Coordinates
 
 
 @command("GEOADD")
@@ -92,7 +96,7 @@ def geopos(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _coordinates(session: Session, place: tuple[float, float]) -> list[Any]:
-    """A place as the reply has it: with as many digits as a C{long double} has, in either version of RESP."""
+    """Return coordinates for a reply, with the digits of a C{long double} in both versions of RESP."""
     texts = [(b"%.17f" % number).rstrip(b"0").rstrip(b".") for number in place]
     return [Encoded(b",%b\r\n" % text) for text in texts] if session.protocol == 3 else texts
 
@@ -122,7 +126,7 @@ def _distance_text(number: float) -> bytes:
 
 
 class _Found(NamedTuple):
-    """A member that a search has found, with its score, its place and its distance in meters."""
+    """A result of a search: the member with its score, its coordinates and its distance in meters."""
 
     member: bytes
     score: float
@@ -131,7 +135,7 @@ class _Found(NamedTuple):
 
 
 def _search(value: SortedSet, shape: Shape, limit: int) -> list[_Found]:
-    """What of a sorted set is in a shape; the first C{limit}, or all if that is 0."""
+    """Return the members of a sorted set in a shape, at most C{limit} unless that is 0."""
     found = []
     for each in _within(value, shape):
         found.append(each)
@@ -153,15 +157,17 @@ def _within(value: SortedSet, shape: Shape) -> Iterator[_Found]:
 
 _SEARCHING = {**RADIUS_OPTIONS, b"frommember": 1, b"fromlonlat": 2, b"byradius": 2, b"bybox": 3}
 _SEARCHING_TO_STORE = {**_SEARCHING, b"storedist": 0}
-"""By option, how many parameters follow it: of GEOSEARCH and GEOSEARCHSTORE."""
+"""By option of GEOSEARCH and GEOSEARCHSTORE, the number of its parameters."""
 
 
 class _Query:
     """
-    What a GEOSEARCH, a GEORADIUS or the like asks for.
+    A search of GEOSEARCH, GEORADIUS and related commands.
 
-    @param value: the sorted set; None if there is none.
-    @param known: by option, how many parameters follow it.
+    @param value: the sorted set; None if the key does not exist.
+    @param known: by option, the number of its parameters.
+    @ivar shape: radius and unit, or width, height and unit, in meters.
+    @ivar extras: the options WITHDIST, WITHHASH and WITHCOORD that were given.
     """
 
     def __init__(self, value: SortedSet | None, known: dict[bytes, int]) -> None:
@@ -170,23 +176,23 @@ class _Query:
         self._searches = b"frommember" in known
         self._stores = known is _SEARCHING_TO_STORE
         self.place: tuple[float, float] | None = None
-        self.shape: tuple[float, ...] | None = None  # a radius, or width and height, and a unit
+        self.shape: tuple[float, ...] | None = None
         self.store: bytes | None = None
         self.store_distance = False
-        self.told: dict[bytes, None] = {}
+        self.extras: set[bytes] = set()
         self.order = b""
         self.count = 0
         self.any = self._from_member = self._from_place = False
 
     def read(self, argv: list[bytes], at: int) -> None:
         """
-        Read the options from a place on.
+        Parse the options that start at index C{at}.
 
-        @raise CommandError: if they make no sense.
+        @raise CommandError: if one is invalid, missing, or not compatible with another.
         """
         for option, _, parameters in read_options(argv, at, self._known):
             self._read_option(option, parameters)
-        if (self.store is not None or self._stores) and self.told:
+        if (self.store is not None or self._stores) and self.extras:
             which = "GEOSEARCHSTORE" if self._stores else "STORE option in GEORADIUS"
             raise CommandError(f"ERR {which} is not compatible with WITHDIST, WITHHASH and WITHCOORD options")
         if self._searches and not (self._from_member or self._from_place):
@@ -198,7 +204,7 @@ class _Query:
 
     def _read_option(self, option: bytes, parameters: list[bytes]) -> None:
         if option in (b"withdist", b"withhash", b"withcoord"):
-            self.told[option] = None
+            self.extras.add(option)
         elif option == b"any":
             self.any = True
         elif option in (b"asc", b"desc"):
@@ -229,7 +235,7 @@ class _Query:
             raise CommandError(SYNTAX)
 
     def answer(self, session: Session, event: bytes) -> Reply:
-        """Search; return what is found, or store it and return how much that is."""
+        """Return the results, or store them and return their number."""
         if self.value is None:
             if self.store is None:
                 return []
@@ -242,26 +248,25 @@ class _Query:
         )  # fmt: skip
         found = self._ordered(_search(self.value, shape, self.count if self.any else 0))
         if self.store is None:
-            return [self._told(session, each, unit) for each in found]
+            return [self._with_extras(session, each, unit) for each in found]
         scores = {each.member: each.meters / unit if self.store_distance else each.score for each in found}
         return store_scores(session, self.store, scores, event)
 
     def _ordered(self, found: list[_Found]) -> list[_Found]:
-        """The first of what is found. A count alone asks for the nearest."""
+        """Return the first C{count} results in order: the nearest, with a COUNT but no order."""
         if self.order or (self.count and not self.any):
             found.sort(key=lambda each: each.meters, reverse=self.order == b"desc")
         return found[: self.count] if self.count else found
 
-    def _told(self, session: Session, found: _Found, unit: float) -> Any:
-        """A member, with whatever was asked for."""
-        if not self.told:
+    def _with_extras(self, session: Session, found: _Found, unit: float) -> Any:
+        if not self.extras:
             return found.member
         reply: list[Any] = [found.member]
-        if b"withdist" in self.told:
+        if b"withdist" in self.extras:
             reply.append(_distance_text(found.meters / unit))
-        if b"withhash" in self.told:
+        if b"withhash" in self.extras:
             reply.append(int(found.score))
-        if b"withcoord" in self.told:
+        if b"withcoord" in self.extras:
             reply.append(_coordinates(session, found.place))
         return reply
 

@@ -1,4 +1,4 @@
-"""Hashes (https://redis.io/docs/latest/commands/?group=hash)."""
+"""Commands on hashes, without expiration of fields (https://redis.io/docs/latest/commands/?group=hash)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from tseep.session.session import Session
 
 MOST_RANDOM = HIGHEST // 2
-"""So many random fields one may ask for at most, since each may come with its value."""
+"""Maximum count of HRANDFIELD WITHVALUES, whose reply has two elements for each field."""
 
 
 def _to_fill(session: Session, key: bytes) -> Hash:
-    """The hash at a key, for a command that adds to it; a new one if there is none, which is not in the store yet."""
+    """Return the hash at a key, or a new hash that is not in the database yet, for a command that adds fields."""
     value = session.db.get(key)
     if type(value) is Hash:
         return value
@@ -32,7 +32,7 @@ def _to_fill(session: Session, key: bytes) -> Hash:
 
 
 def _filled(session: Session, key: bytes, value: Hash, event: bytes) -> None:
-    """A hash has something in it now."""
+    """Put a hash with new or changed fields into the database, or report the change of an existing one."""
     db = session.db
     if key in db.values:
         db.changed(key, event)
@@ -41,7 +41,7 @@ def _filled(session: Session, key: bytes, value: Hash, event: bytes) -> None:
 
 
 def _set_all(session: Session, argv: list[bytes]) -> int:
-    """Set fields, and return how many are new."""
+    """Set fields; return the number of new ones."""
     if len(argv) % 2:
         raise wrong_arguments(argv[0].lower())
     value = _to_fill(session, argv[1])
@@ -184,7 +184,7 @@ def hrandfield(session: Session, argv: list[bytes]) -> Reply:
 
 
 def random_choice(elements: list[bytes], count: int) -> list[bytes]:
-    """So many different elements at random; if C{count} is negative, so many of which some may be the same."""
+    """Return C{count} distinct random elements; if it is negative, -C{count} elements with repetitions."""
     if count < 0:
         return random.choices(elements, k=-count)
     return random.sample(elements, count) if count < len(elements) else elements

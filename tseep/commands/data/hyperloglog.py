@@ -1,4 +1,4 @@
-"""HyperLogLog (https://redis.io/docs/latest/commands/?group=hyperloglog)."""
+"""HyperLogLogs in strings, in Redis's format (https://redis.io/docs/latest/commands/?group=hyperloglog)."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ NOT_VALID = "WRONGTYPE Key is not a valid HyperLogLog string value."
 
 def _require_sketch(value: object) -> Sketch | None:
     """
-    Make sure that what a key holds is a HyperLogLog, or nothing.
+    Check that a value is a HyperLogLog, or None.
 
-    @raise CommandError: if it is not.
+    @raise CommandError: if it is neither.
     """
     value = require_string(value)
     if value is not None and not is_sketch(value):
@@ -49,7 +49,7 @@ def _require_sketch(value: object) -> Sketch | None:
 
 
 def _to_change(value: Sketch | None) -> bytearray:
-    """A sketch for a change in place, a new one if there is none. L{Database.replace} puts it into the store."""
+    """Return a HyperLogLog, or a new one, for a change in place. The caller must put it into the database."""
     if value is None:
         return empty()
     return value if isinstance(value, bytearray) else bytearray(value)
@@ -79,7 +79,7 @@ def pfcount(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _count(session: Session, key: bytes) -> int:
-    """The count of one HyperLogLog, which is remembered in it."""
+    """Return the estimate of one HyperLogLog, and cache it in the value."""
     value = _require_sketch(session.db.read(key))
     if value is None:
         return 0
@@ -93,7 +93,7 @@ def _count(session: Session, key: bytes) -> int:
 
 
 def _union(session: Session, keys: list[bytes]) -> tuple[bytes, bool]:
-    """The registers of several HyperLogLogs together, and whether one of them is dense."""
+    """Return the registers of the union of HyperLogLogs, and whether one of them is dense."""
     values = bytes(REGISTERS)
     any_dense = False
     for key in keys:
@@ -120,7 +120,7 @@ def pfmerge(session: Session, argv: list[bytes]) -> Reply:
     return OK
 
 
-# Looking inside
+# Debugging
 
 
 @command("PFDEBUG")

@@ -1,5 +1,5 @@
 """
-Keys of any type: their names, their databases and when they expire.
+Commands on keys of any type: names, databases, expiry, OBJECT.
 
 Source: https://redis.io/docs/latest/commands/?group=generic
 """
@@ -28,7 +28,7 @@ RANDOM_TRIES = 100
 _NO_TYPE = Status(b"none")
 
 
-# Being there
+# Existence
 
 
 def _unlink(session: Session, keys: list[bytes]) -> int:
@@ -73,7 +73,7 @@ def type_(session: Session, argv: list[bytes]) -> Reply:
     return _NO_TYPE if value is None else Status(type_name(value))
 
 
-# Walking
+# Iteration
 
 
 def _alive(db: Database, keys: Iterable[bytes]) -> Iterator[bytes]:
@@ -90,19 +90,19 @@ def keys(session: Session, argv: list[bytes]) -> Reply:
 @command("SCAN")
 def scan(session: Session, argv: list[bytes]) -> Reply:
     cursor = read_cursor(argv[1])
-    count, pattern, wanted = _scan_options(argv)
+    count, pattern, type_filter = _scan_options(argv)
     db = session.db
     cursor, keys = db.scan(cursor, count)
     if pattern != b"*":
         keys = list(filter(matcher(pattern), keys))
-    if wanted is not None:
-        keys = [key for key in keys if type_name(db.values[key]) == wanted]
+    if type_filter is not None:
+        keys = [key for key in keys if type_name(db.values[key]) == type_filter]
     return [b"%d" % cursor, list(_alive(db, keys))]
 
 
 def _scan_options(argv: list[bytes]) -> tuple[int, bytes, bytes | None]:
-    """The COUNT, the MATCH and the TYPE of a SCAN."""
-    count, pattern, wanted = SCAN_COUNT, b"*", None
+    """Return the COUNT, the MATCH and the TYPE of a SCAN."""
+    count, pattern, type_filter = SCAN_COUNT, b"*", None
     for at in range(2, len(argv), 2):
         option = argv[at].lower()
         if at + 1 == len(argv):
@@ -114,10 +114,10 @@ def _scan_options(argv: list[bytes]) -> tuple[int, bytes, bytes | None]:
         elif option == b"match":
             pattern = argv[at + 1]
         elif option == b"type":
-            wanted = argv[at + 1].lower()
+            type_filter = argv[at + 1].lower()
         else:
             raise CommandError(SYNTAX)
-    return count, pattern, wanted
+    return count, pattern, type_filter
 
 
 @command("RANDOMKEY")
@@ -127,14 +127,14 @@ def randomkey(session: Session, argv: list[bytes]) -> Reply:
         key = db.random_key()
         if key is None or db.peek(key) is not None:
             return key
-    return next(_alive(db, list(db.values)), None)  # nearly all have expired
+    return next(_alive(db, list(db.values)), None)  # most keys have expired
 
 
-# Renaming, copying, moving
+# Rename, copy, move
 
 
 def _rename(session: Session, argv: list[bytes], only_new: bool) -> bool:
-    """Rename a key. Returns whether it has the new name by now; with C{only_new}, if it did not before."""
+    """Rename a key; return False if C{only_new} and the new name exists."""
     db = session.db
     _, key, new = argv
     value = db.get(key)
@@ -177,7 +177,7 @@ def copy(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _copy_options(session: Session, argv: list[bytes]) -> tuple[Database, bool]:
-    """The DB and the REPLACE of a COPY."""
+    """Return the DB and the REPLACE of a COPY."""
     target, replace = session.db, False
     options = iter(argv[3:])
     for option in options:
@@ -252,7 +252,7 @@ def swapdb(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _conditions(argv: list[bytes]) -> frozenset[bytes]:
-    """The NX, XX, GT and LT of an EXPIRE."""
+    """Return the options NX, XX, GT and LT of an EXPIRE, in lower case."""
     for option in argv[3:]:
         if option.lower() not in (b"nx", b"xx", b"gt", b"lt"):
             raise CommandError(b"ERR Unsupported option %b" % option)
@@ -265,7 +265,7 @@ def _conditions(argv: list[bytes]) -> frozenset[bytes]:
 
 
 def _meets(conditions: frozenset[bytes], current: int | None, when: int) -> bool:
-    """Whether a key that expires at C{current}, None for never, may be made to expire at C{when}."""
+    """Return whether conditions allow to change an expiration from C{current} (None: never) to C{when}."""
     if current is None:
         return not conditions & {b"xx", b"gt"}
     if b"nx" in conditions or (b"gt" in conditions and when <= current):
@@ -275,10 +275,10 @@ def _meets(conditions: frozenset[bytes], current: int | None, when: int) -> bool
 
 def _expire(session: Session, argv: list[bytes], unit: int, base: int) -> int:
     """
-    Let a key expire.
+    Set the expiration of a key; return 1 if it was set, otherwise 0.
 
-    @param unit: milliseconds that the argument's 1 stands for.
-    @param base: the Unix time in milliseconds that it counts from.
+    @param unit: the unit of the argument, in milliseconds.
+    @param base: the Unix time in milliseconds to which the argument is relative.
     """
     conditions = _conditions(argv) if len(argv) > 3 else None
     when = require_integer(argv[2]) * unit
@@ -317,11 +317,11 @@ def pexpireat(session: Session, argv: list[bytes]) -> Reply:
 
 def _expiry(session: Session, key: bytes, since: int, unit: int) -> int:
     """
-    Until when a key lives.
+    Return the expiration of a key.
 
-    @param since: the Unix time in milliseconds to count from.
-    @param unit: milliseconds to count in, rounding to the nearest.
-    @return: -1 if it does not expire, -2 if it is not there.
+    @param since: the Unix time in milliseconds to which the result is relative.
+    @param unit: the unit of the result, in milliseconds. The result is rounded to the nearest.
+    @return: -1 if the key does not expire, -2 if it does not exist.
     """
     db = session.db
     if db.read_untouched(key) is None:
@@ -355,7 +355,7 @@ def persist(session: Session, argv: list[bytes]) -> Reply:
     return int(session.db.get(argv[1]) is not None and session.db.persist(argv[1]))
 
 
-# Looking inside
+# OBJECT
 
 
 _SWITCHING = (

@@ -1,4 +1,4 @@
-"""Lists, and how to wait for them (https://redis.io/docs/latest/commands/?group=list)."""
+"""Commands on lists, with their blocking forms (https://redis.io/docs/latest/commands/?group=list)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OUT_OF_RANGE = "ERR value is out of range, must be positive"
 _ENDS = {b"left": True, b"right": False}
 
 
-# At the ends
+# Push and pop
 
 
 def _push(session: Session, argv: list[bytes], left: bool) -> int:
@@ -73,15 +73,15 @@ def rpushx(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _take(session: Session, key: bytes, value: RedisList, left: bool) -> bytes:
-    """Remove an element from an end of a list, which is there."""
+    """Remove and return an element of the list C{value} at C{key}."""
     element = value.popleft() if left else value.pop()
     session.db.shrunk(key, value, b"lpop" if left else b"rpop")
     return element
 
 
 def _take_several(session: Session, key: bytes, value: RedisList, left: bool, count: int) -> list[bytes]:
-    take = value.popleft if left else value.pop
-    elements = [take() for _ in range(min(count, len(value)))]
+    pop = value.popleft if left else value.pop
+    elements = [pop() for _ in range(min(count, len(value)))]
     session.db.shrunk(key, value, b"lpop" if left else b"rpop")
     return elements
 
@@ -111,7 +111,7 @@ def rpop(session: Session, argv: list[bytes]) -> Reply:
     return _pop(session, argv, False)
 
 
-# Looking
+# Reading
 
 
 @command("LLEN")
@@ -130,7 +130,7 @@ def lrange(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _places(start: int, stop: int, size: int) -> tuple[int, int]:
-    """The first and the last place between two that may be counted from the end."""
+    """Return the first and the last index of a range; negative arguments count from the tail."""
     first = max(0, start + size if start < 0 else start)
     return first, min(stop + size if stop < 0 else stop, size - 1)
 
@@ -157,7 +157,7 @@ def lpos(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _lpos_options(argv: list[bytes]) -> tuple[int, int | None, int]:
-    """The RANK, the COUNT (None if not given) and the MAXLEN of an LPOS."""
+    """Return the RANK, the COUNT (None if omitted) and the MAXLEN of an LPOS."""
     rank, count, most = 1, None, 0
     for at in range(3, len(argv), 2):
         option = argv[at].lower()
@@ -170,7 +170,7 @@ def _lpos_options(argv: list[bytes]) -> tuple[int, int | None, int]:
                     "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use "
                     "negative to start from the end of the list"
                 )
-            if rank == LOWEST:  # it has no opposite, and C takes it for none to skip
+            if rank == LOWEST:  # C cannot negate it, so that Redis skips nothing
                 rank = -1
         elif option == b"count":
             count = _not_negative(argv[at + 1], "ERR COUNT can't be negative")
@@ -189,11 +189,16 @@ def _not_negative(text: bytes, error: str) -> int:
 
 
 def _matches(value: RedisList, element: bytes, rank: int, most: int) -> Iterator[int]:
-    """The places of an element, from the match number C{rank} on, among the first C{most} places from its side."""
+    """
+    Yield the indexes of an element.
+
+    @param rank: number of the first match that counts; negative: the search starts at the tail.
+    @param most: number of elements to compare; 0: all.
+    """
     return islice(value.places(element, most or len(value), backwards=rank < 0), abs(rank) - 1, None)
 
 
-# Changing
+# Changes
 
 
 @command("LSET")
@@ -248,11 +253,11 @@ def ltrim(session: Session, argv: list[bytes]) -> Reply:
     return OK
 
 
-# From one to another
+# Move between lists
 
 
 def _end(word: bytes) -> bool:
-    """Whether LEFT or RIGHT says left."""
+    """Return True for LEFT, False for RIGHT; raise CommandError for others."""
     left = _ENDS.get(word.lower())
     if left is None:
         raise CommandError(SYNTAX)
@@ -260,7 +265,7 @@ def _end(word: bytes) -> bool:
 
 
 def _move(session: Session, source: bytes, destination: bytes, from_left: bool, to_left: bool) -> Reply:
-    """Move an element. Returns L{NOT_YET} if there is none."""
+    """Move and return an element; return L{NOT_YET} if the source does not exist."""
     db = session.db
     value = to_change(session, source, RedisList)
     if value is None:
@@ -291,7 +296,7 @@ def lmove(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _pop_options(argv: list[bytes], at: int) -> tuple[list[bytes], bool, int]:
-    """The keys, whether at the left, and the COUNT of an LMPOP."""
+    """Return the keys of an LMPOP, whether it pops at the left, and the COUNT."""
     number = integer(argv[at])
     if number is None or not 0 < number < 2**31:
         raise CommandError(NO_KEYS)
@@ -310,13 +315,13 @@ def _pop_options(argv: list[bytes], at: int) -> tuple[list[bytes], bool, int]:
 
 
 def _pop_from(session: Session, key: bytes, left: bool, count: int) -> Reply:
-    """What LMPOP replies of one key; L{NOT_YET} if there is no list."""
+    """Return LMPOP's reply for one key; L{NOT_YET} if it does not exist."""
     value = to_change(session, key, RedisList)
     return NOT_YET if value is None else [key, _take_several(session, key, value, left, count)]
 
 
 def _first(keys: list[bytes], attempt: Callable[[bytes], Reply]) -> Reply:
-    """What the first key gives that gives something; else L{NOT_YET}."""
+    """Return the first result of C{attempt} that is not L{NOT_YET}; otherwise that."""
     for key in keys:
         reply = attempt(key)
         if reply is not NOT_YET:
@@ -331,11 +336,11 @@ def lmpop(session: Session, argv: list[bytes]) -> Reply:
     return NULL_ARRAY if reply is NOT_YET else reply
 
 
-# Waiting
+# Blocking
 
 
 def _patient(attempt: Callable[[bytes], Reply]) -> Callable[[bytes], Reply]:
-    """The same for a client that waits already, which a value of another type does not concern."""
+    """Return C{attempt} for a blocked client, which ignores values of another type."""
 
     def serve(key: bytes) -> Reply:
         try:

@@ -1,4 +1,4 @@
-"""What HSCAN, SSCAN and ZSCAN share (https://redis.io/docs/latest/commands/scan/)."""
+"""Common part of HSCAN, SSCAN and ZSCAN (https://redis.io/docs/latest/commands/scan/)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ COMPACT = (b"listpack", b"intset")
 
 def step(value: Collection, cursor: int, count: int) -> tuple[int, int]:
     """
-    Return where a step begins, and how many elements it has. As in Redis, a value in a compact encoding is returned
-    whole, whatever the cursor and COUNT.
+    Return the position and the number of elements of a step. As in Redis, a step returns all elements of a value in a
+    compact encoding, regardless of the cursor and COUNT.
     """
     return (0, len(value)) if value.encoding() in COMPACT else (cursor, count)

@@ -1,4 +1,4 @@
-"""Sets (https://redis.io/docs/latest/commands/?group=set)."""
+"""Commands on one set, and on unions, intersections and differences (https://redis.io/docs/latest/commands/?group=set)."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def smove(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _sets(session: Session, keys: Iterable[bytes]) -> list[Set]:
-    """The sets at some keys, an empty one for each that is not there."""
+    """Return the sets at keys, with an empty set for a key that does not exist."""
     return [read(session, key, Set) or _EMPTY for key in keys]
 
 
@@ -157,7 +157,7 @@ def _difference(sets: list[Set]) -> Members:
 
 
 def _store(session: Session, key: bytes, members: Members, event: bytes) -> int:
-    """Put a set at a key in place of whatever is there; none, if it is empty. Returns its size."""
+    """Replace the value of a key by a set, or delete the key if the set is empty; return its size."""
     result = Set(members)
     if result:
         session.db.set(key, result, event)
@@ -214,9 +214,9 @@ def sintercard(session: Session, argv: list[bytes]) -> Reply:
 
 def numbered_keys(argv: list[bytes], at: int) -> tuple[list[bytes], list[bytes]]:
     """
-    The keys whose number is the argument C{at}, and the arguments after them.
+    Return the keys, whose number is at index C{at}, and the arguments after them.
 
-    @raise CommandError: if there are not so many, or none.
+    @raise CommandError: if that number is not positive, or higher than the number of arguments.
     """
     count = integer(argv[at])
     if count is None or not 0 < count < 2**31:

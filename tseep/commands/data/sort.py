@@ -1,4 +1,4 @@
-"""SORT and SORT_RO (https://redis.io/docs/latest/commands/sort/)."""
+"""SORT and SORT_RO: elements by their own or by external values (https://redis.io/docs/latest/commands/sort/)."""
 
 from __future__ import annotations
 
@@ -29,14 +29,15 @@ _SPACES = b" \t\n\v\f\r"
 
 class Options:
     """
-    What a SORT asks for.
+    Options of SORT.
 
-    @param known: by option, how many arguments follow it.
-    @ivar by: the pattern of the weights; None if the elements are their own.
-    @ivar unsorted: whether a BY without an asterisk asked for the elements as they are.
-    @ivar offset: how many are left out at the beginning, C{count}: how many are wanted; all, if it is negative.
-    @ivar get: the patterns of what is wanted of each element; empty for the element itself.
-    @ivar store: the key for the result.
+    @param known: by option, the number of its parameters.
+    @ivar by: the pattern of the weights; None: the elements themselves.
+    @ivar unsorted: True if BY has no asterisk, which disables sorting.
+    @ivar offset: number of elements to skip.
+    @ivar count: maximum number of elements; negative: all.
+    @ivar get: the patterns of the values to return for each element; empty: the element itself.
+    @ivar store: the destination key, or None.
     """
 
     def __init__(self, argv: list[bytes], known: dict[bytes, int]) -> None:
@@ -46,9 +47,9 @@ class Options:
         self.get: list[bytes] = []
         self.store: bytes | None = None
         for option, _, parameters in read_options(argv, 2, known):
-            self._take(option, parameters)
+            self._apply(option, parameters)
 
-    def _take(self, option: bytes, parameters: list[bytes]) -> None:
+    def _apply(self, option: bytes, parameters: list[bytes]) -> None:
         if option in (b"asc", b"desc"):
             self.descending = option == b"desc"
         elif option == b"alpha":
@@ -66,13 +67,18 @@ class Options:
             raise CommandError(SYNTAX)
 
     def bounds(self, size: int) -> tuple[int, int]:
-        """The places, of so many, from which and before which an element is wanted."""
+        """Return start and end of LIMIT in a list of C{size} elements, as for a slice."""
         start = min(max(self.offset, 0), size)
         return start, size if self.count < 0 else min(start + self.count, size)
 
 
 def _lookup(db: Database, pattern: bytes) -> Callable[[bytes], bytes | None]:
-    """What finds the text at the key, or in the field, that a pattern names with an element for its asterisk."""
+    """
+    Return a function from an element to the string that a pattern refers to, or None.
+
+    The element replaces the first asterisk, which gives the name of a key. C{key->field} refers to a field of a hash,
+    C{#} to the element itself.
+    """
     if pattern == b"#":
         return lambda element: element
     prefix, asterisk, suffix = pattern.partition(b"*")
@@ -94,9 +100,9 @@ def _text(value: Any) -> bytes | None:
 
 def _score(text: bytes | None) -> float:
     """
-    A weight as C's C{strtod} reads it: spaces may come before it, it ends with a zero byte, and nothing is 0.
+    Parse a weight like C's C{strtod}: leading spaces are skipped, a zero byte ends it, an empty text is 0.
 
-    @raise CommandError: if it is no number, or none that a double can hold with its whole precision.
+    @raise CommandError: if it is not a number, or too small for a normal double.
     """
     number = text.partition(b"\0")[0] if text else b""
     if not number:
@@ -108,14 +114,14 @@ def _score(text: bytes | None) -> float:
 
 
 def _rank(weight: bytes | None, whole: bool) -> tuple[bool, bytes]:
-    """A weight as ALPHA compares it: none at all comes first; unless it is C{whole} a zero byte ends it, as in C."""
+    """Return the sort key of a weight with ALPHA: None comes first; a zero byte ends it, as in C, unless C{whole}."""
     if weight is None:
         return False, b""
     return True, weight if whole else weight.partition(b"\0")[0]
 
 
 def _sorted(db: Database, elements: list[bytes], options: Options) -> list[bytes]:
-    """Elements in order, those of the same weight by their bytes or, with ALPHA, as they were."""
+    """Return sorted elements. Those of equal weight are sorted by their bytes, with ALPHA not at all."""
     weights: list[bytes | None] = list(elements if options.by is None else map(_lookup(db, options.by), elements))
     ranks: list[Any]
     if options.alpha:
@@ -127,7 +133,7 @@ def _sorted(db: Database, elements: list[bytes], options: Options) -> list[bytes
 
 
 def _select(session: Session, value: Sortable, options: Options) -> list[bytes]:
-    """The elements that are wanted, in order."""
+    """Return the elements in order, within LIMIT."""
     start, stop = options.bounds(len(value))
     if not options.unsorted:
         return _sorted(session.db, list(value), options)[start:stop]
@@ -138,13 +144,13 @@ def _select(session: Session, value: Sortable, options: Options) -> list[bytes]:
 
 
 def _settle_order(session: Session, value: Sortable, options: Options) -> None:
-    """Let a set, which has no order of its own, be sorted for what has to come out the same everywhere."""
+    """Sort a set, which has no order, even with a BY that disables sorting, if the result must be deterministic."""
     if options.unsorted and isinstance(value, Set) and (options.store is not None or session.server.scripting.running):
         options.unsorted, options.alpha, options.by = False, True, None
 
 
 def _sort(session: Session, argv: list[bytes], options: Options) -> list[bytes | None]:
-    """What SORT replies or stores."""
+    """Return the values that SORT returns or stores; None for a missing value."""
     value = session.db.read(argv[1])
     if value is None:
         return []

@@ -1,4 +1,4 @@
-"""Several sorted sets, or plain sets whose members all have the score 1: what they are together, share or don't."""
+"""Union, intersection and difference of sorted sets, and of sets as sorted sets whose scores are 1."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _higher(one: float, other: float) -> float:
 
 
 def _number(score: float) -> float:
-    """The score, or 0 where infinities have cancelled each other, or been weighed by 0."""
+    """Return the score; 0 for NaN: the sum of opposite infinities, or infinity with the weight 0."""
     return score if score == score else 0.0
 
 
@@ -42,25 +42,25 @@ _AGGREGATES: dict[bytes, Aggregate] = {b"SUM": _sum, b"MIN": _lower, b"MAX": _hi
 
 
 class _Source(NamedTuple):
-    """The scores at a key, none if it is not there, and what they are multiplied by."""
+    """The scores at a key, empty if it does not exist, and their weight."""
 
     scores: Mapping[bytes, float]
     weight: float = 1.0
 
 
 class _Query(NamedTuple):
-    """What is to be done with which sources, and whether scores are to be told."""
+    """Sources, aggregation and WITHSCORES of a command."""
 
     sources: list[_Source]
     aggregate: Aggregate
     with_scores: bool
 
 
-# Reading the arguments
+# Arguments
 
 
 def _sources(session: Session, argv: list[bytes], at: int) -> tuple[list[_Source], list[bytes]]:
-    """The sources whose number is the argument C{at}, and the options after them."""
+    """Return the sources, whose number is at index C{at}, and the options after them."""
     count = require_integer(argv[at])
     if count < 1:
         raise CommandError(b"ERR at least 1 input key is needed for '%b' command" % argv[0].lower())
@@ -81,16 +81,16 @@ def _scores(value: Any) -> Mapping[bytes, float]:
 
 
 def _read(session: Session, argv: list[bytes], at: int, allowed: tuple[bytes, ...]) -> _Query:
-    """Read the sources and the options of a command, of which it knows those that are allowed."""
+    """Parse sources and options; raise CommandError for options other than C{allowed}."""
     sources, words = _sources(session, argv, at)
     aggregate: Aggregate = _sum
-    told = False
+    scored = False
     while words:
         option = words[0].upper()
         if option not in allowed:
             raise CommandError(SYNTAX)
         if option == b"WITHSCORES":
-            told, words = True, words[1:]
+            scored, words = True, words[1:]
         elif option == b"WEIGHTS" and len(words) > len(sources):
             weights, words = words[1 : 1 + len(sources)], words[1 + len(sources) :]
             sources = [_Source(source.scores, _weight(text)) for source, text in zip(sources, weights)]
@@ -98,14 +98,14 @@ def _read(session: Session, argv: list[bytes], at: int, allowed: tuple[bytes, ..
             aggregate, words = _AGGREGATES[words[1].upper()], words[2:]
         else:
             raise CommandError(SYNTAX)
-    return _Query(sources, aggregate, told)
+    return _Query(sources, aggregate, scored)
 
 
 def _weight(text: bytes) -> float:
     return require_double(text, "ERR weight value is not a float")
 
 
-# The algebra. Smaller sources come first, as in Redis: sums of floats depend on their order.
+# Operations. Smaller sources come first, as in Redis, as sums of floats depend on the order.
 
 
 def _by_size(sources: Iterable[_Source]) -> list[_Source]:
@@ -158,7 +158,7 @@ def _store(session: Session, argv: list[bytes], operation: _Operation, event: by
     return store_scores(session, argv[1], scores, event)
 
 
-# The commands
+# Commands
 
 
 _WEIGHING = (b"WEIGHTS", b"AGGREGATE")

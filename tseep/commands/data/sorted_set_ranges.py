@@ -1,4 +1,4 @@
-"""Ranges of sorted sets: by rank, by score and by the members' bytes."""
+"""Ranges of sorted sets: by rank, by score and lexicographical."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NO_LEX_SCORES = "ERR syntax error, WITHSCORES not supported in combination with 
 
 
 Span = Callable[[SortedSet, bool], tuple[int, int]]
-"""Takes a sorted set, and whether it is read from the end; returns the places where a range begins and ends."""
+"""Function from a sorted set, and whether the order is reversed, to start and end of a range, as for a slice."""
 
 
 # By rank
@@ -30,9 +30,9 @@ Span = Callable[[SortedSet, bool], tuple[int, int]]
 
 def rank_range(start_text: bytes, stop_text: bytes) -> Span:
     """
-    The range between two ranks, both included, which count from the end if they are negative.
+    Return the range between two ranks, both included. Negative ranks count from the highest score.
 
-    @raise CommandError: if they are no integers.
+    @raise CommandError: if they are not integers.
     """
     start, stop = require_integer(start_text), require_integer(stop_text)
 
@@ -50,9 +50,9 @@ def rank_range(start_text: bytes, stop_text: bytes) -> Span:
 
 def score_range(low_text: bytes, high_text: bytes) -> Span:
     """
-    The range between two scores, each included if it does not begin with C{(}.
+    Return the range between two scores, which are included unless they have the prefix C{(}.
 
-    @raise CommandError: if they are no numbers.
+    @raise CommandError: if they are not numbers.
     """
     (low, after), (high, before) = _score(low_text), _score(high_text)
 
@@ -64,7 +64,7 @@ def score_range(low_text: bytes, high_text: bytes) -> Span:
 
 
 def _score(text: bytes) -> tuple[float, bool]:
-    """A bound as C's strtod reads it, which is not as strict as ZADD, and whether it is excluded."""
+    """Parse a bound like C's strtod, which accepts more than ZADD; return it, and whether it is excluded."""
     excluded = text.startswith(b"(")
     number = text[excluded:].partition(b"\0")[0]
     match = FLOAT.fullmatch(number.lstrip(b" \t\n\v\f\r") or b"0" * (not number))
@@ -78,14 +78,15 @@ def _score(text: bytes) -> tuple[float, bool]:
         return (-INFINITY if match["sign"] == b"-" else INFINITY), excluded
 
 
-# By the members' bytes
+# Lexicographical
 
 
 def lex_range(low_text: bytes, high_text: bytes) -> Span:
     """
-    The range between two members, included after C{[} and not after C{(}, or from C{-}, or to C{+}.
+    Return the range between two members, which are included with the prefix C{[}, excluded with C{(}. C{-} and C{+}
+    are below and above all members.
 
-    @raise CommandError: if they begin with none of these.
+    @raise CommandError: if a bound is none of these.
     """
     low, high = _cut(low_text, b"("), _cut(high_text, b"[")
 
@@ -101,9 +102,10 @@ def lex_range(low_text: bytes, high_text: bytes) -> Span:
 
 def _cut(text: bytes, after: bytes) -> bytes | None:
     """
-    What divides the members below a bound from those above it; None if all are below.
+    Return the bytes at which a bound divides the members; None if all are below.
 
-    @param after: the mark of a bound that is below itself. Nothing comes between it and itself with a zero byte.
+    @param after: the prefix of a bound whose member is below the division. The next possible member is the same bytes
+        with a zero byte appended.
     """
     mark, member = text[:1], text[1:]
     if mark in (b"(", b"[") and mark:
@@ -114,7 +116,7 @@ def _cut(text: bytes, after: bytes) -> bytes | None:
 
 
 def _lex_walk(members: list[bytes], low: bytes, high: bytes | None, reverse: bool) -> tuple[int, int]:
-    """What Redis finds, from one end to the other, in a short set with several scores, where it promises nothing."""
+    """Return start and end as Redis finds them in a listpack, also if scores differ, where the result is undefined."""
     above = [member >= low for member in members]
     below = [high is None or member < high for member in members]
     if not (above[-1] and below[0]):
@@ -133,10 +135,10 @@ _RANGES = {b"RANK": rank_range, b"SCORE": score_range, b"LEX": lex_range}
 
 class _Query:
     """
-    What a ZRANGE or one of its older forms asks for.
+    A query of ZRANGE or of one of its older forms.
 
-    @param by: what its range is of, if the command says.
-    @param reverse: whether it begins at the end, if the command says.
+    @param by: the kind of range, if the command determines it: a key of L{_RANGES}.
+    @param reverse: the order, if the command determines it.
     """
 
     def __init__(self, by: bytes = b"", reverse: bool | None = None) -> None:
@@ -146,7 +148,7 @@ class _Query:
         self.with_scores = False
 
     def read(self, argv: list[bytes], at: int, storing: bool = False) -> Span:
-        """Read the range, which begins at the argument C{at}, and the options after it."""
+        """Parse the range, which starts at index C{at}, and the options after it."""
         if len(argv) > at + 2:
             self._options(argv[at + 2 :], storing)
         by = self.by or b"RANK"
@@ -179,7 +181,7 @@ class _Query:
                 raise CommandError(SYNTAX)
 
     def select(self, value: SortedSet, span: Span) -> list[bytes]:
-        """The members that are asked for, in order."""
+        """Return the members in the range and LIMIT, in order."""
         reverse = bool(self.reverse)
         start, stop = span(value, reverse)
         if self.offset < 0:
@@ -244,7 +246,7 @@ def zrangestore(session: Session, argv: list[bytes]) -> Reply:
     return store_scores(session, argv[1], chosen, b"zrangestore")
 
 
-# Counting and removing
+# Count and remove
 
 
 def _count(session: Session, key: bytes, span: Span) -> int:

@@ -1,4 +1,4 @@
-"""Sorted sets, but for ranges and several sets (https://redis.io/docs/latest/commands/?group=sorted-set)."""
+"""Sorted sets, without ranges and set operations (https://redis.io/docs/latest/commands/?group=sorted-set)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NO_NUMBER = "ERR resulting score is not a number (NaN)"
 NOT_POSITIVE = "ERR value is out of range, must be positive"
 
 MOST_RANDOM = HIGHEST // 2
-"""A ZRANDMEMBER with scores takes no higher count."""
+"""Maximum count of ZRANDMEMBER WITHSCORES, whose reply has two elements for each member."""
 
 
 _OPTIONS = frozenset([b"NX", b"XX", b"GT", b"LT", b"CH", b"INCR"])
@@ -32,29 +32,29 @@ _NO_OPTIONS: frozenset[bytes] = frozenset()
 _EMPTY = SortedSet()
 
 
-# What the commands on sorted sets share
+# Helpers of all commands on sorted sets
 
 
 def read_score(text: bytes) -> float:
     """
-    Read an argument that must be a score.
+    Parse a score.
 
-    @raise CommandError: if it is no number.
+    @raise CommandError: if it is not a number.
     """
-    if len(text) < 20 and text.replace(b".", b"", 1).isdigit():  # as most are, and C{float} reads them as C does
+    if len(text) < 20 and text.replace(b".", b"", 1).isdigit():  # the usual form, which C{float} parses like C
         return float(text)
     return require_double(text)
 
 
 def with_scores(session: Session, members: Iterable[bytes], scores: Mapping[bytes, float]) -> list[Any]:
-    """A reply of members with their scores: pairs in RESP3, one after the other in RESP2."""
+    """Return members with their scores for a reply: pairs in RESP3, a flat list in RESP2."""
     if session.protocol == 3:
         return [[member, scores[member]] for member in members]
     return [part for member in members for part in (member, scores[member])]
 
 
 def store_scores(session: Session, key: bytes, scores: dict[bytes, float], event: bytes) -> int:
-    """Put a sorted set at a key in place of whatever is there; none, if it is empty. Returns its size."""
+    """Replace the value of a key by a sorted set, or delete the key if the set is empty; return its size."""
     if scores:
         session.db.set(key, SortedSet(scores), event)
     else:
@@ -62,7 +62,7 @@ def store_scores(session: Session, key: bytes, scores: dict[bytes, float], event
     return len(scores)
 
 
-# Adding
+# Add
 
 
 def add(
@@ -70,12 +70,13 @@ def add(
     options: Collection[bytes] = _NO_OPTIONS, event: bytes = b"zadd",
 ) -> Reply:  # fmt: skip
     """
-    Give members their scores, as ZADD does after it has read its arguments.
+    Execute ZADD after its arguments were parsed.
 
-    @param options: in capitals, none that exclude each other; with INCR there is one member.
-    @param event: what has happened to the key, if anything is changed.
-    @return: the number of new members; with CH, of changed ones too; with INCR the new score, None if it may not be.
-    @raise CommandError: if the value is no sorted set, or INCR gives no number.
+    @param options: in capitals, compatible with each other. With INCR there must be one member.
+    @param event: the keyspace event of a change.
+    @return: the number of new members, with CH including changed ones; with INCR the new score, or None if the options
+        do not allow the change.
+    @raise CommandError: if the value is not a sorted set, or the result of INCR is NaN.
     """
     value = to_change(session, key, SortedSet)
     exists = value is not None
@@ -99,7 +100,7 @@ def add(
 
 
 def _to_be(current: float | None, given: float, options: Collection[bytes]) -> float | None:
-    """The score that a member is to have, whose current one is None for a new member; None to leave it as it is."""
+    """Return the new score of a member (C{current} is None for a new member); None: no change."""
     if current is None:
         return None if b"XX" in options else given
     if b"NX" in options:
@@ -128,7 +129,7 @@ def zadd(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _add_one(session: Session, key: bytes, score: float, member: bytes) -> int:
-    """The commonest ZADD, in short."""
+    """Execute a ZADD with one member and without options, the most frequent form, faster than L{add}."""
     db = session.db
     value = to_change(session, key, SortedSet)
     if value is None:
@@ -142,7 +143,7 @@ def _add_one(session: Session, key: bytes, score: float, member: bytes) -> int:
 
 
 def _check_options(options: frozenset[bytes], words: int) -> None:
-    """Refuse options that exclude each other, or more than a pair of C{words} with INCR."""
+    """Raise CommandError for options that exclude each other, or INCR with more than one pair of C{words}."""
     if options >= {b"NX", b"XX"}:
         raise CommandError("ERR XX and NX options at the same time are not compatible")
     if len(options & {b"GT", b"LT", b"NX"}) > 1:
@@ -167,7 +168,7 @@ def zrem(session: Session, argv: list[bytes]) -> Reply:
     return removed
 
 
-# Looking
+# Reading
 
 
 @command("ZSCORE")
@@ -215,7 +216,7 @@ def zrandmember(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _at_random(value: SortedSet, count: int) -> list[bytes]:
-    """So many different members at random; if C{count} is negative, so many of which some may be the same."""
+    """Return C{count} distinct random members; if it is negative, -C{count} members with repetitions."""
     size = len(value)
     if count >= size:
         return list(value)
@@ -239,14 +240,14 @@ def zscan(session: Session, argv: list[bytes]) -> Reply:
     return [b"%d" % cursor, [part for member in chosen for part in (member, b"%.17g" % scores[member])]]
 
 
-# Taking from the ends
+# Pop
 
 Attempt = Callable[[bytes], Reply]
-"""Takes a key; returns the reply, or L{NOT_YET} if there is nothing."""
+"""Function from a key to the reply, or to L{NOT_YET} if the key does not exist."""
 
 
 def _pop(session: Session, key: bytes, value: SortedSet, highest: bool, count: int = 1) -> list[tuple[bytes, float]]:
-    """Remove members from an end of a sorted set, the outermost first."""
+    """Remove and return members of one end of a sorted set, the outermost first."""
     size = len(value)
     count = min(count, size)
     pairs = value.remove_part(size - count, size)[::-1] if highest else value.remove_part(0, count)
@@ -280,7 +281,7 @@ def zpopmax(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _mpop_options(argv: list[bytes], at: int) -> tuple[list[bytes], bool, int]:
-    """The keys whose number is the argument C{at}, whether MAX comes after them, and the COUNT."""
+    """Return the keys, whose number is at index C{at}, whether MAX follows them, and the COUNT."""
     numkeys = integer(argv[at])
     if numkeys is None or numkeys < 1:
         raise CommandError("ERR numkeys should be greater than 0")
@@ -313,7 +314,7 @@ def _mpop(session: Session, highest: bool, count: int) -> Attempt:
 
 
 def _first(keys: Iterable[bytes], attempt: Attempt) -> Reply:
-    """The reply of the first key that has one."""
+    """Return the first result of C{attempt} that is not L{NOT_YET}; otherwise that."""
     return next((reply for reply in map(attempt, keys) if reply is not NOT_YET), NOT_YET)
 
 
@@ -324,12 +325,12 @@ def zmpop(session: Session, argv: list[bytes]) -> Reply:
     return NULL_ARRAY if reply is NOT_YET else reply
 
 
-# Waiting
+# Blocking
 
 
 def _wait(session: Session, keys: list[bytes], timeout: int, attempt: Attempt) -> Reply:
     def serve(key: bytes) -> Reply:
-        """For a client that waits already, which a value of another type does not concern."""
+        """Serve a blocked client, which ignores values of another type."""
         return attempt(key) if type(session.db.peek(key)) is SortedSet else NOT_YET
 
     reply = _first(keys, attempt)

@@ -1,4 +1,4 @@
-"""Groups of consumers that share a stream (https://redis.io/docs/latest/develop/data-types/streams/#consumer-groups)."""
+"""Consumer groups of streams: XGROUP, XREADGROUP, XACK, XCLAIM (https://redis.io/docs/latest/develop/data-types/streams/#consumer-groups)."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from tseep.session.session import Session
 
 NEW_ENTRIES = b">"
-"""In place of an id: what the group has not been given yet."""
+"""In place of an ID: entries that are new to the group."""
 
 SHOWN = 10
-"""So many entries XINFO STREAM FULL shows, if it is not told."""
+"""Default COUNT of XINFO STREAM FULL."""
 
 CLAIMED = 100
-"""So many entries XAUTOCLAIM claims, if it is not told; it looks at ten times as many."""
+"""Default COUNT of XAUTOCLAIM, which examines up to ten times as many entries."""
 
 _NO_KEY = (
     "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM "
@@ -46,7 +46,7 @@ _MEANINGLESS = (
 
 
 def _require_group(stream: Stream | None, key: bytes, name: bytes, where: bytes = b"") -> tuple[Stream, Group]:
-    """A stream that must be there, with a group that must be there."""
+    """Return the stream and its group C{name}; raise CommandError if either does not exist."""
     group = None if stream is None else stream.groups.get(name)
     if stream is None or group is None:
         raise CommandError(b"NOGROUP No such key '%b' or consumer group '%b'%b" % (_shown(key), _shown(name), where))
@@ -58,12 +58,12 @@ def _no_group(key: bytes, name: bytes) -> CommandError:
 
 
 def _shown(name: bytes) -> bytes:
-    """What an error shows of a name: nothing after a NUL, where C's strings end."""
+    """Return a name as Redis's errors show it: up to the first zero byte, which ends a string in C."""
     return name.partition(b"\0")[0]
 
 
 def _consumer(session: Session, key: bytes, group: Group, name: bytes) -> Consumer:
-    """A consumer, who is seen now; a new one, if there is none of that name."""
+    """Return the consumer of a name, which is created if necessary, and update its time of last use."""
     now = session.server.keyspace.now
     consumer = group.consumers.get(name)
     if consumer is None:
@@ -73,11 +73,11 @@ def _consumer(session: Session, key: bytes, group: Group, name: bytes) -> Consum
     return consumer
 
 
-# Making and removing groups
+# Creation and deletion of groups
 
 
 def _entries_read(argv: list[bytes], make: bool) -> tuple[int | None, bool]:
-    """The options of XGROUP CREATE and SETID: how many entries the group has read, and whether to make the stream."""
+    """Return ENTRIESREAD (None if unknown) and MKSTREAM of XGROUP CREATE or SETID."""
     entries_read, make_stream, at = None, False, 5
     while at < len(argv):
         option = argv[at].lower()
@@ -96,7 +96,7 @@ def _entries_read(argv: list[bytes], make: bool) -> tuple[int | None, bool]:
 
 
 def _to_change(session: Session, argv: list[bytes]) -> Stream:
-    """The stream of an XGROUP, which must be there."""
+    """Return the stream of an XGROUP; raise CommandError if it does not exist."""
     stream = to_change(session, argv[2], Stream)
     if stream is None:
         raise CommandError(_NO_KEY)
@@ -104,7 +104,7 @@ def _to_change(session: Session, argv: list[bytes]) -> Stream:
 
 
 def _to_group(session: Session, argv: list[bytes]) -> tuple[Stream, Group]:
-    """The same, and its group, which must be there, too."""
+    """Return stream and group of an XGROUP; raise CommandError if either does not exist."""
     stream = _to_change(session, argv)
     group = stream.groups.get(argv[3])
     if group is None:
@@ -175,11 +175,11 @@ def xgroup_delconsumer(session: Session, argv: list[bytes]) -> Reply:
     return pending
 
 
-# Reading for a group
+# Read
 
 
 class _Member(NamedTuple):
-    """Who reads: the consumer's name and the group's, and whether what it is given is pending from then on."""
+    """The reading consumer: names of group and consumer, and NOACK, with which entries do not become pending."""
 
     group: bytes
     consumer: bytes
@@ -189,7 +189,7 @@ class _Member(NamedTuple):
 @command("XREADGROUP")
 def xreadgroup(session: Session, argv: list[bytes]) -> Reply:
     reading = read_reading(argv, True, session.server.scripting.running is not None)
-    assert reading.group is not None  # or it would have been refused
+    assert reading.group is not None  # read_reading requires GROUP
     member = _Member(*reading.group, reading.no_ack)
     after = [_position(session, key, text, member) for key, text in reading.streams]
     found = []
@@ -211,7 +211,7 @@ def xreadgroup(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _position(session: Session, key: bytes, text: bytes, member: _Member) -> int | None:
-    """The id after which a consumer's history is read; None for what is new to the group."""
+    """Return the ID after which the pending entries are read; None for entries that are new to the group."""
     stream = read(session, key, Stream)
     _require_group(stream, key, member.group, b" in XREADGROUP with GROUP option")
     if text == b"$":
@@ -220,7 +220,7 @@ def _position(session: Session, key: bytes, text: bytes, member: _Member) -> int
 
 
 def _give(session: Session, key: bytes, stream: Stream, member: _Member, count: int) -> list[Any]:
-    """Give a consumer what is new to its group."""
+    """Deliver entries that are new to the group to a consumer, and return them."""
     group = stream.groups[member.group]
     consumer = _consumer(session, key, group, member.consumer)
     given = list(at_most(stream.entries.items(group.last_id + 1), count))
@@ -233,7 +233,7 @@ def _give(session: Session, key: bytes, stream: Stream, member: _Member, count: 
 
 
 def _history(session: Session, stream: Stream, consumer: Consumer, after: int, count: int) -> list[Any]:
-    """What is pending for a consumer; an entry that was deleted comes without its fields."""
+    """Return pending entries of a consumer; a deleted entry has null in place of its fields."""
     replies = []
     now = session.server.keyspace.now
     for id, each in list(at_most(consumer.pending.items(after + 1), count)):
@@ -264,7 +264,7 @@ def _wait(session: Session, reading: Reading, member: _Member) -> Reply:
     return block(session, [key for key, _ in reading.streams], reading.timeout or 0, serve)
 
 
-# Acknowledging, and taking over
+# Acknowledge and claim
 
 
 @command("XACK")
@@ -283,9 +283,10 @@ def _min_idle(text: bytes, name: str) -> int:
 
 class _Claim:
     """
-    What an XCLAIM or an XAUTOCLAIM does with each entry.
+    The claim of entries by XCLAIM or XAUTOCLAIM.
 
-    @ivar time: the time of delivery that an entry gets, C{count} how often that was; None for once more.
+    @ivar time: the new delivery time, in Unix milliseconds.
+    @ivar count: the new number of deliveries; None: the present number plus one.
     """
 
     def __init__(self, session: Session, key: bytes, stream: Stream, group: Group) -> None:
@@ -300,11 +301,11 @@ class _Claim:
         self._consumer: Consumer
 
     def begin(self, name: bytes) -> None:
-        """The claiming consumer is C{name}."""
+        """Set the claiming consumer, which is created if necessary."""
         self._consumer = _consumer(self._session, self._key, self._group, name)
 
-    def take(self, id: int) -> Any:
-        """Claim an entry if it may be claimed; return it as the reply has it, None if not."""
+    def claim(self, id: int) -> Any:
+        """Claim an entry and return it for the reply; return None if it cannot be claimed."""
         pending = self._group.pending.get(id)
         fields = self._stream.entries.get(id)
         if fields is None:
@@ -339,11 +340,11 @@ def xclaim(session: Session, argv: list[bytes]) -> Reply:
     last_id = _claim_options(claim, argv, 5 + len(ids))
     group.last_id = max(group.last_id, last_id)
     claim.begin(argv[3])
-    return [claimed for claimed in map(claim.take, ids) if claimed is not None]
+    return [claimed for claimed in map(claim.claim, ids) if claimed is not None]
 
 
 def _claim_options(claim: _Claim, argv: list[bytes], at: int) -> int:
-    """Read the options of an XCLAIM; return the LASTID."""
+    """Parse the options of XCLAIM into C{claim}; return LASTID."""
     last_id, time = 0, None
     while at < len(argv):
         option, more = argv[at].lower(), at + 1 < len(argv)
@@ -365,7 +366,7 @@ def _claim_options(claim: _Claim, argv: list[bytes], at: int) -> int:
         else:
             raise CommandError(b"ERR Unrecognized XCLAIM option '%b'" % argv[at])
         at += 1
-    if time is not None and time >= 0 and (time <= claim.now or not claim.now):  # an AOF is read at time 0
+    if time is not None and time >= 0 and (time <= claim.now or not claim.now):  # the time is 0 while an AOF is loaded
         claim.time = time
     return last_id
 
@@ -388,7 +389,7 @@ def xautoclaim(session: Session, argv: list[bytes]) -> Reply:
             cursor = id
             break
         attempts -= 1
-        reply = claim.take(id)
+        reply = claim.claim(id)
         if reply is not None:
             claimed.append(reply)
         elif group.pending.get(id) is None:
@@ -413,7 +414,7 @@ def _autoclaim_options(argv: list[bytes]) -> tuple[int, bool]:
     return count, just_id
 
 
-# Looking
+# Inspection
 
 
 @command("XPENDING")
@@ -438,7 +439,7 @@ def _summary(group: Group) -> list[Any]:
 
 
 class _PendingQuery:
-    """What the longer form of XPENDING asks for."""
+    """Arguments of the extended form of XPENDING."""
 
     def __init__(self, argv: list[bytes]) -> None:
         self._min_idle, at = 0, 3
@@ -452,7 +453,7 @@ class _PendingQuery:
         self._consumer = argv[at + 3] if at + 3 < len(argv) else None
 
     def select(self, group: Group, now: int) -> list[Any]:
-        """The entries that are asked for, with their consumers, how long ago they were delivered, and how often."""
+        """Return the matching entries with consumer, milliseconds since the last delivery, and number of deliveries."""
         pending = group.pending
         if self._consumer is not None:
             consumer = group.consumers.get(self._consumer)
@@ -497,7 +498,7 @@ def xinfo_stream(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _full_count(argv: list[bytes]) -> int | None:
-    """How many entries XINFO STREAM FULL shows, 0 for all; None without FULL."""
+    """Return the COUNT of XINFO STREAM FULL, 0: all; None without FULL."""
     options = argv[3:]
     if not options:
         return None

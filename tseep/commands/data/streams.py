@@ -1,4 +1,4 @@
-"""Streams, but for their groups of consumers (https://redis.io/docs/latest/commands/?group=stream)."""
+"""Streams, without consumer groups (https://redis.io/docs/latest/commands/?group=stream)."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ EXHAUSTED = "ERR The stream has exhausted the last possible ID, unable to add mo
 TWO_STRATEGIES = "ERR syntax error, MAXLEN and MINID options at the same time are not compatible"
 
 APPROXIMATE = 100 * MAX_CHUNK_ENTRIES
-"""So many entries are removed at most, where about how many are to be left and no LIMIT is given."""
+"""Default LIMIT of approximate trimming: maximum number of entries to remove."""
 
 WHILE_BLOCKED = 1000
-"""So many entries are read at most by one who has waited and has not said how many."""
+"""Default COUNT of a blocked XREAD."""
 
 _UNBALANCED = "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified."
 
 
 def entry(id: int, fields: Fields) -> list[Any]:
-    """An entry as a reply has it."""
+    """Return an entry for a reply: its ID, and its fields and values in a flat list."""
     return [id_text(id), list(fields)]
 
 
 def at_most(found: Iterable[Found], count: int) -> Iterable[Found]:
-    """The first C{count} of what was found, or all if that is 0."""
+    """Return the first C{count} elements; all if it is 0."""
     return islice(found, count) if count else found
 
 
 def entries(found: Iterable[tuple[int, Fields]]) -> list[Any]:
-    """Entries as a reply has them."""
+    """Return entries for a reply, each as L{entry} does."""
     return [entry(id, fields) for id, fields in found]
 
 
@@ -57,9 +57,9 @@ def entries(found: Iterable[tuple[int, Fields]]) -> list[Any]:
 
 class Trim:
     """
-    What an XADD or an XTRIM says of old entries.
+    The trimming options of XADD and XTRIM.
 
-    @ivar given: whether it says anything.
+    @ivar given: True if there is a MAXLEN or MINID.
     """
 
     def __init__(self) -> None:
@@ -71,9 +71,9 @@ class Trim:
 
     def read(self, argv: list[bytes], at: int) -> int:
         """
-        Read the option at a place of a command, if it is one of these.
+        Parse the option at index C{at}, if it is a trimming option.
 
-        @return: the place after it; C{at} if it is none of these.
+        @return: the index after it; C{at} if it is another option.
         """
         option, more = argv[at].lower(), len(argv) - at - 1
         if not more or option not in (b"maxlen", b"minid", b"limit"):
@@ -101,10 +101,10 @@ class Trim:
 
     def check(self, required: bool = False) -> None:
         """
-        See that the options make sense together.
+        Check that the options are compatible.
 
-        @param required: whether one must say how many entries are left, or which.
-        @raise CommandError: if they don't.
+        @param required: True if MAXLEN or MINID is required.
+        @raise CommandError: if they are not.
         """
         if self._limit and not self.given:
             raise CommandError("ERR syntax error, LIMIT cannot be used without specifying a trimming strategy")
@@ -114,14 +114,14 @@ class Trim:
             raise CommandError("ERR syntax error, LIMIT cannot be used without the special ~ option")
 
     def apply(self, stream: Stream) -> int:
-        """Remove old entries, and return how many."""
+        """Trim the stream; return the number of removed entries."""
         limit = 0
         if self._approximate:
             limit = APPROXIMATE if self._limit is None else self._limit
         return stream.entries.trim(self._keep, self._lowest, self._approximate, limit)
 
 
-# Adding
+# Add
 
 
 @command("XADD")
@@ -160,7 +160,7 @@ def xadd(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _adding_options(argv: list[bytes]) -> tuple[Trim, bool, int]:
-    """How to trim, whether to make a stream that is not there, and the place of the id."""
+    """Return the trimming options, whether XADD creates a missing stream, and the index of the ID."""
     trim, make, at = Trim(), True, 2
     while at < len(argv) and argv[at] != b"*":
         after = trim.read(argv, at)
@@ -176,12 +176,12 @@ def _adding_options(argv: list[bytes]) -> tuple[Trim, bool, int]:
 
 
 def _next_id(stream: Stream, now: int, milliseconds: int | None) -> int:
-    """The id of a new entry: one of this millisecond, or of that of C{ms-*}, after all that there are."""
+    """Return the ID of a new entry, after the last ID: at the present time, or at C{milliseconds} (for C{ms-*})."""
     last = stream.last_id
     if milliseconds is None:
         return max(now << 64, last + 1)
     if milliseconds >> 64 != last >> 64:
-        return milliseconds or 1  # 0-0 is no id
+        return milliseconds or 1  # 0-0 is not a valid ID
     return last if last & SEQUENCE == SEQUENCE else last + 1
 
 
@@ -233,7 +233,7 @@ def xsetid(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _past(argv: list[bytes], id: int) -> tuple[int | None, int]:
-    """The options of XSETID: how many entries were added, if that is said, and the highest id that was deleted."""
+    """Return ENTRIESADDED (None if omitted) and MAXDELETEDID of XSETID."""
     added, deleted, at = None, 0, 3
     while at < len(argv):
         option = argv[at].lower()
@@ -251,7 +251,7 @@ def _past(argv: list[bytes], id: int) -> tuple[int | None, int]:
     return added, deleted
 
 
-# Reading
+# Read
 
 
 @command("XLEN")
@@ -273,7 +273,7 @@ def _range(session: Session, argv: list[bytes], first: bytes, last: bytes, down:
 
 
 def _count(argv: list[bytes]) -> int | None:
-    """The COUNT of an XRANGE, None if there is none."""
+    """Return the COUNT of an XRANGE, or None."""
     count = None
     for at in range(4, len(argv), 2):
         if argv[at].lower() != b"count" or at + 1 == len(argv):
@@ -294,12 +294,12 @@ def xrevrange(session: Session, argv: list[bytes]) -> Reply:
 
 class Reading(NamedTuple):
     """
-    What an XREAD or an XREADGROUP says.
+    Arguments of XREAD or XREADGROUP.
 
-    @ivar streams: keys, and what stands for each: an id, or a sign.
-    @ivar most: entries of each stream; 0 for any number.
-    @ivar timeout: milliseconds to wait; None for not at all, 0 for ever.
-    @ivar group: the group's name and the consumer's, where there is one.
+    @ivar streams: keys, each with its ID, C{$} or C{>}.
+    @ivar most: COUNT, for each stream; 0: unlimited.
+    @ivar timeout: BLOCK, in milliseconds; 0: without limit; None: do not block.
+    @ivar group: the names of group and consumer, or None.
     """
 
     streams: list[tuple[bytes, bytes]]
@@ -311,10 +311,11 @@ class Reading(NamedTuple):
 
 def read_reading(argv: list[bytes], grouped: bool, scripted: bool) -> Reading:
     """
-    Read the options of an XREAD, or of an XREADGROUP.
+    Parse the arguments of XREAD or XREADGROUP.
 
-    @param scripted: whether a script calls it.
-    @raise CommandError: if they make no sense.
+    @param grouped: True for XREADGROUP, which requires GROUP.
+    @param scripted: True if a script calls it, which excludes BLOCK.
+    @raise CommandError: if they are invalid.
     """
     count, timeout, no_ack = 0, None, False
     group: tuple[bytes, bytes] | None = None
@@ -354,7 +355,7 @@ def _streams(words: list[bytes]) -> list[tuple[bytes, bytes]]:
 
 
 def of_streams(session: Session, found: dict[bytes, Any] | list[tuple[bytes, Any]]) -> Reply:
-    """The reply of an XREAD: a map in RESP3; pairs in RESP2, where a key may come twice."""
+    """Return the reply of XREAD: a map in RESP3; pairs in RESP2, where keys can repeat."""
     pairs = found.items() if isinstance(found, dict) else found
     return dict(pairs) if session.protocol == 3 else [[key, value] for key, value in pairs]
 
@@ -376,7 +377,7 @@ def xread(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _after(session: Session, key: bytes, text: bytes) -> int:
-    """The id after which a stream is read."""
+    """Return the ID after which XREAD reads a stream; C{$} is its last ID."""
     stream = read(session, key, Stream)
     if text == b">":
         raise CommandError(

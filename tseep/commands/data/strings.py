@@ -1,4 +1,4 @@
-"""Strings (https://redis.io/docs/latest/commands/?group=string)."""
+"""Commands on strings: values, numbers and ranges (https://redis.io/docs/latest/commands/?group=string)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tseep.session.session import Session
 
 String = Union[bytes, bytearray]
-"""A string in the store; a C{bytearray} once it was changed in place."""
+"""The value of a string: a C{bytearray} after a change in place."""
 
 TOO_LONG = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
 
@@ -25,12 +25,12 @@ _SET_OPTIONS = {**_TIMES, b"KEEPTTL": "expiry", b"NX": "condition", b"XX": "cond
 _GETEX_OPTIONS = {**_TIMES, b"PERSIST": "expiry"}
 
 
-# What the commands on strings share
+# Helpers of all commands on strings
 
 
 def require_string(value: Any) -> String | None:
     """
-    Make sure that what a key holds is a string, or nothing.
+    Check that a value is a string, or None.
 
     @raise CommandError: if it is of another type.
     """
@@ -40,15 +40,15 @@ def require_string(value: Any) -> String | None:
 
 
 def read_string(session: Session, key: bytes) -> String | None:
-    """The string at a key, for a command that only reads it; None if there is no such key."""
+    """Return the string at a key, or None, for a command that only reads."""
     return require_string(session.db.read(key))
 
 
 def string_to_change(session: Session, key: bytes, size: int = 0) -> bytearray:
     """
-    The string at a key for a change in place, filled with zero bytes up to C{size}.
+    Return the string at a key for a change in place, padded with zero bytes to C{size}.
 
-    It is not in the store until L{Database.replace <tseep.keyspace.keyspace.Database.replace>} puts it there.
+    The caller must put it into the database with L{Database.replace <tseep.keyspace.keyspace.Database.replace>}.
     """
     value = require_string(session.db.get(key))
     if value is None:
@@ -62,7 +62,7 @@ def string_to_change(session: Session, key: bytes, size: int = 0) -> bytearray:
 
 
 def span(start: int, end: int, length: int) -> tuple[int, int]:
-    """The first and the last position of a range whose bounds may be negative, counted from the end."""
+    """Return the first and the last position of a range; negative bounds count from the end."""
     if start < 0:
         start = max(0, length + start)
     if end < 0:
@@ -80,7 +80,7 @@ def _check_length(session: Session, length: int) -> None:
 
 
 def _options(argv: list[bytes], start: int, groups: dict[bytes, str]) -> dict[str, bytes]:
-    """The options from C{start} on by group, in any order; C{amount} is what follows one of L{_TIMES}."""
+    """Return by group the options that start at index C{start}; C{amount} is the argument of one of L{_TIMES}."""
     chosen: dict[str, bytes] = {}
     words = iter(argv[start:])
     for word in words:
@@ -102,7 +102,7 @@ def _chosen_deadline(session: Session, argv: list[bytes], options: dict[str, byt
 
 
 def _deadline(session: Session, name: bytes, unit: bytes, amount: bytes) -> int:
-    """The Unix time in milliseconds that an option of L{_TIMES} and its argument say."""
+    """Return the expiration, in Unix milliseconds, of an option of L{_TIMES} and its argument."""
     number = require_integer(amount)
     when = number if unit in (b"PX", b"PXAT") else number * 1000
     if unit in (b"EX", b"PX"):
@@ -147,7 +147,7 @@ def _set_with_options(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _store(session: Session, key: bytes, value: bytes, when: int | None, keep: bool = False) -> None:
-    """Set a key that expires at C{when} if that is given, or when it would anyway if C{keep} is true."""
+    """Set a key that expires at C{when}; with C{keep}, its present expiration stays."""
     if keep:
         session.db.replace(key, value, b"set")
     else:
@@ -157,7 +157,7 @@ def _store(session: Session, key: bytes, value: bytes, when: int | None, keep: b
 
 
 def write(session: Session, argv: list[bytes]) -> Reply:
-    """The native protocol's WRITE: a SET that answers the value written."""
+    """Execute WRITE of the native protocol: SET, but it returns the value."""
     session.db.set(argv[1], argv[2])
     return argv[2]
 
@@ -342,7 +342,7 @@ def getrange(session: Session, argv: list[bytes]) -> Reply:
 def lcs(session: Session, argv: list[bytes]) -> Reply:
     first, second = _strings_to_compare(session, argv)
     flags, least = _lcs_options(argv)
-    # Redis would make a table of so many bytes, and refuses what it has no room for.
+    # Redis allocates a table of this size, and checks its limit first.
     if (len(first) + 1) * (len(second) + 1) * 4 > session.server.limits.bulk:
         raise CommandError("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len")
     pairs = common_bytes(first, second)
@@ -362,7 +362,7 @@ def _strings_to_compare(session: Session, argv: list[bytes]) -> tuple[bytes, byt
 
 
 def _lcs_options(argv: list[bytes]) -> tuple[list[bytes], int]:
-    """The options that take no argument, and MINMATCHLEN's."""
+    """Return the options without arguments, and MINMATCHLEN."""
     flags, least = [], 0
     words = iter(argv[3:])
     for word in words:
@@ -380,7 +380,7 @@ def _lcs_options(argv: list[bytes]) -> tuple[list[bytes], int]:
 
 
 def _lcs_matches(pairs: list[Pair], least: int, with_length: bool) -> list[list[Any]]:
-    """The runs of at least C{least} bytes: where each is in both strings, the last first."""
+    """Return the matches of at least C{least} bytes: their ranges in both strings, the last first."""
     return [
         [[i, i + length - 1], [j, j + length - 1]] + ([length] if with_length else [])
         for i, j, length in runs(pairs)

@@ -1,4 +1,4 @@
-"""Values of one type: what the commands of the families ask of the database."""
+"""Access to values of one type, which all commands on data types share."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ if TYPE_CHECKING:
     from tseep.keyspace.keyspace import Database
     from tseep.session.session import Session
 
-Wanted = TypeVar("Wanted")
+Value = TypeVar("Value")
 
 
-def require_type(value: Any, wanted: type[Wanted]) -> Wanted | None:
+def require_type(value: Any, expected: type[Value]) -> Value | None:
     """
-    Make sure that a value is of a type, or none at all.
+    Check that a value is of a type, or None.
 
     @raise CommandError: if it is of another type.
     """
-    if value is None or type(value) is wanted:
+    if value is None or type(value) is expected:
         return value
     raise CommandError(WRONG_TYPE)
 
 
-def read(session: Session, key: bytes, wanted: type[Wanted]) -> Wanted | None:
-    """The value at a key, for a command that only reads it; None if there is no such key."""
-    return require_type(session.db.read(key), wanted)
+def read(session: Session, key: bytes, expected: type[Value]) -> Value | None:
+    """Return the value at a key, or None, for a command that only reads."""
+    return require_type(session.db.read(key), expected)
 
 
-def to_change(session: Session, key: bytes, wanted: type[Wanted]) -> Wanted | None:
-    """The value at a key, for a command that may change it; None if there is no such key."""
-    return require_type(session.db.get(key), wanted)
+def to_change(session: Session, key: bytes, expected: type[Value]) -> Value | None:
+    """Return the value at a key, or None, for a command that can change it."""
+    return require_type(session.db.get(key), expected)
 
 
 def place(db: Database, key: bytes, value: Any, expires: int | None, event: bytes) -> None:
-    """Put a value at a key, in place of any other, with its time to expire."""
+    """Set a key to a value, which expires at the Unix millisecond C{expires} unless that is None."""
     db.set(key, value, event)
     if expires is not None:
         db.expire_at(key, expires, b"")

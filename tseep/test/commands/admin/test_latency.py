@@ -52,15 +52,15 @@ class MonitorTests(SessionTests):
         self.run_command("HELLO", 3)
         report = self.run_command("LATENCY", "DOCTOR")
         self.assertIsInstance(report, Verbatim)
-        self.assertIn(b"command: slow in 2 seconds, 30 ms on average, 10 ms off it; 40 ms at worst.", report)
+        self.assertIn(b"command: 2 latency spikes (average 30 ms, mean deviation 10 ms); worst ever: 40 ms.", report)
         self.assertIn(b"SLOWLOG GET", report)
 
     def test_healthy(self) -> None:
         """LATENCY DOCTOR reports that no command was slow, or that the monitor is off."""
         self.run_command("LATENCY", "RESET")
-        self.assertReply(b"Nothing took 10 ms or longer so far.\n", "LATENCY", "DOCTOR")
+        self.assertReply(b"No latency of 10 ms or more was observed.\n", "LATENCY", "DOCTOR")
         self.run_command("CONFIG", "SET", "latency-monitor-threshold", 0)
-        self.assertIn(b"the latency monitor is off", self.run_command("LATENCY", "DOCTOR"))
+        self.assertIn(b"latency monitor is disabled", self.run_command("LATENCY", "DOCTOR"))
 
     def test_measured(self) -> None:
         """A command that reaches the threshold is an event: fast-command if it has the flag fast, or else command."""

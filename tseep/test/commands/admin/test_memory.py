@@ -80,12 +80,12 @@ class ProcessTests(SessionTests):
 
     def test_doctor(self) -> None:
         """MEMORY DOCTOR reports a peak far above the current size, and a size of more than half of the machine."""
-        self.assertEqual(b"Nothing to complain of: the process takes 90.00M.\n", self.run_command("MEMORY", "DOCTOR"))
+        self.assertEqual(b"No memory problems found. The process uses 90.00M.\n", self.run_command("MEMORY", "DOCTOR"))
         self.sizes(peak=200)
-        self.assertEqual(b"The process took 200.00M once; now it takes 90.00M.\n", self.run_command("MEMORY", "DOCTOR"))
+        self.assertEqual(b"Peak memory: 200.00M in the past, 90.00M now.\n", self.run_command("MEMORY", "DOCTOR"))
         self.sizes(peak=90, system=100)
         report = self.run_command("MEMORY", "DOCTOR")
-        self.assertEqual(b"The process takes 90.00M, more than half of the machine's 100.00M.\n", report)
+        self.assertEqual(b"The process uses 90.00M, more than half of the machine's 100.00M.\n", report)
 
     def test_malloc_stats(self) -> None:
         """MEMORY MALLOC-STATS returns several lines on every Python."""
