@@ -1,4 +1,4 @@
-"""Client-side caching: CLIENT TRACKING and related commands (https://redis.io/docs/latest/commands/client-tracking/)."""
+"""Client-side caching: CLIENT TRACKING and others (https://redis.io/docs/latest/commands/client-tracking/)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bitmaps: strings as bits, starting at the highest of the first byte (https://redis.io/docs/latest/commands/?group=bitmap)."""
+"""Bitmaps: the bits of strings, the highest of a byte first (https://redis.io/docs/latest/commands/?group=bitmap)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands on one set, and on unions, intersections and differences (https://redis.io/docs/latest/commands/?group=set)."""
+"""Commands on one set and on combinations of sets (https://redis.io/docs/latest/commands/?group=set)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Consumer groups of streams: XGROUP, XREADGROUP, XACK, XCLAIM (https://redis.io/docs/latest/develop/data-types/streams/#consumer-groups)."""
+"""
+Consumer groups of streams: XGROUP, XREADGROUP, XACK and so on.
+
+Source: https://redis.io/docs/latest/develop/data-types/streams/#consumer-groups
+"""
 
 from __future__ import annotations
 
