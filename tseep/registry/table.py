@@ -14,7 +14,7 @@ import copy
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Callable
 
 from tseep.registry.help import help_lines
 from tseep.registry.key_finders import ANY_KEY_OPTIONS, KEY_FINDERS
@@ -161,28 +161,18 @@ def iter_commands(commands: dict[bytes, Command]) -> Iterator[Command]:
         yield from command.subcommands.values()
 
 
-def find(commands: dict[bytes, Command], name: str) -> Command:
-    """
-    Return the command of a name such as C{GET} or C{CLIENT ID}.
-
-    @raise KeyError: with the name, if there is none.
-    """
-    first, _, second = name.lower().encode().partition(b" ")
-    command = commands.get(first)
-    if command is not None and second:
-        command = command.subcommands.get(second)
-    if command is None:
-        raise KeyError(name)
-    return command
-
-
 def command(name: str) -> Callable[[Function], Function]:
     """
     Bind the decorated function to the command C{name}.
 
     @raise KeyError: if C{commands/} has no such command.
     """
-    entry = find(COMMANDS, name)
+    first, _, second = name.lower().encode().partition(b" ")
+    entry = COMMANDS.get(first)
+    if entry is not None and second:
+        entry = entry.subcommands.get(second)
+    if entry is None:
+        raise KeyError(name)
 
     def bind(function: Function) -> Function:
         entry.run = function
@@ -202,16 +192,11 @@ def check_functions(commands: dict[bytes, Command]) -> None:
         raise LookupError(f"commands without a function: {', '.join(unbound)}")
 
 
-def read_facts(group: str) -> dict[str, dict[str, Any]]:
-    """Return the content of a group's file, by command name."""
-    return json.loads((FACTS / f"{group}.json").read_text("utf-8"))
-
-
 def read_commands() -> dict[bytes, Command]:
-    """Return the table of all groups' files, without functions except HELP's."""
+    """Return the table of all files in L{FACTS}, without functions except HELP's."""
     commands: dict[bytes, Command] = {}
     for path in sorted(FACTS.glob("*.json")):
-        for name, facts in read_facts(path.stem).items():
+        for name, facts in json.loads(path.read_text("utf-8")).items():
             help_since = facts.pop("help_since", None)
             _add(commands, Command(name, path.stem, **facts))
             if help_since is not None:
