@@ -1,11 +1,11 @@
-"""The seed's parallel benchmark, in the text format of Go's benchmarks.
+"""The parallel benchmark of the Go study, in the text format of Go's benchmarks.
 
     python stress/bench.py | tee new.txt && benchstat old.txt new.txt
 
-Like Go's b.RunParallel: a blocking connection for each CPU, all at work at once in a closed
-loop; one operation is a WRITE and a READ of 255 bytes under a key of 255, and both answers are
-compared. Rounds of the modes take turns, so that what else the machine does meets both alike.
-Exit status: 0, 1 when an answer was wrong or did not come, 2 when a server did not start.
+Like Go's b.RunParallel: a blocking connection per CPU, all in a closed loop at once. An operation is a WRITE and a READ
+of 255 bytes under a key of 255 bytes, and both answers are compared. The rounds of the modes alternate, so that other
+load of the machine affects both equally. Exit status: 0, 1 when an answer was wrong or missing, 2 when a server did not
+start.
 """
 
 from __future__ import annotations
@@ -21,19 +21,24 @@ from contextlib import ExitStack
 from multiprocessing.pool import Pool
 from typing import NamedTuple
 
-from probes import machine
 from rig.codec import read_frame, response_frame, write_frame
-from rig.options import duration, leave_signals_to_parent, positive, run
+from rig.options import duration, leave_signals_to_parent, positive, require, run
 from rig.workloads import pair
-from servers.process import Server, StartFailed, free_port, tseep_command
 
-AHEAD_NS = 50_000_000  # the start is set so far ahead that every process can be there in time
-ANSWER_SECONDS = 10.0
+try:
+    from probes import machine
+    from servers.process import Server, StartFailed, free_port, tseep_command
+except ModuleNotFoundError as missing:
+    require("stress", missing)
+
+START_LEAD_NS = 50_000_000  # from the order to start until the start, so that every process has it in time
+READ_BYTES = 4096
+ANSWER_TIMEOUT_S = 10.0
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386"}
 
 
-class Wrong(Exception):
-    """An answer was not the one expected."""
+class WrongAnswer(Exception):
+    """An answer was not the expected one."""
 
 
 class Work(NamedTuple):
@@ -46,13 +51,13 @@ class Work(NamedTuple):
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command line."""
+    """Return the parser of the command line."""
     made = argparse.ArgumentParser(prog="stress/bench.py", description=(__doc__ or "").partition("\n")[0])
     add = made.add_argument
-    add("--mode", choices=("v1", "v2", "both"), default="both", help="default: both, in turn")
-    add("--rounds", type=positive, default=8, metavar="N", help="lines for each mode (8)")
-    add("--time", type=duration, default=1.0, metavar="1s", help="of a round (1s)")
-    add("--python", default=sys.executable, metavar="PATH", help="the server's interpreter")
+    add("--mode", choices=("v1", "v2", "both"), default="both", help="mode of the server (both, in alternation)")
+    add("--rounds", type=positive, default=8, metavar="N", help="rounds, a line each, of each mode (8)")
+    add("--time", type=duration, default=1.0, metavar="1s", help="duration of a round (1s)")
+    add("--python", default=sys.executable, metavar="PATH", help="Python interpreter of the server (this one)")
     return made
 
 
@@ -68,18 +73,18 @@ def header() -> list[str]:
 
 
 def line(mode: str, cpus: int, operations: int, seconds: float) -> str:
-    """Return one result line."""
+    """Return a result line."""
     each = seconds * 1e9 / operations
     return f"Benchmark{mode.upper()}-{cpus}\t{operations:8d}\t{each:10.0f} ns/op"
 
 
 def operate(work: Work) -> int:
-    """Write and read from start to end on one connection; return the number of operations."""
+    """Write and read on one connection from start to end; return the number of operations. Raises WrongAnswer."""
     key, value = pair(os.getpid(), work.number, 0)
     answer = response_frame(value)
     requests = (write_frame(key, value), read_frame(key))
     operations = 0
-    with socket.create_connection(work.address, ANSWER_SECONDS) as connection:
+    with socket.create_connection(work.address, ANSWER_TIMEOUT_S) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         time.sleep(max(0, work.start_ns - time.monotonic_ns()) / 1e9)
         while time.monotonic_ns() < work.end_ns:
@@ -90,28 +95,28 @@ def operate(work: Work) -> int:
 
 
 def ask(connection: socket.socket, request: bytes, expected: bytes) -> None:
-    """Send a request and compare its answer; raises Wrong."""
+    """Send a request and compare its answer. Raises WrongAnswer."""
     connection.sendall(request)
-    answer = connection.recv(4096)
+    answer = connection.recv(READ_BYTES)
     while answer and len(answer) < len(expected):
-        more = connection.recv(4096)
+        more = connection.recv(READ_BYTES)
         if not more:
             break
         answer += more
     if answer != expected:
-        raise Wrong(f"{answer[:16]!r} for {expected[:16]!r}")
+        raise WrongAnswer(f"{answer[:16]!r} for {expected[:16]!r}")
 
 
 def measured(pool: Pool, address: tuple[str, int], cpus: int, seconds: float) -> int:
-    """Run one round on all connections and return the operations done."""
-    start = time.monotonic_ns() + AHEAD_NS
+    """Run a round on all connections and return the number of operations."""
+    start = time.monotonic_ns() + START_LEAD_NS
     end = start + int(seconds * 1e9)
     works = [Work(address, number, start, end) for number in range(cpus)]
     return max(1, sum(pool.map(operate, works, chunksize=1)))
 
 
 def bench(pool: Pool, options: argparse.Namespace, cpus: int) -> None:
-    """Start the servers and print their lines in turn."""
+    """Start the servers and print their lines in alternation."""
     modes = ["v1", "v2"] if options.mode == "both" else [options.mode]
     with ExitStack() as running:
         servers = {}
@@ -132,7 +137,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with multiprocessing.get_context("fork").Pool(cpus, leave_signals_to_parent) as pool:
             bench(pool, options, cpus)
-    except (Wrong, OSError) as fault:
+    except (WrongAnswer, OSError) as fault:
         print(f"FAIL\t{fault}")
         return 1
     except StartFailed as failure:

@@ -1,10 +1,10 @@
-"""Stress servers: many clients at once, every answer checked, the servers' own costs measured.
+"""Puts many clients on servers at once, checks every answer, and measures the servers' own costs.
 
     python stress/run.py --clients 8k
     python stress/run.py --clients 1k,8k --workload mix --against redis,uvloop --repeats 5 --report DIR
 
-starts each server in a process of its own, connects all clients, and only then lets them work. Exit
-status: 0 when every answer was right and in time, 1 when one was not, 2 when the run could not begin.
+Starts each server in a process of its own, connects all clients, and then lets them send. Exit status: 0 when every
+answer was right and in time, 1 when one was not, 2 when the run could not start.
 """
 
 from __future__ import annotations
@@ -14,34 +14,34 @@ import sys
 from typing import NoReturn
 
 from rig.options import require, run
-from servers.process import StartFailed
 
 try:
     from rich.console import Console
 
     from report import compare, table
-    from report.document import document, written
-    from rig import crew, plan, preload
+    from report.document import document, write_outputs
+    from rig import load_processes, plan, preload
     from rig.plan import Refused, Setting
     from rig.progress import Progress
     from rig.result import Run
     from rig.runner import all_runs
+    from servers.process import StartFailed
 except ModuleNotFoundError as missing:
     require("stress", missing)
 
 
-def refuse(lines: list[str]) -> NoReturn:
-    """Say why the run can't begin, and end."""
+def abort(lines: list[str]) -> NoReturn:
+    """Print why the run cannot start, and exit with status 2."""
     for line in lines:
         print(f"stress/run.py: {line}", file=sys.stderr)
     raise SystemExit(2)
 
 
-def conclude(options: argparse.Namespace, setting: Setting, runs: list[Run]) -> None:
-    """Show and write what was measured."""
+def finish(options: argparse.Namespace, setting: Setting, runs: list[Run]) -> None:
+    """Print the table of the runs, and write the files that the command line names."""
     found = document(setting, runs)
     table.show(found, Console())
-    written(options, found)
+    write_outputs(options, found)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -57,20 +57,20 @@ def main(argv: list[str] | None = None) -> int:
     try:
         setting = plan.setting(options)
     except Refused as refused:
-        refuse(list(refused.args))
+        abort(list(refused.args))
     runs: list[Run] = []
     try:
         with Progress() as progress:
             for measured in all_runs(setting, progress):
-                runs.append(measured)  # noqa: PERF402 - one by one, as those that are done are kept if the next fails
+                runs.append(measured)  # noqa: PERF402 - completed runs are kept if the next one fails
     finally:
         if runs:
-            conclude(options, setting, runs)
+            finish(options, setting, runs)
     return 1 if any(each["errors"] for each in runs) else 0
 
 
 if __name__ == "__main__":
     try:
         run(main)
-    except (StartFailed, crew.LoadDied, preload.NotLoaded) as failure:
-        refuse([str(failure)])
+    except (StartFailed, load_processes.LoadDied, preload.NotLoaded) as failure:
+        abort([str(failure)])

@@ -1,10 +1,10 @@
-"""Answer one question about servers: a study, by its name.
+"""Runs a study, by its name.
 
     python stress/study.py versus --types
     python stress/study.py versus --help
 
-Each study is a module of stress/studies, whose options and exit status are its own. Exit status 2 when there is no
-study of that name.
+Each study is a module of stress/studies with options and exit statuses of its own. Exit status 2 when there is no study
+of that name.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rig.options import require, run
 STUDIES = Path(__file__).with_name("studies")
 
 
-def questions() -> dict[str, str]:
+def studies() -> dict[str, str]:
     """Return the names of the studies, each with the first line of its docstring."""
     found = {}
     for path in sorted(STUDIES.glob("*.py")):
@@ -30,8 +30,8 @@ def questions() -> dict[str, str]:
 
 
 def usage() -> str:
-    """Return the help: every study with what it asks."""
-    lines = [f"  {name:<10} {question}" for name, question in questions().items()]
+    """Return the help: the name and title of every study."""
+    lines = [f"  {name:<10} {title}" for name, title in studies().items()]
     return "\n".join(["usage: stress/study.py NAME [OPTION ...], or NAME --help", "", *lines])
 
 
@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     if name in ("-h", "--help"):
         print(usage())
         return 0
-    if name not in questions():
+    if name not in studies():
         print(usage() if not name else f"stress/study.py: there is no study {name!r}\n\n{usage()}", file=sys.stderr)
         return 2
     try:

@@ -1,5 +1,5 @@
 """
-What a process and the machine report: /proc, system calls, limits, and the lag of tseep's event loop.
+Figures of processes and of the machine: CPU, memory, system calls, limits, and the lag of tseep's event loop.
 
 Imports: nothing.
 """

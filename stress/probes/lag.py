@@ -1,4 +1,4 @@
-"""What tseep says of its event loop: how late it was at worst, asked each second."""
+"""The lag of a tseep server's event loop, read from INFO every second."""
 
 from __future__ import annotations
 
@@ -10,22 +10,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-ASK = b"*2\r\n$4\r\nINFO\r\n$5\r\nstats\r\n"
-TOLD = re.compile(rb"tseep_loop_lag_usec:(\d+)\r\n")
-PIECE = 65536
+INFO_REQUEST = b"*2\r\n$4\r\nINFO\r\n$5\r\nstats\r\n"
+LAG_FIELD = re.compile(rb"tseep_loop_lag_usec:(\d+)\r\n")
+READ_BYTES = 65536
 
 
 class Lag:
-    """A connection to a tseep server, over which it is asked. Inside `with`.
-
-    Nobody waits for an answer: a row is written into when its answer has come. A server that goes away says no
-    more, which the load's faults tell.
-    """
+    """A connection to a tseep server, open inside C{with}, for requests whose answers are not awaited: an answer that
+    has come is written into the row that it was requested for. After EOF or a reset no more answers come, which the
+    load's faults report."""
 
     def __init__(self, address: tuple[str, int]) -> None:
         self._address = address
-        self._rows: deque[dict[str, Any]] = deque()  # that asked, and have no answer
-        self._heard = b""
+        self._rows: deque[dict[str, Any]] = deque()  # whose answers have not come
+        self._received = b""
 
     def __enter__(self) -> Self:
         self._socket = socket.create_connection(self._address)
@@ -35,22 +33,22 @@ class Lag:
     def __exit__(self, *failure: object) -> None:
         self._socket.close()
 
-    def ask(self, row: dict[str, Any]) -> None:
-        """Ask, for `loop_lag_us` of a row: microseconds, the worst of the second up to the answer."""
+    def request(self, row: dict[str, Any]) -> None:
+        """Send a request for C{loop_lag_us} of a row: microseconds, the maximum of the second before the answer."""
         try:
-            self._socket.send(ASK)
+            self._socket.send(INFO_REQUEST)
         except OSError:
             return
         self._rows.append(row)
 
-    def hear(self) -> None:
-        """Write down the answers that have come."""
+    def receive(self) -> None:
+        """Write the answers that have come into their rows."""
         try:
-            self._heard += self._socket.recv(PIECE)
+            self._received += self._socket.recv(READ_BYTES)
         except OSError:
             return
         end = 0
-        for told in TOLD.finditer(self._heard):
-            self._rows.popleft()["loop_lag_us"] = int(told[1])
-            end = told.end()
-        self._heard = self._heard[end:]
+        for found in LAG_FIELD.finditer(self._received):
+            self._rows.popleft()["loop_lag_us"] = int(found[1])
+            end = found.end()
+        self._received = self._received[end:]

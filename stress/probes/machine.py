@@ -1,16 +1,17 @@
-"""The machine a figure was measured on, without which it says nothing."""
+"""The description of the machine and of the rig for a report."""
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
+import psutil
+
 
 def cpu_model() -> str:
-    """Return the processor's name, or its architecture where Linux does not tell."""
+    """Return the processor's name, or its architecture where Linux does not show the name."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         name, _, value = line.partition(":")
         if name.strip() == "model name":
@@ -19,14 +20,13 @@ def cpu_model() -> str:
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # PyPy has no word on affinity
+    """Return the number of cores that this process can run on."""
+    affinity: list[int] = psutil.Process().cpu_affinity()
+    return len(affinity)
 
 
 def today() -> str:
-    """Return the date and time in UTC, to the second."""
+    """Return the time in UTC in ISO format, to the second."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
@@ -36,12 +36,12 @@ def python() -> str:
 
 
 def described() -> dict[str, object]:
-    """Return the machine as it goes into a report's JSON."""
+    """Return the machine as in schema.json."""
     return {
         "cpu": cpu_model(),
         "cores": cores(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "memory_mib": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20,
+        "memory_mib": psutil.virtual_memory().total // 2**20,
     }
 
 

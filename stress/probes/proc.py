@@ -1,139 +1,163 @@
-"""What Linux says of one process under /proc: its CPU, context switches, threads and memory."""
+"""CPU time, context switches, threads, memory and open files of a process, and the times of the machine's cores.
+
+psutil reads what it has as exactly as the rig needs it. Three figures are read from the kernel here:
+
+- CPU time, from the process's clock in nanoseconds; psutil has the hundredths of a second of /proc/PID/stat.
+- Context switches, summed over the threads; psutil.Process.num_ctx_switches() has those of the main thread.
+- The number of open files, without a list of them, which takes long with 100,000 connections.
+
+On PyPy psutil 7.0 is the last that can be imported: later ones use a function of CPython's that PyPy lacks.
+"""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+import psutil
+
 T = TypeVar("T")
 
-KIB = 1024
-TICKS = os.sysconf("SC_CLK_TCK")
-SCHEDULED = 2  # the kind of CPU clock that counts what the scheduler gave, CPUCLOCK_SCHED
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")  # resolution of /proc's times
+CPUCLOCK_SCHED = 2  # the kind of CPU clock that counts the time given by the scheduler
+SETTLE_POLL_S = 0.02
 
 
 class Switches(NamedTuple):
-    """Context switches: given up to wait (voluntary), or taken away (involuntary)."""
+    """Context switches: voluntary, when a thread waits, and involuntary, when the scheduler preempts it."""
 
     voluntary: int
     involuntary: int
 
 
 class Sample(NamedTuple):
-    """A process at one moment: CPU seconds since its start, resident bytes, the switches of each
-    thread by thread id, clock ticks in user and in kernel mode, and open files."""
+    """A process at one moment: CPU seconds since its start, resident bytes, the switches of each thread by thread id,
+    seconds in user and in kernel mode to a hundredth, and open files."""
 
     cpu_seconds: float
     resident: int
     threads: dict[int, Switches]
-    user: int = 0
-    system: int = 0
+    user: float = 0.0
+    system: float = 0.0
     files: int = 0
 
 
-class Use(NamedTuple):
-    """What a process used between two samples."""
+class SecondSample(NamedTuple):
+    """The figures of a process that are cheap enough to be read every second; as in L{Sample}, threads by number."""
+
+    resident: int
+    threads: int
+    files: int
+    user: float
+    system: float
+
+
+class ProcessUsage(NamedTuple):
+    """The CPU seconds and context switches of a process between two samples."""
 
     cpu_seconds: float
     voluntary: int
     involuntary: int
 
 
+@contextmanager
+def _running(pid: int) -> Iterator[psutil.Process]:
+    """Yield a process; its files are read once each. Raises ProcessLookupError if it does not exist, or has ended
+    and is not reaped: such a process has no memory."""
+    try:
+        process = psutil.Process(pid)
+        with process.oneshot():
+            if process.status() == psutil.STATUS_ZOMBIE:
+                raise psutil.ZombieProcess(pid)
+            yield process
+    except psutil.NoSuchProcess as gone:
+        raise ProcessLookupError(str(gone)) from None
+
+
 def cpu_seconds(pid: int) -> float:
-    """Return the CPU time of a process, of its ended threads too, in seconds.
+    """Return the CPU seconds of a process, those of its ended threads included, to the nanosecond.
 
-    This is the clock of clock_getcpuclockid(3), which Python lacks for other processes. It
-    counts nanoseconds, where /proc/PID/stat counts hundredths of a second.
+    The clock is that of clock_getcpuclockid(3), which Python lacks for other processes. Raises OSError.
     """
-    return time.clock_gettime(~pid << 3 | SCHEDULED)
-
-
-def fields_of(status: str) -> dict[str, str]:
-    """Return the fields of /proc/PID/status, or of any text of `name: value` lines."""
-    pairs = (line.partition(":") for line in status.splitlines())
-    return {name.strip(): value.strip() for name, _, value in pairs}
+    return time.clock_gettime(~pid << 3 | CPUCLOCK_SCHED)
 
 
 def switches(status: str) -> Switches:
     """Return the context switches in the text of /proc/PID/task/TID/status."""
-    fields = fields_of(status)
+    fields = dict(line.split(":", 1) for line in status.splitlines())
     return Switches(int(fields["voluntary_ctxt_switches"]), int(fields["nonvoluntary_ctxt_switches"]))
-
-
-def status(pid: int) -> str:
-    """Return the text of /proc/PID/status."""
-    return Path(f"/proc/{pid}/status").read_text()
-
-
-def resident(status: str) -> int:
-    """Return the resident memory in the text of /proc/PID/status, in bytes."""
-    return int(fields_of(status)["VmRSS"].split()[0]) * KIB
 
 
 def _thread(task: Path) -> Switches | None:
     try:
         return switches((task / "status").read_text())
     except (FileNotFoundError, ProcessLookupError):
-        return None  # it ended after it was listed
+        return None  # the thread ended after it was listed
 
 
-def threads(pid: int) -> dict[int, Switches]:
-    """Return the switches of each living thread of a process."""
+def thread_switches(pid: int) -> dict[int, Switches]:
+    """Return the switches of each living thread of a process by thread id. Raises OSError."""
     found = ((int(task.name), _thread(task)) for task in Path(f"/proc/{pid}/task").iterdir())
     return {number: counted for number, counted in found if counted is not None}
 
 
+def open_files(pid: int) -> int:
+    """Return how many files and sockets a process has open. Raises OSError."""
+    folder = f"/proc/{pid}/fd"
+    return os.stat(folder).st_size or len(os.listdir(folder))  # the size is the number since Linux 6.2
+
+
 def sample(pid: int) -> Sample:
-    """Look at a process now."""
-    return Sample(cpu_seconds(pid), resident(status(pid)), threads(pid), *ticks(pid), open_files(pid))
+    """Return all figures of a process. Raises OSError."""
+    with _running(pid) as process:
+        times = process.cpu_times()
+        resident = process.memory_info().rss
+        return Sample(cpu_seconds(pid), resident, thread_switches(pid), times.user, times.system, open_files(pid))
 
 
-def stat(pid: int) -> list[str]:
-    """Return the fields of /proc/PID/stat from the third on, the state; the second, the name, may have
-    spaces in it."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+def second_sample(pid: int) -> SecondSample:
+    """Return the figures of a process that are read every second. Raises OSError."""
+    with _running(pid) as process:
+        times = process.cpu_times()
+        resident, threads = process.memory_info().rss, process.num_threads()
+        return SecondSample(resident, threads, open_files(pid), times.user, times.system)
 
 
-def ticks(pid: int) -> tuple[int, int]:
-    """Return a process's clock ticks in user and in kernel mode."""
-    fields = stat(pid)
-    return int(fields[11]), int(fields[12])
+def resident(pid: int) -> int:
+    """Return the resident bytes of a process. Raises OSError."""
+    with _running(pid) as process:
+        rss: int = process.memory_info().rss
+        return rss
 
 
 def tree(pid: int) -> list[int]:
-    """Return a process and all its descendants that live, itself first."""
-    children: dict[int, list[int]] = {}
-    for found in os.listdir("/proc"):
-        if found.isdigit():
-            try:
-                children.setdefault(int(stat(int(found))[1]), []).append(int(found))
-            except (OSError, IndexError):  # it ended after it was listed
-                pass
-    members = [pid]
-    for member in members:
-        members += children.get(member, [])
-    return members
+    """Return a process and its living descendants, itself first."""
+    try:
+        return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+    except psutil.NoSuchProcess:
+        return [pid]
 
 
-def of_each(pids: Iterable[int], look: Callable[[int], T]) -> dict[int, T]:
-    """Return what a function says of each process; those that have ended by now are left out."""
+def of_each(pids: Iterable[int], read: Callable[[int], T]) -> dict[int, T]:
+    """Return the result of C{read} for each process that has not ended."""
     found = {}
     for pid in pids:
         try:
-            found[pid] = look(pid)
-        except (OSError, KeyError):  # a process that has ended but is not reaped has no memory
+            found[pid] = read(pid)
+        except OSError:
             pass
     return found
 
 
-def use(before: Sample, after: Sample) -> Use:
-    """Return what was used between two samples.
+def usage(before: Sample, after: Sample) -> ProcessUsage:
+    """Return what a process used between two samples.
 
-    A thread born between them counts from nought. One that ended took its switches with it, so
-    the second sample has to be taken while the clients are still connected.
+    A thread that started between them counts from 0. The kernel drops the switches of a thread that ends, so take the
+    second sample while the clients are connected.
     """
     none = Switches(0, 0)
     voluntary = involuntary = 0
@@ -141,52 +165,42 @@ def use(before: Sample, after: Sample) -> Use:
         then = before.threads.get(number, none)
         voluntary += now.voluntary - then.voluntary
         involuntary += now.involuntary - then.involuntary
-    return Use(after.cpu_seconds - before.cpu_seconds, voluntary, involuntary)
+    return ProcessUsage(after.cpu_seconds - before.cpu_seconds, voluntary, involuntary)
 
 
 class Cores(NamedTuple):
-    """The time of all cores since the machine started, in seconds: idle, and all together."""
+    """The seconds of all cores since the machine started: idle, and in total. Steal time, which the host of a virtual
+    machine took, is not idle."""
 
     idle: float
     total: float
 
 
-def cores(stat: str) -> Cores:
-    """Return the machine's times from the text of /proc/stat. What the host of a virtual
-    machine took away ("steal") is not idle."""
-    times = [int(field) for field in stat.partition("\n")[0].split()[1:9]]
-    return Cores((times[3] + times[4]) / TICKS, sum(times) / TICKS)
-
-
-def cores_now() -> Cores:
-    """Look at the machine's cores now."""
-    return cores(Path("/proc/stat").read_text())
+def cores() -> Cores:
+    """Return the times of the machine's cores."""
+    times = psutil.cpu_times()
+    # Guest time is part of user time already.
+    busy = times.user + times.nice + times.system + times.irq + times.softirq + times.steal
+    return Cores(times.idle + times.iowait, busy + times.idle + times.iowait)
 
 
 def idle_share(before: Cores, after: Cores) -> float:
-    """Return which part of the cores' time was idle between two looks."""
-    return (after.idle - before.idle) / max(1 / TICKS, after.total - before.total)
+    """Return the idle share of the cores' time between two readings."""
+    return (after.idle - before.idle) / max(TICK_S, after.total - before.total)
 
 
 def others_share(before: Cores, after: Cores, own: float) -> float:
-    """Return which part of the cores' time others took between two looks, other programs and
-    the host; `own` is the CPU time in seconds of the programs that are not others."""
-    total = max(1 / TICKS, after.total - before.total)
+    """Return the share of the cores' time between two readings that other programs and the host used; C{own} is the
+    CPU time in seconds of the measured programs."""
+    total = max(TICK_S, after.total - before.total)
     return max(0.0, 1 - idle_share(before, after) - own / total)
 
 
-def open_files(pid: int) -> int:
-    """Return how many files and sockets a process has open."""
-    folder = f"/proc/{pid}/fd"
-    return os.stat(folder).st_size or len(os.listdir(folder))  # Linux before 6.2 does not tell at once
-
-
 def settle(pid: int, files: int, patience: float = 1.0) -> int:
-    """Wait until a process and its descendants have `files` files open together, or until their count has
-    not changed for `patience` seconds. Return the count.
+    """Wait until a process and its descendants have C{files} files open in total, or until that number has not changed
+    for C{patience} seconds. Return the number. Raises OSError.
 
-    A connection is made by the kernel, before the server has accepted it; only its files tell
-    when the server has.
+    The kernel completes a connection before the server accepts it; only the server's open files show the accept.
     """
     count, since, members = -1, time.monotonic(), tree(pid)
     while time.monotonic() - since < patience:
@@ -195,5 +209,5 @@ def settle(pid: int, files: int, patience: float = 1.0) -> int:
             break
         if count != last:
             since = time.monotonic()
-        time.sleep(0.02)
+        time.sleep(SETTLE_POLL_S)
     return count

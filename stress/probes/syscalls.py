@@ -1,7 +1,6 @@
-"""How many system calls a server makes, counted by perf (perf-stat(1)) for a while.
+"""The number of system calls of a server in a period, counted by perf (perf-stat(1)).
 
-Counting makes each call of the whole machine a little dearer, so it is done in the warm-up, never in what
-is measured.
+Counting slows every system call of the machine down a little. So it is done in the warm-up, never in the measured time.
 """
 
 from __future__ import annotations
@@ -20,20 +19,20 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 EVENT = "raw_syscalls:sys_enter"
-PATIENCE = 10.0  # seconds; a server of thousands of threads takes long to attach to
+PERF_TIMEOUT_S = 10.0  # perf attaches slowly to a server with thousands of threads
 
 
 class Uncounted(Exception):
-    """perf is not there, or may not count."""
+    """perf is not installed, or lacks the permission to count."""
 
 
 class Counting:
-    """A perf that watches processes, all their threads and those that they start; it counts from begin() to
-    end(), inside `with`. Everything raises Uncounted."""
+    """A perf process that watches processes with all their threads and later ones, inside C{with}; it counts from
+    begin() to end(). All methods raise Uncounted."""
 
     def __init__(self, pids: list[int]) -> None:
         if not shutil.which("perf"):
-            raise Uncounted("there is no perf")
+            raise Uncounted("perf is not installed")
         self._pids = pids
 
     def __enter__(self) -> Self:
@@ -56,37 +55,37 @@ class Counting:
         self._stack.close()
 
     def _fifo(self, path: Path) -> tuple[int, int]:
-        """Return the two ends of a pipe, ours and perf's, both for reading and writing."""
+        """Return both ends of a new pipe, each open for reading and writing: ours and perf's."""
         os.mkfifo(path)
         ends = os.open(path, os.O_RDWR), os.open(path, os.O_RDWR)
         for end in ends:
             self._stack.callback(os.close, end)
         return ends
 
-    def begin(self, patience: float = PATIENCE) -> None:
-        """Begin to count, if perf is ready for it within so many seconds."""
+    def begin(self, patience: float = PERF_TIMEOUT_S) -> None:
+        """Start counting, if perf is ready within C{patience} seconds."""
         self._order(b"enable\n", patience)
 
     def end(self) -> int:
-        """Return how many system calls there were."""
-        self._order(b"disable\n", PATIENCE)
+        """Return the number of system calls since begin()."""
+        self._order(b"disable\n", PERF_TIMEOUT_S)
         self._perf.send_signal(signal.SIGINT)
         try:
-            self._perf.wait(PATIENCE)
+            self._perf.wait(PERF_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            raise Uncounted("perf does not end") from None
+            raise Uncounted("perf does not exit") from None
         self._output.seek(0)
         return counted(self._output.read().decode("utf-8", "replace"))
 
-    def _order(self, word: bytes, patience: float) -> None:
-        os.write(self._orders, word)
+    def _order(self, order: bytes, patience: float) -> None:
+        os.write(self._orders, order)
         if not select.select([self._acks], [], [], max(0.0, patience))[0] or self._perf.poll() is not None:
             raise Uncounted("perf does not answer")
         os.read(self._acks, 64)
 
 
 def counted(output: str) -> int:
-    """Return the number in what `perf stat -x ,` printed; raises Uncounted."""
+    """Return the number in the output of `perf stat -x ,`. Raises Uncounted."""
     for line in output.splitlines():
         number, _, rest = line.partition(",")
         if EVENT in rest and number.isdigit():

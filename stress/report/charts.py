@@ -34,18 +34,21 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK
 MARKERS = "os^DvPX*"
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (6, 2, 1, 2)), (0, (1, 1.5)), (0, (8, 2, 1, 1, 1, 2)))
 
-WIDE, NARROW = 720, 350  # units of the SVG, which are the page's pixels
-PANEL = 270  # height of one
-LEGEND_ROW = 17  # height of one
-GAP = 5  # around a panel
+WIDE_PX, NARROW_PX = 720, 350  # units of the SVG, which are the page's pixels
+PANEL_PX = 270  # height of one
+LEGEND_ROW_PX = 17  # height of one
+GAP_PX = 5  # around a panel
 PER_INCH = 72
 SLIDE_DPI = 216
-BEGIN = 1.25  # of the axis of percentiles, which is 1/(1-p): the 20th
+FIRST_X = 1.25  # of the axis of percentiles, which is 1/(1-p): the 20th
 LEVELS = (50, 90, 99, 99.9, 99.99)
-NEAR = {"connections": 3, "planned requests per second": 20}  # up to this ratio of its ends an axis is linear
-LOG_SPAN = 30  # from this ratio of the largest to the smallest an axis is logarithmic
-WIDE_SPAN = 1000  # and to this one it has a mark between powers of ten
-PANELS = 6
+LINEAR_AXIS_RATIO = {
+    "connections": 3,
+    "planned requests per second": 20,
+}  # up to this ratio of its ends an axis is linear
+LOG_AXIS_RATIO = 30  # from this ratio of the largest to the smallest an axis is logarithmic
+SPARSE_TICKS_RATIO = 1000  # and to this one it has a mark between powers of ten
+MAX_PANELS = 6
 
 STYLE: dict[Any, Any] = {
     "axes.edgecolor": MUTED, "axes.labelcolor": INK, "axes.facecolor": "none", "axes.linewidth": 0.8,
@@ -112,9 +115,9 @@ def undated(ending: str) -> dict[str, Any] | None:
 
 def painted(chart: Chart, narrow: bool) -> Drawing:
     """Make a drawing; the chart gives it its height."""
-    width = NARROW if narrow else WIDE
-    drawing = Drawing(figsize=(width / PER_INCH, PANEL / PER_INCH), layout="constrained")
-    drawing.get_layout_engine().set(h_pad=GAP / PER_INCH, w_pad=GAP / PER_INCH)  # type: ignore[union-attr,call-arg]
+    width = NARROW_PX if narrow else WIDE_PX
+    drawing = Drawing(figsize=(width / PER_INCH, PANEL_PX / PER_INCH), layout="constrained")
+    drawing.get_layout_engine().set(h_pad=GAP_PX / PER_INCH, w_pad=GAP_PX / PER_INCH)  # type: ignore[union-attr,call-arg]
     chart.paint(drawing, narrow)
     return drawing
 
@@ -163,7 +166,7 @@ def grid(drawing: Drawing, narrow: bool, number: int, share_y: bool = False) -> 
     """Set panels side by side, or one below the other on a phone, and give the drawing its height."""
     columns = 1 if narrow or number == 1 else 2
     rows = math.ceil(number / columns)
-    height = PANEL if number == 1 else 50 + rows * (PANEL - 35)
+    height = PANEL_PX if number == 1 else 50 + rows * (PANEL_PX - 35)
     drawing.set_figheight((height + (30 if number == 1 and not narrow else 0)) / PER_INCH)
     found = drawing.subplots(rows, columns, squeeze=False, sharey=share_y).flatten()
     for spare in found[number:]:
@@ -179,10 +182,10 @@ def legend(drawing: Drawing, looks: dict[str, Style], narrow: bool, more: Iterab
     ]
     handles = [*lines, *more]
     longest = max(len(str(handle.get_label())) for handle in handles)
-    room = (NARROW if narrow else WIDE) // (longest * 8 + 55)
+    room = (NARROW_PX if narrow else WIDE_PX) // (longest * 8 + 55)
     columns = max(1, min(room, len(handles)))
     more_rows = math.ceil(len(handles) / columns) - 1
-    drawing.set_figheight(drawing.get_figheight() + more_rows * LEGEND_ROW / PER_INCH)
+    drawing.set_figheight(drawing.get_figheight() + more_rows * LEGEND_ROW_PX / PER_INCH)
     drawing.legend(
         handles=handles, loc="outside upper left", ncols=columns,
         borderpad=0, handlelength=2.6, columnspacing=1.4,
@@ -203,10 +206,12 @@ def scale_values(axes: Axes, values: Sequence[float], text: Callable[[float], st
     axis = axes.yaxis if vertical else axes.xaxis
     set_scale, set_limits = (axes.set_yscale, axes.set_ylim) if vertical else (axes.set_xscale, axes.set_xlim)
     lowest, highest = min(values, default=0.0), max(values, default=0.0)
-    if 0 < lowest * LOG_SPAN < highest:
+    if 0 < lowest * LOG_AXIS_RATIO < highest:
         set_scale("log")
         set_limits(lowest * 0.7, highest * 1.4)
-        axis.set_major_locator(LogLocator(10, (1.0, 3.0) if highest < lowest * WIDE_SPAN else (1.0,), numticks=8))
+        axis.set_major_locator(
+            LogLocator(10, (1.0, 3.0) if highest < lowest * SPARSE_TICKS_RATIO else (1.0,), numticks=8)
+        )
         axis.set_minor_locator(NullLocator())
     else:
         set_limits(min(0.0, lowest * 1.15), highest * 1.15 or 1.0)
@@ -247,7 +252,7 @@ def across(measured: Measured) -> Across:
     clients = sorted({point.clients for point in planned})
     panels = [
         (f"{units.count(number)} connections" if len(clients) > 1 else "", [p for p in planned if p.clients == number])
-        for number in clients[-PANELS:]
+        for number in clients[-MAX_PANELS:]
     ]
     return Across("planned requests per second", lambda point: point.target or 0.0, panels)
 
@@ -265,7 +270,7 @@ def against(measured: Measured, figure: Figure, looks: dict[str, Style]) -> Char
         for axes, (title, points) in zip(grid(drawing, narrow, len(axis.panels)), axis.panels):
             axes.set_title(", ".join(each for each in (title, figure.unit) if each))
             lines(axes, measured, figure, own, points, axis.of)
-            spread_ticks(axes, [axis.of(point) for point in points], NEAR[axis.label], narrow)
+            spread_ticks(axes, [axis.of(point) for point in points], LINEAR_AXIS_RATIO[axis.label], narrow)
             axes.set_xlabel(axis.label)
         legend(drawing, own, narrow)
 
@@ -354,7 +359,7 @@ def bar(axes: Axes, at: int, value: float, look: Style, limited: bool) -> None:
 def curve(values: Any) -> tuple[list[float], list[float]]:
     """Return a histogram's curve: x is 1/(1-p), y the latency, up to the percentile that one value in all decides."""
     number = values.get_total_count()
-    first, last = math.log10(BEGIN), math.log10(max(2, number))
+    first, last = math.log10(FIRST_X), math.log10(max(2, number))
     steps = max(2, int(24 * (last - first)))
     x = [10 ** (first + (last - first) * at / steps) for at in range(steps + 1)]
     found = percentiles(values, [100 * (1 - 1 / each) for each in x])
@@ -377,7 +382,7 @@ def trace(axes: Axes, values: Any, look: Style, dashes: Any, hollow: bool) -> li
 def percentile_axes(axes: Axes, drawn: Sequence[float], reach: float) -> None:
     """Set the axes of percentile curves: each nine has the same width."""
     axes.set_xscale("log")
-    axes.set_xlim(BEGIN, max(110.0, reach * 1.15))
+    axes.set_xlim(FIRST_X, max(110.0, reach * 1.15))
     levels = [level for level in (*LEVELS, 99.999) if 100 / (100 - level) <= axes.get_xlim()[1]]
     axes.xaxis.set_major_locator(FixedLocator([100 / (100 - level) for level in levels]))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -440,9 +445,9 @@ def place(point: Point) -> str:
 
 def chosen(points: Sequence[Point]) -> list[Point]:
     """Return at most six points, the first and the last among them."""
-    if len(points) <= PANELS:
+    if len(points) <= MAX_PANELS:
         return list(points)
-    return [points[round(at * (len(points) - 1) / (PANELS - 1))] for at in range(PANELS)]
+    return [points[round(at * (len(points) - 1) / (MAX_PANELS - 1))] for at in range(MAX_PANELS)]
 
 
 FROM_SEND = (0, (2, 1.5))  # the dashes of service time

@@ -26,7 +26,7 @@ from rich.table import Table
 from report.intervals import Ratio, digits, ratio
 
 SCHEMA = Path(__file__).resolve().parent / "schema.json"
-MOST_WORDS = 200  # of a complaint, which may quote a whole document
+MAX_MESSAGE_CHARS = 200  # of a complaint, which may quote a whole document
 
 Document = dict[str, Any]
 Point = tuple[str, int, float]
@@ -98,7 +98,7 @@ def read(path: Path) -> Document:
     wrong = best_match(Draft202012Validator(json.loads(SCHEMA.read_text())).iter_errors(document))
     if wrong is not None:
         raise Incomparable(
-            f"{path} was not written by stress/run.py --json: at {wrong.json_path}, {wrong.message[:MOST_WORDS]}"
+            f"{path} was not written by stress/run.py --json: at {wrong.json_path}, {wrong.message[:MAX_MESSAGE_CHARS]}"
         )
     return document
 

@@ -1,4 +1,4 @@
-"""The document of one call of stress/run.py, in schema.json's form, and the files that are made from it."""
+"""The document of one call of stress/run.py in the form of schema.json, and the files made from it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from report import export, intervals
 from rig import plan
 from rig.plan import Setting
 from rig.result import Run
-from servers.catalogue import Contestant
+from servers.catalogue import ServerSpec
 
 
 def document(setting: Setting, runs: list[Run]) -> dict[str, Any]:
-    """Return the JSON report."""
+    """Return the document of these runs."""
     rig = {name: metadata.version(name) for name in ("hdrhistogram", "rich")}
     summaries = intervals.summaries(runs)
     return {
@@ -26,27 +26,27 @@ def document(setting: Setting, runs: list[Run]) -> dict[str, Any]:
         "machine": machine.described(),
         "rig": {"python": machine.python(), **rig},
         "plan": plan.described(setting),
-        "servers": [server(each) for each in setting.servers] or [stranger(setting)],
+        "servers": [server(each) for each in setting.servers] or [external_server(setting)],
         "runs": runs,
         "summaries": summaries,
         "differences": intervals.differences(runs, summaries),
     }
 
 
-def server(contestant: Contestant) -> dict[str, Any]:
-    """Return a server that is started here, for the JSON report; port 0 and one client stand for all."""
-    name, title, version = contestant.name, contestant.title, contestant.version
-    return {"name": name, "title": title, "version": version, "command": contestant.command(0, 1)}
+def server(spec: ServerSpec) -> dict[str, Any]:
+    """Return the record of a server that the rig starts, with the command line for port 0 and one client."""
+    name, title, version = spec.name, spec.title, spec.version
+    return {"name": name, "title": title, "version": version, "command": spec.command(0, 1)}
 
 
-def stranger(setting: Setting) -> dict[str, Any]:
-    """Return the server at --address, for the JSON report."""
+def external_server(setting: Setting) -> dict[str, Any]:
+    """Return the record of the server at --address."""
     (name,) = setting.names()
     return {"name": name, "title": f"the server at {name}", "version": None, "command": []}
 
 
-def written(options: argparse.Namespace, found: dict[str, Any]) -> None:
-    """Write the files that were asked for."""
+def write_outputs(options: argparse.Namespace, found: dict[str, Any]) -> None:
+    """Write the files that the command line names."""
     if options.json:
         options.json.write_text(json.dumps(found) + "\n")
     if options.csv:

@@ -25,7 +25,7 @@ from typing import Any, Callable, NamedTuple
 from rig.histogram import merged
 
 FEWEST_RUNS = 3
-TAIL = 0.025  # on either side of an interval of 95 %
+TAIL_SHARE = 0.025  # on either side of an interval of 95 %
 
 Run = dict[str, Any]
 """A run, a summary, a difference and a document are as stress/report/schema.json has them."""
@@ -73,7 +73,7 @@ def _outside(chances: Iterable[tuple[float, float]]) -> float:
     total = 0.0
     for value, chance in chances:
         total += chance
-        if total >= TAIL:
+        if total >= TAIL_SHARE:
             return value
     raise ValueError("chances that do not come to 1")
 

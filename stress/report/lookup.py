@@ -50,8 +50,8 @@ CONNECT = Figure("connect_per_second", "Connections made per second", "connectio
 LOAD = Figure("load_cpu_us_per_operation", "CPU that the load took per request", "", units.time)
 
 FIGURES = {each.name: each for each in (RATE, P99, CPU, SWITCHES, CALLS, MEMORY, CONNECT, LOAD)}
-MAIN = (RATE, P99, CPU, MEMORY)
-FEW = 3  # with fewer runs no interval can be told
+MAIN_FIGURES = (RATE, P99, CPU, MEMORY)
+FEWEST_RUNS = 3  # with fewer runs no interval can be told
 
 
 class Measured:

@@ -30,7 +30,7 @@ except ModuleNotFoundError as missing:
     require("report", missing)
 
 HERE = Path(__file__).parent
-SHORT = 3  # looks, below which a series is no line
+MIN_SERIES_SECONDS = 3  # looks, below which a series is no line
 
 
 class Part(NamedTuple):
@@ -95,7 +95,7 @@ def title(measured: Measured) -> str:
     names = measured.servers or [each["name"] for each in measured.document["servers"]]
     active = f", {units.count(measured.plan['active'])} of them at work" if measured.plan["active"] else ""
     who = units.several(names) or "No server"
-    if len(names) > verdict.SHOWN:
+    if len(names) > verdict.MAX_NAMED_SERVERS:
         who = f"{len(names)} servers"
     return f"{who} with {ends} connection{'s' * (clients[-1] != 1)}{active}"
 
@@ -216,8 +216,8 @@ def latency(measured: Measured, looks: dict[str, charts.Style], folder: Path) ->
     if not any(summary["latency"]["number"] for _, _, summary in measured.summaries()):
         return Part("latency", "Latency by percentile", text, None, table, "Nothing was answered.")
     more = (
-        f" The chart shows {charts.PANELS} of {len(measured.points)} points."
-        if len(measured.points) > charts.PANELS
+        f" The chart shows {charts.MAX_PANELS} of {len(measured.points)} points."
+        if len(measured.points) > charts.MAX_PANELS
         else ""
     )
     chart = charts.draw(charts.latency(measured, looks), folder)
@@ -254,7 +254,7 @@ def over_time(measured: Measured, last: Point, looks: dict[str, charts.Style], f
     runs = {name: measured.middle_run(name, last) for name in measured.servers}
     series = {name: whole_seconds(run["series"]) for name, run in runs.items() if run and run["series"]}
     heading = "Second by second"
-    if max((len(each) for each in series.values()), default=0) < SHORT:
+    if max((len(each) for each in series.values()), default=0) < MIN_SERIES_SECONDS:
         return Part("time", heading, "", None, None, "The runs were over before there was a series to draw.")
     chart = charts.draw(charts.over_time(series, looks, last), folder)
     text = (

@@ -17,7 +17,7 @@ from rig.result import Run, server_share
 
 KIB, MIB = 1024, 1024**2
 NONE = "-"
-WIDE = 100
+WIDE_COLUMNS = 100
 
 LIMITS = {
     "load": "the load set the pace: a load process used {load:.0%} of a core, the server {server}",
@@ -145,7 +145,7 @@ def groups(runs: list[Run]) -> list[list[Run]]:
 
 def table(runs: list[Run], width: int) -> Table:
     """Return the table: a row for each server at each point, made for a console of 80 columns or more."""
-    padding = (0, 1 if width >= WIDE else 0)
+    padding = (0, 1 if width >= WIDE_COLUMNS else 0)
     several = len({run["clients"] for run in runs}) > 1
     drawn = Table(box=box.SIMPLE_HEAD, padding=padding, show_edge=False, show_lines=True)
     drawn.add_column("server", min_width=6, overflow="fold")

@@ -29,8 +29,8 @@ NOTES = {
     "machine": "The machine was full, so that server and load took time from each other: alone the server may do more.",
     "saturated": "More was planned than could be done: latency from the planned start grows as long as a run lasts.",
 }
-KEY = (RATE, P99, CPU, MEMORY)
-FEW_VALUES = 10  # a percentile that fewer values lie above says little
+MAIN_FIGURES = (RATE, P99, CPU, MEMORY)
+MIN_VALUES_ABOVE = 10  # a percentile that fewer values lie above says little
 
 
 class Cell(NamedTuple):
@@ -119,7 +119,7 @@ def matrix(measured: Measured, figure: Figure) -> Table:
 
 def key(measured: Measured, point: Point) -> Table:
     """Return the main figures of each server at one point."""
-    shown = [figure for figure in KEY if measured.known(figure)]
+    shown = [figure for figure in MAIN_FIGURES if measured.known(figure)]
     wrong = {server: sum(measured.errors(server, point).values()) for server in measured.servers}
     rows = []
     for server in measured.servers:
@@ -137,7 +137,7 @@ def level_cells(values: Any) -> list[Cell]:
     """Return the percentiles of a histogram that enough values lie above."""
     number = values.get_total_count()
     found = percentiles(values, LEVELS)
-    sure = [number * (1 - level / 100) >= FEW_VALUES or level <= 99 for level in LEVELS]
+    sure = [number * (1 - level / 100) >= MIN_VALUES_ABOVE or level <= 99 for level in LEVELS]
     return [Cell(units.time(found[level])) if found and enough else EMPTY for level, enough in zip(LEVELS, sure)]
 
 

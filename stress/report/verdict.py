@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from report import units
-from report.lookup import CPU, FEW, LOAD, MAIN, MEMORY, P99, RATE, Figure, Measured, Point, point_of
-from rig.result import KEPT
+from report.lookup import CPU, FEWEST_RUNS, LOAD, MAIN_FIGURES, MEMORY, P99, RATE, Figure, Measured, Point, point_of
+from rig.result import KEPT_PLAN_SHARE
 
-SHOWN = 4  # servers that a sentence names one by one
+MAX_NAMED_SERVERS = 4  # servers that a sentence names one by one
 
 
 def sentences(measured: Measured) -> list[str]:
@@ -89,7 +89,7 @@ class Ranking:
 
 def few(names: Sequence[str]) -> Sequence[str]:
     """Return the names that a sentence has room for: of many the first and the last."""
-    return names if len(names) <= SHOWN else [names[0], names[-1]]
+    return names if len(names) <= MAX_NAMED_SERVERS else [names[0], names[-1]]
 
 
 def failed(measured: Measured, name: str, point: Point) -> str:
@@ -167,7 +167,7 @@ def open_loop(measured: Measured, point: Point) -> str:
 def kept(measured: Measured, name: str, point: Point) -> bool:
     """Whether a server answered as many requests as were planned."""
     rate = measured.interval(name, point, RATE)
-    done = rate is not None and rate.median >= KEPT * (point.target or 0.0)
+    done = rate is not None and rate.median >= KEPT_PLAN_SHARE * (point.target or 0.0)
     return done and measured.limit(name, point) != "saturated"
 
 
@@ -301,10 +301,10 @@ def runs(measured: Measured, point: Point | None) -> str:
     """Say how many runs there were, and what that allows to say."""
     number = measured.fewest_runs
     each = f"with {units.plural(number, 'run')} of each"
-    if number < FEW:
+    if number < FEWEST_RUNS:
         single = f"{each} it cannot be told how much the figures vary"
         return f"{each} differences are not certain" if len(measured.servers) > 1 else single
-    main = {figure.name for figure in MAIN}
+    main = {figure.name for figure in MAIN_FIGURES}
     here = [each for each in measured.document["differences"] if each["figure"] in main and point_of(each) == point]
     real = sum(found["real"] is True for found in here)
     if not here:

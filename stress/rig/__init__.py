@@ -1,6 +1,6 @@
 """
-The load: the plan of a run, workloads, pacing, client processes, a second implementation of RESP and of the Go
-study's frames (C{codec}), and what is measured of one run.
+The load: the setting of the runs, workloads, pacing, load processes, a second implementation of RESP and of the Go
+study's frames (C{codec}), and the record of a run.
 
 Imports: probes, servers.
 """

@@ -1,17 +1,17 @@
-"""What can go wrong with a request, counted by kind."""
+"""The kinds of faults of a request, and their counts."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
 
-REFUSED = "refused"  # the connection was not made within the timeout
-CLOSED = "closed"  # the server ended the connection
-MISSING = "missing"  # no full answer within twice the timeout
-LATE = "late"  # the right answer, but after the timeout
-WRONG = "wrong"  # another value, bytes that are no answer, or bytes nobody asked for
-ERROR = "error"  # the server answered with an ERROR frame
-EXIT = "exit"  # the server did not end with status 0 soon after SIGTERM
+REFUSED = "refused"  # no connection within the timeout
+CLOSED = "closed"  # the server closed the connection
+MISSING = "missing"  # no complete answer within twice the timeout
+LATE = "late"  # the right answer, after the timeout
+WRONG = "wrong"  # another value, malformed bytes, or bytes without a request
+ERROR = "error"  # an error reply, or an ERROR frame
+EXIT = "exit"  # the server did not exit with status 0 after SIGTERM
 
 
 @dataclass
@@ -22,12 +22,12 @@ class Faults:
     examples: dict[str, str] = field(default_factory=dict)
 
     def add(self, kind: str, example: str) -> None:
-        """Count one fault."""
+        """Count a fault, and keep its example if it is the first of its kind."""
         self.counts[kind] += 1
         self.examples.setdefault(kind, example)
 
     def merge(self, other: Faults) -> None:
-        """Count the faults of `other` too."""
+        """Add the faults of C{other}; its examples are used for kinds that have none here."""
         self.counts.update(other.counts)
         self.examples = {**other.examples, **self.examples}
 

@@ -1,10 +1,9 @@
-"""Latencies across processes: each records its own histogram, the counts are added up.
+"""Histograms of latencies: each process records its own, and the counts are added.
 
-A percentile of all clients can't be had from the percentiles of the processes, so nothing but
-whole histograms travels. Values are microseconds, kept to three digits from 1 us to 1 hour.
+Percentiles of all clients cannot be computed from those of the processes, so processes exchange whole histograms.
+Values are microseconds with three significant digits, from 1 us to 1 hour.
 
-The hdrhistogram package is the one of HdrHistogram's authors' family that writes the V2 encoding, which
-wrk2's, memtier_benchmark's and every HdrHistogram tool reads.
+hdrhistogram writes HdrHistogram's V2 encoding, which wrk2, memtier_benchmark and every HdrHistogram tool read.
 """
 
 from __future__ import annotations
@@ -17,16 +16,16 @@ from hdrh.histogram import HdrHistogram
 
 LOWEST_US = 1
 HIGHEST_US = 3_600_000_000
-DIGITS = 3
+SIGNIFICANT_DIGITS = 3
 PERCENTILES = {"p50_us": 50, "p90_us": 90, "p99_us": 99, "p999_us": 99.9}
 
-Latency = dict[str, Any]  # schema.json's latency
+Latency = dict[str, Any]
+"""A latency as in schema.json."""
 
 
 def packed(nanoseconds: Iterable[int]) -> bytes:
-    """Record latencies given in nanoseconds, and return their histogram in HdrHistogram's V2
-    encoding."""
-    histogram = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
+    """Return the histogram of latencies in nanoseconds, in HdrHistogram's V2 encoding."""
+    histogram = HdrHistogram(LOWEST_US, HIGHEST_US, SIGNIFICANT_DIGITS)
     for value, count in Counter(value // 1000 for value in nanoseconds).items():
         histogram.record_value(min(max(value, LOWEST_US), HIGHEST_US), count)
     encoded: bytes = histogram.encode()
@@ -34,29 +33,28 @@ def packed(nanoseconds: Iterable[int]) -> bytes:
 
 
 def added(histograms: Iterable[bytes]) -> HdrHistogram:
-    """Add up encoded histograms."""
-    total = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
+    """Return the sum of encoded histograms."""
+    total = HdrHistogram(LOWEST_US, HIGHEST_US, SIGNIFICANT_DIGITS)
     for histogram in histograms:
         total.decode_and_add(histogram)
     return total
 
 
 def merged(histograms: Iterable[bytes]) -> Latency:
-    """Add up encoded histograms and return what they say together, in microseconds; None where
-    nothing was recorded."""
+    """Return the figures of the sum of encoded histograms in microseconds; None where nothing was recorded."""
     total = added(histograms)
     count = total.get_total_count()
     at = total.get_value_at_percentile
-    said: Latency = {"number": count}
-    said.update({name: at(share) if count else None for name, share in PERCENTILES.items()})
-    said["max_us"] = total.get_max_value() if count else None
-    said["mean_us"] = total.get_mean_value() if count else None
-    said["histogram"] = total.encode().decode()
-    return said
+    figures: Latency = {"number": count}
+    figures.update({name: at(share) if count else None for name, share in PERCENTILES.items()})
+    figures["max_us"] = total.get_max_value() if count else None
+    figures["mean_us"] = total.get_mean_value() if count else None
+    figures["histogram"] = total.encode().decode()
+    return figures
 
 
 def quick(histograms: Iterable[bytes]) -> tuple[float | None, float | None]:
-    """Add up encoded histograms and return the p50 and p99 in microseconds."""
+    """Return the p50 and p99 of the sum of encoded histograms in microseconds."""
     total = added(histograms)
     if not total.get_total_count():
         return None, None

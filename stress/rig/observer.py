@@ -1,4 +1,4 @@
-"""The server seen from outside, while the load is on it: each second, and where measuring begins and ends."""
+"""Measures a server from outside during the load: every second, and at the begin and the end of the measured time."""
 
 from __future__ import annotations
 
@@ -14,34 +14,36 @@ from probes.syscalls import Counting, Uncounted
 from rig import histogram
 from rig.load import Second
 
-SECOND = 10**9
-FEW = 512  # threads; the switches of more are not looked at each second, as that takes the server's time
-SCAN_NS = 40_000  # for a thread's switches
-COUNTED_FROM, COUNTED_TO = 0.2, 0.9  # of the warm-up: then system calls are counted
-LEAST_NS = SECOND // 4  # that is counted, or nothing is
+SECOND_NS = 10**9
+MAX_SCANNED_THREADS = 512  # above it the switches are not read every second, as the reading slows the server down
+SCAN_NS_PER_THREAD = 40_000  # to read a thread's switches
+COUNT_BEGIN_SHARE, COUNT_END_SHARE = 0.2, 0.9  # of the warm-up, between which system calls are counted
+MIN_COUNT_NS = SECOND_NS // 4  # below it system calls are not counted
 CONNECT, REST, WARMUP, OPERATE, DRAIN = "connect", "rest", "warmup", "operate", "drain"
 
 Row = dict[str, Any]
+"""One second of schema.json's series."""
 
 
-class Look(NamedTuple):
-    """The server's processes at one moment, by process id, and the answers that there had been."""
+class Snapshot(NamedTuple):
+    """The server's processes at one moment, by process id, and the number of answers up to then."""
 
     done: int
     processes: dict[int, proc.Sample]
 
     def sum(self, name: str) -> int:
-        """Add up a field of all processes."""
+        """Return the sum of a field over all processes."""
         return sum(getattr(sample, name) for sample in self.processes.values())
 
     @property
     def threads(self) -> int:
-        """The number of all threads."""
+        """The number of threads of all processes."""
         return sum(len(sample.threads) for sample in self.processes.values())
 
 
-class Used(NamedTuple):
-    """What the server's processes used between two looks; `cpu` of each process, the first one first."""
+class Usage(NamedTuple):
+    """What the server's processes used between two snapshots; C{cpu} has the seconds of each, the first process
+    first."""
 
     answers: int
     cpu: list[float]
@@ -51,46 +53,54 @@ class Used(NamedTuple):
     involuntary: int
 
 
-def used(before: Look, after: Look) -> Used:
-    """Return what was used between two looks. A process that was born between them counts from nought."""
+def usage_between(before: Snapshot, after: Snapshot) -> Usage:
+    """Return what was used between two snapshots. A process that started between them counts from 0."""
     none = proc.Sample(0.0, 0, {})
     pairs = [(before.processes.get(pid, none), now) for pid, now in after.processes.items()]
-    uses = [proc.use(then, now) for then, now in pairs]
-    cpu = [use.cpu_seconds for use in uses]
+    usages = [proc.usage(then, now) for then, now in pairs]
+    cpu = [usage.cpu_seconds for usage in usages]
     user = sum(now.user - then.user for then, now in pairs)
-    ticks = user + sum(now.system - then.system for then, now in pairs)
-    # The kernel's ticks tell how the time was divided, its clock how much it was.
-    user_seconds = sum(cpu) * user / ticks if ticks else sum(cpu)
-    return Used(
+    total = user + sum(now.system - then.system for then, now in pairs)
+    # The clock gives the amount, the ticks of user and system time only its division.
+    user_seconds = sum(cpu) * user / total if total else sum(cpu)
+    return Usage(
         answers=after.done - before.done,
         cpu=cpu,
         user_seconds=user_seconds,
         system_seconds=sum(cpu) - user_seconds,
-        voluntary=sum(use.voluntary for use in uses),
-        involuntary=sum(use.involuntary for use in uses),
+        voluntary=sum(usage.voluntary for usage in usages),
+        involuntary=sum(usage.involuntary for usage in usages),
     )
 
 
 class Observer:
-    """Looks at a server, given by its process id; None: it can't be looked at. `done` tells how far the load is,
-    `lag` how late the server's loop is, where it can be asked.
+    """
+    Measures a server inside C{with}. The caller calls watch() in time.
 
-    Inside `with`; watch() has to be called all the time.
+    @ivar first: the snapshot at the begin of the measured time; None if the server had ended.
+    @ivar last: the snapshot at its end.
+    @ivar cores: the times of the cores at the same moments.
+    @ivar calls_per_answer: system calls; None if they were not counted.
     """
 
     def __init__(self, pid: int | None, done: Callable[[], int], lag: Lag | None = None) -> None:
+        """
+        @param pid: the server's process id; None if it is unknown, so that only the load is observed.
+        @param done: returns the number of connections or answers so far.
+        @param lag: reads the lag of the server's event loop, for a tseep.
+        """
         self._pid, self._done, self._lag = pid, done, lag
         self._began_ns = self._next_ns = time.monotonic_ns()
         self._phase = CONNECT
         self._rows: dict[str, list[Row]] = {CONNECT: [], REST: [], OPERATE: []}
-        self._ticks = (0, 0)
+        self._cpu = (0.0, 0.0)  # user and system seconds at the last row
         self._switches: int | None = None
         self._last_done = 0
-        self._dates: list[tuple[int, Callable[[], None]]] = []
+        self._timers: list[tuple[int, Callable[[], None]]] = []
         self._stack = ExitStack()
-        self.first: Look | None = None  # where measuring begins
-        self.last: Look | None = None  # and ends
-        self.cores: list[proc.Cores] = []  # at the same times
+        self.first: Snapshot | None = None
+        self.last: Snapshot | None = None
+        self.cores: list[proc.Cores] = []
         self.calls_per_answer: float | None = None
 
     def __enter__(self) -> Observer:
@@ -99,54 +109,56 @@ class Observer:
     def __exit__(self, *failure: object) -> None:
         self._stack.close()
 
-    def look(self) -> Look | None:
-        """Look at the server with all its threads; None if it is gone, which the load's faults tell."""
+    def snapshot(self) -> Snapshot | None:
+        """Return the server's figures with those of all threads; None if it has ended, which the load's faults
+        report."""
         done = self._done()
         found = proc.of_each(proc.tree(self._pid), proc.sample) if self._pid else {}
-        return Look(done, found) if self._pid in found else None
+        return Snapshot(done, found) if self._pid in found else None
 
-    # What is done at a time
+    # Timers
 
     def begin(self) -> None:
-        """Begin with the connecting, at once."""
+        """Start the connect phase now."""
         self._began_ns = time.monotonic_ns()
         self.phase(CONNECT, self._began_ns)
 
     def phase(self, name: str, at_ns: int) -> None:
-        """Begin a phase, with looks each second from its begin on."""
-        self._phase, self._next_ns = name, at_ns + SECOND
+        """Start a phase at a monotonic time; its rows follow every second from then."""
+        self._phase, self._next_ns = name, at_ns + SECOND_NS
         self._last_done = self._done()
         self._row(at_ns)
 
-    def measure(self, start_ns: int, warmup: float, duration: float | None, idle: Look | None) -> None:
-        """Make the dates of a run, given the last look before it. Without a duration the end is told by ended()."""
-        begin = start_ns + int(warmup * SECOND)
-        lead = min(idle.threads * SCAN_NS if idle else 0, begin - start_ns)
-        self.first, self.cores = idle, [proc.cores_now()]
-        self._dates = [(begin - lead, self._look_first)] if warmup else []
+    def measure(self, start_ns: int, warmup: float, duration: float | None, idle: Snapshot | None) -> None:
+        """Set the timers of the operate phase; C{idle} is the last snapshot before it. Without a duration the caller
+        ends the measured time with ended()."""
+        begin = start_ns + int(warmup * SECOND_NS)
+        lead = min(idle.threads * SCAN_NS_PER_THREAD if idle else 0, begin - start_ns)
+        self.first, self.cores = idle, [proc.cores()]
+        self._timers = [(begin - lead, self._take_first)] if warmup else []
         if duration is not None:
-            self._dates.append((begin + int(duration * SECOND), self.ended))
+            self._timers.append((begin + int(duration * SECOND_NS), self.ended))
         if self._pid and warmup >= 1:
-            length = warmup * SECOND
-            self._dates.append((start_ns + int(length * COUNTED_FROM), self._begin_counting))
-        self._dates.sort(key=lambda date: date[0])
-        self._count_to_ns = start_ns + int(warmup * SECOND * COUNTED_TO) - lead
+            length = warmup * SECOND_NS
+            self._timers.append((start_ns + int(length * COUNT_BEGIN_SHARE), self._begin_counting))
+        self._timers.sort(key=lambda timer: timer[0])
+        self._count_to_ns = start_ns + int(warmup * SECOND_NS * COUNT_END_SHARE) - lead
 
     def ended(self) -> None:
-        """The measured time is over."""
+        """Take the last snapshot at the end of the measured time; a second call does nothing."""
         if len(self.cores) < 2:
-            self.cores.append(proc.cores_now())
-            self.last = self.look()
+            self.cores.append(proc.cores())
+            self.last = self.snapshot()
 
-    def _look_first(self) -> None:
-        self.cores = [proc.cores_now()]
-        self.first = self.look()
+    def _take_first(self) -> None:
+        self.cores = [proc.cores()]
+        self.first = self.snapshot()
 
     def _begin_counting(self) -> None:
         assert self._pid is not None
         try:
             counting = self._stack.enter_context(Counting(proc.tree(self._pid)))
-            counting.begin((self._count_to_ns - LEAST_NS - time.monotonic_ns()) / 1e9)
+            counting.begin((self._count_to_ns - MIN_COUNT_NS - time.monotonic_ns()) / 1e9)
         except Uncounted:
             self._stack.close()
             return
@@ -161,22 +173,22 @@ class Observer:
                 pass
             self._stack.close()
 
-        self._dates.insert(0, (end, finish))
+        self._timers.insert(0, (end, finish))
 
     def watch(self) -> float:
-        """Do what is due; return in how many seconds the next is."""
+        """Run the timers that are due; return the seconds until the next one."""
         if self._lag:
-            self._lag.hear()
+            self._lag.receive()
         now = time.monotonic_ns()
-        while self._dates and self._dates[0][0] <= now:
-            self._dates.pop(0)[1]()
+        while self._timers and self._timers[0][0] <= now:
+            self._timers.pop(0)[1]()
         if self._next_ns <= now:
             self._rows[self._phase].append(self._row(self._next_ns))
-            self._next_ns += SECOND
-        soonest = min([self._next_ns, *(date for date, _ in self._dates)])
-        return max(0.0, (soonest - time.monotonic_ns()) / 1e9)
+            self._next_ns += SECOND_NS
+        next_ns = min([self._next_ns, *(due for due, _ in self._timers)])
+        return max(0.0, (next_ns - time.monotonic_ns()) / 1e9)
 
-    # The seconds
+    # The series
 
     def _row(self, at_ns: int) -> Row:
         done = self._done()
@@ -185,45 +197,38 @@ class Observer:
         if self._pid:
             row.update(self._server())
         if self._lag:
-            self._lag.ask(row)
+            self._lag.request(row)
         return row
 
     def _server(self) -> Row:
-        """Return the server's figures of the last second; none if it is gone."""
-        found = proc.of_each(proc.tree(self._pid or 0), _figures)
+        """Return the server's figures of the last second; none if it has ended."""
+        found = proc.of_each(proc.tree(self._pid or 0), proc.second_sample)
         if self._pid not in found:
             return {}
-        resident, threads, files, *ticks = [sum(each) for each in zip(*found.values())]
-        user, system = [(now - then) / proc.TICKS for now, then in zip(ticks, self._ticks)]
-        self._ticks = ticks[0], ticks[1]
+        resident, threads, files, *cpu = [sum(each) for each in zip(*found.values())]
+        user, system = [now - then for now, then in zip(cpu, self._cpu)]
+        self._cpu = cpu[0], cpu[1]
         row = {"resident": resident, "threads": threads, "open_files": files}
         return {**row, "user_share": user, "system_share": system, **self._switched(list(found), threads)}
 
-    def _switched(self, members: list[int], threads: int) -> Row:
+    def _switched(self, members: list[int], threads: float) -> Row:
         before, self._switches = self._switches, None
-        if threads > FEW:
+        if threads > MAX_SCANNED_THREADS:
             return {}
-        counts = proc.of_each(members, proc.threads)
+        counts = proc.of_each(members, proc.thread_switches)
         self._switches = sum(sum(s) for each in counts.values() for s in each.values())
         return {} if before is None else {"switches": max(0, self._switches - before)}
 
     def series(self, answers: list[Second], start_ns: int, warmup: float, duration: float | None) -> list[Row]:
-        """Return all seconds, those since the release with what the load says of them; what came after the duration
-        is the drain, which is no whole second."""
+        """Return the rows of all phases; those of the operate phase with the load's answers and latencies. Answers
+        after the duration form the drain, which is shorter than a second."""
         end = inf if duration is None else warmup + duration
         rows = self._rows[CONNECT] + self._rows[REST]
         at = (start_ns - self._began_ns) / 1e9
         for number, second in enumerate(answers):
-            looked = self._rows[OPERATE][number] if number < len(self._rows[OPERATE]) else {}
+            observed = self._rows[OPERATE][number] if number < len(self._rows[OPERATE]) else {}
             p50, p99 = histogram.quick([second.latencies])
             phase = WARMUP if number + 1 <= warmup else OPERATE if number < end else DRAIN
-            mine = {"at_seconds": at + number + 1, "phase": phase, "done": second.answers}
-            rows.append({**looked, **mine, "p50_us": p50, "p99_us": p99})
+            own = {"at_seconds": at + number + 1, "phase": phase, "done": second.answers}
+            rows.append({**observed, **own, "p50_us": p50, "p99_us": p99})
         return rows
-
-
-def _figures(pid: int) -> tuple[int, ...]:
-    """Return a process's resident bytes, threads and open files, and its ticks in user and in kernel mode."""
-    status = proc.fields_of(proc.status(pid))
-    resident = int(status["VmRSS"].split()[0]) * proc.KIB
-    return resident, int(status["Threads"]), proc.open_files(pid), *proc.ticks(pid)

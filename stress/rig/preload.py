@@ -1,4 +1,4 @@
-"""All keys of a mix set before the clients come."""
+"""Sets all keys that the clients share before they connect."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import socket
 from rig.codec import difference
 from rig.workloads import Workload, key_of, value_of
 
-AT_ONCE = 256  # SETs whose answers are not waited for one by one
-READ = 1 << 16
+SETS_PER_WRITE = 256
+READ_BYTES = 1 << 16
 
 
 class NotLoaded(Exception):
-    """The server did not take the keys; the text says why."""
+    """The keys could not be set; the text has the reason."""
 
 
 def load(address: tuple[str, int], workload: Workload, seed: int, timeout: float) -> None:
-    """Set all keys, and see that each is answered. Raises NotLoaded."""
+    """Set all keys, and check every reply. Raises NotLoaded."""
     protocol = workload.codec
     try:
         with socket.create_connection(address, timeout) as connection:
-            for first in range(0, workload.keys, AT_ONCE):
-                numbers = range(first, min(first + AT_ONCE, workload.keys))
+            for first in range(0, workload.keys, SETS_PER_WRITE):
+                numbers = range(first, min(first + SETS_PER_WRITE, workload.keys))
                 pairs = [(key_of(number), value_of(workload.values, seed, number)) for number in numbers]
                 connection.sendall(b"".join(protocol.write(key, value) for key, value in pairs))
                 _read(connection, b"".join(protocol.stored(value) for _, value in pairs))
@@ -32,9 +32,9 @@ def load(address: tuple[str, int], workload: Workload, seed: int, timeout: float
 def _read(connection: socket.socket, expected: bytes) -> None:
     got = b""
     while len(got) < len(expected):
-        data = connection.recv(READ)
+        data = connection.recv(READ_BYTES)
         if not data:
-            raise NotLoaded("the keys could not be set before the run: the server ended the connection")
+            raise NotLoaded("the keys could not be set before the run: the server closed the connection")
         got += data
     if got != expected:
         raise NotLoaded(f"the keys could not be set before the run: {difference(got, expected)}")

@@ -1,24 +1,31 @@
-"""What one run of the load against one server gave, and what can be said from it; the form is schema.json's."""
+"""The record of one run of the load against one server, in the form of schema.json, and what limited it."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
 from probes import proc
-from rig.crew import Connecting, Operating
 from rig.faults import Faults
-from rig.observer import Look, Row, Used, used
+from rig.load_processes import Connecting, Operating
+from rig.observer import Row, Snapshot, Usage, usage_between
 
-BUSY = 0.9  # of a core: as good as all of it on a machine that does other things too
-SPARE = 0.05  # of all cores' time; with less of it idle the machine is full
-KEPT = 0.99  # of an open loop's plan
+BUSY_CORE_SHARE = 0.9  # of a core: as good as all of it on a machine that runs other programs too
+FULL_MACHINE_IDLE_SHARE = 0.05  # of all cores' time; with less of it idle the machine is full
+KEPT_PLAN_SHARE = 0.99  # of an open loop's planned requests
 
 Run = dict[str, Any]
 
 
-class Point(NamedTuple):
-    """What one run is: a server's name, its clients and those of them that work, which repeat of all, the
-    planned rate of an open loop, and how many answers there are to be, if it is known."""
+class RunSpec(NamedTuple):
+    """
+    What to measure in one run.
+
+    @ivar server: the server's name.
+    @ivar active: how many of the clients work.
+    @ivar repeat: the number of the repeat, from 1.
+    @ivar rate: planned requests per second of an open loop; None for a closed loop.
+    @ivar asked: the number of requests; None where a duration ends the run.
+    """
 
     server: str
     clients: int
@@ -28,70 +35,70 @@ class Point(NamedTuple):
     asked: int | None
 
 
-class Seen(NamedTuple):
-    """The server: before the clients came, with all of them idle, and where measuring begins and ends; None
-    where it could not be looked at."""
+class Snapshots(NamedTuple):
+    """The server before the clients connected (C{alone}), with all of them idle, and at the begin and the end of the
+    measured time; None where it could not be observed."""
 
-    alone: Look | None
-    idle: Look | None
-    first: Look | None
-    last: Look | None
+    alone: Snapshot | None
+    idle: Snapshot | None
+    first: Snapshot | None
+    last: Snapshot | None
     calls_per_answer: float | None
 
 
-def side(seen: Seen, clients: int) -> dict[str, Any] | None:
-    """Return the server's own figures, if it was there all the time."""
-    if not (seen.alone and seen.idle and seen.first and seen.last):
+def server_record(snapshots: Snapshots, clients: int) -> dict[str, Any] | None:
+    """Return the server's own figures; None if a snapshot is missing."""
+    if not (snapshots.alone and snapshots.idle and snapshots.first and snapshots.last):
         return None
-    use, last = used(seen.first, seen.last), seen.last
-    each = 1 / max(1, use.answers)
-    cpu = sum(use.cpu)
+    usage, last = usage_between(snapshots.first, snapshots.last), snapshots.last
+    each = 1 / max(1, usage.answers)
+    cpu = sum(usage.cpu)
     return {
         "cpu_seconds": cpu,
-        "user_seconds": use.user_seconds,
-        "system_seconds": use.system_seconds,
+        "user_seconds": usage.user_seconds,
+        "system_seconds": usage.system_seconds,
         "cpu_us_per_operation": 1e6 * cpu * each,
-        "voluntary_switches": use.voluntary,
-        "involuntary_switches": use.involuntary,
-        "switches_per_operation": (use.voluntary + use.involuntary) * each,
+        "voluntary_switches": usage.voluntary,
+        "involuntary_switches": usage.involuntary,
+        "switches_per_operation": (usage.voluntary + usage.involuntary) * each,
         "threads": last.threads,
         "open_files": last.sum("files"),
         "resident": last.sum("resident"),
-        "resident_per_connection": (seen.idle.sum("resident") - seen.alone.sum("resident")) / clients,
-        "system_calls_per_operation": seen.calls_per_answer,
-        "processes": _processes(last, use),
+        "resident_per_connection": (snapshots.idle.sum("resident") - snapshots.alone.sum("resident")) / clients,
+        "system_calls_per_operation": snapshots.calls_per_answer,
+        "processes": _processes(last, usage),
     }
 
 
-def _processes(last: Look, use: Used) -> list[dict[str, Any]]:
+def _processes(last: Snapshot, usage: Usage) -> list[dict[str, Any]]:
     residents = [sample.resident for sample in last.processes.values()]
-    return [{"cpu_seconds": cpu, "resident": resident} for cpu, resident in zip(use.cpu, residents)]
+    return [{"cpu_seconds": cpu, "resident": resident} for cpu, resident in zip(usage.cpu, residents)]
 
 
-def made(
-    point: Point,
+def run_record(
+    spec: RunSpec,
     connecting: Connecting,
     operating: Operating,
-    seen: Seen,
+    snapshots: Snapshots,
     cores: list[proc.Cores],
     faults: Faults,
     series: list[Row],
     churns: bool,
 ) -> Run:
-    """Return a run in schema.json's form."""
+    """Return a run in the form of schema.json."""
     connects = operating.connects if churns else connecting.latency
-    took = operating.seconds if churns else connecting.seconds
-    asked = operating.asked if point.rate is not None else point.asked
+    connect_seconds = operating.seconds if churns else connecting.seconds
+    asked = operating.asked if spec.rate is not None else spec.asked
     per_second = operating.answered / operating.seconds if operating.answered else 0.0
     run: Run = {
-        "server": point.server,
-        "clients": point.clients,
-        "active": point.active,
-        "repeat": point.repeat,
-        "target_per_second": point.rate,
+        "server": spec.server,
+        "clients": spec.clients,
+        "active": spec.active,
+        "repeat": spec.repeat,
+        "target_per_second": spec.rate,
         "connect": {
-            "seconds": took,
-            "per_second": connects["number"] / took if took else 0.0,
+            "seconds": connect_seconds,
+            "per_second": connects["number"] / connect_seconds if connect_seconds else 0.0,
             "failed": faults.counts["refused"],
             "latency": connects,
         },
@@ -105,7 +112,7 @@ def made(
         },
         "errors": {kind: number for kind, number in faults.counts.items() if number},
         "first_errors": dict(faults.examples),
-        "side": side(seen, point.clients),
+        "side": server_record(snapshots, spec.clients),
         "load": {
             "cpu_seconds": operating.cpu_seconds,
             "cpu_us_per_operation": 1e6 * sum(operating.cpu_seconds) / max(1, operating.answered),
@@ -120,8 +127,8 @@ def made(
 
 
 def server_share(run: Run) -> float | None:
-    """Return how much of a core the server used during the operations (above 1 with several); None where
-    that is not known."""
+    """Return how much of a core the server used during the operations, above 1 with several cores; None if it is
+    unknown."""
     if run["side"] is None or not run["operations"]["answered"]:
         return None
     share: float = run["side"]["cpu_us_per_operation"] * run["operations"]["per_second"] / 1e6
@@ -134,20 +141,20 @@ def _busiest_process(run: Run) -> float:
 
 
 def limited_by(run: Run) -> str | None:
-    """Say whether something other than the server set the pace: "load", "machine", "saturated" or None.
+    """Return what other than the server limited the rate: "load", "machine", "saturated" or None.
 
-    A server of which a process used a whole core was at its own limit, whatever else was busy. Otherwise
-    the pace was the load's if a load process used a whole core, and the machine's if no
-    core had time left, be it for the load, other programs or the host. An open loop's plan that was not
-    kept is "saturated", unless one of those was the reason.
+    A server with a process that used a whole core was at its own limit, whatever else was busy. Otherwise the load was
+    the limit if one of its processes used a whole core, and the machine if no core had time left, whether the load,
+    other programs or the host used it. An open loop that fell behind its plan is "saturated", unless one of those was
+    the reason.
     """
     operations = run["operations"]
     if not operations["answered"]:
         return None
-    behind = run["target_per_second"] is not None and operations["answered"] < KEPT * operations["asked"]
-    if _busiest_process(run) < BUSY:
-        if run["load"]["busiest_core_share"] >= BUSY:
+    behind = run["target_per_second"] is not None and operations["answered"] < KEPT_PLAN_SHARE * operations["asked"]
+    if _busiest_process(run) < BUSY_CORE_SHARE:
+        if run["load"]["busiest_core_share"] >= BUSY_CORE_SHARE:
             return "load"
-        if run["machine_idle_share"] < SPARE:
+        if run["machine_idle_share"] < FULL_MACHINE_IDLE_SHARE:
             return "machine"
     return "saturated" if behind else None

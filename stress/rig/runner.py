@@ -1,4 +1,4 @@
-"""Measures what a setting asks for: starts each server, leads the load through its phases, and watches the server."""
+"""Runs the measurements of a setting: starts each server, runs the load's phases, and observes the server."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from contextlib import ExitStack
 
 from probes import limits, proc
 from probes.lag import Lag
-from rig import crew, load, pacing, preload
+from rig import load, load_processes, pacing, preload
 from rig.faults import EXIT
-from rig.observer import OPERATE, REST, Look, Observer
+from rig.load_processes import LoadProcesses
+from rig.observer import OPERATE, REST, Observer, Snapshot
 from rig.plan import Setting
 from rig.progress import Progress
-from rig.result import Point, Run, Seen, made
+from rig.result import Run, RunSpec, Snapshots, run_record
 from rig.sweep import sweep
 from servers.catalogue import OTHER
 from servers.process import Server, free_port
 
-REST_SECONDS = 0.2  # for what a server does after its start, or after it accepted a client
+SETTLE_S = 0.2  # for the work of a server after its start, and after an accept
 
 
-def measure(setting: Setting, point: Point, progress: Progress) -> Run:
-    """Start the point's server if it does not run already, run the load once, and stop it."""
+def measure(setting: Setting, spec: RunSpec, progress: Progress) -> Run:
+    """Start the server unless it is external, run the load once, and stop the server."""
     if setting.address:
-        return loaded(setting, point, setting.address, setting.pid, progress, None)
-    contestant = next(each for each in setting.servers if each.name == point.server)
+        return run_load(setting, spec, setting.address, setting.pid, progress, None)
+    entry = next(each for each in setting.servers if each.name == spec.server)
     port = free_port()
-    with Server(contestant.command(port, point.clients), port) as server, ExitStack() as stack:
-        lag = stack.enter_context(Lag(server.address)) if contestant.mode != OTHER else None
-        measured = loaded(setting, point, server.address, server.pid, progress, lag)
+    with Server(entry.command(port, spec.clients), port) as server, ExitStack() as stack:
+        lag = stack.enter_context(Lag(server.address)) if entry.mode != OTHER else None
+        measured = run_load(setting, spec, server.address, server.pid, progress, lag)
         fault = server.stop()
     if fault:
         measured["errors"][EXIT] = 1
@@ -38,82 +39,88 @@ def measure(setting: Setting, point: Point, progress: Progress) -> Run:
     return measured
 
 
-def loaded(
-    setting: Setting, point: Point, address: tuple[str, int], pid: int | None, progress: Progress, lag: Lag | None
+def run_load(
+    setting: Setting, spec: RunSpec, address: tuple[str, int], pid: int | None, progress: Progress, lag: Lag | None
 ) -> Run:
-    """Set the keys if the workload shares some, and run the load once."""
+    """Set the keys if the clients of the workload share them, and run the load once."""
     if setting.workload.shares_keys:
         preload.load(address, setting.workload, setting.seed, setting.timeout)
-    whole = load.Plan(
+    plan = load.Plan(
         address=address,
-        sources=limits.sources(point.clients, setting.workload.churns),
+        sources=limits.sources(spec.clients, setting.workload.churns),
         first=0,
-        clients=point.clients,
-        active=point.active,
+        clients=spec.clients,
+        active=spec.active,
         workload=setting.workload,
-        pacing=pacing.Pacing(point.rate, setting.arrivals),
+        pacing=pacing.Pacing(spec.rate, setting.arrivals),
         rounds=setting.rounds,
         warmup=setting.warmup,
         duration=setting.duration,
         timeout=setting.timeout,
         seed=setting.seed,
     )
-    plans = crew.spread(whole, setting.load_processes(point.clients))
-    with crew.Crew(plans) as working, Observer(pid, working.done, lag) as observer:
-        return drive(whole, point, working, observer, progress, pid)
+    plans = load_processes.split(plan, setting.load_processes(spec.clients))
+    with LoadProcesses(plans) as processes, Observer(pid, processes.done, lag) as observer:
+        return run_phases(plan, spec, processes, observer, progress, pid)
 
 
-def drive(
-    whole: load.Plan, point: Point, working: crew.Crew, observer: Observer, progress: Progress, pid: int | None
+def run_phases(
+    plan: load.Plan,
+    spec: RunSpec,
+    processes: LoadProcesses,
+    observer: Observer,
+    progress: Progress,
+    pid: int | None,
 ) -> Run:
-    """Lead the load through its phases, with a look at the server between them."""
-    working.ready()
-    files = settled(pid, sys.maxsize, REST_SECONDS)
-    alone = observer.look()
+    """Run the phases of the load, with a snapshot of the server between them."""
+    processes.ready()
+    files = wait_files(pid, sys.maxsize, SETTLE_S)
+    alone = observer.snapshot()
     observer.begin()
-    with progress.phase(f"{point.server} connect", point.clients) as told:
-        connecting = working.connect(lambda done: told(done) or observer.watch())
+    with progress.phase(f"{spec.server} connect", spec.clients) as report:
+        connecting = processes.connect(lambda done: report(done) or observer.watch())
     observer.phase(REST, time.monotonic_ns())
-    idle = alone if whole.workload.churns else ripe(observer, pid, files + point.clients)
-    start = time.monotonic_ns() + crew.AHEAD_NS
+    idle = alone if plan.workload.churns else wait_accepted(observer, pid, files + spec.clients)
+    start = time.monotonic_ns() + load_processes.START_LEAD_NS
     observer.phase(OPERATE, start)
-    observer.measure(start, whole.warmup, whole.duration, idle)
-    with progress.work(f"{point.server} operate", point.asked, whole.warmup + (whole.duration or 0), start) as told:
-        operating = working.operate(start, lambda done: told(done) or observer.watch())
+    observer.measure(start, plan.warmup, plan.duration, idle)
+    with progress.work(f"{spec.server} operate", spec.asked, plan.warmup + (plan.duration or 0), start) as report:
+        operating = processes.operate(start, lambda done: report(done) or observer.watch())
     observer.ended()
-    faults = working.close()
-    seen = Seen(alone, idle, observer.first, observer.last, observer.calls_per_answer)
-    series = observer.series(operating.series, start, whole.warmup, whole.duration)
-    return made(point, connecting, operating, seen, observer.cores, faults, series, whole.workload.churns)
+    faults = processes.close()
+    snapshots = Snapshots(alone, idle, observer.first, observer.last, observer.calls_per_answer)
+    series = observer.series(operating.series, start, plan.warmup, plan.duration)
+    return run_record(spec, connecting, operating, snapshots, observer.cores, faults, series, plan.workload.churns)
 
 
-def settled(pid: int | None, files: int, patience: float) -> int:
-    """Wait until the server has so many files open, or no more come; return the count."""
+def wait_files(pid: int | None, files: int, patience: float) -> int:
+    """Wait until the server has that many files open or their number stays the same; return the number, 0 if the
+    server has ended."""
     try:
         return proc.settle(pid, files, patience) if pid else 0
-    except OSError:  # it is gone, which the load's faults tell
+    except OSError:  # the load's faults report the end of the server
         return 0
 
 
-def ripe(observer: Observer, pid: int | None, files: int) -> Look | None:
-    """Look at the server when it has taken all clients in; None if it is gone."""
-    settled(pid, files, 1.0)
-    time.sleep(REST_SECONDS)
-    return observer.look()
+def wait_accepted(observer: Observer, pid: int | None, files: int) -> Snapshot | None:
+    """Wait until the server has accepted all clients, and return a snapshot of it; None if it has ended."""
+    wait_files(pid, files, 1.0)
+    time.sleep(SETTLE_S)
+    return observer.snapshot()
 
 
 def all_runs(setting: Setting, progress: Progress) -> Iterator[Run]:
-    """Measure all that was asked for, one by one."""
+    """Measure and yield every run of a setting."""
     if setting.sweep is not None:
 
-        def attempt(point: Point) -> Run:
-            pace = f"{point.rate:,.0f}/s" if point.rate else "as much as it can"
-            progress.say(f"{point.server}, {point.clients:,} clients, {pace}")
-            return measure(setting, point, progress)
+        def attempt(spec: RunSpec) -> Run:
+            pace = f"{spec.rate:,.0f}/s" if spec.rate else "closed loop"
+            progress.say(f"{spec.server}, {spec.clients:,} clients, {pace}")
+            return measure(setting, spec, progress)
 
         yield from sweep(setting, attempt)
         return
-    points = list(setting.points())
-    for number, point in enumerate(points):
-        progress.run(number, len(points), point)
-        yield measure(setting, point, progress)
+    specs = list(setting.specs())
+    for number, spec in enumerate(specs):
+        progress.run(number, len(specs), spec)
+        yield measure(setting, spec, progress)

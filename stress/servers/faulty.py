@@ -1,10 +1,11 @@
-"""A small server of both protocols that can be told to misbehave.
+"""A small server of both protocols with faults on request.
 
     python stress/servers/faulty.py --port 7000 --fault late --every 3
 
-A check is worth something only if it can fail: against this server each kind of fault that the
-rig knows can be produced at will, without tseep. The fault befalls the second request of every
-n-th connection, or every n-th request of all. SIGTERM ends it, with the status given.
+A check that cannot fail proves nothing: this server produces each kind of fault that the rig detects, without tseep.
+The
+fault affects the second request of every n-th connection, or every n-th request of all. SIGTERM ends it with the given
+status.
 """
 
 from __future__ import annotations
@@ -20,21 +21,22 @@ from itertools import count
 
 FAULTY_REQUEST = 2
 RESPONSE, ERROR = 3, 4
-PAUSE = 0.03  # seconds between the pieces of an answer
+PIECE_INTERVAL_S = 0.03  # between the pieces of an answer
 BACKLOG = 1024
-NEVER = 3600.0
+NEVER_S = 3600.0
 
 
 class Native:
-    """The seed's frames."""
+    """The frames of the Go study."""
 
     nothing = bytes((RESPONSE, 0))
     error = bytes((ERROR, 4)) + b"oops"
     garbage = b"+OK\r\n"
-    tail = 1  # bytes from the end, where a value's last one is
+    tail = 1  # the distance of a value's last byte from the end of the answer
 
     def request(self, data: bytes) -> tuple[int, bytes, bytes | None]:
-        """Return the length of the first request, its key, and the value of a write; 0 if it is not all there."""
+        """Return the length of the first request, its key, and the value of a write; length 0 while it is
+        incomplete."""
         size = 3 + int.from_bytes(data[1:3], "big") if len(data) >= 3 else len(data) + 1
         if len(data) < size:
             return 0, b"", None
@@ -50,7 +52,7 @@ class Native:
 
 
 class Resp:
-    """GET and SET of RESP."""
+    """GET and SET in RESP."""
 
     nothing = b"$-1\r\n"
     error = b"-ERR oops\r\n"
@@ -58,7 +60,8 @@ class Resp:
     tail = 3
 
     def request(self, data: bytes) -> tuple[int, bytes, bytes | None]:
-        """Return the length of the first request, its key, and the value of a write; 0 if it is not all there."""
+        """Return the length of the first request, its key, and the value of a write; length 0 while it is
+        incomplete."""
         words, at = [], data.find(b"\r\n") + 2
         for _ in range(int(data[1 : at - 2]) if at > 1 else 0):
             line = data.find(b"\r\n", at)
@@ -79,8 +82,15 @@ class Resp:
 
 
 class Conversation:
-    """One connection: since when there is one, its bytes not yet answered, how many requests it has made, and when
-    the last of its answers is due."""
+    """
+    One connection.
+
+    @ivar faulty: whether it has the fault.
+    @ivar received: bytes of incomplete requests.
+    @ivar requests: the number of requests.
+    @ivar due: the monotonic time at which its last answer is sent.
+    @ivar since: the monotonic time of the accept.
+    """
 
     def __init__(self, connection: socket.socket, faulty: bool) -> None:
         self.socket = connection
@@ -92,14 +102,13 @@ class Conversation:
 
 
 def pieces(protocol: Native | Resp, fault: str, answer: bytes, late: float) -> list[tuple[float, bytes | None]]:
-    """Return what a fault makes of an answer: bytes, each with the seconds to wait before them;
-    None stands for the connection's end."""
+    """Return what a fault makes of an answer: pieces, each with the seconds before it; None stands for the close."""
     last = len(answer) - protocol.tail
     changed = answer[:last] + bytes((answer[last] ^ 1,)) + answer[last + 1 :]
     wrong = protocol.value(b"x") if answer == protocol.nothing else changed
-    told: dict[str, list[tuple[float, bytes | None]]] = {
+    faults: dict[str, list[tuple[float, bytes | None]]] = {
         "none": [(0, answer)],
-        "split": [(0, answer[:1]), (PAUSE, answer[1:7]), (2 * PAUSE, answer[7:])],  # yet right
+        "split": [(0, answer[:1]), (PIECE_INTERVAL_S, answer[1:7]), (2 * PIECE_INTERVAL_S, answer[7:])],  # no fault
         "wrong": [(0, wrong)],
         "garbage": [(0, protocol.garbage)],
         "error": [(0, protocol.error)],
@@ -108,18 +117,18 @@ def pieces(protocol: Native | Resp, fault: str, answer: bytes, late: float) -> l
         "close": [(0, answer[:3]), (0, None)],
         "late": [(late, answer)],
     }
-    return told[fault]
+    return faults[fault]
 
 
 class Fixture:
-    """The server, as its command line says."""
+    """The server with the faults of its command line."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.protocol = Resp() if options.protocol == "resp" else Native()
         self.values: dict[bytes, bytes] = {}
         self.accepted = self.requests = 0
-        self.owed: list[tuple[float, int, Conversation, bytes | None]] = []
+        self.queue: list[tuple[float, int, Conversation, bytes | None]] = []
         self.order = count()
         self.selector = selectors.DefaultSelector()
         self.listener = socket.create_server(("127.0.0.1", options.port), backlog=BACKLOG)
@@ -128,20 +137,20 @@ class Fixture:
     def serve(self) -> None:
         """Serve until a signal ends the process."""
         while True:
-            for key, _ in self.selector.select(self.patience()):
+            for key, _ in self.selector.select(self.timeout()):
                 if key.data is None:
                     self.accept()
                 else:
                     self.receive(key.data)
-            self.pay()
-            self.cut_idle()
+            self.send_due()
+            self.close_idle()
 
-    def patience(self) -> float:
-        """Return how long to wait for what comes next."""
-        return max(0.0, min(PAUSE, self.next_due() - time.monotonic()))
+    def timeout(self) -> float:
+        """Return the seconds until the next answer is due, or a shorter time."""
+        return max(0.0, min(PIECE_INTERVAL_S, self.next_due() - time.monotonic()))
 
-    def cut_idle(self) -> None:
-        """End connections on which nobody has said anything for long."""
+    def close_idle(self) -> None:
+        """Close connections without a request for longer than --cut-idle."""
         if not self.options.cut_idle:
             return
         talks = [key.data for key in self.selector.get_map().values() if key.data and not key.data.requests]
@@ -150,11 +159,11 @@ class Fixture:
                 self.send(talk, None)
 
     def next_due(self) -> float:
-        """Return when the next answer is due."""
-        return self.owed[0][0] if self.owed else time.monotonic() + NEVER
+        """Return the monotonic time at which the next answer is due."""
+        return self.queue[0][0] if self.queue else time.monotonic() + NEVER_S
 
     def accept(self) -> None:
-        """Take a connection in; every n-th is to have the fault."""
+        """Accept a connection; every n-th has the fault."""
         connection, _ = self.listener.accept()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.accepted += 1
@@ -162,7 +171,7 @@ class Fixture:
         self.selector.register(connection, selectors.EVENT_READ, Conversation(connection, faulty))
 
     def receive(self, talk: Conversation) -> None:
-        """Answer the requests that came whole."""
+        """Answer the complete requests."""
         try:
             data = talk.socket.recv(65536)
         except OSError:
@@ -170,11 +179,11 @@ class Fixture:
         if not data:
             self.send(talk, None)
         talk.received += data
-        for key, written in self.asked(talk):
-            self.reply(talk, self.carry_out(key, written))
+        for key, written in self.complete_requests(talk):
+            self.reply(talk, self.execute(key, written))
 
-    def asked(self, talk: Conversation) -> Iterator[tuple[bytes, bytes | None]]:
-        """Take out the requests that came whole."""
+    def complete_requests(self, talk: Conversation) -> Iterator[tuple[bytes, bytes | None]]:
+        """Remove and yield the complete requests."""
         while talk.received:
             size, key, written = self.protocol.request(talk.received)
             if not size:
@@ -182,8 +191,8 @@ class Fixture:
             talk.received = talk.received[size:]
             yield key, written
 
-    def carry_out(self, key: bytes, written: bytes | None) -> bytes:
-        """Carry out one request and return its answer."""
+    def execute(self, key: bytes, written: bytes | None) -> bytes:
+        """Execute a request and return its answer."""
         if written is not None:
             self.values[key] = written
             return self.protocol.stored(written)
@@ -191,14 +200,14 @@ class Fixture:
         return self.protocol.nothing if value is None else self.protocol.value(value)
 
     def faulty(self, talk: Conversation) -> bool:
-        """Return whether the request that has just come is to have the fault."""
+        """Return whether the request that was just received has the fault."""
         if not self.options.one_in:
             return talk.faulty and talk.requests == FAULTY_REQUEST
         number: int = self.requests - self.options.skip
         return bool(number > 0 and number % self.options.one_in == 0)
 
     def reply(self, talk: Conversation, answer: bytes) -> None:
-        """Owe an answer, or what the fault makes of it, after those that are owed already."""
+        """Queue an answer, or what the fault makes of it, after the queued ones."""
         talk.requests += 1
         self.requests += 1
         if self.requests == self.options.stall_at:
@@ -207,16 +216,16 @@ class Fixture:
         now = time.monotonic() + (self.options.delay if self.requests > self.options.skip else 0)
         for wait, piece in pieces(self.protocol, fault, answer, self.options.late):
             talk.due = max(now + wait, talk.due)
-            heapq.heappush(self.owed, (talk.due, next(self.order), talk, piece))
+            heapq.heappush(self.queue, (talk.due, next(self.order), talk, piece))
 
-    def pay(self) -> None:
-        """Send what is owed and due."""
+    def send_due(self) -> None:
+        """Send the queued pieces that are due."""
         while self.next_due() <= time.monotonic():
-            _, _, talk, piece = heapq.heappop(self.owed)
+            _, _, talk, piece = heapq.heappop(self.queue)
             self.send(talk, piece)
 
     def send(self, talk: Conversation, piece: bytes | None) -> None:
-        """Send bytes on a connection, or end it."""
+        """Send bytes on a connection, or close it."""
         if talk.socket.fileno() < 0:
             return
         if piece is None:
@@ -225,7 +234,7 @@ class Fixture:
             return
         try:
             talk.socket.sendall(piece)
-        except OSError:  # the client has gone, which the next read tells
+        except OSError:  # the client has disconnected, as the next read will show
             pass
 
 
@@ -235,15 +244,15 @@ def parser() -> argparse.ArgumentParser:
     add = made.add_argument
     add("--port", type=int, required=True)
     add("--protocol", choices=("native", "resp"), default="native")
-    add("--fault", default="none", help="see pieces()")
-    add("--every", type=int, default=1, help="the fault's n-th connections")
-    add("--one-in", type=int, help="the fault's n-th requests, of all, instead")
-    add("--skip", type=int, default=0, help="requests before the first that may be late or have the fault")
-    add("--late", type=float, default=0.5, help="seconds")
-    add("--delay", type=float, default=0.0, help="of every answer, seconds")
-    add("--stall-at", type=int, help="the request at which everything stands still")
-    add("--stall", type=float, default=0.5, help="for so many seconds")
-    add("--cut-idle", type=float, help="end connections that said nothing for so many seconds")
+    add("--fault", default="none", help="kind of fault, see pieces()")
+    add("--every", type=int, default=1, help="every n-th connection has the fault")
+    add("--one-in", type=int, help="every n-th request of all has the fault, instead")
+    add("--skip", type=int, default=0, help="number of requests before the first with a delay or fault")
+    add("--late", type=float, default=0.5, help="delay of a late answer, seconds")
+    add("--delay", type=float, default=0.0, help="delay of every answer, seconds")
+    add("--stall-at", type=int, help="number of the request at which the server stalls")
+    add("--stall", type=float, default=0.5, help="duration of the stall, seconds")
+    add("--cut-idle", type=float, help="close connections after so many seconds without a request")
     add("--status", type=int, default=0, help="exit status after SIGTERM")
     return made
 

@@ -1,4 +1,4 @@
-"""A server in a child process: started on a free port, and stopped in any case."""
+"""A server in a child process: started on a free port, and always stopped."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 HOST = "127.0.0.1"
-START_SECONDS = 20.0
-TRY_SECONDS = 0.002  # between two tries to connect
-STOP_SECONDS = 30.0  # thousands of threads take seconds to end
-SPARE_CLIENTS = 16  # above the load's, for the look whether the server listens
+START_TIMEOUT_S = 20.0
+CONNECT_INTERVAL_S = 0.002
+STOP_TIMEOUT_S = 30.0  # thousands of threads end within seconds
+SPARE_CLIENTS = 16  # above the load's, for the check that the server listens and for its loop lag
 
 
 class StartFailed(Exception):
-    """The server did not come to listen; the text says what it printed."""
+    """The server did not listen in time, or exited; the text has its output."""
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on now."""
+    """Return a TCP port of 127.0.0.1 that is free now."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
@@ -37,8 +37,8 @@ def free_port() -> int:
 
 
 def tseep_command(python: str, mode: str, port: int, clients: int, workers: int | None = None) -> list[str]:
-    """Return the command that starts tseep in a mode, ready for so many clients; v3 with so many workers, or
-    with as many as suit them."""
+    """Return the command line of tseep in a mode, for that many clients; in v3 with C{workers} workers, or by default
+    as many as limits.workers() returns."""
     listen = f"tcp:{port}:interface={HOST}"
     most = str(clients + SPARE_CLIENTS)
     words = [python, "-m", "tseep", "--mode", mode, "--listen", listen, "--maxclients", most]
@@ -49,9 +49,8 @@ def tseep_command(python: str, mode: str, port: int, clients: int, workers: int 
 
 
 class Server:
-    """A server child, run in the folder `cwd`: listening inside `with`, and gone after it, whatever happens inside.
-
-    A tseep that is not told where to keep its data gets a folder of its own, since it shares none."""
+    """A server as a child process with the working directory C{cwd}, running inside C{with}. A tseep without --dir gets
+    a folder of its own."""
 
     def __init__(self, command: list[str], port: int, cwd: Path = REPOSITORY) -> None:
         self.command = command
@@ -62,7 +61,7 @@ class Server:
         self._output: IO[bytes] = tempfile.TemporaryFile()
         self._folder = tempfile.TemporaryDirectory(prefix="tseep-")
         own = "tseep" in self.command and "--dir" not in self.command
-        # A session of its own: Ctrl-C goes to the rig alone, which then stops the server.
+        # In a new session Ctrl-C is sent to the rig alone, which then stops the server.
         self._child = subprocess.Popen(
             [*self.command, "--dir", self._folder.name] if own else self.command,
             cwd=self.cwd,
@@ -88,27 +87,26 @@ class Server:
 
     @property
     def pid(self) -> int:
-        """The process id."""
         return self._child.pid
 
     def kill(self) -> None:
-        """Send SIGKILL, and wait for its end."""
+        """Send SIGKILL, and wait for the exit."""
         self._child.kill()
         self._child.wait()
 
     def stop(self) -> str | None:
-        """Send SIGTERM and wait. Return what was wrong with the server's end, or None."""
+        """Send SIGTERM and wait. Return what was wrong with the server's exit, or None."""
         if self._child.poll() is not None:
-            return f"ended by itself with status {self._child.returncode}; {self._tail()}"
+            return f"exited during the run with status {self._child.returncode}; {self._tail()}"
         self._child.send_signal(signal.SIGTERM)
         try:
-            status = self._child.wait(STOP_SECONDS)
+            status = self._child.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            return f"still there {STOP_SECONDS:g} s after SIGTERM"
+            return f"still running {STOP_TIMEOUT_S:g} s after SIGTERM"
         return f"status {status} after SIGTERM; {self._tail()}" if status else None
 
     def _wait_until_listening(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             if self._child.poll() is not None:
                 raise StartFailed(f"{' '.join(self.command)}: {self._tail()}")
@@ -116,12 +114,12 @@ class Server:
                 socket.create_connection(self.address, 1).close()
                 return
             except OSError:
-                time.sleep(TRY_SECONDS)
-        raise StartFailed(f"{' '.join(self.command)}: not listening in {START_SECONDS:g} s")
+                time.sleep(CONNECT_INTERVAL_S)
+        raise StartFailed(f"{' '.join(self.command)}: not listening in {START_TIMEOUT_S:g} s")
 
     def _tail(self) -> str:
-        """Return the last lines of what the server printed."""
+        """Return the last lines of the server's output."""
         size = self._output.seek(0, os.SEEK_END)
         self._output.seek(max(0, size - 2000))
         lines = self._output.read().decode("utf-8", "replace").strip().splitlines()
-        return "it printed: " + ("\n    ".join(["", *lines[-8:]]) if lines else "nothing")
+        return "output: " + ("\n    ".join(["", *lines[-8:]]) if lines else "nothing")

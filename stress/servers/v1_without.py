@@ -1,4 +1,4 @@
-"""tseep's v1 without one of the settings that its threads need, to show what that gives.
+"""tseep's v1 without one of the settings for its threads, to measure the setting's effect.
 
 python stress/servers/v1_without.py futex-slots tseep --mode v1 ...
 python stress/servers/v1_without.py switch-interval tseep --mode v1 ...
@@ -13,12 +13,12 @@ from typing import Any
 
 
 def keep_kernels_slots(threads: Any) -> None:
-    """Leave the number of futex slots as the kernel gives it."""
+    """Keep the kernel's number of futex slots."""
     threads.futex.set_slots = lambda count: None
 
 
 def keep_interval(threads: Any) -> None:
-    """Leave the switch interval as CPython has it."""
+    """Keep CPython's switch interval."""
     threads.SWITCH_INTERVAL_S = sys.getswitchinterval()
 
 
@@ -26,7 +26,7 @@ WITHOUT = {"futex-slots": keep_kernels_slots, "switch-interval": keep_interval}
 
 
 def main() -> None:
-    """Take the setting away, and run tseep."""
+    """Remove the setting, and run tseep."""
     sys.path[0] = str(Path(__file__).resolve().parent.parent.parent)
     from tseep.modes import threads
 

@@ -1,5 +1,5 @@
 """
-The clients of C{stress/soak.py}, and what they find wrong.
+The clients of C{stress/soak.py}, which check every reply.
 
-Imports: nothing.
+Imports: rig.
 """

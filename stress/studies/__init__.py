@@ -1,5 +1,5 @@
 """
-One question about servers each: C{python stress/study.py NAME}.
+Measurements for one question each: C{python stress/study.py NAME}.
 
 Imports: probes, report, rig, servers.
 """

@@ -1,10 +1,10 @@
-"""Whether v1 keeps its rate with thousands of threads, with the futex slots that tseep sets and with the kernel's own.
+"""The rate of v1 with thousands of threads, with tseep's futex slots and with the kernel's own.
 
     python stress/study.py threads --clients 2k,4k,8k --starts 20 --report DIR
 
-Each start is a fresh server and a fresh load, the servers in turns: the seed's check in a closed loop by all clients. A
-start has fallen where its rate is less than half of v1's median with as many clients. Prints a Markdown table; exit
-status 0, 1 when v1 has fallen, or 2 when a server did not start or an answer was wrong.
+Each start is a new server and a new load, the servers alternate, and all clients run the check of the Go study in a
+closed loop. A start has collapsed if its rate is less than half of v1's median with as many clients. Prints a Markdown
+table. Exit status: 0, 1 when v1 has collapsed, or 2 when a server did not start or an answer was wrong.
 """
 
 from __future__ import annotations
@@ -15,39 +15,45 @@ from pathlib import Path
 from statistics import median
 
 from probes import machine
-from report.document import document, written
-from rig import crew, plan, runner
+from report.document import document, write_outputs
+from rig import load_processes, plan, runner
 from rig.faults import LATE, MISSING
 from rig.options import names, points, positive, seconds
 from rig.progress import Progress
 from rig.result import Run
 from servers.process import StartFailed
-from studies.versus import row, say
+from studies.common import row, say
 
 V1 = "v1"
-FALLEN = 0.5  # of v1's median
-SLOW = {LATE, MISSING}  # faults that a start which has fallen may have
-WARMUP = 1.0
+COLLAPSED_SHARE = 0.5  # of v1's median
+OVERLOAD_FAULTS = {LATE, MISSING}  # which a start that has collapsed may have
+WARMUP_S = 1.0
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command line."""
+    """Return the parser of the command line."""
     made = argparse.ArgumentParser(prog="stress/study.py threads", description=(__doc__ or "").partition("\n")[0])
     add = made.add_argument
-    add("--python", default=sys.executable, metavar="PATH", help="interpreter of the servers (this one)")
-    add("--clients", type=points, default="2k,4k,8k", metavar="2k,N", help="at once, rows for each (2k,4k,8k)")
-    add("--against", type=names, default="v1-kernel-slots", metavar="A,B", help="beside v1 (v1-kernel-slots)")
-    add("--starts", type=positive, default=20, metavar="N", help="fresh servers of each kind (20)")
-    add("--time", type=seconds, default=3.0, metavar="S", help="of a measurement (3)")
-    add("--json", type=Path, metavar="FILE", help="all figures, as stress/run.py writes them")
-    add("--report", type=Path, metavar="DIR", help="a page with charts")
+    add("--python", default=sys.executable, metavar="PATH", help="Python interpreter of the servers (this one)")
+    add("--clients", type=points, default="2k,4k,8k", metavar="2k,N", help="numbers of clients (2k,4k,8k)")
+    add(
+        "--against",
+        type=names,
+        default="v1-kernel-slots",
+        metavar="A,B",
+        help="servers to compare with v1 (v1-kernel-slots)",
+    )
+    add("--starts", type=positive, default=20, metavar="N", help="starts of each server (20)")
+    add("--time", type=seconds, default=3.0, metavar="S", help="duration of a measurement (3)")
+    add("--json", type=Path, metavar="FILE", help="file for the document, as of stress/run.py --json")
+    add("--report", type=Path, metavar="DIR", help="folder for the page with charts")
     made.set_defaults(csv=None, benchstat=None, hlog=None)
     return made
 
 
 def setting(options: argparse.Namespace) -> plan.Setting:
-    """Return what is measured. Raises plan.Refused."""
-    words = ["--mode", V1, "--clients", "1", "--duration", str(options.time), "--warmup", str(WARMUP)]
+    """Return the setting of the measurements. Raises plan.Refused."""
+    words = ["--mode", V1, "--clients", "1", "--duration", str(options.time), "--warmup", str(WARMUP_S)]
     words += ["--python", options.python, "--repeats", str(options.starts)]
     given = plan.parser().parse_args(words)
     given.clients, given.against = options.clients, options.against
@@ -55,31 +61,31 @@ def setting(options: argparse.Namespace) -> plan.Setting:
 
 
 def measure(asked: plan.Setting) -> list[Run]:
-    """Measure all. Raises StartFailed where an answer was wrong."""
+    """Run all measurements. Raises StartFailed if an answer was wrong."""
     runs = []
     with Progress() as progress:
         for run in runner.all_runs(asked, progress):
-            if run["errors"].keys() - SLOW:
+            if run["errors"].keys() - OVERLOAD_FAULTS:
                 raise StartFailed(f"the rig found faults: {run['first_errors']}")
             runs.append(run)
     return runs
 
 
 def table(runs: list[Run]) -> tuple[list[str], bool]:
-    """Return the table, and whether v1 has not fallen."""
+    """Return the table, and whether no start of v1 has collapsed."""
     found: dict[tuple[int, str], list[Run]] = {}
     for run in runs:
         found.setdefault((run["clients"], run["server"]), []).append(run)
-    head = ["clients", "server", "requests/s", "lowest", "highest", "fallen", "p99, s", "CPU us a request"]
+    head = ["clients", "server", "requests/s", "lowest", "highest", "collapsed", "p99, s", "CPU us/request"]
     lines, good = [row(head), row(["--:", "---", *["--:"] * 6])], True
     for (clients, name), own in found.items():
         rates, usual = _rates(own), median(_rates(found[clients, V1]))
-        fallen = sum(rate < FALLEN * usual for rate in rates)
-        good = good and not (fallen and name == V1)
+        collapsed = sum(rate < COLLAPSED_SHARE * usual for rate in rates)
+        good = good and not (collapsed and name == V1)
         p99 = median(run["operations"]["response"]["p99_us"] for run in own) / 1e6
         costs = [run["side"]["cpu_us_per_operation"] for run in own if run["side"] and run["operations"]["answered"]]
         cpu = f"{median(costs):.0f}" if costs else "-"
-        figures = [f"{median(rates):,.0f}", f"{min(rates):,.0f}", f"{max(rates):,.0f}", f"{fallen} of {len(own)}"]
+        figures = [f"{median(rates):,.0f}", f"{min(rates):,.0f}", f"{max(rates):,.0f}", f"{collapsed} of {len(own)}"]
         lines.append(row([f"{clients:,}", name, *figures, f"{p99:.2f}", cpu]))
     return lines, good
 
@@ -94,11 +100,11 @@ def main(argv: list[str] | None = None) -> int:
     try:
         asked = setting(options)
         runs = measure(asked)
-    except (StartFailed, crew.LoadDied, plan.Refused) as failure:
+    except (StartFailed, load_processes.LoadDied, plan.Refused) as failure:
         say(f"stress/study.py threads: {failure}")
         return 2
     lines, good = table(runs)
     print(f"{asked.servers[0].title}; {machine.cpu_model()}, {machine.cores()} cores", end="\n\n")
     print("\n".join(lines))
-    written(options, document(asked, runs))
+    write_outputs(options, document(asked, runs))
     return 0 if good else 1

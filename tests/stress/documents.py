@@ -14,7 +14,7 @@ from report import intervals
 Record = dict[str, Any]
 
 
-class Kind(NamedTuple):
+class ServerProfile(NamedTuple):
     """A server that never was."""
 
     title: str
@@ -33,11 +33,11 @@ class Kind(NamedTuple):
     """How much its runs vary."""
 
 
-KINDS = {
-    "v1": Kind("tseep v1, CPython 3.11.7", 14_000, 71, 41, 6.3, 20_500, 1.2),
-    "v2": Kind("tseep v2, CPython 3.11.7", 64_000, 14.6, 0.03, 2.05, 1_060, 0.35),
-    "redis": Kind("Redis 7.0.15", 52_000, 12.3, 0.01, 2.4, 1_430, 0.3),
-    "asyncio-streams": Kind("asyncio streams, CPython 3.11.7", 21_000, 44, 0.05, 3.2, 9_300, 0.55),
+PROFILES = {
+    "v1": ServerProfile("tseep v1, CPython 3.11.7", 14_000, 71, 41, 6.3, 20_500, 1.2),
+    "v2": ServerProfile("tseep v2, CPython 3.11.7", 64_000, 14.6, 0.03, 2.05, 1_060, 0.35),
+    "redis": ServerProfile("Redis 7.0.15", 52_000, 12.3, 0.01, 2.4, 1_430, 0.3),
+    "asyncio-streams": ServerProfile("asyncio streams, CPython 3.11.7", 21_000, 44, 0.05, 3.2, 9_300, 0.55),
 }
 
 
@@ -58,7 +58,7 @@ def described(histogram: Any) -> Record:
     return {"number": number, **found, "mean_us": mean, "histogram": histogram.encode().decode()}
 
 
-def series(draw: random.Random, kind: Kind, clients: int, rate: float, seconds: int) -> list[Record]:
+def series(draw: random.Random, kind: ServerProfile, clients: int, rate: float, seconds: int) -> list[Record]:
     """A look each second: a second of connecting, one of rest, the operations, and the last answers."""
     looks = []
     for second in range(seconds + 2):
@@ -83,7 +83,7 @@ def series(draw: random.Random, kind: Kind, clients: int, rate: float, seconds: 
     return [*looks, tail]
 
 
-def side(draw: random.Random, kind: Kind, clients: int, answered: int) -> Record:
+def side(draw: random.Random, kind: ServerProfile, clients: int, answered: int) -> Record:
     """The server's own figures."""
     cpu = kind.cpu * draw.gauss(1, kind.noise)
     switches = kind.switches * draw.gauss(1, kind.noise)
@@ -99,7 +99,13 @@ def side(draw: random.Random, kind: Kind, clients: int, answered: int) -> Record
 
 
 def run(
-    draw: random.Random, name: str, kind: Kind, clients: int, target: Optional[float], repeat: int, seconds: int = 10
+    draw: random.Random,
+    name: str,
+    kind: ServerProfile,
+    clients: int,
+    target: Optional[float],
+    repeat: int,
+    seconds: int = 10,
 ) -> Record:
     """One run."""
     able = kind.rate * (1 - 0.06 * (clients / 1024) ** 0.5) * draw.gauss(1, kind.noise)
@@ -143,14 +149,14 @@ def plan(clients: Sequence[int], rates: Sequence[float], repeats: int, seconds: 
 
 
 def document(
-    kinds: Optional[dict[str, Kind]] = None,
+    kinds: Optional[dict[str, ServerProfile]] = None,
     clients: Sequence[int] = (1024,),
     rates: Sequence[float] = (),
     repeats: int = 3,
     seconds: int = 10,
 ) -> Record:
     """A whole document: each kind of server, at each number of clients and each planned rate."""
-    kinds = KINDS if kinds is None else kinds
+    kinds = PROFILES if kinds is None else kinds
     draw = random.Random(1)
     groups = [
         [run(draw, name, kind, number, rate, repeat, seconds) for repeat in range(1, repeats + 1)]

@@ -9,8 +9,8 @@ import pytest
 
 import bench
 from rig import options
-from servers.catalogue import Contestant
-from studies import versus
+from servers.catalogue import ServerSpec
+from studies import common, versus
 
 from . import STRESS
 
@@ -78,36 +78,36 @@ CSV = '"test","rps","avg_latency_ms"\n"GET","54347.83","0.1"\n'
 
 def test_redis_benchmarks_csv_is_parsed() -> None:
     """The rate stands beside the command; anything else is a failure, with what was printed."""
-    assert versus.requests_per_second(CSV, "GET") == 54347.83
-    with pytest.raises(versus.Failed, match="no SET"):
-        versus.requests_per_second(CSV, "SET")
+    assert common.requests_per_second(CSV, "GET") == 54347.83
+    with pytest.raises(common.Failed, match="no SET"):
+        common.requests_per_second(CSV, "SET")
 
 
-def contestant(name: str, title: str, mode: str) -> Contestant:
+def spec(name: str, title: str, mode: str) -> ServerSpec:
     """Return a server that is not started."""
-    return Contestant(name, title, None, mode, lambda port, clients: [])
+    return ServerSpec(name, title, None, mode, lambda port, clients: [])
 
 
 def findings() -> versus.Findings:
     """Return two servers in two rounds, the second always twice as fast as redis-server."""
     found = [
-        contestant(versus.REDIS, "redis-server 7.0.15", "other"),
-        contestant(versus.V2, "v2, CPython 3.11.7", "v2"),
-        contestant(versus.V1, "v1, CPython 3.11.7", "v1"),
+        spec(common.REDIS, "redis-server 7.0.15", "other"),
+        spec(common.V2, "v2, CPython 3.11.7", "v2"),
+        spec(common.V1, "v1, CPython 3.11.7", "v1"),
     ]
-    speeds = {versus.REDIS: 1000.0, versus.V2: 2000.0, versus.V1: 500.0}
+    speeds = {common.REDIS: 1000.0, common.V2: 2000.0, common.V1: 500.0}
     rounds = {
-        (name, kind): [versus.Measured(speed * turn, 12.0, 0.25, 0.04) for turn in (1, 4)]
+        (name, test): [common.BenchmarkResult(speed * turn, 12.0, 0.25, 0.04) for turn in (1, 4)]
         for name, speed in speeds.items()
-        for kind in versus.KINDS
+        for test in versus.BASIC_TESTS
     }
-    return versus.Findings(found, versus.KINDS, rounds, {versus.V2: versus.Idle(1536.0, 2048.0)})
+    return versus.Findings(found, versus.BASIC_TESTS, rounds, {common.V2: versus.Idle(1536.0, 2048.0)})
 
 
 def test_ratios_are_taken_within_a_round() -> None:
     """A machine four times as fast in the second round changes no ratio."""
-    kind = versus.KINDS[0]
-    assert findings().ratios(versus.V2, versus.REDIS, kind) == [2.0, 2.0]
+    test = versus.BASIC_TESTS[0]
+    assert findings().ratios(common.V2, common.REDIS, test) == [2.0, 2.0]
 
 
 def test_the_report_is_markdown_with_the_targets_beside_the_results() -> None:
@@ -115,8 +115,8 @@ def test_the_report_is_markdown_with_the_targets_beside_the_results() -> None:
     text = versus.markdown(findings(), versus.parser().parse_args([]))
     tables = [line for line in text.splitlines() if line.startswith("|")]
     assert {line.count("|") for line in tables} == {5, 4}
-    assert "| GET, requests/s (beside redis-server) | 2,500 (1.00) | 5,000 (2.00)" in text
-    assert "| 8,192 idle clients, never spoke, KiB each | - | 1.50 | - |" in text
-    assert "| v2, CPython 3.11.7 / v1, CPython 3.11.7, GET | >= 3 | 4.00 (4.00 to 4.00) |" in text
-    assert "took 4% of the cores' time" in text
-    assert "No PyPy was given" in text
+    assert "| GET, requests/s (ratio to redis-server) | 2,500 (1.00x) | 5,000 (2.00x)" in text
+    assert "| 8,192 idle clients, before the first request, KiB/client | - | 1.50 | - |" in text
+    assert "| v2, CPython 3.11.7 / v1, CPython 3.11.7, GET | >= 3x | 4.00x (4.00x to 4.00x) |" in text
+    assert "used 4% of the cores' time" in text
+    assert "PyPy was not measured" in text

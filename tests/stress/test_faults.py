@@ -33,7 +33,7 @@ WORKLOADS = {
 PACES = {"closed": CLOSED, "open": OPEN, "poisson": [*OPEN, "--poisson"]}
 # What a fault is counted as. Where an answer is missing among others that were sent in one go, those after it are
 # taken for it.
-KINDS = {
+EXPECTED_FAULTS = {
     "none": set(),
     "split": set(),
     "wrong": {"wrong"},
@@ -48,7 +48,7 @@ KINDS = {
 OPENED = [*((workload, "open") for workload in ("seed", "mix", "mix-pipelined", "churn")), ("idle", "poisson")]
 LATE = ["--late", "1.25"]
 EVERY = [
-    *((workload, "closed", fault) for workload in WORKLOADS for fault in KINDS),
+    *((workload, "closed", fault) for workload in WORKLOADS for fault in EXPECTED_FAULTS),
     *((*opened, fault) for opened in OPENED for fault in ("none", "wrong", "late", "twice", "drop")),
 ]
 
@@ -85,11 +85,11 @@ def test_every_mistake_is_found(workload: str, pace: str, fault: str, tmp_path: 
     more = ["--clients", "8", "--keys", str(KEYS), *timeout(fault), *PACES[pace]]
     status, ran = measured(tmp_path, fixture, *options, *more)
     found = set(ran["errors"])
-    assert status == (1 if KINDS[fault] else 0), ran["first_errors"]
-    assert bool(found) == bool(KINDS[fault])
+    assert status == (1 if EXPECTED_FAULTS[fault] else 0), ran["first_errors"]
+    assert bool(found) == bool(EXPECTED_FAULTS[fault])
     if fault == "late" and "pipelined" in workload:
         found.discard("missing")  # of several late ones on one connection the last is past twice the timeout
-    assert found <= KINDS[fault] | ({"late"} if pace != "closed" else set()), ran["first_errors"]
+    assert found <= EXPECTED_FAULTS[fault] | ({"late"} if pace != "closed" else set()), ran["first_errors"]
 
 
 @pytest.mark.parametrize("fault", ["wrong", "late", "twice", "drop"])
@@ -99,7 +99,7 @@ def test_one_mistake_in_ten_thousand_is_found(fault: str, tmp_path: Path) -> Non
     mix = ["--workload", "mix", "--keys", str(KEYS), "--pipeline", "16", "--clients", "8", "--rounds", "100"]
     status, ran = measured(tmp_path, fixture, *mix, *timeout(fault))
     assert status == 1
-    assert set(ran["errors"]) <= KINDS[fault]
+    assert set(ran["errors"]) <= EXPECTED_FAULTS[fault]
     assert sum(ran["errors"].values()) <= 16
 
 

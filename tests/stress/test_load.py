@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import subprocess
@@ -9,16 +10,20 @@ import sys
 import threading
 import time
 from itertools import chain
+from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("hdrh")
+pytest.importorskip("psutil")
 pytest.importorskip("rich")
+
+import psutil
 
 from probes import limits, proc
 from report import table
-from rig import codec, crew, histogram, load, options, pacing, result, workloads
-from rig.codec import NATIVE, RESP, Protocol, Verdict
+from rig import codec, histogram, load, load_processes, options, pacing, result, workloads
+from rig.codec import NATIVE, RESP, AnswerClass, Protocol
 from rig.faults import Faults
 
 from ..support.servers import until
@@ -40,37 +45,63 @@ def test_the_commands_are_the_ones_of_the_protocol() -> None:
 
 
 @pytest.mark.parametrize(
-    ("protocol", "data", "verdict", "length"),
+    ("protocol", "data", "found", "length"),
     [
-        (NATIVE, b"\x03\x02ab", Verdict.RIGHT, 4),
-        (NATIVE, b"\x03\x02ab\x03", Verdict.RIGHT, 4),
-        (NATIVE, b"\x03", Verdict.PARTIAL, 0),
-        (NATIVE, b"\x03\x02a", Verdict.PARTIAL, 0),
-        (NATIVE, b"\x04\x02a", Verdict.PARTIAL, 0),
-        (NATIVE, b"\x03\x02ax", Verdict.WRONG, 4),
-        (NATIVE, b"\x03\x00", Verdict.WRONG, 2),
-        (NATIVE, b"\x04\x02no", Verdict.ERROR, 4),
-        (NATIVE, b"+OK\r\n", Verdict.GARBAGE, 0),
-        (NATIVE, b"\x01", Verdict.GARBAGE, 0),
-        (RESP, b"$2\r\nab\r\n", Verdict.RIGHT, 8),
-        (RESP, b"$2\r\nab\r\n+OK\r\n", Verdict.RIGHT, 8),
-        (RESP, b"$", Verdict.PARTIAL, 0),
-        (RESP, b"$2\r\nab", Verdict.PARTIAL, 0),
-        (RESP, b"-ERR no", Verdict.PARTIAL, 0),
-        (RESP, b"$2\r\nax\r\n", Verdict.WRONG, 8),
-        (RESP, b"$-1\r\n", Verdict.WRONG, 5),
-        (RESP, b"+OK\r\n", Verdict.WRONG, 5),
-        (RESP, b":12\r\n:13\r\n", Verdict.WRONG, 5),
-        (RESP, b"-ERR no\r\n+OK\r\n", Verdict.ERROR, 9),
-        (RESP, b"\x03\x02ab", Verdict.GARBAGE, 0),
-        (RESP, b"*1\r\n", Verdict.GARBAGE, 0),
-        (RESP, b"$x\r\n", Verdict.GARBAGE, 0),
-        (RESP, b"+" + b"x" * 2000, Verdict.GARBAGE, 0),
+        (NATIVE, b"\x03\x02ab", AnswerClass.RIGHT, 4),
+        (NATIVE, b"\x03\x02ab\x03", AnswerClass.RIGHT, 4),
+        (NATIVE, b"\x03", AnswerClass.PARTIAL, 0),
+        (NATIVE, b"\x03\x02a", AnswerClass.PARTIAL, 0),
+        (NATIVE, b"\x04\x02a", AnswerClass.PARTIAL, 0),
+        (NATIVE, b"\x03\x02ax", AnswerClass.WRONG, 4),
+        (NATIVE, b"\x03\x00", AnswerClass.WRONG, 2),
+        (NATIVE, b"\x04\x02no", AnswerClass.ERROR, 4),
+        (NATIVE, b"+OK\r\n", AnswerClass.MALFORMED, 0),
+        (NATIVE, b"\x01", AnswerClass.MALFORMED, 0),
+        (RESP, b"$2\r\nab\r\n", AnswerClass.RIGHT, 8),
+        (RESP, b"$2\r\nab\r\n+OK\r\n", AnswerClass.RIGHT, 8),
+        (RESP, b"$", AnswerClass.PARTIAL, 0),
+        (RESP, b"$2\r\nab", AnswerClass.PARTIAL, 0),
+        (RESP, b"-ERR no", AnswerClass.PARTIAL, 0),
+        (RESP, b"$2\r\nax\r\n", AnswerClass.WRONG, 8),
+        (RESP, b"$-1\r\n", AnswerClass.WRONG, 5),
+        (RESP, b"+OK\r\n", AnswerClass.WRONG, 5),
+        (RESP, b":12\r\n:13\r\n", AnswerClass.WRONG, 5),
+        (RESP, b"-ERR no\r\n+OK\r\n", AnswerClass.ERROR, 9),
+        (RESP, b"\x03\x02ab", AnswerClass.MALFORMED, 0),
+        (RESP, b"*1\r\n", AnswerClass.MALFORMED, 0),
+        (RESP, b"$x\r\n", AnswerClass.MALFORMED, 0),
+        (RESP, b"+" + b"x" * 2000, AnswerClass.MALFORMED, 0),
     ],
 )
-def test_answers_are_judged(protocol: Protocol, data: bytes, verdict: Verdict, length: int) -> None:
+def test_answers_are_classified(protocol: Protocol, data: bytes, found: AnswerClass, length: int) -> None:
     """Each kind of answer is told from the others, and its end is found."""
-    assert codec.judge(protocol, data, protocol.value(b"ab")) == (verdict, length)
+    assert codec.classify(protocol, data, protocol.value(b"ab")) == (found, length)
+
+
+REPLIES = b"+OK\r\n-ERR no\r\n:-7\r\n$3\r\na\r\n\r\n$-1\r\n*2\r\n$1\r\nx\r\n*1\r\n:1\r\n*-1\r\n%1\r\n+k\r\n#t\r\n"
+PLAIN = ["OK", codec.Error("ERR no"), -7, b"a\r\n", None, [b"x", [1]], None, {"k": True}]
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_replies_are_decoded(size: int) -> None:
+    """The decoder returns the same replies, however the bytes are cut."""
+    decoder = codec.Decoder()
+    pieces = [REPLIES[at : at + size] for at in range(0, len(REPLIES), size)]
+    assert [reply.plain for piece in pieces for reply in decoder.feed(piece)] == PLAIN
+
+
+@pytest.mark.parametrize("data", [b"!x\r\n", b"$x\r\n", b"$1\r\nabc\r\n"])
+def test_malformed_replies_are_not_decoded(data: bytes) -> None:
+    """The decoder raises ValueError."""
+    with pytest.raises(ValueError, match=r"."):
+        codec.Decoder().feed(data)
+
+
+def test_replies_are_skipped() -> None:
+    """A reply of any size is read to its end, and its first line returned; EOF is an empty line."""
+    file = io.BytesIO(REPLIES[: REPLIES.index(b"%")])
+    lines = [codec.skip_reply(file) for _ in range(8)]
+    assert lines == [b"+OK", b"-ERR no", b":-7", b"$3", b"$-1", b"*2", b"*-1", b""]
 
 
 def test_a_merged_histogram_is_the_histogram_of_all() -> None:
@@ -113,33 +144,35 @@ def test_faults_add_up_and_keep_the_first_example() -> None:
 
 
 def test_proc_status_is_parsed() -> None:
-    """Memory and switches are read from the text the kernel writes."""
-    status = "Name:\ta) b\nVmRSS:\t   52340 kB\nThreads:\t3\n"
+    """Context switches are read from the kernel's text, whatever the process is called."""
+    status = "Name:\ta) b: c\nVmRSS:\t   52340 kB\nThreads:\t3\n"
     counted = "voluntary_ctxt_switches:\t150\nnonvoluntary_ctxt_switches:\t545\n"
-    assert proc.resident(status) == 52340 * 1024
     assert proc.switches(status + counted) == (150, 545)
 
 
-def test_proc_stat_is_parsed() -> None:
-    """Idle time includes waiting for a disk, and not what the host took."""
-    before = proc.cores("cpu  10 0 10 100 20 0 0 60 9 9\ncpu0 1 2\n")
-    after = proc.cores("cpu  20 0 20 150 30 0 0 80 99 9\ncpu0 1 2\n")
-    assert before == (120 / proc.TICKS, 200 / proc.TICKS)
+def test_shares_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Idle time includes iowait, but not steal time; guest time, which user time includes, counts once."""
+    names = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal", "guest", "guest_nice")
+    readings = [(10, 0, 10, 100, 20, 0, 0, 60, 9, 9), (20, 0, 20, 150, 30, 0, 0, 80, 99, 9)]
+    times = iter([SimpleNamespace(**dict(zip(names, reading))) for reading in readings])
+    monkeypatch.setattr("psutil.cpu_times", lambda: next(times))
+    before, after = proc.cores(), proc.cores()
+    assert before == (120, 200)
     assert proc.idle_share(before, after) == pytest.approx(0.6)
-    assert proc.others_share(before, after, 10 / proc.TICKS) == pytest.approx(0.3)
+    assert proc.others_share(before, after, 10) == pytest.approx(0.3)
 
 
 def test_switches_are_counted_thread_by_thread() -> None:
     """A born thread counts from nought, and an ended one does not count backwards."""
     before = proc.Sample(1.0, 0, {1: proc.Switches(10, 1), 2: proc.Switches(500, 50)})
     after = proc.Sample(1.5, 0, {1: proc.Switches(13, 1), 3: proc.Switches(4, 2)})
-    assert proc.use(before, after) == (0.5, 7, 2)
+    assert proc.usage(before, after) == (0.5, 7, 2)
 
 
 def test_who_has_ended_is_left_out() -> None:
     """Of a child that has ended, and of one that was never there, nothing is said; of the others it is."""
     child = subprocess.Popen([sys.executable, "-c", ""])
-    until(lambda: proc.stat(child.pid)[0] == "Z", "the child's end")  # it is not reaped yet
+    until(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE, "the child's end")  # it is not reaped yet
     assert child.pid in proc.tree(os.getpid())
     assert set(proc.of_each([os.getpid(), child.pid, 2**22 + 1], proc.sample)) == {os.getpid()}
     child.wait()
@@ -176,15 +209,15 @@ ENOUGH = limits.Have(files=20_000, ports=28_232, threads=32_000, maps=65_530, me
 )
 def test_a_limit_too_low_is_told_with_what_to_change(need: limits.Need, have: dict[str, int], word: str) -> None:
     """Each limit gives one line of its own, and none on a machine that has enough."""
-    lines = limits.complaints(need, ENOUGH._replace(**have))
+    lines = limits.shortfalls(need, ENOUGH._replace(**have))
     assert [word in line for line in lines] == [True]
 
 
 def test_enough_is_enough() -> None:
     """What v1 needs in threads and maps is not asked of v2."""
-    assert limits.complaints(limits.Need(8192, 1, ["v1", "v2"]), ENOUGH) == []
-    assert limits.complaints(limits.Need(8192, 1, ["v2"]), ENOUGH._replace(threads=9)) == []
-    assert limits.complaints(limits.Need(250_000, 16, ["v3"]), ENOUGH) == []
+    assert limits.shortfalls(limits.Need(8192, 1, ["v1", "v2"]), ENOUGH) == []
+    assert limits.shortfalls(limits.Need(8192, 1, ["v2"]), ENOUGH._replace(threads=9)) == []
+    assert limits.shortfalls(limits.Need(250_000, 16, ["v3"]), ENOUGH) == []
 
 
 def test_many_clients_come_from_several_addresses() -> None:
@@ -230,7 +263,7 @@ def plan_of(clients: int, active: int) -> load.Plan:
 
 def test_clients_are_spread_evenly_and_numbered_through() -> None:
     """No client is left out or doubled, and no process has much more than another."""
-    plans = crew.spread(plan_of(10, 10), 3)
+    plans = load_processes.split(plan_of(10, 10), 3)
     assert [(plan.first, len(plan.sources)) for plan in plans] == [(0, 3), (3, 3), (6, 4)]
 
 

@@ -18,11 +18,11 @@ pytest.importorskip("hdrh")
 pytest.importorskip("rich")
 
 from probes import proc, syscalls
-from probes.lag import ASK, Lag
+from probes.lag import INFO_REQUEST, Lag
 from probes.proc import Sample, Switches
 from rig import histogram
 from rig.load import Second
-from rig.observer import SECOND, Look, Observer, used
+from rig.observer import SECOND_NS, Observer, Snapshot, usage_between
 from studies import agree
 
 from ..support.servers import Tseep, until
@@ -33,15 +33,15 @@ PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {WORKER
 
 def test_what_was_used_is_added_up_over_processes() -> None:
     """A process that was born between the looks counts from nought; user and kernel time are as the ticks say."""
-    before = Look(100, {1: Sample(1.0, 10, {1: Switches(5, 5)}, user=80, system=20)})
-    after = Look(
+    before = Snapshot(100, {1: Sample(1.0, 10, {1: Switches(5, 5)}, user=80, system=20)})
+    after = Snapshot(
         300,
         {
             1: Sample(1.5, 20, {1: Switches(15, 6)}, user=110, system=30),
             2: Sample(0.5, 7, {2: Switches(2, 0), 3: Switches(1, 1)}, user=30, system=30),
         },
     )
-    usage = used(before, after)
+    usage = usage_between(before, after)
     assert (usage.answers, usage.cpu) == (200, [0.5, 0.5])
     assert (usage.user_seconds, usage.system_seconds) == pytest.approx((0.6, 0.4))
     assert (usage.voluntary, usage.involuntary) == (13, 2)
@@ -54,14 +54,14 @@ def test_a_process_and_its_children_are_one_server() -> None:
         assert parent.stdout is not None
         parent.stdout.readline()
         members = proc.tree(parent.pid)
-        look = Observer(parent.pid, lambda: 5).look()
+        snapshot = Observer(parent.pid, lambda: 5).snapshot()
         for member in members:
             os.kill(member, 9)
     assert members[0] == parent.pid
     assert len(members) == 2
-    assert look is not None
-    assert (look.done, list(look.processes)) == (5, members)
-    assert look.sum("resident") > max(sample.resident for sample in look.processes.values())
+    assert snapshot is not None
+    assert (snapshot.done, list(snapshot.processes)) == (5, members)
+    assert snapshot.sum("resident") > max(sample.resident for sample in snapshot.processes.values())
 
 
 def test_a_server_that_is_gone_is_not_looked_at() -> None:
@@ -69,7 +69,7 @@ def test_a_server_that_is_gone_is_not_looked_at() -> None:
     with subprocess.Popen([sys.executable, "-c", "pass"]) as gone:
         gone.wait()
     observer = Observer(gone.pid, lambda: 0)
-    assert observer.look() is None
+    assert observer.snapshot() is None
     observer.begin()
     time.sleep(1.05)
     observer.watch()
@@ -80,7 +80,7 @@ def test_a_server_that_is_gone_is_not_looked_at() -> None:
 def test_seconds_of_the_load_and_of_the_server_are_put_together() -> None:
     """Rows of the operations carry the load's answers and latencies, and say whether they were the warm-up's."""
     observer = Observer(None, lambda: 0)
-    start = time.monotonic_ns() + 2 * SECOND
+    start = time.monotonic_ns() + 2 * SECOND_NS
     seconds = [Second(10, histogram.packed([5_000_000] * 10)), Second(0, histogram.packed([])), Second(1, b"")]
     seconds[2] = Second(1, histogram.packed([7_000_000]))
     rows = observer.series(seconds, start, 2.0, None)
@@ -98,12 +98,12 @@ def test_each_second_of_a_live_process(monkeypatch: pytest.MonkeyPatch) -> None:
     done = iter(range(0, 1000, 10))
     observer = Observer(os.getpid(), lambda: next(done))
     observer.begin()
-    first = observer._row(SECOND)
+    first = observer._row(SECOND_NS)
     assert first["done"] == 10
     assert {"resident", "threads", "open_files", "user_share", "system_share", "switches"} <= set(first)
     assert first["threads"] >= 1
-    monkeypatch.setattr("rig.observer.FEW", 0)
-    assert "switches" not in observer._row(SECOND)
+    monkeypatch.setattr("rig.observer.MAX_SCANNED_THREADS", 0)
+    assert "switches" not in observer._row(SECOND_NS)
 
 
 @pytest.fixture
@@ -120,16 +120,16 @@ def test_each_answer_goes_to_the_row_that_asked(asked: tuple[Lag, socket.socket]
     lag, peer = asked
     rows = [{"done": number} for number in range(3)]
     for row in rows:
-        lag.ask(row)
-    assert peer.recv(3 * len(ASK), socket.MSG_WAITALL) == 3 * ASK
-    lag.hear()
+        lag.request(row)
+    assert peer.recv(3 * len(INFO_REQUEST), socket.MSG_WAITALL) == 3 * INFO_REQUEST
+    lag.receive()
     assert rows == [{"done": 0}, {"done": 1}, {"done": 2}]
     peer.sendall(b"$9\r\n# Stats\r\ntseep_loop_lag_usec:12")
     time.sleep(0.01)
-    lag.hear()
+    lag.receive()
     assert "loop_lag_us" not in rows[0]
     peer.sendall(b"34\r\n\r\n$9\r\ntseep_loop_lag_usec:7\r\nother:5\r\n\r\n")
-    until(lambda: lag.hear() or "loop_lag_us" in rows[1], "two answers")
+    until(lambda: lag.receive() or "loop_lag_us" in rows[1], "two answers")
     assert rows == [{"done": 0, "loop_lag_us": 1234}, {"done": 1, "loop_lag_us": 7}, {"done": 2}]
 
 
@@ -140,8 +140,8 @@ def test_who_goes_away_says_no_more(asked: tuple[Lag, socket.socket]) -> None:
     peer.close()  # with a reset
     row: dict[str, int] = {}
     for _ in range(3):
-        lag.ask(row)
-        lag.hear()
+        lag.request(row)
+        lag.receive()
     assert row == {}
 
 
@@ -153,10 +153,10 @@ def test_tseep_tells_how_late_its_loop_was(mode: str) -> None:
         def late() -> bool:
             row: dict[str, int] = {}
             server.send_signal(signal.SIGSTOP)
-            lag.ask(row)
+            lag.request(row)
             time.sleep(0.5)
             server.send_signal(signal.SIGCONT)
-            until(lambda: lag.hear() or row, "an answer")
+            until(lambda: lag.receive() or row, "an answer")
             return row["loop_lag_us"] > 300_000
 
         until(late, "a late beat")
@@ -173,7 +173,7 @@ def test_what_perf_prints_is_read() -> None:
 def test_without_perf_nothing_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """That is said, and no more."""
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(syscalls.Uncounted, match="no perf"):
+    with pytest.raises(syscalls.Uncounted, match="perf is not installed"):
         syscalls.Counting([os.getpid()])
 
 
@@ -205,7 +205,7 @@ def test_agreement_is_of_the_percentiles() -> None:
     theirs = {"per_second": 50_000.0, "mean": 0.5, "p50": 0.4, "p99": 1.0, "max": 5.0}
     lines, good = agree.agreement(theirs, {"per_second": 80_000.0, "mean": 0.45, "p50": 0.43, "p99": 0.91, "max": 9.0})
     assert good
-    assert "| p50 | 0.400 ms | 0.430 ms | 1.07 |" in lines
-    assert "| mean times rate: clients | 25.00 | 36.00 |  |" in lines
+    assert "| p50 | 0.400 ms | 0.430 ms | 1.07x |" in lines
+    assert "| mean x rate: clients | 25.00 | 36.00 |  |" in lines
     for off in ({"p50": 0.35}, {"p99": 1.2}):
         assert not agree.agreement(theirs, {**theirs, **off})[1]

@@ -25,7 +25,7 @@ from report.lookup import Measured
 
 from ..support.browsers import emulate, open_browser, resize
 from . import STRESS
-from .documents import KINDS, Kind, Record, document, latency
+from .documents import PROFILES, Record, ServerProfile, document, latency
 
 
 def said(found: Record) -> list[str]:
@@ -33,12 +33,12 @@ def said(found: Record) -> list[str]:
     return [sentence.replace("\u00a0", " ") for sentence in verdict.sentences(Measured(found))]
 
 
-def steady(rate: float, **more: Any) -> Kind:
+def steady(rate: float, **more: Any) -> ServerProfile:
     """A server whose runs are all alike."""
-    return Kind("steady", rate=rate, noise=0, **more)
+    return ServerProfile("steady", rate=rate, noise=0, **more)
 
 
-def bench(repeats: int = 3, **kinds: Kind) -> Record:
+def bench(repeats: int = 3, **kinds: ServerProfile) -> Record:
     """A document of some servers at 1,024 connections, where a server answers 94 of 100 of its rate."""
     return document(kinds, repeats=repeats)
 
@@ -48,7 +48,7 @@ def bench(repeats: int = 3, **kinds: Kind) -> Record:
 
 def test_three_sentences() -> None:
     """Whatever came out, the verdict has three sentences, each with an end."""
-    for found in (bench(**KINDS), bench(1, a=KINDS["v2"]), document({}), document(rates=(5000, 90_000))):  # type: ignore[arg-type]
+    for found in (bench(**PROFILES), bench(1, a=PROFILES["v2"]), document({}), document(rates=(5000, 90_000))):  # type: ignore[arg-type]
         sentences = said(found)
         assert len(sentences) == 3
         assert all(sentence.endswith(".") and not sentence.endswith("..") for sentence in sentences)
@@ -63,7 +63,11 @@ def test_who_is_first() -> None:
 
 def test_a_tie_is_no_win() -> None:
     """Where a difference may be chance nobody is called first, also where neither is the document's first server."""
-    near = {"a": steady(10_000), "b": Kind("b", rate=50_000, noise=0.1), "c": Kind("c", rate=50_500, noise=0.1)}
+    near = {
+        "a": steady(10_000),
+        "b": ServerProfile("b", rate=50_000, noise=0.1),
+        "c": ServerProfile("c", rate=50_500, noise=0.1),
+    }
     first = said(bench(5, **near))[0]
     assert re.search(r"(b and c|c and b) answered the most requests and are too close to call, ", first)
     assert first.endswith("; a 9,400.")
@@ -241,14 +245,14 @@ def test_a_unit_is_said_once() -> None:
 
 def idle() -> Record:
     """Few of many clients work, and nobody saw the servers."""
-    found = document({name: kind._replace(known=False) for name, kind in KINDS.items()}, clients=(8192,), repeats=3)
+    found = document({name: kind._replace(known=False) for name, kind in PROFILES.items()}, clients=(8192,), repeats=3)
     found["plan"]["workload"]["name"], found["plan"]["active"] = "idle", 50
     return found
 
 
 def silent() -> Record:
     """A server that took connections and never answered."""
-    found = document({"v2": KINDS["v2"]}, repeats=1, seconds=1)
+    found = document({"v2": PROFILES["v2"]}, repeats=1, seconds=1)
     for run in found["runs"]:
         run["operations"].update(answered=0, per_second=0.0, response=latency([]), service=latency([]))
         run["errors"] = {"missing": 1024}
@@ -258,13 +262,13 @@ def silent() -> Record:
 
 def odd() -> Record:
     """One run with errors, of a server whose name is neither HTML nor a formula."""
-    kind = Kind('<b>&"$x^2$', known=False, calls=None, errors={"late": 12, "wrong": 2}, limited_by="load")
+    kind = ServerProfile('<b>&"$x^2$', known=False, calls=None, errors={"late": 12, "wrong": 2}, limited_by="load")
     return document({'<b>"$x^2$': kind}, repeats=1, seconds=1)
 
 
 def many() -> Record:
     """Eight servers whose CPU is of every size."""
-    kinds = [*KINDS.values()] * 2
+    kinds = [*PROFILES.values()] * 2
     named = {f"server-{at}-of-many": kind._replace(cpu=9.0 * 3**at) for at, kind in enumerate(kinds)}
     return document(named, clients=(512, 1024), repeats=3)
 
@@ -390,7 +394,7 @@ def test_the_tables_say_what_the_document_says(drawn: Drawn) -> None:
 
 def test_the_same_document_gives_the_same_page(tmp_path: Path) -> None:
     """Nothing in the page depends on when it is drawn."""
-    found = document({"v2": KINDS["v2"]}, repeats=3)
+    found = document({"v2": PROFILES["v2"]}, repeats=3)
     for name in "ab":
         page.write(copy.deepcopy(found), tmp_path / name)
     for path in (tmp_path / "a").iterdir():
@@ -426,7 +430,7 @@ def call(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 def small(tmp_path: Path) -> Path:
     """A small document, in a file."""
     path = tmp_path / "run.json"
-    path.write_text(json.dumps(document({"v2": KINDS["v2"]}, repeats=1, seconds=1)))
+    path.write_text(json.dumps(document({"v2": PROFILES["v2"]}, repeats=1, seconds=1)))
     return path
 
 

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import run
+from rig.codec import encode
 from servers import catalogue
 from servers.process import Server, free_port
 
@@ -39,22 +40,17 @@ ALL_BUT_FAKEREDIS = [*OURS, *marked("redis", "valkey")]
 ALL = [*ALL_BUT_FAKEREDIS, *marked("fakeredis")]
 
 
-def command(*words: bytes) -> bytes:
-    """Return a command as it goes over the wire."""
-    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
-
-
 @pytest.fixture(scope="module", params=ALL)
 def running(request: pytest.FixtureRequest) -> Iterator[Server]:
     """Each server, which has to end with status 0 after SIGTERM while a client is there."""
-    (contestant,) = catalogue.find([request.param], OPTIONS)
-    if contestant.missing:
-        pytest.fail(contestant.missing, pytrace=False)
+    (spec,) = catalogue.find([request.param], OPTIONS)
+    if spec.missing:
+        pytest.fail(spec.missing, pytrace=False)
     port = free_port()
-    with Server(contestant.command(port, 400), port) as server:
+    with Server(spec.command(port, 400), port) as server:
         yield server
         with socket.create_connection(server.address, 10) as client:
-            assert talk(client, command(b"PING"), 7) == b"+PONG\r\n"
+            assert talk(client, encode(b"PING"), 7) == b"+PONG\r\n"
             assert server.stop() is None
 
 
@@ -81,17 +77,17 @@ def talk(client: socket.socket, sent: bytes, size: int) -> bytes:
 
 
 CONVERSATION = [
-    (command(b"PING"), b"+PONG\r\n"),
-    (command(b"DEL", b"k", b"none"), None),
-    (command(b"GET", b"k"), b"$-1\r\n"),
-    (command(b"SET", b"k", b"a\r\nb\r\n"), b"+OK\r\n"),
-    (command(b"get", b"k"), b"$6\r\na\r\nb\r\n\r\n"),
-    (command(b"SET", b"k", b""), b"+OK\r\n"),
-    (command(b"GET", b"k"), b"$0\r\n\r\n"),
-    (command(b"SET", b"k", bytes(range(256))), b"+OK\r\n"),
-    (command(b"ECHO", b"x"), b"$1\r\nx\r\n"),
-    (command(b"GET", b"k"), b"$256\r\n" + bytes(range(256)) + b"\r\n"),
-    (command(b"DEL", b"k", b"none"), b":1\r\n"),
+    (encode(b"PING"), b"+PONG\r\n"),
+    (encode(b"DEL", b"k", b"none"), None),
+    (encode(b"GET", b"k"), b"$-1\r\n"),
+    (encode(b"SET", b"k", b"a\r\nb\r\n"), b"+OK\r\n"),
+    (encode(b"get", b"k"), b"$6\r\na\r\nb\r\n\r\n"),
+    (encode(b"SET", b"k", b""), b"+OK\r\n"),
+    (encode(b"GET", b"k"), b"$0\r\n\r\n"),
+    (encode(b"SET", b"k", bytes(range(256))), b"+OK\r\n"),
+    (encode(b"ECHO", b"x"), b"$1\r\nx\r\n"),
+    (encode(b"GET", b"k"), b"$256\r\n" + bytes(range(256)) + b"\r\n"),
+    (encode(b"DEL", b"k", b"none"), b":1\r\n"),
 ]
 """Commands and their answers; the first DEL only makes room."""
 
@@ -116,26 +112,26 @@ def test_in_pieces(client: socket.socket) -> None:
 def test_large_value(client: socket.socket) -> None:
     """A megabyte in and out."""
     value = os.urandom(2**20)
-    assert talk(client, command(b"SET", b"large", value), 5) == b"+OK\r\n"
+    assert talk(client, encode(b"SET", b"large", value), 5) == b"+OK\r\n"
     answer = b"$%d\r\n%b\r\n" % (len(value), value)
-    assert talk(client, command(b"GET", b"large"), len(answer)) == answer
+    assert talk(client, encode(b"GET", b"large"), len(answer)) == answer
 
 
 @pytest.mark.parametrize("running", ALL_BUT_FAKEREDIS, indirect=True)  # which ends the connection
 def test_unknown_command(client: socket.socket) -> None:
     """An error, and the connection goes on."""
-    assert talk(client, command(b"NOSUCH", b"x"), 5) == b"-ERR "
+    assert talk(client, encode(b"NOSUCH", b"x"), 5) == b"-ERR "
     rest = b""
     while not rest.endswith(b"\r\n"):
         rest += client.recv(1)
-    assert talk(client, command(b"PING"), 7) == b"+PONG\r\n"
+    assert talk(client, encode(b"PING"), 7) == b"+PONG\r\n"
 
 
 def test_many_clients(running: Server) -> None:
     """Three hundred connect before the first speaks; each is answered."""
     clients = [socket.create_connection(running.address, 10) for _ in range(300)]
     for each in clients:
-        each.sendall(command(b"PING"))
+        each.sendall(encode(b"PING"))
     answers = {read(each, 7) for each in clients}
     for each in clients:
         each.close()
@@ -145,7 +141,7 @@ def test_many_clients(running: Server) -> None:
 @pytest.mark.parametrize("running", OURS, indirect=True)
 def test_no_resp(client: socket.socket) -> None:
     """What is no RESP is answered with an error and the end of the connection."""
-    answers = talk(client, command(b"PING") + b"*1\r\nPING\r\n", 10_000)
+    answers = talk(client, encode(b"PING") + b"*1\r\nPING\r\n", 10_000)
     assert answers == b"+PONG\r\n-ERR Protocol error: a number was expected\r\n"
 
 
@@ -247,7 +243,7 @@ def test_malformed(sent: bytes, answer: bytes) -> None:
 )
 def test_answers(words: list[bytes], answer: bytes) -> None:
     """What clients ask before they begin, and what they get wrong."""
-    assert resp.Conversation({}).receive(command(*words)) == answer
+    assert resp.Conversation({}).receive(encode(*words)) == answer
 
 
 # Contestants

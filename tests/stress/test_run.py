@@ -124,9 +124,9 @@ def test_nobody_there_is_refused(tmp_path: Path) -> None:
 def starts(monkeypatch: pytest.MonkeyPatch, **commands: list[str]) -> None:
     """Let the rig start fixture servers, with these options, in place of those of their names."""
 
-    def find(names: list[str], options: object) -> list[catalogue.Contestant]:
+    def find(names: list[str], options: object) -> list[catalogue.ServerSpec]:
         return [
-            catalogue.Contestant(
+            catalogue.ServerSpec(
                 name,
                 name,
                 None,

@@ -76,7 +76,7 @@ def test_sizes_are_drawn_with_their_weights() -> None:
 
 def test_zipfs_law() -> None:
     """The key of rank n comes n**0.99 times as seldom as the first."""
-    drawn = Counter(workloads.chosen(mix(choice="zipf"), random.Random(3), 200_000))
+    drawn = Counter(workloads.choose_keys(mix(choice="zipf"), random.Random(3), 200_000))
     for rank in (2, 5, 20):
         assert drawn[0] / drawn[rank - 1] == pytest.approx(rank**0.99, rel=0.15)
     assert max(drawn) < 1000
@@ -84,26 +84,26 @@ def test_zipfs_law() -> None:
 
 def test_gaussian_and_uniform_choice() -> None:
     """Gaussian: around the middle, a sixth of the range wide. Uniform: all over."""
-    gaussian = workloads.chosen(mix(choice="gaussian"), random.Random(3), 50_000)
+    gaussian = workloads.choose_keys(mix(choice="gaussian"), random.Random(3), 50_000)
     assert mean(gaussian) == pytest.approx(500, rel=0.01)
     assert pstdev(gaussian) == pytest.approx(1000 / 6, rel=0.03)
     assert 0 <= min(gaussian) <= max(gaussian) < 1000
-    uniform = workloads.chosen(mix(), random.Random(3), 50_000)
+    uniform = workloads.choose_keys(mix(), random.Random(3), 50_000)
     assert (min(uniform), max(uniform)) == (0, 999)
     assert pstdev(uniform) == pytest.approx(1000 / 12**0.5, rel=0.02)
 
 
 def test_rounds_end_and_the_rest_goes_on() -> None:
     """A client of so many rounds has so many groups; without, requests never end."""
-    few = workloads.Supply(mix(pipeline=4), 3, 1, 0, 2).of(0)
+    few = workloads.RequestSource(mix(pipeline=4), 3, 1, 0, 2).of(0)
     assert [len(request.ends) for request in few] == [4, 4, 4]
     seed = mix(name="seed", pipeline=2)
-    assert [len(request.ends) for request in workloads.Supply(seed, 3, 1, 0, 2).of(0)] == [2, 2, 2, 2, 1]
+    assert [len(request.ends) for request in workloads.RequestSource(seed, 3, 1, 0, 2).of(0)] == [2, 2, 2, 2, 1]
     assert workloads.asked(seed, 3, 10) == 90
     assert workloads.asked(mix(pipeline=4), 3, 10) == 120
     small = mix(values=options.value_sizes(str(1 << 20)), keys=10)
-    endless = workloads.Supply(small, None, 1, 0, 2).of(0)
-    assert len(list(islice(endless, 500))) == 500 > workloads.enough(small)
+    endless = workloads.RequestSource(small, None, 1, 0, 2).of(0)
+    assert len(list(islice(endless, 500))) == 500 > workloads.max_requests(small)
 
 
 # When
@@ -135,8 +135,8 @@ def test_processes_share_a_rate_and_do_not_start_together() -> None:
 
 def test_whose_turn_it_is() -> None:
     """Clients take turns at a constant rate, and come by chance in a Poisson process."""
-    assert list(islice(pacing.turns(pacing.Pacing(1.0, pacing.CONSTANT), 3, "1"), 7)) == [0, 1, 2, 0, 1, 2, 0]
-    drawn = Counter(islice(pacing.turns(pacing.Pacing(1.0, pacing.POISSON), 4, "1"), 40_000))
+    assert list(islice(pacing.client_order(pacing.Pacing(1.0, pacing.CONSTANT), 3, "1"), 7)) == [0, 1, 2, 0, 1, 2, 0]
+    drawn = Counter(islice(pacing.client_order(pacing.Pacing(1.0, pacing.POISSON), 4, "1"), 40_000))
     assert all(drawn[client] == pytest.approx(10_000, rel=0.05) for client in range(4))
 
 
@@ -145,9 +145,9 @@ def test_a_sweep_finds_the_rate(limit: float) -> None:
     """It comes near to the highest that holds, from below, in a few steps."""
     tried = list(sweep.search(100_000.0, lambda rate: rate <= limit))
     held = [rate for rate in tried if rate <= limit]
-    assert len(tried) <= sweep.STEPS
+    assert len(tried) <= sweep.MAX_STEPS
     if limit > 100:
-        assert max(held) >= min(limit, 100_000) * (1 - 2 * sweep.NEAR)
+        assert max(held) >= min(limit, 100_000) * (1 - 2 * sweep.RATE_TOLERANCE)
 
 
 def run_of(rate: float, p99: float | None, answered: float, errors: int = 0) -> dict[str, Any]:

@@ -10,32 +10,28 @@ from start import BACKLOG, HOST, port
 
 
 class Client(asyncio.Protocol):
-    """One connection. A client that does not read is not read from."""
+    """One connection. While its answers are not read, the server does not read its requests."""
 
     def __init__(self, keys: Keys) -> None:
         self._conversation = Conversation(keys)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        """Answer."""
         self._transport.write(self._conversation.receive(data))
         if self._conversation.ended:
             self._transport.close()
 
     def pause_writing(self) -> None:
-        """Its answers pile up."""
         self._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """It took them."""
         self._transport.resume_reading()
 
 
 async def serve(port: int) -> None:
-    """Listen, for ever. asyncio sets TCP_NODELAY, and so does uvloop."""
+    """Listen and serve forever. asyncio sets TCP_NODELAY, and so does uvloop."""
     keys: Keys = {}
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Client(keys), HOST, port, backlog=BACKLOG)

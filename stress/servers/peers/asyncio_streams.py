@@ -9,20 +9,20 @@ from start import BACKLOG, HOST, port
 
 
 async def converse(keys: Keys, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer one client until it leaves."""
+    """Serve one client until it disconnects."""
     conversation = Conversation(keys)
     try:
         while not conversation.ended and (data := await reader.read(65_536)):
             writer.write(conversation.receive(data))
             await writer.drain()
     except ConnectionError:
-        pass  # the client left in the middle
+        pass  # the client disconnected before it read all answers
     finally:
         writer.close()
 
 
 async def serve(port: int) -> None:
-    """Listen, for ever. asyncio sets TCP_NODELAY."""
+    """Listen and serve forever. asyncio sets TCP_NODELAY."""
     keys: Keys = {}
     server = await asyncio.start_server(lambda r, w: converse(keys, r, w), HOST, port, backlog=BACKLOG)
     await server.serve_forever()

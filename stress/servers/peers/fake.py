@@ -1,7 +1,6 @@
-"""A comparison server: fakeredis's own, a thread for each connection and the keys of a test's fake Redis.
+"""A comparison server: fakeredis's own, with a thread per connection and the data of a fake Redis for tests.
 
-It looks at idle connections with select(2), which takes no more than 1,024 open files, and ends a connection
-after an error.
+It polls idle connections with select(2), which supports up to 1,024 open files, and closes a connection after an error.
 """
 
 from __future__ import annotations
@@ -16,11 +15,10 @@ SIMPLE = (b"OK", b"PONG")
 
 
 class Writer(_tcp_server.Writer):
-    """Sends answers. fakeredis sends a value as a simple string where it can, +value; clients take that, but Redis
-    does not do it, and whoever compares answers byte by byte finds each of them wrong."""
+    """Sends answers. fakeredis sends a value as a simple string where it can, +value. Redis never does that, so that a
+    byte-by-byte comparison of answers would fail."""
 
     def dump(self, value: object) -> None:
-        """Send one answer."""
         if not isinstance(value, bytes) or value in SIMPLE:
             return super().dump(value)
         self.write(bulk(value))
@@ -29,7 +27,7 @@ class Writer(_tcp_server.Writer):
 
 
 class Server(_tcp_server.TcpFakeServer):
-    """As it comes, but that more than 5 clients may wait to be accepted."""
+    """fakeredis's server with a larger backlog than 5."""
 
     request_queue_size = BACKLOG
 

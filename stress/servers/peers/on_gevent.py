@@ -1,4 +1,4 @@
-"""A comparison server: gevent, a greenlet for each connection that reads as if it blocked."""
+"""A comparison server: gevent, with a greenlet per connection that uses a blocking socket."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ KEYS: Keys = {}
 
 
 def converse(client: gevent.socket.socket, address: object) -> None:
-    """Answer one client until it leaves; gevent closes its socket then."""
+    """Serve one client until it disconnects; gevent closes its socket then."""
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     conversation = Conversation(KEYS)
     try:
         while not conversation.ended and (data := client.recv(65_536)):
             client.sendall(conversation.receive(data))
     except ConnectionError:
-        pass  # the client left in the middle
+        pass  # the client disconnected before it read all answers
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A comparison server: Twisted as it comes, a protocol and the default reactor."""
+"""A comparison server: Twisted's protocol on its default reactor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ with libraries():
 
 
 class Client(Protocol):
-    """One connection. Unlike asyncio's, its answers may pile up without end."""
+    """One connection. Unlike with asyncio, unread answers accumulate without limit."""
 
     transport: ITCPTransport
 
@@ -20,24 +20,21 @@ class Client(Protocol):
         self._conversation = Conversation(keys)
 
     def connectionMade(self) -> None:
-        """Send without delay."""
         self.transport.setTcpNoDelay(True)
 
     def dataReceived(self, data: bytes) -> None:
-        """Answer."""
         self.transport.write(self._conversation.receive(data))
         if self._conversation.ended:
             self.transport.loseConnection()
 
 
 class Clients(ServerFactory):
-    """Makes the protocols, which share the keys."""
+    """Builds the protocols, which share the keys."""
 
     def __init__(self) -> None:
         self._keys: Keys = {}
 
     def buildProtocol(self, address: object) -> Client:
-        """A client connected."""
         return Client(self._keys)
 
 

@@ -1,7 +1,7 @@
-"""What the comparison servers share: RESP2, from a client's bytes to the bytes of the answers.
+"""RESP2 for the comparison servers: from a client's bytes to the bytes of the answers.
 
-PING, ECHO, GET, SET, DEL, and what redis-benchmark and redis-cli ask before they begin. Nothing
-in it waits or knows of sockets, so that each server's file shows its way with connections alone.
+PING, ECHO, GET, SET, DEL, and what redis-benchmark and redis-cli send first. It does no I/O, so that each server's file
+contains only its way of handling connections.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ Words = list[bytes]
 
 
 class Malformed(Exception):
-    """Bytes that are no RESP."""
+    """The bytes are not RESP."""
 
 
 def command(data: bytes, at: int) -> tuple[Words, int] | None:
-    """Return the command that begins at `at` and where it ends, or None while it is not whole.
+    """
+    Return the command that begins at C{at} and where it ends, or None while it is incomplete.
 
     Raises Malformed.
     """
@@ -44,7 +45,7 @@ def command(data: bytes, at: int) -> tuple[Words, int] | None:
 
 
 def inline(data: bytes, at: int) -> tuple[Words, int] | None:
-    """Return a command typed by hand, words in a line, and where it ends, or None."""
+    """Return an inline command, words in a line, and where it ends, or None. Raises Malformed."""
     end = data.find(b"\n", at)
     if end < 0 or data[at : at + 1] == b"*":
         refuse_line(data, at)
@@ -53,7 +54,7 @@ def inline(data: bytes, at: int) -> tuple[Words, int] | None:
 
 
 def refuse_line(data: bytes, at: int) -> None:
-    """Raise Malformed if a line that is no head is whole, or too long to become one."""
+    """Raise Malformed if a line that is no header is complete, or too long."""
     if data.find(b"\n", at) >= 0:
         raise Malformed("a number was expected")
     if len(data) - at > LONGEST_LINE:
@@ -61,12 +62,12 @@ def refuse_line(data: bytes, at: int) -> None:
 
 
 def bulk(value: bytes) -> bytes:
-    """Return a value as it goes over the wire."""
+    """Return a value as a bulk string."""
     return b"$%d\r\n%b\r\n" % (len(value), value)
 
 
 def error(text: str) -> bytes:
-    """Return an error as it goes over the wire."""
+    """Return an error reply."""
     return f"-ERR {text}\r\n".encode("utf-8", "replace")
 
 
@@ -98,7 +99,7 @@ def delete(keys: Keys, words: Words) -> bytes:
 
 
 def config(keys: Keys, words: Words) -> bytes:
-    """CONFIG GET name: each is empty, which contents redis-benchmark"""
+    """CONFIG GET name: an empty value, which redis-benchmark accepts"""
     return b"*2\r\n" + bulk(words[2]) + bulk(b"")
 
 
@@ -115,7 +116,7 @@ def info(keys: Keys, words: Words) -> bytes:
 
 
 def nothing(keys: Keys, words: Words) -> bytes:
-    """COMMAND, of which there is no table"""
+    """COMMAND: an empty table"""
     return NONE
 
 
@@ -130,7 +131,7 @@ COMMANDS: dict[bytes, tuple[Callable[[Keys, Words], bytes], range]] = {
     b"INFO": (info, range(1, 10)),
     b"COMMAND": (nothing, range(1, 10)),
 }
-"""What answers, and how many words it takes."""
+"""The function of each command, and how many words it accepts."""
 
 
 def answer(keys: Keys, words: Words) -> bytes:
@@ -145,7 +146,7 @@ def answer(keys: Keys, words: Words) -> bytes:
 
 
 class Conversation:
-    """One client's. `ended` tells that it sent what is no RESP, and is to be cut off."""
+    """One client's input. C{ended} is true after malformed bytes: close the connection."""
 
     def __init__(self, keys: Keys) -> None:
         self.ended = False
@@ -153,7 +154,7 @@ class Conversation:
         self._rest = b""
 
     def receive(self, data: bytes) -> bytes:
-        """Take bytes, cut anywhere; return the answers to the commands that are whole by now."""
+        """Return the answers to the commands that C{data}, of any size, completes."""
         data, at, answers = self._rest + data, 0, []
         try:
             while found := command(data, at):

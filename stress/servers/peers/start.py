@@ -1,4 +1,4 @@
-"""What the comparison servers' command lines share."""
+"""The command line of the comparison servers."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ BACKLOG = 4096
 
 
 def port(doc: str | None) -> int:
-    """Read --port from the command line of a server that `doc` tells of, raise the limit of open
-    files, and let SIGTERM end the process with status 0: it has nothing to save."""
+    """Read --port from the command line of the server with the docstring C{doc}, raise the limit of open files, and
+    make SIGTERM exit with status 0, as there is nothing to save."""
     parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
-    parser.add_argument("--port", type=int, required=True, metavar="N", help=f"to listen on, of {HOST}")
+    parser.add_argument("--port", type=int, required=True, metavar="N", help=f"port of {HOST} to listen on")
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
@@ -28,7 +28,7 @@ def port(doc: str | None) -> int:
 
 @contextmanager
 def libraries() -> Iterator[None]:
-    """Import in here what has to be installed: where it is missing, say so and end with status 2."""
+    """Import optional packages inside C{with}: if one is missing, print how to install it and exit with status 2."""
     try:
         yield
     except ModuleNotFoundError as missing:

@@ -1,4 +1,4 @@
-"""A comparison server: the standard library's socketserver, a thread for each connection."""
+"""A comparison server: the standard library's socketserver, with a thread per connection."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ KEYS: Keys = {}
 
 
 class Client(socketserver.BaseRequestHandler):
-    """One connection, in a thread of its own; a dict needs no lock for what is done here."""
+    """One connection in a thread of its own. The dict needs no lock for these commands."""
 
     request: socket.socket
 
     def handle(self) -> None:
-        """Answer until the client leaves; socketserver closes its socket then."""
+        """Serve until the client disconnects; socketserver closes its socket then."""
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         conversation = Conversation(KEYS)
         try:
             while not conversation.ended and (data := self.request.recv(65_536)):
                 self.request.sendall(conversation.receive(data))
         except ConnectionError:
-            pass  # the client left in the middle
+            pass  # the client disconnected before it read all answers
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """Listens, and starts the threads."""
+    """socketserver's threading server with a larger backlog."""
 
     allow_reuse_address = True
     daemon_threads = True

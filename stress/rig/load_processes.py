@@ -1,4 +1,4 @@
-"""The load's processes, seen from the parent: started, led through their phases, added up."""
+"""The load's processes as their parent runs them: start, phases, sums of the results."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from rig.options import leave_signals_to_parent
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-# A plain copy of this process: fast to start, and made while there is no other thread.
+# fork: starts fast, and is safe while this process has no other thread.
 _context = multiprocessing.get_context("fork")
-AHEAD_NS = 50_000_000  # the release is set so far ahead that every process can be there in time
-WORD = 8  # bytes of a number on the board
-LOOK_SECONDS = 0.1  # between looks at how far the load is, at most
+START_LEAD_NS = 50_000_000  # from the order to start until the start, so that every process has it in time
+COUNTER_BYTES = 8  # of one process's counter in the shared memory
+POLL_INTERVAL_S = 0.1  # the longest time between two calls of a watch function
 
 Watch = Callable[[int], float]
-"""Called with how far the load is, now and then; returns in how many seconds again at most."""
+"""Called regularly with the sum of the counters; returns the seconds until it must be called again."""
 
 
 class LoadDied(Exception):
@@ -35,15 +35,21 @@ class LoadDied(Exception):
 
 
 class Connecting(NamedTuple):
-    """All clients connected: the seconds it took, how many a second, and a connection's latency."""
+    """The connect phase: how many seconds it took, and the latency of a connection."""
 
     seconds: float
     latency: Latency
 
 
 class Operating(NamedTuple):
-    """All operations done; see load.Operated. `connects` is None where they were not the workload;
-    `seconds` are those from the release on; of each load process its CPU seconds and its share of a core."""
+    """
+    The operate phase; see L{Operated<rig.load.Operated>}.
+
+    @ivar seconds: from the start to the end of the measured time.
+    @ivar connects: latencies of connections, where the workload makes one for each request.
+    @ivar cpu_seconds: of each load process.
+    @ivar shares: of a core that each load process used.
+    """
 
     seconds: float
     answered: int
@@ -56,27 +62,27 @@ class Operating(NamedTuple):
     shares: list[float]
 
 
-def spread(plan: Plan, processes: int) -> list[Plan]:
-    """Share clients, given by their source addresses, among processes as evenly as can be."""
+def split(plan: Plan, processes: int) -> list[Plan]:
+    """Distribute the clients, given by their source addresses, evenly over processes."""
     edges = [len(plan.sources) * n // processes for n in range(processes + 1)]
     return [plan._replace(sources=plan.sources[begin:end], first=begin) for begin, end in zip(edges, edges[1:])]
 
 
-class Crew:
-    """The load processes of one run: connect(), operate(), close(), in this order, inside
-    `with`, which leaves no process behind."""
+class LoadProcesses:
+    """The load processes of one run, started inside C{with} and terminated at its end. Call ready(), connect(),
+    operate() and close() in this order."""
 
     def __init__(self, plans: list[Plan]) -> None:
         self._plans = plans
         self._pipes: list[Connection] = []
         self._processes: list[BaseProcess] = []
-        self._shared = mmap.mmap(-1, WORD * len(plans))
-        self._board = memoryview(self._shared).cast("q")
+        self._shared = mmap.mmap(-1, COUNTER_BYTES * len(plans))
+        self._counters = memoryview(self._shared).cast("q")
 
     def __enter__(self) -> Self:
-        for place, plan in enumerate(self._plans):
+        for index, plan in enumerate(self._plans):
             ours, theirs = _context.Pipe()
-            process = _context.Process(target=_work, args=(theirs, plan, self._board, place), daemon=True)
+            process = _context.Process(target=_run, args=(theirs, plan, self._counters, index), daemon=True)
             process.start()
             theirs.close()
             self._pipes.append(ours)
@@ -88,28 +94,28 @@ class Crew:
             process.terminate()
         for process in self._processes:
             process.join()
-        self._board.release()
+        self._counters.release()
         self._shared.close()
 
     def done(self) -> int:
-        """Return how many connections there are, or, from the release on, how many answers there were."""
-        return sum(self._board)
+        """Return how many connections were made, or, from operate() on, how many answers came."""
+        return sum(self._counters)
 
     def ready(self) -> None:
-        """Wait until every process has its requests."""
-        self._gather(lambda count: LOOK_SECONDS)
+        """Wait until every process has generated its requests."""
+        self._gather(lambda count: POLL_INTERVAL_S)
 
     def connect(self, watch: Watch) -> Connecting:
         """Connect all clients."""
         for pipe in self._pipes:
             pipe.send(None)
         results: list[Connected] = self._gather(watch)
-        for place in range(len(self._pipes)):
-            self._board[place] = 0
+        for index in range(len(self._pipes)):
+            self._counters[index] = 0
         return Connecting(_seconds(results), histogram.merged(r.latencies for r in results))
 
     def operate(self, start_ns: int, watch: Watch) -> Operating:
-        """Release all clients at one moment (monotonic ns)."""
+        """Start all clients at one moment (monotonic ns), and return the results when they are done."""
         for pipe in self._pipes:
             pipe.send(start_ns)
         results: list[Operated] = self._gather(watch)
@@ -126,27 +132,27 @@ class Crew:
         )
 
     def close(self) -> Faults:
-        """Disconnect all clients and return what went wrong, in connecting and operating too."""
+        """Disconnect all clients and return the faults of all phases."""
         for pipe in self._pipes:
             pipe.send(None)
         total = Faults()
-        for faults in self._gather(lambda count: LOOK_SECONDS):
+        for faults in self._gather(lambda count: POLL_INTERVAL_S):
             total.merge(faults)
         return total
 
     def _gather(self, watch: Watch) -> list[Any]:
-        """Return the next result of each process, watching the load meanwhile."""
+        """Return the next result of each process; call C{watch} while they work."""
         results: dict[Connection, Any] = {}
         while len(results) < len(self._pipes):
-            patience = min(LOOK_SECONDS, watch(self.done()))
-            for pipe in wait([pipe for pipe in self._pipes if pipe not in results], max(0.0, patience)):
+            timeout = min(POLL_INTERVAL_S, watch(self.done()))
+            for pipe in wait([pipe for pipe in self._pipes if pipe not in results], max(0.0, timeout)):
                 results[pipe] = _receive(pipe)  # type: ignore[index,arg-type]
         watch(self.done())
         return [results[pipe] for pipe in self._pipes]
 
 
 def _series(results: list[Operated]) -> list[Second]:
-    """Add up the seconds of all processes."""
+    """Return the sum of all processes for each second."""
     rows = zip_longest(*(r.seconds for r in results), fillvalue=Second(0, b""))
     return [Second(sum(s.answers for s in row), _added(row)) for row in rows]
 
@@ -168,11 +174,11 @@ def _seconds(results: list[Connected] | list[Operated]) -> float:
     return (ended - began) / 1e9
 
 
-def _work(pipe: Connection, plan: Plan, board: memoryview, place: int) -> None:
-    """A load process, from its start to its end; it waits for a word before each phase."""
+def _run(pipe: Connection, plan: Plan, counters: memoryview, index: int) -> None:
+    """The main function of a load process. It waits for a message of the parent before each phase."""
     leave_signals_to_parent()
     parent = os.getppid()
-    load = Load(plan, board, place)
+    load = Load(plan, counters, index)
     pipe.send(None)
     _await(pipe, parent)
     pipe.send(load.connect())
@@ -184,5 +190,5 @@ def _work(pipe: Connection, plan: Plan, board: memoryview, place: int) -> None:
 def _await(pipe: Connection, parent: int) -> Any:
     while not pipe.poll(1):
         if os.getppid() != parent:
-            raise SystemExit("the stress run is gone")
+            raise SystemExit("the stress run has ended")
     return pipe.recv()
