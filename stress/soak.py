@@ -32,7 +32,7 @@ except ModuleNotFoundError as missing:
 SLOW_READERS = 8
 SETTLE_S = 2.0  # before the last reading of memory
 SETTLE_TIMEOUT_S = 60.0
-MAX_MEMORY_RATIO = 1.10  # of the memory at the end to that of the middle third
+MAX_MEMORY_RATIO = 1.10  # of the last reading of memory to the median of the middle third
 SPARE_MIB = 16  # growth that is no fault, however little memory the server uses
 REQUESTS_PER_WRITE = 500
 SPARE_CLIENTS = 200  # above the number of clients: connections whose end the server has not seen yet
@@ -117,7 +117,7 @@ def judge(all_clients: Clients, memory: list[int], spare: int = SPARE_MIB) -> li
         f"{all_clients.done:,} requests, {all_clients.messages:,} messages, "
         f"{all_clients.disconnects:,} disconnects in a request, {all_clients.storms} storms, "
         f"{all_clients.non_readers_closed} subscribers closed that did not read; "
-        f"memory {before / 2**20:.1f} MiB in the middle third, {after / 2**20:.1f} MiB at the end"
+        f"memory {before / 2**20:.1f} MiB in the middle third of the run, {after / 2**20:.1f} MiB after it"
     )
     faults = [f"{count} x {text}" for text, count in all_clients.faults.most_common(SHOWN_FAULTS)]
     if after > before * MAX_MEMORY_RATIO + (spare << 20):

@@ -1,6 +1,6 @@
 """The limits of the machine, checked before a run, and what to change where one is too low.
 
-A limit that a run reaches looks like a fault of the server.
+A limit that a run exceeds appears as a fault of the server.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import psutil
 
-SPARE_FILES = 100  # beside the connections of a process
+SPARE_FILES = 100  # in addition to a process's connections
 CLIENTS_PER_PROCESS = 1024  # with more clients another load process is faster
 SHARE_DEVIATIONS = 6  # standard deviations by which a worker of v3 can exceed its share of the clients
 SPARE_THREADS = 200
@@ -29,8 +29,8 @@ BASE_KIB = 150 * KIB
 
 
 class Need(NamedTuple):
-    """What a run needs; C{modes} are those of the servers that it starts: v1, v2, v3, or "other" for other servers than
-    tseep."""
+    """The requirements of a run; C{modes} are those of the servers that it starts: v1, v2, v3, or "other" for other
+    servers than tseep."""
 
     clients: int
     processes: int

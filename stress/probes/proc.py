@@ -4,7 +4,7 @@ psutil reads what it has as exactly as the rig needs it. Three figures are read 
 
 - CPU time, from the process's clock in nanoseconds; psutil has the hundredths of a second of /proc/PID/stat.
 - Context switches, summed over the threads; psutil.Process.num_ctx_switches() has those of the main thread.
-- The number of open files, without a list of them, which takes long with 100,000 connections.
+- The number of open files, without listing them, which is slow with 100,000 connections.
 
 On PyPy psutil 7.0 is the last that can be imported: later ones use a function of CPython's that PyPy lacks.
 """
@@ -156,8 +156,8 @@ def of_each(pids: Iterable[int], read: Callable[[int], T]) -> dict[int, T]:
 def usage(before: Sample, after: Sample) -> ProcessUsage:
     """Return what a process used between two samples.
 
-    A thread that started between them counts from 0. The kernel drops the switches of a thread that ends, so take the
-    second sample while the clients are connected.
+    A thread that started between them counts from 0. The kernel drops the switches of a thread that ends, so the
+    second sample must precede the end of the connections.
     """
     none = Switches(0, 0)
     voluntary = involuntary = 0

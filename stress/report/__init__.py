@@ -1,6 +1,5 @@
 """
-What is made of a run: intervals, the table on the terminal, the page and its charts, files for other tools,
-comparisons.
+The outputs of a run: intervals, the table on the terminal, the page and its charts, files for other tools, comparisons.
 
 Imports: probes, rig, servers.
 """

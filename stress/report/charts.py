@@ -1,12 +1,13 @@
-"""The charts of a page, drawn with matplotlib: SVG to stand in the page, SVG and PNG files for slides.
+"""The charts of a page, drawn with matplotlib: SVG inside the page, SVG and PNG files for slides.
 
-matplotlib, since it is kept by many, draws without a browser or a network, and gives SVG and PNG of one figure.
-Text stays text in the SVG, so that it can be read aloud and takes the page's font; matplotlib lays it out with its
-own font, which is wider than most.
+matplotlib is widely maintained, needs neither a browser nor a network, and draws a figure as SVG and as PNG. Text
+remains
+text in the SVG, for screen readers and for the page's font; matplotlib computes the layout with its own font, which is
+wider than most.
 
-Each chart is drawn twice, wide for desks and paper and narrow for phones, as text that shrinks with a chart can't be
-read. The colours of text and lines are swapped for CSS variables in the page's copy; those of the servers are Okabe
-and Ito's, told apart by the colour-blind and on both grounds. Markers and dashes differ as well.
+Each chart is drawn twice, wide for desktops and paper and narrow for phones, as text that shrinks with its chart is
+unreadable. In the page the colours of text and lines are replaced by CSS variables; those of the servers are Okabe and
+Ito's, which the colour-blind can distinguish on light and dark backgrounds. Markers and dashes differ as well.
 """
 
 from __future__ import annotations
@@ -34,20 +35,20 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK
 MARKERS = "os^DvPX*"
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (6, 2, 1, 2)), (0, (1, 1.5)), (0, (8, 2, 1, 1, 1, 2)))
 
-WIDE_PX, NARROW_PX = 720, 350  # units of the SVG, which are the page's pixels
-PANEL_PX = 270  # height of one
-LEGEND_ROW_PX = 17  # height of one
+WIDE_PX, NARROW_PX = 720, 350  # widths; units of the SVG are pixels of the page
+PANEL_PX = 270  # height
+LEGEND_ROW_PX = 17  # height
 GAP_PX = 5  # around a panel
 PER_INCH = 72
 SLIDE_DPI = 216
-FIRST_X = 1.25  # of the axis of percentiles, which is 1/(1-p): the 20th
+FIRST_X = 1.25  # of the axis of percentiles, which is 1/(1-p): the 20th percentile
 LEVELS = (50, 90, 99, 99.9, 99.99)
 LINEAR_AXIS_RATIO = {
     "connections": 3,
     "planned requests per second": 20,
 }  # up to this ratio of its ends an axis is linear
-LOG_AXIS_RATIO = 30  # from this ratio of the largest to the smallest an axis is logarithmic
-SPARSE_TICKS_RATIO = 1000  # and to this one it has a mark between powers of ten
+LOG_AXIS_RATIO = 30  # above this ratio of the largest value to the smallest an axis is logarithmic
+SPARSE_TICKS_RATIO = 1000  # up to this ratio it has a tick between powers of ten
 MAX_PANELS = 6
 
 STYLE: dict[Any, Any] = {
@@ -62,7 +63,7 @@ STYLE: dict[Any, Any] = {
 
 
 class Style(NamedTuple):
-    """How a server looks in every chart."""
+    """The style of a server in every chart."""
 
     colour: str
     marker: str
@@ -70,7 +71,7 @@ class Style(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """A chart to be drawn: `paint` fills a drawing, knowing whether it is for a phone."""
+    """A chart; C{paint} fills a drawing, and its second argument is whether that is for a phone."""
 
     name: str
     title: str
@@ -79,15 +80,15 @@ class Chart(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """A chart as it stands in the page: two SVG elements."""
+    """A chart in the page: two SVG elements."""
 
     name: str
     wide: str
     narrow: str
 
 
-def styles(names: Sequence[str]) -> dict[str, Style]:
-    """Give each server a look."""
+def server_styles(names: Sequence[str]) -> dict[str, Style]:
+    """Return a style for each server."""
     return {
         name: Style(COLOURS[at % len(COLOURS)], MARKERS[at % len(MARKERS)], DASHES[at % len(DASHES)])
         for at, name in enumerate(names)
@@ -109,12 +110,12 @@ def draw(chart: Chart, folder: Path) -> Drawn:
 
 
 def undated(ending: str) -> dict[str, Any] | None:
-    """Leave the date out, so that the same document gives the same files."""
+    """Return the metadata without a date, so that the same document gives the same files."""
     return {"Date": None} if ending == "svg" else None
 
 
 def painted(chart: Chart, narrow: bool) -> Drawing:
-    """Make a drawing; the chart gives it its height."""
+    """Return the drawing of a chart, which sets its height."""
     width = NARROW_PX if narrow else WIDE_PX
     drawing = Drawing(figsize=(width / PER_INCH, PANEL_PX / PER_INCH), layout="constrained")
     drawing.get_layout_engine().set(h_pad=GAP_PX / PER_INCH, w_pad=GAP_PX / PER_INCH)  # type: ignore[union-attr,call-arg]
@@ -123,7 +124,7 @@ def painted(chart: Chart, narrow: bool) -> Drawing:
 
 
 def svg(drawing: Drawing) -> str:
-    """Return a drawing as SVG on no ground."""
+    """Return a drawing as SVG with a transparent background."""
     out = io.StringIO()
     drawing.savefig(out, format="svg", transparent=True, metadata=undated("svg"))
     return out.getvalue()
@@ -135,35 +136,35 @@ ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
 
 
 def inlined(text: str, chart: Chart, variant: str) -> str:
-    """Return an SVG to stand in the page: with a title and a description, the page's colours and font, and no
-    identifier that nothing refers to, as matplotlib uses the same ones in every drawing."""
+    """Return an SVG for the page: with a title and a description, the page's colours and font, and only the identifiers
+    that are referenced, as matplotlib uses the same ones in every drawing."""
     root = ElementTree.fromstring(text)
     for name in ("width", "height", "version"):
         root.attrib.pop(name, None)
     for child in [*root.findall(f"{SVG}metadata"), *root.findall(f"{SVG}defs[{SVG}style]")]:
-        root.remove(child)  # the style would be the whole page's
+        root.remove(child)  # the style would apply to the whole page
     used = set(re.findall(r"#([\w-]+)", text))
     for element in root.iter():
         if element.get("id") not in used:
             element.attrib.pop("id", None)
     name = f"{chart.name}-{variant}"
     root.attrib.update({"class": variant, "role": "img", "aria-labelledby": f"{name}-title {name}-desc"})
-    for at, (tag, words_) in enumerate((("title", chart.title), ("desc", chart.description))):
+    for at, (tag, content) in enumerate((("title", chart.title), ("desc", chart.description))):
         element = ElementTree.Element(f"{SVG}{tag}", {"id": f"{name}-{tag}"})
-        element.text = words_
+        element.text = content
         root.insert(at, element)
     return themed(ElementTree.tostring(root, encoding="unicode"))
 
 
 def themed(text: str) -> str:
-    """Swap colours and font for the page's."""
+    """Replace colours and font by the page's."""
     for colour, variable in VARIABLES.items():
         text = text.replace(colour, variable)
     return re.sub(r"font: ([\d. a-z]*)'DejaVu Sans'", r"font: \1var(--sans)", text)
 
 
 def grid(drawing: Drawing, narrow: bool, number: int, share_y: bool = False) -> list[Axes]:
-    """Set panels side by side, or one below the other on a phone, and give the drawing its height."""
+    """Return panels in two columns, or in one on a phone, and set the height of the drawing."""
     columns = 1 if narrow or number == 1 else 2
     rows = math.ceil(number / columns)
     height = PANEL_PX if number == 1 else 50 + rows * (PANEL_PX - 35)
@@ -174,11 +175,11 @@ def grid(drawing: Drawing, narrow: bool, number: int, share_y: bool = False) -> 
     return list(found[:number])
 
 
-def legend(drawing: Drawing, looks: dict[str, Style], narrow: bool, more: Iterable[Line2D] = ()) -> None:
-    """Name the servers above the panels."""
+def legend(drawing: Drawing, styles: dict[str, Style], narrow: bool, more: Iterable[Line2D] = ()) -> None:
+    """Add the legend of the servers above the panels."""
     lines = [
-        Line2D([], [], color=look.colour, marker=look.marker, linestyle=look.dashes, label=name)
-        for name, look in looks.items()
+        Line2D([], [], color=style.colour, marker=style.marker, linestyle=style.dashes, label=name)
+        for name, style in styles.items()
     ]
     handles = [*lines, *more]
     longest = max(len(str(handle.get_label())) for handle in handles)
@@ -193,7 +194,7 @@ def legend(drawing: Drawing, looks: dict[str, Style], narrow: bool, more: Iterab
 
 
 def short(text: Callable[[float], str]) -> FuncFormatter:
-    """Write an axis's ticks as its figure is written, without noughts at the end."""
+    """Return a tick formatter: the figure's format without trailing zeros."""
 
     def format_tick(value: float, _: object) -> str:
         return re.sub(r"\.0+(?!\d)|(\.\d*[1-9])0+(?!\d)", r"\1", text(value))
@@ -202,7 +203,7 @@ def short(text: Callable[[float], str]) -> FuncFormatter:
 
 
 def scale_values(axes: Axes, values: Sequence[float], text: Callable[[float], str], vertical: bool = True) -> None:
-    """Let an axis begin at nought, or be logarithmic where values are too far apart for that."""
+    """Set the scale of an axis: linear from 0, or logarithmic if the values differ too much."""
     axis = axes.yaxis if vertical else axes.xaxis
     set_scale, set_limits = (axes.set_yscale, axes.set_ylim) if vertical else (axes.set_xscale, axes.set_xlim)
     lowest, highest = min(values, default=0.0), max(values, default=0.0)
@@ -220,7 +221,7 @@ def scale_values(axes: Axes, values: Sequence[float], text: Callable[[float], st
 
 
 def spread_ticks(axes: Axes, values: Sequence[float], near: float, narrow: bool) -> None:
-    """Name points, as many as have room, on an axis that is logarithmic where they are far apart."""
+    """Set the ticks of an axis of points, as many as have room; it is logarithmic if the points differ too much."""
     far = values[-1] > near * values[0]
     if far:
         axes.set_xscale("log", base=2)
@@ -237,7 +238,7 @@ def spread_ticks(axes: Axes, values: Sequence[float], near: float, narrow: bool)
 
 
 class Across(NamedTuple):
-    """What a chart's x axis is, and its panels: the rate where several were planned, else the connections."""
+    """A chart's x axis and its panels: the planned rate if there are several, else the connections."""
 
     label: str
     of: Callable[[Point], float]
@@ -245,7 +246,7 @@ class Across(NamedTuple):
 
 
 def across(measured: Measured) -> Across:
-    """Choose the x axis that suits a document's points."""
+    """Return the x axis for a document's points."""
     planned = [point for point in measured.points if point.target is not None]
     if len({point.target for point in planned}) < 2:
         return Across("connections", lambda point: point.clients, [("", measured.points)])
@@ -257,16 +258,16 @@ def across(measured: Measured) -> Across:
     return Across("planned requests per second", lambda point: point.target or 0.0, panels)
 
 
-def against(measured: Measured, figure: Figure, looks: dict[str, Style]) -> Chart:
-    """Draw a figure against connections or planned rate: lines with intervals, or bars where there is one point."""
+def against(measured: Measured, figure: Figure, styles: dict[str, Style]) -> Chart:
+    """Return a chart of a figure by connections or planned rate: lines with intervals, or bars for a single point."""
     axis = across(measured)
     single = all(len(points) == 1 for _, points in axis.panels)
 
     def paint(drawing: Drawing, narrow: bool) -> None:
         if single:
-            bars(drawing, measured, figure, looks, [points[0] for _, points in axis.panels], narrow)
+            bars(drawing, measured, figure, styles, [points[0] for _, points in axis.panels], narrow)
             return
-        own = {name: look for name, look in looks.items() if has(measured, name, figure)}
+        own = {name: style for name, style in styles.items() if has(measured, name, figure)}
         for axes, (title, points) in zip(grid(drawing, narrow, len(axis.panels)), axis.panels):
             axes.set_title(", ".join(each for each in (title, figure.unit) if each))
             lines(axes, measured, figure, own, points, axis.of)
@@ -275,49 +276,54 @@ def against(measured: Measured, figure: Figure, looks: dict[str, Style]) -> Char
         legend(drawing, own, narrow)
 
     shape = "bars, one for each server" if single else f"a line for each server against {axis.label}"
-    text = f"{figure.title}: {shape}, medians with 95 % intervals. The table below has all values."
+    text = f"{figure.title}: {shape}, medians with 95 % intervals. The table below contains all values."
     return Chart(figure.name.replace("_", "-"), figure.title, text, paint)
 
 
 def has(measured: Measured, name: str, figure: Figure) -> bool:
-    """Whether a server has a figure at some point."""
+    """Return whether a server has a figure at any point."""
     return any(measured.interval(name, point, figure) for point in measured.points)
 
 
 def lines(
-    axes: Axes, measured: Measured, figure: Figure, looks: dict[str, Style], points: Sequence[Point],
+    axes: Axes, measured: Measured, figure: Figure, styles: dict[str, Style], points: Sequence[Point],
     of: Callable[[Point], float],
 ) -> None:  # fmt: skip
-    """Draw a line for each server; a point that the server did not limit is hollow."""
+    """Draw a line for each server; a point where something else than the server was the limit is hollow."""
     drawn: list[float] = []
-    for name, look in looks.items():
+    for name, style in styles.items():
         found = [(point, each) for point in points if (each := measured.interval(name, point, figure))]
         x = [of(point) for point, _ in found]
         y = [each.median / figure.divisor for _, each in found]
         below, above = (
             zip(*[whiskers(each.median, each.low, each.high, figure) for _, each in found]) if found else ((), ())
         )
-        axes.errorbar(x, y, yerr=(below, above), color=look.colour, linestyle=look.dashes, capsize=3, elinewidth=1)
+        axes.errorbar(x, y, yerr=(below, above), color=style.colour, linestyle=style.dashes, capsize=3, elinewidth=1)
         for at, (point, _) in enumerate(found):
-            face = PAPER if measured.limit(name, point) else look.colour
-            axes.plot(x[at], y[at], look.marker, color=look.colour, markerfacecolor=face, zorder=3)
+            face = PAPER if measured.limit(name, point) else style.colour
+            axes.plot(x[at], y[at], style.marker, color=style.colour, markerfacecolor=face, zorder=3)
         drawn += [*y, *(value - low for value, low in zip(y, below)), *(value + high for value, high in zip(y, above))]
     scale_values(axes, drawn, units.number if figure.divisor != 1 else figure.text)
 
 
 def whiskers(median: float, low: float | None, high: float | None, figure: Figure) -> tuple[float, float]:
-    """Return how far an interval reaches below and above the median, in the axis's unit."""
+    """Return how far an interval extends below and above the median, in the axis's unit."""
     below = median - low if low is not None else 0.0
     above = high - median if high is not None else 0.0
     return max(0.0, below) / figure.divisor, max(0.0, above) / figure.divisor
 
 
 def bars(
-    drawing: Drawing, measured: Measured, figure: Figure, looks: dict[str, Style], points: Sequence[Point], narrow: bool
+    drawing: Drawing,
+    measured: Measured,
+    figure: Figure,
+    styles: dict[str, Style],
+    points: Sequence[Point],
+    narrow: bool,
 ) -> None:
-    """Draw a bar for each server; one that the server did not limit is hatched. Where values are too far apart for
-    bars, dots on a logarithmic axis."""
-    every = [(name, point, measured.interval(name, point, figure)) for point in points for name in looks]
+    """Draw a bar for each server; one where something else than the server was the limit is hatched. If the values
+    differ too much for bars, draw dots on a logarithmic axis."""
+    every = [(name, point, measured.interval(name, point, figure)) for point in points for name in styles]
     rows = [(name, point, each) for name, point, each in every if each]
     values = [each.median / figure.divisor for _, _, each in rows]
     ends = [(each.high if each.high is not None else each.median) / figure.divisor for _, _, each in rows]
@@ -325,7 +331,7 @@ def bars(
     axes = drawing.subplots()
     scale_values(axes, [*values, *ends], units.number if figure.divisor != 1 else figure.text, vertical=False)
     for at, (name, point, each) in enumerate(rows):
-        bar(axes, at, values[at], looks[name], bool(measured.limit(name, point)))
+        bar(axes, at, values[at], styles[name], bool(measured.limit(name, point)))
         reach = [[part] for part in whiskers(each.median, each.low, each.high, figure)]
         if any(part[0] for part in reach):
             axes.errorbar([values[at]], [at], xerr=reach, color=INK, capsize=3, elinewidth=1, linestyle="none")
@@ -336,7 +342,7 @@ def bars(
 
 
 def frame(axes: Axes, names: Sequence[str], unit: str, narrow: bool) -> None:
-    """Name the rows of bars, the first on top, and leave room for the values beside them."""
+    """Label the rows of bars, the first one at the top, and leave room for their values."""
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
@@ -347,17 +353,17 @@ def frame(axes: Axes, names: Sequence[str], unit: str, narrow: bool) -> None:
     axes.set_xlim(left, right * (log if axes.get_xscale() == "log" else linear))
 
 
-def bar(axes: Axes, at: int, value: float, look: Style, limited: bool) -> None:
-    """Draw one value, hatched or hollow where the server did not limit it."""
+def bar(axes: Axes, at: int, value: float, style: Style, limited: bool) -> None:
+    """Draw a value, hatched or hollow if C{limited}."""
     if axes.get_xscale() == "log":
-        axes.plot(value, at, look.marker, color=look.colour, markerfacecolor=PAPER if limited else look.colour)
+        axes.plot(value, at, style.marker, color=style.colour, markerfacecolor=PAPER if limited else style.colour)
     else:
-        axes.barh(at, value, 0.62, color="none" if limited else look.colour, edgecolor=look.colour,
+        axes.barh(at, value, 0.62, color="none" if limited else style.colour, edgecolor=style.colour,
                   hatch="////" if limited else None, linewidth=1)  # fmt: skip
 
 
 def curve(values: Any) -> tuple[list[float], list[float]]:
-    """Return a histogram's curve: x is 1/(1-p), y the latency, up to the percentile that one value in all decides."""
+    """Return a histogram's curve: x is 1/(1-p), y the latency, up to the percentile of a single value."""
     number = values.get_total_count()
     first, last = math.log10(FIRST_X), math.log10(max(2, number))
     steps = max(2, int(24 * (last - first)))
@@ -366,21 +372,21 @@ def curve(values: Any) -> tuple[list[float], list[float]]:
     return x, list(found.values()) if len(found) == len(x) else [0.0] * len(x)
 
 
-def trace(axes: Axes, values: Any, look: Style, dashes: Any, hollow: bool) -> list[float]:
-    """Draw a percentile curve, with markers at the levels that have names, and return its latencies."""
+def trace(axes: Axes, values: Any, style: Style, dashes: Any, hollow: bool) -> list[float]:
+    """Draw a percentile curve with markers at LEVELS, and return its latencies."""
     if not values.get_total_count():
         return []
     x, y = curve(values)
-    axes.plot(x, y, color=look.colour, linestyle=dashes)
+    axes.plot(x, y, color=style.colour, linestyle=dashes)
     named = [level for level in LEVELS if 100 / (100 - level) <= x[-1]]
     at = percentiles(values, named)
-    face = PAPER if hollow else look.colour
-    axes.plot([100 / (100 - p) for p in at], list(at.values()), look.marker, color=look.colour, markerfacecolor=face)
+    face = PAPER if hollow else style.colour
+    axes.plot([100 / (100 - p) for p in at], list(at.values()), style.marker, color=style.colour, markerfacecolor=face)
     return y
 
 
 def percentile_axes(axes: Axes, drawn: Sequence[float], reach: float) -> None:
-    """Set the axes of percentile curves: each nine has the same width."""
+    """Set the axes of percentile curves, on which each nine has the same width."""
     axes.set_xscale("log")
     axes.set_xlim(FIRST_X, max(110.0, reach * 1.15))
     levels = [level for level in (*LEVELS, 99.999) if 100 / (100 - level) <= axes.get_xlim()[1]]
@@ -391,16 +397,16 @@ def percentile_axes(axes: Axes, drawn: Sequence[float], reach: float) -> None:
 
 
 class Curve(NamedTuple):
-    """A histogram to be drawn by percentile, and how; hollow marks set it apart."""
+    """A histogram to draw by percentile, and its style."""
 
     values: Any
-    look: Style
+    style: Style
     dashes: Any
     hollow: bool
 
 
 def curves(drawing: Drawing, narrow: bool, panels: Sequence[tuple[str, Sequence[Curve]]]) -> None:
-    """Draw percentile curves in panels that share their axes."""
+    """Draw percentile curves in panels with common axes."""
     each_axes = grid(drawing, narrow, len(panels), share_y=True)
     drawn: list[float] = []
     for axes, (title, each) in zip(each_axes, panels):
@@ -414,54 +420,56 @@ def curves(drawing: Drawing, narrow: bool, panels: Sequence[tuple[str, Sequence[
         axes.set_xlabel("percentile")
 
 
-def latency(measured: Measured, looks: dict[str, Style]) -> Chart:
-    """Draw latency by percentile, a panel for each point."""
+def latency(measured: Measured, styles: dict[str, Style]) -> Chart:
+    """Return the chart of latency by percentile, a panel for each point."""
     points = chosen(measured.points)
 
     def paint(drawing: Drawing, narrow: bool) -> None:
-        panels = [(place(point) if len(points) > 1 else "", responses(measured, point, looks)) for point in points]
+        panels = [(place(point) if len(points) > 1 else "", responses(measured, point, styles)) for point in points]
         curves(drawing, narrow, panels)
-        legend(drawing, looks, narrow)
+        legend(drawing, styles, narrow)
 
     of = "a panel for each point and a line for each server" if len(points) > 1 else "a line for each server"
-    text = f"Latency by percentile, {of}; every nine of the percentile has the same width. The table has the values."
+    text = (
+        f"Latency by percentile, {of}; each nine of the percentile has the same width. The table contains the values."
+    )
     return Chart("latency", "Latency by percentile", text, paint)
 
 
-def responses(measured: Measured, point: Point, looks: dict[str, Style]) -> list[Curve]:
+def responses(measured: Measured, point: Point, styles: dict[str, Style]) -> list[Curve]:
     """Return the response times of all servers at a point."""
     return [
-        Curve(histogram(summary["latency"]), look, look.dashes, bool(measured.limit(name, point)))
-        for name, look in looks.items()
+        Curve(histogram(summary["latency"]), style, style.dashes, bool(measured.limit(name, point)))
+        for name, style in styles.items()
         if (summary := measured.summary(name, point))
     ]
 
 
 def place(point: Point) -> str:
-    """Name a point in a panel's title."""
+    """Return a point's name for the title of a panel."""
     rate = f", {units.number(point.target)}/s" if point.target is not None else ""
     return f"{units.plural(point.clients, 'connection')}{rate}"
 
 
 def chosen(points: Sequence[Point]) -> list[Point]:
-    """Return at most six points, the first and the last among them."""
+    """Return at most MAX_PANELS points, with the first and the last among them."""
     if len(points) <= MAX_PANELS:
         return list(points)
     return [points[round(at * (len(points) - 1) / (MAX_PANELS - 1))] for at in range(MAX_PANELS)]
 
 
-FROM_SEND = (0, (2, 1.5))  # the dashes of service time
+SERVICE_DASHES = (0, (2, 1.5))
 
 
-def both_clocks(measured: Measured, point: Point, looks: dict[str, Style]) -> Chart:
-    """Draw, for an open loop, latency from the planned start beside latency from the send, a panel for each server."""
-    names = [name for name in looks if measured.runs(name, point)]
+def both_clocks(measured: Measured, point: Point, styles: dict[str, Style]) -> Chart:
+    """Return, for an open loop, the chart of response and service time, a panel for each server."""
+    names = [name for name in styles if measured.runs(name, point)]
 
     def paint(drawing: Drawing, narrow: bool) -> None:
-        curves(drawing, narrow, [(name, clocks(measured.runs(name, point), looks[name])) for name in names])
+        curves(drawing, narrow, [(name, clocks(measured.runs(name, point), styles[name])) for name in names])
         plan = Line2D([], [], color=MUTED, marker="o", label="from the planned start")
         sent = Line2D(
-            [], [], color=MUTED, marker="o", markerfacecolor=PAPER, linestyle=FROM_SEND, label="from the send"
+            [], [], color=MUTED, marker="o", markerfacecolor=PAPER, linestyle=SERVICE_DASHES, label="from the send"
         )
         legend(drawing, {}, narrow, [plan, sent])
 
@@ -469,31 +477,32 @@ def both_clocks(measured: Measured, point: Point, looks: dict[str, Style]) -> Ch
     return Chart("response-service", "Response time and service time", text, paint)
 
 
-def clocks(runs: Sequence[dict[str, Any]], look: Style) -> list[Curve]:
+def clocks(runs: Sequence[dict[str, Any]], style: Style) -> list[Curve]:
     """Return the response time of runs, and their service time."""
-    kinds = (("response", "-"), ("service", FROM_SEND))
+    kinds = (("response", "-"), ("service", SERVICE_DASHES))
     return [
-        Curve(added(run["operations"][kind] for run in runs), look, dashes, kind == "service") for kind, dashes in kinds
+        Curve(added(run["operations"][kind] for run in runs), style, dashes, kind == "service")
+        for kind, dashes in kinds
     ]
 
 
-def tried(measured: Measured, looks: dict[str, Style]) -> Chart:
-    """Draw the p99 at each rate that a sweep tried, and what it was to stay within."""
-    base = against(measured, P99, looks)
+def tried(measured: Measured, styles: dict[str, Style]) -> Chart:
+    """Return the chart of the p99 at each rate of a sweep, with its bound."""
+    base = against(measured, P99, styles)
 
     def paint(drawing: Drawing, narrow: bool) -> None:
         base.paint(drawing, narrow)
         for axes in drawing.axes:
             axes.axhline(measured.bound or 0.0, color=MUTED, linewidth=1.2, linestyle=(0, (1, 1.5)), zorder=1)
 
-    text = f"{base.description} The dotted line is what it had to stay within."
-    return Chart("tried", "The rates that were tried", text, paint)
+    text = f"{base.description} The dotted line is the bound."
+    return Chart("tried", "Tested rates", text, paint)
 
 
-def achieved(measured: Measured, looks: dict[str, Style]) -> Chart:
-    """Draw the achieved rate against the planned."""
+def achieved(measured: Measured, styles: dict[str, Style]) -> Chart:
+    """Return the chart of the achieved by the planned rate."""
     axis = across(measured)
-    base = against(measured, RATE, looks)
+    base = against(measured, RATE, styles)
 
     def paint(drawing: Drawing, narrow: bool) -> None:
         base.paint(drawing, narrow)
@@ -512,34 +521,42 @@ def achieved(measured: Measured, looks: dict[str, Style]) -> Chart:
 
 
 class Track(NamedTuple):
-    """One line of a look each second: what it is, and how it is read of a look."""
+    """A line of the time series: its title, its format, and how to read it from a second."""
 
     title: str
     text: Callable[[float], str]
     of: Callable[[dict[str, Any]], float | None]
 
 
-def cpu_share(look: dict[str, Any]) -> float | None:
-    """The cores' time that a server used in a second, as a share of one."""
-    return look["user_share"] + look["system_share"] if "user_share" in look else None
+def cpu_share(second: dict[str, Any]) -> float | None:
+    """Return the CPU that a server used in a second, as a share of one core."""
+    return second["user_share"] + second["system_share"] if "user_share" in second else None
 
 
 TRACKS = (
-    Track("done a second", units.number, lambda look: float(look["done"])),
-    Track("p99 of the second", units.time, lambda look: look.get("p99_us")),
+    Track("answers per second", units.number, lambda second: float(second["done"])),
+    Track("p99", units.time, lambda second: second.get("p99_us")),
     Track("CPU, of one core", units.share, cpu_share),
-    Track("resident memory, MiB", units.number, lambda look: look["resident"] / 2**20 if "resident" in look else None),
-    Track("worst lag of the loop", units.time, lambda look: look.get("loop_lag_us")),
+    Track(
+        "resident memory, MiB",
+        units.number,
+        lambda second: second["resident"] / 2**20 if "resident" in second else None,
+    ),
+    Track("maximum loop lag", units.time, lambda second: second.get("loop_lag_us")),
 )
 
 
 def tracks(series: dict[str, list[dict[str, Any]]]) -> list[Track]:
-    """Return those that some server has."""
-    return [track for track in TRACKS if any(track.of(look) is not None for looks in series.values() for look in looks)]
+    """Return the tracks that any server has."""
+    return [
+        track
+        for track in TRACKS
+        if any(track.of(second) is not None for seconds in series.values() for second in seconds)
+    ]
 
 
-def over_time(series: dict[str, list[dict[str, Any]]], looks: dict[str, Style], point: Point) -> Chart:
-    """Draw what was seen each second of one run of each server; what was before the operations is pale."""
+def over_time(series: dict[str, list[dict[str, Any]]], styles: dict[str, Style], point: Point) -> Chart:
+    """Return the chart of one run of each server, second by second; the phases before the operations are pale."""
     shown = tracks(series)
 
     def paint(drawing: Drawing, narrow: bool) -> None:
@@ -547,38 +564,40 @@ def over_time(series: dict[str, list[dict[str, Any]]], looks: dict[str, Style], 
             drawn: list[float] = []
             for name, seen in series.items():
                 for phase, part in stretches(seen):
-                    at = [(look["at_seconds"], value) for look in part if (value := track.of(look)) is not None]
+                    at = [(second["at_seconds"], value) for second in part if (value := track.of(second)) is not None]
                     drawn += [value for _, value in at]
-                    stroke(axes, at, looks[name], phase == "operate")
+                    stroke(axes, at, styles[name], phase == "operate")
             scale_values(axes, drawn, track.text)
             axes.set_title(track.title)
             axes.set_xlabel("seconds")
-            axes.set_xlim(0, max(look["at_seconds"] for seen in series.values() for look in seen) * 1.02)
+            axes.set_xlim(0, max(second["at_seconds"] for seen in series.values() for second in seen) * 1.02)
             axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        legend(drawing, {name: looks[name] for name in series}, narrow)
+        legend(drawing, {name: styles[name] for name in series}, narrow)
 
     what = ", ".join(track.title for track in shown)
-    text = f"Each second of one run of each server at {place(point)}: {what}. The table sums it up."
-    return Chart("time", "Second by second", text, paint)
+    text = (
+        f"Each second of one run of each server at {place(point)}: {what}. The table has minimum, median and maximum."
+    )
+    return Chart("time", "Time series", text, paint)
 
 
 def stretches(seen: Sequence[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Cut a series where its phase changes; neighbours share a look, so that lines meet."""
+    """Split a series where its phase changes; neighbours share a second, so that their lines meet."""
     part: list[dict[str, Any]] = []
-    for look in seen:
-        part.append(look)
-        if look["phase"] != part[0]["phase"]:
+    for second in seen:
+        part.append(second)
+        if second["phase"] != part[0]["phase"]:
             yield part[0]["phase"], part
-            part = [look]
+            part = [second]
     if part:
         yield part[0]["phase"], part
 
 
-def stroke(axes: Axes, at: Sequence[tuple[float, float]], look: Style, working: bool) -> None:
-    """Draw a stretch of a series."""
+def stroke(axes: Axes, at: Sequence[tuple[float, float]], style: Style, working: bool) -> None:
+    """Draw a part of a series."""
     if at:
-        alone = look.marker if working and len(at) == 1 else ""
+        alone = style.marker if working and len(at) == 1 else ""
         x, y = zip(*at)
         axes.plot(
-            x, y, color=look.colour, linestyle=look.dashes, marker=alone, alpha=1 if working else 0.45, linewidth=1.5
+            x, y, color=style.colour, linestyle=style.dashes, marker=alone, alpha=1 if working else 0.45, linewidth=1.5
         )

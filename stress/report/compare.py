@@ -1,10 +1,10 @@
-"""Compare two documents that stress/run.py --json wrote, of different days, versions or machines.
+"""Compare two documents of stress/run.py --json, of different days, versions or machines.
 
     python stress/run.py compare A.json B.json
 
-Every figure of every server that both have at the same point: A, B, the ratio of B to A with its
-95 % interval, and whether the difference is real. Exit status: 0; 1 with --fail-on when something
-got worse by more than that, and really; 2 when a file cannot be read or the two cannot be compared.
+Prints every figure of every server that both have at the same point: A, B, the ratio of B to A with its 95 % interval,
+and whether the difference is significant. Exit status: 0; 1 with --fail-on when a figure got significantly worse by
+more than that; 2 when a file cannot be read or the two cannot be compared.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from rich.table import Table
 from report.intervals import Ratio, digits, ratio
 
 SCHEMA = Path(__file__).resolve().parent / "schema.json"
-MAX_MESSAGE_CHARS = 200  # of a complaint, which may quote a whole document
+MAX_MESSAGE_CHARS = 200  # of a validation error, which can quote a whole document
 
 Document = dict[str, Any]
 Point = tuple[str, int, float]
 
 
 class Figure(NamedTuple):
-    """A figure's name in the table, with its unit, and whether more of it is better."""
+    """A figure's name in the table with its unit, and whether a higher value is better."""
 
     title: str
     more: bool = False
@@ -53,7 +53,7 @@ FIGURES = {
 
 
 class Change(NamedTuple):
-    """What became of one figure of one server at one point; `found` is B by A, None where that is no number."""
+    """The change of one figure of one server at one point; C{found} is the ratio of B to A, None if there is none."""
 
     figure: Figure
     a: float
@@ -62,24 +62,24 @@ class Change(NamedTuple):
 
     @property
     def worse(self) -> float:
-        """By which ratio it got worse; below 1 it got better."""
+        """The factor by which it got worse; below 1 it got better."""
         assert self.found is not None
         return 1 / self.found.ratio if self.figure.more else self.found.ratio
 
     @property
     def verdict(self) -> str:
-        """Say what that means: better, worse, not real, or why that cannot be said."""
+        """Whether it got better or worse, or why that is unknown."""
         if self.found is None:
             return "no ratio"
         if self.found.real is None:
             return "too few runs"
         if not self.found.real:
-            return "not real"
+            return "not significant"
         return "worse" if self.worse > 1 else "better"
 
 
 class Incomparable(Exception):
-    """A file that is no document, or two that have nothing to compare; the text says why."""
+    """A file is no document, or two documents have nothing to compare; the text has the reason."""
 
 
 # Reading
@@ -90,7 +90,7 @@ def _no_number(text: str) -> None:
 
 
 def read(path: Path) -> Document:
-    """Return the document in a file; raises Incomparable."""
+    """Return the document in a file. Raises Incomparable."""
     try:
         document: Document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     except (OSError, ValueError, RecursionError) as failure:
@@ -104,20 +104,20 @@ def read(path: Path) -> Document:
 
 
 def asked(document: Document) -> dict[str, Any]:
-    """Return what was asked of the servers, which has to be the same."""
+    """Return the part of the plan that must be equal in both documents."""
     plan = document["plan"]
     pacing = {name: plan["pacing"].get(name) for name in ("loop", "arrivals")}
     return {**plan["workload"], **pacing, "active": plan["active"]}
 
 
 def unlike(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
-    """Return what differs between two flat dictionaries, in words."""
+    """Return the differences of two flat dictionaries in words."""
     names = [*a, *(name for name in b if name not in a)]
     return [f"{name} {a.get(name)} and {b.get(name)}" for name in names if a.get(name) != b.get(name)]
 
 
 def circumstances(document: Document) -> dict[str, Any]:
-    """Return what may differ, and is told."""
+    """Return what may differ, and is reported."""
     plan = {name: document["plan"][name] for name in ("warmup_seconds", "duration_seconds", "rounds", "load_processes")}
     machine = {f"machine's {name}": value for name, value in document["machine"].items()}
     servers = {f"server {each['name']}:": f"{each['title']} ({each['version']})" for each in document["servers"]}
@@ -133,9 +133,9 @@ def points(document: Document) -> dict[Point, dict[str, Any]]:
 
 
 def where(point: Point) -> str:
-    """Say which server at which point."""
+    """Return a server and point in words."""
     server, clients, rate = point
-    return f"{server}, {clients:,} clients" + (f", {rate:,.0f} a second planned" if rate else "")
+    return f"{server}, {clients:,} clients" + (f", {rate:,.0f} planned operations/s" if rate else "")
 
 
 def changes(a: dict[str, Any], b: dict[str, Any]) -> list[Change]:
@@ -149,8 +149,8 @@ def changes(a: dict[str, Any], b: dict[str, Any]) -> list[Change]:
 
 
 def common(a: Document, b: Document) -> dict[Point, list[Change]]:
-    """Return the changes at every point that both have; raises Incomparable when the two asked for different things,
-    or have no point in common."""
+    """Return the changes at every point that both documents have. Raises Incomparable if their plans differ, or they
+    have no point in common."""
     differing = unlike(asked(a), asked(b))
     if differing:
         raise Incomparable(f"A and B did not measure the same: {'; '.join(differing)}")
@@ -164,7 +164,7 @@ def common(a: Document, b: Document) -> dict[Point, list[Change]]:
     return both
 
 
-# Telling
+# Output
 
 
 def value(number: float) -> str:
@@ -185,9 +185,9 @@ def table(point: Point, found: list[Change]) -> Table:
     for change in found:
         ratio, within = "-", "-"
         if change.found:
-            ratio = digits(change.found.ratio)
+            ratio = f"{digits(change.found.ratio)}x"
         if change.found and change.found.low is not None and change.found.high is not None:
-            within = f"{digits(change.found.low)} to {digits(change.found.high)}"
+            within = f"{digits(change.found.low)}x to {digits(change.found.high)}x"
         verdict = change.verdict
         cells = [change.figure.title, value(change.a), value(change.b), ratio, within, verdict]
         drawn.add_row(*cells, style=COLOURS.get(verdict))
@@ -195,14 +195,14 @@ def table(point: Point, found: list[Change]) -> Table:
 
 
 LIMITS = {
-    "load": "the load set the pace of",
-    "machine": "the machine set the pace of",
-    "saturated": "more was planned than could be done by",
+    "load": "the load limited",
+    "machine": "the full machine limited",
+    "saturated": "the plan exceeded the capacity of",
 }
 
 
 def doubts(document: Document) -> Iterator[str]:
-    """Give what makes a document's figures less than they seem, a line for each kind of it."""
+    """Yield a line for each kind of error and limit in a document."""
     found = points(document)
     for point, summary in found.items():
         if summary["errors"]:
@@ -214,7 +214,7 @@ def doubts(document: Document) -> Iterator[str]:
 
 
 def notes(a: Document, b: Document) -> Iterator[str]:
-    """Give what has to be known beside the tables."""
+    """Yield the lines below the tables."""
     for differing in unlike(circumstances(a), circumstances(b)):
         yield f"A and B differ: {differing}"
     for name, one, other in (("A", a, b), ("B", b, a)):
@@ -225,7 +225,7 @@ def notes(a: Document, b: Document) -> Iterator[str]:
 
 
 def show(a: Document, b: Document, found: dict[Point, list[Change]], console: Console) -> None:
-    """Print the tables and what belongs to them."""
+    """Print the tables and the notes."""
     for name, document in (("A", a), ("B", b)):
         console.print(f"{name}: {document['date']}, {document['command']}", markup=False, highlight=False)
     for point, changed in found.items():
@@ -237,9 +237,9 @@ def show(a: Document, b: Document, found: dict[Point, list[Change]], console: Co
 
 
 def failures(found: dict[Point, list[Change]], most: float) -> list[str]:
-    """Return what really got worse by more than a ratio, a line for each."""
+    """Return a line for each figure that got significantly worse by more than a factor."""
     return [
-        f"{where(point)}: {change.figure.title} is {digits(change.worse)} times worse, {digits(most)} were allowed"
+        f"{where(point)}: {change.figure.title} is {digits(change.worse)}x worse, more than {digits(most)}x"
         for point, changed in found.items()
         for change in changed
         if change.verdict == "worse" and change.worse > most
@@ -250,18 +250,18 @@ def failures(found: dict[Point, list[Change]], most: float) -> list[str]:
 
 
 def at_least_one(text: str) -> float:
-    """Read a ratio from 1 up."""
+    """Parse a ratio of at least 1."""
     try:
         number = float(text)
     except ValueError:
         number = 0.0
     if not 1 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no ratio from 1 up, such as 1.1 for 10 % worse")
+        raise argparse.ArgumentTypeError(f"{text!r} is no ratio of at least 1, such as 1.1 for 10 % worse")
     return number
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command line."""
+    """Return the parser of the command line."""
     head, _, rest = (__doc__ or "").partition("\n")
     made = argparse.ArgumentParser(
         prog="stress/run.py compare",
@@ -269,9 +269,14 @@ def parser() -> argparse.ArgumentParser:
         epilog=rest,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("a", type=Path, metavar="A.json", help="what was before, or the one to compare with")
-    made.add_argument("b", type=Path, metavar="B.json", help="what is now")
-    made.add_argument("--fail-on", type=at_least_one, metavar="RATIO", help="1.1: exit status 1 when 10 %% worse")
+    made.add_argument("a", type=Path, metavar="A.json", help="the earlier document")
+    made.add_argument("b", type=Path, metavar="B.json", help="the later document")
+    made.add_argument(
+        "--fail-on",
+        type=at_least_one,
+        metavar="RATIO",
+        help="exit with status 1 if a figure is worse by more than this factor, such as 1.1",
+    )
     return made
 
 

@@ -20,7 +20,7 @@ LATENCY = ("p50_us", "p90_us", "p99_us", "p999_us", "max_us", "mean_us")
 
 
 def at(run: Run, path: str) -> Any:
-    """Return what is at a path such as operations.per_second; None where it is null or left out on the way."""
+    """Return the value at a path such as operations.per_second; None if a part of it is null or missing."""
     found: Any = run
     for name in path.split("."):
         found = found.get(name) if found is not None else None
@@ -58,12 +58,12 @@ COLUMNS = {
     "machine_idle_share": "machine_idle_share",
     "limited_by": "limited_by",
 }
-"""Each column and where a run has it. Units are in the names: _us microseconds, _share from 0 to 1."""
+"""Each column and its path in a run. Units are in the names: _us microseconds, _share from 0 to 1."""
 
 
 def write_csv(document: Document, path: Path) -> None:
-    """Write a row for each run, with a head; what is not known is empty. `errors` is their number, and
-    `error_kinds` tells them apart, as in "late 3, wrong 1". Raises OSError."""
+    """Write a row for each run, with a header; unknown values are empty. C{errors} is their number, and C{error_kinds}
+    has the number of each kind, as in "late 3, wrong 1". Raises OSError."""
     titles = {server["name"]: server["title"] for server in document["servers"]}
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -86,11 +86,11 @@ METRICS = {
     "syscalls/op": ("side.system_calls_per_operation", 1.0, "lower"),
     "B/conn": ("side.resident_per_connection", 1.0, "lower"),
 }
-"""Units beside ns/op: where a run has the value, what it is multiplied by, and which is better."""
+"""Units in addition to ns/op: the path of the value in a run, the factor to the unit, and which direction is better."""
 
 
 def _number(value: float) -> str:
-    """Return a number as Go's ParseFloat reads it, in as many digits as benchstat can use."""
+    """Return a number in Go's notation, in as many digits as benchstat uses."""
     return f"{value:.6g}"
 
 
@@ -102,10 +102,10 @@ def _name(document: Document, run: Run) -> str:
 
 
 def _result(document: Document, run: Run) -> str:
-    """Return one result line; ns/op is the time of all connections together by the operations, as Go counts it."""
+    """Return a result line; ns/op is wall time divided by the operations of all connections, as in Go."""
     operations = run["operations"]
     if not operations["per_second"]:
-        return f"# {_name(document, run)}: nothing was answered"
+        return f"# {_name(document, run)}: no answers"
     pairs = [(1e9 / operations["per_second"], "ns/op")]
     known = ((at(run, path), factor, unit) for unit, (path, factor, _) in METRICS.items())
     pairs += [(value * factor, unit) for value, factor, unit in known if value is not None]
@@ -118,17 +118,18 @@ def _one_line(text: str) -> str:
 
 
 def _workload(plan: dict[str, Any]) -> str:
-    """Return what was asked of the servers in one line. benchstat compares no two results where that differs."""
+    """Return the plan in one line. benchstat compares only results with equal lines."""
     parts = {**plan["workload"], **plan["pacing"], "active": plan["active"]}
     parts = {name: value for name, value in parts.items() if name not in ("rates", "p99_us") and value is not None}
     return ", ".join(f"{name} {value}" for name, value in parts.items())
 
 
 def benchstat_lines(document: Document) -> Iterator[str]:
-    """Give the lines of the Go benchmark data format, https://golang.org/design/14313-benchmark-format, with the
+    """
+    Yield the lines of the Go benchmark data format, https://golang.org/design/14313-benchmark-format, with the
     units' properties of https://pkg.go.dev/golang.org/x/perf/benchfmt.
 
-    Configuration lines are what has to be alike in two files to be compared; the rest is comment.
+    What must be equal in two compared files are configuration lines; the rest are comments.
     """
     yield f"# {_one_line(document['date'])}: {_one_line(document['command'])}"
     yield "pkg: tseep"
@@ -141,7 +142,7 @@ def benchstat_lines(document: Document) -> Iterator[str]:
 
 
 def write_benchstat(document: Document, path: Path) -> None:
-    """Write a line for each run, in the text format of Go's benchmarks, for benchstat. Raises OSError."""
+    """Write a line for each run in the text format of Go's benchmarks, for benchstat. Raises OSError."""
     path.write_text("\n".join([*benchstat_lines(document), ""]), encoding="utf-8")
 
 
@@ -153,15 +154,15 @@ def _point(run: Run) -> tuple[str, int, float]:
 
 
 def log_name(run: Run, kind: str) -> str:
-    """Return the name of the log that a run is in, such as v2-1024-clients-5000-per-second.service.hlog; `kind` is
-    response or service."""
+    """Return the name of a run's log, such as v2-1024-clients-5000-per-second.service.hlog; C{kind} is response or
+    service."""
     server, clients, rate = _point(run)
     name = re.sub(r"[^\w.-]", "_", server) + f"-{clients}-clients" + (f"-{rate:g}-per-second" if rate else "")
     return f"{name}.{kind}.hlog"
 
 
 def _stamped(latency: dict[str, Any], start: float, seconds: float) -> Any:
-    """Return the histogram of a latency as an interval of the log, which counts milliseconds."""
+    """Return the histogram of a latency as an interval of the log, whose times are milliseconds."""
     histogram = HdrHistogram.decode(latency["histogram"])
     histogram.set_start_time_stamp(1e3 * start)
     histogram.set_end_time_stamp(1e3 * (start + seconds))
@@ -169,7 +170,7 @@ def _stamped(latency: dict[str, Any], start: float, seconds: float) -> Any:
 
 
 def _write_log(document: Document, runs: Iterable[Run], kind: str, path: Path) -> None:
-    """Write one log: an interval for each run that answered anything, one after the other."""
+    """Write a log: consecutive intervals, one for each run with answers."""
     began = datetime.fromisoformat(document["date"]).timestamp()
     start = 0.0
     with path.open("w", encoding="utf-8") as file:
@@ -188,10 +189,11 @@ def _write_log(document: Document, runs: Iterable[Run], kind: str, path: Path) -
 
 
 def write_histogram_logs(document: Document, folder: Path) -> None:
-    """Write a log of response times for each server and point into a folder, which is made where it is not there, and
-    in an open loop one of service times beside it; in a closed loop the two are the same.
+    """
+    Write a log of response times for each server and point into a folder, which is created if it does not exist, and
+    in an open loop one of service times, too; in a closed loop the two are the same.
 
-    The format is that of HdrHistogram's HistogramLogProcessor: one line for each interval, with its whole histogram.
+    The format is that of HdrHistogram's HistogramLogProcessor: a line for each interval, with its whole histogram.
     Raises OSError.
     """
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,17 +1,17 @@
-"""What several runs say together: medians with intervals, and which differences are real.
+"""Statistics of several runs: medians with intervals, and significant differences.
 
-The interval is the bootstrap's for a median, by percentiles: the runs are drawn anew, with
-replacement, as many as there were, and the middle 95 % of the medians of such draws are taken
-(Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13). For medians of few
-runs the chance of each outcome can be worked out, so nothing is drawn: the result is that of
-endlessly many draws, always the same, and needs neither scipy nor a seed.
+The interval is the percentile bootstrap's for a median: runs are resampled with replacement, as many as there were, and
+the middle 95 % of the medians of such samples form the interval (Efron and Tibshirani, An Introduction to the
+Bootstrap,
+1993, chapter 13). For medians of few runs the probability of each outcome can be computed, so nothing is drawn at
+random: the result is the limit of infinitely many samples, always the same, and needs neither scipy nor a seed.
 
-What the interval can tell depends on the runs. Of three, four or five it is the lowest to the
-highest value, and the true median lies in that with a chance of 1 - 2 / 2**runs: 75 %, 88 %, 94 %.
+The coverage depends on the number of runs. With three, four or five the interval reaches from the lowest to the highest
+value, and contains the true median with a probability of 1 - 2 / 2**runs: 75 %, 88 %, 94 %.
 
-Latencies are added up as histograms; percentiles are never averaged. HdrHistogram's percentile p
-of n values is the value of rank p * n / 100, rounded to a whole number and at least 1, to three
-digits: of 50 values or fewer the p99 is the highest, of 500 or fewer the p99.9.
+Latencies are added as histograms; percentiles are never averaged. HdrHistogram's percentile p of n values is the value
+of rank p * n / 100, rounded to a whole number and at least 1, to three digits: with 50 values or fewer the p99 is the
+highest, with 500 or fewer the p99.9.
 """
 
 from __future__ import annotations
@@ -25,38 +25,38 @@ from typing import Any, Callable, NamedTuple
 from rig.histogram import merged
 
 FEWEST_RUNS = 3
-TAIL_SHARE = 0.025  # on either side of an interval of 95 %
+TAIL_SHARE = 0.025  # outside each end of a 95 % interval
 
 Run = dict[str, Any]
-"""A run, a summary, a difference and a document are as stress/report/schema.json has them."""
-Chances = list[tuple[float, float]]
-"""Values, each with its chance."""
+"""A run as in stress/report/schema.json; summaries, differences and documents likewise."""
+Distribution = list[tuple[float, float]]
+"""Values, each with its probability."""
 
 
-# Medians of draws
+# Medians of samples
 
 
 def _among_lowest(n: int, rank: int, lowest: int) -> float:
-    """Return the chance that, of n draws out of n values, that of the given rank is among the lowest values."""
+    """Return the probability that, of n draws out of n values, the one of a rank is among the lowest values."""
     share = lowest / n
     return sum(comb(n, k) * share**k * (1 - share) ** (n - k) for k in range(rank, n + 1))
 
 
 def _at(n: int, rank: int, place: int) -> float:
-    """Return the chance that the draw of the given rank is the value at this place, from 0."""
+    """Return the probability that the draw of a rank is the value at a place, from 0."""
     return _among_lowest(n, rank, place + 1) - _among_lowest(n, rank, place)
 
 
 def _apart(n: int, one: int, other: int) -> float:
-    """Return the chance that the two middle draws, of an even number, are the values at two different places."""
+    """Return the probability that the two middle draws, of an even number, are the values at two different places."""
     half = n // 2
     below = ((one + 1) / n) ** half - (one / n) ** half
     above = ((n - other) / n) ** half - ((n - other - 1) / n) ** half
     return comb(n, half) * below * above
 
 
-def medians(values: Sequence[float]) -> Chances:
-    """Return each median that a draw of as many values, with replacement, can have, with its chance."""
+def medians(values: Sequence[float]) -> Distribution:
+    """Return every median that a sample of as many values, with replacement, can have, with its probability."""
     ordered, n = sorted(values), len(values)
     if n % 2:
         return [(value, _at(n, n // 2 + 1, place)) for place, value in enumerate(ordered)]
@@ -68,19 +68,19 @@ def medians(values: Sequence[float]) -> Chances:
     return found
 
 
-def _outside(chances: Iterable[tuple[float, float]]) -> float:
-    """Return the first value up to which, itself included, there is the chance of a tail."""
+def _outside(distribution: Iterable[tuple[float, float]]) -> float:
+    """Return the first value at which the cumulative probability reaches that of a tail."""
     total = 0.0
-    for value, chance in chances:
+    for value, chance in distribution:
         total += chance
         if total >= TAIL_SHARE:
             return value
-    raise ValueError("chances that do not come to 1")
+    raise ValueError("the probabilities do not add up to 1")
 
 
-def bounds(chances: Chances) -> tuple[float, float]:
-    """Return the interval that holds the middle 95 %."""
-    ordered = sorted(chances)
+def bounds(distribution: Distribution) -> tuple[float, float]:
+    """Return the interval that contains the middle 95 %."""
+    ordered = sorted(distribution)
     return _outside(ordered), _outside(reversed(ordered))
 
 
@@ -91,7 +91,7 @@ def interval(values: Sequence[float]) -> dict[str, Any]:
 
 
 class Ratio(NamedTuple):
-    """One median by another, the interval of that, and whether it leaves out 1; None with fewer than three runs."""
+    """The ratio of two medians, its interval, and whether that excludes 1; None with fewer than three runs."""
 
     ratio: float
     low: float | None
@@ -100,7 +100,7 @@ class Ratio(NamedTuple):
 
 
 def ratio(one: Sequence[float], other: Sequence[float]) -> Ratio | None:
-    """Compare two servers' values; None where one is missing or not above 0, of which there is no ratio."""
+    """Return the ratio of two servers' values; None if one of them is missing or not above 0."""
     if not (one and other) or min(*one, *other) <= 0:
         return None
     middle = median(one) / median(other)
@@ -139,7 +139,7 @@ FIGURES: dict[str, Callable[[Run], float | None]] = {
 
 
 def _figures(runs: list[Run]) -> dict[str, Any]:
-    """Return the intervals of all figures that are known of these runs."""
+    """Return the intervals of all known figures of these runs."""
     found = {}
     for name, of in FIGURES.items():
         values = [value for value in map(of, runs) if value is not None]
@@ -149,7 +149,7 @@ def _figures(runs: list[Run]) -> dict[str, Any]:
 
 
 def _summary(runs: list[Run]) -> dict[str, Any]:
-    """Return what the runs of one server at one point say together."""
+    """Return the summary of the runs of one server at one point."""
     return {
         **{name: runs[0][name] for name in ("server", "clients", "target_per_second")},
         "runs": len(runs),
@@ -161,7 +161,7 @@ def _summary(runs: list[Run]) -> dict[str, Any]:
 
 
 def summaries(runs: list[Run]) -> list[dict[str, Any]]:
-    """Return a summary for each server at each point, in the order in which they first appear."""
+    """Return a summary for each server at each point, in the order of their first runs."""
     groups: dict[tuple[Any, ...], list[Run]] = {}
     for run in runs:
         groups.setdefault((run["clients"], run["target_per_second"], run["server"]), []).append(run)
@@ -171,45 +171,36 @@ def summaries(runs: list[Run]) -> list[dict[str, Any]]:
 # Differences
 
 
-class Words(NamedTuple):
-    """How a difference is told: its figure's name, and a sentence of `one`, `other` and `ratio`."""
-
-    figure: str
-    sentence: str
-
-
 COMPARED = {
-    "per_second": Words("operations a second", "{one} answers {ratio} times as many operations a second as {other}"),
-    "p99_us": Words("p99 latency", "the p99 latency of {one} is {ratio} times that of {other}"),
-    "cpu_us_per_operation": Words("CPU per operation", "{one} uses {ratio} times the CPU per operation of {other}"),
-    "switches_per_operation": Words(
-        "context switches per operation", "{one} has {ratio} times the context switches per operation of {other}"
-    ),
-    "resident_per_connection": Words(
-        "memory per connection", "{one} takes {ratio} times the memory per connection of {other}"
-    ),
+    "per_second": "operations/s",
+    "p99_us": "p99 latency",
+    "cpu_us_per_operation": "CPU per operation",
+    "switches_per_operation": "context switches per operation",
+    "resident_per_connection": "memory per connection",
 }
+"""The compared figures and their names."""
 
 
 def digits(number: float) -> str:
-    """Return a ratio in two or three digits, never in powers of ten."""
+    """Return a ratio in two or three digits, without an exponent."""
     if number < 0.0995:
         return f"{Decimal(f'{number:.1e}'):f}"
     return f"{number:.2f}" if number < 1.995 else f"{number:.1f}" if number < 9.95 else f"{number:,.0f}"
 
 
 def _within(low: float, high: float) -> str:
-    return f"({digits(low)} to {digits(high)})"
+    return f"({digits(low)}x to {digits(high)}x)"
 
 
 def sentence(figure: str, one: str, other: str, found: Ratio) -> str:
-    """Say a difference in plain words."""
-    told = COMPARED[figure].sentence.format(one=one, other=other, ratio=digits(found.ratio))
+    """Return a sentence on the difference between two servers in a figure."""
+    name = COMPARED[figure]
+    text = f"{name} of {one}: {digits(found.ratio)}x {other}"
     if found.low is None or found.high is None:
-        return f"{told}; fewer than three runs do not tell whether that is real"
+        return f"{text}; significance unknown with fewer than three runs"
     if found.real:
-        return f"{told} {_within(found.low, found.high)}: real"
-    return f"no real difference in {COMPARED[figure].figure} between {one} and {other} {_within(found.low, found.high)}"
+        return f"{text} {_within(found.low, found.high)}, significant"
+    return f"no significant difference in {name} between {one} and {other} {_within(found.low, found.high)}"
 
 
 def _compared(one: dict[str, Any], other: dict[str, Any]) -> list[dict[str, Any]]:
@@ -233,19 +224,19 @@ def _compared(one: dict[str, Any], other: dict[str, Any]) -> list[dict[str, Any]
 
 
 def differences(runs: list[Run], summaries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Compare every other server with that of the first run, point by point. A figure that is not known of both, or
-    not above 0 in all runs, is left out."""
+    """Return the differences of every other server to that of the first run, point by point. A figure that is unknown
+    for one of them, or not above 0 in all runs, is left out."""
     first = runs[0]["server"] if runs else None
-    beside = {(each["clients"], each["target_per_second"]): each for each in summaries if each["server"] == first}
+    base = {(each["clients"], each["target_per_second"]): each for each in summaries if each["server"] == first}
     found = []
     for each in summaries:
-        other = beside.get((each["clients"], each["target_per_second"]))
+        other = base.get((each["clients"], each["target_per_second"]))
         if other and each is not other:
             found += _compared(each, other)
     return found
 
 
-# What is printed
+# Sentences
 
 
 def _point(each: dict[str, Any]) -> tuple[int, float]:
@@ -253,31 +244,31 @@ def _point(each: dict[str, Any]) -> tuple[int, float]:
 
 
 def _where(clients: int, rate: float) -> str:
-    return f"{clients:,} clients" + (f" and {rate:,.0f} operations a second planned" if rate else "")
+    return f"{clients:,} clients" + (f", {rate:,.0f} planned operations/s" if rate else "")
 
 
 def _terms(found: list[dict[str, Any]]) -> list[str]:
-    """Return the parts of a line on all differences of two servers: those that are real, or of too few runs to tell,
-    and then what does not differ."""
+    """Return the parts of a line on all differences of two servers: first the significant and the unknown ones."""
     terms, same = [], []
     for each in found:
-        figure = COMPARED[each["figure"]].figure
+        figure = COMPARED[each["figure"]]
         if each["real"] is False:
             same.append(figure)
         else:
             within = f" {_within(each['low'], each['high'])}" if each["real"] else ""
-            terms.append(f"{figure} x {digits(each['ratio'])}{within}")
-    return terms + (["no real difference in " + " and ".join(same)] if same else [])
+            terms.append(f"{figure} {digits(each['ratio'])}x{within}")
+    return terms + (["no significant difference in " + " and ".join(same)] if same else [])
 
 
 def _line(one: str, other: str, where: str, found: list[dict[str, Any]]) -> str:
     few = any(each["real"] is None for each in found)
-    unsure = "; fewer than three runs do not tell what is real" if few else ""
-    return f"{one} beside {other}, {where}: {', '.join(_terms(found))}{unsure}"
+    unsure = "; significance unknown with fewer than three runs" if few else ""
+    return f"{one} compared with {other}, {where}: {', '.join(_terms(found))}{unsure}"
 
 
 def sentences(document: dict[str, Any]) -> list[str]:
-    """Return a line for each server beside the first, at the point with most clients and the highest rate."""
+    """Return a line for each server compared with the first, at the point with the most clients and the highest
+    rate."""
     last = max(map(_point, document["differences"]), default=(0, 0.0))
     pairs: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for each in document["differences"]:

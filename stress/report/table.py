@@ -1,4 +1,4 @@
-"""What a run prints: one table with a row for each server at each point, and notes below it."""
+"""The table on the terminal: a row for each server at each point, and notes below it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ NONE = "-"
 WIDE_COLUMNS = 100
 
 LIMITS = {
-    "load": "the load set the pace: a load process used {load:.0%} of a core, the server {server}",
-    "machine": "the machine was the limit: no core had time left, of which a load process had "
-    "{load:.0%} and the server {server}",
-    "saturated": "the plan was more than could be done, and latencies grow with the duration: a load process "
-    "used {load:.0%} of a core, the server {server}",
+    "load": "limited by the load: a load process used {load:.0%} of a core, the server {server}",
+    "machine": "limited by the machine: no core had time left; a load process used {load:.0%} of a core, "
+    "the server {server}",
+    "saturated": "the plan exceeded the capacity, so that latencies grow with the duration: a load process used "
+    "{load:.0%} of a core, the server {server}",
 }
 
 Group = Sequence[Run]
@@ -32,7 +32,7 @@ Group = Sequence[Run]
 
 
 def time_text(microseconds: float | None) -> str:
-    """Return a time in three digits and the unit that suits it."""
+    """Return a time in three digits with a suitable unit."""
     if microseconds is None:
         return NONE
     for limit, unit in ((1e3, "us"), (1e6, "ms")):
@@ -42,7 +42,7 @@ def time_text(microseconds: float | None) -> str:
 
 
 def _three(number: float) -> str:
-    """Return a number in three digits, never in powers of ten."""
+    """Return a number in three digits, without an exponent."""
     for limit, digits in ((9.995, 2), (99.95, 1)):
         if abs(number) < limit:
             return f"{number:.{digits}f}"
@@ -50,7 +50,7 @@ def _three(number: float) -> str:
 
 
 def compact(number: float) -> str:
-    """Return a count in three digits, in thousands (k) or millions (M) where it is large."""
+    """Return a count in three digits; large ones in thousands (k) or millions (M)."""
     if number >= 10**6:
         return f"{_three(number / 10**6)}M"
     return f"{_three(number / 10**3)}k" if number >= 10**4 else f"{number:,.0f}"
@@ -71,8 +71,8 @@ def _times(group: Group, of: Callable[[Run], dict[str, Any]], names: Sequence[st
 
 
 def _connect(group: Group) -> list[str]:
-    took = _middle(group, lambda run: run["connect"]["seconds"] * 1e6)
-    return [f"all {time_text(took)}", *_times(group, lambda run: run["connect"]["latency"], ("p50", "p99"))]
+    microseconds = _middle(group, lambda run: run["connect"]["seconds"] * 1e6)
+    return [f"all {time_text(microseconds)}", *_times(group, lambda run: run["connect"]["latency"], ("p50", "p99"))]
 
 
 def _operation(group: Group) -> list[str]:
@@ -81,16 +81,16 @@ def _operation(group: Group) -> list[str]:
 
 def _rates(group: Group) -> list[str]:
     answered = _middle(group, lambda run: run["operations"]["answered"]) or 0
-    took, target = _middle(group, lambda run: run["operations"]["seconds"] * 1e6), group[0]["target_per_second"]
+    seconds, target = _middle(group, lambda run: run["operations"]["seconds"] * 1e6), group[0]["target_per_second"]
     rate = _middle(group, lambda run: run["operations"]["per_second"])
-    told = f"of {target:,.0f}" if target else f"in {time_text(took)}"
-    return [f"{rate:,.0f}/s", told, f"{compact(answered)} in"]
+    detail = f"of {target:,.0f}" if target else f"in {time_text(seconds)}"
+    return [f"{rate:,.0f}/s", detail, f"{compact(answered)} in"]
 
 
 def _cpu(group: Group) -> list[str]:
     share = _middle(group, server_share) or 0
-    mine = _middle(group, lambda run: run["load"]["cpu_us_per_operation"]) or 0
-    return [f"{_three(_side(group, 'cpu_us_per_operation'))} us/op", f"{share:.0%} core", f"load {_three(mine)}"]
+    load = _middle(group, lambda run: run["load"]["cpu_us_per_operation"]) or 0
+    return [f"{_three(_side(group, 'cpu_us_per_operation'))} us/op", f"{share:.0%} core", f"load {_three(load)}"]
 
 
 def _switches(group: Group) -> list[str]:
@@ -116,8 +116,8 @@ def _side(group: Group, name: str) -> float:
 
 def _server(group: Group) -> list[list[str]]:
     if not any(run["side"] for run in group):
-        mine = _middle(group, lambda run: run["load"]["cpu_us_per_operation"]) or 0
-        return [[NONE, NONE, f"load {_three(mine)}"], [NONE], [NONE]]
+        load = _middle(group, lambda run: run["load"]["cpu_us_per_operation"]) or 0
+        return [[NONE, NONE, f"load {_three(load)}"], [NONE], [NONE]]
     return [_cpu(group), _switches(group), _memory(group)]
 
 
@@ -136,7 +136,7 @@ def _name(group: Group) -> str:
 
 
 def groups(runs: list[Run]) -> list[list[Run]]:
-    """Return the runs of each server at each point together, in the order in which they came."""
+    """Return the runs of each server at each point, in the order of their first runs."""
     found: dict[tuple[int, float | None, str], list[Run]] = {}
     for run in runs:
         found.setdefault((run["clients"], run["target_per_second"], run["server"]), []).append(run)
@@ -144,7 +144,7 @@ def groups(runs: list[Run]) -> list[list[Run]]:
 
 
 def table(runs: list[Run], width: int) -> Table:
-    """Return the table: a row for each server at each point, made for a console of 80 columns or more."""
+    """Return the table: a row for each server at each point, for a console of 80 columns or more."""
     padding = (0, 1 if width >= WIDE_COLUMNS else 0)
     several = len({run["clients"] for run in runs}) > 1
     drawn = Table(box=box.SIMPLE_HEAD, padding=padding, show_edge=False, show_lines=True)
@@ -160,7 +160,7 @@ def table(runs: list[Run], width: int) -> Table:
 
 
 def _where(run: Run, runs: list[Run]) -> str:
-    """Name a run as far as others make it necessary."""
+    """Return a run's server, with the point if there are several."""
     several = len({one["clients"] for one in runs}) > 1
     name: str = run["server"] + (f" with {run['clients']:,}" if several else "")
     rate = run["target_per_second"]
@@ -168,23 +168,22 @@ def _where(run: Run, runs: list[Run]) -> str:
 
 
 def notes(runs: list[Run]) -> list[str]:
-    """Return what has to be said below the table: limits met, and the first fault of each
-    kind."""
+    """Return the lines below the table: limits, and the first fault of each kind."""
     said: dict[tuple[str, str], str] = {}
     for run in runs:
-        who = f"{_where(run, runs)}: " if len(runs) > 1 else ""
+        subject = f"{_where(run, runs)}: " if len(runs) > 1 else ""
         limit, share = run["limited_by"], server_share(run)
         if limit:
-            server = "is not known" if share is None else f"{share:.0%}"
+            server = "an unknown share" if share is None else f"{share:.0%}"
             text = LIMITS[limit].format(load=run["load"]["busiest_core_share"], server=server)
-            said.setdefault((who, limit), f"* {who}{text}")
+            said.setdefault((subject, limit), f"* {subject}{text}")
         for kind, example in sorted(run["first_errors"].items()):
-            said.setdefault((who, kind), f"{who}first {kind}: {example}")
+            said.setdefault((subject, kind), f"{subject}first {kind}: {example}")
     return list(said.values())
 
 
 def load_line(runs: list[Run]) -> str:
-    """Return what the load used itself, and what the machine had left."""
+    """Return the CPU of the load, and the idle share of the machine."""
     shares = _range([run["load"]["busiest_core_share"] for run in runs])
     idle = _range([run["machine_idle_share"] for run in runs])
     return f"load, {len(runs[0]['load']['cpu_seconds'])} process(es): {shares} of a core; machine {idle} idle"
@@ -196,21 +195,19 @@ def _range(shares: list[float]) -> str:
 
 
 def cost_line(runs: list[Run]) -> list[str]:
-    """Say whether a request costs the load more CPU than the server that spent least on it."""
+    """Return the CPU per request of the load and of the cheapest server; with a warning if the load's is higher."""
     known = [group for group in groups(runs) if any(run["side"] for run in group)]
     if not known:
         return []
-    fastest = min(known, key=lambda group: _side(group, "cpu_us_per_operation"))
-    theirs = _side(fastest, "cpu_us_per_operation")
-    mine = _middle(fastest, lambda run: run["load"]["cpu_us_per_operation"]) or 0
-    than = f"{_three(mine)} us of CPU per request in the load, {_three(theirs)} in {fastest[0]['server']}, the fastest"
-    if mine <= theirs:
-        return [f"the load costs less than every server measured: {than}"]
-    return [f"the load costs more than the fastest server measured, which may be quicker than shown: {than}"]
+    cheapest = min(known, key=lambda group: _side(group, "cpu_us_per_operation"))
+    server = _side(cheapest, "cpu_us_per_operation")
+    load = _middle(cheapest, lambda run: run["load"]["cpu_us_per_operation"]) or 0
+    text = f"CPU per request: load {_three(load)} us, {cheapest[0]['server']} (the cheapest server) {_three(server)} us"
+    return [text if load <= server else f"{text}; the load may limit this server's rate"]
 
 
 def shown(document: dict[str, Any]) -> list[Run]:
-    """Return the runs that the table is about: of a sweep those that are its answer."""
+    """Return the runs in the table: of a sweep those that are its result."""
     bound = document["plan"]["pacing"].get("p99_us")
     return document["runs"] if bound is None else list(sweep.best(document["runs"], bound / 1e6).values())
 
@@ -230,7 +227,7 @@ def swept(document: dict[str, Any]) -> list[str]:
 def _held(rates: list[float], bound: float) -> str:
     each = " (" + ", ".join(f"{rate:,.0f}" for rate in rates) + ")" if len(rates) > 1 else ""
     if not any(rates):
-        return f"holds a p99 of {time_text(bound)} at no rate tried"
+        return f"holds a p99 of {time_text(bound)} at no tested rate"
     return f"holds a p99 of {time_text(bound)} up to {median(rates):,.0f}/s{each}"
 
 
@@ -255,7 +252,7 @@ def show(document: dict[str, Any], console: Console) -> None:
     console.print()
     console.print(table(runs, console.width))
     console.print()
-    # Doubts come from notes(), which knows shares.
-    told = swept(document) or intervals.sentences({**document, "summaries": []})
-    for line in [*told, load_line(runs), *cost_line(runs), *notes(runs)]:
+    # Without summaries, whose limits notes() prints with shares.
+    results = swept(document) or intervals.sentences({**document, "summaries": []})
+    for line in [*results, load_line(runs), *cost_line(runs), *notes(runs)]:
         console.print(line, highlight=False, markup=False)

@@ -1,4 +1,4 @@
-"""The tables of a page, as plain values that its template writes down."""
+"""The tables of a page as plain values for its template."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from report.charts import LEVELS, Track, place, tracks
 from report.lookup import (
     CONNECT,
     CPU,
+    MAIN_FIGURES,
     MEMORY,
     P99,
     RATE,
@@ -25,16 +26,15 @@ from report.lookup import (
 
 MARKS = {"load": "*", "machine": "†", "saturated": "‡"}
 NOTES = {
-    "load": "The load set the pace, as one of its processes used all of a core: the server may do more than this.",
-    "machine": "The machine was full, so that server and load took time from each other: alone the server may do more.",
-    "saturated": "More was planned than could be done: latency from the planned start grows as long as a run lasts.",
+    "load": "Limited by the load, a process of which used a whole core: the server's capacity may be higher.",
+    "machine": "Limited by the full machine, which server and load share: the server's capacity may be higher.",
+    "saturated": "The plan exceeded the capacity: latency from the planned start grows with the duration of the run.",
 }
-MAIN_FIGURES = (RATE, P99, CPU, MEMORY)
-MIN_VALUES_ABOVE = 10  # a percentile that fewer values lie above says little
+MIN_VALUES_ABOVE = 10  # with fewer values above it a percentile is too uncertain
 
 
 class Cell(NamedTuple):
-    """A value, what bounds it, and the mark of what limited it."""
+    """A value, its interval, and the mark of what limited it."""
 
     text: str
     bounds: str = ""
@@ -42,7 +42,7 @@ class Cell(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row's own heading, its cells, the mark of what limited all of them, and the group of rows it belongs to."""
+    """A row's header, its cells, the mark of what limited all of them, and the group of rows that it belongs to."""
 
     name: str
     cells: Sequence[Cell]
@@ -51,13 +51,19 @@ class Row(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table: its caption, the columns' names with the first one's, rows, and what its marks mean."""
+    """
+    A table.
+
+    @ivar head: the titles of the columns, that of the row headers first.
+    @ivar notes: marks and their meanings.
+    @ivar words: whether the cells are text and not numbers.
+    """
 
     caption: str
     head: Sequence[str]
     rows: Sequence[Row]
     notes: Sequence[tuple[str, str]] = ()
-    words: bool = False  # whether the cells are text and not numbers
+    words: bool = False
 
 
 EMPTY = Cell(units.NONE)
@@ -69,13 +75,13 @@ def mark(measured: Measured, server: str, point: Point) -> str:
 
 
 def noted(measured: Measured, points: Iterable[Point]) -> list[tuple[str, str]]:
-    """Say what the marks of these points mean."""
+    """Return the marks of these points with their meanings."""
     found = {measured.limit(server, point) for point in points for server in measured.servers}
     return [(MARKS[kind], NOTES[kind]) for kind in MARKS if kind in found]
 
 
 def bounded(measured: Measured, server: str, point: Point, figure: Figure) -> Cell:
-    """Return a median with its interval below it."""
+    """Return a median with its interval."""
     each = measured.interval(server, point, figure)
     if each is None:
         return EMPTY
@@ -85,7 +91,7 @@ def bounded(measured: Measured, server: str, point: Point, figure: Figure) -> Ce
 
 
 def named(measured: Measured, point: Point) -> str:
-    """Name a point in a row: what it does not share with all others."""
+    """Return a point's name in a row, without what all points have in common."""
     rates = {each.target for each in measured.points}
     numbers = {each.clients for each in measured.points}
     rate = [f"{units.number(point.target)}/s" if point.target is not None else "unbounded"] if len(rates) > 1 else []
@@ -94,14 +100,14 @@ def named(measured: Measured, point: Point) -> str:
 
 
 def axis(measured: Measured) -> str:
-    """Name the column of points."""
+    """Return the title of the column of points."""
     names = ["connections"] if len({each.clients for each in measured.points}) > 1 else []
     names += ["planned"] if len({each.target for each in measured.points}) > 1 else []
     return ", ".join(names) or "connections"
 
 
 def group(measured: Measured, point: Point) -> str:
-    """Name a point above its rows, where there are several."""
+    """Return a point's name above its rows; empty if there is only one point."""
     return place(point) if len(measured.points) > 1 else ""
 
 
@@ -111,14 +117,14 @@ def matrix(measured: Measured, figure: Figure) -> Table:
         Row(named(measured, point), [bounded(measured, server, point, figure) for server in measured.servers])
         for point in measured.points
     ]
-    interval = "Medians over the runs" + (", and below each its 95 % interval" if measured.fewest_runs > 2 else "")
+    interval = "Medians over the runs" + (", each above its 95 % interval" if measured.fewest_runs > 2 else "")
     return Table(
         f"{figure.title}. {interval}.", [axis(measured), *measured.servers], rows, noted(measured, measured.points)
     )
 
 
 def key(measured: Measured, point: Point) -> Table:
-    """Return the main figures of each server at one point."""
+    """Return the main figures of each server at a point."""
     shown = [figure for figure in MAIN_FIGURES if measured.known(figure)]
     wrong = {server: sum(measured.errors(server, point).values()) for server in measured.servers}
     rows = []
@@ -127,14 +133,14 @@ def key(measured: Measured, point: Point) -> Table:
             cells = [bounded(measured, server, point, figure)._replace(bounds="", mark="") for figure in shown]
             cells += [Cell(units.count(wrong[server]))] if any(wrong.values()) else []
             rows.append(Row(server, cells, mark(measured, server, point)))
-    heads = {RATE: "requests/s", P99: "p99", CPU: "CPU per request", MEMORY: "memory per client"}
+    heads = {RATE: "requests/s", P99: "p99", CPU: "CPU per request", MEMORY: "memory per connection"}
     head = ["server", *(heads[figure] for figure in shown), *(["errors"] if any(wrong.values()) else [])]
-    rate = ", each at the highest rate that held the 99th percentile" if measured.bound else ""
+    rate = ", at the highest rate that held the p99" if measured.bound else ""
     return Table(f"At {place(point)}{rate}; medians over the runs.", head, rows, noted(measured, [point]))
 
 
 def level_cells(values: Any) -> list[Cell]:
-    """Return the percentiles of a histogram that enough values lie above."""
+    """Return the percentiles of a histogram that have enough values above them."""
     number = values.get_total_count()
     found = percentiles(values, LEVELS)
     sure = [number * (1 - level / 100) >= MIN_VALUES_ABOVE or level <= 99 for level in LEVELS]
@@ -142,7 +148,7 @@ def level_cells(values: Any) -> list[Cell]:
 
 
 def latency(measured: Measured) -> Table:
-    """Return percentiles: a row for each point and server."""
+    """Return the percentiles of latency: a row for each point and server."""
     rows = []
     for server, point, summary in measured.summaries():
         values = histogram(summary["latency"])
@@ -152,8 +158,8 @@ def latency(measured: Measured) -> Table:
         rows.append(Row(server, cells, mark(measured, server, point), group(measured, point)))
     head = ["server", *(f"p{level:g}" for level in LEVELS), "max", "answers"]
     caption = (
-        "Latency. The histograms of a point's runs are added up; from the 99.9th on, a percentile with fewer than ten "
-        "answers above it is left out."
+        "Latency, from the sum of the histograms of a point's runs. Percentiles above p99 with fewer than ten answers "
+        "above them are left out."
     )
     return Table(caption, head, rows, noted(measured, measured.points))
 
@@ -162,23 +168,23 @@ def both_clocks(measured: Measured, point: Point) -> Table:
     """Return response and service times at a point."""
     rows = []
     for server in measured.servers:
-        for kind, text in (("response", "from the plan"), ("service", "from the send")):
+        for kind, text in (("response", "from the planned start"), ("service", "from the send")):
             runs = measured.runs(server, point)
             if runs:
                 cells = level_cells(added(run["operations"][kind] for run in runs))
                 rows.append(Row(text, cells, mark(measured, server, point), server))
     return Table(
-        f"Response and service time at {place(point)}.", ["counted", *(f"p{level:g}" for level in LEVELS)], rows
+        f"Response and service time at {place(point)}.", ["latency", *(f"p{level:g}" for level in LEVELS)], rows
     )
 
 
 def achieved(measured: Measured) -> Table:
-    """Return achieved rates, and below each its share of the plan: a row for each point, a column for each server."""
+    """Return achieved rates, each with its share of the plan: a row for each point, a column for each server."""
     rows = [
         Row(place(point), [of_plan(measured, server, point) for server in measured.servers])
         for point in measured.points
     ]
-    caption = "Achieved rate a second, medians over the runs, and below each its share of the plan."
+    caption = "Achieved requests/s, medians over the runs, each above its share of the plan."
     return Table(caption, ["planned", *measured.servers], rows, noted(measured, measured.points))
 
 
@@ -191,7 +197,7 @@ def of_plan(measured: Measured, server: str, point: Point) -> Cell:
 
 
 def connecting(measured: Measured) -> Table:
-    """Return how connections were made: the rate, the latency of one, and failures."""
+    """Return the rate, latency and failures of connects."""
     rows = []
     for server, point, _ in measured.summaries():
         runs = measured.runs(server, point)
@@ -200,31 +206,31 @@ def connecting(measured: Measured) -> Table:
         failures = Cell(units.count(sum(run["connect"]["failed"] for run in runs)))
         rate = bounded(measured, server, point, CONNECT)._replace(mark="", bounds="")
         rows.append(Row(server, [rate, *times, failures], "", group(measured, point)))
-    head = ["server", "made/s", "p50", "p99", "max", "failed"]
-    return Table("Connections made a second, and the latency of one.", head, rows)
+    head = ["server", "connections/s", "p50", "p99", "max", "failed"]
+    return Table("Connections per second, and the latency of a connect.", head, rows)
 
 
 def over_time(series: dict[str, list[dict[str, Any]]]) -> Table:
-    """Return the least, the median and the most of each line of the time series, during the operations."""
+    """Return minimum, median and maximum of each track of the time series during the operations."""
     shown = tracks(series)
     rows = []
-    for server, looks in series.items():
-        working = [look for look in looks if look["phase"] == "operate"]
+    for server, seconds in series.items():
+        working = [second for second in seconds if second["phase"] == "operate"]
         rows.append(Row(server, [extremes(track, working) for track in shown]))
-    caption = "Seconds of the operations: the median second, and below it the least and the most."
+    caption = "Seconds of the operations: the median, above minimum and maximum."
     return Table(caption, ["server", *(track.title for track in shown)], rows)
 
 
-def extremes(track: Track, looks: Sequence[dict[str, Any]]) -> Cell:
-    """Return the middle of a series and its ends."""
-    values = sorted(value for look in looks if (value := track.of(look)) is not None)
+def extremes(track: Track, seconds: Sequence[dict[str, Any]]) -> Cell:
+    """Return the median of a series with its minimum and maximum."""
+    values = sorted(value for second in seconds if (value := track.of(second)) is not None)
     if not values:
         return EMPTY
     return Cell(track.text(values[(len(values) - 1) // 2]), units.between(track.text, values[0], values[-1]))
 
 
 def limits(measured: Measured) -> Table:
-    """Return the rows that something else than the server limited, and how busy all were."""
+    """Return the rows that something other than the server limited, with the CPU usage of all."""
     rows = []
     for server, point, summary in measured.summaries():
         if summary["limited_by"]:
@@ -237,7 +243,12 @@ def limits(measured: Measured) -> Table:
                      Cell(units.share(max(own))) if own else EMPTY, Cell(units.share(idle))]  # fmt: skip
             rows.append(Row(server, cells, MARKS[summary["limited_by"]], place(point)))
     head = ["server", "limited by", "load, of a core", "server, of a core", "machine idle"]
-    return Table("Rows that the server did not limit: how busy all were.", head, rows, noted(measured, measured.points))
+    return Table(
+        "Points where the server was not the limit: CPU of load, server and machine.",
+        head,
+        rows,
+        noted(measured, measured.points),
+    )
 
 
 def errors(measured: Measured) -> Table:
@@ -255,7 +266,7 @@ def errors(measured: Measured) -> Table:
 
 
 def differences(measured: Measured) -> dict[str, list[str]]:
-    """Return the sentences of all differences, by the name of their point, the hardest point first."""
+    """Return the sentences of all differences by the name of their point, the hardest point first."""
     found: dict[str, list[str]] = {place(point): [] for point in reversed(measured.points)}
     for each in measured.document["differences"]:
         found[place(point_of(each))].append(each["sentence"])
@@ -263,7 +274,7 @@ def differences(measured: Measured) -> dict[str, list[str]]:
 
 
 def tried(whole: Measured) -> Table:
-    """Return all that a sweep tried."""
+    """Return all runs of a sweep."""
     rows = []
     for server in whole.servers:
         for point in whole.points:
@@ -272,12 +283,12 @@ def tried(whole: Measured) -> Table:
                 cells = [Cell(units.count(rate.median)), Cell(units.time(p99.median)) if p99 else EMPTY]
                 name = f"{server}, {units.count(point.clients)} connections"
                 rows.append(Row(units.count(point.target), cells, mark(whole, server, point), name))
-    caption = f"The rates that were tried; the 99th percentile had to stay within {units.time(whole.bound or 0.0)}."
+    caption = f"The tested rates; the bound on the p99 was {units.time(whole.bound or 0.0)}."
     return Table(caption, ["planned/s", "achieved/s", "p99"], rows, noted(whole, whole.points))
 
 
 def runs(whole: Measured) -> Table:
-    """Return every run there was."""
+    """Return a table of all runs."""
     rows = [
         Row(f"{run['server']}, {named(whole, point_of(run))}", run_cells(run), MARKS.get(run["limited_by"], ""))
         for run in whole.document["runs"]
@@ -290,17 +301,17 @@ def runs(whole: Measured) -> Table:
         "p99",
         "max",
         "CPU per request",
-        "load's CPU",
+        "load CPU",
         "machine idle",
         "errors",
     ]
     limited = {run["limited_by"] for run in whole.document["runs"]}
     notes = [(MARKS[kind], NOTES[kind]) for kind in MARKS if kind in limited]
-    return Table("Every run, in the order in which they ran.", head, rows, notes)
+    return Table("All runs, in the order of their start.", head, rows, notes)
 
 
 def run_cells(run: dict[str, Any]) -> list[Cell]:
-    """Return a run's figures."""
+    """Return the figures of a run."""
     did, side, load = run["operations"], run["side"], run["load"]
     latencies = [did["response"][name] for name in ("p50_us", "p99_us", "max_us")]
     return [

@@ -1,7 +1,7 @@
-"""Three sentences that say what came out: who was fastest, what it cost, and what is not certain.
+"""The three sentences at the top of a page: rates, costs, and how certain they are.
 
-They are made from summaries and differences alone and hold for any outcome: ties are called ties, and errors,
-limits and too few runs are always told.
+They are derived from summaries and differences alone and hold for any outcome: ties are called ties, and errors, limits
+and too few runs are always mentioned.
 """
 
 from __future__ import annotations
@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from report import units
-from report.lookup import CPU, FEWEST_RUNS, LOAD, MAIN_FIGURES, MEMORY, P99, RATE, Figure, Measured, Point, point_of
+from report.intervals import FEWEST_RUNS
+from report.lookup import CPU, LOAD, MAIN_FIGURES, MEMORY, P99, RATE, Figure, Measured, Point, point_of
 from rig.result import KEPT_PLAN_SHARE
 
-MAX_NAMED_SERVERS = 4  # servers that a sentence names one by one
+MAX_NAMED_SERVERS = 4  # in a sentence
 
 
 def sentences(measured: Measured) -> list[str]:
-    """Return the three sentences."""
+    """Return the three sentences on rates, costs and certainty."""
     if not measured.points:
         none = (
-            f"No rate that was tried {within(measured)}"
+            f"No tested rate had {bounded_p99(measured)}"
             if measured.whole["runs"]
-            else "Nothing was measured: no run ended"
+            else "There are no results: no run was completed"
         )
         return [f"{none}.", unknown_cost(), certainty(measured, None)]
     point = verdict_point(measured)
@@ -36,24 +37,24 @@ def verdict_point(measured: Measured) -> Point:
 
 
 def where(measured: Measured, point: Point) -> str:
-    """Say a point in words: 8,192 connections, 50 of them at work."""
+    """Return a point in words: 8,192 connections, 50 of them active."""
     active = measured.plan["active"]
-    return units.plural(point.clients, "connection") + (f", {units.count(active)} of them at work," if active else "")
+    return units.plural(point.clients, "connection") + (f", {units.count(active)} of them active," if active else "")
 
 
-def within(measured: Measured) -> str:
-    """Say what a sweep looked for."""
-    return f"had 99 of 100 answers within {units.time(measured.bound or 0.0)}"
+def bounded_p99(measured: Measured) -> str:
+    """Return the bound of a sweep in words."""
+    return f"a p99 within {units.time(measured.bound or 0.0)}"
 
 
 def unanswered(measured: Measured, point: Point) -> str:
-    """Say which servers a sweep has no answer for, or nothing."""
+    """Return which servers held a sweep's bound at no rate; empty without any."""
     none = [each["name"] for each in measured.whole["servers"] if not measured.summary(each["name"], point)]
-    return f"; no rate that was tried {within(measured)} from {units.several(none)}" if measured.bound and none else ""
+    return f"; {units.several(none)} had {bounded_p99(measured)} at no tested rate" if measured.bound and none else ""
 
 
 class Ranking:
-    """The servers that have a figure at a point, best first."""
+    """The servers that have a figure at a point, the best one first."""
 
     def __init__(self, measured: Measured, point: Point, figure: Figure, among: Sequence[str] | None = None) -> None:
         self._measured, self._point, self.figure = measured, point, figure
@@ -63,26 +64,25 @@ class Ranking:
         self.names = sorted(self.values, key=lambda name: sign * self.values[name])
 
     def leaders(self) -> list[str]:
-        """Return the best, and those whose difference to it may be chance."""
+        """Return the best server, and those that do not differ significantly from it."""
         best = self.names[0]
         same = self._measured.same
         return [name for name in self.names if name == best or same(self.figure, self._point, best, name)]
 
     def value(self, name: str) -> str:
-        """Say a server's value."""
         return self.figure.text(self.values[name])
 
     def bound(self, name: str) -> str:
-        """Say a server's rate, and where it can only be more."""
+        """Return a server's rate, "at least" if something else limited it."""
         limited = self._measured.limit(name, self._point) in ("load", "machine")
         return f"at least {self.value(name)}" if limited else self.value(name)
 
     def listed(self, names: Sequence[str]) -> str:
-        """Say servers with their values; of many only the next and the last."""
+        """Return servers with their values; of many only the first and the last."""
         return ", ".join(f"{name} {self.value(name)}" for name in few(names))
 
     def followed(self, names: Sequence[str]) -> str:
-        """Say what the others answered, or nothing where there are none."""
+        """Return the rates of the servers behind the leaders; empty without any."""
         each = [f"{name} {self.bound(name)}" for name in few(names)]
         return f"; {units.several(each)}" if each else ""
 
@@ -93,57 +93,57 @@ def few(names: Sequence[str]) -> Sequence[str]:
 
 
 def failed(measured: Measured, name: str, point: Point) -> str:
-    """Say that a server had errors at a point, or nothing."""
+    """Return a server's errors at a point; empty without any."""
     errors = sum(measured.errors(name, point).values())
-    return f", though with {units.plural(errors, 'error')}" if errors else ""
+    return f", with {units.plural(errors, 'error')}" if errors else ""
 
 
 def closed_loop(measured: Measured, point: Point) -> str:
-    """Say who answered the most."""
+    """Return the sentence on rates in a closed loop."""
     rank = Ranking(measured, point, RATE)
-    soon_enough = f"and 99 of 100 answers within {units.time(measured.bound)} " if measured.bound else ""
-    begin = f"With {where(measured, point)} {soon_enough}"
+    bound = f"and {bounded_p99(measured)} " if measured.bound else ""
+    begin = f"With {where(measured, point)} {bound}"
     best = rank.names[0]
     if not rank.values[best]:
-        return f"{begin}no server answered anything."
+        return f"{begin}no server answered any request."
     if len(rank.names) == 1:
-        text = f"{begin}{best} answered {rank.bound(best)} requests a second{soon(measured, best, point)}"
+        text = f"{begin}{best} had a rate of {rank.bound(best)} requests/s{p99_of(measured, best, point)}"
         return f"{text}{failed(measured, best, point)}{unanswered(measured, point)}."
     leaders = rank.leaders()
     text = shared(measured, rank, leaders, point) if len(leaders) > 1 else alone(measured, rank, point)
     return begin + text + elsewhere(measured, leaders, point) + unanswered(measured, point) + "."
 
 
-def soon(measured: Measured, name: str, point: Point) -> str:
-    """Say within what time 99 of 100 answers of a server came, or nothing where that is not known."""
+def p99_of(measured: Measured, name: str, point: Point) -> str:
+    """Return the p99 of a server; empty if it is unknown."""
     p99 = measured.interval(name, point, P99)
-    return f", 99 of 100 within {units.time(p99.median)}" if p99 else ""
+    return f" and a p99 of {units.time(p99.median)}" if p99 else ""
 
 
 def alone(measured: Measured, rank: Ranking, point: Point) -> str:
-    """Say who is first, by how much, and who follows."""
+    """Return the leader, its ratio to the next server, and the others."""
     best, following, *others = rank.names
-    text = f"{best} answered the most requests, {rank.bound(best)} a second{failed(measured, best, point)}"
+    text = f"{best} had the highest rate, {rank.bound(best)} requests/s{failed(measured, best, point)}"
     if not rank.values[following]:
-        return f"{text}; {units.several([following, *others])} answered none"
+        return f"{text}; {units.several([following, *others])} answered no request"
     ratio = units.times(rank.values[best] / rank.values[following])
-    return f"{text}, {ratio} as many as {following} ({rank.bound(following)}){rank.followed(others)}"
+    return f"{text}, {ratio} {following} ({rank.bound(following)}){rank.followed(others)}"
 
 
 def shared(measured: Measured, rank: Ranking, leaders: list[str], point: Point) -> str:
-    """Say that several are first, within chance, and who follows."""
+    """Return the leaders that do not differ significantly, and the others."""
     bounds = [rank.bound(name) for name in leaders]
     if all(each.startswith("at least ") for each in bounds):
         bounds[1:] = [rank.value(name) for name in leaders[1:]]
     each = [f"{bound}{failed(measured, name, point)}" for bound, name in zip(bounds, leaders)]
     rest = [name for name in rank.names if name not in leaders]
-    most = "answered the most requests and " if rest else ""
-    rates = f"{units.several(each)} requests a second"
-    return f"{units.several(leaders)} {most}are too close to call, {rates}{rank.followed(rest)}"
+    highest = "had the highest rates, which do" if rest else "had rates that do"
+    rates = f"{units.several(each)} requests/s"
+    return f"{units.several(leaders)} {highest} not differ significantly, {rates}{rank.followed(rest)}"
 
 
 def elsewhere(measured: Measured, leaders: list[str], point: Point) -> str:
-    """Say that another server was first with the fewest clients, if so."""
+    """Return the leader with the fewest clients, if it is another one."""
     least = measured.points[0]
     if least == point:
         return ""
@@ -154,103 +154,101 @@ def elsewhere(measured: Measured, leaders: list[str], point: Point) -> str:
 
 
 def open_loop(measured: Measured, point: Point) -> str:
-    """Say who kept to the plan, and who answered soonest."""
+    """Return the sentence on which servers kept to the plan, and their latency."""
     here = [name for name in measured.servers if measured.interval(name, point, RATE)]
     on_time = [name for name in here if kept(measured, name, point)]
-    plan = f"{units.number(point.target or 0)} planned requests a second over {where(measured, point).rstrip(',')}"
+    plan = f"the plan of {units.number(point.target or 0)} requests/s over {where(measured, point).rstrip(',')}"
     late = behind(measured, [name for name in here if name not in on_time], point)
     if not on_time:
-        return f"{late} with {plan}."
-    return f"{units.several(on_time)} kept up with {plan}{soonest(measured, on_time, point)}{late and '; '}{late}."
+        return f"{late} {plan}."
+    fell = f"; {late} it" if late else ""
+    return f"{units.several(on_time)} kept {plan}{lowest_p99(measured, on_time, point)}{fell}."
 
 
 def kept(measured: Measured, name: str, point: Point) -> bool:
-    """Whether a server answered as many requests as were planned."""
+    """Return whether a server answered as many requests as were planned."""
     rate = measured.interval(name, point, RATE)
     done = rate is not None and rate.median >= KEPT_PLAN_SHARE * (point.target or 0.0)
     return done and measured.limit(name, point) != "saturated"
 
 
 def behind(measured: Measured, names: Sequence[str], point: Point) -> str:
-    """Say who could not keep up, and what they did; nothing where all could."""
+    """Return the servers that fell behind the plan, with their rates; empty without any."""
     rank = Ranking(measured, point, RATE, names) if names else None
-    each = [f"{name} ({rank.value(name)} a second)" for name in rank.names] if rank else []
-    return f"{units.several(each)} could not keep up" if each else ""
+    each = [f"{name} ({rank.value(name)} requests/s)" for name in rank.names] if rank else []
+    return f"{units.several(each)} fell behind" if each else ""
 
 
-def soonest(measured: Measured, kept: list[str], point: Point) -> str:
-    """Say whose answers came soonest."""
+def lowest_p99(measured: Measured, kept: list[str], point: Point) -> str:
+    """Return which servers had the lowest p99."""
     rank = Ranking(measured, point, P99, kept)
     if not rank.names:
         return ""
     errors = failed(measured, rank.names[0], point)
     if len(kept) == 1:
-        return f", 99 of 100 answers within {rank.value(rank.names[0])} of their planned time{errors}"
+        return f", with a p99 of {rank.value(rank.names[0])} from the planned start{errors}"
     leaders = rank.leaders()
     rest = [name for name in rank.names if name not in leaders]
     also = f" ({rank.listed(rest)})" if rest else ""
     each = units.several([rank.value(name) for name in leaders])
-    return f"; 99 of 100 answers came soonest from {units.several(leaders)}, within {each}{errors}{also}"
+    return f"; {units.several(leaders)} had the lowest p99, {each}{errors}{also}"
 
 
 def load_cost(measured: Measured, point: Point) -> str:
-    """Say whether the load took less CPU for a request than the server that takes least."""
+    """Return whether the load used less CPU per request than the cheapest server."""
     servers = Ranking(measured, point, CPU)
     load = [each for name in servers.names[:1] if (each := measured.interval(name, point, LOAD))]
     if not load:
         return ""
-    least, took = servers.names[0], load[0].median
-    more = "less than" if took < servers.values[least] else "no less than"
-    return (
-        f"It took {units.time(took)} of CPU for a request to {least}, {more} the {servers.value(least)} of that server."
-    )
+    least, cpu = servers.names[0], load[0].median
+    more = "less than" if cpu < servers.values[least] else "no less than"
+    return f"It used {units.time(cpu)} of CPU per request to {least}, {more} the {servers.value(least)} of that server."
 
 
 def unknown_cost() -> str:
-    """Say that nothing is known of the servers' own figures."""
-    return "What that cost the servers is not known, as their own figures could not be read."
+    """Return the sentence on costs if no server's process could be observed."""
+    return "The servers' costs are unknown, as their processes could not be observed."
 
 
 def cost(measured: Measured, point: Point) -> str:
-    """Say what a request costs of CPU, and a connection of memory."""
+    """Return the sentence on CPU per request and memory per connection."""
     cpu, memory = (Ranking(measured, point, figure) for figure in (CPU, MEMORY))
     parts = [
-        *([cheapest(cpu, "a request cost", "CPU")] if cpu.names else []),
-        *([cheapest(memory, "an idle connection cost", "memory")] if memory.names else []),
+        *([cheapest(cpu, "CPU per request")] if cpu.names else []),
+        *([cheapest(memory, "memory per idle connection")] if memory.names else []),
     ]
     if not parts:
         return unknown_cost()
     unknown = [name for name in measured.servers if name not in cpu.names]
-    more = f"; of {units.several(unknown)} this is not known" if unknown else ""
-    return f"{units.capital(units.several(parts))}{more}."
+    more = [f"the costs of {units.several(unknown)} are unknown"] if unknown else []
+    return f"{'; '.join([*parts, *more])}."
 
 
-def cheapest(rank: Ranking, what: str, kind: str) -> str:
-    """Say which servers take least."""
+def cheapest(rank: Ranking, what: str) -> str:
+    """Return which servers used least of a resource."""
     best = rank.names[0]
     if len(rank.names) == 1:
-        return f"{what} {best} {rank.value(best)} of {kind}"
+        return f"{best} used {rank.value(best)} of {what}"
     leaders = rank.leaders()
     rest = [name for name in rank.names if name not in leaders]
     also = f" ({rank.listed(rest)})" if rest else ""
     if len(leaders) > 1:
         each = units.several([rank.value(name) for name in leaders])
-        return f"{what} {units.several(leaders)} about the same {kind}, {each}{also}"
-    return f"{what} {best} the least {kind}, {rank.value(best)}{also}"
+        same = "the least" if rest else "the same"
+        return f"{units.several(leaders)} used about {same} {what}, {each}{also}"
+    return f"{best} used the least {what}, {rank.value(best)}{also}"
 
 
 def certainty(measured: Measured, point: Point | None) -> str:
-    """Say what is wrong or not certain: errors, limits, too few runs, differences that may be chance."""
+    """Return the sentence on errors, limits, too few runs, and the significance of the differences."""
     troubles = [*errors(measured), *limits(measured)]
-    pace = (
-        "every plan was kept" if measured.open_loop and not measured.bound else "it was the servers that set the pace"
-    )
+    pace = "every plan was kept" if measured.open_loop and not measured.bound else "the servers were the limit"
     fine = [] if troubles or point is None else [f"no request failed, and {pace}"]
     return units.capital("; ".join([*troubles, *fine, *([runs(measured, point)] if point else [])])) + "."
 
 
 def errors(measured: Measured) -> list[str]:
-    """Say which servers had errors, of which kinds."""
+    """Return which servers had errors, of which kinds."""
     names = dict.fromkeys(run["server"] for run in measured.whole["runs"])
     each = []
     for name in names:
@@ -262,23 +260,23 @@ def errors(measured: Measured) -> list[str]:
 
 
 LIMITS = {
-    "load": "the load and not the server set the pace of",
-    "machine": "the machine was full and set the pace of",
-    "saturated": "more was planned than was done by",
+    "load": "the load limited",
+    "machine": "the full machine limited",
+    "saturated": "the plan exceeded the capacity of",
 }
 
 
 def limits(measured: Measured) -> list[str]:
-    """Say which figures are not the servers' own limits."""
-    said = []
+    """Return which figures something other than the server limited."""
+    found = []
     for kind, text in LIMITS.items():
         places = {name: limited(measured, name, kind) for name in measured.servers}
         always = [name for name, each in places.items() if each is None]
         if len(always) == len(measured.servers):
-            said.append(f"{text} all servers")
+            found.append(f"{text} all servers")
         elif any(each != [] for each in places.values()):
-            said.append(f"{text} {listed(always, {name: each for name, each in places.items() if each})}")
-    return said
+            found.append(f"{text} {listed(always, {name: each for name, each in places.items() if each})}")
+    return found
 
 
 def limited(measured: Measured, name: str, kind: str) -> list[str] | None:
@@ -292,24 +290,24 @@ def limited(measured: Measured, name: str, kind: str) -> list[str] | None:
 
 
 def listed(always: Sequence[str], places: dict[str, list[str] | None]) -> str:
-    """Join servers with those that something holds for at some points only."""
-    throughout = [f"{units.several(always)}{' throughout' if places else ''}"] if always else []
+    """Join servers with those that were limited at some points only."""
+    throughout = [f"{units.several(always)}{' at all points' if places else ''}"] if always else []
     return units.several([*throughout, *(f"{name} at {units.several(each or [])}" for name, each in places.items())])
 
 
 def runs(measured: Measured, point: Point | None) -> str:
-    """Say how many runs there were, and what that allows to say."""
+    """Return the number of runs, and what it implies for the certainty."""
     number = measured.fewest_runs
-    each = f"with {units.plural(number, 'run')} of each"
+    each = f"with {units.plural(number, 'run')} of each server"
     if number < FEWEST_RUNS:
-        single = f"{each} it cannot be told how much the figures vary"
-        return f"{each} differences are not certain" if len(measured.servers) > 1 else single
+        unknown = "the significance of differences" if len(measured.servers) > 1 else "the variation of the figures"
+        return f"{each} {unknown} is unknown"
     main = {figure.name for figure in MAIN_FIGURES}
     here = [each for each in measured.document["differences"] if each["figure"] in main and point_of(each) == point]
     real = sum(found["real"] is True for found in here)
     if not here:
-        return f"{each}, medians and their 95 % intervals are given"
+        return f"{each}, the figures are medians with 95 % intervals"
     first = {found["other"] for found in here}
     to = f" to {first.pop()}" if len(first) == 1 else ""
     of = "all" if real == len(here) else f"{real} of {len(here)}"
-    return f"{each}, {of} differences{to} in rate, latency, CPU and memory here are larger than chance"
+    return f"{each}, {of} differences{to} in rate, latency, CPU and memory here are significant"

@@ -95,8 +95,8 @@ class Operated(NamedTuple):
     """
     The operate phase of one process.
 
-    @ivar began_ns: monotonic start of the measured time: with rounds the first send, else the end of the warm-up.
-    @ivar ended_ns: its end: with rounds the last answer, else the end of the duration.
+    @ivar began_ns: monotonic start of the measured time: with rounds the first send, else after the warm-up.
+    @ivar ended_ns: its end: with rounds the last answer, else after the duration.
     @ivar answered: answers within it. The histograms also have the later ones.
     @ivar asked: requests planned within it, in an open loop.
     @ivar cpu_seconds: of this process.
@@ -116,7 +116,7 @@ class Operated(NamedTuple):
 
 
 class Client:
-    """The state of one client."""
+    """The state of one client and its connection."""
 
     __slots__ = (
         "closing",
@@ -186,7 +186,7 @@ class Load:
     def _generate(self) -> int:
         """Generate the requests of the clients; return how many bytes to read at once."""
         plan = self.plan
-        # Referenced until the end, as freeing it takes long.
+        # Referenced until the process exits, as freeing it is slow.
         self._requests = RequestSource(plan.workload, plan.rounds, plan.seed, plan.first, len(self._active))
         for client in self._active:
             client.requests = self._requests.of(client.number)
@@ -486,7 +486,7 @@ class Load:
         return length
 
     def _ended(self, client: Client, now: int) -> None:
-        """Handle EOF."""
+        """Handle EOF: expected after a half-close, else a fault."""
         if not client.closing:
             what = (
                 f"{len(client.received)} bytes into an answer" if client.expected else "without a request outstanding"

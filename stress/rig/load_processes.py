@@ -45,7 +45,7 @@ class Operating(NamedTuple):
     """
     The operate phase; see L{Operated<rig.load.Operated>}.
 
-    @ivar seconds: from the start to the end of the measured time.
+    @ivar seconds: the measured time.
     @ivar connects: latencies of connections, where the workload makes one for each request.
     @ivar cpu_seconds: of each load process.
     @ivar shares: of a core that each load process used.
@@ -106,7 +106,7 @@ class LoadProcesses:
         self._gather(lambda count: POLL_INTERVAL_S)
 
     def connect(self, watch: Watch) -> Connecting:
-        """Connect all clients."""
+        """Connect all clients, and return the results when they are connected."""
         for pipe in self._pipes:
             pipe.send(None)
         results: list[Connected] = self._gather(watch)

@@ -1,4 +1,4 @@
-"""Measures a server from outside during the load: every second, and at the begin and the end of the measured time."""
+"""Measures a server from outside during the load: every second, and around the measured time."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Snapshot(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """What the server's processes used between two snapshots; C{cpu} has the seconds of each, the first process
+    """Resources used by the server's processes between two snapshots; C{cpu} has the seconds of each, the first process
     first."""
 
     answers: int
@@ -119,7 +119,7 @@ class Observer:
     # Timers
 
     def begin(self) -> None:
-        """Start the connect phase now."""
+        """Start the connect phase and its rows now."""
         self._began_ns = time.monotonic_ns()
         self.phase(CONNECT, self._began_ns)
 
@@ -145,7 +145,7 @@ class Observer:
         self._count_to_ns = start_ns + int(warmup * SECOND_NS * COUNT_END_SHARE) - lead
 
     def ended(self) -> None:
-        """Take the last snapshot at the end of the measured time; a second call does nothing."""
+        """Read the last snapshot after the measured time; a second call does nothing."""
         if len(self.cores) < 2:
             self.cores.append(proc.cores())
             self.last = self.snapshot()

@@ -1,4 +1,4 @@
-"""What the command lines of the rig share: readers of arguments, and the exit of the program."""
+"""Readers of arguments for the command lines of the rig, and the exit of its programs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def points(text: str) -> list[int]:
 
 
 def names(text: str) -> list[str]:
-    """Parse names separated by commas."""
+    """Parse names separated by commas; empty ones are dropped."""
     return [one.strip() for one in text.split(",") if one.strip()]
 
 
@@ -62,7 +62,7 @@ def rate(text: str) -> float:
 
 
 def rates(text: str) -> list[float]:
-    """Parse rates separated by commas."""
+    """Parse rates per second separated by commas."""
     return [rate(one) for one in text.split(",")]
 
 

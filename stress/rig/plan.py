@@ -46,7 +46,7 @@ REPORT_REPEATS = 5  # with fewer, differences that are called real are often cha
 
 class Setting(NamedTuple):
     """
-    What all runs have in common.
+    The common properties of all runs.
 
     @ivar servers: empty if the server runs already, at C{address}.
     @ivar pid: the process id of a server that runs already.

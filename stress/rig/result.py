@@ -18,7 +18,7 @@ Run = dict[str, Any]
 
 class RunSpec(NamedTuple):
     """
-    What to measure in one run.
+    The specification of one run.
 
     @ivar server: the server's name.
     @ivar active: how many of the clients work.
@@ -36,8 +36,8 @@ class RunSpec(NamedTuple):
 
 
 class Snapshots(NamedTuple):
-    """The server before the clients connected (C{alone}), with all of them idle, and at the begin and the end of the
-    measured time; None where it could not be observed."""
+    """The server before the clients connected (C{alone}), with all of them idle, and before and after the measured
+    time; None where it could not be observed."""
 
     alone: Snapshot | None
     idle: Snapshot | None

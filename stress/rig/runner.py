@@ -98,7 +98,7 @@ def wait_files(pid: int | None, files: int, patience: float) -> int:
     server has ended."""
     try:
         return proc.settle(pid, files, patience) if pid else 0
-    except OSError:  # the load's faults report the end of the server
+    except OSError:  # the load's faults report that the server has ended
         return 0
 
 

@@ -162,7 +162,7 @@ def _both(protocol: Protocol, key: bytes, value: bytes) -> tuple[Pair, Pair]:
 
 
 def grouped(pairs: Iterator[Pair], size: int) -> Iterator[Request]:
-    """Join requests to groups of C{size}; the last one may be smaller."""
+    """Join requests to groups of C{size}; the last one can be smaller."""
     while True:
         group = list(islice(pairs, size))
         if not group:

@@ -2,7 +2,7 @@
 
 tseep in each mode, v1 without a setting for its threads, redis-server, Valkey, fakeredis, and the comparison servers of
 stress/servers/peers. Those written in Python are listed a second time for PyPy, with the suffix "-pypy". A server that
-cannot run here is listed too: its C{missing} says what to install.
+cannot run here is listed too: its C{missing} names what to install.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ SCRIPTS = {
     "gevent": Peer("on_gevent.py", "gevent", "gevent"),
     "threads": Peer("threads.py", "socketserver threads"),
     "twisted": Peer("on_twisted.py", "Twisted protocol", "twisted"),
-    "fakeredis": Peer("fake.py", "fakeredis", "fakeredis", 1000),  # select(2) takes 1,024 files
+    "fakeredis": Peer("fake.py", "fakeredis", "fakeredis", 1000),  # select(2) supports 1,024 files
 }
 
 
@@ -127,7 +127,7 @@ def tseep(name: str, mode: str, python: str, workers: int | None) -> ServerSpec:
 
 
 def v1_without(name: str, python: str) -> ServerSpec:
-    """Return v1 without a setting."""
+    """Return v1 without the setting that its name implies."""
     server = tseep(name, "v1", python, None)
 
     def command(port: int, clients: int) -> list[str]:

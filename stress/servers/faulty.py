@@ -32,7 +32,7 @@ class Native:
     nothing = bytes((RESPONSE, 0))
     error = bytes((ERROR, 4)) + b"oops"
     garbage = b"+OK\r\n"
-    tail = 1  # the distance of a value's last byte from the end of the answer
+    tail = 1  # the distance of a value's last byte from the last byte of the answer, plus 1
 
     def request(self, data: bytes) -> tuple[int, bytes, bytes | None]:
         """Return the length of the first request, its key, and the value of a write; length 0 while it is
@@ -52,7 +52,7 @@ class Native:
 
 
 class Resp:
-    """GET and SET in RESP."""
+    """RESP, as far as GET and SET need it."""
 
     nothing = b"$-1\r\n"
     error = b"-ERR oops\r\n"
@@ -171,7 +171,7 @@ class Fixture:
         self.selector.register(connection, selectors.EVENT_READ, Conversation(connection, faulty))
 
     def receive(self, talk: Conversation) -> None:
-        """Answer the complete requests."""
+        """Read, and answer the requests that are complete."""
         try:
             data = talk.socket.recv(65536)
         except OSError:
@@ -252,7 +252,7 @@ def parser() -> argparse.ArgumentParser:
     add("--delay", type=float, default=0.0, help="delay of every answer, seconds")
     add("--stall-at", type=int, help="number of the request at which the server stalls")
     add("--stall", type=float, default=0.5, help="duration of the stall, seconds")
-    add("--cut-idle", type=float, help="close connections after so many seconds without a request")
+    add("--cut-idle", type=float, help="close connections without a request after this many seconds")
     add("--status", type=int, default=0, help="exit status after SIGTERM")
     return made
 

@@ -18,7 +18,7 @@ def keep_kernels_slots(threads: Any) -> None:
 
 
 def keep_interval(threads: Any) -> None:
-    """Keep CPython's switch interval."""
+    """Keep CPython's switch interval, 5 ms by default."""
     threads.SWITCH_INTERVAL_S = sys.getswitchinterval()
 
 

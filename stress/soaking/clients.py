@@ -65,7 +65,7 @@ class Client:
     # The connection
 
     def connect(self) -> None:
-        """Start a non-blocking connect."""
+        """Start a non-blocking connect, with no bytes left of an earlier connection."""
         self.socket = sock = socket.socket()
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -102,7 +102,7 @@ class Client:
             self.clients.modify(self, self.events | (select.EPOLLOUT if self.unsent else 0))
 
     def handle(self, events: int) -> None:
-        """Handle events of epoll."""
+        """Handle the events that epoll returned for the connection."""
         if events & select.EPOLLOUT:
             self.writable()
         if events & select.EPOLLIN and self.socket is not None:
@@ -152,7 +152,7 @@ class Client:
         """Called when the connect has completed."""
 
     def received(self, reply: Reply) -> None:
-        """Called for each reply."""
+        """Called for each reply, in order."""
 
     def act(self, now: float) -> None:
         """Called regularly, to send the next request."""
@@ -168,7 +168,7 @@ class Pair:
 
     @property
     def query(self) -> bytes:
-        """The request for both values."""
+        """The request for both values, whose reply fault() checks."""
         return encode("MGET", self.value_key, self.count_key)
 
     def fault(self, reply: Reply) -> str:
@@ -246,7 +246,7 @@ class Worker(Client):
         self.connect()
 
     def abandon(self) -> None:
-        """If a request is in flight, keep both states that its keys may have, and continue with new keys."""
+        """If a request is in flight, keep both possible states of its keys, and continue with new keys."""
         if self.expected:
             self.pair.states.append(self.after)
             self.pair.abandoned_at = time.monotonic()
@@ -258,7 +258,7 @@ class Worker(Client):
     def recheck(self) -> None:
         """Check the keys that it abandoned first, and delete them."""
         pair = self.old[0]
-        pair.states.append(State(None, 0))  # the deletion may be executed without an answer
+        pair.states.append(State(None, 0))  # the deletion can be executed without an answer
         delete = encode("DEL", pair.value_key, pair.count_key)
         self.request(pair.query + delete, self.state, STATE, ANY_NUMBER)
 
@@ -272,16 +272,13 @@ class Worker(Client):
         return b"%d-%d-%b" % (self.number, self.serial, b"x" * (self.serial * 37 % 300))
 
     def write(self) -> None:
-        """SET a new value."""
         value = self.next_value()
         self.request(encode("SET", self.pair.value_key, value), State(value, self.state.counted), OK)
 
     def read(self) -> None:
-        """GET the value."""
         self.request(encode("GET", self.pair.value_key), self.state, Reply("$", self.state.value))
 
     def increment(self) -> None:
-        """INCR the count."""
         value, count = self.state
         self.request(encode("INCR", self.pair.count_key), State(value, count + 1), _number(count + 1))
 
@@ -293,7 +290,6 @@ class Worker(Client):
         self.request(b"".join([*request, encode("EXEC")]), State(value, count), *expected)
 
     def update_list(self) -> None:
-        """Replace a short list."""
         key = f"soak:l:{self.number}"
         request = encode("DEL", key) + encode("RPUSH", key, "a", "b", "c") + encode("LPOP", key)
         self.request(request, self.state, ANY_NUMBER, _number(3), Reply("$", b"a"))
@@ -458,7 +454,7 @@ class Clients:
         self.others.append(Publisher(self, 0))
 
     def report(self, fault: str) -> None:
-        """Count a fault."""
+        """Count a fault by its text."""
         self.faults[fault] += 1
 
     def register(self, client: Client, events: int) -> None:
@@ -473,7 +469,6 @@ class Clients:
         self._epoll.modify(client.socket.fileno(), events)
 
     def unregister(self, client: Client) -> None:
-        """Remove a connection from epoll."""
         assert client.socket is not None
         self._epoll.unregister(client.socket.fileno())
         del self._by_fd[client.socket.fileno()]
@@ -486,7 +481,7 @@ class Clients:
                 client.handle(events)
 
     def connect(self) -> None:
-        """Connect all clients. Raises TimeoutError."""
+        """Connect all clients, and wait until the workers are connected. Raises TimeoutError."""
         for at, client in enumerate([*self.others, *self.workers]):
             client.connect()
             if at % CONNECTS_PER_POLL == 0:
@@ -533,7 +528,7 @@ class Clients:
             worker.reconnect(random.random() < 0.5)
 
     def last_requests(self) -> None:
-        """Send a write from every worker; after that the server may be killed."""
+        """Send a write from every worker. After that call the server can be killed."""
         self.ending = True
         for worker in self.workers:
             worker.write()

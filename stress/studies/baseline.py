@@ -41,7 +41,7 @@ from studies.common import (
 from studies.versus import BASIC_TESTS, TYPE_TESTS, Rounds
 
 FILL_REQUESTS = 300_000  # SETs of random keys into each new server
-WARMUP_DIVISOR = 10  # a warm-up has one in so many of a measurement's requests
+WARMUP_DIVISOR = 10  # of a measurement's requests, for the warm-up
 MIN_RATE_RATIO = 0.98  # a test with a higher median is not slower, whatever the interval
 BASE, TREE = "base", "tree"
 

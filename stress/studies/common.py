@@ -1,4 +1,4 @@
-"""What the studies share: the compared servers, redis-benchmark, Markdown tables, and the command lines."""
+"""The library of the studies: the compared servers, redis-benchmark, Markdown tables, and the command lines."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Found = TypeVar("Found")
 
 
 class Failed(Exception):
-    """redis-benchmark or a server failed."""
+    """redis-benchmark or a server failed; the text has its output."""
 
 
 class BenchmarkTest(NamedTuple):
@@ -48,7 +48,6 @@ class BenchmarkTest(NamedTuple):
 
     @property
     def title(self) -> str:
-        """The name in the report."""
         return self.command + (f" -P {self.pipeline}" if self.pipeline > 1 else "")
 
 

@@ -28,7 +28,7 @@ DATASET_FIELD = "used_memory_dataset"
 
 class Data(NamedTuple):
     """A kind of data: the command for each number, and how many numbers to use, as a share of --keys, so that small and
-    large elements take about as long."""
+    large elements are filled in similar times."""
 
     name: str
     command: str

@@ -74,7 +74,7 @@ def measure(slots: int, options: argparse.Namespace) -> float:
 
 
 def numbers(text: str) -> list[int]:
-    """Parse numbers separated by commas."""
+    """Parse positive numbers separated by commas."""
     return [positive(one) for one in text.split(",")]
 
 

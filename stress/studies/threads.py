@@ -26,7 +26,7 @@ from studies.common import row, say
 
 V1 = "v1"
 COLLAPSED_SHARE = 0.5  # of v1's median
-OVERLOAD_FAULTS = {LATE, MISSING}  # which a start that has collapsed may have
+OVERLOAD_FAULTS = {LATE, MISSING}  # expected of a start that has collapsed
 WARMUP_S = 1.0
 
 

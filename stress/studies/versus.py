@@ -160,7 +160,7 @@ def idle_all(specs: list[ServerSpec], number: int) -> dict[str, Idle]:
 
 
 class Findings(NamedTuple):
-    """All results of a study."""
+    """All results of a study: the servers, the tests, the rounds and the idle memory."""
 
     servers: list[ServerSpec]
     tests: list[BenchmarkTest]
@@ -237,7 +237,7 @@ def targets(findings: Findings) -> list[str]:
 
 
 def markdown(findings: Findings, options: argparse.Namespace) -> str:
-    """Return the report."""
+    """Return the report with both tables."""
     how = (
         f"{where()}. Medians of {options.rounds} rounds of {options.time:g} s: "
         f"`redis-benchmark -c {options.clients} -d {VALUE_BYTES} -r {KEY_SPACE}`, in parentheses the median of the "

@@ -114,7 +114,7 @@ def load(server: Server, number: int) -> Iterator[None]:
 
 
 def pages(web: int, duration: float) -> list[Latencies]:
-    """Fetch the pages in alternation."""
+    """Fetch the pages in alternation for that many seconds."""
     found: dict[str, list[float]] = {page: [] for page in PAGES}
     end = time.monotonic() + duration
     while time.monotonic() < end:

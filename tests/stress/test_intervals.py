@@ -49,7 +49,7 @@ def test_chances_are_those_of_all_draws(number: int) -> None:
 def by_all_draws(values: Sequence[float]) -> list[float]:
     """Return the interval that all draws give, sorted and cut at both ends."""
     drawn = sorted(statistics.median(draw) for draw in itertools.product(values, repeat=len(values)))
-    edge = int(len(drawn) * intervals.TAIL)
+    edge = int(len(drawn) * intervals.TAIL_SHARE)
     return [drawn[edge], drawn[-1 - edge]]
 
 
@@ -88,7 +88,7 @@ def test_ratio_draws_both() -> None:
         map(statistics.median, itertools.product(other, repeat=3)),
     )
     iter_commands = sorted(a / b for a, b in pairs)
-    edge = int(len(iter_commands) * intervals.TAIL)
+    edge = int(len(iter_commands) * intervals.TAIL_SHARE)
     assert intervals.ratio(one, other) == (2.5, iter_commands[edge], iter_commands[-1 - edge], True)
 
 
@@ -173,8 +173,8 @@ def test_differences() -> None:
         ("redis", "v1", 1024, False),
     ]
     assert rates[0]["ratio"] == 5
-    assert rates[0]["sentence"] == "v2 answers 5.0 times as many operations a second as v1 (4.2 to 6.0): real"
-    assert rates[1]["sentence"] == "no real difference in operations a second between redis and v1 (0.83 to 1.20)"
+    assert rates[0]["sentence"] == "operations/s of v2: 5.0x v1 (4.2x to 6.0x), significant"
+    assert rates[1]["sentence"] == "no significant difference in operations/s between redis and v1 (0.83x to 1.20x)"
 
 
 def test_differences_leave_out_what_is_not_known() -> None:
@@ -191,7 +191,7 @@ def test_two_runs_tell_nothing() -> None:
     """The sentence says so."""
     (first, *_) = completed([*runs("v1", [10, 10]), *runs("v2", [20, 20])])["differences"]
     assert first["real"] is None
-    assert first["sentence"].endswith("as v1; fewer than three runs do not tell whether that is real")
+    assert first["sentence"].endswith("x v1; significance unknown with fewer than three runs")
 
 
 def test_sentences() -> None:
@@ -205,9 +205,9 @@ def test_sentences() -> None:
         ]
     )
     assert intervals.sentences(made) == [
-        "v2 beside v1, 1,024 clients: operations a second x 5.0 (4.2 to 6.0), CPU per operation x 0.14 (0.14 to 0.14), "
-        "context switches per operation x 0.00050 (0.00050 to 0.00050), memory per connection x 0.055 "
-        "(0.055 to 0.055), no real difference in p99 latency"
+        "v2 compared with v1, 1,024 clients: operations/s 5.0x (4.2x to 6.0x), CPU per operation 0.14x "
+        "(0.14x to 0.14x), context switches per operation 0.00050x (0.00050x to 0.00050x), memory per connection 0.055x "
+        "(0.055x to 0.055x), no significant difference in p99 latency"
     ]
     assert intervals.sentences(document([])) == []
 
@@ -218,10 +218,8 @@ def test_sentences_of_an_open_loop() -> None:
         each for rate in (500, 1000) for name in ("v1", "v2") for each in runs(name, [9.0] * 2, target_per_second=rate)
     ]
     (line,) = intervals.sentences(completed(found))
-    assert line.startswith(
-        "v2 beside v1, 1,024 clients and 1,000 operations a second planned: operations a second x 1.00, p99"
-    )
-    assert line.endswith("memory per connection x 1.00; fewer than three runs do not tell what is real")
+    assert line.startswith("v2 compared with v1, 1,024 clients, 1,000 planned operations/s: operations/s 1.00x, p99")
+    assert line.endswith("memory per connection 1.00x; significance unknown with fewer than three runs")
 
 
 @pytest.mark.parametrize(

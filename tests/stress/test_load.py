@@ -330,13 +330,13 @@ def test_a_server_of_several_processes_is_at_its_limit_when_one_is() -> None:
     assert result.limited_by(run) is None
 
 
-@pytest.mark.parametrize(("load", "word"), [(0.2, "costs less than every server"), (0.9, "costs more")])
-def test_the_load_says_whether_it_costs_more_than_the_fastest_server(load: float, word: str) -> None:
-    """The fastest is the one that spends the least CPU on a request."""
+@pytest.mark.parametrize(("load", "word"), [(0.2, "(the cheapest server) 167 us"), (0.9, "; the load may limit")])
+def test_cpu_of_the_load_and_of_the_cheapest_server(load: float, word: str) -> None:
+    """The line has both, and a warning if the load used more."""
     runs = [made(0.8, load, 0.5), {**made(0.5, load, 0.5), "server": "redis"}]
     (line,) = table.cost_line(runs)
     assert word in line
-    assert "redis, the fastest" in line
+    assert "redis (the cheapest server)" in line
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,8 @@ def test_three_sentences() -> None:
 def test_who_is_first() -> None:
     """The fastest is named with its rate, its lead, and those behind."""
     first = said(bench(a=steady(10_000), b=steady(40_000), c=steady(20_000)))[0]
-    told = "b answered the most requests, 37,600 a second, 2.00 times as many as c (18,800); a 9,400."
-    assert first == f"With 1,024 connections {told}"
+    rates = "b had the highest rate, 37,600 requests/s, 2.00x c (18,800); a 9,400."
+    assert first == f"With 1,024 connections {rates}"
 
 
 def test_a_tie_is_no_win() -> None:
@@ -69,29 +69,32 @@ def test_a_tie_is_no_win() -> None:
         "c": ServerProfile("c", rate=50_500, noise=0.1),
     }
     first = said(bench(5, **near))[0]
-    assert re.search(r"(b and c|c and b) answered the most requests and are too close to call, ", first)
+    assert re.search(r"(b and c|c and b) had the highest rates, which do not differ significantly, ", first)
     assert first.endswith("; a 9,400.")
 
 
 def test_the_same_in_every_run_is_a_tie() -> None:
     """Equal figures are equal, and where nobody is behind nobody has the most."""
     first = said(bench(a=steady(10_000), b=steady(10_000)))[0]
-    assert first == "With 1,024 connections a and b are too close to call, 9,400 and 9,400 requests a second."
+    assert (
+        first
+        == "With 1,024 connections a and b had rates that do not differ significantly, 9,400 and 9,400 requests/s."
+    )
 
 
 def test_few_runs_are_told() -> None:
     """With fewer than three runs nothing is certain, and the verdict says so."""
     both = {"a": steady(10_000), "b": steady(40_000)}
-    assert "with 1 run of each differences are not certain" in said(bench(1, **both))[2]
-    assert "with 2 runs of each differences are not certain" in said(bench(2, **both))[2]
-    assert "not certain" not in said(bench(3, **both))[2]
-    assert "it cannot be told how much the figures vary" in said(bench(1, a=steady(10_000)))[2]
+    assert "with 1 run of each server the significance of differences is unknown" in said(bench(1, **both))[2]
+    assert "with 2 runs of each server the significance of differences is unknown" in said(bench(2, **both))[2]
+    assert "unknown" not in said(bench(3, **both))[2]
+    assert "with 1 run of each server the variation of the figures is unknown" in said(bench(1, a=steady(10_000)))[2]
 
 
 def test_errors_are_never_hidden() -> None:
     """Errors stand in the verdict: beside the first, and by kind."""
     sentences = said(bench(a=steady(10_000), b=steady(40_000, errors={"wrong": 2, "late": 12})))
-    assert "though with 42 errors" in sentences[0]
+    assert ", with 42 errors" in sentences[0]
     assert sentences[2].startswith("Errors: b 42 (36 late, 6 wrong);")
     assert "no request failed" not in sentences[2].lower()
 
@@ -107,10 +110,10 @@ def test_limits_are_never_hidden() -> None:
     """Where the load or the machine set the pace, a rate is a lower bound, and the verdict says whose."""
     limited = {"b": steady(40_000, limited_by="load"), "c": steady(5000, limited_by="machine")}
     sentences = said(bench(a=steady(10_000), **limited))  # type: ignore[arg-type]
-    assert "b answered the most requests, at least 37,600 a second" in sentences[0]
-    assert "The load and not the server set the pace of b; the machine was full and set the pace of c;" in sentences[2]
+    assert "b had the highest rate, at least 37,600 requests/s" in sentences[0]
+    assert "The load limited b; the full machine limited c;" in sentences[2]
     all_of_them = said(bench(a=steady(10_000, limited_by="machine"), b=steady(40_000, limited_by="machine")))
-    assert all_of_them[2].startswith("The machine was full and set the pace of all servers;")
+    assert all_of_them[2].startswith("The full machine limited all servers;")
 
 
 def test_where_a_server_was_limited_is_told() -> None:
@@ -118,30 +121,30 @@ def test_where_a_server_was_limited_is_told() -> None:
     found = document({"a": steady(10_000), "b": steady(40_000)}, clients=(128, 1024), repeats=3)
     for summary in found["summaries"]:
         summary["limited_by"] = "load" if summary["server"] == "b" and summary["clients"] == 128 else None
-    assert said(found)[2].startswith("The load and not the server set the pace of b at 128;")
+    assert said(found)[2].startswith("The load limited b at 128;")
 
 
 def test_all_is_well() -> None:
     """Without errors and limits that is said as well."""
     third = said(bench(a=steady(10_000), b=steady(40_000, cpu=20, memory=2000)))[2]
     assert third == (
-        "No request failed, and it was the servers that set the pace; with 3 runs of each, all differences to a in "
-        "rate, latency, CPU and memory here are larger than chance."
+        "No request failed, and the servers were the limit; with 3 runs of each server, all differences to a in "
+        "rate, latency, CPU and memory here are significant."
     )
 
 
 def test_costs() -> None:
     """The least CPU and the least memory are named, each with its server."""
     second = said(bench(a=steady(10_000, cpu=50, memory=1024), b=steady(40_000, cpu=20, memory=2048)))[1]
-    cpu, memory = "the least CPU, 20.0 µs (a 50.0 µs)", "the least memory, 1.00 KiB (b 2.00 KiB)"
-    assert second == f"A request cost b {cpu} and an idle connection cost a {memory}."
+    cpu, memory = "CPU per request, 20.0 µs (a 50.0 µs)", "memory per idle connection, 1.00 KiB (b 2.00 KiB)"
+    assert second == f"b used the least {cpu}; a used the least {memory}."
 
 
 def test_costs_that_are_not_known() -> None:
     """A server whose process nobody saw is told apart."""
     kinds = {"a": steady(10_000, cpu=50, memory=1024), "b": steady(40_000, known=False)}
-    assert said(bench(**kinds))[1].endswith("; of b this is not known.")  # type: ignore[arg-type]
-    assert "is not known" in said(bench(b=kinds["b"]))[1]
+    assert said(bench(**kinds))[1].endswith("; the costs of b are unknown.")  # type: ignore[arg-type]
+    assert "are unknown" in said(bench(b=kinds["b"]))[1]
 
 
 def test_another_leader_with_fewer_connections() -> None:
@@ -153,7 +156,7 @@ def test_another_leader_with_fewer_connections() -> None:
     found["summaries"] = intervals.summaries(found["runs"])
     found["differences"] = intervals.differences(found["runs"], found["summaries"])
     first = said(found)[0]
-    assert "b answered the most requests" in first
+    assert "b had the highest rate" in first
     assert first.endswith("; with 128 it was a (39,200).")
 
 
@@ -161,25 +164,25 @@ def test_an_open_loop() -> None:
     """Of an open loop it is told who kept to the plan, who answered soonest, and who could not."""
     kinds = {"a": steady(10_000), "b": steady(60_000), "c": steady(30_000)}
     sentences = said(document(kinds, rates=(5000, 20_000), repeats=3))
-    assert sentences[0].startswith("b and c kept up with 20,000 planned requests a second over 1,024 connections; ")
-    assert "99 of 100 answers came soonest from b, within" in sentences[0]
-    assert sentences[0].endswith("; a (9,400 a second) could not keep up.")
-    assert sentences[2].startswith("More was planned than was done by a at 20,000/s;")
+    assert sentences[0].startswith("b and c kept the plan of 20,000 requests/s over 1,024 connections; ")
+    assert "b had the lowest p99, " in sentences[0]
+    assert sentences[0].endswith("; a (9,400 requests/s) fell behind it.")
+    assert sentences[2].startswith("The plan exceeded the capacity of a at 20,000/s;")
 
 
 def test_an_open_loop_that_nobody_kept() -> None:
     """Saturation of all is no victory of one."""
     first = said(document({"a": steady(10_000), "b": steady(8000)}, rates=(20_000,)))[0]
-    plan = "20,000 planned requests a second over 1,024 connections"
-    assert first == f"a (9,400 a second) and b (7,520 a second) could not keep up with {plan}."
+    plan = "the plan of 20,000 requests/s over 1,024 connections"
+    assert first == f"a (9,400 requests/s) and b (7,520 requests/s) fell behind {plan}."
 
 
 def test_a_full_machine_does_not_hide_that_a_plan_failed() -> None:
     """Whatever a row is said to be limited by: who answered less than was planned did not keep up."""
     found = document({"a": steady(10_000, limited_by="machine"), "b": steady(60_000)}, rates=(20_000,), repeats=3)
     first = said(found)[0]
-    assert first.startswith("b kept up with 20,000 planned requests a second over 1,024 connections, 99 of 100 answers")
-    assert first.endswith("of their planned time; a (9,400 a second) could not keep up.")
+    assert first.startswith("b kept the plan of 20,000 requests/s over 1,024 connections, with a p99 of ")
+    assert first.endswith(" from the planned start; a (9,400 requests/s) fell behind it.")
 
 
 def swept(p99_us: float) -> Record:
@@ -192,8 +195,8 @@ def swept(p99_us: float) -> Record:
 def test_a_sweep() -> None:
     """Of a sweep the highest rate of each server that held the p99 counts, and nothing else."""
     first = said(swept(50_000.0))[0]
-    begin = "With 1,024 connections and 99 of 100 answers within 50.0 ms "
-    assert first == f"{begin}b answered the most requests, 20,000 a second, 4.00 times as many as a (5,000)."
+    begin = "With 1,024 connections and a p99 within 50.0 ms "
+    assert first == f"{begin}b had the highest rate, 20,000 requests/s, 4.00x a (5,000)."
 
 
 def test_a_sweep_that_held_for_one() -> None:
@@ -203,18 +206,18 @@ def test_a_sweep_that_held_for_one() -> None:
         if run["server"] == "a":
             run["errors"] = {"wrong": 1}
     sentences = said(found)
-    assert "b answered 20,000 requests a second" in sentences[0]
-    assert sentences[0].endswith("; no rate that was tried had 99 of 100 answers within 50.0 ms from a.")
+    assert "b had a rate of 20,000 requests/s" in sentences[0]
+    assert sentences[0].endswith("; a had a p99 within 50.0 ms at no tested rate.")
     assert sentences[2].startswith("Errors: a 9 (9 wrong);")
-    assert said(swept(1.0))[0] == "No rate that was tried had 99 of 100 answers within 1.00 µs."
+    assert said(swept(1.0))[0] == "No tested rate had a p99 within 1.00 µs."
 
 
 def test_the_loads_own_cost() -> None:
     """It is said whether the load took less CPU than the cheapest server."""
     for cpu, text in ((50.0, "less than the 50.0 µs"), (5.0, "no less than the 5.00 µs")):
         measured = Measured(bench(a=steady(10_000, cpu=cpu)))
-        told = verdict.load_cost(measured, measured.points[-1]).replace("\u00a0", " ")
-        assert f"for a request to a, {text} of that server" in told
+        text_of_cost = verdict.load_cost(measured, measured.points[-1]).replace("\u00a0", " ")
+        assert f"per request to a, {text} of that server" in text_of_cost
 
 
 @pytest.mark.parametrize(
@@ -331,7 +334,7 @@ def test_the_page_is_whole(name: str, drawn: Drawn) -> None:
     for sentence in verdict.sentences(Measured(found)):
         assert sentence in plain
     assert found["command"] in plain
-    assert f"Every run ({len(found['runs'])})" in plain
+    assert f"All runs ({len(found['runs'])})" in plain
     assert not re.search(r"(src|href)=[\"'](?!#|data:)", text)
     assert "@import" not in text and not re.search(r"url\((?!['\"]?#)", text)
     names = re.findall(r'\bid="([^"]+)"', text)
@@ -369,14 +372,14 @@ def test_what_is_not_known_leaves_a_note(drawn: Drawn) -> None:
     """Where nobody saw the servers, no chart of their costs is drawn, and the page says why."""
     for name in ("cpu-us-per-operation", "switches-per-operation", "resident-per-connection"):
         section = section_of(text_of(drawn, "idle"), name)
-        assert "not known" in section and "<svg" not in section
+        assert "are unknown" in section and "<svg" not in section
 
 
 def test_marks_and_examples_stand_in_the_page(drawn: Drawn) -> None:
     """A row that the load limited has its mark and what that means; errors have their first example, as text."""
     text = text_of(drawn, "one run with errors")
     assert '<sup class="mark">*</sup>' in text
-    assert "The load set the pace" in text
+    assert "Limited by the load" in text
     assert "client 17: late &lt;b&gt;&amp;amp;&lt;/b&gt;" in section_of(text, "limits")
     assert "<b>&amp;" not in text
 
@@ -403,7 +406,7 @@ def test_the_same_document_gives_the_same_page(tmp_path: Path) -> None:
 
 def test_each_server_keeps_a_look_of_its_own() -> None:
     """Colour, marker and dashes together are no two servers'."""
-    looks = charts.styles([f"s{number}" for number in range(20)])
+    looks = charts.server_styles([f"s{number}" for number in range(20)])
     assert len({(look.colour, look.marker, str(look.dashes)) for look in looks.values()}) == 20
 
 
@@ -493,8 +496,8 @@ def test_what_was_measured_is_drawn(tmp_path: Path) -> None:
     text = (tmp_path / "page" / "index.html").read_text()
     assert text == (tmp_path / "again" / "index.html").read_text()
     plain = re.sub(r"<[^>]*>", "", text)
-    assert "With 20 connections v2 answered" in plain
-    assert "worst lag of the loop" in plain
+    assert "With 20 connections v2 had a rate of" in plain
+    assert "maximum loop lag" in plain
 
 
 # In a browser

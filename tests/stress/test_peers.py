@@ -268,7 +268,7 @@ def test_too_many_clients(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as refused:
         run.main(["--mode", "none", "--against", "fakeredis", "--clients", "1001"])
     assert refused.value.code == 2
-    assert "fakeredis can have 1,000 clients at most: take fewer, or leave it out" in capsys.readouterr().err
+    assert "fakeredis supports 1,000 clients at most: use fewer, or leave it out" in capsys.readouterr().err
 
 
 def test_unknown() -> None:

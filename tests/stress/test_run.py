@@ -82,7 +82,7 @@ def test_an_answer_in_pieces_is_an_answer(tmp_path: Path) -> None:
 
 def test_clients_beyond_one_address_come_from_the_next(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Connections from 127.0.0.2 and 127.0.0.3 work as those from the first address do."""
-    monkeypatch.setattr(limits, "PER_SOURCE", 8)
+    monkeypatch.setattr(limits, "CLIENTS_PER_SOURCE", 8)
     with fixture() as target:
         status, ran = load(target, tmp_path / "out.json", "--clients", "20")
     assert (status, ran["errors"], ran["operations"]["answered"]) == (0, {}, 60)
@@ -182,7 +182,7 @@ def test_servers_take_turns_and_what_is_done_is_kept(
         ][:-1]
     )
     assert [summary["runs"] for summary in written["summaries"]] == [3, 3, 3, 2]
-    assert "v2 beside v1, 5 clients" in capsys.readouterr().out
+    assert "v2 compared with v1, 5 clients" in capsys.readouterr().out
 
 
 def test_a_server_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

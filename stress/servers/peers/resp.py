@@ -20,7 +20,7 @@ Words = list[bytes]
 
 
 class Malformed(Exception):
-    """The bytes are not RESP."""
+    """The bytes are not RESP; the text names the error."""
 
 
 def command(data: bytes, at: int) -> tuple[Words, int] | None:
@@ -67,7 +67,7 @@ def bulk(value: bytes) -> bytes:
 
 
 def error(text: str) -> bytes:
-    """Return an error reply."""
+    """Return an error reply with the code ERR."""
     return f"-ERR {text}\r\n".encode("utf-8", "replace")
 
 
