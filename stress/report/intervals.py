@@ -207,8 +207,8 @@ def _compared(one: dict[str, Any], other: dict[str, Any]) -> list[dict[str, Any]
     """Return the differences of two servers at one point."""
     found = []
     for figure in COMPARED:
-        mine, theirs = one["figures"].get(figure), other["figures"].get(figure)
-        measured = ratio(mine["values"], theirs["values"]) if mine and theirs else None
+        first, second = one["figures"].get(figure), other["figures"].get(figure)
+        measured = ratio(first["values"], second["values"]) if first and second else None
         if measured:
             found.append(
                 {

@@ -169,17 +169,17 @@ def _where(run: Run, runs: list[Run]) -> str:
 
 def notes(runs: list[Run]) -> list[str]:
     """Return the lines below the table: limits, and the first fault of each kind."""
-    said: dict[tuple[str, str], str] = {}
+    lines: dict[tuple[str, str], str] = {}
     for run in runs:
         subject = f"{_where(run, runs)}: " if len(runs) > 1 else ""
         limit, share = run["limited_by"], server_share(run)
         if limit:
             server = "an unknown share" if share is None else f"{share:.0%}"
             text = LIMITS[limit].format(load=run["load"]["busiest_core_share"], server=server)
-            said.setdefault((subject, limit), f"* {subject}{text}")
+            lines.setdefault((subject, limit), f"* {subject}{text}")
         for kind, example in sorted(run["first_errors"].items()):
-            said.setdefault((subject, kind), f"{subject}first {kind}: {example}")
-    return list(said.values())
+            lines.setdefault((subject, kind), f"{subject}first {kind}: {example}")
+    return list(lines.values())
 
 
 def load_line(runs: list[Run]) -> str:

@@ -35,7 +35,7 @@ class LoadDied(Exception):
 
 
 class Connecting(NamedTuple):
-    """The connect phase: how many seconds it took, and the latency of a connection."""
+    """The duration of the connect phase, and the latency of a connection."""
 
     seconds: float
     latency: Latency

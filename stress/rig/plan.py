@@ -281,7 +281,7 @@ def mistakes(options: argparse.Namespace) -> list[str]:
     """Return what is wrong with the options."""
     found = []
     if options.pid and not options.address:
-        found.append("--pid goes with --address")
+        found.append("--pid requires --address")
     if options.pid and not psutil.pid_exists(options.pid):
         found.append(f"--pid {options.pid}: there is no such process")
     if options.address and (options.mode or options.against or options.pypy):
@@ -289,9 +289,9 @@ def mistakes(options: argparse.Namespace) -> list[str]:
     if options.rounds and (options.duration or options.warmup or options.rate or options.sweep):
         found.append("--rounds ends the run: leave out --duration, --warmup, --rate and --sweep")
     if options.warmup and not options.duration and options.workload == "seed" and not (options.rate or options.sweep):
-        found.append("--warmup goes with --duration")
+        found.append("--warmup requires --duration")
     if options.poisson and not (options.rate or options.sweep):
-        found.append("--poisson goes with --rate or --sweep")
+        found.append("--poisson requires --rate or --sweep")
     if options.sweep and options.rate:
         found.append("--sweep finds the rate: leave out --rate")
     if options.protocol == "native" and max(options.values.high) > 255:

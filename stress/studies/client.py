@@ -37,7 +37,7 @@ class Connection:
             raise Failed(line.decode() or "the server closed the connection")
 
     def seconds(self, command: str) -> float:
-        """Run a command; return how many seconds it took."""
+        """Run a command; return its duration in seconds."""
         start = time.perf_counter()
         self.send([command])
         self.skip()

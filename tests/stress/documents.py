@@ -1,4 +1,4 @@
-"""Documents as stress/run.py writes them, made up: what stress/report/page.py is tried on. All figures are invented."""
+"""Documents in the form of stress/run.py --json with invented figures, for the tests of stress/report/page.py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Record = dict[str, Any]
 
 
 class ServerProfile(NamedTuple):
-    """A server that never was."""
+    """The figures of an invented server."""
 
     title: str
     rate: float = 60_000
@@ -24,13 +24,13 @@ class ServerProfile(NamedTuple):
     calls: Optional[float] = 2.1
     memory: float = 1100
     spread: float = 0.5
-    """How unevenly it serves: the deviation of the logarithm of its latencies."""
+    """The standard deviation of the logarithm of its latencies."""
     known: bool = True
-    """Whether its process can be looked at."""
+    """False if its process cannot be observed."""
     errors: dict[str, int] = {}
     limited_by: Optional[str] = None
     noise: float = 0.02
-    """How much its runs vary."""
+    """The relative standard deviation between its runs."""
 
 
 PROFILES = {
@@ -42,7 +42,7 @@ PROFILES = {
 
 
 def latency(values: Sequence[float]) -> Record:
-    """What is said of latencies in microseconds."""
+    """A latency as in the schema, of values in microseconds."""
     histogram = HdrHistogram(1, 3_600_000_000, 3)
     for value in values:
         histogram.record_value(max(1, int(value)))
@@ -50,7 +50,7 @@ def latency(values: Sequence[float]) -> Record:
 
 
 def described(histogram: Any) -> Record:
-    """What a histogram says."""
+    """A latency as in the schema, of a histogram."""
     number = histogram.get_total_count()
     levels = {"p50_us": 50, "p90_us": 90, "p99_us": 99, "p999_us": 99.9, "max_us": 100}
     found = {name: histogram.get_value_at_percentile(level) if number else None for name, level in levels.items()}
@@ -59,32 +59,32 @@ def described(histogram: Any) -> Record:
 
 
 def series(draw: random.Random, kind: ServerProfile, clients: int, rate: float, seconds: int) -> list[Record]:
-    """A look each second: a second of connecting, one of rest, the operations, and the last answers."""
-    looks = []
+    """A row per second: one of connects, one of rest, the operations, and the drain."""
+    rows = []
     for second in range(seconds + 2):
         phase = ("connect", "rest")[second] if second < 2 else "operate"
         works = phase == "operate"
-        look: Record = {"at_seconds": second + 1.0, "phase": phase, "done": 0 if phase == "rest" else clients}
+        row: Record = {"at_seconds": second + 1.0, "phase": phase, "done": 0 if phase == "rest" else clients}
         if works:
-            look["done"] = int(rate * draw.uniform(0.9, 1.06))
-            look["p50_us"] = 1e6 * clients / rate
-            look["p99_us"] = look["p50_us"] * (1 + 3 * kind.spread * draw.uniform(0.7, 1.4))
+            row["done"] = int(rate * draw.uniform(0.9, 1.06))
+            row["p50_us"] = 1e6 * clients / rate
+            row["p99_us"] = row["p50_us"] * (1 + 3 * kind.spread * draw.uniform(0.7, 1.4))
         if kind.known:
             busy = draw.uniform(0.92, 0.99) if works else 0.1
-            look.update(user_share=busy * 0.6, system_share=busy * 0.4, threads=3, open_files=clients + 9)
+            row.update(user_share=busy * 0.6, system_share=busy * 0.4, threads=3, open_files=clients + 9)
             grown = min(1.0, (second + 1) / 2)
-            look.update(
+            row.update(
                 resident=int(31e6 + grown * clients * kind.memory + second * 2e5), switches=int(rate * kind.switches)
             )
         if works and kind.title.startswith("tseep"):
-            look["loop_lag_us"] = draw.randint(2000, 9000)
-        looks.append(look)
+            row["loop_lag_us"] = draw.randint(2000, 9000)
+        rows.append(row)
     tail: Record = {"at_seconds": seconds + 3.0, "phase": "drain", "done": 3, "p50_us": 1e3, "p99_us": 2e3}
-    return [*looks, tail]
+    return [*rows, tail]
 
 
 def side(draw: random.Random, kind: ServerProfile, clients: int, answered: int) -> Record:
-    """The server's own figures."""
+    """The server's own figures, the field C{side} of a run."""
     cpu = kind.cpu * draw.gauss(1, kind.noise)
     switches = kind.switches * draw.gauss(1, kind.noise)
     used = cpu * answered / 1e6
@@ -107,7 +107,7 @@ def run(
     repeat: int,
     seconds: int = 10,
 ) -> Record:
-    """One run."""
+    """A run as in the schema, of a server with a profile."""
     able = kind.rate * (1 - 0.06 * (clients / 1024) ** 0.5) * draw.gauss(1, kind.noise)
     rate = min(able, target) if target else able
     mean = 1e6 * clients / able if not target else 300 / max(0.03, 1 - rate / able / 1.02)
@@ -137,7 +137,7 @@ def run(
 
 
 def plan(clients: Sequence[int], rates: Sequence[float], repeats: int, seconds: int) -> Record:
-    """What was asked."""
+    """A plan as in the schema."""
     pacing = (
         {"loop": "open", "arrivals": "poisson", "rates": list(rates), "p99_us": None} if rates else {"loop": "closed"}
     )
@@ -155,7 +155,7 @@ def document(
     repeats: int = 3,
     seconds: int = 10,
 ) -> Record:
-    """A whole document: each kind of server, at each number of clients and each planned rate."""
+    """A document of each server at each number of clients and each planned rate."""
     kinds = PROFILES if kinds is None else kinds
     draw = random.Random(1)
     groups = [

@@ -1,4 +1,4 @@
-"""Runs and documents as stress/report/schema.json has them, made up: what the statistics and outputs are tried on."""
+"""Invented runs and documents in the form of stress/report/schema.json, for the tests of statistics and outputs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PERCENTILES = {"p50_us": 50, "p90_us": 90, "p99_us": 99, "p999_us": 99.9, "max_u
 
 
 def latency(values: Sequence[int]) -> Record:
-    """What is said of latencies in microseconds."""
+    """A latency as in the schema, of values in microseconds."""
     histogram = HdrHistogram(1, 3_600_000_000, 3)
     for value in values:
         histogram.record_value(value)
@@ -23,7 +23,7 @@ def latency(values: Sequence[int]) -> Record:
 
 
 def side(cpu: float, switches: float, resident: float) -> Record:
-    """The server's own figures."""
+    """The server's own figures, the field C{side} of a run."""
     return {
         "cpu_seconds": 1.5,
         "user_seconds": 1.0,
@@ -42,7 +42,7 @@ def side(cpu: float, switches: float, resident: float) -> Record:
 
 
 def run(server: str, per_second: float, repeat: int = 1, clients: int = 1024, **more: Any) -> Record:
-    """One run. C{more}: target_per_second, side, values (its latencies), errors, limited_by."""
+    """A run as in the schema. C{more}: target_per_second, side, values (its latencies), errors, limited_by."""
     response = latency(more.get("values", range(100, 1100)))
     answered = response["number"]
     return {
@@ -71,12 +71,12 @@ def run(server: str, per_second: float, repeat: int = 1, clients: int = 1024, **
 
 
 def runs(server: str, rates: Iterable[float], **more: Any) -> list[Record]:
-    """A run for each rate."""
+    """A run for each rate, numbered as repeats."""
     return [run(server, rate, repeat, **more) for repeat, rate in enumerate(rates, 1)]
 
 
 def document(found: list[Record], rates: Optional[list[float]] = None) -> Record:
-    """A document of these runs, without what is made of them; C{rates} of an open loop."""
+    """A document of these runs without summaries and differences; C{rates} makes it one of an open loop."""
     names = list(dict.fromkeys(each["server"] for each in found))
     return {
         "schema": "tseep-stress-1",

@@ -1,4 +1,4 @@
-"""stress/bench.py and stress/study.py versus: what they print, and that faults are told."""
+"""The output of stress/bench.py and of stress/study.py versus, and the faults that they report."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OTHER = re.compile(r"PASS|ok  \t\S+\t\d+\.\d{3}s")
 
 
 def start_fixture(monkeypatch: pytest.MonkeyPatch, *more: str) -> None:
-    """Let the benchmark start the fixture server in place of tseep."""
+    """Make the benchmark start the faulty server in place of tseep."""
 
     def command(python: str, mode: str, port: int, clients: int) -> list[str]:
         return [python, str(STRESS / "servers" / "faulty.py"), "--port", str(port), *more]
@@ -32,7 +32,7 @@ def start_fixture(monkeypatch: pytest.MonkeyPatch, *more: str) -> None:
 def test_the_output_is_gos_benchmark_format(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Every line is of the format; rounds of the modes take turns."""
+    """Every line is in the format, and the rounds of the modes alternate."""
     start_fixture(monkeypatch)
     assert bench.main(["--rounds", "2", "--time", "50ms"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -47,14 +47,14 @@ def test_the_output_is_gos_benchmark_format(
 def test_a_wrong_answer_fails_the_benchmark(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Speed without right answers is no result."""
+    """A wrong answer gives FAIL and exit status 1."""
     start_fixture(monkeypatch, "--fault", "wrong")
     assert bench.main(["--mode", "v2", "--rounds", "1", "--time", "50ms"]) == 1
     assert "FAIL" in capsys.readouterr().out
 
 
 def test_a_line_says_the_time_of_an_operation() -> None:
-    """Wall time over all connections' operations, as Go counts it."""
+    """ns/op is wall time divided by the operations of all connections, as in Go."""
     line = bench.line("v2", 2, 12345, 1.0)
     assert line == "BenchmarkV2-2\t   12345\t     81004 ns/op"
     assert RESULT.fullmatch(line)
@@ -62,13 +62,13 @@ def test_a_line_says_the_time_of_an_operation() -> None:
 
 @pytest.mark.parametrize(("text", "value"), [("1s", 1.0), ("500ms", 0.5), ("0.5m", 30.0)])
 def test_times_are_read_as_go_writes_them(text: str, value: float) -> None:
-    """Seconds, milliseconds and minutes."""
+    """Seconds, milliseconds and minutes are accepted in Go's notation."""
     assert options.duration(text) == value
 
 
 @pytest.mark.parametrize("text", ["1", "s", "-1s", "0s", "2h", "99999s"])
 def test_other_times_are_refused(text: str) -> None:
-    """No unit, no length, or no end."""
+    """A time without a unit, a zero one and one above an hour are refused."""
     with pytest.raises(argparse.ArgumentTypeError):
         options.duration(text)
 
@@ -77,7 +77,7 @@ CSV = '"test","rps","avg_latency_ms"\n"GET","54347.83","0.1"\n'
 
 
 def test_redis_benchmarks_csv_is_parsed() -> None:
-    """The rate stands beside the command; anything else is a failure, with what was printed."""
+    """The rate of the command is returned; output without it raises Failed."""
     assert common.requests_per_second(CSV, "GET") == 54347.83
     with pytest.raises(common.Failed, match="no SET"):
         common.requests_per_second(CSV, "SET")
@@ -89,7 +89,7 @@ def spec(name: str, title: str, mode: str) -> ServerSpec:
 
 
 def findings() -> versus.Findings:
-    """Return two servers in two rounds, the second always twice as fast as redis-server."""
+    """Return results of two rounds, in which v2 is always twice as fast as redis-server."""
     found = [
         spec(common.REDIS, "redis-server 7.0.15", "other"),
         spec(common.V2, "v2, CPython 3.11.7", "v2"),
@@ -105,13 +105,13 @@ def findings() -> versus.Findings:
 
 
 def test_ratios_are_taken_within_a_round() -> None:
-    """A machine four times as fast in the second round changes no ratio."""
+    """A machine that is four times as fast in the second round changes no ratio."""
     test = versus.BASIC_TESTS[0]
     assert findings().ratios(common.V2, common.REDIS, test) == [2.0, 2.0]
 
 
 def test_the_report_is_markdown_with_the_targets_beside_the_results() -> None:
-    """Rows have as many cells as the head; PyPy left out is told; memory not measured is -."""
+    """Rows have as many cells as the head; a missing PyPy is mentioned; unmeasured memory is "-"."""
     text = versus.markdown(findings(), versus.parser().parse_args([]))
     tables = [line for line in text.splitlines() if line.startswith("|")]
     assert {line.count("|") for line in tables} == {5, 4}

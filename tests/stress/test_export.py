@@ -1,4 +1,4 @@
-"""stress/report/export.py and stress/report/compare.py: what other tools read, and two documents side by side."""
+"""stress/report/export.py and stress/report/compare.py: formats of other tools, and the comparison of two documents."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RESULT = re.compile(r"Benchmark[A-Z]\S*\t\d+(\t[\d.e+-]+ \S+)+")
 
 
 def completed(found: list[dict[str, Any]], **how: Any) -> dict[str, Any]:
-    """Return a document with what is made of its runs."""
+    """Return a document with the summaries and differences of its runs."""
     made = document(found, **how)
     made["summaries"] = intervals.summaries(found)
     made["differences"] = intervals.differences(found, made["summaries"])
@@ -39,7 +39,7 @@ def completed(found: list[dict[str, Any]], **how: Any) -> dict[str, Any]:
 
 
 def test_csv(tmp_path: Path) -> None:
-    """A row for each run; what is not known is empty, and all else as it was measured."""
+    """There is a row for each run; unknown values are empty, and the others equal the document's."""
     made = document([run("v1", 10.5, errors={"late": 3, "wrong": 1}), run("v2", 50, side=None)])
     export.write_csv(made, tmp_path / "out.csv")
     with (tmp_path / "out.csv").open(newline="") as file:
@@ -52,26 +52,26 @@ def test_csv(tmp_path: Path) -> None:
 
 
 def test_csv_has_all_that_the_schema_names() -> None:
-    """Each number of a run has its column, but for the looks of each second and what is told of single processes."""
+    """Each number of a run has a column, except those of single seconds and processes."""
     schema = json.loads((STRESS / "report" / "schema.json").read_text())["$defs"]
     properties = schema["run"]["properties"]
     side = properties["side"]["anyOf"][1]["required"]
-    wanted = {f"operations.{each}" for each in properties["operations"]["required"]} - {
+    expected = {f"operations.{each}" for each in properties["operations"]["required"]} - {
         "operations.response",
         "operations.service",
     }
-    wanted |= {f"side.{each}" for each in side if each != "processes"}
+    expected |= {f"side.{each}" for each in side if each != "processes"}
     for place in ("connect.latency", "operations.response", "operations.service"):
-        wanted |= {f"{place}.{each}" for each in schema["latency"]["required"] if each not in ("number", "histogram")}
-    assert wanted <= set(export.COLUMNS.values())
+        expected |= {f"{place}.{each}" for each in schema["latency"]["required"] if each not in ("number", "histogram")}
+    assert expected <= set(export.COLUMNS.values())
 
 
 # Go benchmark text
 
 
 def test_benchstat(tmp_path: Path) -> None:
-    """Result lines in Go's format, the runs of a point under one name, and no configuration line that a comparison
-    of two days would stumble over."""
+    """Result lines are in Go's format, the runs of a point have one name, and no configuration line prevents the
+    comparison of two days."""
     made = document([*runs("v1", [1000, 1100]), *runs("v2-pypy", [50_000])])
     export.write_benchstat(made, tmp_path / "out.txt")
     lines = (tmp_path / "out.txt").read_text().splitlines()
@@ -94,13 +94,13 @@ def test_benchstat(tmp_path: Path) -> None:
 
 
 def test_benchstat_without_answers() -> None:
-    """A run that answered nothing has no time for an operation, and becomes a comment."""
+    """A run without answers has no time per operation, and becomes a comment."""
     *_, line = export.benchstat_lines(document([run("v1", 0, values=[])]))
     assert line == "# BenchmarkSeed/server=v1/clients=1024: no answers"
 
 
 def test_benchstat_of_an_open_loop() -> None:
-    """The planned rate belongs to the name."""
+    """The planned rate is part of the name."""
     *_, line = export.benchstat_lines(document([run("v1", 499.5, target_per_second=500.0)], rates=[500.0]))
     assert line.startswith("BenchmarkSeed/server=v1/clients=1024/rate=500\t")
 
@@ -109,7 +109,7 @@ def test_benchstat_of_an_open_loop() -> None:
 
 
 def interval_lines(path: Path) -> list[Any]:
-    """Read a log back with HdrHistogram's own reader."""
+    """Return the intervals of a log as HdrHistogram's own reader reads them."""
     reader = HistogramLogReader(str(path), HdrHistogram(1, 3_600_000_000, 3))
     found: list[Any] = []
     while True:
@@ -121,7 +121,7 @@ def interval_lines(path: Path) -> list[Any]:
 
 
 def test_histogram_logs(tmp_path: Path) -> None:
-    """A log for each server and point, an interval for each run, and the latencies in it."""
+    """There is a log for each server and point, with an interval for each run and its latencies."""
     found = [run("v1", 1, 1, values=[5, 7000]), run("v2", 1, values=[9]), run("v1", 1, 2, values=[80])]
     export.write_histogram_logs(document(found), tmp_path / "logs")
     names = sorted(path.name for path in (tmp_path / "logs").iterdir())
@@ -134,7 +134,7 @@ def test_histogram_logs(tmp_path: Path) -> None:
 
 
 def test_histogram_logs_of_an_open_loop(tmp_path: Path) -> None:
-    """Response and service times are logs of their own; a run without answers is no interval."""
+    """Response and service times have separate logs; a run without answers has no interval."""
     found = [run("127.0.0.1:70/x", 1, target_per_second=20.0, values=[50], service=latency([3]))]
     found.append(run("127.0.0.1:70/x", 0, target_per_second=20.0, values=[]))
     export.write_histogram_logs(document(found, rates=[20.0]), tmp_path)
@@ -147,7 +147,7 @@ def test_histogram_logs_of_an_open_loop(tmp_path: Path) -> None:
 
 
 def write(folder: Path, name: str, made: Any) -> str:
-    """Write a document and return where."""
+    """Write a document to a file and return its path."""
     (folder / name).write_text(made if isinstance(made, str) else json.dumps(made))
     return str(folder / name)
 
@@ -158,7 +158,7 @@ def compared(folder: Path, a: Any, b: Any, *more: str) -> int:
 
 
 def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A row for each figure, with what it means; what is better depends on the figure."""
+    """There is a row for each figure with its verdict; which direction is better depends on the figure."""
     a = completed([*runs("v1", [100, 101, 102]), *runs("v2", [1000, 1010, 1020])])
     b = completed([*runs("v2", [500, 505, 510], values=range(200, 2200))])
     b["servers"][0]["version"] = "1.1"
@@ -176,16 +176,16 @@ def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_compare_fails_on_what_got_worse(
     ratio: str, status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By more than was allowed, and really; the line says what."""
+    """A significant change above the limit gives exit status 1 and a line."""
     a, b = completed(runs("v2", [1000, 1010, 1020])), completed(runs("v2", [500, 505, 510]))
     assert compared(tmp_path, a, b, "--fail-on", ratio) == status
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
     line = "stress/run.py compare: v2, 1,024 clients: operations/s is 2.0x worse, more than 1.50x\n"
-    assert told == (line if status else "")
+    assert printed == (line if status else "")
 
 
 def test_compare_lets_better_and_unsure_pass(tmp_path: Path) -> None:
-    """Twice as fast is no failure, nor is half as fast of two runs."""
+    """A rate that doubled is no failure, nor is one that halved over two runs only."""
     a, b = completed(runs("v2", [500, 505, 510])), completed(runs("v2", [1000, 1010, 1020]))
     assert compared(tmp_path, a, b, "--fail-on", "1.1") == 0
     few = completed(runs("v2", [100, 100]))
@@ -193,7 +193,7 @@ def test_compare_lets_better_and_unsure_pass(tmp_path: Path) -> None:
 
 
 def test_compare_notes_errors_and_limits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What makes a figure less than it seems is told, of both."""
+    """Errors and limits of both documents are printed."""
     a = completed(runs("v2", [1, 1, 1], errors={"late": 2}))
     b = completed(runs("v2", [1, 1, 1], limited_by="load"))
     assert compared(tmp_path, a, b) == 0
@@ -227,15 +227,15 @@ def other_workload() -> dict[str, Any]:
     ],
 )
 def test_compare_refuses(b: Any, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit status 2 and one line that says why."""
+    """Two documents that cannot be compared give exit status 2 and one line with the reason."""
     assert compared(tmp_path, completed(runs("v2", [1, 1, 1])), b) == 2
-    told = capsys.readouterr().err
-    assert why in told
-    assert len(told.splitlines()) == 1
+    printed = capsys.readouterr().err
+    assert why in printed
+    assert len(printed.splitlines()) == 1
 
 
 def test_compare_refuses_what_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A file that does not exist, and one that is no text."""
+    """A missing file and a binary one give exit status 2."""
     (tmp_path / "b.json").write_bytes(b"\xff\xfe")
     assert compare.main([str(tmp_path / "a.json"), str(tmp_path / "b.json")]) == 2
     assert "No such file" in capsys.readouterr().err
@@ -246,7 +246,7 @@ def test_compare_refuses_what_is_not_there(tmp_path: Path, capsys: pytest.Captur
 
 @pytest.mark.parametrize("ratio", ["0.9", "nan", "inf", "x"])
 def test_compare_refuses_no_ratio(ratio: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The option is explained."""
+    """A --fail-on below 1 is refused with an example."""
     with pytest.raises(SystemExit) as ended:
         compare.main(["a", "b", "--fail-on", ratio])
     assert ended.value.code == 2
@@ -254,7 +254,7 @@ def test_compare_refuses_no_ratio(ratio: str, capsys: pytest.CaptureFixture[str]
 
 
 def test_compare_as_a_command(tmp_path: Path) -> None:
-    """Its help says what the exit status means."""
+    """The help describes the exit statuses."""
     command = [sys.executable, str(STRESS / "run.py"), "compare", "--help"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert ran.returncode == 0

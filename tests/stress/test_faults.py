@@ -1,4 +1,5 @@
-"""Every mistake of a server is found, in every workload and pace; and latencies are what the server made them."""
+"""The rig detects every fault of a server, under every workload and pacing, and measures the latencies that the server
+produced."""
 
 from __future__ import annotations
 
@@ -31,8 +32,8 @@ WORKLOADS = {
     "idle": ["--workload", "idle", "--protocol", "resp", "--active", "50%"],
 }
 PACES = {"closed": CLOSED, "open": OPEN, "poisson": [*OPEN, "--poisson"]}
-# What a fault is counted as. Where an answer is missing among others that were sent in one go, those after it are
-# taken for it.
+# The kinds that a fault may be counted as. If an answer is missing in a pipeline, the next ones are compared with the
+# expected ones before them.
 EXPECTED_FAULTS = {
     "none": set(),
     "split": set(),
@@ -54,13 +55,13 @@ EVERY = [
 
 
 def timeout(fault: str) -> list[str]:
-    """Return the rig's option: from then on an answer is late, and after twice the time it is missing. Where that is
-    not what is waited for, it is as long as no machine stands still."""
+    """Return the rig's option --timeout, after which an answer is late, and after twice the time missing. If the fault
+    is neither, it is longer than any delay of the machine."""
     return ["--timeout", "1" if fault in ("late", "drop") else "10"]
 
 
 def measured(tmp_path: Path, fixture: list[str], *options: str) -> tuple[int, dict[str, Any]]:
-    """Run the rig against a fixture server; return its exit status and its one run."""
+    """Run the rig against the faulty server; return its exit status and its one run."""
     port, file = process.free_port(), tmp_path / "out.json"
     with process.Server(fixture_command(port, *fixture), port) as target:
         where = "{}:{}".format(*target.address)
@@ -72,14 +73,14 @@ def measured(tmp_path: Path, fixture: list[str], *options: str) -> tuple[int, di
 
 
 def spoken(options: list[str]) -> list[str]:
-    """Return the fixture's options for the protocol of a workload, and to leave alone the setting of the keys."""
+    """Return the faulty server's options for the protocol of a workload, which exclude the preloading of the keys."""
     shares = "seed" not in options
     return ["--protocol", options[options.index("--protocol") + 1], "--skip", str(KEYS if shares else 0)]
 
 
 @pytest.mark.parametrize(("workload", "pace", "fault"), EVERY)
 def test_every_mistake_is_found(workload: str, pace: str, fault: str, tmp_path: Path) -> None:
-    """One request in fifty goes wrong: the run fails and says how; where none does, all is well."""
+    """With one faulty request in fifty the run fails and names the kind; without one it succeeds."""
     options = WORKLOADS[workload]
     fixture = [*spoken(options), "--fault", fault, "--one-in", "50", *LATE]
     more = ["--clients", "8", "--keys", str(KEYS), *timeout(fault), *PACES[pace]]
@@ -94,7 +95,7 @@ def test_every_mistake_is_found(workload: str, pace: str, fault: str, tmp_path: 
 
 @pytest.mark.parametrize("fault", ["wrong", "late", "twice", "drop"])
 def test_one_mistake_in_ten_thousand_is_found(fault: str, tmp_path: Path) -> None:
-    """Of 12,800 requests one goes wrong."""
+    """One faulty request of 12,800 fails the run."""
     fixture = ["--protocol", "resp", "--skip", str(KEYS), "--fault", fault, "--one-in", "10000", *LATE]
     mix = ["--workload", "mix", "--keys", str(KEYS), "--pipeline", "16", "--clients", "8", "--rounds", "100"]
     status, ran = measured(tmp_path, fixture, *mix, *timeout(fault))
@@ -104,7 +105,7 @@ def test_one_mistake_in_ten_thousand_is_found(fault: str, tmp_path: Path) -> Non
 
 
 def test_an_idle_client_that_is_cut_off_is_found(tmp_path: Path) -> None:
-    """The server closes connections that said nothing: those are faults, though nobody asked anything on them."""
+    """Connections without requests that the server closes are faults."""
     fixture = ["--protocol", "resp", "--skip", str(KEYS), "--cut-idle", "1"]
     options = ["--workload", "idle", "--active", "2", "--clients", "10", "--keys", str(KEYS)]
     status, ran = measured(tmp_path, fixture, *options, "--duration", "2", "--warmup", "0")
@@ -114,14 +115,14 @@ def test_an_idle_client_that_is_cut_off_is_found(tmp_path: Path) -> None:
 
 
 def test_keys_that_cannot_be_set_are_told(tmp_path: Path) -> None:
-    """A server that answers SETs with errors has no mix to be measured with."""
+    """A server that answers SET with errors ends the run with a message."""
     fixture = ["--protocol", "resp", "--fault", "error", "--one-in", "1"]
     with pytest.raises(run.preload.NotLoaded, match="could not be set"):
         measured(tmp_path, fixture, "--workload", "mix", "--clients", "2", "--keys", "5")
 
 
 def test_percentiles_are_those_of_the_server(tmp_path: Path) -> None:
-    """Every answer after 20 ms and one in ten after 200 ms more: the percentiles are not below, and apart."""
+    """Every answer comes after 20 ms and one in ten after 200 ms more: the percentiles are not lower, and distinct."""
     fixture = ["--protocol", "resp", "--skip", str(KEYS), "--delay", "0.02", "--fault", "late", "--one-in", "10"]
     options = ["--workload", "mix", "--keys", str(KEYS), "--clients", "4", "--rounds", "50"]
     status, ran = measured(tmp_path, [*fixture, "--late", "0.2"], *options)
@@ -129,13 +130,13 @@ def test_percentiles_are_those_of_the_server(tmp_path: Path) -> None:
     assert (status, latency["number"]) == (0, 200)
     assert 19_900 <= latency["p50_us"] < 150_000
     assert 199_000 <= latency["p99_us"] <= latency["max_us"]
-    # 20 of 200 take 220 ms, the others 20 ms.
+    # 20 of 200 answers come after 220 ms, the others after 20 ms.
     assert latency["mean_us"] >= 39_800
 
 
 def test_what_a_stall_keeps_from_being_sent_counts(tmp_path: Path) -> None:
-    """The server stands still for 0.5 s of 2: a quarter of all requests is planned meanwhile, of which one for each
-    client is sent. Service times hardly show it, response times do."""
+    """The server stalls for 0.5 s of 2: a quarter of all requests is planned in that time, one of which for each client
+    is sent. Service times hardly show it, response times do."""
     fixture = ["--protocol", "resp", "--stall-at", str(KEYS + 100), "--stall", "0.5"]
     options = ["--workload", "mix", "--keys", str(KEYS), "--clients", "4", "--rate", "200"]
     status, ran = measured(tmp_path, fixture, *options, "--duration", "2", "--warmup", "0")
@@ -149,7 +150,7 @@ def test_what_a_stall_keeps_from_being_sent_counts(tmp_path: Path) -> None:
 
 
 def test_a_plan_that_is_too_much_is_told(tmp_path: Path) -> None:
-    """A server that takes 20 ms can't give one client 200 answers a second."""
+    """A server with a latency of 20 ms cannot give one client 200 answers per second: the run is saturated."""
     fixture = ["--protocol", "resp", "--skip", str(KEYS), "--delay", "0.02"]
     options = ["--workload", "mix", "--keys", str(KEYS), "--clients", "1", "--rate", "200"]
     _, ran = measured(tmp_path, fixture, *options, "--duration", "1", "--warmup", "0")
@@ -161,7 +162,7 @@ def test_a_plan_that_is_too_much_is_told(tmp_path: Path) -> None:
 
 
 def test_the_warm_up_is_left_out(tmp_path: Path) -> None:
-    """The first answers are late, which no figure shows, but the seconds do."""
+    """The first answers are late: the series shows them, the figures do not."""
     fixture = ["--protocol", "resp", "--stall-at", str(KEYS + 1), "--stall", "0.7"]
     options = ["--workload", "mix", "--keys", str(KEYS), "--clients", "2", "--rate", "100"]
     status, ran = measured(tmp_path, fixture, *options, "--warmup", "2", "--duration", "1")
@@ -174,7 +175,7 @@ def test_the_warm_up_is_left_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("workload", ["mix-pipelined", "idle", "churn"])
 def test_large_values_in_pieces(workload: str, tmp_path: Path) -> None:
-    """Values that no socket takes whole are sent and read in pieces, and compared all the same."""
+    """Values that do not fit into a socket buffer are sent and received in pieces, and compared."""
     fixture = ["--protocol", "resp"]
     sizes = ["--values", "500000", "--sets", "0.5", "--keys", "5", "--clients", "2", "--rounds", "3"]
     status, ran = measured(tmp_path, fixture, *WORKLOADS[workload], *sizes)
@@ -183,7 +184,7 @@ def test_large_values_in_pieces(workload: str, tmp_path: Path) -> None:
 
 
 def test_churn_connects_for_each_request(tmp_path: Path) -> None:
-    """Connections are counted, timed, and ended."""
+    """Connections are counted, timed and closed."""
     options = [*WORKLOADS["churn"], "--keys", str(KEYS), "--clients", "4", "--rounds", "20"]
     status, ran = measured(tmp_path, ["--protocol", "resp"], *options)
     assert (status, ran["operations"]["answered"]) == (0, 80)
@@ -192,7 +193,7 @@ def test_churn_connects_for_each_request(tmp_path: Path) -> None:
 
 
 def test_a_sweep_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """All rates tried are in the document, and the answer is printed."""
+    """The document contains all tested rates, and the result is printed."""
     port, file = process.free_port(), tmp_path / "out.json"
     sweep = ["--sweep", "500ms", "--workload", "mix", "--keys", str(KEYS), "--clients", "2"]
     with process.Server(fixture_command(port, "--protocol", "resp", "--skip", str(KEYS), "--delay", "0.05"), port):

@@ -1,4 +1,4 @@
-"""stress/report/intervals.py: medians, their intervals, and what is real. Nothing in it is drawn at random."""
+"""stress/report/intervals.py: medians, their intervals, and significance, without random draws."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VALUES = [3.0, 10.0, 4.5, 8.25, 6.0, 7.0]
 
 
 def completed(found: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return a document with what is made of its runs."""
+    """Return a document with the summaries and differences of its runs."""
     made = document(found)
     made["summaries"] = intervals.summaries(found)
     made["differences"] = intervals.differences(found, made["summaries"])
@@ -35,7 +35,7 @@ def completed(found: list[dict[str, Any]]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6])
 def test_chances_are_those_of_all_draws(number: int) -> None:
-    """What is worked out is what all draws with replacement, one by one, come to; for odd and even numbers."""
+    """The computed probabilities equal those of an enumeration of all samples, for odd and even numbers."""
     values = VALUES[:number]
     iter_commands: Counter[float] = Counter()
     for draw in itertools.product(values, repeat=number):
@@ -47,7 +47,7 @@ def test_chances_are_those_of_all_draws(number: int) -> None:
 
 
 def by_all_draws(values: Sequence[float]) -> list[float]:
-    """Return the interval that all draws give, sorted and cut at both ends."""
+    """Return the interval from the sorted medians of all samples."""
     drawn = sorted(statistics.median(draw) for draw in itertools.product(values, repeat=len(values)))
     edge = int(len(drawn) * intervals.TAIL_SHARE)
     return [drawn[edge], drawn[-1 - edge]]
@@ -55,7 +55,7 @@ def by_all_draws(values: Sequence[float]) -> list[float]:
 
 @pytest.mark.parametrize("number", [3, 4, 5, 6])
 def test_interval_is_that_of_all_draws(number: int) -> None:
-    """The bounds are the percentiles of all draws."""
+    """The bounds are percentiles of the medians of all samples."""
     found = intervals.interval(VALUES[:number])
     assert [found["low"], found["high"]] == by_all_draws(VALUES[:number])
     assert found["median"] == statistics.median(VALUES[:number])
@@ -63,7 +63,7 @@ def test_interval_is_that_of_all_draws(number: int) -> None:
 
 
 def test_more_runs_narrow_the_interval() -> None:
-    """Of five it is the lowest to the highest; of fifteen the outer ones are left out."""
+    """With five runs it reaches from the lowest to the highest value; with fifteen it excludes the outer ones."""
     five = intervals.interval([float(value) for value in range(5)])
     fifteen = intervals.interval([float(value) for value in range(15)])
     assert (five["low"], five["high"]) == (0, 4)
@@ -72,7 +72,7 @@ def test_more_runs_narrow_the_interval() -> None:
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_few_runs_have_no_interval(number: int) -> None:
-    """Fewer than three runs give a median and no more."""
+    """Fewer than three runs have a median only."""
     found = intervals.interval(VALUES[:number])
     assert (found["low"], found["high"]) == (None, None)
     compared = intervals.ratio(VALUES, VALUES[:number])
@@ -81,7 +81,7 @@ def test_few_runs_have_no_interval(number: int) -> None:
 
 
 def test_ratio_draws_both() -> None:
-    """Its interval is that of the ratios of all pairs of draws."""
+    """The interval is that of the ratios of all pairs of samples."""
     one, other = [4.0, 5.0, 7.0], [1.0, 2.0, 2.5]
     pairs = itertools.product(
         map(statistics.median, itertools.product(one, repeat=3)),
@@ -96,7 +96,7 @@ def test_ratio_draws_both() -> None:
     ("one", "real"), [([1.0, 1.1, 1.2], False), ([0.9, 1.0, 1.3], False), ([1.3, 1.4, 1.5], True), ([0.5] * 3, True)]
 )
 def test_real_leaves_out_one(one: list[float], real: bool) -> None:
-    """A difference is real where the whole interval lies on one side of 1."""
+    """A difference is significant if the interval excludes 1."""
     found = intervals.ratio(one, [1.0, 1.1, 1.2])
     assert found is not None
     assert found.real is real
@@ -104,7 +104,7 @@ def test_real_leaves_out_one(one: list[float], real: bool) -> None:
 
 @pytest.mark.parametrize(("number", "at_most"), [(3, 0.13), (5, 0.06), (7, 0.06)])
 def test_equals_seldom_differ(number: int, at_most: float) -> None:
-    """Where nothing differs, a difference comes out as real about as often as the README says."""
+    """Between equal servers a difference is significant about as often as the documentation states."""
     draw = random.Random(1)
     found = [
         intervals.ratio(*([draw.gauss(100, 5) for _ in range(number)] for _ in range(2)))  # type: ignore[arg-type]
@@ -115,12 +115,12 @@ def test_equals_seldom_differ(number: int, at_most: float) -> None:
 
 @pytest.mark.parametrize(("one", "other"), [([1.0, 0.0, 2.0], VALUES), (VALUES, [-1.0] * 3), ([], VALUES)])
 def test_no_ratio(one: list[float], other: list[float]) -> None:
-    """What is not above 0 has no ratio."""
+    """Values that are not above 0 have no ratio."""
     assert intervals.ratio(one, other) is None
 
 
 def test_summaries() -> None:
-    """Runs of a server at a point are one summary, whatever their order; the form is the schema's."""
+    """The runs of a server at a point form one summary in any order, and it is valid for the schema."""
     found = [run("v1", 10), run("v2", 50), *runs("v1", [14, 12]), run("v1", 9, clients=2048)]
     made = completed(found)
     Draft202012Validator(SCHEMA).validate(made)
@@ -131,7 +131,8 @@ def test_summaries() -> None:
 
 
 def test_percentiles_come_from_the_sum() -> None:
-    """Two runs of different latencies: the p99 of all values, where the percentiles' mean would be 550."""
+    """The p99 of two runs with different latencies is that of all values; the mean of their percentiles would be
+    550."""
     quick, slow = run("v1", 1, values=[100] * 990), run("v1", 1, values=[1000] * 10)
     (summary,) = intervals.summaries([quick, slow])
     at = summary["latency"]
@@ -142,13 +143,13 @@ def test_percentiles_come_from_the_sum() -> None:
 
 @pytest.mark.parametrize(("number", "p99"), [(49, 49), (50, 50), (51, 50), (149, 148), (151, 149)])
 def test_percentiles_of_few(number: int, p99: int) -> None:
-    """Rank p * n / 100, rounded: of 50 values or fewer the p99 is the highest."""
+    """The rank is p * n / 100, rounded: with 50 values or fewer the p99 is the highest."""
     (summary,) = intervals.summaries([run("v1", 1, values=range(1, number + 1))])
     assert summary["latency"]["p99_us"] == p99
 
 
 def test_nothing_answered() -> None:
-    """A run without answers has no latency, and a server at an address no figures of its own."""
+    """A run without answers has no latency, and an external server no figures of its own."""
     (summary,) = intervals.summaries([run("v1", 0, values=[], side=None, errors={"refused": 3, "late": 1})])
     assert summary["errors"] == 4
     assert (summary["latency"]["number"], summary["latency"]["p99_us"]) == (0, None)
@@ -156,13 +157,13 @@ def test_nothing_answered() -> None:
 
 
 def test_limits_are_those_of_most_runs() -> None:
-    """One odd run of three does not mark a server."""
+    """The limit of the majority of the runs is the summary's."""
     found = [run("v1", 1, limited_by=limit) for limit in ("load", None, "load")]
     assert intervals.summaries(found)[0]["limited_by"] == "load"
 
 
 def test_differences() -> None:
-    """Each server is set beside the first one, at the same point alone; one's median by the other's."""
+    """Each server is compared with the first one at the same point: the ratio of the medians."""
     found = [*runs("v1", [10, 11, 12]), *runs("v2", [50, 55, 60]), *runs("redis", [11, 12, 10])]
     found += runs("v2", [70, 71, 72], clients=2048)
     made = completed(found)
@@ -178,24 +179,24 @@ def test_differences() -> None:
 
 
 def test_differences_leave_out_what_is_not_known() -> None:
-    """No ratio with nought, nor with a server whose process cannot be seen."""
+    """There is no ratio to 0, nor to a server whose process cannot be observed."""
     found = [*runs("v1", [1] * 3, side=side(9.0, 0.0, 1000.0)), *runs("v2", [2] * 3), *runs("x", [3] * 3, side=None)]
     made = completed(found)
-    told = {each["figure"] for each in made["differences"] if each["one"] == "v2"}
-    assert told == set(intervals.COMPARED) - {"switches_per_operation"}
+    compared = {each["figure"] for each in made["differences"] if each["one"] == "v2"}
+    assert compared == set(intervals.COMPARED) - {"switches_per_operation"}
     assert {each["figure"] for each in made["differences"] if each["one"] == "x"} == {"per_second", "p99_us"}
     assert intervals.differences([], []) == []
 
 
 def test_two_runs_tell_nothing() -> None:
-    """The sentence says so."""
+    """With two runs the significance is unknown, and the sentence contains that."""
     (first, *_) = completed([*runs("v1", [10, 10]), *runs("v2", [20, 20])])["differences"]
     assert first["real"] is None
     assert first["sentence"].endswith("x v1; significance unknown with fewer than three runs")
 
 
 def test_sentences() -> None:
-    """A line for each server, at the largest point."""
+    """There is a line for each server, at the largest point."""
     made = completed(
         [
             *runs("v1", [10, 11, 12], clients=100),
@@ -205,15 +206,15 @@ def test_sentences() -> None:
         ]
     )
     assert intervals.sentences(made) == [
-        "v2 compared with v1, 1,024 clients: operations/s 5.0x (4.2x to 6.0x), CPU per operation 0.14x "
-        "(0.14x to 0.14x), context switches per operation 0.00050x (0.00050x to 0.00050x), memory per connection 0.055x "
-        "(0.055x to 0.055x), no significant difference in p99 latency"
+        "v2 compared with v1, 1,024 clients: operations/s 5.0x (4.2x to 6.0x), "
+        "CPU per operation 0.14x (0.14x to 0.14x), context switches per operation 0.00050x (0.00050x to 0.00050x), "
+        "memory per connection 0.055x (0.055x to 0.055x), no significant difference in p99 latency"
     ]
     assert intervals.sentences(document([])) == []
 
 
 def test_sentences_of_an_open_loop() -> None:
-    """The point is the highest rate, and is named."""
+    """The line names the highest rate."""
     found = [
         each for rate in (500, 1000) for name in ("v1", "v2") for each in runs(name, [9.0] * 2, target_per_second=rate)
     ]
@@ -227,5 +228,5 @@ def test_sentences_of_an_open_loop() -> None:
     [(0.000012345, "0.000012"), (0.0312, "0.031"), (0.31, "0.31"), (1.0, "1.00"), (4.84, "4.8"), (12345.6, "12,346")],
 )
 def test_digits(number: float, text: str) -> None:
-    """Two or three digits, and no power of ten."""
+    """Ratios have two or three digits and no exponent."""
     assert intervals.digits(number) == text

@@ -1,4 +1,4 @@
-"""The stress rig's parts: protocols, faults, histograms, /proc, limits."""
+"""The parts of the rig: codec, faults, histograms, figures of processes, limits."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ..support.servers import until
 
 
 def test_the_frames_are_the_ones_of_the_protocol() -> None:
-    """The bytes are those of the specification, written out."""
+    """Frames equal bytes written down from the specification."""
     assert codec.read_frame(b"key") == b"\x01\x00\x04\x03key"
     assert codec.write_frame(b"key", b"value") == b"\x02\x00\x0a\x03key\x05value"
     assert codec.response_frame(b"value") == b"\x03\x05value"
@@ -38,7 +38,7 @@ def test_the_frames_are_the_ones_of_the_protocol() -> None:
 
 
 def test_the_commands_are_the_ones_of_the_protocol() -> None:
-    """The bytes are those of RESP's specification, written out."""
+    """Commands and replies equal bytes written down from RESP's specification."""
     assert RESP.read(b"key") == b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n"
     assert RESP.write(b"key", b"va\r\nue") == b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$6\r\nva\r\nue\r\n"
     assert (RESP.value(b"v"), RESP.stored(b"v"), RESP.nothing) == (b"$1\r\nv\r\n", b"+OK\r\n", b"$-1\r\n")
@@ -74,7 +74,7 @@ def test_the_commands_are_the_ones_of_the_protocol() -> None:
     ],
 )
 def test_answers_are_classified(protocol: Protocol, data: bytes, found: AnswerClass, length: int) -> None:
-    """Each kind of answer is told from the others, and its end is found."""
+    """Each class of answer is recognized, with its length."""
     assert codec.classify(protocol, data, protocol.value(b"ab")) == (found, length)
 
 
@@ -92,7 +92,7 @@ def test_replies_are_decoded(size: int) -> None:
 
 @pytest.mark.parametrize("data", [b"!x\r\n", b"$x\r\n", b"$1\r\nabc\r\n"])
 def test_malformed_replies_are_not_decoded(data: bytes) -> None:
-    """The decoder raises ValueError."""
+    """The decoder raises ValueError for malformed bytes."""
     with pytest.raises(ValueError, match=r"."):
         codec.Decoder().feed(data)
 
@@ -105,7 +105,7 @@ def test_replies_are_skipped() -> None:
 
 
 def test_a_merged_histogram_is_the_histogram_of_all() -> None:
-    """Percentiles over three processes are those of all values together."""
+    """Percentiles over three processes equal those of all values."""
     draw = random.Random(5)
     shards = [[draw.randrange(10**3, 10**9) for _ in range(n)] for n in (10, 500, 3000)]
     merged = histogram.merged(histogram.packed(shard) for shard in shards)
@@ -122,7 +122,7 @@ def test_a_merged_histogram_is_the_histogram_of_all() -> None:
 
 
 def test_a_histogram_of_nothing_claims_nothing() -> None:
-    """No answers give no percentiles, and no division by nought."""
+    """An empty histogram has no percentiles and no mean."""
     empty = histogram.packed([])
     nothing = histogram.merged([empty, empty])
     assert (nothing["number"], nothing["p50_us"], nothing["max_us"], nothing["mean_us"]) == (0, None, None, None)
@@ -131,7 +131,7 @@ def test_a_histogram_of_nothing_claims_nothing() -> None:
 
 
 def test_faults_add_up_and_keep_the_first_example() -> None:
-    """Counts are summed by kind; the earlier example stays."""
+    """Counts are added by kind, and the earlier example is kept."""
     one, two = Faults(), Faults()
     one.add("late", "first")
     two.add("late", "second")
@@ -144,7 +144,7 @@ def test_faults_add_up_and_keep_the_first_example() -> None:
 
 
 def test_proc_status_is_parsed() -> None:
-    """Context switches are read from the kernel's text, whatever the process is called."""
+    """Context switches are read from the kernel's text, for any name of the process."""
     status = "Name:\ta) b: c\nVmRSS:\t   52340 kB\nThreads:\t3\n"
     counted = "voluntary_ctxt_switches:\t150\nnonvoluntary_ctxt_switches:\t545\n"
     assert proc.switches(status + counted) == (150, 545)
@@ -163,14 +163,14 @@ def test_shares_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_switches_are_counted_thread_by_thread() -> None:
-    """A born thread counts from nought, and an ended one does not count backwards."""
+    """A new thread counts from 0, and an ended one does not count backwards."""
     before = proc.Sample(1.0, 0, {1: proc.Switches(10, 1), 2: proc.Switches(500, 50)})
     after = proc.Sample(1.5, 0, {1: proc.Switches(13, 1), 3: proc.Switches(4, 2)})
     assert proc.usage(before, after) == (0.5, 7, 2)
 
 
 def test_who_has_ended_is_left_out() -> None:
-    """Of a child that has ended, and of one that was never there, nothing is said; of the others it is."""
+    """A zombie child and a process that does not exist have no sample; a living process has one."""
     child = subprocess.Popen([sys.executable, "-c", ""])
     until(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE, "the child's end")  # it is not reaped yet
     assert child.pid in proc.tree(os.getpid())
@@ -179,7 +179,7 @@ def test_who_has_ended_is_left_out() -> None:
 
 
 def test_a_live_process_is_sampled() -> None:
-    """This process has CPU time, memory, and each of its threads."""
+    """The sample of this process has CPU time, memory, and each of its threads."""
     with_thread = threading.Event()
     thread = threading.Thread(target=with_thread.wait)
     thread.start()
@@ -208,27 +208,28 @@ ENOUGH = limits.Have(files=20_000, ports=28_232, threads=32_000, maps=65_530, me
     ],
 )
 def test_a_limit_too_low_is_told_with_what_to_change(need: limits.Need, have: dict[str, int], word: str) -> None:
-    """Each limit gives one line of its own, and none on a machine that has enough."""
+    """Each limit that is too low gives a line of its own, with what to change."""
     lines = limits.shortfalls(need, ENOUGH._replace(**have))
     assert [word in line for line in lines] == [True]
 
 
 def test_enough_is_enough() -> None:
-    """What v1 needs in threads and maps is not asked of v2."""
+    """A machine with enough of everything gives no line; v1's needs for threads and maps do not apply to v2."""
     assert limits.shortfalls(limits.Need(8192, 1, ["v1", "v2"]), ENOUGH) == []
     assert limits.shortfalls(limits.Need(8192, 1, ["v2"]), ENOUGH._replace(threads=9)) == []
     assert limits.shortfalls(limits.Need(250_000, 16, ["v3"]), ENOUGH) == []
 
 
 def test_many_clients_come_from_several_addresses() -> None:
-    """One address serves 20,000 clients; beyond, each of several has few enough to find free ports at once."""
+    """One address serves 20,000 clients; with more, each of several addresses has few enough to find free ports
+    fast."""
     assert set(limits.sources(20_000)) == {""}
     many = limits.sources(21_000)
     assert [many.count(f"127.0.0.{n}") for n in (1, 2, 6)] == [4_000, 4_000, 1_000]
 
 
 def test_processes_by_files() -> None:
-    """There are as many workers, and as many load processes, as have the files for their clients."""
+    """There are as many workers and load processes as have the files for the clients."""
     assert [limits.workers(clients, 20_000, 2) for clients in (10_000, 19_900, 19_901)] == [1, 1, 2]
     assert limits.workers(1_000, 20_000, 8) == 7
     assert limits.workers(102_400, 20_000, 2) == 6
@@ -236,7 +237,7 @@ def test_processes_by_files() -> None:
 
 
 def test_connections_that_come_and_go_use_all_addresses() -> None:
-    """A port rests for a while after its connection, so that one address has too few."""
+    """A closed connection occupies its port for a while, so that churn needs all addresses."""
     assert len(set(limits.sources(1000, churn=True))) == limits.SOURCES
 
 
@@ -262,14 +263,14 @@ def plan_of(clients: int, active: int) -> load.Plan:
 
 
 def test_clients_are_spread_evenly_and_numbered_through() -> None:
-    """No client is left out or doubled, and no process has much more than another."""
+    """Every client is in exactly one process, and the processes have equal numbers of them."""
     plans = load_processes.split(plan_of(10, 10), 3)
     assert [(plan.first, len(plan.sources)) for plan in plans] == [(0, 3), (3, 3), (6, 4)]
 
 
 @pytest.mark.parametrize(("clients", "active"), [(10, 10), (10, 1), (10, 3), (2048, 20), (1000, 999)])
 def test_those_that_work_are_spread_evenly_among_all(clients: int, active: int) -> None:
-    """There are as many as was said, and no part of the clients has more than its share."""
+    """The given number of clients works, spread evenly."""
     plan = plan_of(clients, active)
     working = [number for number in range(clients) if plan.works(number)]
     assert len(working) == active
@@ -278,7 +279,7 @@ def test_those_that_work_are_spread_evenly_among_all(clients: int, active: int) 
 
 
 def made(server_cpu: float | None, load: float, idle: float, target: float | None = None) -> result.Run:
-    """Return a run of one second with these shares of a core, in which 3,000 answers came."""
+    """Return a run of one second with these shares of a core and 3,000 answers."""
     side = None
     if server_cpu is not None:
         cpu = {"cpu_us_per_operation": server_cpu * 1e6 / 3000, "processes": [{"cpu_seconds": server_cpu}]}
@@ -315,14 +316,14 @@ def made(server_cpu: float | None, load: float, idle: float, target: float | Non
 def test_a_run_that_the_server_did_not_limit_is_marked(
     server: float | None, load: float, idle: float, target: float | None, limit: str | None
 ) -> None:
-    """A server that used its core was the limit; else a full load process or machine was; or too much was planned."""
+    """A server that used a whole core was the limit; else a full load process, a full machine, or the plan."""
     run = made(server, load, idle, target)
     assert run["limited_by"] == limit
     assert any(line.startswith("*") for line in table.notes([run])) == bool(limit)
 
 
 def test_a_server_of_several_processes_is_at_its_limit_when_one_is() -> None:
-    """Two half-used workers are no limit; a full owner process is."""
+    """Two half-used workers are no limit; an owner process that used a whole core is one."""
     run = made(1.0, 0.95, 0.3)
     run["side"]["processes"] = [{"cpu_seconds": 0.5}, {"cpu_seconds": 0.5}]
     assert result.limited_by(run) == "load"
@@ -352,5 +353,5 @@ def test_cpu_of_the_load_and_of_the_cheapest_server(load: float, word: str) -> N
     ],
 )
 def test_times_are_told_in_three_digits(microseconds: float | None, text: str) -> None:
-    """The unit changes before a fourth digit comes."""
+    """The unit changes before a fourth digit would be needed."""
     assert table.time_text(microseconds) == text

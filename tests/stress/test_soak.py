@@ -1,4 +1,4 @@
-"""The soak finds what is wrong, and nothing where nothing is."""
+"""The soak reports faults, and none for a correct server."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ MODES = pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
 
 @MODES
 def test_nothing_wrong(mode: str) -> None:
-    """A short run of few clients has storms, clients that vanish and subscribers that are closed, and ends well."""
+    """A short run of few clients has storms, disconnects and closed subscribers, and finds no fault."""
     argv = [sys.executable, "stress/soak.py", "--clients", "150", "--time", "11", "--rate", "1000", "--mode", mode]
     if platform.python_implementation() == "PyPy":
-        # its compiler works for long, in which v1 sends little, and its heap grows for minutes
+        # its compiler runs long, so that v1 sends little, and its heap grows for minutes
         argv += ["--time", "28", "--spare", "256"]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert (done.stdout, done.returncode) == ("no faults\n", 0), done.stderr
@@ -31,7 +31,7 @@ def test_nothing_wrong(mode: str) -> None:
 
 
 def test_lost_writes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """A server that keeps nothing loses every acknowledged write, and that is told."""
+    """The soak reports the lost writes of a server without persistence."""
     whole = soak.server_of
 
     def forgetful(options: Any, folder: str) -> Any:
@@ -46,7 +46,7 @@ def test_lost_writes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
 
 
 def worker(*expected: Reply) -> Any:
-    """A worker with replies outstanding."""
+    """A worker with these replies outstanding."""
     one = clients.Clients(("127.0.0.1", 1), 100, 1, 1).workers[0]
     one.expected.extend(expected)
     return one
@@ -76,7 +76,7 @@ def test_right_replies() -> None:
 
 
 def reply_of(data: bytes) -> Reply:
-    """The one reply in the bytes."""
+    """The only reply in the bytes."""
     (reply,) = Decoder().feed(data)
     return reply
 
@@ -91,7 +91,7 @@ def test_missing_message() -> None:
 
 
 def test_unanswered_request() -> None:
-    """After a request without an answer the keys may be in either of two states, and in no third one."""
+    """After a request without an answer the keys can be in either of two states, but in no third one."""
     pair = clients.Pair("x")
     pair.states = [clients.State(b"old", 1), clients.State(b"new", 2)]
     for value, count, good in ((b"old", 1, True), (b"new", 2, True), (b"new", 1, False), (b"old", 2, False)):

@@ -1,4 +1,4 @@
-"""The rig's measurements of messages and of large values, on small numbers; and that they find faults."""
+"""The studies with small numbers, and the faults that they detect."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _run(*words: str) -> str:
 
 
 def test_durable() -> None:
-    """stress/study.py durable loads both forms of the keys and writes with each policy, and prints both tables."""
+    """durable loads both formats of the keys, writes with each policy, and prints both tables."""
     output = _run("stress/study.py", "durable", "--keys", "2000", "--clients", "10", "--rounds", "1")
     assert "| 2,000 keys from a snapshot, s" in output and "| 2,000 keys from an append-only file, s" in output
     for policy in ("no append-only file", "--appendfsync no", "--appendfsync everysec", "--appendfsync always"):
@@ -33,7 +33,7 @@ def test_durable() -> None:
 
 
 def test_slow() -> None:
-    """stress/study.py slow shows each server with a client that hardly reads, which it stops taking from."""
+    """slow prints each server with a client that hardly reads, from which tseep stops reading."""
     output = _run("stress/study.py", "slow", "--gets", "500000", "--time", "1")
     rows = [line.split("|") for line in output.splitlines() if line.startswith(("| redis", "| v"))]
     assert len(rows) == 3
@@ -41,7 +41,7 @@ def test_slow() -> None:
 
 
 def test_memory() -> None:
-    """stress/study.py memory compares what is counted with what the server has grown by."""
+    """memory compares the counted bytes with the server's growth."""
     words = [
         sys.executable,
         "stress/study.py",
@@ -54,13 +54,13 @@ def test_memory() -> None:
         "0.1",
     ]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert done.returncode in (0, 1), done.stderr  # PyPy's collector takes more than what is counted
+    assert done.returncode in (0, 1), done.stderr  # PyPy's heap grows by more than the counted bytes
     output = done.stdout
     assert re.search(r"\| strings of 1,000 bytes \| [\d.]+ \| [\d.]+ \| (0|1)\.\d\dx \|", output)
 
 
 def test_publish() -> None:
-    """All servers deliver all messages, and the table says how quickly."""
+    """All servers deliver all messages, and the table has the rates."""
     output = _run("stress/study.py", "publish", "--subscribers", "20", "--messages", "50", "--rounds", "1")
     line = next(line for line in output.splitlines() if "deliveries/s" in line)
     assert len(re.findall(r"[\d,]+ \(\d+\.\d\dx\)", line)) == 3
@@ -68,14 +68,14 @@ def test_publish() -> None:
 
 
 def test_large() -> None:
-    """Each type and each way of freeing has its row."""
+    """Each type and each way of freeing has a row."""
     output = _run("stress/study.py", "large", "--elements", "2k", "--calls", "3", "--settle", "0.1")
     for name in ("set", "hash", "list", "sorted set", "stream", "`SMEMBERS`", "`UNLINK k`", "`FLUSHALL ASYNC`"):
         assert f"\n| {name}" in output, name
 
 
 def test_slots() -> None:
-    """Each number of slots has its row; a kernel that has no such table is told in one line."""
+    """Each number of slots has a row; a kernel without the table gives one line."""
     words = ["stress/study.py", "slots", "--slots", "2,64", "--threads", "20", "--starts", "2", "--time", "0.1"]
     done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=120)
     if done.returncode == 2:
@@ -86,12 +86,12 @@ def test_slots() -> None:
 
 
 def test_threads(tmp_path: Path) -> None:
-    """v1, and v1 without one of its settings, are started afresh again and again; the JSON has every start."""
+    """v1, and v1 without one of its settings, are started several times; the JSON has every start."""
     document = tmp_path / "threads.json"
     words = ["stress/study.py", "threads", "--clients", "30", "--starts", "2", "--time", "0.3", "--json", str(document)]
     words += ["--against", "v1-kernel-slots,v1-5ms"]
     done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert done.returncode in (0, 1), done.stderr  # a start may be slow where others use the machine
+    assert done.returncode in (0, 1), done.stderr  # other programs can slow a start down
     for name in ("v1", "v1-kernel-slots", "v1-5ms"):
         assert re.search(rf"^\| 30 \| {name} \| [\d,]+ \| [\d,]+ \| [\d,]+ \| \d of 2 \|", done.stdout, re.MULTILINE)
     runs = json.loads(document.read_text())["runs"]
@@ -100,14 +100,14 @@ def test_threads(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
 def test_waiting(mode: str) -> None:
-    """What waits while others connect, work and run a script has its row, in each mode."""
+    """Each operation under load has a row, in each mode."""
     output = _run("stress/study.py", "waiting", "--mode", mode, "--clients", "30", "--time", "0.5")
     for what in ("PING", "`/health`", "`/metrics`", "`/`", "BUSY", "`SCRIPT KILL`", "SIGTERM"):
         assert re.search(rf"^\| 30 \| {what}", output, re.MULTILINE), what
 
 
 def test_studies_are_listed() -> None:
-    """study.py names each study with its question; one that is not there is refused, with the list."""
+    """study.py lists each study with its title; an unknown name is refused, with the list."""
     output = _run("stress/study.py", "--help")
     names = [
         "agree",
@@ -132,11 +132,11 @@ def test_studies_are_listed() -> None:
 
 @pytest.mark.packaging
 def test_baseline() -> None:
-    """A commit and this tree are built and measured; each test has its ratio, and the worktree is gone afterwards."""
+    """A commit and this tree are built and measured; each test has a ratio, and the worktree is removed."""
     words = ["baseline", "HEAD", "--rounds", "3", "--time", "0.1", "--clients", "10"]
     command = [sys.executable, "stress/study.py", *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
-    assert done.returncode in (0, 1), done.stderr  # a tenth of a second tells nothing of speed
+    assert done.returncode in (0, 1), done.stderr  # a tenth of a second is too short for a significant ratio
     for title in ("SET", "GET", "SET -P 16", "GET -P 16"):
         ratio = r"[\d.]+x \([\d.]+x to [\d.]+x\)"
         rates = rf"\| {title} \| [\d,]+ \| [\d,]+ \| {ratio} \| {ratio} \| (not slower|SLOWER) \|"
@@ -147,7 +147,7 @@ def test_baseline() -> None:
 
 
 def test_baseline_without_such_a_commit() -> None:
-    """What git says of a commit that is not there is told, and status 2."""
+    """An unknown commit gives git's message and status 2."""
     command = [sys.executable, "stress/study.py", "baseline", "no-such-commit"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (done.returncode, "no-such-commit" in done.stderr) == (2, True)
@@ -158,19 +158,19 @@ def test_baseline_without_such_a_commit() -> None:
     [(0.9, 0.95, 0.99, True), (0.9, 0.95, 1.0, False), (0.97, 0.98, 0.99, False), (1.1, 1.2, 1.3, False)],
 )
 def test_slower(low: float, middle: float, high: float, slower: bool) -> None:
-    """A test is slower when its interval leaves out 1 and its median is below 0.98."""
+    """A test is slower when its interval excludes 1 and its median is below 0.98."""
     assert baseline.is_slower({"low": low, "median": middle, "high": high}) == slower
 
 
 def test_rounds_have_an_interval(capsys: pytest.CaptureFixture[str]) -> None:
-    """Of two rounds there is no interval."""
+    """Two rounds are refused, as they have no interval."""
     with pytest.raises(SystemExit):
         baseline.parser().parse_args(["HEAD", "--rounds", "2"])
     assert "2 rounds have no interval" in capsys.readouterr().err
 
 
 def _talk(answers: bytes, talk: Callable[[socket.socket], None]) -> None:
-    """Talk to a server that says C{answers} and no more."""
+    """Run C{talk} with a peer that sends C{answers} and EOF."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(answers)
@@ -180,21 +180,21 @@ def _talk(answers: bytes, talk: Callable[[socket.socket], None]) -> None:
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: data[:-3] + b"y\r\n", lambda data: data[9:]])
 def test_wrong_message(damage: Callable[[bytes], bytes]) -> None:
-    """A message that is cut off, changed or not one is found."""
+    """A message that is incomplete, changed or missing raises Failed."""
     with pytest.raises(common.Failed):
         _talk(damage(publish.DELIVERED * 3), lambda ours: publish.receive([ours], 3))
     _talk(publish.DELIVERED * 3, lambda ours: publish.receive([ours], 3))
 
 
 def test_lost_subscriber() -> None:
-    """A message that did not reach all is found."""
+    """A message that did not reach all subscribers raises Failed."""
     with pytest.raises(common.Failed):
         _talk(b":1\r\n", lambda ours: publish.publish(ours, 1, 2))
     _talk(b":2\r\n", lambda ours: publish.publish(ours, 1, 2))
 
 
 def test_errors_are_found() -> None:
-    """An answer that is an error ends the measurement of large values."""
+    """An error reply of the server raises Failed."""
     listening = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -215,12 +215,12 @@ def test_errors_are_found() -> None:
 
 
 def test_percentile() -> None:
-    """The share of the values that is asked for is not above it."""
+    """The percentile is one of the values."""
     assert [client.percentile([3.0, 1.0, 2.0], share) for share in (0.0, 0.5, 0.99)] == [1.0, 2.0, 3.0]
 
 
 def test_types() -> None:
-    """What takes elements away has something that puts them there, and what has no test of its own has words."""
+    """Tests that remove elements have a command that adds them, and a command without a test of its own has words."""
     kinds = {kind.command: kind for kind in versus.TYPE_TESTS}
     assert kinds["RPOP"].fill
     assert kinds["SPOP"].fill

@@ -1,4 +1,4 @@
-"""What the stress rig asks, and when: requests with their answers, sizes, choice of keys, planned starts, a sweep."""
+"""The requests of the rig and their answers, sizes, distributions of keys, planned starts, and the sweep."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ SECOND = 10**9
 
 
 def mix(**changes: Any) -> Workload:
-    """Return a mix of some keys."""
+    """Return a mix workload with these changes."""
     return Workload("mix", "resp", 1, 0.1, options.value_sizes("64"), 1000, "uniform")._replace(**changes)
 
 
 @pytest.mark.parametrize("protocol", [NATIVE, RESP])
 def test_a_check_reads_nothing_writes_and_reads_back(protocol: Protocol) -> None:
-    """One turn is READ, WRITE, READ of 255 bytes; the same seed gives the same requests."""
+    """A check is READ, WRITE, READ of 255 bytes; the same seed gives the same requests."""
     (first, nothing), (write, stored), (again, back) = islice(workloads.check(protocol, 7, 3), 3)
     key, value = workloads.pair(7, 3, 0)
     assert (len(key), len(value)) == (255, 255)
@@ -40,7 +40,7 @@ def test_a_check_reads_nothing_writes_and_reads_back(protocol: Protocol) -> None
 
 
 def test_requests_are_joined_to_groups_that_tell_where_each_answer_ends() -> None:
-    """Seven requests in groups of three; the last group is what is left."""
+    """Seven requests form groups of three, three and one, with the ends of the answers."""
     pairs = [(b"r%d" % n, b"a" * n) for n in range(1, 8)]
     first, second, last = workloads.grouped(iter(pairs), 3)
     assert first == (b"r1r2r3", b"aaaaaa", (1, 3, 6))
@@ -49,7 +49,7 @@ def test_requests_are_joined_to_groups_that_tell_where_each_answer_ends() -> Non
 
 
 def test_every_get_of_a_mix_has_the_value_that_belongs_to_its_key() -> None:
-    """A SET writes the same value, so that the answer never depends on who came first."""
+    """A SET writes the same value again, so that the answer does not depend on the order of the clients."""
     workload = mix(values=options.value_sizes("32-1024"), sets=0.5)
     writes = {
         RESP.write(key, value): (RESP.read(key), RESP.value(value))
@@ -64,7 +64,7 @@ def test_every_get_of_a_mix_has_the_value_that_belongs_to_its_key() -> None:
 
 
 def test_sizes_are_drawn_with_their_weights() -> None:
-    """One in ten is of 1,024 bytes, the others between 10 and 19; the key decides."""
+    """One value in ten has 1,024 bytes, the others 10 to 19; the key determines the size."""
     sizes = options.value_sizes("10-19:9,1024:1")
     drawn = Counter(len(workloads.value_of(sizes, 5, number)) for number in range(20_000))
     assert set(drawn) == {*range(10, 20), 1024}
@@ -75,7 +75,7 @@ def test_sizes_are_drawn_with_their_weights() -> None:
 
 
 def test_zipfs_law() -> None:
-    """The key of rank n comes n**0.99 times as seldom as the first."""
+    """The key of rank n is n**0.99 times less frequent than the first."""
     drawn = Counter(workloads.choose_keys(mix(choice="zipf"), random.Random(3), 200_000))
     for rank in (2, 5, 20):
         assert drawn[0] / drawn[rank - 1] == pytest.approx(rank**0.99, rel=0.15)
@@ -83,7 +83,8 @@ def test_zipfs_law() -> None:
 
 
 def test_gaussian_and_uniform_choice() -> None:
-    """Gaussian: around the middle, a sixth of the range wide. Uniform: all over."""
+    """Gaussian keys have a standard deviation of a sixth of the range around its middle; uniform ones fill the
+    range."""
     gaussian = workloads.choose_keys(mix(choice="gaussian"), random.Random(3), 50_000)
     assert mean(gaussian) == pytest.approx(500, rel=0.01)
     assert pstdev(gaussian) == pytest.approx(1000 / 6, rel=0.03)
@@ -94,7 +95,7 @@ def test_gaussian_and_uniform_choice() -> None:
 
 
 def test_rounds_end_and_the_rest_goes_on() -> None:
-    """A client of so many rounds has so many groups; without, requests never end."""
+    """A client has one group per round; without rounds the requests are endless."""
     few = workloads.RequestSource(mix(pipeline=4), 3, 1, 0, 2).of(0)
     assert [len(request.ends) for request in few] == [4, 4, 4]
     seed = mix(name="seed", pipeline=2)
@@ -110,7 +111,7 @@ def test_rounds_end_and_the_rest_goes_on() -> None:
 
 
 def test_a_constant_rate_is_one() -> None:
-    """Starts are apart by the same time, whatever the phase, and do not drift."""
+    """Starts have equal distances, in any phase, and do not drift."""
     starts = list(islice(pacing.constant(3000, 0.5), 9001))
     assert starts[0] == SECOND // 6000
     assert starts[9000] - starts[0] == pytest.approx(3 * SECOND, abs=2)
@@ -118,7 +119,7 @@ def test_a_constant_rate_is_one() -> None:
 
 
 def test_a_poisson_process_is_one() -> None:
-    """Gaps have the mean that was asked for and are as wide as they are long; the same seed gives the same."""
+    """The gaps have the given mean and an equal standard deviation; the same seed gives the same gaps."""
     starts = list(islice(pacing.poisson(1000, random.Random(2)), 50_000))
     gaps = [after - before for before, after in zip(starts, starts[1:])]
     assert mean(gaps) == pytest.approx(SECOND / 1000, rel=0.02)
@@ -127,14 +128,14 @@ def test_a_poisson_process_is_one() -> None:
 
 
 def test_processes_share_a_rate_and_do_not_start_together() -> None:
-    """Two processes of one constant rate of 100 a second: 100 starts in all, evenly apart."""
+    """Two processes of one constant rate of 100 per second have 100 starts in total, at equal distances."""
     plan = pacing.Pacing(100.0, pacing.CONSTANT)
     both = sorted(start for phase in (0.0, 0.5) for start in islice(pacing.starts(plan, 0.5, phase, "1"), 50))
     assert [after - before for before, after in zip(both, both[1:])] == [SECOND // 100] * 99
 
 
 def test_whose_turn_it_is() -> None:
-    """Clients take turns at a constant rate, and come by chance in a Poisson process."""
+    """Clients alternate at a constant rate, and are random in a Poisson process."""
     assert list(islice(pacing.client_order(pacing.Pacing(1.0, pacing.CONSTANT), 3, "1"), 7)) == [0, 1, 2, 0, 1, 2, 0]
     drawn = Counter(islice(pacing.client_order(pacing.Pacing(1.0, pacing.POISSON), 4, "1"), 40_000))
     assert all(drawn[client] == pytest.approx(10_000, rel=0.05) for client in range(4))
@@ -142,7 +143,7 @@ def test_whose_turn_it_is() -> None:
 
 @pytest.mark.parametrize("limit", [1.0, 90.0, 47_000.0, 99_999.0, 10**6])
 def test_a_sweep_finds_the_rate(limit: float) -> None:
-    """It comes near to the highest that holds, from below, in a few steps."""
+    """The search approaches the highest good rate from below, in a few steps."""
     tried = list(sweep.search(100_000.0, lambda rate: rate <= limit))
     held = [rate for rate in tried if rate <= limit]
     assert len(tried) <= sweep.MAX_STEPS
@@ -151,7 +152,7 @@ def test_a_sweep_finds_the_rate(limit: float) -> None:
 
 
 def run_of(rate: float, p99: float | None, answered: float, errors: int = 0) -> dict[str, Any]:
-    """Return as much of a run as a sweep looks at."""
+    """Return the part of a run that a sweep reads."""
     return {
         "server": "v2",
         "clients": 8,
@@ -163,7 +164,7 @@ def run_of(rate: float, p99: float | None, answered: float, errors: int = 0) -> 
 
 
 def test_what_holds_a_p99() -> None:
-    """The p99 within the bound, the plan kept, and no error."""
+    """A run holds with the p99 within the bound, the plan kept, and no error."""
     assert sweep.holds(run_of(100, 4999, 100), 0.005)
     assert not sweep.holds(run_of(100, 5001, 100), 0.005)
     assert not sweep.holds(run_of(100, 4999, 98), 0.005)
@@ -172,7 +173,7 @@ def test_what_holds_a_p99() -> None:
 
 
 def test_the_answer_of_a_sweep() -> None:
-    """The highest rate that held, though a higher one was tried; the lowest one tried where none did."""
+    """The result is the highest rate that held, even if a higher one was tested; the lowest one tested if none held."""
     runs = [run_of(100, 9000, 100), run_of(50, 1000, 50), run_of(75, 4000, 75)]
     (best,) = sweep.best(runs, 0.005).values()
     assert best["target_per_second"] == 75
@@ -185,7 +186,7 @@ def test_the_answer_of_a_sweep() -> None:
 
 @pytest.mark.parametrize(("text", "of_200"), [("1%", 2), ("0.1%", 1), ("100%", 200), ("50", 50), ("1k", 200)])
 def test_a_part_of_the_clients(text: str, of_200: int) -> None:
-    """A percentage, or a number; at least one, at most all."""
+    """A percentage or a number gives at least one client and at most all."""
     assert options.part(text)(200) == of_200
 
 
@@ -211,12 +212,12 @@ def test_a_part_of_the_clients(text: str, of_200: int) -> None:
     ],
 )
 def test_other_words_are_refused(read: Any, wrong: str) -> None:
-    """With the word in the message."""
+    """The message contains the refused word."""
     with pytest.raises(argparse.ArgumentTypeError, match="''" if not wrong else None):
         read(wrong)
 
 
 def test_rates_and_sizes_are_read() -> None:
-    """A k of a rate is a thousand, as of anything that is no number of clients."""
+    """A k of a rate is a thousand; only a k of clients is 1,024."""
     assert options.rates("500,20k,1.5k") == [500, 20_000, 1500]
     assert options.value_sizes("64:9,100-200") == ("64:9,100-200", (64, 100), (64, 200), (9, 10))
