@@ -234,8 +234,12 @@ def cheapest(rank: Ranking, what: str) -> str:
     also = f" ({rank.listed(rest)})" if rest else ""
     if len(leaders) > 1:
         each = units.several([rank.value(name) for name in leaders])
-        same = "the least" if rest else "the same"
-        return f"{units.several(leaders)} used about {same} {what}, {each}{also}"
+        least = (
+            f"used the least {what} and do not differ significantly"
+            if rest
+            else f"do not differ significantly in {what}"
+        )
+        return f"{units.several(leaders)} {least}, {each}{also}"
     return f"{best} used the least {what}, {rank.value(best)}{also}"
 
 
@@ -244,7 +248,8 @@ def certainty(measured: Measured, point: Point | None) -> str:
     troubles = [*errors(measured), *limits(measured)]
     pace = "every plan was kept" if measured.open_loop and not measured.bound else "the servers were the limit"
     fine = [] if troubles or point is None else [f"no request failed, and {pace}"]
-    return units.capital("; ".join([*troubles, *fine, *([runs(measured, point)] if point else [])])) + "."
+    known = [*troubles, *fine, *([runs(measured, point)] if point else [])]
+    return units.capital("; ".join(known or ["there are no figures to compare"])) + "."
 
 
 def errors(measured: Measured) -> list[str]:
@@ -272,7 +277,7 @@ def limits(measured: Measured) -> list[str]:
     for kind, text in LIMITS.items():
         places = {name: limited(measured, name, kind) for name in measured.servers}
         always = [name for name, each in places.items() if each is None]
-        if len(always) == len(measured.servers):
+        if always and len(always) == len(measured.servers):
             found.append(f"{text} all servers")
         elif any(each != [] for each in places.values()):
             found.append(f"{text} {listed(always, {name: each for name, each in places.items() if each})}")
