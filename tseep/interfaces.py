@@ -1,81 +1,185 @@
-"""The interfaces of a client's connection, of a worker, and of a mode: what a session and a server ask of them."""
+"""
+The interfaces between a server and its surroundings: connections, workers, modes, and the process (L{ServerHost}).
+"""
 
 from __future__ import annotations
 
+import os
+import sys
+from abc import ABC, abstractmethod
 from typing import Any, Callable
 
 from zope.interface import Attribute, Interface, implementer
 
 
 class IConnection(Interface):
-    """A session's client, as its mode holds it. A session may be asked from anywhere to let it go."""
+    """The client of a session, as its mode holds it."""
 
-    peer = Attribute("The client's address, as C{127.0.0.1:50000} or C{/path:0}: what CLIENT LIST calls addr.")
-    host = Attribute("The address that it connected to, in the same form: what CLIENT LIST calls laddr.")
-    fileno = Attribute("The file descriptor's number, -1 if it has none.")
-    unsent = Attribute("Bytes that the client has not taken yet.")
-    worker = Attribute("The number of the worker that has the socket; None where there are no workers.")
+    peer = Attribute("The client's address, as C{127.0.0.1:50000} or C{/path:0}: C{addr} in CLIENT LIST.")
+    host = Attribute("The address that the client connected to, in the same form: C{laddr} in CLIENT LIST.")
+    fileno = Attribute("The number of the file descriptor; -1 if there is none.")
+    unsent = Attribute("Bytes of output that the socket has not accepted yet.")
+    worker = Attribute("The number of the worker that owns the socket; None in modes without workers.")
 
     def send(data: bytes) -> int:
         """
-        Send what no request asked for, after all that was answered before. Never waits.
+        Send data that is not the reply to a request (a push), after all replies before it. Never blocks.
 
-        @return: how many bytes of such the client has not taken yet.
+        @return: bytes of such data that the socket has not accepted yet.
         """
 
     def resume() -> None:
-        """The session may go on: L{Session.resume <tseep.session.session.Session.resume>} it, if it waits for that."""
+        """
+        Call L{Session.resume <tseep.session.session.Session.resume>} if the session has pending commands. Safe to call
+        at any time.
+        """
 
     def close() -> None:
-        """Send what was answered so far, then close. May be called again, and from the session's own call."""
+        """Send the replies so far, then close. Idempotent; the session itself may call it while it runs a command."""
 
 
 class IWorker(Interface):
-    """A process in front of the server: what an operator sees of it."""
+    """A v3 worker process, as INFO and the metrics report it."""
 
     number = Attribute("Its number, from 0.")
     pid = Attribute("Its process ID.")
-    restarts = Attribute("How often another process had to take this place.")
-    clients = Attribute("How many clients it has.")
+    restarts = Attribute("How often the process with this number was replaced.")
+    clients = Attribute("The number of its clients.")
     cpu_seconds = Attribute("CPU time that the process has used.")
-    resident = Attribute("Bytes of memory that are resident.")
-    lag_ns = Attribute("Nanoseconds that its event loop was late at worst in the last second.")
-    received = Attribute("Bytes that came over the link from it, C{sent}: that went to it.")
-    batches = Attribute("As L{Server.batches <tseep.server.server.Server>}.")
+    resident = Attribute("Resident memory in bytes.")
+    lag_ns = Attribute("The highest lag of its event loop in the last second, in nanoseconds.")
+    received = Attribute("Bytes that the owner has received from it, C{sent}: has sent to it.")
+    ready_batch_histogram = Attribute("As L{Server.ready_batch_histogram <tseep.server.server.Server>}.")
 
 
 class IMode(Interface):
-    """A way of handling connections."""
+    """One way of handling connections: it owns sockets, scheduling and locks."""
 
-    name = Attribute("What C{--mode} calls it.")
+    name = Attribute("Its name for C{--mode}.")
     server = Attribute("The L{Server <tseep.server.server.Server>}.")
     details = Attribute("Text for the ready line of the log, after the number of clients; may be empty.")
 
     def start() -> None:
-        """Make ready."""
+        """Acquire resources and L{attach <ServerHost.attach>} to the server's host. Called before L{listen}."""
 
     def listen(endpoint: str, reserved: bool = False) -> Any:
         """
-        Listen for clients. To be called once it has been started.
+        Listen for clients.
 
         @param endpoint: Twisted's string for a server endpoint.
-        @param reserved: whether there is room for them even if there are too many others.
+        @param reserved: whether these clients may use the connections reserved beyond C{maxclients}.
         @return: a Deferred of the port.
         """
 
     def call(function: Callable[[], None]) -> None:
         """
-        Call what changes something in the server, or sends, under whatever lock there is. What it recorded is written
-        before what it sent leaves.
+        Call a function that changes the server or sends, under the mode's lock if it has one. What the function
+        recorded is committed before what it sent leaves.
+        """
+
+    def serve_clients() -> None:
+        """Serve ready clients once, in the middle of a command. Called while a script is busy."""
+
+    def set_keepalive(seconds: int) -> None:
+        """Set TCP keepalive for connections accepted from now on: idle seconds before the first probe, 0 for none."""
+
+    def wake(when: int) -> None:
+        """
+        Schedule L{Server.fire <tseep.server.server.Server.fire>}. Replaces the time set before. May be called from any
+        thread that holds the mode's lock.
+
+        @param when: milliseconds of the server's timer.
         """
 
     def stop(grace: float) -> Any:
-        """Answer what has come, then close every connection, within bounded time. Awaitable."""
+        """
+        Answer what was received, then close every connection.
+
+        @param grace: seconds after which clients with unsent output are disconnected.
+        @return: an awaitable, done within bounded time.
+        """
+
+
+class ServerHost(ABC):
+    """
+    What a server needs from the process that runs it, and from its mode.
+
+    A mode is created for an existing server, so it attaches itself when it starts. Until then there are no clients to
+    serve and no event loop to wake, and the three methods that need the mode do nothing.
+
+    @ivar mode: the attached mode; None before it has started.
+    """
+
+    mode: IMode | None = None
+
+    @abstractmethod
+    def log(self, level: int, text: str) -> None:
+        """
+        Write a line to the server's log.
+
+        @param level: Redis's level: 0 debug, 1 verbose, 2 notice, 3 warning.
+        """
+
+    @abstractmethod
+    def run_in_thread(self, work: Callable[[], None], done: Callable[[Exception | None], None]) -> None:
+        """
+        Run C{work} without blocking clients, then call C{done} through L{IMode.call} with its exception, or None. May
+        be called from a client's thread.
+        """
+
+    @abstractmethod
+    def fail(self, reason: str) -> None:
+        """Exit at once with status 1: the server cannot keep a promise of durability, so it must not reply again."""
+
+    @abstractmethod
+    def shut_down(self) -> None:
+        """Begin an orderly shutdown. Returns before it is done."""
+
+    def attach(self, mode: IMode) -> None:
+        """Forward L{serve_clients}, L{set_keepalive} and L{wake} to a mode that has started."""
+        self.mode = mode
+
+    def serve_clients(self) -> None:
+        """As L{IMode.serve_clients}."""
+        if self.mode is not None:
+            self.mode.serve_clients()
+
+    def set_keepalive(self, seconds: int) -> None:
+        """As L{IMode.set_keepalive}."""
+        if self.mode is not None:
+            self.mode.set_keepalive(seconds)
+
+    def wake(self, when: int) -> None:
+        """As L{IMode.wake}."""
+        if self.mode is not None:
+            self.mode.wake(when)
+
+
+class NullHost(ServerHost):
+    """The host of a server without an event loop, in unit tests and tools: no log, no threads, no shutdown."""
+
+    def log(self, level: int, text: str) -> None:
+        pass
+
+    def run_in_thread(self, work: Callable[[], None], done: Callable[[Exception | None], None]) -> None:
+        try:
+            work()
+        except Exception as error:
+            done(error)
+        else:
+            done(None)
+
+    def fail(self, reason: str) -> None:
+        sys.stderr.write(f"tseep: {reason}\n")
+        os._exit(1)
+
+    def shut_down(self) -> None:
+        pass
 
 
 @implementer(IConnection)
 class NullConnection:
-    """The connection of a session without a client, as that of scripts. It discards what it is sent."""
+    """The connection of a session without a client, as that of scripts: it discards all output."""
 
     peer = "lua"
     host = ""
@@ -84,11 +188,10 @@ class NullConnection:
     worker = None
 
     def send(self, data: bytes) -> int:
-        """Discard C{data}."""
         return 0
 
     def resume(self) -> None:
-        """There is never anything left."""
+        pass
 
     def close(self) -> None:
-        """There is nothing to close."""
+        pass

@@ -182,7 +182,7 @@ def test_no_systemd() -> None:
     """Without sockets from systemd, a systemd: endpoint is an error."""
     with Process([sys.executable, "-m", "tseep", "--listen", "systemd:domain=INET:index=0"]) as server:
         assert server.wait() == 1
-        assert server.output == "tseep: --listen 'systemd:domain=INET:index=0': systemd has passed on no such socket"
+        assert server.output == "tseep: --listen 'systemd:domain=INET:index=0': systemd has passed no such socket"
 
 
 PROXY_V2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11" + struct.pack(">H", len(ADDRESSES)) + ADDRESSES

@@ -101,7 +101,7 @@ FAULTS = {
     "a corrupt dump.rdb": (corrupt_dump, "cannot load .*dump.rdb"),
     "a wrong aclfile": (bad_aclfile, "cannot load the users: .*users.acl:1: Unknown command"),
     "a missing aclfile": (lambda folder: ["--aclfile", "/nonexistent.acl"], "cannot load the users: /nonexistent.acl"),
-    "a rule that undoes the password": (undone_password, "requirepass is set, but a rule lets the default user in"),
+    "a rule that undoes the password": (undone_password, "requirepass is set, but an ACL rule allows the default user"),
     "no folder for the append-only file": (no_folder_for_the_append_only_file, "appendonlydir.*--dir"),
 }
 """Causes of a failed start after the process has become a daemon: options, and the expected line."""
@@ -247,20 +247,21 @@ def test_check_of_a_good_file(tmp_path: Path) -> None:
     assert (status, list(folder.iterdir())) == (0, []), said
     for line in (
         "a.conf: tseep would start in mode v2", "listen: tcp:7000:interface=127.0.0.1", f"listen: unix:{folder}/socket",
-        "without a password: everybody on this machine, and nobody else (protected-mode yes)", "set: maxclients 77",
+        "clients without a password: from this machine only (protected-mode yes)", "set: maxclients 77",
         f"kept on disk: every write, in the append-only file in {folder}/appendonlydir (appendfsync everysec); "
         f"snapshots, in {folder}/dump.rdb (save 3600 1 300 100 60 10000)",
         "a.conf: without effect in tseep: hz", "a.conf: left to twistd: daemonize (twistd tseep)",
     ):  # fmt: skip
         assert line in said.splitlines(), said
     status, said = check(tmp_path, 'save ""\nuser bob on nopass\nprotected-mode no\n')
-    assert "without a password: EVERYBODY who reaches the addresses (protected-mode no)" in said
+    assert "clients without a password: ALL that reach the addresses (protected-mode no)" in said
     assert "kept on disk: nothing; the data are lost when the server exits" in said
+    assert 'set: save ""' in said.splitlines()
     status, said = check(tmp_path, "requirepass secret\n", "--mode", "v3")
-    assert "without a password: nobody" in said and "mode v3" in said and "set: requirepass ..." in said
+    assert "clients without a password: none" in said and "mode v3" in said and "set: requirepass ..." in said
     assert "secret" not in said
     status, said = check(tmp_path, "workers 2\n")
-    assert "workers are of --mode v3, and there are none in v2" in said and status == 0
+    assert "workers has no effect in mode v2: only v3 has workers" in said and status == 0
 
 
 def test_check_agrees_with_the_start(tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def rewritten(lines: Sequence[bytes], config: Config, users: Sequence[str]) -> l
 
     @param users: the C{user} directives of the ACL users.
     """
-    left: dict[str, list[bytes]] = {p.name: [_line(config, p)] for p in config.parameters.values() if p.option}
+    left: dict[str, list[bytes]] = {p.name: [as_directive(config, p)] for p in config.parameters.values() if p.option}
     if config["requirepass"] and config.is_default("requirepass"):
         del left["requirepass"]  # it comes from --requirepass-file, which fewer users can read
     left[USER] = [b" ".join([_rule(word) for word in line.split(" ")]) for line in users]
@@ -232,7 +232,7 @@ def _name(config: Config, line: bytes) -> str:
     return config.parameters[name].name if name in config.parameters else name
 
 
-def _line(config: Config, parameter: Parameter) -> bytes:
+def as_directive(config: Config, parameter: Parameter) -> bytes:
     """The line that sets a parameter to its present value."""
     text = config.show(parameter.name)
     words = text.split() if parameter.words and text else [text]

@@ -15,7 +15,7 @@ from tseep.errors import CommandError
 from tseep.replies import BLOCKED, NULL_ARRAY, Reply
 
 if TYPE_CHECKING:
-    from tseep.coordination.timers import After, Timer, Timers
+    from tseep.coordination.timers import DeferredCalls, Timer, Timers
     from tseep.keyspace.keyspace import Database
     from tseep.session.session import Session
 
@@ -83,14 +83,14 @@ class Blocking:
     """
     The blocked clients, and the keys that are ready for them.
 
-    @param after: functions that are called after the running command: here clients are served and resumed.
+    @param deferred: functions that are called after the running command: here clients are served and resumed.
     """
 
-    def __init__(self, timers: Timers, after: After) -> None:
+    def __init__(self, timers: Timers, deferred: DeferredCalls) -> None:
         self._ready: deque[tuple[Database, bytes]] = deque()
         self._unblocked: deque[Session] = deque()
         self._timers = timers
-        self._after = after
+        self._deferred = deferred
         self._queues: dict[tuple[Database, bytes], dict[Wait, None]] = {}
 
     def __bool__(self) -> bool:
@@ -126,7 +126,7 @@ class Blocking:
         """Unblock a client, and resume its pending commands after the running command."""
         self.forget(wait)
         if not self._unblocked:
-            self._after.append(self._resume_all)
+            self._deferred.append(self._resume_all)
         self._unblocked.append(wait.session)
 
     def _resume_all(self) -> None:
@@ -145,7 +145,7 @@ class Blocking:
 
     def _add_ready(self, places: list[tuple[Database, bytes]]) -> None:
         if not self._ready:
-            self._after.append(self._serve)
+            self._deferred.append(self._serve)
         self._ready.extend(places)
 
     def _serve(self) -> None:

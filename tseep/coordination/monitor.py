@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Callable
 from tseep.protocol.inline import quote
 
 if TYPE_CHECKING:
-    from tseep.coordination.timers import After
+    from tseep.coordination.timers import DeferredCalls
     from tseep.registry.table import Command
     from tseep.session.session import Session
 
@@ -17,14 +17,14 @@ class Monitors:
     The clients that called MONITOR.
 
     @param clock: returns the Unix time in seconds.
-    @param after: functions that are called after the running command: here the lines are sent, when the command has
+    @param deferred: functions that are called after the running command: here the lines are sent, when the command has
         redacted its secrets.
     @param changed: called when a client starts or stops monitoring.
     """
 
-    def __init__(self, clock: Callable[[], float], after: After, changed: Callable[[], None]) -> None:
+    def __init__(self, clock: Callable[[], float], deferred: DeferredCalls, changed: Callable[[], None]) -> None:
         self._clock = clock
-        self._after = after
+        self._deferred = deferred
         self._changed = changed
         self._sessions: dict[Session, None] = {}
         self._run: list[tuple[float, Session, list[bytes]]] = []
@@ -49,7 +49,7 @@ class Monitors:
         """Queue a line for a command that a client runs, unless it is an admin command."""
         if "admin" not in command.flags:
             if not self._run:
-                self._after.append(self.send)
+                self._deferred.append(self.send)
             self._run.append((self._clock(), session, argv))
 
     def send(self) -> None:

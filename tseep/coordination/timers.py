@@ -13,7 +13,7 @@ CANCELLED_SLACK = 64
 LATE_S = 0.0005
 """Seconds by which a timer fires late, so that its millisecond has passed."""
 
-After = deque[Callable[[], None]]
+DeferredCalls = deque[Callable[[], None]]
 """Functions that are called after the running command, or after the whole transaction or script that it is part of."""
 
 MAX_SLEEP_S = 3600.0
@@ -50,21 +50,21 @@ class Timers:
     """
     All timers of a server, by their times in milliseconds.
 
-    @ivar wake: called with the time of the earliest timer when an earlier one is set. The mode sets this attribute.
+    @param wake: called with the time of the earliest timer, when one is set that is earlier than all others.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wake: Callable[[int], None]) -> None:
         self._heap: list[tuple[int, int, Timer]] = []
         self._numbers = count()  # timers of equal time fire in the order in which they were set
         self._cancelled = 0
-        self.wake: Callable[[int], None] = lambda when: None
+        self._wake = wake
 
     def set(self, when: int, fire: Callable[[], None]) -> Timer:
         """Call C{fire} at a time, in milliseconds of the server's timer."""
         timer = Timer(self, fire)
         heappush(self._heap, (when, next(self._numbers), timer))
         if self._heap[0][2] is timer:
-            self.wake(when)
+            self._wake(when)
         return timer
 
     def fire(self, now: int) -> None:
@@ -78,7 +78,7 @@ class Timers:
                 fire, timer.fire = timer.fire, None
                 fire()
         if heap:
-            self.wake(heap[0][0])
+            self._wake(heap[0][0])
 
     def count_cancelled(self) -> None:
         """Count a cancelled timer. The heap is rebuilt when most of its timers are cancelled."""

@@ -11,7 +11,7 @@ from tseep.protocol.resp import ENCODERS
 from tseep.replies import Push
 
 if TYPE_CHECKING:
-    from tseep.coordination.timers import After
+    from tseep.coordination.timers import DeferredCalls
     from tseep.registry.table import Command
     from tseep.session.session import Session
 
@@ -63,7 +63,7 @@ class Tracking:
     """
     The clients with tracking enabled, and the keys that they have read.
 
-    @param after: functions that are called after the running command: here invalidations are sent.
+    @param deferred: functions that are called after the running command: here invalidations are sent.
     @ivar sessions: the clients with tracking enabled, by ID.
     @ivar readers: by key the IDs of the clients that have read it since its last change. As in Redis keys of the same
         name in different databases are not distinguished.
@@ -71,12 +71,12 @@ class Tracking:
     @ivar max_keys: maximum number of tracked keys (tracking-table-max-keys); 0 for no limit.
     """
 
-    def __init__(self, after: After, max_keys: int = 0) -> None:
+    def __init__(self, deferred: DeferredCalls, max_keys: int = 0) -> None:
         self.sessions: dict[int, Session] = {}
         self.readers: dict[bytes, set[int]] = {}
         self.prefixes: set[bytes] = set()
         self.max_keys = max_keys
-        self._after = after
+        self._deferred = deferred
         self._caller: Tracked | None = None
         self._invalidations: list[tuple[Session, list[bytes] | None]] = []  # clients, and their stale keys
         self._changed: dict[bytes, dict[bytes, Tracked | None]] = {}  # by prefix, keys and the client that changed them
@@ -137,7 +137,7 @@ class Tracking:
         for prefix in self.prefixes:
             if key.startswith(prefix):
                 if not self._changed:
-                    self._after.append(self._broadcast)
+                    self._deferred.append(self._broadcast)
                 self._changed.setdefault(prefix, {}).setdefault(key, caller)
 
     def note_all(self) -> None:
@@ -160,7 +160,7 @@ class Tracking:
 
     def _invalidate_later(self, session: Session, keys: list[bytes] | None) -> None:
         if not self._invalidations:
-            self._after.append(self._send_invalidations)
+            self._deferred.append(self._send_invalidations)
         self._invalidations.append((session, keys))
 
     def _send_invalidations(self) -> None:

@@ -1,5 +1,5 @@
 """
-The Twisted service that runs a server in one mode: startup, signals, shutdown, the JSON log, and systemd.
+The process around a server: command line, host, Twisted service, signals, shutdown, JSON log, and systemd.
 
-Imports: __init__, configuration, errors, interfaces, net, persistence, server.
+Imports: __init__, configuration, errors, interfaces, net, persistence, server, system.
 """

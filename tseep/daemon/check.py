@@ -1,9 +1,10 @@
-"""What C{--check-config} says of a server that was configured and not started."""
+"""Checks of a configured server: errors that prevent a start, and the summary of C{--check-config}."""
 
 from __future__ import annotations
 
 import os
 
+from tseep.configuration.file import as_directive
 from tseep.configuration.parameters import PARAMETERS, Config
 from tseep.server.server import Server
 
@@ -11,36 +12,40 @@ _SECRETS = ("requirepass",)
 
 
 def unwritable(config: Config) -> list[str]:
-    """Why the data cannot be kept as the configuration says; empty if they can, as far as permissions tell."""
-    if _keeps(config) and not os.access(config["dir"], os.W_OK):
-        return [f"dir {config['dir']}: data cannot be kept in a folder that may not be written to"]
+    """Return an error if C{dir} must be writable for persistence and is not; empty otherwise."""
+    if _persists(config) and not os.access(config["dir"], os.W_OK):
+        return [f"dir {config['dir']}: the folder is not writable, so data cannot be persisted"]
     return []
 
 
-def without_its_password(server: Server) -> list[str]:
-    """Why the password that was given is not asked for; empty if it is, or none was given. The users are loaded."""
+def unused_password(server: Server) -> list[str]:
+    """Return an error if an ACL rule makes C{requirepass} ineffective; empty otherwise. Call it with users loaded."""
     if server.config["requirepass"] and server.users.open:
-        return ["requirepass is set, but a rule lets the default user in without a password; remove one of both"]
+        return ["requirepass is set, but an ACL rule allows the default user without a password; remove one of the two"]
     return []
 
 
-def _keeps(config: Config) -> bool:
+def _persists(config: Config) -> bool:
     return bool(config["save"]) or config["appendonly"] == "yes"
 
 
 def summary(server: Server) -> list[str]:
-    """Who may connect, what is kept, and which parameters are not at their default, a line each."""
-    return [f"without a password: {_without_password(server)}", f"kept on disk: {_kept(server.config)}", *_set(server)]
+    """Return lines on access without a password, persistence, and each parameter that is not at its default."""
+    return [
+        f"clients without a password: {_without_password(server)}",
+        f"kept on disk: {_kept(server.config)}",
+        *_changed(server.config),
+    ]
 
 
 def _without_password(server: Server) -> str:
     users = server.users
     free = [os.fsdecode(name) for name, user in users.named.items() if user.enabled and user.nopass]
     if not users.open:
-        return f"whoever names one of these users: {', '.join(free)}" if free else "nobody"
+        return f"only as one of these users: {', '.join(free)}" if free else "none"
     if server.config["protected-mode"] == "yes":
-        return "everybody on this machine, and nobody else (protected-mode yes)"
-    return "EVERYBODY who reaches the addresses (protected-mode no)"
+        return "from this machine only (protected-mode yes)"
+    return "ALL that reach the addresses (protected-mode no)"
 
 
 def _kept(config: Config) -> str:
@@ -54,7 +59,8 @@ def _kept(config: Config) -> str:
     return "; ".join(kept) or "nothing; the data are lost when the server exits"
 
 
-def _set(server: Server) -> list[str]:
-    config = server.config
-    names = [p.name for p in PARAMETERS if not config.is_default(p.name)]
-    return [f"set: {name} {'...' if name in _SECRETS else config.show(name)}" for name in names]
+def _changed(config: Config) -> list[str]:
+    changed = [parameter for parameter in PARAMETERS if not config.is_default(parameter.name)]
+    return [
+        f"set: {p.name} ..." if p.name in _SECRETS else f"set: {os.fsdecode(as_directive(config, p))}" for p in changed
+    ]

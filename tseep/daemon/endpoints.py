@@ -1,4 +1,4 @@
-"""Where to listen: Redis's directives as Twisted's strings, and help with strings that cannot be read."""
+"""Endpoints: Redis's directives as Twisted's strings, and explanations of strings that are wrong."""
 
 from __future__ import annotations
 
@@ -18,18 +18,17 @@ _PORT = re.compile(r"(?:haproxy:)?(?:tcp6?|ssl|mtls):(?:port=)?([0-9]+)")
 
 _HELP = f"write it as in {DEFAULT_ENDPOINT}"
 
-
 _INTERFACE = re.compile(r":interface=((?:\\.|[^:\\])+)")
 _UNIX = re.compile(r"unix:(?:address=)?((?:\\.|[^:\\])+)")
 
 
 def of_directives(directives: Sequence[Directive], needed: bool) -> list[str]:
     """
-    Where a configuration file says to listen, as Twisted writes it; without C{bind} on 127.0.0.1 alone. Empty, if it
-    does not say.
+    Return the endpoints of C{bind}, C{port}, C{unixsocket} and C{listen} as Twisted's strings; empty without such a
+    directive. The default of C{bind} is 127.0.0.1.
 
-    @param needed: whether nothing else says where to listen.
-    @raise ConfigError: if that cannot be read.
+    @param needed: whether the command line names no endpoint.
+    @raise ConfigError: if a directive is wrong, or if the directives leave no endpoint and one is needed.
     """
     last = {directive.name: directive for directive in directives}
     port = _number(last, "port", 10, 0, 65535) if "port" in last else 6379
@@ -44,9 +43,7 @@ def of_directives(directives: Sequence[Directive], needed: bool) -> list[str]:
     endpoints += [word for directive in directives if directive.name == "listen" for word in directive.words]
     if named and needed and not endpoints:
         place, name, words = named[-1]
-        raise ConfigError(
-            f"{place}: {' '.join([name, *words])!r}: there is nowhere to listen; see unixsocket and listen"
-        )
+        raise ConfigError(f"{place}: {' '.join([name, *words])!r}: no endpoint to listen on; see unixsocket and listen")
     return endpoints
 
 
@@ -71,14 +68,14 @@ def _tcp(host: str, port: int) -> str:
 
 
 def _usable(host: str) -> bool:
-    """Whether an address is to be listened on: one with a minus in front only if this machine has it."""
+    """Return whether to listen on an address. A leading minus makes it optional: only if this machine has it."""
     if not host.startswith("-"):
         return True
     return not _missing("::" if host == "-::*" else host[1:])
 
 
 def _missing(host: str) -> str:
-    """Why this machine does not have an address; empty if it has it."""
+    """Return the error of bind(2) for an address; empty if this machine has it."""
     try:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.bind((host, 0))
@@ -88,7 +85,7 @@ def _missing(host: str) -> str:
 
 
 def unavailable(endpoint: str) -> str:
-    """Why an endpoint could not be listened on, as far as that is seen without its port; empty if nothing is seen."""
+    """Return why listening would fail: a missing address or folder; empty otherwise. Does not check the port."""
     interface, path = _INTERFACE.search(endpoint), _UNIX.match(endpoint)
     if interface is not None:
         return _missing(_plain(interface[1]))
@@ -97,22 +94,22 @@ def unavailable(endpoint: str) -> str:
 
 
 def _plain(quoted: str) -> str:
-    """An argument of an endpoint's string without the backslashes before colons and the like."""
+    """Return an argument of an endpoint's string without escapes."""
     return re.sub(r"\\(.)", r"\1", quoted)
 
 
 def problem(reactor: Any, endpoint: str) -> str:
-    """Why Twisted cannot read an endpoint's string, as help; empty if it can. Nothing is begun."""
+    """Return why Twisted cannot parse an endpoint's string, with a hint; empty if it can. Does not listen."""
     try:
         serverFromString(reactor, endpoint)
     except LookupError:
-        return "systemd has passed on no such socket"
+        return "systemd has passed no such socket"
     except ImportError as error:
         return f"{error}; TLS needs pip install 'tseep[tls]'"
-    except Exception as error:  # each endpoint plugin has errors of its own
+    except Exception as error:  # endpoint plugins raise anything
         return _reason(endpoint, error)
     port = _PORT.match(endpoint)
-    return f"{port[1]} is no port between 0 and 65535" if port and int(port[1]) > 65535 else ""
+    return f"port {port[1]} is not between 0 and 65535" if port and int(port[1]) > 65535 else ""
 
 
 def _reason(endpoint: str, error: Exception) -> str:
@@ -121,7 +118,7 @@ def _reason(endpoint: str, error: Exception) -> str:
     if isinstance(error, OSError) and error.filename:
         return f"{os.fsdecode(error.filename)}: {error.strerror}"
     if "invalid literal for int()" in text:
-        return f"{text.rpartition(': ')[2]} is no number; {_HELP}"
+        return f"{text.rpartition(': ')[2]} is not a number; {_HELP}"
     if "multiple values" in text and "::" in rest:
         return r"colons in an address are escaped; write it as in tcp6:6379:interface=\:\:1"
     if re.fullmatch("[0-9]+", endpoint, re.ASCII):

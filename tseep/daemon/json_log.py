@@ -1,4 +1,4 @@
-"""Logs for programs: an event of Twisted's logger as a JSON object on a line of its own (C{--log-format json})."""
+"""C{--log-format json}: each event of Twisted's logger as a JSON object on one line."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from twisted.python.logfile import LogFile
 
 PLAIN = (str, int, float, bool, type(None))
 LEGACY = "log_legacy"
-"""The namespace of events of Twisted's older logger, whose fields are its own affair."""
+"""The namespace of events of Twisted's legacy logger; their other fields are internal to Twisted."""
 
 
 def json_observer(options: Mapping[str, Any]) -> FileLogObserver:
     """
-    What writes events where twistd was told to log.
+    Return an observer that writes to twistd's log: C{--logfile}, standard output, or C{twistd.log} in the background.
 
-    @param options: of twistd: C{logfile} and C{nodaemon}.
+    @param options: twistd's options; C{logfile} and C{nodaemon} are read.
     """
     name = options.get("logfile") or ("-" if options.get("nodaemon") else "twistd.log")
     file: Any = sys.stdout if name == "-" else LogFile.fromFullPath(name)
@@ -30,14 +30,13 @@ def json_observer(options: Mapping[str, Any]) -> FileLogObserver:
 
 
 def make_observer(file: IO[str]) -> FileLogObserver:
-    """What writes events to a file."""
     return FileLogObserver(file, as_json)
 
 
 def as_json(event: LogEvent) -> str:
     """
-    A line: C{time} (ISO 8601), C{level}, C{logger}, C{message}, what else the event says in C{fields}, and if
-    something has failed the C{traceback}.
+    Return an event as a line of JSON: C{time} (ISO 8601), C{level}, C{logger}, C{message}, C{fields} (the values in the
+    message), and for a failure C{traceback}.
     """
     line: dict[str, Any] = {
         "time": datetime.fromtimestamp(event.get("log_time", 0.0), timezone.utc).isoformat(timespec="milliseconds"),
@@ -52,7 +51,6 @@ def as_json(event: LogEvent) -> str:
 
 
 def _fields(event: LogEvent) -> dict[str, Any]:
-    """What was said beside the message."""
     if event.get("log_namespace") == LEGACY:
         return {}
     return {
@@ -62,12 +60,12 @@ def _fields(event: LogEvent) -> dict[str, Any]:
     }
 
 
-class LoggedInJson(MultiService):
+class JsonLogService(MultiService):
     """
-    A service, in a process whose log is in JSON. Where the process is not its own, as it is of twistd, that is the
-    affair of whose it is.
+    A service whose application, if it is started by twistd, logs in JSON. Under another parent it leaves logging to the
+    process.
 
-    @param options: of twistd: C{logfile} and C{nodaemon}.
+    @param options: twistd's options; C{logfile} and C{nodaemon} are read.
     """
 
     def __init__(self, service: IService, options: Mapping[str, Any]) -> None:
@@ -76,7 +74,7 @@ class LoggedInJson(MultiService):
         service.setServiceParent(self)
 
     def setServiceParent(self, parent: Any) -> None:
-        """Be run by C{parent}; if that is an application, it logs so."""
+        """Set the parent; if it is an application, make L{json_observer} its observer."""
         super().setServiceParent(parent)
         if isinstance(parent, Componentized):
             parent.setComponent(ILogObserver, json_observer(self._options))

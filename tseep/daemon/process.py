@@ -1,4 +1,4 @@
-"""The process that a server has to itself: its signals, what twistd needs, and who is told that it cannot start."""
+"""A server's own process: signals, checks of twistd's options, and the message of a start that fails."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from tseep.net.ports import CannotStart
 from tseep.server.server import Server
 
 _WRITTEN = (("logfile", "twistd.log"), ("pidfile", ""))
-"""The options of twistd that name a file, and the file if the option is not given."""
+"""twistd's options that name a file it writes, with the default in the background."""
 
 
 class ProcessService(MultiService):
     """
-    The service of a server in a process of its own.
+    The service of a server that has a process of its own.
 
-    SIGTERM and SIGINT end the process with status 0, as they do in Redis; twistd would die of the signal. SIGHUP is
-    ignored. A failure of the start is told in one line to whoever has started the process, in the background, too.
+    SIGTERM and SIGINT shut down with status 0, as in Redis; with twistd's handlers the process would die of the signal.
+    SIGHUP is ignored. A start that fails writes one line to the original standard error, in the background too.
 
-    @param twistd: its options. It adds C{statusPipe} when it has gone to the background.
+    @param twistd: twistd's options. twistd adds C{statusPipe} when it daemonizes.
     """
 
     def __init__(self, reactor: Any, server: Server, service: IService, twistd: Mapping[str, Any]) -> None:
@@ -31,14 +31,14 @@ class ProcessService(MultiService):
         self._reactor = reactor
         self._server = server
         self._twistd = twistd
-        self._errors = os.dup(2)  # which is not there any more in the background
+        self._errors = os.dup(2)  # a daemon's standard error is /dev/null when the start fails
         service.setServiceParent(self)
 
     def privilegedStartService(self) -> None:
-        """Listen to signals, and let the server listen to clients."""
+        """Install the signal handlers, then listen."""
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self._stop_on_signals()
-        self._reactor.callWhenRunning(self._stop_on_signals)  # again, since the reactor has handlers of its own
+        self._reactor.callWhenRunning(self._stop_on_signals)  # again: a starting reactor installs its own handlers
         self._attempt(super().privilegedStartService)
 
     def _stop_on_signals(self) -> None:
@@ -46,7 +46,6 @@ class ProcessService(MultiService):
             signal.signal(number, lambda *_: self._server.stop())
 
     def startService(self) -> None:
-        """Start the server."""
         self._attempt(super().startService)
         os.close(self._errors)
 
@@ -56,18 +55,18 @@ class ProcessService(MultiService):
         except CannotStart as error:
             os.write(self._errors, f"{error}\n".encode("utf-8", "surrogateescape"))
             if self._twistd.get("statusPipe") is None:
-                error.code = 1  # it has been said; in the background it is to be in the log, too
+                error.code = 1  # the line is written already; a daemon also logs it
             raise
 
 
-def problem(twistd: Mapping[str, Any]) -> str:
-    """What twistd would fail at with a traceback or, in the background, in silence; empty if it is nothing."""
+def twistd_problem(twistd: Mapping[str, Any]) -> str:
+    """Return an error on which twistd would fail with a traceback, or silently in the background; empty if none."""
     if twistd.get("chroot"):
-        return ""  # where nothing is known of the files
+        return ""  # paths are relative to the new root, which cannot be checked here
     if not os.path.isdir(twistd.get("rundir", ".")):
-        return f"twistd's --rundir {twistd['rundir']}: there is no such folder"
-    for option, usual in _WRITTEN:
-        path = twistd.get(option) or ("" if twistd.get("nodaemon") else usual)
+        return f"twistd's --rundir {twistd['rundir']}: no such folder"
+    for option, default in _WRITTEN:
+        path = twistd.get(option) or ("" if twistd.get("nodaemon") else default)
         if (
             path
             and path != "-"

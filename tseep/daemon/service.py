@@ -1,21 +1,20 @@
-"""The service that runs a server in one of the modes: it listens, keeps time, and stops in order."""
+"""The Twisted service that runs a server in one of the modes: start, cron, and orderly shutdown."""
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.logger import Logger, LogLevel
+from twisted.logger import Logger
 
 from tseep import __version__
-from tseep.daemon.check import unwritable, without_its_password
+from tseep.daemon.check import unused_password, unwritable
 from tseep.daemon.systemd import notify
-from tseep.errors import AclRuleError, CommandError
+from tseep.errors import AclRuleError
 from tseep.interfaces import IMode
 from tseep.net import address
 from tseep.net.heartbeat import Heartbeat
@@ -24,14 +23,10 @@ from tseep.persistence.aof_loader import CannotLoad
 from tseep.persistence.persistence import FolderInUse
 from tseep.server.server import Server
 
-_log = Logger("tseep.service.TseepService")  # where it once was: those who filter logs know it by that name
+_log = Logger("tseep.service.TseepService")  # the logger's name is part of the log format: filters depend on it
 
 GRACE = 3.0
-"""Seconds that a client who does not take its replies may delay the end."""
-
-
-_LEVELS = [LogLevel.debug, LogLevel.debug, LogLevel.info, LogLevel.warn]
-"""Twisted's levels for Redis's."""
+"""Seconds that clients with unsent output can delay the shutdown."""
 
 
 class TseepService(Service):
@@ -39,8 +34,8 @@ class TseepService(Service):
     One running server.
 
     @param endpoints: Twisted's strings for server endpoints.
-    @param operator_endpoints: the same for those who must get in when there are too many clients.
-    @param keeps: whether it loads what is on the disk, and keeps its own data there as far as the configuration says.
+    @param operator_endpoints: endpoints whose clients may use the connections reserved beyond C{maxclients}.
+    @param keeps: whether to load the data from disk and to persist them as the configuration says.
     """
 
     def __init__(
@@ -63,9 +58,9 @@ class TseepService(Service):
 
     def privilegedStartService(self) -> None:
         """
-        Listen.
+        Start the mode and listen, before twistd gives up root's privileges.
 
-        @raise CannotStart: if that cannot be done on one of the endpoints.
+        @raise CannotStart: if an endpoint cannot be listened on.
         """
         self._mode.start()
         for endpoint in self._endpoints:
@@ -74,15 +69,18 @@ class TseepService(Service):
             self._ports.append(port_of(lambda each: self._mode.listen(each, True), endpoint, "--operator-listen"))
 
     def startService(self) -> None:
-        """Begin to keep time, and say that all is ready."""
+        """
+        Load users and data, and start cron. The ready line follows when the reactor runs.
+
+        @raise CannotStart: if users or data cannot be loaded, or data cannot be written.
+        """
         super().startService()
         server = self._server
         server.mode = self._mode.name
-        server.log = self._note
         self._load_users()
         if self._keeps:
             self._start_persistence()
-            self._tell_if_nothing_is_kept()
+            self._warn_if_nothing_is_kept()
         server.addresses = [address.show(port.getHost()) for port in self._ports]
         self._heartbeat.start()
         self._reactor.callWhenRunning(self._announce)
@@ -94,44 +92,23 @@ class TseepService(Service):
                 self._server.users.load(Path(path))
             except AclRuleError as error:
                 raise CannotStart(f"tseep: cannot load the users: {error}") from None
-        for wrong in without_its_password(self._server):
+        for wrong in unused_password(self._server):
             raise CannotStart(f"tseep: {wrong}")
 
     def _start_persistence(self) -> None:
         for wrong in unwritable(self._server.config):
             raise CannotStart(f"tseep: {wrong}")
-        persistence = self._server.persistence
-        persistence.beside = self._beside
-        persistence.fail = self._fail
         try:
-            persistence.start()
+            self._server.persistence.start()
         except CannotLoad as error:
             raise CannotStart(f"tseep: cannot load {error}") from None
         except FolderInUse as error:
             raise CannotStart(f"tseep: {error}") from None
 
-    def _tell_if_nothing_is_kept(self) -> None:
+    def _warn_if_nothing_is_kept(self) -> None:
         config = self._server.config
         if config["appendonly"] == "no" and not config["save"]:
             _log.info("Persistence is off: the data are lost when the server exits; see --appendonly and --save")
-
-    def _beside(self, work: Callable[[], None], done: Callable[[Exception | None], None]) -> None:
-        """Run C{work} in a thread, then tell C{done} how it went. A thread that serves a client may ask for it, too."""
-
-        def report(success: bool, result: Any) -> None:
-            error = None if success else result.value
-            self._reactor.callFromThread(self._mode.call, lambda: done(error))
-
-        self._reactor.getThreadPool().callInThreadWithCallback(report, work)
-
-    def _fail(self, reason: str) -> None:
-        """End at once: nobody may be answered any more, and nothing could be kept."""
-        _log.critical("Exiting at once: {reason}", reason=reason)
-        os._exit(1)
-
-    def _note(self, level: int, text: str) -> None:
-        """Write what the server, or one of its scripts, wants to be written."""
-        _log.emit(_LEVELS[level], "{text}", text=printable(text))
 
     def _announce(self) -> None:
         server = self._server
@@ -149,23 +126,8 @@ class TseepService(Service):
         )
         notify("READY=1")
 
-    def end(self) -> None:
-        """Stop the reactor, and so the service, unless data would be lost by that."""
-        try:
-            self._mode.call(self._server.persistence.before_end)
-        except CommandError as error:
-            self._server.stopping = False
-            _log.critical(
-                "Shutdown refused, as data would be lost: {error}. Solve that and try again, or discard the data with "
-                "SHUTDOWN NOSAVE",
-                error=error.message.decode("utf-8", "replace").partition(" ")[2],
-            )
-        else:
-            if self._reactor.running:
-                self._reactor.stop()
-
     def stopService(self) -> Deferred[None]:
-        """Stop accepting, answer what was received, close, all within bounded time."""
+        """Close the ports, answer received requests, close the clients. Fires within bounded time."""
         super().stopService()
         notify("STOPPING=1")
         stopping = Deferred.fromCoroutine(self._stop())
@@ -183,19 +145,10 @@ class TseepService(Service):
         _log.info("tseep has stopped")
 
     def _accept_all(self, port: Any) -> None:
-        """Accept who has connected by now, since closing the port would reset them and what they have sent."""
+        """Accept the connections in the backlog: closing the port would reset them and lose their requests."""
         accept = getattr(port, "doRead", None)
         stats = self._server.stats
-        come = -1
-        while accept is not None and come != stats.connections_received + stats.rejected_connections:
-            come = stats.connections_received + stats.rejected_connections
+        accepted = -1
+        while accept is not None and accepted != stats.connections_received + stats.rejected_connections:
+            accepted = stats.connections_received + stats.rejected_connections
             accept()
-
-
-def printable(text: str) -> str:
-    """
-    A text as one line of a log. What would begin another line, or tell something to a terminal, is escaped as in
-    Python, since scripts and clients have a say in it.
-    """
-    escape = (char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-    return text if text.isprintable() else "".join(escape)

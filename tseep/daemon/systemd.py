@@ -1,4 +1,4 @@
-"""Tells systemd what the service does (sd_notify(3)): one datagram to the socket that $NOTIFY_SOCKET names."""
+"""sd_notify(3): reports the state of the service to systemd, as a datagram to the socket $NOTIFY_SOCKET."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ VARIABLE = "NOTIFY_SOCKET"
 
 def notify(state: str) -> None:
     """
-    Send a state, such as C{READY=1}; nothing, if nobody has asked for it.
-
-    A failure is no reason to stop serving, so that it is passed over.
+    Send a state, such as C{READY=1}. Does nothing without $NOTIFY_SOCKET. Errors are ignored, since the server runs as
+    well without systemd.
     """
     path = os.environ.get(VARIABLE, "")
     if not path:

@@ -97,7 +97,7 @@ class ClientProtocol(Protocol):
             self.send(replies)
         else:
             self.transport.write(replies)
-        if session.closing or session.waiting is not None:
+        if session.closing or session.pending_commands is not None:
             self._go_on(session)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -108,7 +108,7 @@ class ClientProtocol(Protocol):
 
     def _go_on(self, session: Session) -> None:
         """Run pending commands until output is held, then close the connection if the session is closing."""
-        while session.waiting is not None and not self._paused and self._held is None:
+        while session.pending_commands is not None and not self._paused and self._held is None:
             self.send(session.resume())
         if session.closing and not self._leaving and (self._paused or self._held is None):
             self._leave()

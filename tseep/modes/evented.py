@@ -62,15 +62,13 @@ class EventedMode:
 
     def start(self) -> None:
         """Begin to watch the clients' sockets."""
-        self.server.timers.wake = self._waker.wake
-        self.server.serve_others = self._serve_others
         if hasattr(select, "epoll"):
             self._watcher = Watcher(self._reactor, self.commit)
             self._watcher.start()
-            self.server.batches = self._watcher.batches
+            self.server.ready_batch_histogram = self._watcher.batches
         keepalive = self.server.config["tcp-keepalive"]
         self._listener = Listener(self._watcher or self._reactor, TCPTransport, UNIXTransport, keepalive)
-        self.server.keep_alive = self._listener.keep_alive
+        self.server.host.attach(self)
 
     def listen(self, endpoint: str, reserved: bool = False) -> Deferred[Any]:
         return self._listener.listen(endpoint, ClientFactory(lambda _: EventedProtocol(self, reserved)))
@@ -99,11 +97,17 @@ class EventedMode:
             for protocol in protocols:
                 protocol.release()
 
-    def _serve_others(self) -> None:
+    def serve_clients(self) -> None:
         if self._watcher is not None:
             self._watcher.serve(0)
         else:
             self._reactor.doIteration(0)
+
+    def set_keepalive(self, seconds: int) -> None:
+        self._listener.keep_alive(seconds)
+
+    def wake(self, when: int) -> None:
+        self._waker.wake(when)
 
     async def stop(self, grace: float) -> None:
         """

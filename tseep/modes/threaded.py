@@ -172,10 +172,10 @@ class ThreadedConnection:
         """Send the outbox and run pending commands until both are empty. Blocks while the client does not read."""
         outbox, server = self._outbox, self._mode.server
         turn, lock = self._mode.turn, self._mode.lock
-        while outbox or session.waiting is not None:
+        while outbox or session.pending_commands is not None:
             if not outbox:
                 with turn, lock:
-                    if session.waiting is not None:
+                    if session.pending_commands is not None:
                         outbox.append(session.resume())
             while outbox:
                 if server.uncommitted:
@@ -315,10 +315,8 @@ class ThreadedMode:
         """Prepare the threads and the listener."""
         self.threads.start()
         self.server.threads = self.threads
-        self.server.timers.wake = self._wake
-        self.server.serve_others = self._serve_others
         self._listener = ThreadListener(self._reactor, self.server.config["tcp-keepalive"])
-        self.server.keep_alive = self._listener.keep_alive
+        self.server.host.attach(self)
 
     @property
     def details(self) -> str:
@@ -349,7 +347,7 @@ class ThreadedMode:
             if self.server.uncommitted:
                 self.server.persistence.commit()
 
-    def _serve_others(self) -> None:
+    def serve_clients(self) -> None:
         """Release both locks for L{YIELD_S}. Called by a client's thread in the middle of a long script."""
         self.lock.release()
         self.turn.release()
@@ -357,7 +355,10 @@ class ThreadedMode:
         self.turn.acquire()
         self.lock.acquire()
 
-    def _wake(self, when: int) -> None:
+    def set_keepalive(self, seconds: int) -> None:
+        self._listener.keep_alive(seconds)
+
+    def wake(self, when: int) -> None:
         self._reactor.callFromThread(self._waker.wake, when)
 
     async def stop(self, grace: float) -> None:

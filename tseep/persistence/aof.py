@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Callable
 
 from tseep.errors import CommandError
 from tseep.persistence.aof_loader import CannotLoad, Loader, TruncatedFile
-from tseep.persistence.aof_writer import AppendOnlyFile, Beside, reason
+from tseep.persistence.aof_writer import AppendOnlyFile, RunInThread, reason
 from tseep.persistence.jobs import REWRITE, SNAPSHOT
 from tseep.persistence.manifest import BASE, HISTORY, INCREMENT, BadManifest, File, Manifest, read_manifest
 from tseep.persistence.snapshots import snapshot_of
@@ -37,7 +37,7 @@ class AppendOnlyLog:
     The append-only file of one server: a base file and the increments appended to it, in the folder appenddirname.
 
     @param check_folder: raises C{OSError} if the server's folder was replaced since the start.
-    @param beside: as in L{AppendOnlyFile}.
+    @param run_in_thread: as in L{AppendOnlyFile}.
     @ivar on: True if commands are appended.
     @ivar ok: True if the last rewrite succeeded.
     @ivar count: number of rewrites started.
@@ -52,7 +52,7 @@ class AppendOnlyLog:
         disk: Disk,
         job: BackgroundJob,
         recording: Recording,
-        beside: Beside,
+        run_in_thread: RunInThread,
         check_folder: Callable[[], None],
     ) -> None:
         self._check_folder = check_folder
@@ -65,7 +65,7 @@ class AppendOnlyLog:
         self._disk = disk
         self._job = job
         self._recording = recording
-        self._beside = beside
+        self._run_in_thread = run_in_thread
         self._manifest = Manifest("")
         self._file: AppendOnlyFile | None = None
         self._earlier = 0  # bytes of all files but the last
@@ -163,7 +163,7 @@ class AppendOnlyLog:
             try:
                 file.close()
             except Exception as error:
-                self._server.log(3, f"Error writing the last changes to {file.path}: {error}; they are lost")
+                self._server.host.log(3, f"Error writing the last changes to {file.path}: {error}; they are lost")
 
     def left_behind(self) -> list[Path]:
         """The temporary files of servers that were killed while they wrote them."""
@@ -177,7 +177,7 @@ class AppendOnlyLog:
     def _add_to(self, file: File) -> None:
         server = self._server
         self._file = AppendOnlyFile(
-            self._disk, self._path(file), self._beside, server.monotonic, lambda level, text: server.log(level, text)
+            self._disk, self._path(file), self._run_in_thread, server.monotonic, server.host.log
         )
         self.apply_config()
         self._recording.begin(self._append)
@@ -234,7 +234,9 @@ class AppendOnlyLog:
                     "it with redis-check-aof"
                 ) from truncated
             removed = path.stat().st_size - truncated.good
-            self._server.log(3, f"{path}: {truncated}; the {removed} bytes after that are removed (aof-load-truncated)")
+            self._server.host.log(
+                3, f"{path}: {truncated}; the {removed} bytes after that are removed (aof-load-truncated)"
+            )
             self._disk.cut_off(path, truncated.good)
         except TooFewDatabases as error:
             raise CannotLoad(f"{path}: {error}") from error
@@ -358,9 +360,9 @@ class AppendOnlyLog:
             self._forget_history()
         except OSError as error:
             self.ok = False
-            self._server.log(3, f"Background AOF rewrite failed: {error}; the old files stay in use")
+            self._server.host.log(3, f"Background AOF rewrite failed: {error}; the old files stay in use")
             return
         self._complete = True
         self._earlier = self._path(base).stat().st_size
         self.base_size = self.size
-        self._server.log(2, f"Background AOF rewrite finished successfully; {self.size} bytes")
+        self._server.host.log(2, f"Background AOF rewrite finished successfully; {self.size} bytes")

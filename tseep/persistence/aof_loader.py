@@ -98,7 +98,7 @@ class Loader:
         now = self._server.monotonic()
         if now - self._told >= PROGRESS_INTERVAL:
             self._told = now
-            self._server.log(2, f"Loading {path}: {100 * at // size} %, {at >> 20} of {size >> 20} MiB")
+            self._server.host.log(2, f"Loading {path}: {100 * at // size} %, {at >> 20} of {size >> 20} MiB")
 
     def load_log(self, path: Path) -> None:
         """

@@ -13,7 +13,7 @@ from tseep.system.filesystem import MAX_WRITE_BYTES, Disk
 if TYPE_CHECKING:
     from tseep.propagation.effects import Argv
 
-Beside = Callable[[Callable[[], None], Callable[[Union[Exception, None]], None]], None]
+RunInThread = Callable[[Callable[[], None], Callable[[Union[Exception, None]], None]], None]
 """Runs a function without blocking the server, then calls another with the error that it raised, or None."""
 
 MAX_SYNC_WAIT = 2.0
@@ -54,13 +54,18 @@ class AppendOnlyFile:
     """
 
     def __init__(
-        self, disk: Disk, path: Path, beside: Beside, clock: Callable[[], float], log: Callable[[int, str], None]
+        self,
+        disk: Disk,
+        path: Path,
+        run_in_thread: RunInThread,
+        clock: Callable[[], float],
+        log: Callable[[int, str], None],
     ) -> None:
         self.path = path
         self.policy = EVERY_SECOND
         self.pending = 0
         self._disk = disk
-        self._beside = beside
+        self._run_in_thread = run_in_thread
         self._clock = clock
         self._log = log
         self._descriptor = disk.open(path)
@@ -180,7 +185,7 @@ class AppendOnlyFile:
         self.flush()
         due = self._clock() - self._synced_at >= SYNC_INTERVAL
         if self._unsynced and due and not self._syncing and self.policy != NEVER:
-            self._sync_beside()
+            self._offload_sync()
 
     def apply_config(self, policy: str) -> None:
         """Set the policy. C{no} also forgets a failed fsync."""
@@ -188,7 +193,7 @@ class AppendOnlyFile:
         if policy == NEVER:
             self._errors.pop(SYNC, None)
 
-    def _sync_beside(self) -> None:
+    def _offload_sync(self) -> None:
         """
         Fsync in a thread. No descriptor is closed before that is done, so that the fsync needs not open the file again,
         which could fail.
@@ -196,7 +201,7 @@ class AppendOnlyFile:
         descriptors = self._syncing = self._unsynced
         self._unsynced, self._synced_at = set(), self._clock()
         try:
-            self._beside(lambda: self._sync_all(descriptors), self._synced)
+            self._run_in_thread(lambda: self._sync_all(descriptors), self._synced)
         except Exception as error:  # a thread cannot be started
             self._synced(error)
 

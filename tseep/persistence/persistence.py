@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 from tseep.errors import CommandError
 from tseep.persistence.aof import AppendOnlyLog
 from tseep.persistence.aof_loader import CannotLoad, Loader
-from tseep.persistence.aof_writer import Beside, CannotContinue
+from tseep.persistence.aof_writer import CannotContinue
 from tseep.persistence.jobs import SNAPSHOT, BackgroundJob
 from tseep.persistence.snapshots import Snapshots
 from tseep.propagation.recording import Recording
@@ -28,24 +27,6 @@ _NO_LOCKS = (errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOT
 """Errors of file systems that do not support locks on folders, such as some network file systems."""
 
 
-def run_now(work: Callable[[], None], done: Callable[[Exception | None], None]) -> None:
-    """
-    Call C{work}, then C{done} with its error or None: C{Persistence.beside} of a server without threads.
-    """
-    try:
-        work()
-    except Exception as error:
-        done(error)
-    else:
-        done(None)
-
-
-def exit_now(reason: str) -> None:
-    """Print the reason and exit with status 1: the default C{Persistence.fail}."""
-    sys.stderr.write(f"tseep: {reason}\n")
-    os._exit(1)
-
-
 class FolderInUse(Exception):
     """Another server uses the folder; the text names it and the remedy."""
 
@@ -57,24 +38,18 @@ class Persistence:
     Nothing is read or written before L{start}, so a server inside a test leaves no files.
 
     @param disk: the file system.
-    @ivar beside: runs a function without blocking the server; set by the service.
-    @ivar fail: ends the process at once with a reason, when acknowledged data cannot be stored; set by the service.
     @ivar saves_at_end: False after SHUTDOWN NOSAVE: the server stops without storing its data.
     @ivar loaded: the loader of the start; None before.
     """
 
     def __init__(self, server: Server, disk: Disk | None = None) -> None:
         disk = disk or Disk()
-        self.beside: Beside = run_now
-        self.fail: Callable[[str], None] = exit_now
         self.saves_at_end = True
         self.loaded: Loader | None = None
         self.recording = Recording(server.table.rewrap, self._half_done)
-        self.job = BackgroundJob(disk, lambda: server.timer(), lambda level, text: server.log(level, text))
+        self.job = BackgroundJob(disk, lambda: server.timer(), server.host.log)
         self.snapshots = Snapshots(server, disk, self.job, self.recording, self._check_folder)
-        self.log = AppendOnlyLog(
-            server, disk, self.job, self.recording, lambda work, done: self.beside(work, done), self._check_folder
-        )
+        self.log = AppendOnlyLog(server, disk, self.job, self.recording, server.host.run_in_thread, self._check_folder)
         self._server = server
         self._disk = disk
         self._lock = -1  # the descriptor of the locked folder
@@ -114,7 +89,7 @@ class Persistence:
             if error.errno not in _NO_LOCKS:
                 raise CannotLoad(f"{folder}: {error.strerror}; see --dir") from error
             text = f"Cannot lock {folder}: {error.strerror}; make sure that no other server uses that folder"
-            self._server.log(3, text)
+            self._server.host.log(3, text)
 
     def _check_folder(self) -> None:
         """
@@ -139,7 +114,9 @@ class Persistence:
             self._clean_up()
             if server.config["appendonly"] == "yes":
                 if not self.log.folder.exists() and self.snapshots.path.exists():
-                    server.log(3, f"{self.snapshots.path} is not loaded, as appendonly is yes: see README, Durability")
+                    server.host.log(
+                        3, f"{self.snapshots.path} is not loaded, as appendonly is yes: see README, Durability"
+                    )
                 self.log.open(loader)
             elif self.snapshots.path.exists():
                 loader.load_snapshot(self.snapshots.path)
@@ -149,7 +126,7 @@ class Persistence:
         keys = sum(map(len, server.keyspace.databases))
         if keys:
             seconds = server.monotonic() - started
-            server.log(2, f"DB loaded from {server.config['dir']}: {keys} keys, {seconds:.3f} seconds")
+            server.host.log(2, f"DB loaded from {server.config['dir']}: {keys} keys, {seconds:.3f} seconds")
         self.loaded = loader
         self.recording.dirty = 0
         server.eviction.measure()
@@ -165,9 +142,11 @@ class Persistence:
                 continue
             try:
                 self._disk.remove(path)
-                self._server.log(2, f"Removed {path}, left behind by a server that was killed")
+                self._server.host.log(2, f"Removed {path}, left behind by a server that was killed")
             except OSError as error:
-                self._server.log(3, f"Cannot remove {path}, left behind by a server that was killed: {error.strerror}")
+                self._server.host.log(
+                    3, f"Cannot remove {path}, left behind by a server that was killed: {error.strerror}"
+                )
 
     def stop(self) -> None:
         """Store what is left, end the child process, and unlock the folder. Requires that no command runs any more."""
@@ -183,7 +162,9 @@ class Persistence:
 
     def _half_done(self, name: str) -> None:
         """Schedule a rewrite: after a command that failed half-way only the data set itself is right."""
-        self._server.log(3, f"{name} failed after it had changed something; the append-only file will be rewritten")
+        self._server.host.log(
+            3, f"{name} failed after it had changed something; the append-only file will be rewritten"
+        )
         self.log.scheduled = True
 
     def before_end(self, save: bool | None = None) -> None:
@@ -240,7 +221,7 @@ class Persistence:
         try:
             write()
         except CannotContinue as error:
-            self.fail(str(error))
+            self._server.host.fail(str(error))
         self._server.update_refusal()
 
     def cron(self) -> None:

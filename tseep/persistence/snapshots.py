@@ -180,9 +180,9 @@ class Snapshots:
         self.ok = True
         self.note_saved()
         self._server.update_refusal()
-        self._server.log(2, f"DB saved on disk: {self.path}")
+        self._server.host.log(2, f"DB saved on disk: {self.path}")
 
     def _failed(self, error: OSError) -> None:
         self.ok = False
         self._server.update_refusal()
-        self._server.log(3, f"Failed saving the DB to {self.path}: {error.strerror}")
+        self._server.host.log(3, f"Failed saving the DB to {self.path}: {error.strerror}")

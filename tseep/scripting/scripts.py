@@ -66,9 +66,9 @@ class Script:
         self.flags = flags
 
 
-class Running:
+class ScriptRun:
     """
-    The execution of a script or a function; L{Server.busy} when it exceeds busy-reply-threshold.
+    The execution of a script or a function; L{Server.busy_script} when it exceeds busy-reply-threshold.
 
     @ivar name: the script's digest, or the function's name.
     @ivar argv: the command that called it.
@@ -106,7 +106,7 @@ class Scripting:
     def __init__(self, server: Server) -> None:
         self.scripts: dict[bytes, Script] = {}
         self.functions = Functions()
-        self.running: Running | None = None
+        self.running: ScriptRun | None = None
         self._server = server
         self._interpreter: Interpreter | None = None
         self._session: Session
@@ -167,7 +167,7 @@ class Scripting:
         @raise CommandError: if it fails.
         """
         read_only = ro if script.flags is None else _is_read_only(script.flags, ro)
-        running = Running(script.sha, argv, BUSY_SCRIPT, read_only, self._server.timer())
+        running = ScriptRun(script.sha, argv, BUSY_SCRIPT, read_only, self._server.timer())
         allows_oom = script.flags is not None and ALLOW_OOM in script.flags
         return self._run(caller, running, allows_oom, lambda: self.interpreter.run(script.body, *given))
 
@@ -180,11 +180,11 @@ class Scripting:
         @raise CommandError: if it fails, or C{ro} and it is not flagged no-writes.
         """
         read_only = _is_read_only(function.flags, ro)
-        running = Running(function.name, argv, BUSY_FUNCTION, read_only, self._server.timer())
+        running = ScriptRun(function.name, argv, BUSY_FUNCTION, read_only, self._server.timer())
         allows_oom = ALLOW_OOM in function.flags
         return self._run(caller, running, allows_oom, lambda: self.interpreter.run_function(function.body, *given))
 
-    def _run(self, caller: Session, running: Running, allows_oom: bool, begin: Callable[[], Reply]) -> Reply:
+    def _run(self, caller: Session, running: ScriptRun, allows_oom: bool, begin: Callable[[], Reply]) -> Reply:
         session = self._prepare(caller)
         self.running, running.caller = running, caller
         eviction = self._server.eviction
@@ -198,7 +198,7 @@ class Scripting:
             raise CommandError(message, error.counted) from None
         finally:
             self.running = session.tracking = None
-            if self._server.busy is running:
+            if self._server.busy_script is running:
                 self._server.end_busy()
 
     def _prepare(self, caller: Session) -> Session:
@@ -291,7 +291,7 @@ class Scripting:
 
     def log(self, level: int, text: bytes) -> None:
         """Write to the server's log, marked so that it cannot pass for a message of the server."""
-        self._server.log(level, f"redis.log: {text.decode('utf-8', 'replace')}")
+        self._server.host.log(level, f"redis.log: {text.decode('utf-8', 'replace')}")
 
     def tick(self) -> bytes | None:
         """Yield to other clients if the script is slow. Return the error that ends the script or library, or None."""

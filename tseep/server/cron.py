@@ -50,7 +50,7 @@ class OutputLimits:
         too_long = session.soft_since is not None and now - session.soft_since > seconds
         if (hard and unsent >= hard) or too_long:
             client = describe(session).decode("utf-8", "replace")
-            server.log(3, f"Client {client} closed for overcoming of output buffer limits.")
+            server.host.log(3, f"Client {client} closed for overcoming of output buffer limits.")
             server.disconnect(session)
             session.connection.close()
         elif unsent:
@@ -82,7 +82,7 @@ class Cron:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._repeated = Repeated(lambda text: server.log(3, text))
+        self._repeated = Repeated(lambda text: server.host.log(3, text))
         self._next_second = -math.inf
         self.active_expire = True
         self.sweep_ns = 0
@@ -90,7 +90,7 @@ class Cron:
     def run(self) -> None:
         """Run the tasks that are due. To be called ten times a second."""
         server = self._server
-        if server.busy is not None:
+        if server.busy_script is not None:
             return
         run = self._repeated.run
         server.keyspace.tick()

@@ -16,8 +16,9 @@ from tseep.coordination.blocking import Blocking
 from tseep.coordination.monitor import Monitors
 from tseep.coordination.pause import Pause
 from tseep.coordination.pubsub import PubSub
-from tseep.coordination.timers import After, Timers
+from tseep.coordination.timers import DeferredCalls, Timers
 from tseep.coordination.tracking import Tracking
+from tseep.interfaces import NullHost
 from tseep.keyspace.events import read_classes
 from tseep.keyspace.eviction import Eviction
 from tseep.keyspace.keyspace import Keyspace
@@ -25,7 +26,7 @@ from tseep.keyspace.lazyfree import LazyFree
 from tseep.persistence.persistence import Persistence
 from tseep.protocol.resp import Limits
 from tseep.registry.table import Command, Function
-from tseep.scripting.scripts import Running, Scripting
+from tseep.scripting.scripts import Scripting, ScriptRun
 from tseep.server.change_dispatcher import Changes
 from tseep.server.cron import Cron, OutputLimits
 from tseep.server.stats import Stats
@@ -39,7 +40,7 @@ from tseep.telemetry.rates import Rates
 from tseep.telemetry.slowlog import SlowLog
 
 if TYPE_CHECKING:
-    from tseep.interfaces import IConnection
+    from tseep.interfaces import IConnection, ServerHost
 
 REDIS_VERSION = "7.0.15"
 """The Redis whose commands and replies these are; clients decide by it what they may send."""
@@ -58,42 +59,39 @@ RESERVED_CLIENTS = 8
 
 class Server:
     """
-    The keyspace, the clients, the configuration and the statistics of one server.
+    The state of one server that its clients share: keyspace, sessions, configuration, statistics.
 
-    It is not thread-safe: a mode with several threads holds one lock around each call of it and of its sessions.
+    Not thread-safe: a mode with several threads holds one lock around each call of the server and of its sessions.
 
-    @param clock: the wall clock, which tells the Unix time in seconds; it may be set back or forth at any time. Dates
-        come from it: when keys expire, the ids of streams, and what people read.
-    @param timer: tells the nanoseconds since whenever, and goes on evenly; every interval comes from it.
-    @ivar sessions: the clients, by id.
-    @ivar table: the commands, and those of them that take the quick path at present.
-    @ivar cron: the periodic tasks, C{outputs}: the limits on what clients do not take.
-    @ivar after: what is to be done once the command that runs has ended.
-    @ivar deliveries: what clients are to be sent unasked, at the end of the read that is being answered: so that the
-        messages of many commands leave in one write to each.
-    @ivar busy: what has been running for so long that others are answered in the meantime; None most of the time.
-    @ivar serve_others: lets the mode answer other clients for a moment, in the middle of a command; whoever runs the
-        server sets it.
-    @ivar keep_alive: lets the kernel ask the clients that will come, when they have been silent for so many seconds,
-        whether they are there; 0 for never. The mode sets it.
-    @ivar log: writes what a script wants to be written; takes Redis's level, from 0 to 3, and a text. Whoever runs the
-        server sets it.
-    @ivar uncommitted: whether something was recorded that must be written before anybody is answered: a mode holds back
-        what leaves until it has called L{Persistence.commit <tseep.persistence.persistence.Persistence>}.
-    @ivar refusal: why nothing may be changed at present; None if it may.
-    @ivar lag: how late the event loop is; whoever runs the server tells it.
-    @ivar batches: how many clients were ready at once: number I{b} counts the looks that found less than 2**b, and at
-        least half of that; empty in a mode that does not look.
-    @ivar threads: those that serve the clients, L{Threads <tseep.modes.threads.Threads>}; None but in v1.
-    @ivar workers: the processes in front, L{IWorker <tseep.interfaces.IWorker>}; none but in v3.
-    @ivar stopping: whether the server is about to end, so that what runs for long is not waited for.
-    @ivar rates: commands, bytes read and bytes written per second, as of the last second.
-    @ivar started: when the server began, in seconds of L{monotonic}.
-    @ivar startup_memory: bytes that the process took when the server began.
-    @ivar slow: from how many nanoseconds on L{note_slow} wants to see a command.
-    @ivar shut_down: called when a client asks for SHUTDOWN; whoever runs the server sets it.
-    @ivar mode: how connections are handled, C{addresses} where, and C{config_file} the path of the file that it was
-        set by, for INFO; whoever runs the server sets them.
+    Two clocks: C{clock} is the wall clock in Unix seconds, for dates (expiry times, stream IDs, replies); it can jump.
+    C{timer} is monotonic, in nanoseconds, for all intervals.
+
+    @param host: what the server needs from its process; by default a L{NullHost}.
+
+    @ivar sessions: the clients by ID.
+    @ivar table: the commands, and the subset on the sessions' fast path.
+    @ivar cron: the periodic tasks. C{outputs}: C{client-output-buffer-limit}. C{lag}: the event loop's lag, recorded by
+        the process's heartbeat.
+
+    @ivar deferred: calls to run when the current command, with its transaction or script, has finished.
+    @ivar deliveries: pushes by session, sent when the current read is answered, in one write to each client.
+    @ivar uncommitted: whether records are unwritten that must be on disk, as far as C{appendfsync} requires it, before
+        any reply leaves. The mode holds its output until it has called
+        L{Persistence.commit <tseep.persistence.persistence.Persistence.commit>}.
+    @ivar refusal: the error for write commands while the data cannot be persisted; None otherwise.
+    @ivar busy_script: the script that has run for longer than C{busy-reply-threshold}; None otherwise.
+    @ivar stopping: whether the shutdown has begun; long scripts are killed then.
+
+    @ivar rates: commands, bytes received and bytes sent per second, sampled each second.
+    @ivar ready_batch_histogram: number of ready clients per poll of v2's watcher: entry I{b} counts the polls with
+        2**(b-1) to 2**b - 1 clients. Empty in modes without a watcher of clients.
+    @ivar threads: v1's pool, L{Threads <tseep.modes.threads.Threads>}; None in other modes.
+    @ivar workers: v3's processes, L{IWorker <tseep.interfaces.IWorker>}; empty in other modes.
+    @ivar started: the time of the start, in seconds of L{monotonic}.
+    @ivar startup_memory: resident memory at the start, in bytes.
+    @ivar slow: nanoseconds above which a call is passed to L{note_slow}.
+    @ivar mode: for INFO: the name of the mode, C{addresses}: where it listens, C{config_file}: the path of the
+        configuration file. The process sets all three.
     """
 
     redis_version = REDIS_VERSION
@@ -103,36 +101,35 @@ class Server:
         config: Config | None = None,
         clock: Callable[[], float] = time.time,
         timer: Callable[[], int] = time.perf_counter_ns,
+        host: ServerHost | None = None,
     ) -> None:
         self.config = Config() if config is None else config
+        self.host = NullHost() if host is None else host
         self.clock = clock
         self.timer = timer
         self.keyspace = Keyspace(self.config["databases"], clock)
         self.keyspace.second = int(self.monotonic())
         self.limits = Limits()
         self.sessions: dict[int, Session] = {}
-        self.timers = Timers()
-        self.after: After = deque()
+        self.timers = Timers(self.host.wake)
+        self.deferred: DeferredCalls = deque()
         self.deliveries: dict[Session, list[bytes]] = {}
-        self.blocking = Blocking(self.timers, self.after)
+        self.blocking = Blocking(self.timers, self.deferred)
         self.pause = Pause(self.timers, self.blocking, self.refresh_dispatch)
         self.pubsub = PubSub()
-        self.tracking = Tracking(self.after)
-        self.monitors = Monitors(clock, self.after, self.refresh_dispatch)
+        self.tracking = Tracking(self.deferred)
+        self.monitors = Monitors(clock, self.deferred, self.refresh_dispatch)
         self.lazyfree = LazyFree(timer, self.call_later)
         self.scripting = Scripting(self)
-        self.busy: Running | None = None
+        self.busy_script: ScriptRun | None = None
         self.stopping = False
-        self.log: Callable[[int, str], None] = lambda level, text: None
-        self.serve_others: Callable[[], None] = lambda: None
-        self.keep_alive: Callable[[int], None] = lambda seconds: None
         self._settling = False
         self.stats = Stats()
         self.slowlog = SlowLog()
         self.latency = LatencyMonitor()
         self.rates = Rates(3)
         self.lag = LoopLag()
-        self.batches: list[int] = []
+        self.ready_batch_histogram: list[int] = []
         self.threads: Any = None
         self.workers: Sequence[Any] = ()
         self.started = self.monotonic()
@@ -141,7 +138,6 @@ class Server:
         self.mode = "none"
         self.config_file = ""
         self.addresses: list[str] = []
-        self.shut_down: Callable[[], None] = lambda: None
         self.table = CommandTable(self._wrapped)
         self.uncommitted = False
         self.refusal: str | None = None
@@ -192,7 +188,7 @@ class Server:
         self.slow = min(self.slowlog.threshold_ns, self.latency.threshold_ns)
         self.changes.notifications.classes = read_classes(config["notify-keyspace-events"])
         self.tracking.max_keys = config["tracking-table-max-keys"]
-        self.keep_alive(config["tcp-keepalive"])
+        self.host.set_keepalive(config["tcp-keepalive"])
         self.persistence.apply_config()
         self.eviction.apply_config()
         self.changes.update()
@@ -200,7 +196,7 @@ class Server:
 
     def refresh_dispatch(self) -> None:
         """To be called when a state begins or ends that every command has to ask for."""
-        if self.busy is None and not self.pause and not self.monitors and self.refusal is None:
+        if self.busy_script is None and not self.pause and not self.monitors and self.refusal is None:
             self.table.open()
         else:
             self.table.close()
@@ -249,10 +245,10 @@ class Server:
 
     def run_deferred(self) -> None:
         """Do what is to be done after a command, until nothing is left: that may be the cause of more."""
-        if self._settling or self.busy is not None:
+        if self._settling or self.busy_script is not None:
             return
         self._settling = True
-        after = self.after
+        after = self.deferred
         try:
             while after:
                 after.popleft()()
@@ -265,17 +261,17 @@ class Server:
         for session, pushed in deliveries.items():
             session.deliver(pushed)
 
-    def yield_to_clients(self, busy: Running) -> None:
+    def yield_to_clients(self, busy: ScriptRun) -> None:
         """
         Let other clients be answered for a moment, in the middle of a command that runs for long. To be called again
         and again until its end, which L{end_busy} tells. For what runs, no time passes.
         """
-        if self.busy is None:
-            self.busy = busy
+        if self.busy_script is None:
+            self.busy_script = busy
             self.refresh_dispatch()
         keyspace = self.keyspace
         now = keyspace.now
-        self.serve_others()
+        self.host.serve_clients()
         self.persistence.sync()
         keyspace.now = now
         if self.stopping:
@@ -283,19 +279,19 @@ class Server:
 
     def end_busy(self) -> None:
         """What ran for long has ended; what has become due by now is done after the command."""
-        self.busy = None
+        self.busy_script = None
         self.refresh_dispatch()
-        self.after.append(self.fire)
+        self.deferred.append(self.fire)
 
     def stop(self) -> None:
         """Ask whoever runs the server to end it, soon."""
         if not self.stopping:
             self.stopping = True
-            self.shut_down()
+            self.host.shut_down()
 
     def fire(self) -> None:
         """Do what is due by now. To be called when L{Timers.wake} has asked for it."""
-        if self.busy is not None:
+        if self.busy_script is not None:
             return
         self.keyspace.tick()
         self.timers.fire(self.milliseconds())
@@ -315,4 +311,4 @@ class Server:
         if now >= self._next_http:
             self._next_http = now + 60
             text = "%s sent POST or Host: and was closed: a page may have led a browser here to harm this server"
-            self.log(3, text % session.connection.peer)
+            self.host.log(3, text % session.connection.peer)

@@ -48,8 +48,8 @@ def _refusal(session: Session, command: Command, argv: list[bytes]) -> str | byt
         return server.refusal
     if session.transaction is not None and not server.eviction.admits(command):
         return OUT_OF_MEMORY
-    if server.busy is not None and "allow_busy" not in flags:
-        return server.busy.error
+    if server.busy_script is not None and "allow_busy" not in flags:
+        return server.busy_script.error
     return None
 
 

@@ -51,28 +51,31 @@ SLOW_ENOUGH = 1_000_000
 
 class Session:
     """
-    What the server knows of one client, and the way from its bytes to the replies.
+    The state of one client, and the path of its bytes to the replies.
 
-    A mode feeds it with L{receive} and sends what that returns. As long as L{waiting} is true there are commands
-    left, which L{resume} answers: a mode calls it once the client has taken the replies, so that one who sends and
-    never reads costs a bounded amount. When L{closing} is true the client is to be closed after the replies.
+    A mode passes input to L{receive} and sends the replies that it returns. While L{pending_commands} is not None, the
+    mode calls L{resume} whenever the client has accepted the output so far; a client that sends without reading
+    therefore costs bounded memory. When L{closing} is true, the mode closes the connection after the replies.
 
-    @ivar limits: what it may send: the server's, but for files that are loaded.
+    @ivar limits: the server's limits on requests; others apply while files are loaded.
     @ivar db: the selected database, C{db_index} its number.
     @ivar protocol: the RESP version, 2 or 3.
-    @ivar user: who it is.
-    @ivar silent: CLIENT REPLY OFF; C{reply_skip_next}: SKIP, for the next command, C{reply_skip}: for this one.
-    @ivar transaction: what has been queued since MULTI; None outside of a transaction.
-    @ivar watched: the keys of WATCH with their databases, C{dirty_cas}: whether one has changed since.
-    @ivar subscriptions: what it hears, if it ever heard anything.
-    @ivar blocked: what it waits for, in a BLPOP or the like; C{deny_blocking}: it may not wait now.
-    @ivar tracking: how it is told of keys that it may have in a cache, if it asked for that.
-    @ivar monitoring: whether it sees the commands of all.
-    @ivar connected_at: when it came, C{last_seen}: when it last sent commands, in nanoseconds of the server's timer.
+    @ivar pending_commands: parsed commands that wait for L{resume}; None if there are none.
+    @ivar user: the authenticated user, or the default user.
+    @ivar silent: CLIENT REPLY OFF. C{reply_skip_next}: CLIENT REPLY SKIP, for the next command; C{reply_skip}: for the
+        current one.
+    @ivar transaction: the commands queued since MULTI; None outside a transaction.
+    @ivar watched: the keys of WATCH with their databases. C{dirty_cas}: whether one of them has changed.
+    @ivar subscriptions: the channels and patterns; None before the first subscription.
+    @ivar blocked: what a blocking command waits for; None otherwise. C{deny_blocking}: blocking is not allowed, as
+        in MULTI and scripts.
+    @ivar tracking: client-side caching; None if it is off.
+    @ivar monitoring: whether the client receives MONITOR's output.
+    @ivar connected_at: the time of the connection, C{last_seen}: of the last read; nanoseconds of the server's timer.
     """
 
     __slots__ = (
-        "server", "connection", "limits", "id", "db", "db_index", "protocol", "waiting", "closing",
+        "server", "connection", "limits", "id", "db", "db_index", "protocol", "pending_commands", "closing",
         "authenticated", "user", "name", "library_name", "library_version", "no_evict", "no_touch", "silent",
         "reply_skip_next", "reply_skip", "connected_at", "last_seen", "last_command", "transaction", "watched",
         "dirty_cas",
@@ -88,7 +91,7 @@ class Session:
         self.id = id
         self.connected_at = self.last_seen = server.timer()
         self.closing = False
-        self.waiting: Iterator[list[bytes]] | None = None
+        self.pending_commands: Iterator[list[bytes]] | None = None
         self.last_command: Command | None = None
         self.library_name = self.library_version = b""
         self.no_evict = False
@@ -158,14 +161,14 @@ class Session:
         return self.authenticated or self.server.users.open
 
     @property
-    def held(self) -> int:
+    def partial_bytes(self) -> int:
         """Bytes kept of a command that is not whole yet."""
         return self._parser.held if self._parser is not None else 0
 
     @property
     def query_memory(self) -> int:
         """Bytes that it has sent and that are not run yet."""
-        return self.held + sum(map(len, self._unread or ()))
+        return self.partial_bytes + sum(map(len, self._unread or ()))
 
     @property
     def queue_memory(self) -> int:
@@ -187,7 +190,7 @@ class Session:
         """
         parser = self._parser or self._open(data)
         self.server.stats.input_bytes += len(data)
-        if self.waiting is not None or self.blocked is not None or self._replies is not None:
+        if self.pending_commands is not None or self.blocked is not None or self._replies is not None:
             self._keep(data)
             return b""
         if self.authenticated:
@@ -196,9 +199,9 @@ class Session:
         return self._answer(_lazily(parser, data))
 
     def resume(self) -> bytes:
-        """Answer more of what is L{waiting}."""
-        assert self.waiting is not None
-        commands, self.waiting = self.waiting, None
+        """Answer more of what is L{pending_commands}."""
+        assert self.pending_commands is not None
+        commands, self.pending_commands = self.pending_commands, None
         return self._answer(commands)
 
     def push(self, data: bytes) -> None:
@@ -215,7 +218,7 @@ class Session:
         if not self.reply_skip and not self.silent:
             self.server.deliver()
             self._send(self._encoders[type(reply)](reply))
-        self.waiting, self._left = self._left, None
+        self.pending_commands, self._left = self._left, None
 
     def call(self, command: Command, argv: list[bytes]) -> Reply:
         """
@@ -235,7 +238,7 @@ class Session:
     def requeue(self, argv: list[bytes]) -> None:
         """It was L{blocked} before it could run a command: run that, and those after it, when it is resumed."""
         assert self._left is not None
-        self.waiting, self._left = chain([argv], self._left), None
+        self.pending_commands, self._left = chain([argv], self._left), None
 
     def encode(self, reply: Reply) -> bytes:
         """A reply as the client reads it now."""
@@ -248,7 +251,7 @@ class Session:
         """
         if self.blocked is not None:
             self.server.blocking.forget(self.blocked)
-        self.blocked = self.waiting = self._left = None
+        self.blocked = self.pending_commands = self._left = None
         self.server.deliveries.pop(self, None)
         self._forget()
 
@@ -313,7 +316,7 @@ class Session:
         timed: Command | None = None  # the command that has been running since start, run times
         run = size = 0
         first: list[bytes] = []
-        after = server.after
+        after = server.deferred
         self._replies = replies = []
         self.last_seen = start = timer()
         for argv in commands:
@@ -354,8 +357,8 @@ class Session:
         self._replies = None
         if server.deliveries:
             server.deliver()
-        if self._unread and self.waiting is None and self.blocked is None:  # it has come in the middle of a script
-            self.waiting = self._later()
+        if self._unread and self.pending_commands is None and self.blocked is None:  # came during a script
+            self.pending_commands = self._later()
         output = b"".join(replies)
         server.stats.output_bytes += len(output)
         return output
@@ -365,7 +368,7 @@ class Session:
         if self.blocked is not None:
             self._left = self._rest(commands)
         elif not self.closing:
-            self.waiting = self._rest(commands)
+            self.pending_commands = self._rest(commands)
 
     def _count(self, command: Command | None, run: int, start: int, argv: list[bytes]) -> int:
         """

@@ -53,6 +53,15 @@ class NoMode:
     def call(self, function: Callable[[], None]) -> None:
         function()
 
+    def serve_clients(self) -> None:
+        """Nothing."""
+
+    def set_keepalive(self, seconds: int) -> None:
+        """Nothing."""
+
+    def wake(self, when: int) -> None:
+        """Nothing."""
+
     def stop(self, grace: float) -> None:
         """Do nothing."""
 

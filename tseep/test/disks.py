@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import sys
 from pathlib import Path
+from typing import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.configuration.parameters import Config
+from tseep.interfaces import NullHost
 from tseep.persistence.persistence import Persistence
 from tseep.server.server import Server
 from tseep.session.session import Session
@@ -84,6 +86,28 @@ class Failed(BaseException):
     """The server has ended, as it could not persist an acknowledged write."""
 
 
+class KeptHost(NullHost):
+    """
+    The host of a L{Kept}.
+
+    @ivar logged: the lines of the log: level and text.
+    @ivar runner: what L{run_in_thread} calls; by default the work runs at once.
+    """
+
+    def __init__(self) -> None:
+        self.logged: list[tuple[int, str]] = []
+        self.runner: Callable[..., None] = super().run_in_thread
+
+    def log(self, level: int, text: str) -> None:
+        self.logged.append((level, text))
+
+    def run_in_thread(self, work: Callable[[], None], done: Callable[[Exception | None], None]) -> None:
+        self.runner(work, done)
+
+    def fail(self, reason: str) -> None:
+        raise Failed(reason)
+
+
 class Kept:
     """
     A server on a folder with one client; a reply is returned after its changes are committed.
@@ -94,22 +118,18 @@ class Kept:
     """
 
     def __init__(self, folder: str, disk: Disk | None = None, **config: str) -> None:
-        self.log: list[tuple[int, str]] = []
+        self.host = KeptHost()
+        self.log = self.host.logged
         self.now = float(START)
         self.ticks = 0
-        self.server = Server(Config(dir=folder, **config), lambda: self.now, lambda: self.ticks)
-        self.server.log = lambda level, text: self.log.append((level, text))
+        self.server = Server(Config(dir=folder, **config), lambda: self.now, lambda: self.ticks, self.host)
         self.server.persistence = self.persistence = Persistence(self.server, disk)
         self.server.changes._persistence = self.persistence
         self.server.changes._recording = self.persistence.recording
-        self.persistence.fail = self._fail
         self.persistence.start()
         session = self.server.connect(MemoryConnection())
         assert isinstance(session, Session)
         self.session = session
-
-    def _fail(self, reason: str) -> None:
-        raise Failed(reason)
 
     def __call__(self, *argv: bytes | str | int) -> object:
         """Run a command; return its reply as decoded by L{decode}."""

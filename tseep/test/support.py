@@ -146,7 +146,7 @@ class MemoryConnection:
 
     def resume(self) -> None:
         """Resume the session and append its replies to C{sent}."""
-        while self.session is not None and self.session.waiting is not None:
+        while self.session is not None and self.session.pending_commands is not None:
             self.sent += self.session.resume()
 
     def close(self) -> None:
@@ -208,7 +208,7 @@ class SessionTests(SynchronousTestCase):
         """Send a command from a session, by default the first client's; return the reply's bytes."""
         session = session or self.session
         replies = session.receive(encode(*argv))
-        while session.waiting is not None:
+        while session.pending_commands is not None:
             replies += session.resume()
         return replies
 

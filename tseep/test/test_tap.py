@@ -16,9 +16,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tseep import __main__, __version__, tap
 from tseep.configuration.parameters import PARAMETERS
+from tseep.daemon import factory
+from tseep.daemon import options as options_module
+from tseep.daemon.endpoints import DEFAULT_ENDPOINT
+from tseep.daemon.factory import make_server
+from tseep.daemon.options import MODE_NAMES, PASSWORD_VARIABLE, Options
 from tseep.modes.evented import EventedMode
 from tseep.modes.threaded import ThreadedMode
-from tseep.tap import DEFAULT_ENDPOINT, PASSWORD_VARIABLE, Options, make_server, make_service
+from tseep.tap import MODES, make_service
 
 
 def parse(*words: str) -> Options:
@@ -32,7 +37,7 @@ class OptionsTests(SynchronousTestCase):
     """Parsing of command line, configuration file and environment; errors are one line."""
 
     def setUp(self) -> None:
-        self.patch(tap.os, "environ", {})
+        self.patch(options_module.os, "environ", {})
 
     def assertRefused(self, line: str, *words: str) -> None:
         with self.assertRaises(SystemExit) as caught:
@@ -128,7 +133,7 @@ class OptionsTests(SynchronousTestCase):
         for text in ("port x", "port 0", "port 1\nunixsocket a\nunixsocketperm 9", "unixsocket a b"):
             self.assertRaises(SystemExit, self.read_file, text)
         for text in ('bind ""', "bind", "bind -192.0.2.1", "port 0\nbind *"):
-            with self.assertRaisesRegex(SystemExit, "^tseep: .*there is nowhere to listen"):
+            with self.assertRaisesRegex(SystemExit, "^tseep: .*no endpoint to listen on"):
                 self.read_file(text)
             self.assertEqual(["tcp:9"], self.read_file(text, "--listen", "tcp:9")["listen"])
         for name in (
@@ -149,7 +154,7 @@ class OptionsTests(SynchronousTestCase):
         path = self.mktemp()
         with open(path, "w") as file:
             file.write("from the file\nmore\n")
-        self.patch(tap.os, "environ", {PASSWORD_VARIABLE: "from the environment"})
+        self.patch(options_module.os, "environ", {PASSWORD_VARIABLE: "from the environment"})
         self.assertEqual(parse().config["requirepass"], "from the environment")
         self.assertEqual(parse("--requirepass-file", path).config["requirepass"], "from the file")
         words = ("--requirepass-file", path, "--requirepass", "from the option")
@@ -162,10 +167,10 @@ class OptionsTests(SynchronousTestCase):
         open(path, "w").close()
         self.assertRefused(f"--requirepass-file {path}: the first line is empty", "--requirepass-file", path)
         self.assertEqual(parse("--requirepass-file", path, "--requirepass", "").config["requirepass"], "")
-        self.patch(tap.os, "environ", {PASSWORD_VARIABLE: ""})
+        self.patch(options_module.os, "environ", {PASSWORD_VARIABLE: ""})
         self.assertRefused("TSEEP_REQUIREPASS is empty")
         self.assertEqual(parse("--requirepass", "").config["requirepass"], "")
-        self.patch(tap.os, "environ", {})
+        self.patch(options_module.os, "environ", {})
         self.assertEqual(self.read_file('requirepass ""').config["requirepass"], "")
 
     def test_help(self) -> None:
@@ -194,7 +199,7 @@ class MakeServiceTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
-        self.patch(tap, "allow_clients", lambda wanted, processes, reserved: (wanted + 100, wanted))
+        self.patch(factory, "allow_clients", lambda wanted, processes, reserved: (wanted + 100, wanted))
 
     def make(self, *words: str) -> Any:
         options = parse(*words)
@@ -204,6 +209,10 @@ class MakeServiceTests(SynchronousTestCase):
         """C{--mode} selects the mode."""
         self.assertIsInstance(self.make("--mode", "v1")._mode, ThreadedMode)
         self.assertIsInstance(self.make("--mode", "v2")._mode, EventedMode)
+
+    def test_mode_names(self) -> None:
+        """Every name that --mode accepts has a mode."""
+        self.assertEqual(set(MODE_NAMES), set(MODES))
 
     def test_bad_endpoint(self) -> None:
         """An endpoint that Twisted cannot parse stops the start with one line."""
@@ -219,7 +228,7 @@ class MakeServiceTests(SynchronousTestCase):
         self.assertIsNotNone(users.find(b"eve", b"pw"))
         self.assertEqual([None], [users.find(b"default", b"first")])
         self.assertIsNotNone(users.find(b"default", b"other"))
-        with self.assertRaisesRegex(SystemExit, f"^tseep: {path}:1: users stand in .* not in both"):
+        with self.assertRaisesRegex(SystemExit, f"^tseep: {path}:1: define users in .* not in both"):
             self.make("--config", path, "--aclfile", "users.acl")
         with open(path, "w") as file:
             file.write("\nuser eve +nosuch\n")

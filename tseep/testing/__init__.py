@@ -17,6 +17,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from tseep.configuration.parameters import Config
+from tseep.daemon.host import ReactorHost
 from tseep.daemon.service import TseepService
 from tseep.modes.evented import EventedMode
 from tseep.modes.threaded import ThreadedMode
@@ -49,6 +50,13 @@ class _Address:
         return f"redis://{self.host}:{self.port}/0"
 
 
+class _TestHost(ReactorHost):
+    """A host on the reactor of the tests, which SHUTDOWN must not stop."""
+
+    def shut_down(self) -> None:
+        pass
+
+
 class InProcess(_Address):
     """
     A server on the reactor of the tests. It listens from the beginning.
@@ -64,7 +72,7 @@ class InProcess(_Address):
     def __init__(self, reactor: Any = None, mode: str = "v2", **parameters: str) -> None:
         if reactor is None:
             from twisted.internet import reactor
-        self._server = Server(Config(**parameters))
+        self._server = Server(Config(**parameters), host=_TestHost(reactor))
         self._mode = _MODES[mode](reactor, self._server)
         keeps = "dir" in parameters  # what is in the folder that the tests run in is none of theirs
         self._service = TseepService(reactor, self._server, self._mode, [f"tcp:0:interface={HOST}"], keeps=keeps)

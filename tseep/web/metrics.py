@@ -93,8 +93,8 @@ def families(server: Server) -> Iterator[Metric]:
     yield from _keyspace(server)
     yield from _persistence(server)
     yield _durations("tseep_loop_lag_seconds", "How late the event loop was, looked at ten times a second.", server.lag)
-    if server.batches:
-        yield _batches("tseep_watcher_batch_clients", [], [([], server.batches)])
+    if server.ready_batch_histogram:
+        yield _batches("tseep_watcher_batch_clients", [], [([], server.ready_batch_histogram)])
     if server.threads is not None:
         yield GaugeMetricFamily("tseep_threads", "Threads that serve clients.", len(server.threads))
         text = "Clients that wait until their thread may start."
@@ -111,7 +111,7 @@ def _workers(workers: Sequence[Any]) -> Iterator[Metric]:
     lags = [((str(worker.number),), worker.lag_ns / 1e9) for worker in workers]
     text = "How late its event loop was at worst in the last second."
     yield _labelled(GaugeMetricFamily("tseep_worker_loop_lag_seconds", text, labels=["worker"]), lags)
-    batches = [([str(worker.number)], worker.batches) for worker in workers]
+    batches = [([str(worker.number)], worker.ready_batch_histogram) for worker in workers]
     yield _batches("tseep_worker_batch_clients", ["worker"], batches)
 
 

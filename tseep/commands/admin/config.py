@@ -130,7 +130,7 @@ def _reset_statistics(server: Server) -> None:
     server.keyspace.reset_counts()
     server.rates.reset()
     server.lag.reset()
-    server.batches[:] = [0] * len(server.batches)
+    server.ready_batch_histogram[:] = [0] * len(server.ready_batch_histogram)
     for entry in iter_commands(server.table.commands):
         entry.calls.reset()
 
@@ -146,7 +146,7 @@ def config_rewrite(session: Session, argv: list[bytes]) -> Reply:
         lines = rewritten(path.read_bytes().splitlines(), server.config, users)
         Disk().write_in_place(path, b"\n".join([*lines, b""]))
     except OSError as error:
-        server.log(3, f"CONFIG REWRITE failed: {path}: {error.strerror}")
+        server.host.log(3, f"CONFIG REWRITE failed: {path}: {error.strerror}")
         raise CommandError(f"ERR Rewriting config file: {error.strerror}") from error
-    server.log(2, f"CONFIG REWRITE has written {path}")
+    server.host.log(2, f"CONFIG REWRITE has written {path}")
     return OK

@@ -66,7 +66,7 @@ def _server(server: Server) -> Fields:
         "tseep_mode": server.mode,
         "os": f"{platform.system()} {platform.release()} {platform.machine()}",
         "tseep_futex_slots": futex.slots(),
-        "multiplexing_api": "epoll" if server.batches or server.workers else "none",
+        "multiplexing_api": "epoll" if server.ready_batch_histogram or server.workers else "none",
         "process_supervised": "systemd" if supervised() else "no",
         "arch_bits": 64 if sys.maxsize > 2**32 else 32,
         "python_implementation": platform.python_implementation(),

@@ -43,8 +43,8 @@ def shutdown(session: Session, argv: list[bytes]) -> Reply:
     if b"abort" in options:
         raise CommandError("ERR No shutdown in progress.")
     server = session.server
-    if server.busy is not None and b"nosave" not in options:
-        raise CommandError(server.busy.error)
+    if server.busy_script is not None and b"nosave" not in options:
+        raise CommandError(server.busy_script.error)
     _save(server, options)
     session.closing = True
     server.stop()

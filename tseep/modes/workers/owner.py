@@ -200,7 +200,7 @@ class WorkerSlot:
         self.restarts = -1
         self.cpu_seconds = 0.0
         self.resident = self.lag_ns = self.received = self.sent = 0
-        self.batches: list[int] = []
+        self.ready_batch_histogram: list[int] = []
         self.draining = False
         self._link: Link | None = None
         self._process: Any = None
@@ -264,7 +264,7 @@ class WorkerSlot:
         """Store the figures of a PONG frame."""
         self._missed_pings = 0
         self.cpu_seconds, self.resident = costs["cpu_seconds"], costs["resident"]
-        self.lag_ns, self.batches = costs["lag_ns"], costs["batches"]
+        self.lag_ns, self.ready_batch_histogram = costs["lag_ns"], costs["batches"]
 
     def drain(self) -> None:
         """Have the worker accept no more connections and forward what has arrived. A process that exits stays down."""
@@ -344,12 +344,10 @@ class WorkersMode:
     def start(self) -> None:
         """Begin to watch the links. The workers are spawned when the reactor runs."""
         server = self.server
-        server.timers.wake = self._waker.wake
-        server.serve_others = self._serve_others
         server.workers = self._slots
         self.watcher.start()
         self._listener = SharingListener(self._reactor, len(self._slots), server.config["tcp-keepalive"])
-        server.keep_alive = self._listener.keep_alive
+        server.host.attach(self)
         self._reactor.callWhenRunning(self._begin)
 
     def _begin(self) -> None:
@@ -390,11 +388,17 @@ class WorkersMode:
         for slot in self._slots:
             slot.flush()
 
-    def _serve_others(self) -> None:
+    def serve_clients(self) -> None:
         """Process frames while a long script runs, in the middle of the frame that has started it."""
         for slot in self._slots:
             slot.process_frames()
         self.watcher.serve(0)
+
+    def set_keepalive(self, seconds: int) -> None:
+        self._listener.keep_alive(seconds)
+
+    def wake(self, when: int) -> None:
+        self._waker.wake(when)
 
     def _ping(self) -> None:
         for slot in self._slots:

@@ -207,7 +207,7 @@ class RemoteProtocol(ClientProtocol):
     @property
     def pending(self) -> bool:
         """True if commands of the client wait until it has read its output."""
-        return self._session is not None and self._session.waiting is not None
+        return self._session is not None and self._session.pending_commands is not None
 
     def readConnectionLost(self) -> None:
         """Send the held output and close: the client has sent EOF."""

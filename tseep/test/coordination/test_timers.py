@@ -9,10 +9,9 @@ from tseep.coordination.timers import CANCELLED_SLACK, LATE_S, MAX_SLEEP_S, Time
 
 class TimersTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.timers = Timers()
         self.rung: list[str] = []
         self.wakes: list[int] = []
-        self.timers.wake = self.wakes.append
+        self.timers = Timers(self.wakes.append)
 
     def set(self, when: int, name: str) -> object:
         """Set a timer that appends its name to C{rung}."""

@@ -11,7 +11,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.daemon import process
-from tseep.daemon.process import ProcessService, problem
+from tseep.daemon.process import ProcessService, twistd_problem
 from tseep.net.ports import CannotStart
 from tseep.server.server import Server
 
@@ -44,7 +44,7 @@ class ProcessServiceTests(SynchronousTestCase):
         """SIGTERM and SIGINT shut the server down, each once; SIGHUP is ignored."""
         asked: list[bool] = []
         self.begin(Service())
-        self.server.shut_down = lambda: asked.append(True)
+        self.server.host.shut_down = lambda: asked.append(True)
         self.assertEqual(self.installed.pop(signal.SIGHUP), signal.SIG_IGN)
         for number in ENDING:
             self.server.stopping = False
@@ -85,16 +85,18 @@ class ProblemTests(SynchronousTestCase):
 
     def test_files(self) -> None:
         """An unwritable file is reported with twistd's option for another one, and a missing run directory without."""
-        self.assertEqual("", problem({"nodaemon": True, "pidfile": "", "logfile": None}))
-        self.assertEqual("", problem({"nodaemon": True, "pidfile": self.mktemp(), "logfile": "-", "rundir": "."}))
+        self.assertEqual("", twistd_problem({"nodaemon": True, "pidfile": "", "logfile": None}))
+        self.assertEqual(
+            "", twistd_problem({"nodaemon": True, "pidfile": self.mktemp(), "logfile": "-", "rundir": "."})
+        )
         said = "twistd cannot write /nonexistent/a; choose another file with twistd --pidfile=FILE"
-        self.assertEqual(said, problem({"pidfile": "/nonexistent/a", "logfile": self.mktemp()}))
-        self.assertIn("--logfile=FILE", problem({"nodaemon": True, "logfile": "/nonexistent/a"}))
-        self.assertIn("no such folder", problem({"rundir": "/nonexistent"}))
+        self.assertEqual(said, twistd_problem({"pidfile": "/nonexistent/a", "logfile": self.mktemp()}))
+        self.assertIn("--logfile=FILE", twistd_problem({"nodaemon": True, "logfile": "/nonexistent/a"}))
+        self.assertIn("no such folder", twistd_problem({"rundir": "/nonexistent"}))
 
     def test_rights(self) -> None:
         """twistd's --uid requires root, unless it is the current user."""
         self.patch(process.os, "geteuid", lambda: 1000)
         self.patch(process.os, "getuid", lambda: 1000)
-        self.assertEqual("", problem({"nodaemon": True, "uid": 1000, "gid": None}))
-        self.assertIn("twistd's --uid needs root's rights", problem({"nodaemon": True, "uid": 1}))
+        self.assertEqual("", twistd_problem({"nodaemon": True, "uid": 1000, "gid": None}))
+        self.assertIn("twistd's --uid needs root's rights", twistd_problem({"nodaemon": True, "uid": 1}))

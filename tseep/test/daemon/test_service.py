@@ -17,6 +17,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from tseep.configuration.parameters import Config
+from tseep.daemon.host import ReactorHost
 from tseep.daemon.service import TseepService
 from tseep.interfaces import IMode
 from tseep.net.heartbeat import INTERVAL_S
@@ -40,6 +41,7 @@ class FakeMode:
 
     def start(self) -> None:
         self.events.append("start")
+        self.server.host.attach(self)
 
     def listen(self, endpoint: str, reserved: bool = False) -> Deferred[Any]:
         return serverFromString(self._reactor, endpoint).listen(Factory())
@@ -47,6 +49,15 @@ class FakeMode:
     def call(self, function: Any) -> None:
         self.events.append(function.__name__)
         function()
+
+    def serve_clients(self) -> None:
+        self.events.append("serve clients")
+
+    def set_keepalive(self, seconds: int) -> None:
+        self.events.append(("keepalive", seconds))
+
+    def wake(self, when: int) -> None:
+        self.events.append(("wake", when))
 
     async def stop(self, grace: float) -> None:
         self.events.append("stop")
@@ -56,7 +67,7 @@ class FakeMode:
 class ServiceTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
-        self.server = Server(Config(dir=made_folder(self)))
+        self.server = Server(Config(dir=made_folder(self)), host=ReactorHost(self.reactor))
         self.mode = FakeMode(self.reactor, self.server)
 
     def service(self, *endpoints: str) -> TseepService:
@@ -112,8 +123,8 @@ class ServiceTests(SynchronousTestCase):
         globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
         self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
         self.started()
-        self.server.log(3, "{careful}")
-        self.server.log(2, "one\r\n2026 [tseep] another\x1b[2J\x9b1m\u2028\0é")
+        self.server.host.log(3, "{careful}")
+        self.server.host.log(2, "one\r\n2026 [tseep] another\x1b[2J\x9b1m\u2028\0é")
         noted = [(event["log_level"].name, event["text"]) for event in events if "text" in event]
         escaped = r"one\r\n2026 [tseep] another\x1b[2J\x9b1m\u2028\x00é"
         self.assertEqual([("warn", "{careful}"), ("info", escaped)], noted)

@@ -292,7 +292,7 @@ class ThreadedModeTests(SynchronousTestCase):
         free: list[bool] = []
         self.patch(threaded.time, "sleep", lambda seconds: free.append(mode.turn.locked() or mode.lock.locked()))
         with mode.turn, mode.lock:
-            mode._serve_others()
+            mode.serve_clients()
             self.assertTrue(mode.turn.locked() and mode.lock.locked())
         self.assertEqual([False], free)
 

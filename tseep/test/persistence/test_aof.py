@@ -10,9 +10,9 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.errors import CommandError
+from tseep.interfaces import NullHost
 from tseep.persistence.aof_loader import CannotLoad
 from tseep.persistence.aof_writer import LARGE
-from tseep.persistence.persistence import run_now
 from tseep.test.disks import Died, Failed, FaultyDisk, Kept
 from tseep.test.support import Error, encode, made_folder
 
@@ -111,7 +111,7 @@ class LogTests(SynchronousTestCase):
         kept = self.kept("everysec")
         kept.cron(1)
         under_way: list[object] = []
-        kept.persistence.beside = lambda work, done: under_way.append(done)
+        kept.host.runner = lambda work, done: under_way.append(done)
         kept("RPUSH", "l", 1)
         kept.cron(1)
         self.assertEqual(1, len(under_way))
@@ -126,7 +126,7 @@ class LogTests(SynchronousTestCase):
         """Postponed writes are written before a shutdown is visible; after that none is postponed."""
         kept = self.kept("everysec")
         kept("RPUSH", "l", 1)
-        kept.persistence.beside = lambda work, done: None  # the sync does not end
+        kept.host.runner = lambda work, done: None  # the sync does not end
         kept.cron(1)
         del self.disk.calls[:]
         kept("RPUSH", "l", 2)
@@ -242,12 +242,12 @@ class LogTests(SynchronousTestCase):
         def full(work: object, done: object) -> None:
             raise RuntimeError("can't start new thread")
 
-        kept.persistence.beside = full
+        kept.host.runner = full
         kept("RPUSH", "l", "a")
         kept.cron(2)
         refusal = Error("MISCONF Errors writing to the AOF file: can't start new thread")
         self.assertEqual(refusal, kept("RPUSH", "l", "b"))
-        kept.persistence.beside = run_now
+        kept.host.runner = NullHost().run_in_thread
         kept.cron(2)
         self.assertEqual(2, kept("RPUSH", "l", "b"))
 
@@ -289,7 +289,7 @@ class LogTests(SynchronousTestCase):
         """A file replaced by a rewrite during its sync is closed when the sync has ended."""
         kept = self.kept("everysec")
         under_way: list[Any] = []
-        kept.persistence.beside = lambda work, done: under_way.append((work, done))
+        kept.host.runner = lambda work, done: under_way.append((work, done))
         kept("RPUSH", "l", "a")
         kept.cron(2)
         kept("BGREWRITEAOF")

@@ -173,7 +173,7 @@ class LoaderTests(SessionTests):
     def test_progress(self) -> None:
         """A long load logs its progress."""
         lines = []
-        self.server.log = lambda level, text: lines.append(text)
+        self.server.host.log = lambda level, text: lines.append(text)
         loader = Loader(self.server)
         self.path.write_bytes(encode("SET", "a", "x" * 100) * 9000)
         self.pass_time(3)

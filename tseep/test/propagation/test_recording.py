@@ -133,7 +133,7 @@ class RecordingTests(SessionTests):
     def test_half_done(self) -> None:
         """A command that fails after a change is not recorded, as a replay would fail too; a rewrite is scheduled."""
         lines: list[str] = []
-        self.server.log = lambda level, text: lines.append(text)
+        self.server.host.log = lambda level, text: lines.append(text)
 
         def half(session: Any, argv: Argv) -> Any:
             session.db.set(argv[1], b"half")

@@ -90,7 +90,7 @@ class ScriptsTests(SessionTests):
     def test_log(self) -> None:
         """C{redis.log} logs with the prefix "redis.log:", so that a script cannot forge the server's log lines."""
         logged: list[tuple[int, str]] = []
-        self.server.log = lambda level, text: logged.append((level, text))
+        self.server.host.log = lambda level, text: logged.append((level, text))
         self.run_command("EVAL", "redis.log(redis.LOG_WARNING, 'one', 2)", 0)
         self.assertEqual([(3, "redis.log: one 2")], logged)
 
@@ -216,7 +216,7 @@ class KillTests(SessionTests):
         def say() -> None:
             self.heard += decode(self.send(*argv, session=self.other))
 
-        self.server.serve_others = say
+        self.server.host.serve_clients = say
 
     def test_kill(self) -> None:
         """SCRIPT KILL ends a script that catches errors."""
@@ -228,7 +228,7 @@ class KillTests(SessionTests):
 
     def test_from_file(self) -> None:
         """While a file is loaded no client is served during its scripts; only a shutdown interrupts them."""
-        self.server.serve_others = self.fail
+        self.server.host.serve_clients = self.fail
         with self.server.scripting.from_file():
             self.assertReply(1, "EVAL", "for i = 1, 1000000 do end return 1", 0)
             self.server.stopping = True
@@ -243,7 +243,7 @@ class KillTests(SessionTests):
             if len(patience) > 100:
                 self.assertReply("OK", "SCRIPT", "KILL", session=self.other)
 
-        self.server.serve_others = kill_at_last
+        self.server.host.serve_clients = kill_at_last
         for script in ENDLESS:
             self.assertIn("killed", self.run_command("EVAL", script.replace("FOREVER", "while true do end"), 0), script)
             patience.clear()
@@ -273,7 +273,7 @@ class KillTests(SessionTests):
                 words = "EXEC", "MULTI", "PING", "DISCARD", "DISCARD", "SCRIPT KILL"
                 replies.extend(self.run_command(*word.split(), session=self.other) for word in words)
 
-        self.server.serve_others = say
+        self.server.host.serve_clients = say
         self.run_command("EVAL", "while true do end", 0)
         abort, *others = replies
         self.assertEqual(Error(f"EXECABORT Transaction discarded because of: {BUSY_SCRIPT}"), abort)

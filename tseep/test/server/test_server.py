@@ -127,7 +127,7 @@ class HTTPTests(SessionTests):
     def test_told_once_a_minute(self) -> None:
         """A client that sends POST or C{Host:} is closed; it is logged at most once a minute."""
         told: list[str] = []
-        self.server.log = lambda level, text: told.append(f"{level} {text}")
+        self.server.host.log = lambda level, text: told.append(f"{level} {text}")
         for seconds in (0, 59, 1):
             self.pass_time(seconds)
             session = self.connect()
@@ -230,7 +230,7 @@ class CronTests(SessionTests):
         once.
         """
         lines: list[str] = []
-        self.server.log = lambda level, text: lines.append(text)
+        self.server.host.log = lambda level, text: lines.append(text)
 
         def fail() -> None:
             raise OSError("no file is left")
@@ -250,7 +250,7 @@ class CronTests(SessionTests):
     def test_output_is_looked_at_each_second(self) -> None:
         """The soft output limit is checked each second, also without traffic; closing a client is logged."""
         lines: list[str] = []
-        self.server.log = lambda level, text: lines.append(text)
+        self.server.host.log = lambda level, text: lines.append(text)
         self.server.config.set("timeout", "0")
         self.server.config.set("client-output-buffer-limit", "normal 0 100 5")
         connection = self.session.connection
@@ -354,7 +354,7 @@ class Script:
     def run(self, session: Session, argv: list[bytes]) -> bytes:
         """Serve other clients in the middle of the command."""
         server = session.server
-        server.serve_others = self._meanwhile
+        server.host.serve_clients = self._meanwhile
         server.yield_to_clients(self)  # type: ignore[arg-type] # has what a running script has
         server.end_busy()
         return b"done"
@@ -427,14 +427,14 @@ class BusyTests(SessionTests):
 
     def test_end_of_the_server(self) -> None:
         """SHUTDOWN kills the running command."""
-        self.server.shut_down = lambda: self.heard.append("shut down")
+        self.server.host.shut_down = lambda: self.heard.append("shut down")
         self.run_long(lambda: self.heard.append(self.send("SHUTDOWN", "NOSAVE", session=self.other)))
         self.assertEqual(["shut down", b""], self.heard)
         self.assertTrue(self.script.killed)
 
     def test_stop_once(self) -> None:
         """C{stop} calls C{shut_down} once, however often it is called."""
-        self.server.shut_down = lambda: self.heard.append("shut down")
+        self.server.host.shut_down = lambda: self.heard.append("shut down")
         self.server.stop()
         self.server.stop()
         self.assertEqual(["shut down"], self.heard)

@@ -40,13 +40,13 @@ class ProtocolTests(SessionTests):
         self.assertEqual(b"\x04\x22the value is longer than 255 bytes", native.receive(READ))
 
     def test_held(self) -> None:
-        """C{held} is the size of an incomplete command in both protocols."""
-        self.assertEqual(0, self.session.held)
+        """C{partial_bytes} is the size of an incomplete command in both protocols."""
+        self.assertEqual(0, self.session.partial_bytes)
         self.session.receive(b"*1\r\n$4\r\nPI")
-        self.assertTrue(2 <= self.session.held < 100)
+        self.assertTrue(2 <= self.session.partial_bytes < 100)
         native = self.connect()
         native.receive(READ[:-1])
-        self.assertEqual(len(READ) - 1, native.held)
+        self.assertEqual(len(READ) - 1, native.partial_bytes)
 
     def test_replies_leave_together(self) -> None:
         """The replies to one read are returned together, in order."""
@@ -121,7 +121,7 @@ class MuchOutputTests(SessionTests):
     def drain(self, session: Session) -> bytes:
         """Return all remaining replies; none exceeds the limit by more than one reply."""
         replies = []
-        while session.waiting is not None:
+        while session.pending_commands is not None:
             replies.append(session.resume())
             self.assertTrue(len(replies[-1]) <= MOST_OUTPUT + len(self.big))
         return b"".join(replies)
@@ -132,7 +132,7 @@ class MuchOutputTests(SessionTests):
         expected = b"".join(self.big + b"$1\r\n%d\r\n" % number for number in range(10))
         first = self.session.receive(asked)
         self.assertTrue(len(first) <= MOST_OUTPUT + len(self.big))
-        self.assertIsNot(None, self.session.waiting)
+        self.assertIsNot(None, self.session.pending_commands)
         self.assertEqual(expected, first + self.drain(self.session))
         self.assertReply("PONG", "PING")
 

@@ -92,7 +92,7 @@ class FamiliesTests(SessionTests):
         self.server.lag.note(3_000_000)
         self.assertEqual(0.003, self.scraped()["tseep_loop_lag_seconds_sum"])
         self.assertNotIn("tseep_watcher_batch_clients_bucket", self.scraped(le="+Inf"))
-        self.server.batches = [1000, 5, 2, 1]
+        self.server.ready_batch_histogram = [1000, 5, 2, 1]
         ends = {end: self.scraped(le=end)["tseep_watcher_batch_clients_bucket"] for end in ("1", "3", "7", "+Inf")}
         self.assertEqual({"1": 5, "3": 7, "7": 8, "+Inf": 8}, ends)
 
@@ -120,7 +120,9 @@ class FamiliesTests(SessionTests):
     def test_workers(self) -> None:
         """v3 exports the figures of each worker under its number."""
         facts = {"cpu_seconds": 1.5, "resident": 4096, "lag_ns": 2_000_000, "received": 10, "sent": 20, "restarts": 1}
-        self.server.workers = [Worker(number=number, clients=number, batches=[5, 1, 2], **facts) for number in range(2)]
+        self.server.workers = [
+            Worker(number=number, clients=number, ready_batch_histogram=[5, 1, 2], **facts) for number in range(2)
+        ]
         seen = self.scraped(worker="1")
         self.assertEqual(1, seen["tseep_worker_clients"])
         self.assertEqual(1.5, seen["tseep_worker_cpu_seconds_total"])

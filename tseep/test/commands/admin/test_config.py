@@ -105,7 +105,7 @@ class RewriteTests(SessionTests):
         self.path.chmod(0o600)
         self.server.config_file = str(self.path)
         self.logged: list[str] = []
-        self.server.log = lambda level, text: self.logged.append(text)
+        self.server.host.log = lambda level, text: self.logged.append(text)
 
     def test_file(self) -> None:
         """CONFIG REWRITE writes the changed parameters and keeps the file's mode."""

@@ -30,7 +30,7 @@ class ShutdownTests(SessionTests):
         """Count calls of the server's C{shut_down}."""
         super().setUp()
         self.stops = 0
-        self.server.shut_down = self.stop
+        self.server.host.shut_down = self.stop
 
     def stop(self) -> None:
         self.stops += 1

@@ -135,8 +135,8 @@ class ListTests(SessionTests):
         other.receive(b"*2\r\n$4\r\nEC")
         fields = self.fields(self.run_command("CLIENT", "LIST").split(b"\n")[1])
         self.assertEqual("NULL", fields["cmd"])
-        self.assertEqual(other.held, int(fields["qbuf"]))
-        self.assertGreater(other.held, 0)
+        self.assertEqual(other.partial_bytes, int(fields["qbuf"]))
+        self.assertGreater(other.partial_bytes, 0)
 
     def test_unix_socket(self) -> None:
         """The flag U marks a client of a Unix socket, and T one with NO-TOUCH."""

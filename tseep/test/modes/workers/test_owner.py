@@ -276,15 +276,16 @@ class ClientTests(WorkersTests):
         process = self.opened(1, 2)
         served = []
 
-        def serve_others() -> bytes:
+        def serve_clients() -> bytes:
             process.box.add_data(2, encode("APPEND", "a", "2"))
             process.link.send(process.box.pop_all())
-            self.server.serve_others()
+            self.server.host.serve_clients()
             served.append(True)
             return b""
 
         real = self.server.sessions[1].connection._session
-        fake = type("Session", (), {"closing": False, "waiting": None, "receive": lambda _, data: serve_others()})()
+        members = {"closing": False, "pending_commands": None, "receive": lambda _, data: serve_clients()}
+        fake = type("Session", (), members)()
         self.server.sessions[1].connection._session = fake
         process.box.add_data(1, b"x")
         process.box.add_data(2, encode("APPEND", "a", "1"))

@@ -1,0 +1,88 @@
+"""Tests for L{tseep.daemon.host} and for what it inherits from L{tseep.interfaces}."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tseep.configuration.parameters import Config
+from tseep.daemon.host import ReactorHost
+from tseep.interfaces import NullHost, ServerHost
+from tseep.server.server import Server
+from tseep.test.daemon.test_service import FakeMode
+from tseep.test.support import made_folder
+
+
+class InThread:
+    """A thread pool that runs the work at once, like C{twisted.python.threadpool.ThreadPool}."""
+
+    def callInThreadWithCallback(self, report: Any, work: Any) -> None:
+        try:
+            work()
+        except Exception as error:
+            report(False, type("Failure", (), {"value": error}))
+        else:
+            report(True, None)
+
+
+class HostTests(SynchronousTestCase):
+    """The host gives a server the reactor and its mode."""
+
+    def setUp(self) -> None:
+        self.reactor: Any = MemoryReactorClock()
+        self.reactor.callFromThread = lambda function, *arguments: function(*arguments)
+        self.reactor.getThreadPool = InThread
+        self.host = ReactorHost(self.reactor)
+        self.server = Server(Config(dir=made_folder(self)), host=self.host)
+        self.mode = FakeMode(self.reactor, self.server)
+
+    def test_incomplete(self) -> None:
+        """A host without one of the methods cannot be created."""
+        self.assertRaises(TypeError, type("Incomplete", (ServerHost,), {"log": lambda level, text: None}))
+
+    def test_forwards(self) -> None:
+        """Three methods are the mode's, once it has started; before, they do nothing."""
+        for host in (self.host, NullHost()):
+            self.mode.events.clear()
+            for _ in range(2):
+                host.serve_clients()
+                host.set_keepalive(60)
+                host.wake(5)
+                events = list(self.mode.events)
+                host.attach(self.mode)
+            self.assertEqual(["serve clients", ("keepalive", 60), ("wake", 5)], events)
+
+    def test_server(self) -> None:
+        """The server calls it for timers and for tcp-keepalive."""
+        self.host.attach(self.mode)
+        self.server.timers.set(7, lambda: None)
+        self.server.config.set("tcp-keepalive", "9")
+        self.server.apply_config()
+        self.assertEqual([("wake", 7), ("keepalive", 9)], self.mode.events)
+
+    def test_run_in_thread(self) -> None:
+        """The result of work in a thread arrives through the mode: the exception, or None."""
+        results: list[Any] = []
+        self.host.attach(self.mode)
+        self.host.run_in_thread(lambda: None, results.append)
+        self.host.run_in_thread(lambda: [][0], results.append)
+        self.assertEqual(["<lambda>"] * 2, self.mode.events)
+        self.assertIs(None, results[0])
+        self.assertIsInstance(results[1], IndexError)
+
+    def test_shut_down(self) -> None:
+        """The reactor stops if the data are safe; otherwise the server continues."""
+        self.host.attach(self.mode)
+        self.reactor.running = True
+        self.server.stop()
+        self.assertTrue(self.reactor.hasStopped)
+        self.reactor.running, self.reactor.hasStopped, self.server.stopping = True, False, False
+        self.server.config.set("save", "1 1")
+        os.rmdir(self.server.config["dir"])
+        self.server.persistence.recording.dirty = 1
+        self.server.stop()
+        self.assertFalse(self.reactor.hasStopped)
+        self.assertFalse(self.server.stopping)
