@@ -1,4 +1,4 @@
-"""C{tseep} and C{python -m tseep}: the same as C{twistd -n tseep}, for those who don't know twistd."""
+"""C{tseep} and C{python -m tseep}: short for C{twistd --nodaemon --pidfile= tseep}."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from twisted.scripts.twistd import run
 
 
 def main() -> None:
-    """Run C{twistd -n tseep} with the arguments of this process, and without a PID file."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as Redis does; it may come before the service is made
+    """Run twistd in the foreground, without a PID file, with the arguments of this process."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as in Redis; ProcessService would install it too late
     sys.argv[1:1] = ["--nodaemon", "--pidfile=", "tseep"]
     run()
 

@@ -57,7 +57,7 @@ class IMode(Interface):
 
     name = Attribute("Its name for C{--mode}.")
     server = Attribute("The L{Server <tseep.server.server.Server>}.")
-    details = Attribute("Text for the ready line of the log, after the number of clients; may be empty.")
+    details = Attribute("Text for the ready line of the log, after the number of clients, or an empty text.")
 
     def start() -> None:
         """Acquire resources and L{attach <ServerHost.attach>} to the server's host. Called before L{listen}."""
@@ -81,12 +81,12 @@ class IMode(Interface):
         """Serve ready clients once, in the middle of a command. Called while a script is busy."""
 
     def set_keepalive(seconds: int) -> None:
-        """Set TCP keepalive for connections accepted from now on: idle seconds before the first probe, 0 for none."""
+        """Set TCP keepalive for new connections: idle seconds before the first probe, 0 for none."""
 
     def wake(when: int) -> None:
         """
-        Schedule L{Server.fire <tseep.server.server.Server.fire>}. Replaces the time set before. May be called from any
-        thread that holds the mode's lock.
+        Schedule L{Server.fire <tseep.server.server.Server.fire>}, in place of the time set before. Called in any thread
+        that holds the mode's lock.
 
         @param when: milliseconds of the server's timer.
         """
@@ -102,15 +102,13 @@ class IMode(Interface):
 
 class ServerHost(ABC):
     """
-    What a server needs from the process that runs it, and from its mode.
+    The services that a server needs from its process and from its mode.
 
     A mode is created for an existing server, so it attaches itself when it starts. Until then there are no clients to
     serve and no event loop to wake, and the three methods that need the mode do nothing.
-
-    @ivar mode: the attached mode; None before it has started.
     """
 
-    mode: IMode | None = None
+    _mode: IMode | None = None
 
     @abstractmethod
     def log(self, level: int, text: str) -> None:
@@ -137,22 +135,19 @@ class ServerHost(ABC):
 
     def attach(self, mode: IMode) -> None:
         """Forward L{serve_clients}, L{set_keepalive} and L{wake} to a mode that has started."""
-        self.mode = mode
+        self._mode = mode
 
     def serve_clients(self) -> None:
-        """As L{IMode.serve_clients}."""
-        if self.mode is not None:
-            self.mode.serve_clients()
+        if self._mode is not None:
+            self._mode.serve_clients()
 
     def set_keepalive(self, seconds: int) -> None:
-        """As L{IMode.set_keepalive}."""
-        if self.mode is not None:
-            self.mode.set_keepalive(seconds)
+        if self._mode is not None:
+            self._mode.set_keepalive(seconds)
 
     def wake(self, when: int) -> None:
-        """As L{IMode.wake}."""
-        if self.mode is not None:
-            self.mode.wake(when)
+        if self._mode is not None:
+            self._mode.wake(when)
 
 
 class NullHost(ServerHost):

@@ -233,7 +233,7 @@ def test_live_page_of_a_stopped_server(browser: Any) -> None:
         browser.get(page_of(server))
         until(lambda: texts(browser, "#state") == ["live"], "the page is live")
         assert server.stop() == 0
-    until(lambda: "no figures since" in texts(browser, "#state")[0], "the page reports that the server is unreachable")
+    until(lambda: "no data since" in texts(browser, "#state")[0], "the page reports that the server is unreachable")
 
 
 @pytest.mark.browser

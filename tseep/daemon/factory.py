@@ -33,21 +33,21 @@ def make_server(reactor: Any, options: Options) -> Server:
     return server
 
 
-def _affordable_clients(wanted: int, processes: int, metrics: int) -> int:
+def _affordable_clients(maxclients: int, processes: int, metrics: int) -> int:
     """
-    Raise the limit on open files as far as necessary and possible; return the number of clients that it allows. Logs a
-    warning if they are fewer than wanted.
+    Raise the limit on open files as far as necessary and possible; return the number of clients that it allows, at most
+    C{maxclients}. Logs a warning if it allows fewer.
 
     @param processes: the number of processes over which the clients are spread.
     @param metrics: the number of C{--metrics} endpoints.
     """
     reserved = reserved_files(metrics)
-    files, allowed = allow_clients(wanted, processes, reserved)
-    if allowed < wanted:
+    files, allowed = allow_clients(maxclients, processes, reserved)
+    if allowed < maxclients:
         _log.warn(
             "maxclients is {allowed}, not {wanted}: that many clients and {reserved} other files need a limit of "
             "{needed} open files{each}, and the hard limit is {files}; raise it with ulimit -Hn",
-            allowed=allowed, wanted=wanted, reserved=reserved, needed=files_for(wanted, processes, reserved),
+            allowed=allowed, wanted=maxclients, reserved=reserved, needed=files_for(maxclients, processes, reserved),
             files=files, each=f" in each of {processes} workers" if processes > 1 else "",
         )  # fmt: skip
     return allowed

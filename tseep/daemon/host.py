@@ -27,9 +27,9 @@ class ReactorHost(ServerHost):
 
     def run_in_thread(self, work: Callable[[], None], done: Callable[[Exception | None], None]) -> None:
         def report(success: bool, result: Any) -> None:
-            assert self.mode is not None
+            assert self._mode is not None
             error = None if success else result.value
-            self._reactor.callFromThread(self.mode.call, lambda: done(error))
+            self._reactor.callFromThread(self._mode.call, lambda: done(error))
 
         self._reactor.getThreadPool().callInThreadWithCallback(report, work)
 
@@ -42,10 +42,10 @@ class ReactorHost(ServerHost):
 
     def _stop_reactor(self) -> None:
         """Stop the reactor, and so the service, unless data would be lost."""
-        assert self.mode is not None
-        server = self.mode.server
+        assert self._mode is not None
+        server = self._mode.server
         try:
-            self.mode.call(server.persistence.before_end)
+            self._mode.call(server.persistence.before_end)
         except CommandError as error:
             server.stopping = False
             _log.critical(

@@ -80,7 +80,7 @@ class Options(usage.Options):
         ["mode", "m", _Default(V2),
          "Connection mode: v1, a thread for each client; v2, one epoll watcher; v3, worker processes."],
         ["config", "c", None, "Configuration file in redis.conf's syntax. Command-line options take precedence."],
-        ["check-config", None, None, "Check a configuration file, print what would happen, and exit."],
+        ["check-config", None, None, "Check a configuration file, print what a start with it would do, and exit."],
         ["log-format", None, _Default("text"), "Log format: text, or json for one JSON object per line."],
         [PASSWORD_FILE, None, None, "File whose first line is the password of the default user."],
     ] + [[p.name, None, _Default(p.default), p.help] for p in PARAMETERS if p.option]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Who wants to know what happens to keys: whoever watches them, waits for them, or listens to notifications."""
+"""Passes changes of keys on: to WATCH, blocked clients, client-side caching, notifications and persistence."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 class Changes:
     """
-    Passes on what the keyspace tells. While nobody is interested the keyspace tells nothing, which costs nothing.
+    The observer of the keyspace. It is detached while none of its recipients is active, so that writes cost nothing.
 
-    @ivar watching: the keys of WATCH.
-    @ivar blocking: the keys of BLPOP and the like.
-    @ivar tracking: the keys that clients have in a cache.
+    @ivar watching: WATCH.
+    @ivar blocking: BLPOP and other blocking commands.
+    @ivar tracking: client-side caching.
     @ivar notifications: keyspace notifications.
     """
 
@@ -34,20 +34,19 @@ class Changes:
         self._recording = server.persistence.recording
 
     def update(self) -> None:
-        """Look anew whether anybody is interested. To be called when somebody begins to be."""
-        interested = (
+        """Attach or detach the observer. Call it when a recipient becomes active."""
+        active = (
             self.watching or self.blocking or self.tracking or self.notifications or self._persistence or self._eviction
         )
-        self._keyspace.observe(self if interested else None)
+        self._keyspace.observe(self if active else None)
 
     # Observer of the keyspace
 
     def created(self, db: Database, key: bytes) -> None:
-        """A key that was not there is now."""
         self.notifications.publish(db, key, b"new")
 
     def changed(self, db: Database, key: bytes, event: bytes) -> None:
-        """A key was changed or removed."""
+        """A key was changed or removed. C{event} is Redis's name of the notification; empty if there is none."""
         self._recording.note(db, key, event)
         if self._eviction.limit:
             self._eviction.note(db, key)
@@ -59,11 +58,11 @@ class Changes:
             self.notifications.publish(db, key, event)
 
     def missed(self, db: Database, key: bytes) -> None:
-        """A command wanted to read a key that was not there."""
+        """A command read a key that does not exist."""
         self.notifications.publish(db, key, b"keymiss")
 
     def flushed(self, databases: Iterable[Database]) -> None:
-        """Every key of some databases is about to be forgotten."""
+        """Databases are about to be emptied."""
         databases = list(databases)
         self._recording.note_all()
         self._eviction.note_flushed(databases)
@@ -72,7 +71,6 @@ class Changes:
         self.tracking.note_all()
 
     def swapped(self, first: Database, second: Database) -> None:
-        """Two databases have exchanged their contents."""
         self._recording.note_all()
         self._eviction.note_swapped(first, second)
         self.watching.note_swapped(first, second)

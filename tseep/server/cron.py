@@ -1,4 +1,4 @@
-"""The periodic tasks of one server: ten times a second and once a second."""
+"""The periodic tasks of one server, ten times a second or once a second, and C{client-output-buffer-limit}."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ if TYPE_CHECKING:
     from tseep.session.session import Session
 
 LARGE_OUTPUT = 16 * 1024 * 1024
-"""Bytes of unsent output of one client from which on memory is given back to the system after they are sent."""
+"""Bytes of unsent output of one client after which freed memory is returned to the system (malloc_trim)."""
 
 SWEEP_BATCH = 64
-"""Number of expired keys that are removed between two looks at the clock."""
+"""Number of expired keys to remove before the elapsed time is checked."""
 
 SWEEP_BUDGET_NS = 2_000_000
-"""Nanoseconds that one run may spend on expired keys."""
+"""Time limit of one run of active expiry, in nanoseconds."""
 
 
 class OutputLimits:
-    """C{client-output-buffer-limit}: closes clients that do not take their output."""
+    """C{client-output-buffer-limit}: closes clients that do not read their output."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
         self._behind: set[Session] = set()  # the clients with unsent output
-        self._large = False  # whether one of them had a large one
+        self._large = False  # whether one of them had LARGE_OUTPUT
 
     def check(self, session: Session, unsent: int) -> None:
         """
-        Close a client if its unsent output is over a limit. Called when something remains unsent, then once a second.
+        Close a client if its unsent output exceeds a limit. Called when output remains unsent, then once a second.
 
         @param unsent: bytes.
         """
         server = self._server
         if session.id not in server.sessions:
-            return  # it is closed already
+            return  # already closed
         kind = "pubsub" if session.subscriptions else "normal"
         hard, soft, seconds = server.config["client-output-buffer-limit"][kind]
         now = server.monotonic()
@@ -60,7 +60,7 @@ class OutputLimits:
             self._behind.discard(session)
 
     def check_all(self) -> None:
-        """Check all clients with unsent output; give memory back when the last large output was sent."""
+        """Check all clients with unsent output; return memory to the system when the last large output was sent."""
         for session in list(self._behind):
             self.check(session, session.connection.unsent)
         if self._large and not self._behind:
@@ -68,16 +68,15 @@ class OutputLimits:
             release_memory()
 
     def forget(self, session: Session) -> None:
-        """The client has gone."""
         self._behind.discard(session)
 
 
 class Cron:
     """
-    The periodic tasks. A task that fails does not stop the others, and the log tells when it begins and ends to fail.
+    The periodic tasks. A task that fails does not stop the others; its first failure and its recovery are logged.
 
-    @ivar active_expire: whether expired keys are removed that no client asks for.
-    @ivar sweep_ns: nanoseconds that were spent on those.
+    @ivar active_expire: whether expired keys are removed that no client accesses (DEBUG SET-ACTIVE-EXPIRE).
+    @ivar sweep_ns: total time of active expiry, in nanoseconds.
     """
 
     def __init__(self, server: Server) -> None:
@@ -88,25 +87,25 @@ class Cron:
         self.sweep_ns = 0
 
     def run(self) -> None:
-        """Run the tasks that are due. To be called ten times a second."""
+        """Run the tasks that are due. The heartbeat calls it ten times a second."""
         server = self._server
         if server.busy_script is not None:
             return
         run = self._repeated.run
         server.keyspace.tick()
         if self.active_expire:
-            run("Removing expired keys", self._expire)
-        run("Saving", server.persistence.cron)
-        run("Evicting keys", server.eviction.update)
+            run("Active expiry", self._expire)
+        run("Persistence", server.persistence.cron)
+        run("Eviction of keys", server.eviction.update)
         now = server.monotonic()
         if now >= self._next_second:
             self._next_second = now + 1
             server.keyspace.second = int(now)
-            run("Closing idle clients", self._close_idle)
-            run("Looking at clients' output buffers", server.outputs.check_all)
-            run("Evicting clients", self._evict_clients)
-            run("Looking at who wants to hear of changes", server.changes.update)
-            run("Taking the rates", lambda: self._sample(now))
+            run("Closing of idle clients", self._close_idle)
+            run("Check of output buffer limits", server.outputs.check_all)
+            run("Eviction of clients", self._evict_clients)
+            run("Update of the keyspace observer", server.changes.update)
+            run("Sampling of rates", lambda: self._sample(now))
 
     def _expire(self) -> None:
         self._sweep()
@@ -118,7 +117,6 @@ class Cron:
         server.rates.sample(now, server.table.calls, server.stats.input_bytes, server.stats.output_bytes)
 
     def _sweep(self) -> None:
-        """Remove expired keys within the budget."""
         server = self._server
         start = server.timer()
         spent = 0
@@ -129,7 +127,7 @@ class Cron:
             server.latency.note("expire-cycle", server.clock(), spent)
 
     def _evict_clients(self) -> None:
-        """Close the clients that take most memory, while all together take more than C{maxmemory-clients}."""
+        """Close the clients with most memory while all together exceed C{maxmemory-clients}."""
         server = self._server
         limit = server.config["maxmemory-clients"]
         if not limit:
@@ -145,7 +143,7 @@ class Cron:
             session.connection.close()
 
     def _close_idle(self) -> None:
-        """Close the clients that have been silent for longer than C{timeout}."""
+        """Close clients that have been idle for longer than C{timeout}."""
         server = self._server
         timeout = server.config["timeout"]
         if timeout:

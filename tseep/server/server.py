@@ -1,4 +1,4 @@
-"""One server: what its clients share. It knows no socket, no thread and no reactor, only the clocks it is given."""
+"""One server: the state that its clients share. No I/O, threads or reactor; its clocks and host are passed in."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from tseep.interfaces import IConnection, ServerHost
 
 REDIS_VERSION = "7.0.15"
-"""The Redis whose commands and replies these are; clients decide by it what they may send."""
+"""The version that INFO and HELLO report: that of the Redis whose commands and replies tseep implements."""
 
 TOO_MANY_CLIENTS = b"-ERR max number of clients reached\r\n"
 
@@ -54,7 +54,7 @@ PROTECTED = (
 )
 
 RESERVED_CLIENTS = 8
-"""Clients of the operator's who get in when there are already as many as may be."""
+"""Connections beyond C{maxclients} for C{--operator-listen}."""
 
 
 class Server:
@@ -123,7 +123,7 @@ class Server:
         self.scripting = Scripting(self)
         self.busy_script: ScriptRun | None = None
         self.stopping = False
-        self._settling = False
+        self._running_deferred = False
         self.stats = Stats()
         self.slowlog = SlowLog()
         self.latency = LatencyMonitor()
@@ -156,27 +156,26 @@ class Server:
         self.apply_config()
 
     def monotonic(self) -> float:
-        """Seconds since whenever, for intervals; the wall clock, L{clock}, may be set back or forth at any time."""
+        """Return the monotonic time in seconds."""
         return self.timer() / 1e9
 
     def milliseconds(self) -> int:
-        """The same in milliseconds, as L{Timers} count."""
+        """Return the monotonic time in milliseconds, the unit of L{Timers}."""
         return self.timer() // 1_000_000
 
     def call_later(self, milliseconds: int, function: Callable[[], None]) -> None:
-        """Call a function after so many milliseconds, by the mode's timer."""
+        """Call a function after a delay."""
         self.timers.set(self.milliseconds() + milliseconds, function)
 
     @property
     def uptime(self) -> float:
-        """Seconds since the start."""
         return self.monotonic() - self.started
 
     def apply_config(self) -> None:
         """
-        Take over what the configuration says by now. To be called after every change of it.
+        Apply the configuration. Call it after every change.
 
-        @raise CommandError: if something cannot be as it says.
+        @raise CommandError: if C{appendonly} was turned on and the file cannot be created.
         """
         config = self.config
         self.users.require(config["requirepass"])
@@ -195,18 +194,18 @@ class Server:
         self.update_refusal()
 
     def refresh_dispatch(self) -> None:
-        """To be called when a state begins or ends that every command has to ask for."""
+        """Open or close the fast path. Call it when a state begins or ends that every command must check."""
         if self.busy_script is None and not self.pause and not self.monitors and self.refusal is None:
             self.table.open()
         else:
             self.table.close()
 
     def _wrapped(self, command: Command, run: Function) -> Function:
-        """What is to be called in place of a command's function: it makes room before and records after, if need be."""
+        """Wrap a command's function, where needed, with eviction before it and recording for the AOF after it."""
         return self.eviction.wrap(command, self.persistence.recording.wrap(command, run))
 
     def update_refusal(self) -> None:
-        """To be called when there may be a reason to change nothing, or no more."""
+        """Update L{refusal}. Call it when the state of persistence may have changed."""
         refusal = self.persistence.refusal
         if refusal != self.refusal:
             self.refusal = refusal
@@ -214,9 +213,10 @@ class Server:
 
     def connect(self, connection: IConnection, reserved: bool = False) -> Session | bytes:
         """
-        A session for a new client, or what it is to be told before it is closed.
+        Add a client.
 
-        @param reserved: whether L{RESERVED_CLIENTS} more are let in.
+        @param reserved: whether it may use the L{RESERVED_CLIENTS}.
+        @return: its session, or the encoded error to send before the connection is closed.
         """
         if len(self.sessions) >= self.config["maxclients"] + RESERVED_CLIENTS * reserved:
             self.stats.rejected_connections += 1
@@ -231,43 +231,43 @@ class Server:
         return session
 
     def script_session(self, connection: IConnection) -> Session:
-        """A session for scripts, which is no client's: nothing that it runs can wait."""
+        """Return a session for the commands of scripts. It is not in L{sessions}, and its commands cannot block."""
         session = Session(self, connection, 0)
         session.authenticate(self.users.default)
         session.deny_blocking = True
         return session
 
     def disconnect(self, session: Session) -> None:
-        """The client is gone."""
+        """Remove a client whose connection is closed."""
         self.sessions.pop(session.id, None)
         self.outputs.forget(session)
         session.end()
 
     def run_deferred(self) -> None:
-        """Do what is to be done after a command, until nothing is left: that may be the cause of more."""
-        if self._settling or self.busy_script is not None:
+        """Run the deferred calls, and those that they defer in turn. Does nothing while a script is busy."""
+        if self._running_deferred or self.busy_script is not None:
             return
-        self._settling = True
-        after = self.deferred
+        self._running_deferred = True
+        deferred = self.deferred
         try:
-            while after:
-                after.popleft()()
+            while deferred:
+                deferred.popleft()()
         finally:
-            self._settling = False
+            self._running_deferred = False
 
     def deliver(self) -> None:
-        """Send what clients are to be sent unasked."""
+        """Send the pushes gathered in L{deliveries}."""
         deliveries, self.deliveries = self.deliveries, {}
         for session, pushed in deliveries.items():
             session.deliver(pushed)
 
-    def yield_to_clients(self, busy: ScriptRun) -> None:
+    def yield_to_clients(self, run: ScriptRun) -> None:
         """
-        Let other clients be answered for a moment, in the middle of a command that runs for long. To be called again
-        and again until its end, which L{end_busy} tells. For what runs, no time passes.
+        Serve other clients once, in the middle of a script that exceeds C{busy-reply-threshold}. The script calls it
+        repeatedly, then L{end_busy}. The keyspace's time is constant for the script.
         """
         if self.busy_script is None:
-            self.busy_script = busy
+            self.busy_script = run
             self.refresh_dispatch()
         keyspace = self.keyspace
         now = keyspace.now
@@ -275,22 +275,22 @@ class Server:
         self.persistence.sync()
         keyspace.now = now
         if self.stopping:
-            busy.kill()
+            run.kill()
 
     def end_busy(self) -> None:
-        """What ran for long has ended; what has become due by now is done after the command."""
+        """End the state that L{yield_to_clients} began, and defer the timers that became due in the meantime."""
         self.busy_script = None
         self.refresh_dispatch()
         self.deferred.append(self.fire)
 
     def stop(self) -> None:
-        """Ask whoever runs the server to end it, soon."""
+        """Begin an orderly shutdown. Does nothing if one is in progress."""
         if not self.stopping:
             self.stopping = True
             self.host.shut_down()
 
     def fire(self) -> None:
-        """Do what is due by now. To be called when L{Timers.wake} has asked for it."""
+        """Fire the timers that are due. The mode calls it at the time set by L{IMode.wake}."""
         if self.busy_script is not None:
             return
         self.keyspace.tick()
@@ -299,16 +299,16 @@ class Server:
         self.deliver()
 
     def note_slow(self, session: Session, argv: list[bytes], command: Command, nanoseconds: int) -> None:
-        """A command took longer than L{slow}."""
+        """Record a call that took longer than L{slow} in the slow log and the latency monitor."""
         now = self.clock()
         self.slowlog.note(now, nanoseconds, argv, session)
         event = "fast-command" if "fast" in command.flags else "command"
         self.latency.note(event, now, nanoseconds)
 
     def warn_of_http(self, session: Session) -> None:
-        """A client speaks HTTP: say so in the log, once a minute at most."""
+        """Log that a client sent HTTP and is closed, at most once a minute."""
         now = self.monotonic()
         if now >= self._next_http:
             self._next_http = now + 60
-            text = "%s sent POST or Host: and was closed: a page may have led a browser here to harm this server"
+            text = "Closed %s, which sent HTTP (POST or Host:): possibly a cross-protocol attack through a browser"
             self.host.log(3, text % session.connection.peer)

@@ -1,4 +1,4 @@
-"""The counters of INFO stats that belong to the server as a whole."""
+"""Counters of INFO stats for the server as a whole."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ class Stats:
         self.reset()
 
     def reset(self) -> None:
-        """Set all counters to 0."""
         self.connections_received = 0
         self.rejected_connections = 0
         self.evicted_clients = 0
@@ -24,8 +23,8 @@ class Stats:
 
     def count_error(self, code: bytes) -> None:
         """
-        Count an error reply, or an error that a script met.
+        Count an error reply, or an error in a script.
 
-        @param code: its first word, as C{ERR}.
+        @param code: the first word of the error, such as C{ERR}.
         """
         self.errors[code] = self.errors.get(code, 0) + 1

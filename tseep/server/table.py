@@ -1,4 +1,4 @@
-"""The command table of one server, and the part of it that the sessions' quick path uses."""
+"""The command table of one server, and the subset for the sessions' fast path."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from tseep.errors import CommandError, wrong_arguments
 from tseep.registry.table import Command, Function, iter_commands
 
 SLOW_PATH_FLAGS = frozenset({"admin", "no_auth", "noscript", "blocking"})
-"""Flags of commands that may change the state of a client, let it wait, or end it: they take the slow path."""
+"""Flags of commands that can change the state of a client, block it, or close it: they take the slow path."""
 
 
 class CommandTable:
     """
     The commands of one server.
 
-    @param wrap: returns the function to be called in place of a command's own, as it must be at present.
-    @ivar commands: every command by its name in lower case, with counters of this server.
+    @param wrap: returns the function to call in place of a command's own, according to the current configuration.
+    @ivar commands: every command by its name in lower case, with this server's counters.
     @ivar native_commands: the two commands of the native protocol, by its names for them.
-    @ivar dispatch: the commands of the quick path by name, in lower and in upper case: those without subcommands that
-        do not change what a client is. Empty while every command must take the slow path, C{Session._dispatch_slow}.
+    @ivar dispatch: the commands of the fast path by name, in lower and in upper case: those without subcommands and
+        without L{SLOW_PATH_FLAGS}. Empty while every command must take the slow path, C{Session._dispatch_slow}.
         C{native_dispatch}: the same for the native protocol.
     """
 
@@ -36,7 +36,7 @@ class CommandTable:
         }
 
     def open(self) -> None:
-        """Let commands take the quick path."""
+        """Fill the dispatch tables: commands take the fast path."""
         self.close()
         self.native_dispatch.update(self.native_commands)
         for name, command in self.commands.items():
@@ -44,23 +44,23 @@ class CommandTable:
                 self.dispatch[name] = self.dispatch[name.upper()] = command
 
     def close(self) -> None:
-        """Let every command take the slow path."""
+        """Empty the dispatch tables: every command takes the slow path."""
         self.dispatch.clear()
         self.native_dispatch.clear()
 
     def rewrap(self) -> None:
-        """Wrap the functions of all commands anew: recording, or the limit on memory, has been switched on or off."""
+        """Wrap all functions again. Call it when recording or the memory limit is turned on or off."""
         for command, run in self._functions.items():
             if run is not None:
                 command.run = self._wrap(command, run)
 
     @property
     def calls(self) -> int:
-        """The number of commands that were executed."""
+        """Return the number of executed calls of all commands."""
         return sum([command.calls.count for command in iter_commands(self.commands)])
 
     def find(self, argv: list[bytes]) -> Command | None:
-        """The command, or the subcommand, that C{argv} names; None if there is none."""
+        """Return the command or subcommand that C{argv} names; None if it is unknown."""
         command = self.commands.get(argv[0].lower())
         if command is not None and command.subcommands and len(argv) > 1:
             return command.subcommands.get(argv[1].lower())
@@ -68,9 +68,9 @@ class CommandTable:
 
     def lookup(self, argv: list[bytes]) -> Command:
         """
-        The command, or the subcommand, that a client calls by C{argv}.
+        Return the command or subcommand that a client calls by C{argv}.
 
-        @raise CommandError: if there is none, or not for that number of arguments.
+        @raise CommandError: if it is unknown, or if the number of arguments is wrong.
         """
         command = self.find(argv)
         if command is None:
@@ -89,7 +89,7 @@ class CommandTable:
 
 
 def _unknown_command(argv: list[bytes]) -> CommandError:
-    """Redis's text: the name and the first arguments, each list cut near 128 bytes."""
+    """Return Redis's error: the name and the arguments, each cut near 128 bytes (redis/src/server.c, rejectCommand)."""
     shown = b""
     for argument in argv[1:]:
         if len(shown) >= 128:
@@ -100,5 +100,5 @@ def _unknown_command(argv: list[bytes]) -> CommandError:
 
 
 def _as_shown(word: bytes) -> bytes:
-    """What an error shows of a client's word: at most 128 bytes, and nothing after a NUL, where C's strings end."""
+    """Return a word as Redis shows it in an error: at most 128 bytes, up to a NUL, which ends a C string."""
     return word[:128].partition(b"\0")[0]

@@ -1,5 +1,5 @@
 """
-The conversation of one client: bytes in, bytes out. It holds the loop that every command passes.
+One client's session, from request bytes to reply bytes: the loop that executes every command, and admission.
 
 Imports: access, coordination, errors, protocol, replies.
 """

@@ -1,4 +1,4 @@
-"""Whether a client may call a command in its state: its permissions, transaction and subscriptions, and refusals."""
+"""Admission of a command: permissions, the state of the client (MULTI, subscriptions) and of the server."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 _WHILE_SUBSCRIBED = frozenset(
     b"ping subscribe ssubscribe psubscribe unsubscribe sunsubscribe punsubscribe quit reset".split()
 )
-"""The commands that a RESP2 subscriber may call: in RESP2 replies cannot be told from messages."""
+"""The commands that a RESP2 subscriber may call, since RESP2 has no type that distinguishes messages from replies."""
 
 
 def admit(session: Session, command: Command, argv: list[bytes]) -> None:
     """
-    Check that a client may call a command now.
+    Check that a client may call a command now. A refused call is counted as rejected.
 
-    @raise CommandError: with Redis's text if it may not. The call is counted as rejected.
+    @raise CommandError: with Redis's text, if it may not.
     """
     refusal = _refusal(session, command, argv)
     if refusal is not None:
@@ -29,7 +29,7 @@ def admit(session: Session, command: Command, argv: list[bytes]) -> None:
 
 
 def _refusal(session: Session, command: Command, argv: list[bytes]) -> str | bytes | None:
-    """The error for a call; None if it is allowed. The order of the checks is Redis's (C{processCommand})."""
+    """Return the error for a call; None if it is allowed. The checks are in Redis's order (C{processCommand})."""
     server, flags = session.server, command.flags
     if not session.authenticated and "no_auth" not in flags and not server.users.open:
         return NO_AUTH
@@ -55,9 +55,9 @@ def _refusal(session: Session, command: Command, argv: list[bytes]) -> str | byt
 
 def admit_again(session: Session, command: Command, argv: list[bytes]) -> None:
     """
-    Check that the user may still call a command of a transaction that is executed now.
+    Check a queued command's permission again when EXEC executes it.
 
-    @raise CommandError: if the permission has been taken away since.
+    @raise CommandError: if the permission was revoked after the command was queued.
     """
     denied = session.denied(command, argv, "multi") if session.user.restricted else None
     if denied is not None:

@@ -1,4 +1,4 @@
-"""What is known of a client: the line of CLIENT LIST, and whether it is on this machine."""
+"""Information about a client: the line of CLIENT LIST, its type, and whether it is local."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def describe(session: Session) -> bytes:
-    """One line of CLIENT LIST."""
+    """Return the line of CLIENT LIST, without a line end."""
     return " ".join([f"{name}={value}" for name, value in facts(session).items()]).encode("utf-8", "surrogateescape")
 
 
 def facts(session: Session) -> dict[str, object]:
-    """All that is known of a client, by CLIENT LIST's names. The buffers that tseep has none of are empty."""
+    """Return the fields of CLIENT LIST by name. Buffers that only Redis has are 0."""
     now = session.server.timer()
     connection, last, own = session.connection, session.last_command, session.subscriptions
     tracked = session.tracking
@@ -55,7 +55,7 @@ def facts(session: Session) -> dict[str, object]:
 
 
 def is_local(connection: IConnection) -> bool:
-    """Whether a client is on this machine: it came by loopback, or by a Unix socket."""
+    """Return whether a client is on this machine: connected through loopback or a Unix socket."""
     return connection.peer.startswith(("127.", "[::1]:")) or connection.host.startswith("/")
 
 
@@ -64,7 +64,7 @@ def _text(value: bytes) -> str:
 
 
 def _flags(session: Session) -> str:
-    """The letters of CLIENT LIST's flags; N if there is none."""
+    """Return CLIENT LIST's flags; C{N} without any."""
     tracked = session.tracking
     states = {
         "O": session.monitoring,
@@ -83,5 +83,5 @@ def _flags(session: Session) -> str:
 
 
 def type_of(session: Session) -> str:
-    """What kind of client it is: C{pubsub} as long as it hears anything, else C{normal}, as nobody replicates."""
+    """Return the client type: C{pubsub} with subscriptions, otherwise C{normal}; tseep has no replicas."""
     return "pubsub" if session.subscriptions else "normal"

@@ -1,7 +1,7 @@
 """
-One client's conversation: bytes in, bytes out.
+One client's session: request bytes in, reply bytes out.
 
-Every mode runs this same object, which knows no socket, no thread and no reactor.
+The same class serves every mode. It uses no socket, thread or reactor.
 """
 
 from __future__ import annotations
@@ -33,20 +33,19 @@ if TYPE_CHECKING:
 Parser = Union[resp.Parser, native.Parser]
 
 OVERHEAD = 1300
-"""Bytes that a client takes that does nothing."""
+"""Memory of an idle client in bytes, as part of its C{tot-mem}."""
 
 MOST_OUTPUT = 1024 * 1024
-"""Bytes of replies from which on a session stops, until its mode asks it to L{Session.resume}."""
-
+"""Bytes of replies after which a session stops until the mode calls L{Session.resume}."""
 
 _HTTP = frozenset({b"post", b"host:"})
-"""What a browser sends that was led here by a page: such a client is closed without a word, as Redis does."""
+"""HTTP from a browser (cross-protocol attack): the client is closed without a reply, as in Redis."""
 
 _AT_ONCE = frozenset({b"exec", b"discard", b"multi", b"watch", b"quit", b"reset"})
-"""What is run in the middle of a transaction, and not queued."""
+"""Commands that are executed, not queued, inside MULTI."""
 
 SLOW_ENOUGH = 1_000_000
-"""Nanoseconds that no quick command takes: with a slow log above it, they may be timed together."""
+"""Nanoseconds that no quick command needs: with a higher slow log threshold, runs of them are timed as one."""
 
 
 class Session:
@@ -103,16 +102,16 @@ class Session:
         self.deny_blocking = False
         self.tracking: Tracked | None = None
         self.monitoring = False
-        self.soft_since: float | None = None  # since when more than the soft limit waits to be taken
-        self._left: Iterator[list[bytes]] | None = None  # commands after the one that it waits in
-        self._unread: deque[bytes] | None = None  # what has come while it waited
-        self._replies: list[bytes] | None = None  # those of the read that is being answered
-        self._parser: Parser | None = None  # its first byte tells which
+        self.soft_since: float | None = None  # since when the output exceeds the soft limit
+        self._left: Iterator[list[bytes]] | None = None  # the commands after the blocking one
+        self._unread: deque[bytes] | None = None  # input while commands are pending or blocked
+        self._replies: list[bytes] | None = None  # of the current read; None outside of _answer
+        self._parser: Parser | None = None  # chosen by the first byte
         self._native = False
         self.reset()
 
     def reset(self) -> None:
-        """Become as new again, as RESET asks: not authenticated if a password is asked for, RESP2, database 0."""
+        """Reset the state (RESET): no authentication if a password is required, RESP2, database 0, no subscriptions."""
         self.name = b""
         self.no_touch = False
         self.silent = self.reply_skip_next = self.reply_skip = False
@@ -125,22 +124,19 @@ class Session:
         self.refresh_dispatch()
 
     def authenticate(self, user: User) -> None:
-        """Be this user from now on."""
         self.user = user
         self.authenticated = True
 
     def select(self, index: int) -> None:
-        """Use database number C{index}."""
         self.db_index = index
         self.db = self.server.keyspace.databases[index]
 
     def set_protocol(self, protocol: int) -> None:
-        """Answer in RESP version C{protocol}."""
         self.protocol = protocol
         self._encoders = resp.ENCODERS[protocol]
 
     def refresh_dispatch(self) -> None:
-        """To be called after every change of a state that L{_dispatch_slow} looks at."""
+        """Choose the fast or the slow path. Call it after every change of a state that L{_dispatch_slow} checks."""
         guarded = not self.authenticated or self.no_touch or self.silent or self.reply_skip_next or self._restricted
         guarded = guarded or self.user.restricted
         plain = self.server.table.native_dispatch if self._native else self.server.table.dispatch
@@ -150,43 +146,43 @@ class Session:
 
     @property
     def _restricted(self) -> bool:
-        """Whether not every command is run at once: in a transaction, for a subscriber in RESP2, and the like."""
+        """Whether the state requires the slow path: MULTI, tracking, MONITOR, or subscriptions in RESP2."""
         if self.transaction is not None or self.tracking is not None or self.monitoring:
             return True
         return bool(self.subscriptions) and self.protocol == 2
 
     @property
     def trusted(self) -> bool:
-        """Whether it has authenticated, or need not."""
+        """Whether the client is authenticated, or no password is required."""
         return self.authenticated or self.server.users.open
 
     @property
     def partial_bytes(self) -> int:
-        """Bytes kept of a command that is not whole yet."""
+        """Bytes of an incomplete command in the parser."""
         return self._parser.held if self._parser is not None else 0
 
     @property
     def query_memory(self) -> int:
-        """Bytes that it has sent and that are not run yet."""
+        """Bytes of input that is not executed yet: C{qbuf} in CLIENT LIST."""
         return self.partial_bytes + sum(map(len, self._unread or ()))
 
     @property
     def queue_memory(self) -> int:
-        """Bytes of what it has queued in a transaction."""
+        """Bytes of the commands queued in MULTI: C{multi-mem} in CLIENT LIST."""
         transaction = self.transaction
         return 0 if transaction is None else sum([sum(map(len, argv)) for _, argv in transaction.queue])
 
     @property
     def memory(self) -> int:
-        """About how many bytes it takes, with what it has not taken or has sent too soon."""
+        """Estimated memory in bytes, with input and output buffers: C{tot-mem} in CLIENT LIST."""
         return OVERHEAD + self.query_memory + self.queue_memory + self.connection.unsent
 
     def receive(self, data: bytes) -> bytes:
         """
-        Take what the client sent, in pieces of any size.
+        Process input, in pieces of any size.
 
-        @return: the replies to the commands that are whole by now, up to about L{MOST_OUTPUT} bytes and the
-            size of one reply.
+        @return: the replies to the complete commands, up to L{MOST_OUTPUT} bytes and one reply; empty while commands
+            are pending or blocked.
         """
         parser = self._parser or self._open(data)
         self.server.stats.input_bytes += len(data)
@@ -195,24 +191,24 @@ class Session:
             return b""
         if self.authenticated:
             return self._answer(iter(parser.feed(data)))
-        self.refresh_dispatch()  # since there may be no password any more
+        self.refresh_dispatch()  # the password may have been removed
         return self._answer(_lazily(parser, data))
 
     def resume(self) -> bytes:
-        """Answer more of what is L{pending_commands}."""
+        """Execute L{pending_commands}, up to L{MOST_OUTPUT} bytes of replies, and return the replies."""
         assert self.pending_commands is not None
         commands, self.pending_commands = self.pending_commands, None
         return self._answer(commands)
 
     def push(self, data: bytes) -> None:
-        """Send what no request of this client asked for, already encoded."""
+        """Send an encoded message that is not the reply to a request of this client."""
         if self._replies is not None:
-            self._replies.append(data)  # it is being answered, and this has its place among the replies
+            self._replies.append(data)  # in order with the replies of the current read
         else:
             self.server.deliveries.setdefault(self, []).append(data)
 
     def send_blocked_reply(self, reply: Reply) -> None:
-        """Answer the command that it was L{blocked} in; those after it wait to be resumed."""
+        """Send the reply of the L{blocked} command. The commands after it become L{pending_commands}."""
         if isinstance(reply, CommandError):
             self.server.stats.count_error(reply.code)
         if not self.reply_skip and not self.silent:
@@ -222,9 +218,9 @@ class Session:
 
     def call(self, command: Command, argv: list[bytes]) -> Reply:
         """
-        Run one command as part of another, a transaction or a script.
+        Run a command inside another one: EXEC or a script.
 
-        @raise CommandError: its own error, which is counted.
+        @raise CommandError: the command's error, already counted.
         """
         start = self.server.timer()
         try:
@@ -236,18 +232,18 @@ class Session:
             self._count(command, 1, start, argv)
 
     def requeue(self, argv: list[bytes]) -> None:
-        """It was L{blocked} before it could run a command: run that, and those after it, when it is resumed."""
+        """Make the command that CLIENT PAUSE held, and those after it, L{pending_commands}."""
         assert self._left is not None
         self.pending_commands, self._left = chain([argv], self._left), None
 
     def encode(self, reply: Reply) -> bytes:
-        """A reply as the client reads it now."""
+        """Encode a reply in the client's current protocol."""
         return self._encoders[type(reply)](reply)
 
     def end(self) -> None:
         """
-        The client is gone: let nobody remember it. Nor may it itself, by what was left to do, or it would stay until
-        Python's collector of cycles comes, with all that was not sent.
+        Remove all references to and from a closed session. A reference cycle, for example through the pending
+        commands, would keep it and its unsent output until the next run of the garbage collector.
         """
         if self.blocked is not None:
             self.server.blocking.forget(self.blocked)
@@ -256,7 +252,7 @@ class Session:
         self._forget()
 
     def _forget(self) -> None:
-        """Hear and see nothing any more of what others do."""
+        """End WATCH, subscriptions, tracking and MONITOR."""
         server = self.server
         server.changes.watching.forget(self)
         server.pubsub.forget(self)
@@ -266,7 +262,6 @@ class Session:
             server.monitors.forget(self)
 
     def deliver(self, pushed: list[bytes]) -> None:
-        """Send what was pushed."""
         self._send(b"".join(pushed))
 
     def _send(self, data: bytes) -> None:
@@ -276,7 +271,7 @@ class Session:
             self.server.outputs.check(self, unsent)
 
     def _keep(self, data: bytes) -> None:
-        """Keep what has come, to be read when the commands before it are answered."""
+        """Buffer input for later; close the client if it exceeds C{client-query-buffer-limit}."""
         if self._unread is None:
             self._unread = deque()
         self._unread.append(data)
@@ -284,7 +279,7 @@ class Session:
             self.connection.close()
 
     def _rest(self, commands: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
-        """The commands that are left, and what will have come until then."""
+        """Return an iterator of the remaining commands and those of input buffered by then."""
         return commands if isinstance(commands, chain) else chain(commands, self._later())
 
     def _later(self) -> Iterator[list[bytes]]:
@@ -293,7 +288,7 @@ class Session:
             yield from _lazily(self._parser, self._unread.popleft())
 
     def _open(self, data: bytes) -> Parser:
-        """The first byte tells which protocol the client speaks."""
+        """Choose the protocol by the first byte."""
         if data[0] in (native.READ, native.WRITE):
             self._native = True
             self._encoders = native.ENCODERS
@@ -305,18 +300,18 @@ class Session:
 
     def _answer(self, commands: Iterator[list[bytes]]) -> bytes:
         """
-        Run commands and join their replies. Every request passes here: mind the cost of each line.
+        Run commands and join their replies. Every request passes this loop: each line counts.
 
-        Looking at the timer costs as much as a GET, so a run of one and the same quick command is timed as one, unless
-        the slow log wants to know even about those.
+        Reading the timer costs as much as a GET, so consecutive calls of one quick command are timed together, unless
+        the slow log's threshold is below L{SLOW_ENOUGH}.
         """
         server = self.server
         server.keyspace.tick()
         dispatch, encoders, singly, timer = self._dispatch, self._encoders, server.slow < SLOW_ENOUGH, server.timer
-        timed: Command | None = None  # the command that has been running since start, run times
+        timed: Command | None = None  # the command called run times since start
         run = size = 0
         first: list[bytes] = []
-        after = server.deferred
+        deferred = server.deferred
         self._replies = replies = []
         self.last_seen = start = timer()
         for argv in commands:
@@ -345,7 +340,7 @@ class Session:
             if singly or command is None or not command.quick:
                 start = self._count(timed, run, start, argv)
                 timed, run = None, 0
-            if after:
+            if deferred:
                 server.run_deferred()
             if size >= MOST_OUTPUT:
                 self._stop(commands)
@@ -364,7 +359,7 @@ class Session:
         return output
 
     def _stop(self, commands: Iterator[list[bytes]]) -> None:
-        """Leave the commands that are left for later, if there is a later."""
+        """Keep the remaining commands for later, unless the session is closing."""
         if self.blocked is not None:
             self._left = self._rest(commands)
         elif not self.closing:
@@ -372,9 +367,9 @@ class Session:
 
     def _count(self, command: Command | None, run: int, start: int, argv: list[bytes]) -> int:
         """
-        A command has run C{run} times since C{start}, the first time as C{argv}; None stands for no command.
+        Add to a command's statistics: C{run} calls since C{start}, the first one as C{argv}. None for no command.
 
-        @return: the time now, in the server's timer's nanoseconds.
+        @return: the current time, in nanoseconds of the server's timer.
         """
         server = self.server
         end = server.timer()
@@ -390,7 +385,7 @@ class Session:
         return end
 
     def _check_protocol(self, replies: list[bytes]) -> None:
-        """Say what was wrong with the client's bytes, if they made no sense, and let it go."""
+        """Add the parser's protocol error, if any, to the replies, and set L{closing}."""
         assert self._parser is not None
         error = self._parser.error
         if error is not None:
@@ -403,10 +398,10 @@ class Session:
 
     def _dispatch_slow(self, argv: list[bytes]) -> tuple[Command | None, Reply]:
         """
-        The long way: for a subcommand, for a name that is unknown or spelt unusually, for a wrong number of
-        arguments, and for a client in a special state.
+        The slow path: subcommands, unknown or unusually spelled names, wrong numbers of arguments, and clients in a
+        special state.
 
-        @return: the command, None if it did not run, and the reply.
+        @return: the command, or None if it did not run, and the reply.
         """
         self.reply_skip, self.reply_skip_next = self.reply_skip_next, False
         command: Command | None = None
@@ -434,7 +429,7 @@ class Session:
         return command, NO_REPLY if self.reply_skip or self.silent else reply
 
     def _refused(self, argv: list[bytes], error: CommandError) -> CommandError:
-        """A command is not run: nor is the transaction then that it belongs to, which ends if it is EXEC."""
+        """Return the error of a refused command. It makes EXEC fail later; a refused EXEC ends the transaction."""
         if argv[0].lower() == b"exec":
             end_transaction(self)
             return aborted(error)
@@ -443,19 +438,19 @@ class Session:
         return error
 
     def denied(self, command: Command, argv: list[bytes], context: str) -> Denied | None:
-        """Why the user may not run a command, which is put into the log; None if that is allowed."""
+        """Return why the user may not run a command, and add it to ACL LOG; None if it is allowed."""
         denied = self.user.check(command, argv)
         if denied is not None:
             self.note_denied(Denial(denied.reason, context, denied.what, self.user.name))
         return denied
 
-    def note_denied(self, happening: Denial) -> None:
-        """Put something into the log of what was denied."""
+    def note_denied(self, denial: Denial) -> None:
+        """Add an entry to ACL LOG."""
         server = self.server
-        server.acl_log.note(happening, server.monotonic(), describe(self))
+        server.acl_log.note(denial, server.monotonic(), describe(self))
 
     def run_transaction(self, queue: list[tuple[Command, list[bytes]]]) -> Encoded:
-        """Run what was queued, and return all the replies; an error is one of them, and stops nothing."""
+        """Run queued commands and return their replies as an array. An error is a reply, too, and stops nothing."""
         self.deny_blocking = True
         replies = [b"*%d\r\n" % len(queue)]
         for command, argv in queue:
@@ -470,7 +465,7 @@ class Session:
 
     def _run(self, command: Command, argv: list[bytes]) -> Reply:
         monitors = self.server.monitors
-        is_exec = command.name == b"exec"  # which is shown after the commands that it runs
+        is_exec = command.name == b"exec"  # MONITOR shows EXEC after its commands
         if monitors and not is_exec:
             monitors.feed(self, command, argv)
         reply = self._run_tracked(command, argv)
@@ -504,7 +499,7 @@ class Session:
             accessed.update((key, when) for key, when in before.items() if key in accessed)
 
     def _failed(self, error: CommandError, command: Command | None) -> CommandError:
-        """Count an error, and answer it."""
+        """Count an error and return it as the reply."""
         if command is not None:
             command.calls.failed += 1
         if not error.counted:
@@ -514,7 +509,7 @@ class Session:
 
 
 def _lazily(parser: Parser, data: bytes) -> Iterator[list[bytes]]:
-    """Feed a parser and go on as long as it gives commands: until a client is trusted it gives one at a time."""
+    """Yield commands until the parser has none: for an untrusted client it returns one at a time."""
     commands = parser.feed(data)
     while commands:
         yield from commands

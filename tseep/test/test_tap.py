@@ -237,7 +237,7 @@ class MakeServiceTests(SynchronousTestCase):
 
     def test_file_limit(self) -> None:
         """C{maxclients} is lowered to the limit of open files."""
-        self.patch(tap, "allow_clients", lambda wanted, processes, reserved: (100, 36))
+        self.patch(factory, "allow_clients", lambda wanted, processes, reserved: (100, 36))
         self.assertEqual(self.make()._server.config["maxclients"], 36)
 
 

@@ -1,7 +1,7 @@
 """
-A server for other people's tests: in their own process, on Twisted's reactor, or as a child process for all else.
+Servers for the tests of applications: on Twisted's reactor in the same process, or in a child process.
 
-The pytest plugin L{tseep.testing.plugin} comes with the package; docs/testing.md shows how both are used.
+The pytest plugin is L{tseep.testing.plugin}; docs/testing.md has examples.
 
 Imports: configuration, daemon, modes, server, system.
 """
@@ -26,19 +26,19 @@ from tseep.server.server import Server
 HOST = "127.0.0.1"
 
 PATIENCE = 30.0
-"""Seconds to wait for a child process to begin, or to answer."""
+"""Timeout for the start and the replies of a child process, in seconds."""
 
 FLUSH = b"flush\n"
-"""What a child process is told through the pipe that it watches, and answers when it is done."""
+"""The request of L{ChildProcess.flush} on the child's standard input, which the child echoes when it is done."""
 
 _MODES = {"v1": ThreadedMode, "v2": EventedMode}
 
 
 class _Address:
     """
-    Where a server listens: on a port of its own of 127.0.0.1.
+    The address of a server: 127.0.0.1 and a free port.
 
-    @ivar host: that address, C{port}: the port.
+    @ivar host: the IP address, C{port}: the port.
     """
 
     host = HOST
@@ -46,7 +46,7 @@ class _Address:
 
     @property
     def url(self) -> str:
-        """The address as most clients take it."""
+        """The address as a C{redis://} URL, database 0."""
         return f"redis://{self.host}:{self.port}/0"
 
 
@@ -59,14 +59,14 @@ class _TestHost(ReactorHost):
 
 class InProcess(_Address):
     """
-    A server on the reactor of the tests. It listens from the beginning.
+    A server on the reactor of the tests. It listens when the constructor returns.
 
-    To be ended with L{stop}, which leaves nothing behind: C{self.addCleanup(server.stop)}.
+    Stop it with L{stop}, which leaves a clean reactor: C{self.addCleanup(server.stop)}.
 
-    @param reactor: Twisted's, if it is not another one.
+    @param reactor: by default Twisted's global reactor.
     @param mode: C{v1} or C{v2}.
-    @param parameters: what CONFIG SET takes, by names with underscores in place of dashes, as texts.
-    @raise ValueError: if a parameter cannot be read.
+    @param parameters: parameters of CONFIG SET, with underscores for dashes and values as text.
+    @raise ValueError: if a value is wrong.
     """
 
     def __init__(self, reactor: Any = None, mode: str = "v2", **parameters: str) -> None:
@@ -74,7 +74,7 @@ class InProcess(_Address):
             from twisted.internet import reactor
         self._server = Server(Config(**parameters), host=_TestHost(reactor))
         self._mode = _MODES[mode](reactor, self._server)
-        keeps = "dir" in parameters  # what is in the folder that the tests run in is none of theirs
+        keeps = "dir" in parameters  # without it, never load files of the current directory
         self._service = TseepService(reactor, self._server, self._mode, [f"tcp:0:interface={HOST}"], keeps=keeps)
         self._service.privilegedStartService()
         self._service.startService()
@@ -84,8 +84,8 @@ class InProcess(_Address):
 
     def flush(self) -> None:
         """
-        Make it as new: without keys, scripts, functions and users, not paused, and with the configuration that it
-        began with. Connections stay open, but for those of users that are no more.
+        Reset the server: remove keys, scripts, functions and users, end CLIENT PAUSE, restore the initial
+        configuration. Connections stay open, except those of removed users.
         """
         server = self._server
         with getattr(self._mode, "lock", None) or nullcontext():
@@ -101,41 +101,39 @@ class InProcess(_Address):
             server.deliver()
 
     def stop(self) -> Deferred[None]:
-        """Close all connections and the port. Fires when that is done."""
+        """Close all connections and the port. The Deferred fires when that is done."""
         return self._service.stopService()
 
 
 class ChildProcess(_Address):
     """
-    A server in a process of its own, which ends with L{stop}, and also when this process ends, however it does.
+    A server in a child process. It exits on L{stop}, and when this process ends for any reason.
 
     @param mode: C{v1} or C{v2}.
-    @param parameters: what CONFIG SET takes, by names with underscores in place of dashes, as texts.
-    @raise RuntimeError: if it does not start, with what it wrote.
+    @param parameters: parameters of CONFIG SET, with underscores for dashes and values as text.
+    @raise RuntimeError: with the child's standard error, if it does not start.
     """
 
     def __init__(self, mode: str = "v2", **parameters: str) -> None:
         words = [word for name, value in parameters.items() for word in (name, value)]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tseep.testing", mode, *words],
-            stdin=subprocess.PIPE,  # the child ends when this pipe does
+            stdin=subprocess.PIPE,  # the child exits when this pipe is closed
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            start_new_session=True,  # so that an interrupt from the keyboard leaves it to the tests to end it
+            start_new_session=True,  # so that Ctrl-C in the terminal does not kill it before the tests end
         )
         self.port = int(self._answer())
 
     @property
     def pid(self) -> int:
-        """The process ID of the child."""
         return self._process.pid
 
     def flush(self) -> None:
         """
-        Make it as new: without keys, scripts and functions, not paused, and with the configuration that it began with.
-        Connections stay open.
+        Reset the server, as L{InProcess.flush} does.
 
-        @raise RuntimeError: if it does not answer, with what it wrote.
+        @raise RuntimeError: with the child's standard error, if it does not answer.
         """
         assert self._process.stdin is not None
         self._process.stdin.write(FLUSH)
@@ -143,11 +141,10 @@ class ChildProcess(_Address):
         self._answer()
 
     def stop(self) -> None:
-        """End it, and wait for its end."""
-        self._process.communicate()  # which closes the pipe that the child watches
+        """Stop the server, and wait for the end of the process."""
+        self._process.communicate()  # closes the child's standard input
 
     def _answer(self) -> bytes:
-        """A line that the child has written."""
         out = self._process.stdout
         assert out is not None
         ready, _, _ = select.select([out], [], [], PATIENCE)
@@ -155,5 +152,5 @@ class ChildProcess(_Address):
         if not line:
             self._process.kill()
             _, errors = self._process.communicate()
-            raise RuntimeError(f"tseep does not answer: {errors.decode(errors='replace').strip() or 'it is silent'}")
+            raise RuntimeError(f"tseep does not answer: {errors.decode(errors='replace').strip() or 'no output'}")
         return line

@@ -1,7 +1,7 @@
 """
-The server of L{tseep.testing.ChildProcess}: C{python -m tseep.testing MODE [PARAMETER VALUE ...]}.
+The process of L{tseep.testing.ChildProcess}: C{python -m tseep.testing MODE [PARAMETER VALUE ...]}.
 
-It writes its port, does what it is told on its standard input, and ends when that does.
+It writes its port to standard output, obeys requests on standard input, and exits at EOF there.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from tseep.system.open_files import allow_clients
 from tseep.testing import InProcess
 
 CLIENTS = 1000
-"""So many clients the limit on open files is raised for."""
+"""The number of clients for which to raise the limit on open files."""
 
 
 class Leash(LineOnlyReceiver):
-    """Standard input and output: whoever has started this process holds the other ends."""
+    """The protocol on standard input and output, which are pipes to the process of the tests."""
 
     delimiter = b"\n"
 
@@ -29,21 +29,19 @@ class Leash(LineOnlyReceiver):
         self._server = server
 
     def connectionMade(self) -> None:
-        """Tell where the server listens."""
         self.sendLine(b"%d" % self._server.port)
 
     def lineReceived(self, line: bytes) -> None:
-        """There is one thing that it may be told: to make everything as new."""
+        """Reset the server and echo the line; L{FLUSH <tseep.testing.FLUSH>} is the only request."""
         self._server.flush()
         self.sendLine(line)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """It was let go."""
         self._server.stop().addBoth(lambda _: reactor.stop())
 
 
 def main(mode: str, words: list[str]) -> None:
-    """Run until standard input ends."""
+    """Run the server until EOF on standard input."""
     allow_clients(CLIENTS)
     stdio.StandardIO(Leash(InProcess(reactor, mode, **dict(zip(words[::2], words[1::2])))))
     reactor.run()

@@ -1,5 +1,5 @@
 """
-The pages of C{--metrics ENDPOINT}: Prometheus, health, the live page. They need the extra C{metrics}.
+The HTTP server of C{--metrics ENDPOINT}: metrics for Prometheus, health, live page. Requires the extra C{metrics}.
 
 Imports: __init__, net, registry, session, system, telemetry.
 """

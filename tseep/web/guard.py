@@ -1,4 +1,4 @@
-"""Who may look: whoever may run INFO, SLOWLOG GET and CLIENT LIST."""
+"""Access control: the pages require permission for INFO, SLOWLOG GET and CLIENT LIST."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 _NEEDED = ([b"info"], [b"slowlog", b"get"], [b"client", b"list"])
 
 PROTECTED = (
-    b"Protected mode: this server has no password, so it shows itself to its own machine alone, asked by an address or "
-    b"as localhost. Set a password for the default user, or say --protected-mode no.\n"
+    b"Protected mode: this server has no password, so it answers only requests from its own machine, to an IP address "
+    b"or to localhost. Set a password for the default user, or use --protected-mode no.\n"
 )
 
 
 class Refused(Resource):
-    """A page that nobody sees, with the reason."""
+    """Answers every request with 403 and a reason."""
 
     isLeaf = True
 
@@ -40,7 +40,6 @@ class Refused(Resource):
         self._reason = reason
 
     def render(self, request: Any) -> bytes:
-        """The reason."""
         request.setResponseCode(403)
         request.setHeader(b"Content-Type", b"text/plain; charset=utf-8")
         return self._reason
@@ -48,10 +47,10 @@ class Refused(Resource):
 
 class Guarded(Resource):
     """
-    Lets those look who may: everybody, if the default user needs no password; else whoever gives, by HTTP's basic
-    authentication (RFC 7617), the name and the password of a user, without a name the default user's.
+    Requires HTTP basic authentication (RFC 7617) as a user with the necessary permissions, unless the default user has
+    them and needs no password. An empty user name is the default user.
 
-    @param pages: what is guarded; C{public}: what is not.
+    @param pages: the protected pages; C{public}: those without access control.
     """
 
     def __init__(self, mode: IMode, pages: Resource, public: Resource) -> None:
@@ -63,7 +62,6 @@ class Guarded(Resource):
         self._locked = HTTPAuthSessionWrapper(portal, [BasicCredentialFactory(b"tseep")])
 
     def getChildWithDefault(self, path: bytes, request: Any) -> Any:
-        """The page, or what stands before it."""
         harden(request)
         if path in self._public.children:
             return self._public.children[path]
@@ -75,20 +73,20 @@ class Guarded(Resource):
         return self._pages.getChildWithDefault(path, request)
 
     def _state(self) -> tuple[bool, bool]:
-        """Whether no password is needed, and whether that goes for this machine alone."""
+        """Return whether no password is needed, and whether protected mode is on."""
         server = self._mode.server
         users = server.users
-        return users.open and _may_look(server, users.default), server.config["protected-mode"] == "yes"
+        return users.open and _is_permitted(server, users.default), server.config["protected-mode"] == "yes"
 
 
-def _may_look(server: Server, user: User) -> bool:
+def _is_permitted(server: Server, user: User) -> bool:
     return all(user.check(server.table.lookup(argv), argv) is None for argv in _NEEDED)
 
 
 def _is_local(request: Any) -> bool:
     """
-    Whether a request is of this machine, and meant for it: a page of somebody else's could let a browser here ask by a
-    name that leads here (DNS rebinding), but not by an address.
+    Return whether a request comes from this machine and names the host by address or as localhost. Any other name may
+    be a DNS rebinding attack: a foreign page whose name resolves to this machine.
     """
     address = request.getClientAddress()
     if isinstance(address, UNIXAddress):
@@ -97,7 +95,7 @@ def _is_local(request: Any) -> bool:
 
 
 def _is_plain(host: str) -> bool:
-    """Whether a host is named by its address, or is localhost."""
+    """Return whether a host is an IP address or C{localhost}."""
     try:
         ipaddress.ip_address(host.strip("[]"))
     except ValueError:
@@ -107,8 +105,6 @@ def _is_plain(host: str) -> bool:
 
 @implementer(ICredentialsChecker)
 class _Checker:
-    """Knows the server's users."""
-
     credentialInterfaces = (IUsernamePassword,)
 
     def __init__(self, mode: IMode) -> None:
@@ -116,16 +112,16 @@ class _Checker:
 
     def requestAvatarId(self, credentials: Any) -> Any:
         """
-        The name of the user.
+        Return the name of the user.
 
-        @raise UnauthorizedLogin: if there is none, or one who may not look.
+        @raise UnauthorizedLogin: if user or password is wrong, or a permission is missing.
         """
         name = credentials.username or b"default"
         server = self._mode.server
 
         def find() -> bool:
             user = server.users.find(name, credentials.password)
-            return user is not None and _may_look(server, user)
+            return user is not None and _is_permitted(server, user)
 
         if not ask(self._mode, find):
             raise UnauthorizedLogin()
@@ -134,11 +130,8 @@ class _Checker:
 
 @implementer(IRealm)
 class _Realm:
-    """The pages, for everybody the same."""
-
     def __init__(self, pages: Resource) -> None:
         self._pages = pages
 
     def requestAvatar(self, avatarId: Any, mind: Any, *interfaces: Any) -> tuple[Any, Resource, Callable[[], None]]:
-        """The pages."""
         return IResource, self._pages, lambda: None

@@ -1,7 +1,4 @@
-"""
-The server's figures for Prometheus, by the names and units of its guide
-(https://prometheus.io/docs/practices/naming/).
-"""
+"""C{/metrics}: names and units follow Prometheus's guide (https://prometheus.io/docs/practices/naming/)."""
 
 from __future__ import annotations
 
@@ -32,14 +29,12 @@ if TYPE_CHECKING:
     from tseep.telemetry.histogram import Histogram
 
 FINEST, COARSEST = 10, 34
-"""The buckets of durations that are shown end at two to these powers in nanoseconds: from 1 us to 17 s."""
+"""Exported buckets of durations end at 2 to these powers, in nanoseconds: from 1 us to 17 s."""
 
 Points = list[tuple[str, float]]
 
 
 class Metrics(Resource):
-    """What Prometheus scrapes."""
-
     isLeaf = True
 
     def __init__(self, mode: IMode) -> None:
@@ -53,8 +48,8 @@ class Metrics(Resource):
         """
         Answer with all metrics.
 
-        prometheus_client writes them in a thread of the reactor's pool, where the server must not be looked at: so that
-        is done here.
+        prometheus_client writes them in a thread of the reactor's pool, where the server must not be accessed. They are
+        therefore collected here first.
         """
         server = self._mode.server
         gathered = ask(self._mode, lambda: list(families(server)))
@@ -65,14 +60,14 @@ class Metrics(Resource):
 
 
 def _give_addresses(request: Any) -> None:
-    """Let a request by a Unix socket have the hosts and ports that WSGI asks for."""
+    """Give a request on a Unix socket a host and port, which WSGI requires."""
     if isinstance(request.getHost(), UNIXAddress):
         here = IPv4Address("TCP", "127.0.0.1", 0)
         request.getHost = request.getClientAddress = lambda: here
 
 
 class _Gathered(Collector):
-    """Metrics that are known already."""
+    """Metrics that were collected before."""
 
     def __init__(self, metrics: list[Metric]) -> None:
         self._metrics = metrics
@@ -82,34 +77,33 @@ class _Gathered(Collector):
 
 
 def families(server: Server) -> Iterator[Metric]:
-    """All metrics of a server."""
+    """Yield all metrics of a server."""
     yield _labelled(
-        GaugeMetricFamily("tseep_info", "What runs.", labels=("version", "mode", "redis_version", "python")),
+        GaugeMetricFamily("tseep_info", "Versions and mode.", labels=("version", "mode", "redis_version", "python")),
         [((__version__, server.mode, server.redis_version, platform.python_implementation()), 1)],
     )
-    yield GaugeMetricFamily("tseep_uptime_seconds", "Since the start.", server.uptime)
+    yield GaugeMetricFamily("tseep_uptime_seconds", "Time since the start.", server.uptime)
     yield from _clients(server)
     yield from _commands(server)
     yield from _keyspace(server)
     yield from _persistence(server)
-    yield _durations("tseep_loop_lag_seconds", "How late the event loop was, looked at ten times a second.", server.lag)
+    yield _durations("tseep_loop_lag_seconds", "Lag of the event loop, measured ten times a second.", server.lag)
     if server.ready_batch_histogram:
         yield _batches("tseep_watcher_batch_clients", [], [([], server.ready_batch_histogram)])
     if server.threads is not None:
         yield GaugeMetricFamily("tseep_threads", "Threads that serve clients.", len(server.threads))
-        text = "Clients that wait until their thread may start."
+        text = "Clients that wait for the start of their thread."
         yield GaugeMetricFamily("tseep_waiting_clients", text, len(server.threads.waiting))
     if server.workers:
         yield from _workers(server.workers)
 
 
 def _workers(workers: Sequence[Any]) -> Iterator[Metric]:
-    """What each of v3's workers has and costs."""
     for kind, name, text, attribute in _WORKERS:
         values = [((str(worker.number),), getattr(worker, attribute)) for worker in workers]
         yield _labelled(kind(name, text, labels=["worker"]), values)
     lags = [((str(worker.number),), worker.lag_ns / 1e9) for worker in workers]
-    text = "How late its event loop was at worst in the last second."
+    text = "Highest lag of its event loop in the last second."
     yield _labelled(GaugeMetricFamily("tseep_worker_loop_lag_seconds", text, labels=["worker"]), lags)
     batches = [([str(worker.number)], worker.ready_batch_histogram) for worker in workers]
     yield _batches("tseep_worker_batch_clients", ["worker"], batches)
@@ -117,38 +111,36 @@ def _workers(workers: Sequence[Any]) -> Iterator[Metric]:
 
 _WORKERS = (
     (GaugeMetricFamily, "tseep_worker_clients", "Clients connected to it.", "clients"),
-    (CounterMetricFamily, "tseep_worker_cpu_seconds", "CPU time that it has used.", "cpu_seconds"),
-    (GaugeMetricFamily, "tseep_worker_resident_bytes", "Memory that is resident.", "resident"),
-    (CounterMetricFamily, "tseep_worker_received_bytes", "Bytes that came from it.", "received"),
-    (CounterMetricFamily, "tseep_worker_sent_bytes", "Bytes that went to it.", "sent"),
-    (CounterMetricFamily, "tseep_worker_restarts", "How often another process took its place.", "restarts"),
+    (CounterMetricFamily, "tseep_worker_cpu_seconds", "CPU time of the process.", "cpu_seconds"),
+    (GaugeMetricFamily, "tseep_worker_resident_bytes", "Resident memory.", "resident"),
+    (CounterMetricFamily, "tseep_worker_received_bytes", "Bytes received from it.", "received"),
+    (CounterMetricFamily, "tseep_worker_sent_bytes", "Bytes sent to it.", "sent"),
+    (CounterMetricFamily, "tseep_worker_restarts", "Restarts of the process.", "restarts"),
 )
 
 
 def _clients(server: Server) -> Iterator[Metric]:
     stats, sessions = server.stats, server.sessions.values()
     yield GaugeMetricFamily("tseep_connected_clients", "Clients connected.", len(server.sessions))
-    yield GaugeMetricFamily("tseep_maxclients", "Most clients at once.", server.config["maxclients"])
+    yield GaugeMetricFamily("tseep_maxclients", "Limit on connected clients.", server.config["maxclients"])
     blocked = sum([session.blocked is not None for session in sessions])
-    yield GaugeMetricFamily("tseep_blocked_clients", "Clients that wait in a command.", blocked)
+    yield GaugeMetricFamily("tseep_blocked_clients", "Clients blocked in a command.", blocked)
     subscribed = sum([bool(session.subscriptions) for session in sessions])
-    yield GaugeMetricFamily("tseep_subscribed_clients", "Clients that listen to channels.", subscribed)
+    yield GaugeMetricFamily("tseep_subscribed_clients", "Clients with subscriptions.", subscribed)
     yield GaugeMetricFamily("tseep_pubsub_channels", "Channels with subscribers.", len(server.pubsub.channels))
     yield GaugeMetricFamily("tseep_pubsub_patterns", "Patterns with subscribers.", len(server.pubsub.patterns))
-    yield CounterMetricFamily("tseep_connections_received", "Clients that came.", stats.connections_received)
-    yield CounterMetricFamily("tseep_connections_rejected", "Clients refused.", stats.rejected_connections)
+    yield CounterMetricFamily("tseep_connections_received", "Connections accepted.", stats.connections_received)
+    yield CounterMetricFamily("tseep_connections_rejected", "Connections refused.", stats.rejected_connections)
     yield CounterMetricFamily("tseep_evicted_clients", "Clients closed to free memory.", stats.evicted_clients)
-    yield CounterMetricFamily("tseep_received_bytes", "Bytes that clients sent.", stats.input_bytes)
-    yield CounterMetricFamily("tseep_sent_bytes", "Bytes that clients were sent.", stats.output_bytes)
+    yield CounterMetricFamily("tseep_received_bytes", "Bytes received from clients.", stats.input_bytes)
+    yield CounterMetricFamily("tseep_sent_bytes", "Bytes sent to clients.", stats.output_bytes)
 
 
 def _commands(server: Server) -> Iterator[Metric]:
     used = [
         command for command in iter_commands(server.table.commands) if command.calls.count or command.calls.rejected
     ]
-    durations = HistogramMetricFamily(
-        "tseep_command_duration_seconds", "How long calls of a command took.", labels=["command"]
-    )
+    durations = HistogramMetricFamily("tseep_command_duration_seconds", "Duration of calls.", labels=["command"])
     for command in used:
         durations.add_metric([_name(command)], _points(command.calls.buckets), command.calls.nanoseconds / 1e9)
     yield durations
@@ -157,7 +149,7 @@ def _commands(server: Server) -> Iterator[Metric]:
     yield _labelled(CounterMetricFamily("tseep_commands_rejected", "Calls refused.", labels=["command"]), rejected)
     yield _labelled(CounterMetricFamily("tseep_commands_failed", "Calls that failed.", labels=["command"]), failed)
     errors = [((_text(code),), count) for code, count in server.stats.errors.items()]
-    yield _labelled(CounterMetricFamily("tseep_error_replies", "Errors answered.", labels=["code"]), errors)
+    yield _labelled(CounterMetricFamily("tseep_error_replies", "Error replies.", labels=["code"]), errors)
     yield GaugeMetricFamily("tseep_slowlog_entries", "Entries of the slow log.", len(server.slowlog.entries))
 
 
@@ -167,14 +159,14 @@ def _keyspace(server: Server) -> Iterator[Metric]:
     keys = [((number,), len(database)) for number, database in used]
     expiring = [((number,), len(database.expires)) for number, database in used]
     yield _labelled(GaugeMetricFamily("tseep_keys", "Keys.", labels=["db"]), keys)
-    yield _labelled(GaugeMetricFamily("tseep_expiring_keys", "Keys that will expire.", labels=["db"]), expiring)
-    yield CounterMetricFamily("tseep_keyspace_hits", "Looks at a key that was there.", keyspace.hits)
-    yield CounterMetricFamily("tseep_keyspace_misses", "Looks at a key that was not there.", keyspace.misses)
+    yield _labelled(GaugeMetricFamily("tseep_expiring_keys", "Keys with an expiry.", labels=["db"]), expiring)
+    yield CounterMetricFamily("tseep_keyspace_hits", "Lookups that found the key.", keyspace.hits)
+    yield CounterMetricFamily("tseep_keyspace_misses", "Lookups of a missing key.", keyspace.misses)
     yield CounterMetricFamily("tseep_expired_keys", "Keys that expired.", keyspace.expired)
     yield CounterMetricFamily("tseep_evicted_keys", "Keys removed to free memory.", keyspace.evicted)
     if server.eviction:
-        yield GaugeMetricFamily("tseep_memory_used_bytes", "What all keys take.", server.eviction.used)
-        yield GaugeMetricFamily("tseep_memory_max_bytes", "Most that they may take.", server.config["maxmemory"])
+        yield GaugeMetricFamily("tseep_memory_used_bytes", "Memory that counts for maxmemory.", server.eviction.used)
+        yield GaugeMetricFamily("tseep_memory_max_bytes", "Value of maxmemory.", server.config["maxmemory"])
 
 
 def _persistence(server: Server) -> Iterator[Metric]:
@@ -182,12 +174,14 @@ def _persistence(server: Server) -> Iterator[Metric]:
     snapshots, log = persistence.snapshots, persistence.log
     yield GaugeMetricFamily("tseep_writes_refused", "1 while writes are refused.", int(server.refusal is not None))
     yield GaugeMetricFamily("tseep_unsaved_changes", "Changes since the last snapshot.", persistence.recording.dirty)
-    yield GaugeMetricFamily("tseep_last_snapshot_ok", "1 if it was written.", int(snapshots.ok))
-    yield GaugeMetricFamily("tseep_last_snapshot_timestamp_seconds", "When it was written.", snapshots.saved_at)
-    yield GaugeMetricFamily("tseep_aof_enabled", "1 if there is an append-only file.", int(log.on))
+    yield GaugeMetricFamily("tseep_last_snapshot_ok", "1 if the last snapshot succeeded.", int(snapshots.ok))
+    yield GaugeMetricFamily(
+        "tseep_last_snapshot_timestamp_seconds", "Time of the last good snapshot.", snapshots.saved_at
+    )
+    yield GaugeMetricFamily("tseep_aof_enabled", "1 if the append-only file is on.", int(log.on))
     if log.on:
-        yield GaugeMetricFamily("tseep_aof_size_bytes", "Its size.", log.size)
-        yield GaugeMetricFamily("tseep_aof_ok", "1 if the last write went well.", int(log.error is None))
+        yield GaugeMetricFamily("tseep_aof_size_bytes", "Size of the append-only file.", log.size)
+        yield GaugeMetricFamily("tseep_aof_ok", "1 if its last write succeeded.", int(log.error is None))
 
 
 def _durations(name: str, text: str, durations: Histogram) -> Metric:
@@ -195,7 +189,7 @@ def _durations(name: str, text: str, durations: Histogram) -> Metric:
 
 
 def _points(buckets: Sequence[int]) -> Points:
-    """The ends of buckets, in seconds, and how many times are within them."""
+    """Return the upper bounds of the buckets, in seconds, with cumulative counts."""
     points: Points = []
     total = 0
     for bucket, count in enumerate(buckets):
@@ -206,8 +200,7 @@ def _points(buckets: Sequence[int]) -> Points:
 
 
 def _batches(name: str, labels: list[str], batches: list[tuple[list[str], Sequence[int]]]) -> Metric:
-    """The looks that found somebody."""
-    family = HistogramMetricFamily(name, "How many clients were ready when the watcher looked.", labels=labels)
+    family = HistogramMetricFamily(name, "Ready clients in one poll of the watcher.", labels=labels)
     for values, counts in batches:
         points: Points = []
         total = 0
@@ -219,7 +212,7 @@ def _batches(name: str, labels: list[str], batches: list[tuple[list[str], Sequen
 
 
 def _labelled(family: Any, values: Iterable[tuple[Sequence[str], float]]) -> Metric:
-    """The same family with a value for each set of labels."""
+    """Add a value for each set of labels; return the family."""
     for labels, value in values:
         family.add_metric(labels, value)
     return family

@@ -1,4 +1,4 @@
-"""The live page, the figures that it draws, and the health page."""
+"""The live page, its data in JSON, and C{/health}."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TYPES = {
 }
 
 MOST_CLIENTS = 50
-"""So many clients are shown: those that take most memory."""
+"""Number of clients on the live page: those with most memory."""
 
 _SHOWN = ("id", "addr", "name", "user", "db", "age", "idle", "flags", "cmd", "omem", "tot-mem", "lib-name")
 
@@ -45,13 +45,13 @@ _HEADERS = {
 
 
 def harden(request: Any) -> None:
-    """Tell the browser to show nothing but what came from here, and to keep none of it."""
+    """Set headers against loading foreign content, framing and caching."""
     for name, value in _HEADERS.items():
         request.setHeader(name, value)
 
 
 def add_page(root: Resource, mode: IMode, samples: Samples) -> None:
-    """Put the live page and what belongs to it under C{root}."""
+    """Add the live page, its static files and its data to C{root}."""
     for file in STATIC.iterdir():
         if file.suffix in TYPES:
             name = "" if file.name == PAGE else file.name
@@ -60,8 +60,6 @@ def add_page(root: Resource, mode: IMode, samples: Samples) -> None:
 
 
 class _Json(Resource):
-    """Something that is answered in JSON."""
-
     isLeaf = True
 
     def __init__(self, mode: IMode) -> None:
@@ -69,24 +67,22 @@ class _Json(Resource):
         self._mode = mode
 
     def render_GET(self, request: Any) -> bytes:
-        """The answer."""
         request.setHeader(b"Content-Type", b"application/json")
         answer = ask(self._mode, lambda: self.answer(request, self._mode.server))
         return json.dumps(answer).encode() + b"\n"
 
     def answer(self, request: Any, server: Server) -> dict[str, Any]:
-        """What is answered."""
+        """Return the document. Called through the mode, so that the server may be accessed."""
         raise NotImplementedError
 
 
 class Health(_Json):
-    """Whether the server does what it should: status 200 if it does, 503 and the reasons if not. It tells no more."""
+    """Status 200 if the server works, 503 with the reasons while it refuses writes or shuts down. Needs no password."""
 
     def answer(self, request: Any, server: Server) -> dict[str, Any]:
-        """Its state."""
         reasons = ["writes are refused"] if server.refusal is not None else []
         if server.stopping:
-            reasons.append("it ends")
+            reasons.append("shutting down")
         if reasons:
             request.setResponseCode(503)
         return {"status": "failing" if reasons else "ok", "reasons": reasons}
@@ -94,9 +90,9 @@ class Health(_Json):
 
 class Live(_Json):
     """
-    What the live page shows: of the seconds after C{?since=}, of the slow log, and of the clients.
+    The data of the live page: the samples after C{?since=}, the slow log, and the clients.
 
-    @param samples: of the last seconds.
+    @param samples: one for each of the last seconds.
     """
 
     def __init__(self, mode: IMode, samples: Samples) -> None:
@@ -104,7 +100,6 @@ class Live(_Json):
         self._samples = samples
 
     def answer(self, request: Any, server: Server) -> dict[str, Any]:
-        """Everything at once."""
         return {
             "server": _about(server),
             "samples": [sample._asdict() for sample in self._samples.since(_number(request, b"since"))],
@@ -114,7 +109,7 @@ class Live(_Json):
 
 
 def _number(request: Any, name: bytes) -> float:
-    """An argument that is a number; 0 if there is none."""
+    """Return a numeric query parameter; 0 if it is missing or wrong."""
     try:
         return float(request.args[name][0])
     except (KeyError, ValueError):

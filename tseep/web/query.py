@@ -1,4 +1,4 @@
-"""How a page asks the server."""
+"""Access to the server for the pages."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def ask(mode: IMode, question: Callable[[], T]) -> T:
-    """The answer to a question about the server, asked as the mode wants it."""
-    answers: list[T] = []
-    mode.call(lambda: answers.append(question()))
-    return answers[0]
+def ask(mode: IMode, read: Callable[[], T]) -> T:
+    """Call a function that reads the server, under the mode's lock if it has one; return its result."""
+    results: list[T] = []
+    mode.call(lambda: results.append(read()))
+    return results[0]

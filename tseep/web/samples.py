@@ -1,4 +1,4 @@
-"""What the live page draws: a few figures for each of the last seconds."""
+"""The values that the live page plots, for each of the last seconds."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from tseep.server.server import Server
 
 LENGTH = 300
-"""Seconds that are kept."""
+"""Number of samples to keep: seconds."""
 
 
 class Sample(NamedTuple):
     """
-    One second.
+    The values of one second.
 
     @ivar time: its end, in Unix seconds.
-    @ivar commands: per second, as C{received} and C{sent}, which are bytes, and C{hits} and C{misses}, which are looks
-        at keys that were there and not there.
-    @ivar cpu: per cent of a core.
-    @ivar p50: microseconds within which half of the calls ran, C{p99} and C{p999}: 99 and 99.9 per cent of them; 0 if
-        there were none.
-    @ivar clients: how many are connected; C{blocked}: how many of them wait.
-    @ivar memory: bytes that are resident.
-    @ivar keys: in all databases.
-    @ivar lag: milliseconds that the event loop was late at worst.
+    @ivar commands: commands per second. C{received}, C{sent}: bytes per second; C{hits}, C{misses}: lookups of existing
+        and missing keys per second.
+    @ivar cpu: CPU time in per cent of one core.
+    @ivar p50: the median duration of commands in microseconds; C{p99}, C{p999}: the 99th and 99.9th percentiles. 0
+        without commands.
+    @ivar clients: connected clients, C{blocked}: those blocked in a command.
+    @ivar memory: resident memory in bytes.
+    @ivar keys: the number of keys in all databases.
+    @ivar lag: the highest lag of the event loop, in milliseconds.
     """
 
     time: float
@@ -53,9 +53,9 @@ class Sample(NamedTuple):
 
 class Samples:
     """
-    The last seconds of a server.
+    The samples of a server.
 
-    @ivar kept: at most L{LENGTH}, the oldest first.
+    @ivar kept: the last L{LENGTH} samples, the oldest first.
     """
 
     def __init__(self, server: Server) -> None:
@@ -65,11 +65,11 @@ class Samples:
         self.kept: deque[Sample] = deque(maxlen=LENGTH)
 
     def take(self) -> None:
-        """Take a sample. To be called each second."""
+        """Add a sample. Call it once a second."""
         server = self._server
         stats, keyspace = server.stats, server.keyspace
-        network, looks = (stats.input_bytes, stats.output_bytes), (keyspace.hits, keyspace.misses)
-        self._rates.sample(server.monotonic(), server.table.calls, *network, *looks, _cpu_time())
+        network, lookups = (stats.input_bytes, stats.output_bytes), (keyspace.hits, keyspace.misses)
+        self._rates.sample(server.monotonic(), server.table.calls, *network, *lookups, _cpu_time())
         commands, received, sent, hits, misses, cpu = [max(0.0, rate) for rate in self._rates.per_second]
         calls = self._new_calls()
         p50, p99, p999 = [estimate(calls, percentile) / 1000 for percentile in (50, 99, 99.9)]
@@ -94,7 +94,7 @@ class Samples:
         )
 
     def since(self, when: float) -> list[Sample]:
-        """The samples after the one of a time, in Unix seconds; those of later times, if it is not known."""
+        """Return the samples after the one of a Unix time; if no sample has that time, those with a later time."""
         kept = list(self.kept)
         for place in range(len(kept) - 1, -1, -1):
             if kept[place].time == when:  # those after it may have earlier times, if the wall clock was set back
@@ -102,9 +102,9 @@ class Samples:
         return [sample for sample in kept if sample.time > when]
 
     def _new_calls(self) -> list[int]:
-        """The histogram of all calls since this was asked the last time."""
+        """Return the histogram of the calls since the previous sample."""
         before, self._buckets = self._buckets, self._all_calls()
-        if sum(before) > sum(self._buckets):  # CONFIG RESETSTAT came between
+        if sum(before) > sum(self._buckets):  # CONFIG RESETSTAT in between
             return self._buckets
         return [after - earlier for earlier, after in zip(before, self._buckets)]
 
@@ -113,6 +113,6 @@ class Samples:
 
 
 def _cpu_time() -> int:
-    """Microseconds that all threads of the process have run."""
+    """Return the CPU time of the process, in microseconds."""
     times = os.times()
     return int((times.user + times.system) * 1_000_000)

@@ -1,4 +1,4 @@
-"""The service that serves what an operator sees."""
+"""The Twisted service of C{--metrics}: HTTP server and sampling."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _log = Logger("tseep.web.service.WebService")
 
 
 def make_site(reactor: Any, mode: IMode, samples: Samples) -> BoundedSite:
-    """Everything: C{/}, the live page, C{/metrics} and C{/health}."""
+    """Return the site with the live page (C{/}), C{/metrics} and C{/health}."""
     pages, public = Resource(), Resource()
     add_page(pages, mode, samples)
     pages.putChild(b"metrics", Metrics(mode))
@@ -42,7 +42,7 @@ class WebService(Service):
     """
     Serves metrics, health and the live page of one server.
 
-    @param mode: how that server's connections are handled; these are the reactor's own.
+    @param mode: the mode of that server. HTTP connections are independent of it and use the reactor directly.
     @param endpoints: Twisted's strings for server endpoints.
     """
 
@@ -53,14 +53,14 @@ class WebService(Service):
         self._samples = Samples(mode.server)
         self._site = make_site(reactor, mode, self._samples)
         self._repeated = Repeated(lambda text: _log.error("{text}", text=text))
-        self._sampling = LoopingCall(self._repeated.run, "Taking a sample", lambda: mode.call(self._samples.take))
+        self._sampling = LoopingCall(self._repeated.run, "Sampling", lambda: mode.call(self._samples.take))
         self._sampling.clock = reactor
 
     def privilegedStartService(self) -> None:
         """
         Listen.
 
-        @raise CannotStart: if that cannot be done on one of the endpoints.
+        @raise CannotStart: if an endpoint cannot be listened on.
         """
         self._ports = [port_of(self._listen, endpoint, "--metrics") for endpoint in self._endpoints]
 
@@ -68,14 +68,14 @@ class WebService(Service):
         return serverFromString(self._reactor, endpoint).listen(self._site)
 
     def startService(self) -> None:
-        """Begin to take samples, and say where one may look."""
+        """Start sampling, and log the addresses."""
         super().startService()
         self._sampling.start(1.0)
         addresses = ", ".join([address.show(port.getHost()) for port in self._ports])
         _log.info("the live page, /metrics and /health are on {addresses}", addresses=addresses)
 
     def stopService(self) -> Deferred[Any]:
-        """Listen no more. Who is connected is let go with the process."""
+        """Close the ports. Open connections end with the process."""
         super().stopService()
         self._sampling.stop()
         return gatherResults([maybeDeferred(port.stopListening) for port in self._ports])

@@ -1,4 +1,4 @@
-"""HTTP with bounds: on connections, on the time that each may take, and on what a request may bring."""
+"""An HTTP server with limits on connections, on the time of a request, and on its size."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tseep.system.open_files import MOST_HTTP
 
 DEADLINE = 10
 """
-Seconds that a connection may take for a request, idle or sending, however it trickles; and that it may take for what it
-is sent, once it is to be closed.
+Seconds after which a connection is closed: without a complete request, idle or not; or with unread output, once it is
+being closed.
 """
 
 _TOO_MANY = (
@@ -26,21 +26,19 @@ _BODY = b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length:
 
 
 class QuietRequest(Request):
-    """One request. To HEAD the answer is that to GET without its body; Twisted writes a line to the log for each."""
+    """A request. HEAD is answered here like GET without the body; Twisted would log a line for each HEAD."""
 
     def render(self, resrc: Any) -> None:
-        """Answer from a resource."""
         super().render(_Head(resrc) if self.method == b"HEAD" else resrc)
 
 
 class _Head:
-    """A resource of which only the headers are shown."""
+    """The answer to HEAD: a resource's headers without its body."""
 
     def __init__(self, resource: Any) -> None:
         self._resource = resource
 
     def render(self, request: Any) -> Any:
-        """The headers that there would be for GET."""
         body = self._resource.render(request)
         if isinstance(body, bytes):
             request.setHeader(b"Content-Length", b"%d" % len(body))
@@ -50,8 +48,8 @@ class _Head:
 
 class Channel(HTTPChannel):
     """
-    One connection: each request is whole within L{DEADLINE} seconds, and has no body. Who does not take an answer is
-    closed.
+    One connection. Each request must be complete within L{DEADLINE} seconds and have no body. A client that does not
+    read a response is disconnected.
     """
 
     abortTimeout = DEADLINE
@@ -59,20 +57,18 @@ class Channel(HTTPChannel):
     transport: Any
 
     def connectionMade(self) -> None:
-        """A client has come."""
         self.site.connections += 1
         super().connectionMade()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """It is gone."""
         self.site.connections -= 1
         super().connectionLost(reason)
 
     def resetTimeout(self) -> None:
-        """What has come gives no more time: that runs from the connection's begin, and from the last answer."""
+        """Input does not extend the deadline, which runs from the start of the connection and from each response."""
 
     def headerReceived(self, line: bytes) -> bool:
-        """Refuse, too, a length that Python does not read: it has too many digits."""
+        """Also refuse a Content-Length with more digits than Python converts."""
         try:
             return bool(super().headerReceived(line))
         except ValueError:
@@ -80,7 +76,7 @@ class Channel(HTTPChannel):
             return False
 
     def allHeadersReceived(self) -> None:
-        """Refuse a body, before any of it is kept."""
+        """Refuse a body before any of it is buffered."""
         if self.length != 0:
             self.transport.write(_BODY)
             self.dataReceived = self.rawDataReceived = lambda data: None  # type: ignore[method-assign]
@@ -89,29 +85,28 @@ class Channel(HTTPChannel):
             super().allHeadersReceived()
 
     def requestDone(self, request: Any) -> None:
-        """An answer is written; as long as it is not taken, no more requests are answered."""
+        """Close the connection after this response if the client does not read it: pipelining costs no memory."""
         if self._waitingForTransport:
             self.persistent = 0
         super().requestDone(request)
 
     def timeoutConnection(self) -> None:
-        """The time is over."""
         self.loseConnection()
 
     def loseConnection(self) -> None:
-        """Close when what was written is taken, and after L{DEADLINE} seconds in any case."""
+        """Close when all output is sent, or after L{DEADLINE} seconds."""
         if self._abortingCall is None:
             self._abortingCall = self.callLater(self.abortTimeout, self.forceAbortClient)
         super().loseConnection()
 
 
 class Refusal(Protocol):
-    """A connection that is one too many."""
+    """Refuses a connection beyond the limit."""
 
     transport: Any
 
     def connectionMade(self) -> None:
-        """Close it at once; over TLS nothing could be said before the client has done its part."""
+        """Answer 503 and close. Over TLS close at once, since a response would have to wait for the handshake."""
         if ISSLTransport.providedBy(self.transport):
             self.transport.abortConnection()
         else:
@@ -121,9 +116,9 @@ class Refusal(Protocol):
 
 class BoundedSite(Site):
     """
-    Serves HTTP to L{MOST_HTTP} connections at once, and does not write a line for each request.
+    Serves HTTP on at most L{MOST_HTTP} connections, without an access log.
 
-    @ivar connections: how many there are.
+    @ivar connections: the number of open connections.
     """
 
     noisy = False
@@ -132,8 +127,7 @@ class BoundedSite(Site):
     connections = 0
 
     def buildProtocol(self, addr: Any) -> Any:
-        """A channel for a client, if it is not one too many."""
         return super().buildProtocol(addr) if self.connections < MOST_HTTP else Refusal()
 
     def log(self, request: Any) -> None:
-        """Nothing."""
+        """Write no access log."""

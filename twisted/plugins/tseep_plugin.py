@@ -1,4 +1,4 @@
-"""What makes C{twistd tseep} a command, and C{mtls:} an endpoint."""
+"""The plugins for the command C{twistd tseep} and the endpoint C{mtls:}."""
 
 from twisted.application.service import ServiceMaker
 

@@ -133,7 +133,9 @@ class HTTPTests(SessionTests):
             session = self.connect()
             self.assertEqual(b"", self.send("POST", "/", session=session))
             self.assertTrue(session.closing)
-        self.assertEqual(["3 127.0.0.1:50000 sent POST or Host: and was closed"] * 2, [text[:51] for text in told])
+        self.assertEqual(
+            ["3 Closed 127.0.0.1:50000, which sent HTTP (POST or Host:)"] * 2, [text[:57] for text in told]
+        )
 
 
 class ConfiguredTests(SessionTests):
@@ -245,7 +247,7 @@ class CronTests(SessionTests):
         self.server.cron.run()
         self.assertEqual(2, len(lines), lines)
         self.assertIn("OSError: no file is left", lines[0])
-        self.assertEqual("Saving works again", lines[1])
+        self.assertEqual("Persistence works again", lines[1])
 
     def test_output_is_looked_at_each_second(self) -> None:
         """The soft output limit is checked each second, also without traffic; closing a client is logged."""

@@ -26,7 +26,7 @@ class HealthTests(SiteTests):
     def test_ending(self) -> None:
         """During shutdown the status is 503, with the reason."""
         self.server.stopping = True
-        self.assertEqual((503, ["it ends"]), (self.get("/health").status, self.get("/health").json["reasons"]))
+        self.assertEqual((503, ["shutting down"]), (self.get("/health").status, self.get("/health").json["reasons"]))
 
 
 class LiveTests(SiteTests):

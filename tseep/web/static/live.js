@@ -1,10 +1,10 @@
 "use strict";
-// The live page: asks for what is new each second, and draws the last five minutes.
+// The live page: fetches new samples each second and plots the last five minutes.
 
 const SECONDS = 300;
-const MARK = 60; // seconds between marks of the time axis
+const TICK = 60; // seconds between ticks of the time axis
 const HEIGHT = 150;
-const BETWEEN = 1000; // milliseconds from one answer to the next question
+const PAUSE = 1000; // milliseconds from a response to the next request
 
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
 
@@ -42,17 +42,17 @@ function duration(seconds) {
   return `${Math.floor(seconds / size)} ${unit}`;
 }
 
-// title, how values are written, and the lines: field of a sample, and what it is called; then the kind of scale
+// title, formatter, lines (field of a sample, label), scale
 const CHARTS = [
   ["Requests per second", count, [["commands", ""]]],
-  ["Latency of commands", microseconds, [["p50", "p50"], ["p99", "p99"], ["p999", "p99.9"]], "logarithmic"],
-  ["Connections", count, [["clients", "connected"], ["blocked", "waiting"]]],
-  ["Memory, resident", bytes, [["memory", ""]], "binary"],
-  ["Event loop's lag, worst", milliseconds, [["lag", ""]]],
-  ["Network per second", bytes, [["received", "received"], ["sent", "sent"]], "binary"],
-  ["Processor, of a core", percent, [["cpu", ""]]],
+  ["Command latency", microseconds, [["p50", "p50"], ["p99", "p99"], ["p999", "p99.9"]], "logarithmic"],
+  ["Connections", count, [["clients", "connected"], ["blocked", "blocked"]]],
+  ["Resident memory", bytes, [["memory", ""]], "binary"],
+  ["Event loop lag, maximum", milliseconds, [["lag", ""]]],
+  ["Network traffic per second", bytes, [["received", "received"], ["sent", "sent"]], "binary"],
+  ["CPU, of one core", percent, [["cpu", ""]]],
   ["Keys", count, [["keys", ""]]],
-  ["Looks at keys per second", count, [["hits", "found"], ["misses", "not found"]]],
+  ["Key lookups per second", count, [["hits", "hits"], ["misses", "misses"]]],
 ];
 const SCALES = {
   linear: { range: (_, low, high) => [0, Math.max(high || 0, 1) * 1.1] },
@@ -77,18 +77,18 @@ function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
-// Where the time axis is marked: at whole minutes before its end.
-function marks(to) {
-  return Array.from({ length: SECONDS / MARK + 1 }, (_, at) => to - SECONDS + at * MARK);
+// The ticks of the time axis: whole minutes before its end.
+function ticks(to) {
+  return Array.from({ length: SECONDS / TICK + 1 }, (_, at) => to - SECONDS + at * TICK);
 }
 
 function ago(_, at, all) {
-  const minutes = ((all.length - 1 - at) * MARK) / 60;
+  const minutes = ((all.length - 1 - at) * TICK) / 60;
   if (!minutes) return "now";
   return at ? `−${minutes}` : `−${minutes} min`;
 }
 
-// Where an axis by powers of ten is marked: at every power if there are few, else at every second one.
+// The ticks of a logarithmic axis: every power of ten if there are few, else every second one.
 function powers(low, high) {
   const [first, last] = [low, high].map((value) => Math.round(Math.log10(value)));
   const step = last - first > 4 ? 2 : 1;
@@ -121,7 +121,7 @@ class Chart {
       cursor: { drag: { x: false, y: false }, sync: { key: "tseep" } },
       scales: { y: SCALES[this.scale] },
       axes: [
-        { ...axis, size: 26, splits: (_, __, from, to) => marks(to), values: (_, splits) => splits.map(ago) },
+        { ...axis, size: 26, splits: (_, __, from, to) => ticks(to), values: (_, splits) => splits.map(ago) },
         {
           ...axis, size: 66, ...AXES[this.scale], filter: (_, splits) => splits,
           values: (_, splits) => splits.map((value) => (value === null ? "" : this.show(value))),
@@ -130,7 +130,7 @@ class Chart {
       series: [{}, ...this.lines.map(([field, name], at) => ({
         label: name || field, stroke: colour(COLOURS[at]), width: 1.5, points: { show: false },
       }))],
-      hooks: { setCursor: [(uplot) => this.tell(uplot.cursor.idx)] },
+      hooks: { setCursor: [(uplot) => this.showValues(uplot.cursor.idx)] },
     }, this.data(), this.plot);
   }
 
@@ -145,11 +145,11 @@ class Chart {
     this.uplot.batch(() => {
       this.uplot.setScale("x", { min: last - SECONDS, max: last });
     });
-    this.tell(this.uplot.cursor.idx);
+    this.showValues(this.uplot.cursor.idx);
   }
 
-  // The values of the second under the cursor, or of the last one.
-  tell(at) {
+  // Show the values of the second under the cursor, or of the last one.
+  showValues(at) {
     const sample = samples[at === null || at === undefined ? samples.length - 1 : at];
     if (!sample) return;
     this.now.textContent = this.lines.length > 1 ? "" : this.show(sample[this.lines[0][0]]);
@@ -182,7 +182,7 @@ function show({ server, slowlog, clients }) {
   ]);
   const { count: all, shown } = clients;
   document.getElementById("shown").textContent = shown.length < all
-    ? `${shown.length} of ${all}, those that take most memory` : `${all}`;
+    ? `${shown.length} of ${all}, those with most memory` : `${all}`;
   fill("clients", shown, [
     ["number", (client) => client.id], ["", (client) => client.addr], ["", (client) => client.name],
     ["", (client) => client.user], ["number", (client) => client.db], ["number", (client) => duration(client.age)],
@@ -198,20 +198,20 @@ function state(text, lost) {
   place.className = lost ? "lost" : "";
 }
 
-async function ask(charts) {
+async function update(charts) {
   const since = samples.length ? samples[samples.length - 1].time : 0;
   try {
     const url = new URL(`live.json?since=${since}`, location.href);
-    url.username = url.password = ""; // fetch takes none; the browser knows them
+    url.username = url.password = ""; // fetch refuses credentials in a URL; the browser sends them itself
     const response = await fetch(url);
-    if (!response.ok) throw new Error(`it answers ${response.status}`);
-    const answer = await response.json();
-    samples = samples.concat(answer.samples).slice(-SECONDS);
-    show(answer);
+    if (!response.ok) throw new Error(`HTTP status ${response.status}`);
+    const data = await response.json();
+    samples = samples.concat(data.samples).slice(-SECONDS);
+    show(data);
     charts.forEach((chart) => chart.update());
     state("live", false);
   } catch (error) {
-    state(`no figures since ${samples.length ? time(samples[samples.length - 1].time) : "the start"}: ${error.message}`, true);
+    state(`no data since ${samples.length ? time(samples[samples.length - 1].time) : "the start"}: ${error.message}`, true);
   }
 }
 
@@ -222,8 +222,8 @@ async function run() {
   new ResizeObserver(() => charts.forEach((chart) => chart.uplot.setSize({ width: chart.plot.clientWidth, height: HEIGHT })))
     .observe(document.getElementById("charts"));
   for (;;) {
-    if (!document.hidden) await ask(charts);
-    await new Promise((resolve) => setTimeout(resolve, BETWEEN));
+    if (!document.hidden) await update(charts);
+    await new Promise((resolve) => setTimeout(resolve, PAUSE));
   }
 }
 
