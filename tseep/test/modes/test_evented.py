@@ -65,8 +65,8 @@ class EventedProtocolTests(SynchronousTestCase):
         self.assertEqual((protocol.peer, protocol.host), ("127.0.0.1:50000", "127.0.0.1:6379"))
         self.assertEqual(protocol.fileno, -1)
 
-    def test_too_many(self) -> None:
-        """A client above C{maxclients} gets Redis's error and is closed; a disconnect frees its place."""
+    def test_maxclients(self) -> None:
+        """A client above C{maxclients} gets Redis's error and is closed; after a disconnect another is admitted."""
         first, _, third = self.connect(), self.connect(), self.connect()
         self.assertEqual(third.transport.value(), TOO_MANY_CLIENTS)
         self.assertTrue(third.transport.disconnecting)
@@ -77,21 +77,21 @@ class EventedProtocolTests(SynchronousTestCase):
         self.assertEqual(self.connect().transport.value(), b"")
 
     def test_connection_lost(self) -> None:
-        """A lost connection removes the session; bytes after that are ignored."""
+        """A lost connection removes the session; bytes received after that are ignored."""
         protocol = self.connect()
         protocol.connectionLost()
         protocol.dataReceived(b"PING\r\n")
         self.assertEqual(self.server.sessions, {})
 
-    def test_closes_after_replies(self) -> None:
+    def test_protocol_error(self) -> None:
         """A protocol error is sent after the replies to the commands before it, then the connection closes."""
         protocol = self.connect()
         protocol.dataReceived(b"PING\r\n*x\r\n")
         self.assertEqual(protocol.transport.value(), b"+PONG\r\n-ERR Protocol error: invalid multibulk length\r\n")
         self.assertTrue(protocol.transport.disconnecting)
 
-    def test_not_reading(self) -> None:
-        """While the transport is paused by backpressure, the client's commands do not run and nothing is read."""
+    def test_backpressure(self) -> None:
+        """While its transport is paused by backpressure, a client's commands do not run and no bytes are read."""
         protocol = self.connect()
         protocol.dataReceived(b"SET k " + b"v" * 60_000 + b"\r\n")
         protocol.transport.clear()
@@ -109,7 +109,7 @@ class EventedProtocolTests(SynchronousTestCase):
         self.assertEqual(protocol.transport.producerState, "producing")
 
     def test_message_to_paused(self) -> None:
-        """Messages that a paused client is sent are held; when it reads again they wait for a commit that is due."""
+        """Messages to a paused client are queued; after C{resumeProducing} they are sent once changes are committed."""
         protocol = self.connect()
         protocol.pauseProducing()
         self.assertEqual(5, protocol.send(b"hello"))
@@ -121,7 +121,7 @@ class EventedProtocolTests(SynchronousTestCase):
         self.assertEqual((b"hello", 0), (protocol.transport.value(), protocol.unsent))
 
     def test_close(self) -> None:
-        """C{close} sends the pending replies first."""
+        """C{close} sends the pending replies before it closes the connection."""
         protocol = self.connect()
         protocol.close()
         self.assertTrue(protocol.transport.disconnecting)
@@ -146,14 +146,13 @@ class EventedModeTests(SynchronousTestCase):
     """L{EventedMode} listens through the watcher and closes its clients on shutdown."""
 
     def test_interface(self) -> None:
-        """C{EventedMode} provides C{IMode}."""
         mode = EventedMode(FakeReactor(), Server())
         mode.start()
         self.addCleanup(mode._watcher.stop)
         verifyObject(IMode, mode)
 
     def test_stop(self) -> None:
-        """C{stop} closes every client and aborts those that are still connected at the timeout."""
+        """C{stop} closes every client, and aborts those that are still connected at the timeout."""
         reactor = FakeReactor()
         server = Server()
         mode = EventedMode(reactor, server)

@@ -27,7 +27,7 @@ class NoThreads:
     A stub of the mode's threads that starts none: the test calls the functions.
 
     @ivar given: the functions that were passed to the pool.
-    @ivar begun: the number of times that a connection reported that it waits for its client.
+    @ivar begun: the number of connections that have reported that they wait for their client.
     """
 
     def __init__(self) -> None:
@@ -82,10 +82,9 @@ class ConnectionTests(SynchronousTestCase):
 
 
 class ThreadedConnectionTests(ConnectionTests):
-    """A connection's thread reads, runs commands and writes replies until the client disconnects."""
+    """A client's thread reads, runs commands and writes replies until the client disconnects."""
 
     def test_interface(self) -> None:
-        """A connection provides C{IConnection}."""
         verifyObject(IConnection, self.connect())
 
     def test_answers(self) -> None:
@@ -93,15 +92,15 @@ class ThreadedConnectionTests(ConnectionTests):
         self.assertEqual(self.converse(b"PING\r\nECHO hi\r\n"), b"+PONG\r\n$2\r\nhi\r\n")
         self.assertEqual(self.server.sessions, {})
 
-    def test_closes_after_replies(self) -> None:
+    def test_protocol_error(self) -> None:
         """A protocol error is sent after the replies to the commands before it, then the connection closes."""
         connection = self.connect()
         connection.far.sendall(b"PING\r\n*x\r\n")
         self.threads.given.pop()()
         self.assertEqual(self.received(connection), b"+PONG\r\n-ERR Protocol error: invalid multibulk length\r\n")
 
-    def test_waiting(self) -> None:
-        """Replies larger than one write are sent in several."""
+    def test_large_replies(self) -> None:
+        """Replies larger than the socket's send buffer are sent completely."""
         value = b"v" * 60_000
         connection = self.connect()
         connection.far.sendall(b"SET k " + value + b"\r\n" + b"GET k\r\n" * 100)
@@ -127,7 +126,7 @@ class ThreadedConnectionTests(ConnectionTests):
         self.assertEqual(held, [True])
         self.assertFalse(self.mode.lock.locked())
 
-    def test_too_many(self) -> None:
+    def test_maxclients(self) -> None:
         """A client above C{maxclients} gets Redis's error and is closed."""
         self.connect()
         self.connect()
@@ -135,8 +134,8 @@ class ThreadedConnectionTests(ConnectionTests):
         self.assertEqual(self.received(third), TOO_MANY_CLIENTS)
         self.assertEqual(len(self.threads.given), 2)
 
-    def test_client_gone(self) -> None:
-        """A client that disconnects before its replies are sent is removed."""
+    def test_disconnect_before_replies(self) -> None:
+        """The session of a client that disconnects before its replies are sent is removed."""
         connection = self.connect()
         connection.far.sendall(b"PING\r\n")
         connection._socket.shutdown(socket.SHUT_WR)
@@ -159,14 +158,14 @@ class ThreadedConnectionTests(ConnectionTests):
         self.assertEqual([0, 1], [len(silent._outbox), len(greedy._outbox)])
 
     def test_refused(self) -> None:
-        """A client for which no thread can start gets Redis's error, is counted as rejected and removed."""
+        """A client for which no thread can start gets Redis's error and counts as a rejected connection."""
         connection = self.connect()
         connection.refuse()
         self.assertEqual(self.received(connection), TOO_MANY_CLIENTS)
         self.assertEqual(({}, 1), (self.server.sessions, self.server.stats.rejected_connections))
 
     def test_large_reads(self) -> None:
-        """A full read is followed by a larger one; a thread that waits for its client holds a small buffer."""
+        """A read that fills its buffer is followed by one with a larger buffer; an idle connection has a small one."""
         connection = self.connect()
         sizes: list[int] = []
         near = connection._socket
@@ -193,8 +192,8 @@ class ThreadedConnectionTests(ConnectionTests):
         connection.close()
         self.assertEqual(connection.fileno, -1)
 
-    def test_finish(self) -> None:
-        """C{finish} answers the commands received so far, then closes."""
+    def test_drain(self) -> None:
+        """C{drain} answers the commands received so far, then closes the connection."""
         connection = self.connect()
         connection.far.sendall(b"PING\r\n")
         connection.drain()
@@ -224,11 +223,11 @@ class Held:
         pass
 
 
-class HelpTests(ConnectionTests):
-    """C{send} of messages to a client that does not read."""
+class HelperThreadTests(ConnectionTests):
+    """A helper thread sends output to a client whose own thread holds the write lock."""
 
     def test_one_helper(self) -> None:
-        """One helper thread sends the rest, including what is added while it waits."""
+        """A connection has at most one helper thread, which also sends the output added while it waits."""
         connection = self.connect()
         del self.threads.given[:]
         connection._writing = held = Held()
@@ -244,7 +243,7 @@ class HelpTests(ConnectionTests):
         self.assertEqual(b"123", connection.far.recv(10))
 
     def test_no_helper(self) -> None:
-        """A connection that finds no thread for its output retries at each C{call} until one starts."""
+        """If no helper thread can start, the connection retries at each C{call} of the mode."""
         connection = self.connect()
         del self.threads.given[:]
         connection._writing = Held()
@@ -256,7 +255,7 @@ class HelpTests(ConnectionTests):
         self.mode.call(lambda: None)
         self.assertEqual(1, len(self.threads.given))
 
-    def test_cut_off(self) -> None:
+    def test_close_with_unsent_output(self) -> None:
         """C{close} resets (C{SO_LINGER} 0) a connection with unsent output, so the kernel does not keep it."""
         connection = self.connect()
         connection._writing = Held()
@@ -270,14 +269,13 @@ class ThreadedModeTests(SynchronousTestCase):
     """L{ThreadedMode} serves each client in a thread and ends the threads on shutdown."""
 
     def test_interface(self) -> None:
-        """C{ThreadedMode} provides C{IMode}."""
         mode = ThreadedMode(Clock(), Server())
         mode.start()
         self.addCleanup(mode.threads.stop)
         verifyObject(IMode, mode)
 
-    def test_reactor_has_no_turn(self) -> None:
-        """The reactor's thread waits for the lock alone, and not for the turn, for which client threads queue."""
+    def test_reactor_skips_turn(self) -> None:
+        """C{call} in the reactor's thread acquires C{lock} alone, not C{turn}, for which client threads queue."""
         mode = ThreadedMode(Clock(), Server())
         called = threading.Event()
         reactor = threading.Thread(target=mode.call, args=(called.set,))
@@ -286,8 +284,8 @@ class ThreadedModeTests(SynchronousTestCase):
             self.assertTrue(called.wait(30))
         reactor.join()
 
-    def test_others_have_their_turn(self) -> None:
-        """A long script releases the turn and the lock for other clients, then acquires both again."""
+    def test_long_script_yields(self) -> None:
+        """A long script releases C{turn} and C{lock} for other clients, then acquires both again."""
         mode = ThreadedMode(Clock(), Server())
         free: list[bool] = []
         self.patch(threaded.time, "sleep", lambda seconds: free.append(mode.turn.locked() or mode.lock.locked()))
@@ -297,7 +295,7 @@ class ThreadedModeTests(SynchronousTestCase):
         self.assertEqual([False], free)
 
     def test_call_holds_the_lock(self) -> None:
-        """C{call} runs the server's periodic work under the lock."""
+        """C{call} runs its function under the lock."""
         server = Server()
         mode = ThreadedMode(Clock(), server)
         held: list[bool] = []
@@ -305,7 +303,7 @@ class ThreadedModeTests(SynchronousTestCase):
         self.assertEqual(held, [True])
 
     def test_stop(self) -> None:
-        """C{stop} answers the commands received, closes each client and fires once all threads have ended."""
+        """C{stop} answers the commands received, closes each client, and fires when all threads have ended."""
         clock = ThreadClock()
         server = Server()
         mode = ThreadedMode(clock, server)

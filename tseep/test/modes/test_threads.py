@@ -25,12 +25,12 @@ def divide(number: int) -> None:
 
 
 def no_more(*_: Any) -> None:
-    """Raise the error of a system whose thread limit is reached."""
+    """Raise C{RuntimeError}, as C{start_new_thread} does at the system's thread limit."""
     raise RuntimeError("can't start new thread")
 
 
 class ThreadPoolTests(SynchronousTestCase):
-    """L{ThreadPool} runs functions in threads and keeps a few idle ones."""
+    """L{ThreadPool} runs functions in threads and keeps at most C{MAX_IDLE} idle ones."""
 
     def setUp(self) -> None:
         self.pool = ThreadPool()
@@ -39,7 +39,7 @@ class ThreadPoolTests(SynchronousTestCase):
         self.come = threading.Semaphore(0)
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Call a function in a thread and wait until it has ended."""
+        """Run a function in the pool and wait until it has ended."""
         self.pool.callInThreadWithCallback(self.note, function, *arguments)
         self.assertTrue(self.come.acquire(timeout=PATIENCE))
 
@@ -64,7 +64,7 @@ class ThreadPoolTests(SynchronousTestCase):
         self.assertEqual((True, "1"), self.results[1])
 
     def test_many_at_once(self) -> None:
-        """Each running function has its own thread; afterwards at most C{IDLE} threads stay."""
+        """Each running function has a thread; at most C{MAX_IDLE} threads remain after that."""
         begun, go_on = threading.Semaphore(0), threading.Event()
 
         def wait() -> None:
@@ -82,7 +82,7 @@ class ThreadPoolTests(SynchronousTestCase):
             self.assertTrue(self.pool._changed.wait_for(lambda: self.pool.count <= MAX_IDLE, PATIENCE))
         self.assertEqual(number, len(self.results))
 
-    def test_threads_that_wait_keep_nothing(self) -> None:
+    def test_idle_thread_holds_no_reference(self) -> None:
         """An idle thread holds no reference to its last function."""
 
         class Client:
@@ -98,14 +98,14 @@ class ThreadPoolTests(SynchronousTestCase):
         self.assertIsNone(kept())
 
     def test_stop(self) -> None:
-        """C{stop} ends all threads, idle ones too."""
+        """C{stop} ends all threads, including idle ones."""
         self.call(str)
         self.call(str)
         self.pool.stop()
         self.assertEqual(0, self.pool.count)
 
-    def test_no_more(self) -> None:
-        """If no thread can start, the call raises C{RuntimeError} and its function is not queued."""
+    def test_thread_limit(self) -> None:
+        """If no thread can start, C{callInThreadWithCallback} raises C{RuntimeError} and queues nothing."""
         self.patch(threads._thread, "start_new_thread", no_more)
         self.assertRaises(RuntimeError, self.pool.callInThreadWithCallback, self.note, str)
         self.assertEqual((0, True), (self.pool.count, self.pool._tasks.empty()))
@@ -132,7 +132,7 @@ class Client:
 
 
 class ThreadsTests(SynchronousTestCase):
-    """L{Threads}: process settings for thousands of threads, bounded starts, refusal at the system's limit."""
+    """L{Threads} changes process settings for thousands of threads, limits thread starts and refuses clients."""
 
     def setUp(self) -> None:
         self.slots: list[int] = []
@@ -166,7 +166,7 @@ class ThreadsTests(SynchronousTestCase):
         self.assertEqual([[FUTEX_SLOTS], 0], [self.slots, len(self.threads)])
 
     def test_bound(self) -> None:
-        """At most C{STARTING} threads start at once; each that has begun starts the next, first come, first served."""
+        """At most C{MAX_STARTING} threads start at once; each that has begun starts the next, in order of arrival."""
         self.start()
         clients = self.clients(MAX_STARTING + 2)
         for _ in range(MAX_STARTING):
@@ -178,10 +178,10 @@ class ThreadsTests(SynchronousTestCase):
             self.assertTrue(self.come.acquire(timeout=PATIENCE))
             self.assertIsNotNone(clients[MAX_STARTING + number].begun)
 
-    def test_no_more(self) -> None:
+    def test_thread_limit(self) -> None:
         """
-        At the system's thread limit new and waiting clients are refused, with one log event. Clients are served
-        again once threads can start, with another.
+        At the system's thread limit new and waiting clients are refused, with one log event. Once threads can start
+        again clients are served, with another log event.
         """
         events: list[Any] = []
         globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
@@ -207,7 +207,7 @@ class ThreadsTests(SynchronousTestCase):
         self.assertEqual("Accepting clients again: threads can be started", said[1])
 
     def test_failure(self) -> None:
-        """An exception in a thread is logged, and the pool continues."""
+        """An exception in a thread is logged; the thread continues."""
         self.start()
         self.assertTrue(self.threads.run(divide, 0))
         self.assertTrue(self.clock.called.wait(PATIENCE))

@@ -13,7 +13,7 @@ NOW = START * 1000
 
 
 class WakerTests(SynchronousTestCase):
-    """L{Waker} keeps one delayed call for the earliest of all timers."""
+    """L{Waker} has one delayed call, for the earliest of all timers."""
 
     def setUp(self) -> None:
         self.reactor = Clock()
@@ -22,7 +22,7 @@ class WakerTests(SynchronousTestCase):
         server = Server(timer=lambda: round(self.reactor.seconds() * 1e9))
         self.waker = Waker(self.reactor, server, lambda: self.rung.append(self.reactor.seconds() - START))
 
-    def test_ring(self) -> None:
+    def test_due(self) -> None:
         """The callback runs once, when the timer is due."""
         self.waker.wake(NOW + 100)
         self.reactor.advance(0.09)
@@ -30,7 +30,7 @@ class WakerTests(SynchronousTestCase):
         self.reactor.pump([0.02, 1])
         self.assertEqual(1, len(self.rung))
 
-    def test_nearer(self) -> None:
+    def test_earlier_timer(self) -> None:
         """An earlier timer replaces the pending delayed call."""
         self.waker.wake(NOW + 1000)
         self.waker.wake(NOW + 100)

@@ -8,14 +8,14 @@ from tseep.modes.workers.frames import BYTES, CLOSED, MAX_FRAME_BYTES, Outbox, h
 
 
 class FramesTests(SynchronousTestCase):
-    """Frames between owner and worker survive any split of the stream."""
+    """Frames are decoded from any split of the byte stream."""
 
-    def test_head(self) -> None:
-        """A head has nine bytes."""
+    def test_header(self) -> None:
+        """A header is nine bytes: type, client number and length, little-endian."""
         self.assertEqual(header(BYTES, 1, 258), b"\x02\x01\0\0\0\x02\x01\0\0")
 
-    def test_whole(self) -> None:
-        """Frames of one C{take} are split back into the same frames."""
+    def test_round_trip(self) -> None:
+        """The frames of one C{pop_all} are decoded to the same frames."""
         box = Outbox()
         box.add_frame(CLOSED, 7)
         box.add_data(2**32 - 1, b"abc")
@@ -24,7 +24,7 @@ class FramesTests(SynchronousTestCase):
         self.assertEqual((b"", b""), (rest, box.pop_all()))
 
     def test_pieces(self) -> None:
-        """A stream cut at any byte yields the same frames."""
+        """A stream that is cut at any byte is decoded to the same frames."""
         box = Outbox()
         said = [(BYTES, 1, b"x" * 20), (CLOSED, 1, b""), (BYTES, 2, b"y")]
         for kind, number, text in said:

@@ -1,4 +1,4 @@
-"""Tests for L{tseep.modes.workers.owner}: the owner's side, with a worker that the test plays."""
+"""Tests for L{tseep.modes.workers.owner}: the owner, with workers that the test simulates."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Reactor(FakeReactor):
 
 class Process:
     """
-    A fake worker process: the test writes and reads its end of the link.
+    A fake worker process: the test writes and reads the worker's end of the link.
 
     @ivar argv: the command line it was started with.
     @ivar files: the file descriptors passed to it.
@@ -130,7 +130,7 @@ class WorkersTests(SynchronousTestCase):
         return self.processes[-1]
 
     def turn(self) -> None:
-        """Deliver the frames that the workers have queued, and process them."""
+        """Send the frames that the workers have queued, and process them in the owner."""
         for process in self.processes:
             data = process.box.pop_all()
             if data:
@@ -151,13 +151,13 @@ class WorkersTests(SynchronousTestCase):
         return heard
 
     def say(self, number: int, data: bytes) -> list[tuple[int, int, bytes]]:
-        """What the first worker hears when one of its clients has said something."""
+        """Send C{data} from a client of the first worker; return the frames that this worker then receives."""
         self.processes[0].box.add_data(number, data)
         self.turn()
         return self.hear(self.processes[0])
 
     def opened(self, *numbers: int) -> Process:
-        """Return the first worker, with these clients connected."""
+        """Return the first worker, with clients of these numbers connected."""
         process = self.processes[0]
         for number in numbers:
             process.open(number)
@@ -166,20 +166,20 @@ class WorkersTests(SynchronousTestCase):
         return process
 
     def answers(self, heard: list[tuple[int, int, bytes]], number: int = 1) -> bytes:
-        """Return the reply bytes for one client among the frames."""
+        """Return the reply bytes for one client in the frames."""
         return b"".join([text for kind, about, text in heard if kind == frames.BYTES and about == number])
 
 
 class ClientTests(WorkersTests):
-    """A worker's client behaves like a client of the other modes."""
+    """Clients of workers are served like those of the other modes."""
 
     def test_answers(self) -> None:
-        """A command's reply is one BYTES frame."""
+        """The reply to a command is one BYTES frame."""
         self.opened(1)
         self.assertEqual([(frames.BYTES, 1, b"+PONG\r\n")], self.say(1, b"PING\r\n"))
 
     def test_batch(self) -> None:
-        """The replies to one read leave in one write, one frame per client."""
+        """The replies to the commands of one read are sent in one write, with one frame per client."""
         process = self.opened(1, 2)
         process.box.add_data(1, encode("SET", "a", 1))
         process.box.add_data(2, encode("GET", "a"))
@@ -187,7 +187,7 @@ class ClientTests(WorkersTests):
         self.assertEqual([(frames.BYTES, 1, b"+OK\r\n"), (frames.BYTES, 2, b"$1\r\n1\r\n")], process.hear())
 
     def test_interfaces(self) -> None:
-        """The connection provides C{IConnection} with the addresses its worker reported; CLIENT LIST has its worker."""
+        """The connection provides C{IConnection} with the addresses its worker sent; CLIENT LIST shows its worker."""
         self.opened(1)
         (session,) = self.server.sessions.values()
         verifyObject(IConnection, session.connection)
@@ -196,7 +196,7 @@ class ClientTests(WorkersTests):
         self.assertIn(b" worker=0", self.answers(self.say(1, encode("CLIENT", "LIST"))))
 
     def test_other_workers_client(self) -> None:
-        """PUBLISH reaches subscribers at another worker."""
+        """PUBLISH reaches subscribers that are connected to another worker."""
         self.opened(1)
         other = self.processes[1]
         other.open(1)
@@ -206,8 +206,8 @@ class ClientTests(WorkersTests):
         self.assertEqual(b":1\r\n", self.answers(self.say(1, encode("PUBLISH", "c", "hi"))))
         self.assertIn(b"hi", self.answers(other.hear()))
 
-    def test_too_many(self) -> None:
-        """A client above C{maxclients} gets Redis's error and CLOSE; one on the reserved endpoint is admitted."""
+    def test_maxclients(self) -> None:
+        """A client above C{maxclients} gets Redis's error and CLOSE; a client of the reserved endpoint is admitted."""
         process = self.opened(1, 2, 3)
         process.open(4)
         process.open(5, reserved=True)
@@ -217,8 +217,8 @@ class ClientTests(WorkersTests):
         expected = [(frames.BYTES, 4, TOO_MANY_CLIENTS), (frames.CLOSE, 4, b""), (frames.BYTES, 5, b"+PONG\r\n")]
         self.assertEqual(expected, process.hear())
 
-    def test_gone(self) -> None:
-        """A disconnected client is removed from those blocked by BLPOP: the element goes to another."""
+    def test_disconnect(self) -> None:
+        """A client blocked in BLPOP that disconnects gets no element: the next push stays in the list."""
         process = self.opened(1, 2)
         process.box.add_data(1, encode("BLPOP", "l", 0))
         process.box.add_frame(frames.CLOSED, 1)
@@ -227,8 +227,8 @@ class ClientTests(WorkersTests):
         self.say(2, encode("RPUSH", "l", "x"))
         self.assertEqual(b"$1\r\nx\r\n", self.answers(self.say(2, encode("LPOP", "l")), 2))
 
-    def test_last_word(self) -> None:
-        """After a client's EOF its replies are sent, then CLOSE."""
+    def test_half_close(self) -> None:
+        """After a client's EOF its commands are answered, then CLOSE is sent."""
         process = self.opened(1)
         process.box.add_data(1, b"PING\r\n")
         process.box.add_frame(frames.EOF, 1)
@@ -253,7 +253,7 @@ class ClientTests(WorkersTests):
         self.assertEqual([(frames.ABORT, 1, b"")], self.processes[0].hear())
 
     def test_failure(self) -> None:
-        """An exception in a command closes its client alone and is logged."""
+        """An exception in a command is logged and closes its client alone."""
         self.opened(1, 2)
 
         self.server.sessions[1].connection._session = Failing(self.server)
@@ -271,8 +271,8 @@ class ClientTests(WorkersTests):
             self.mode.watcher.doRead()
         self.assertEqual(b"+PONG\r\n", self.answers(process.hear()))
 
-    def test_others_in_a_script(self) -> None:
-        """While a script runs other clients' commands run, in order of arrival."""
+    def test_commands_during_a_script(self) -> None:
+        """During a script other clients' commands run, in order of arrival."""
         process = self.opened(1, 2)
         served = []
 
@@ -296,8 +296,8 @@ class ClientTests(WorkersTests):
         self.assertEqual(b"$2\r\n12\r\n", self.answers(self.say(2, encode("GET", "a")), 2))
 
 
-class PressureTests(WorkersTests):
-    """Backpressure: a client's commands stop while its replies are not acknowledged, those of others continue."""
+class BackpressureTests(WorkersTests):
+    """A client's commands stop while C{MAX_UNACKED_BYTES} of replies are unacknowledged; others are served."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -305,11 +305,11 @@ class PressureTests(WorkersTests):
         self.say(2, encode("SET", "big", "x" * ACK_INTERVAL_BYTES))
 
     def fill(self) -> list[tuple[int, int, bytes]]:
-        """Request more reply bytes than a client is sent without an ack."""
+        """Request more reply bytes than the owner sends without an ack; return the frames sent."""
         return [frame for _ in range(4) for frame in self.say(1, encode("GET", "big"))]
 
-    def test_mark(self) -> None:
-        """After C{ACK_INTERVAL_BYTES} the worker gets ACK_REQUEST; replies continue before the ack."""
+    def test_ack_request(self) -> None:
+        """After C{ACK_INTERVAL_BYTES} of replies the owner sends ACK_REQUEST; it continues to reply before the ack."""
         heard = self.say(1, encode("GET", "big"))
         self.assertEqual((frames.ACK_REQUEST, 1, b""), heard[-1])
         self.assertEqual(b"+PONG\r\n", self.answers(self.say(1, b"PING\r\n")))
@@ -323,7 +323,7 @@ class PressureTests(WorkersTests):
         listed = self.answers(self.say(2, encode("CLIENT", "LIST", "ID", 1)), 2)
         self.assertIn(b" oll=1 ", listed)
 
-    def test_taken(self) -> None:
+    def test_acks(self) -> None:
         """Each ack resumes the client's commands where they stopped; no reply is lost."""
         before = self.fill()
         self.assertEqual([], self.say(1, b"PING\r\n"))
@@ -336,7 +336,7 @@ class PressureTests(WorkersTests):
         self.assertEqual(4 * reply + b"+PONG\r\n", self.answers(before + after))
 
     def test_pipeline(self) -> None:
-        """A pipeline stops when its replies fill the window and resumes with the acks."""
+        """A pipeline stops when its replies fill the window, and continues with the acks."""
         self.say(2, encode("SET", "n", 0))
         heard = self.say(1, (encode("GET", "big") + encode("INCR", "n")) * 100)
         count = int(self.answers(self.say(2, encode("GET", "n")), 2).split(b"\r\n")[1])
@@ -349,13 +349,13 @@ class PressureTests(WorkersTests):
         self.assertIn(b"100", self.answers(self.say(2, encode("GET", "n")), 2))
 
     def test_output_limit(self) -> None:
-        """A client above C{client-output-buffer-limit normal} is aborted; others are served."""
+        """A client above C{client-output-buffer-limit normal} gets ABORT; other clients are served."""
         self.say(2, encode("CONFIG", "SET", "client-output-buffer-limit", f"normal {3 * ACK_INTERVAL_BYTES} 0 0"))
         self.assertIn((frames.ABORT, 1, b""), self.fill())
         self.assertEqual(b":1\r\n", self.answers(self.say(2, encode("EXISTS", "big")), 2))
 
     def test_messages(self) -> None:
-        """Messages to a subscriber that does not read are queued up to the C{pubsub} limit, then it is aborted."""
+        """Messages to a subscriber that sends no acks are queued up to its output buffer limit, then it gets ABORT."""
         self.say(2, encode("CONFIG", "SET", "client-output-buffer-limit", f"pubsub {8 * ACK_INTERVAL_BYTES} 0 0"))
         self.say(1, encode("SUBSCRIBE", "c"))
         publish = encode("PUBLISH", "c", "x" * ACK_INTERVAL_BYTES)
@@ -363,8 +363,8 @@ class PressureTests(WorkersTests):
         self.assertTrue(len(self.answers(heard, 1)) < 5 * ACK_INTERVAL_BYTES)
         self.assertIn((frames.ABORT, 1, b""), heard)
 
-    def test_closed_with_replies_held(self) -> None:
-        """After EOF from a client that does not read, its queued messages are sent before CLOSE."""
+    def test_half_close_with_queued_messages(self) -> None:
+        """After a client's EOF its queued messages are sent without waiting for acks, followed by CLOSE."""
         self.say(1, encode("SUBSCRIBE", "c"))
         heard = [frame for _ in range(6) for frame in self.say(2, encode("PUBLISH", "c", "x" * ACK_INTERVAL_BYTES))]
         self.process.box.add_frame(frames.EOF, 1)
@@ -376,8 +376,8 @@ class PressureTests(WorkersTests):
         self.turn()
         self.assertEqual([], self.hear(self.process))
 
-    def test_last_word_after_a_pipeline(self) -> None:
-        """After EOF the rest of a pipeline is answered as acks arrive, then the client is closed."""
+    def test_half_close_after_a_pipeline(self) -> None:
+        """After a client's EOF the rest of its pipeline is answered as acks arrive, then CLOSE is sent."""
         heard = self.say(1, encode("GET", "big") * 20)
         self.process.box.add_data(1, encode("ECHO", "last"))
         self.process.box.add_frame(frames.EOF, 1)
@@ -395,7 +395,7 @@ class PressureTests(WorkersTests):
         self.assertEqual((frames.CLOSE, 1, b""), [frame for frame in heard if frame[0] != frames.ACK_REQUEST][-1])
         self.assertNotIn(1, self.server.sessions)
 
-    def test_last_word_while_waiting(self) -> None:
+    def test_half_close_while_blocked(self) -> None:
         """EOF from a client blocked in BLPOP closes it at once: no element is popped for it."""
         self.say(1, encode("BLPOP", "l", 0))
         self.process.box.add_frame(frames.EOF, 1)
@@ -405,7 +405,7 @@ class PressureTests(WorkersTests):
         self.assertEqual(b":1\r\n", self.answers(self.say(2, encode("LLEN", "l")), 2))
 
     def test_worker_that_does_not_read(self) -> None:
-        """The owner stops reading from a worker that does not read, and resumes when it does."""
+        """The owner does not read from a worker whose link is full, until the worker reads again."""
         for _ in range(40):
             self.process.box.add_data(1, encode("GET", "big"))
             self.process.box.add_frame(frames.ACK, 1)
@@ -421,19 +421,19 @@ class PressureTests(WorkersTests):
         self.assertIsNotNone(self.server.keyspace.databases[0].peek(b"heard"))
 
 
-class LifeTests(WorkersTests):
+class LifecycleTests(WorkersTests):
     """L{WorkersMode} starts, pings, restarts and stops its workers."""
 
-    def test_started(self) -> None:
-        """C{--workers} N starts N processes; each gets its number and BEGIN."""
+    def test_start(self) -> None:
+        """N workers are N processes; each gets its number in C{argv}, and BEGIN."""
         self.assertEqual(2, len(self.processes))
         self.assertEqual(["0", "1"], [process.argv[-1] for process in self.processes])
         self.assertEqual([(frames.BEGIN, 0, b"[]")], self.processes[1].hear())
         for worker in self.server.workers:
             verifyObject(IWorker, worker)
 
-    def test_one_dies(self) -> None:
-        """A worker's death disconnects its clients alone; it is restarted after a pause, on the same sockets."""
+    def test_exit(self) -> None:
+        """The exit of a worker disconnects its clients alone; after a delay it is restarted, with the same number."""
         self.opened(1)
         self.processes[1].open(1)
         self.turn()
@@ -444,10 +444,10 @@ class LifeTests(WorkersTests):
         self.assertEqual("0", self.processes[2].argv[-1])
         self.assertEqual([1, 0], [worker.restarts for worker in self.server.workers])
 
-    def test_one_dies_again_and_again(self) -> None:
+    def test_restart_delay(self) -> None:
         """
-        The restart delay doubles with each early death; it is C{FIRST_PAUSE} again after a run of C{SOON}
-        seconds.
+        The restart delay doubles with each early exit; after a run of C{EARLY_EXIT_S} seconds it is
+        C{MIN_RESTART_DELAY_S} again.
         """
         for pause in (2, 4, 8):
             self.processes[-1].end()
@@ -461,23 +461,23 @@ class LifeTests(WorkersTests):
         self.reactor.advance(MIN_RESTART_DELAY_S * 1.1)
         self.assertEqual(6, len(self.processes))
 
-    def test_one_hangs(self) -> None:
-        """A worker that misses C{MAX_MISSED_PINGS} pings is killed; one that answers is not."""
+    def test_missed_pings(self) -> None:
+        """A worker that misses C{MAX_MISSED_PINGS} pings is killed; one that answers with PONG is not."""
         for _ in range(MAX_MISSED_PINGS + 2):
             self.processes[1].box.add_frame(frames.PONG, 0, _pong())
             self.turn()
             self.reactor.advance(PING_INTERVAL_S)
         self.assertEqual([["KILL"], []], [process.signals for process in self.processes[:2]])
 
-    def test_costs(self) -> None:
-        """What a worker says of its costs an operator sees."""
+    def test_info(self) -> None:
+        """INFO clients shows the CPU time, memory and lag of each worker's last PONG."""
         self.processes[0].box.add_frame(frames.PONG, 0, _pong(cpu_seconds=1.5, resident=4096, lag_ns=7000))
         self.opened(1)
         text = self.answers(self.say(1, encode("INFO", "clients"))).decode()
         self.assertIn("worker0:pid=1000,clients=1,cpu=1.50,rss=4096,lag_usec=7,", text)
 
-    def test_words(self) -> None:
-        """A worker's standard error is logged as a warning with its number."""
+    def test_standard_error(self) -> None:
+        """A line on a worker's standard error is logged as a warning, with the worker's number."""
         events: list[Any] = []
         globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
         self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
@@ -485,7 +485,10 @@ class LifeTests(WorkersTests):
         self.assertEqual([("oh", 1, LogLevel.warn)], [(e["text"], e["number"], e["log_level"]) for e in events])
 
     def test_stop(self) -> None:
-        """C{stop} sends FINISH; commands received before FINISHED are answered, then clients and links close."""
+        """
+        C{stop} sends DRAIN; commands received before DRAINED are answered, then clients and links are closed and no
+        worker is restarted.
+        """
         process = self.opened(1)
         process.box.add_data(1, b"PING\r\n")
         stopped = ensureDeferred(self.mode.stop(1.0))
@@ -506,8 +509,8 @@ class LifeTests(WorkersTests):
         self.assertEqual([], self.reactor.readers)
         self.assertEqual(2, len(self.processes))
 
-    def test_stop_beside_one_that_hangs(self) -> None:
-        """A worker that does not answer FINISH is killed, and C{stop} completes."""
+    def test_stop_with_hung_workers(self) -> None:
+        """C{stop} kills workers that do not answer DRAIN, and completes."""
         self.opened(1)
         stopped = ensureDeferred(self.mode.stop(1.0))
         self.reactor.pump([0.05] * 200)

@@ -18,7 +18,7 @@ TCP = "tcp:0:interface=127.0.0.1"
 
 
 class SharingTests(SynchronousTestCase):
-    """The owner binds the sockets; each worker listens on a copy of its own."""
+    """The owner binds the sockets; each worker listens on a descriptor that it was passed."""
 
     def setUp(self) -> None:
         self.reactor = FakeReactor()
@@ -37,15 +37,15 @@ class SharingTests(SynchronousTestCase):
         return port
 
     def hand(self, port: Any, worker: int, endpoint: str) -> Any:
-        """Return a worker's port, on a duplicate of its socket, as in a process of its own."""
+        """Return a worker's port, listening on a duplicate of its descriptor as in a process of its own."""
         listener = HandedListener(self.reactor, os.dup(port.descriptor(worker)))
         handed = self.successResultOf(listener.listen(endpoint, Factory()))
         self.addCleanup(self.reactor.advance, 0)
         self.addCleanup(handed.stopListening)
         return handed
 
-    def test_a_socket_for_each(self) -> None:
-        """A TCP port has a socket per worker (C{SO_REUSEPORT}); each connection arrives at one of them."""
+    def test_socket_per_worker(self) -> None:
+        """A TCP port has a socket per worker (C{SO_REUSEPORT}); each connection arrives at one of the workers."""
         port = self.share(TCP)
         descriptors = [port.descriptor(worker) for worker in range(3)]
         self.assertEqual(3, len(set(descriptors)))
@@ -58,7 +58,7 @@ class SharingTests(SynchronousTestCase):
             client.close()
 
     def test_busy(self) -> None:
-        """A bound port is in use for any other server despite C{SO_REUSEPORT}."""
+        """Despite C{SO_REUSEPORT} a second server cannot bind a port that is in use."""
         port = self.share(TCP)
         again = SharingListener(self.reactor, 3).listen(f"tcp:{port.getHost().port}:interface=127.0.0.1", Factory())
         error = self.failureResultOf(again, CannotListenError)
@@ -69,7 +69,7 @@ class SharingTests(SynchronousTestCase):
         self.assertEqual("::1", self.share(r"tcp:0:interface=\:\:1").getHost().host)
 
     def test_any_address(self) -> None:
-        """A port of all addresses can be shared."""
+        """A TCP port without an interface is bound to all addresses."""
         self.assertEqual("0.0.0.0", self.share("tcp:0").getHost().host)
 
     def test_keepalive(self) -> None:
@@ -78,7 +78,7 @@ class SharingTests(SynchronousTestCase):
         with socket.socket(fileno=os.dup(port.descriptor(0))) as first:
             self.assertEqual(1, first.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
 
-    def test_keepalive_of_all(self) -> None:
+    def test_keepalive_of_all_workers(self) -> None:
         """C{SO_KEEPALIVE} is set on the sockets of all workers."""
         port = self.share(TCP)
         with socket.socket(fileno=os.dup(port.descriptor(2))) as third:
@@ -102,7 +102,7 @@ class SharingTests(SynchronousTestCase):
         self.assertFalse(os.path.exists(path))
 
     def test_handed(self) -> None:
-        """A worker listens on the socket it was passed, whatever the endpoint's type."""
+        """A worker listens on the socket it was passed, for any type of endpoint."""
         port = self.share(TCP)
         for endpoint in (TCP, "haproxy:tcp:0", "systemd:domain=INET:index=0", "haproxy:systemd:domain=INET:name=a"):
             self.assertEqual(port.getHost(), self.hand(port, 0, endpoint).getHost())

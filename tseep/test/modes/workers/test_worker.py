@@ -1,4 +1,4 @@
-"""Tests for L{tseep.modes.workers.worker}: a worker, whose owner and clients the test plays."""
+"""Tests for L{tseep.modes.workers.worker}: a worker, with an owner and clients that the test simulates."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class WorkerTests(SynchronousTestCase):
         self._rest = b""
 
     def connect(self) -> Any:
-        """A new client's protocol."""
+        """Return the protocol of a new client."""
         protocol = WorkerProtocol(self.worker, False)
         protocol.makeConnection(
             Transport(
@@ -90,8 +90,8 @@ class WorkerTests(SynchronousTestCase):
         verifyObject(IHalfCloseableProtocol, protocol)
         verifyObject(IPushProducer, self.worker)
 
-    def test_comes_and_goes(self) -> None:
-        """The owner receives OPENED, BYTES and CLOSED of a client."""
+    def test_connect_and_disconnect(self) -> None:
+        """A client's connect, bytes and disconnect are sent to the owner as OPENED, BYTES and CLOSED."""
         protocol = self.connect()
         protocol.dataReceived(b"PING\r\n")
         protocol.connectionLost()
@@ -102,7 +102,7 @@ class WorkerTests(SynchronousTestCase):
         self.assertEqual([(frames.BYTES, 1, b"PING\r\n"), (frames.CLOSED, 1, b"")], others)
 
     def test_one_write(self) -> None:
-        """Frames of one batch leave in one write when the batch ends."""
+        """The frames of one batch are sent to the owner in one write at the batch's end."""
         for _ in range(3):
             self.connect().dataReceived(b"x")
         with self.assertRaises(BlockingIOError):
@@ -111,13 +111,13 @@ class WorkerTests(SynchronousTestCase):
         self.assertEqual(6, len(split(self.owner.recv(1 << 20))[0]))
 
     def test_answers(self) -> None:
-        """BYTES from the owner is written to its client; BYTES for an unknown client is ignored."""
+        """BYTES from the owner are written to the client; BYTES for an unknown client are ignored."""
         protocol = self.connect()
         self.tell((frames.BYTES, 1, b"+PONG\r\n"), (frames.BYTES, 99, b"?"))
         self.assertEqual(b"+PONG\r\n", protocol.transport.value())
 
     def test_closed(self) -> None:
-        """CLOSE closes a client after its output, ABORT at once; bytes it sends after that are not forwarded."""
+        """CLOSE closes a client after its output, ABORT at once; bytes that it sends after that are not forwarded."""
         first, second = self.connect(), self.connect()
         self.heard()
         self.tell((frames.CLOSE, 1, b""), (frames.ABORT, 2, b""))
@@ -126,8 +126,8 @@ class WorkerTests(SynchronousTestCase):
         self.assertTrue(second.transport.aborted)
         self.assertEqual([], self.heard())
 
-    def test_memory_is_given_back(self) -> None:
-        """Memory is released to the system once, when no client is paused any more."""
+    def test_memory_is_released(self) -> None:
+        """Memory is returned to the system once, after the last paused client resumed or disconnected."""
         given: list[str] = []
         self.patch(worker, "release_memory", lambda: given.append("back"))
         first, second = self.connect(), self.connect()
@@ -142,7 +142,7 @@ class WorkerTests(SynchronousTestCase):
             self.tell((frames.PING, 0, b""))
         self.assertEqual(["back"], given)
 
-    def test_last_word(self) -> None:
+    def test_half_close(self) -> None:
         """After a half-close the client stays connected until the owner sends CLOSE."""
         protocol = self.connect()
         protocol.dataReceived(b"PING\r\n")
@@ -150,8 +150,8 @@ class WorkerTests(SynchronousTestCase):
         self.assertEqual([frames.OPENED, frames.BYTES, frames.EOF], [kind for kind, _, _ in self.heard()])
         self.assertFalse(protocol.transport.disconnecting)
 
-    def test_marks(self) -> None:
-        """ACK_REQUEST is acknowledged at once, or when the paused client reads again."""
+    def test_ack_requests(self) -> None:
+        """ACK_REQUEST is acknowledged at once, or, for a paused client, when it resumes."""
         protocol = self.connect()
         self.heard()
         self.tell((frames.ACK_REQUEST, 1, b""))
@@ -163,7 +163,7 @@ class WorkerTests(SynchronousTestCase):
         self.assertEqual(([(frames.ACK, 1, b"")], "producing"), (self.heard(), protocol.transport.producerState))
 
     def test_owner_that_does_not_read(self) -> None:
-        """While the link to the owner is full, each client is read from at most once; no bytes are lost."""
+        """While the link to the owner is full each client is read at most once and then paused; no bytes are lost."""
         protocols = [self.connect() for _ in range(3)]
         data = b"x" * 60_000
         while not self.worker.full:
@@ -182,7 +182,7 @@ class WorkerTests(SynchronousTestCase):
         self.assertEqual(["producing"] * 3, [protocol.transport.producerState for protocol in protocols])
 
     def test_numbers(self) -> None:
-        """A number is not used again soon, and never while a client has it."""
+        """A disconnected client's number is reused after all others, and no number has two clients."""
         self.patch(worker, "MAX_CLIENT_NUMBER", 3)
         protocols = [self.connect() for _ in range(3)]
         protocols[1].connectionLost()
@@ -190,8 +190,8 @@ class WorkerTests(SynchronousTestCase):
         numbers = [number for kind, number, _ in self.heard() if kind == frames.OPENED]
         self.assertEqual([1, 2, 3, 2], numbers)
 
-    def test_listens(self) -> None:
-        """BEGIN starts listening on the sockets passed; FINISH forwards the connections already pending."""
+    def test_begin_and_drain(self) -> None:
+        """BEGIN starts to listen on the sockets passed; DRAIN forwards data of pending connections before DRAINED."""
         bound = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(bound.close)
         self.patch(worker, "FIRST_SOCKET_FD", os.dup(bound.fileno()))
@@ -212,7 +212,7 @@ class WorkerTests(SynchronousTestCase):
         self.assertEqual([frames.OPENED, frames.BYTES, frames.DRAINED], kinds, "who had come is heard")
 
     def test_cannot_listen(self) -> None:
-        """If an endpoint cannot be listened on, the worker logs why and ends."""
+        """If an endpoint cannot be listened on, the worker logs the error and exits."""
         bound = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(bound.close)
         self.patch(worker, "FIRST_SOCKET_FD", os.dup(bound.fileno()))
@@ -222,7 +222,7 @@ class WorkerTests(SynchronousTestCase):
         self.assertIn("nowhere", event["error"])
         self.assertEqual("end", end)
 
-    def test_alive(self) -> None:
+    def test_ping(self) -> None:
         """PING is answered by PONG with CPU time, memory, lag and batch sizes."""
         self.tell((frames.PING, 0, b""))
         ((kind, _, text),) = self.heard()
@@ -230,18 +230,18 @@ class WorkerTests(SynchronousTestCase):
         self.assertEqual((frames.PONG, {"cpu_seconds", "resident", "lag_ns", "batches"}), (kind, set(costs)))
         self.assertTrue(costs["resident"] > 1e6)
 
-    def test_owner_gone(self) -> None:
-        """The worker ends at EOF of its link to the owner."""
+    def test_owner_eof(self) -> None:
+        """The worker exits at EOF of its link to the owner."""
         self.owner.close()
         self.worker.watcher.doRead()
         self.assertEqual(["end"], self.ends)
 
 
-class LineTests(SynchronousTestCase):
-    """Log lines that a worker writes to standard error, for the owner's log."""
+class LogLineTests(SynchronousTestCase):
+    """A worker writes log lines to standard error, which the owner logs."""
 
     def test_warnings(self) -> None:
-        """Warnings and above are written, without a time; lower levels are not."""
+        """Events of level warn and above are written, without a time; lower levels are not."""
         event = {"log_format": "oh {what}", "what": "no", "log_time": 0.0, "log_level": LogLevel.warn}
         self.assertEqual("oh no\n", _format_event(event))
         self.assertIsNone(_format_event({**event, "log_level": LogLevel.info}))
