@@ -1,4 +1,4 @@
-"""Tests of L{tseep.keyspace.eviction}."""
+"""Tests for L{tseep.keyspace.eviction}: memory accounting and the policies of C{maxmemory-policy}."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ VALUE = "x" * 1000
 
 
 class EvictionTests(SessionTests):
-    """Accounting of memory used by keys, and eviction above C{maxmemory}."""
-
     config: ClassVar[dict[str, str]] = {"maxmemory": "1000kb", "notify_keyspace_events": "Ee"}
 
     def setUp(self) -> None:
@@ -36,7 +34,7 @@ class EvictionTests(SessionTests):
         return self.server.eviction.used
 
     def test_counts(self) -> None:
-        """The accounted memory follows the keys' sizes and returns to its start when they are deleted or flushed."""
+        """The accounted memory follows the sizes of the keys, and falls back when they are deleted or flushed."""
         self.run_command("CONFIG", "SET", "maxmemory", "100mb")
         begin = self.used
         for way in ("DEL a b l", "FLUSHALL", "FLUSHDB ASYNC"):
@@ -68,7 +66,7 @@ class EvictionTests(SessionTests):
         self.assertReply("OK", "SET", "new", "x")
 
     def test_transactions(self) -> None:
-        """OOM is returned when a command is queued; an EXEC without memory is discarded with EXECABORT."""
+        """A queued command that gets OOM aborts EXEC; EXEC above the limit replies EXECABORT."""
         self.fill()
         self.run_command("MULTI")
         self.assertReply(OOM, "SET", "a", VALUE)
@@ -94,7 +92,7 @@ class EvictionTests(SessionTests):
         self.assertReply("OK", "EVAL", "#!lua flags=allow-oom\nreturn redis.call('SET', 'a', 1)", 0)
 
     def test_lru(self) -> None:
-        """C{allkeys-lru} evicts mostly the longest unused keys, with an C{evicted} event each; INFO counts them."""
+        """C{allkeys-lru} evicts mostly the least recently used keys, with an C{evicted} event each; INFO counts them."""
         self.policy("allkeys-lru")
         listener = self.connect()
         self.send("SUBSCRIBE", "__keyevent@0__:evicted", session=listener)
@@ -113,7 +111,7 @@ class EvictionTests(SessionTests):
         self.assertEqual(1000 - len(left), len(self.sent(listener)))
 
     def test_lfu(self) -> None:
-        """C{allkeys-lfu} evicts mostly the rarely used keys."""
+        """C{allkeys-lfu} evicts mostly the least frequently used keys."""
         self.policy("allkeys-lfu")
         self.fill(600)
         for _ in range(30):
@@ -162,7 +160,7 @@ class EvictionTests(SessionTests):
             self.assertTrue(all(n >= 1000 for n in self.keys()), name)
 
     def test_lowered(self) -> None:
-        """A lowered limit is reached in steps, between which clients are served."""
+        """After C{maxmemory} is lowered keys are evicted in steps, between which clients are served."""
         self.run_command("CONFIG", "SET", "maxmemory", "100mb")
         self.fill(3000)
         self.policy("allkeys-random")
@@ -196,7 +194,7 @@ class EvictionTests(SessionTests):
         self.assertReply(0, "OBJECT", "IDLETIME", "a")
 
     def test_native(self) -> None:
-        """WRITE of the native protocol gets OOM too."""
+        """WRITE of the Go study's binary frames gets OOM too."""
         self.fill()
         other = self.connect()
         self.assertIn(b"OOM", other.receive(b"\x02\x00\x07\x01k\x04xxxx"))

@@ -1,4 +1,4 @@
-"""Tests for L{tseep.keyspace.keyspace}."""
+"""Tests for L{tseep.keyspace.keyspace}: expiry, iteration for SCAN, and databases."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Time:
 
 
 def check_slots(case: SynchronousTestCase, database: Database) -> None:
-    """Assert that each expiring key is in exactly the slot of its time and each slot is in the order."""
+    """Assert that each expiring key is in the slot of its expiry time alone, and each slot in the slot order."""
     found: dict[bytes, int] = {}
     for slot, keys in database._slots.items():
         members = keys if isinstance(keys, set) else {keys}
@@ -38,7 +38,7 @@ def check_slots(case: SynchronousTestCase, database: Database) -> None:
 
 
 def walk_on(entries: dict[bytes, None], cursor: int, count: int) -> list[bytes]:
-    """Return the names from a cursor to the end of the walk; fail if it does not end."""
+    """Return the names of an iteration from this cursor to its completion; fail if it does not complete."""
     met: list[bytes] = []
     for _ in range(len(entries) + 1):
         cursor, names = walk(entries, cursor, count)
@@ -49,22 +49,22 @@ def walk_on(entries: dict[bytes, None], cursor: int, count: int) -> list[bytes]:
 
 
 class WalkTests(SynchronousTestCase):
-    """SCAN's guarantees (https://redis.io/commands/scan)."""
+    """The guarantees of SCAN (https://redis.io/commands/scan) hold for C{walk}."""
 
-    def test_whole(self) -> None:
-        """A walk without changes returns every entry once."""
+    def test_unchanged(self) -> None:
+        """An iteration without changes returns every entry once."""
         entries = dict.fromkeys(b"%d" % number for number in range(100))
         for count in (1, 7, 99, 100, 1000):
             met = walk_on(entries, 0, count)
             self.assertEqual((100, set(entries)), (len(met), set(met)), f"with COUNT {count}")
 
     def test_empty(self) -> None:
-        """A walk of an empty collection ends at once, with any cursor."""
+        """An iteration over no entries completes at the first step, with any cursor."""
         self.assertEqual((0, []), walk({}, 0, 10))
         self.assertEqual((0, []), walk({}, 2**64 - 1, 10))
 
     def test_large(self) -> None:
-        """A small COUNT is raised for many entries, so that a walk has a bounded number of steps."""
+        """For many entries a small COUNT is raised, so that the number of steps is bounded."""
         entries = dict.fromkeys(b"%d" % number for number in range(5000))
         cursor, names = walk(entries, 0, 1)
         self.assertEqual((4995, 5), (cursor, len(names)))
@@ -74,8 +74,8 @@ class WalkTests(SynchronousTestCase):
         st.integers(0, 40),
         st.lists(st.tuples(st.integers(1, 6), st.lists(st.integers(0, 80)), st.integers(0, 8)), min_size=1),
     )
-    def test_promise(self, size: int, rounds: list[tuple[int, list[int], int]]) -> None:
-        """An entry present during the whole walk is returned, whatever is added or removed."""
+    def test_guarantee(self, size: int, rounds: list[tuple[int, list[int], int]]) -> None:
+        """An entry that is present during the whole iteration is returned, whatever is added or removed."""
         entries = dict.fromkeys(b"%d" % number for number in range(size))
         constant, met, newest = set(entries), set(), size
         cursor = 0
@@ -95,7 +95,7 @@ class WalkTests(SynchronousTestCase):
         self.assertEqual(set(), constant - met, "these were there all the time, and were not met")
 
     def test_bounded(self) -> None:
-        """A walk ends, however many entries are added during it."""
+        """An iteration completes, however many entries are added during it."""
         entries = dict.fromkeys(b"%d" % number for number in range(100))
         cursor = walk(entries, 0, 10)[0]
         for step in range(9):
@@ -177,7 +177,7 @@ class Model:
 
 
 class ExpiryTests(SynchronousTestCase):
-    """Keys expire on access, and the sweep removes those that are not accessed."""
+    """Keys expire on access; the sweep removes expired keys that are not accessed."""
 
     def setUp(self) -> None:
         self.time = Time(1_700_000_000_000)
@@ -218,7 +218,7 @@ class ExpiryTests(SynchronousTestCase):
 
     @QUICK
     @given(OPERATIONS)
-    def test_nothing_left(self, operations: list[tuple[str, ...]]) -> None:
+    def test_all_expired(self, operations: list[tuple[str, ...]]) -> None:
         """After all expiry times have passed, sweeps leave only the keys without one."""
         self.setUp()
         model = Model(self.database, self.time)
@@ -232,7 +232,7 @@ class ExpiryTests(SynchronousTestCase):
         self.assertEqual(lasting, set(self.database.values))
         self.assertEqual(({}, {}, []), (self.database.expires, self.database._slots, self.database._order))
 
-    def test_last_moment(self) -> None:
+    def test_expiry_time(self) -> None:
         """A key exists in the millisecond of its expiry time and is expired in the next."""
         self.add(b"key", 1000)
         self.turn(1000)
@@ -250,7 +250,7 @@ class ExpiryTests(SynchronousTestCase):
         self.assertEqual(70, len(self.database))
 
     def test_far_jump(self) -> None:
-        """After a large clock jump the sweep's cost depends on keys and slots, not on the time between."""
+        """After a large clock jump the cost of a sweep depends on keys and slots, not on the time skipped."""
         self.add(b"near", 1000)
         self.add(b"far", 10**15)
         self.turn(2 * 10**15)
@@ -258,7 +258,7 @@ class ExpiryTests(SynchronousTestCase):
         self.assertEqual(0, len(self.database))
 
     def test_sweep_every_database(self) -> None:
-        """The sweep covers every database."""
+        """A sweep removes the expired keys of every database."""
         other = self.keyspace.databases[1]
         other.set(b"key", b"value")
         other.expire_at(b"key", self.keyspace.now + 1)
@@ -292,8 +292,6 @@ class ExpiryTests(SynchronousTestCase):
 
 
 class DatabaseTests(SynchronousTestCase):
-    """Random keys, shrinking, SWAPDB and statistics of L{Database}."""
-
     def setUp(self) -> None:
         self.time = Time(1_700_000_000_000)
         self.keyspace = Keyspace(2, self.time)
@@ -329,7 +327,7 @@ class DatabaseTests(SynchronousTestCase):
         check_slots(self, self.database)
 
     def test_no_shrink(self) -> None:
-        """While at least half of the keys are left, nothing is copied."""
+        """While at least half of the keys are left, the sweep does not rebuild the dictionaries."""
         self.fill(5000)
         self.keyspace.sweep(1)
         for number in range(2500):
@@ -360,7 +358,7 @@ class DatabaseTests(SynchronousTestCase):
         self.assertEqual((2, 2), (self.keyspace.hits, self.keyspace.misses))
 
     def test_use(self) -> None:
-        """C{read} and C{get} update a key's access time; C{look} and C{peek} do not."""
+        """C{read} and C{get} set a key's access time; C{look} and C{peek} do not."""
         database = self.database
         for used, look in enumerate((database.peek, database.read_untouched, database.read, database.get)):
             self.database.set(b"key", b"value")

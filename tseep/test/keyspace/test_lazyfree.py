@@ -7,7 +7,7 @@ from tseep.test.support import SessionTests
 
 
 class LazyFreeTests(SessionTests):
-    """Large values are freed incrementally."""
+    """UNLINK and asynchronous flushes free large values after the reply, in steps."""
 
     def fill(self, key: str, size: int = 1000) -> Hash:
         """Create a large hash and return it."""
@@ -44,7 +44,7 @@ class LazyFreeTests(SessionTests):
         self.assertTrue(len(value) < left)
 
     def test_small(self) -> None:
-        """Small values are freed at once."""
+        """UNLINK frees small values at once."""
         self.fill("h", 64)
         self.run_command("SET", "s", "x" * 1000)
         self.assertReply(2, "UNLINK", "h", "s")
@@ -71,7 +71,7 @@ class LazyFreeTests(SessionTests):
         self.assertEqual(0, len(value))
         self.assertEqual(0, len(self.server.lazyfree))
 
-    def test_flush_by_default(self) -> None:
+    def test_lazy_user_flush(self) -> None:
         """A flush is asynchronous with ASYNC, or by C{lazyfree-lazy-user-flush} unless SYNC is given."""
         self.fill("h")
         self.run_command("FLUSHDB")
@@ -85,7 +85,7 @@ class LazyFreeTests(SessionTests):
         self.assertEqual(1, len(self.server.lazyfree))
 
     def test_info(self) -> None:
-        """INFO memory has the number of objects that wait to be freed."""
+        """C{lazyfree_pending_objects} of INFO memory is the number of objects that are not yet freed."""
         self.fill("h")
         self.run_command("UNLINK", "h")
         self.assertIn(b"lazyfree_pending_objects:1", self.run_command("INFO", "memory"))

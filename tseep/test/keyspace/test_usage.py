@@ -1,4 +1,4 @@
-"""Tests of L{tseep.keyspace.usage}."""
+"""Tests for L{tseep.keyspace.usage}: the access counters of the LFU policies."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from tseep.keyspace.usage import INITIAL_COUNTER, MAX_COUNTER, LFUCounters
 MINUTE = 60
 
 
-class UsesTests(SynchronousTestCase):
-    """L{LFUCounters}: logarithmic access counters that decay with time."""
-
+class LFUCountersTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(usage, "random", random.Random(1))
 
@@ -30,14 +28,14 @@ class UsesTests(SynchronousTestCase):
         self.assertEqual(INITIAL_COUNTER, self.used(0))
 
     def test_scale(self) -> None:
-        """The counter grows logarithmically: about 10 after 100 accesses, as in the table in redis.conf."""
+        """The counter grows logarithmically: about 10 after 100 accesses, as in the table of redis.conf."""
         self.assertTrue(8 <= self.used(100) <= 14, self.used(100))
         self.assertTrue(14 <= self.used(1000) <= 24, self.used(1000))
         self.assertTrue(self.used(10_000, 0) == MAX_COUNTER)
         self.assertGreater(self.used(1000, 1), self.used(1000, 100))
 
     def test_decay(self) -> None:
-        """The counter falls by one for each decay time without access, to zero at the lowest."""
+        """The counter falls by one for each C{lfu-decay-time} without access, to 0 at the least."""
         counted = LFUCounters({}, 0, 2)
         for _ in range(10):
             counted[b"a"] = 0
