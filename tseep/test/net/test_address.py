@@ -7,10 +7,10 @@ from tseep.net.address import show
 
 
 class ShowTests(SynchronousTestCase):
-    """Addresses are formatted as Redis does in CLIENT LIST."""
+    """C{show} formats addresses as CLIENT LIST does."""
 
     def test_ipv4(self) -> None:
-        """An IPv4 address is host:port."""
+        """An IPv4 address is formatted as C{host:port}."""
         self.assertEqual(show(IPv4Address("TCP", "127.0.0.1", 6379)), "127.0.0.1:6379")
 
     def test_ipv6(self) -> None:
@@ -21,6 +21,6 @@ class ShowTests(SynchronousTestCase):
         """A Unix socket's address is its path with port 0."""
         self.assertEqual(show(UNIXAddress(b"/tmp/tseep.sock")), "/tmp/tseep.sock:0")
 
-    def test_nameless(self) -> None:
-        """The client's end of a Unix socket has no path."""
+    def test_unnamed(self) -> None:
+        """The unnamed end of a Unix socket is formatted as C{:0}."""
         self.assertEqual(show(UNIXAddress(None)), ":0")

@@ -1,4 +1,4 @@
-"""Tests of L{tseep.net.heartbeat}."""
+"""Tests for L{tseep.net.heartbeat}: periodic calls and the event loop's lag."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tseep.telemetry.histogram import LoopLag
 
 
 class HeartbeatTests(SynchronousTestCase):
-    """L{Heartbeat} calls a function every C{INTERVAL} seconds and measures the loop's lag."""
+    """L{Heartbeat} calls a function every C{INTERVAL_S} seconds and measures the loop's lag."""
 
     def setUp(self) -> None:
         """Use a fake clock and record the calls."""
@@ -28,8 +28,8 @@ class HeartbeatTests(SynchronousTestCase):
         if self.error is not None:
             raise self.error
 
-    def test_beats(self) -> None:
-        """The function is called from C{start} to C{stop}."""
+    def test_calls(self) -> None:
+        """The function is called in each interval from C{start} to C{stop}."""
         self.heart.start()
         self.clock.pump([INTERVAL_S] * 3)
         self.heart.stop()
@@ -46,8 +46,8 @@ class HeartbeatTests(SynchronousTestCase):
         self.assertEqual(250, round(self.lag.nanoseconds / 1e6))
         self.assertEqual(([0.35, 0.45], 2), (self.beats, self.lag.count))
 
-    def test_goes_on(self) -> None:
-        """A failing function is called again; its failure and its recovery are each logged once."""
+    def test_failure(self) -> None:
+        """A function that fails is called again; its failure and its recovery are each logged once."""
         lines: list[str] = []
 
         @implementer(ILogObserver)

@@ -97,13 +97,13 @@ class ListenerTests(SynchronousTestCase):
         self.listener.keep_alive(0)
         self.assertEqual(0, _keepalive_of(second)[0])
 
-    def test_keepalive_for_long(self) -> None:
+    def test_keepalive_limit(self) -> None:
         """The keepalive interval is capped at 32767 seconds, the kernel's limit."""
         port = self.listen("tcp:0:interface=127.0.0.1")
         self.listener.keep_alive(100_000)
         self.assertEqual((1, 32767, 10922, 3), _keepalive_of(port))
 
-    def test_keepalive_of_none(self) -> None:
+    def test_keepalive_ignored(self) -> None:
         """C{keep_alive} ignores Unix sockets and closed ports."""
         self.listen(f"unix:{self.mktemp()}")
         self.close(self.listener.listenTCP(0, Factory(), interface="127.0.0.1"))

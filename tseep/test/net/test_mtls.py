@@ -1,4 +1,4 @@
-"""Tests of L{tseep.net.mtls}; C{tests/server/test_endpoints.py} has those that need certificates."""
+"""Tests for L{tseep.net.mtls}; C{tests/server/test_endpoints.py} has those that need certificates."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ class MutualTLSParserTests(SynchronousTestCase):
     """The parser of endpoint strings with the prefix C{mtls:}."""
 
     def test_interface(self) -> None:
-        """The parser provides C{IStreamServerEndpointStringParser}."""
         verifyObject(IStreamServerEndpointStringParser, MutualTLSParser())
 
-    def test_found(self) -> None:
+    def test_plugin(self) -> None:
         """Twisted finds the plugin; a missing file option raises C{ValueError}."""
         for text in ("mtls:1", "mtls:1:privateKey=a:certKey=b", "mtls:1:clientCA=c:certKey=b"):
             with self.assertRaisesRegex(ValueError, r"=FILE is missing: mtls:PORT:"):

@@ -11,7 +11,7 @@ from tseep.net.timing import keep_even_time
 
 
 class Reactor(ReactorBase):
-    """A reactor without I/O."""
+    """A reactor without I/O, for its timers."""
 
     def installWaker(self) -> None:
         """Skip the waker: no other thread wakes this reactor."""
@@ -43,8 +43,8 @@ class TimingTests(SynchronousTestCase):
         self.even += 1
         self.assertEqual(["late"], self.call())
 
-    def test_called_before(self) -> None:
-        """A delayed call scheduled earlier keeps its delay and can be reset."""
+    def test_scheduled_before(self) -> None:
+        """A delayed call scheduled before C{keep_even_time} keeps its delay and can be reset."""
         self.reactor.callLater(10, self.called.append, "second")
         put_off = self.reactor.callLater(5, self.called.append, "third")
         self.reactor.callLater(1, self.called.append, "first")

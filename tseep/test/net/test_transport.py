@@ -52,7 +52,7 @@ class Producer:
 
 @skipUnless(hasattr(select, "epoll"), "the platform has no epoll")
 class WriteAtOnceTests(SynchronousTestCase):
-    """A write is sent to the socket at once; the rest is Twisted's behaviour."""
+    """C{write} sends to the socket at once; bytes that it does not accept are sent as by Twisted's transports."""
 
     def setUp(self) -> None:
         self.watcher = Watcher(FakeReactor())
@@ -77,7 +77,7 @@ class WriteAtOnceTests(SynchronousTestCase):
             return taken
 
     def test_at_once(self) -> None:
-        """Written bytes arrive without a turn of the reactor, and no writer is registered."""
+        """Written bytes arrive without an iteration of the reactor, and no writer is registered."""
         self.transport.write(b"hello")
         self.assertEqual(self.far.recv(10), b"hello")
         self.assertEqual(self.watcher.getWriters(), [])
@@ -88,8 +88,8 @@ class WriteAtOnceTests(SynchronousTestCase):
         self.watcher.doRead()
         self.assertEqual(self.sink.events, [b"x"])
 
-    def test_rest_follows(self) -> None:
-        """Bytes that the socket does not accept are sent later in order; the producer is paused until then."""
+    def test_partial_write(self) -> None:
+        """Bytes that the socket does not accept are sent later, in order; until then the producer is paused."""
         producer = Producer()
         self.transport.registerProducer(producer, True)
         data = bytes(range(256)) * 20_000
@@ -105,7 +105,7 @@ class WriteAtOnceTests(SynchronousTestCase):
         self.assertEqual(self.watcher.getWriters(), [])
 
     def test_unsent(self) -> None:
-        """The queued bytes are counted until the socket has accepted them."""
+        """C{unsent} is the number of queued bytes until the socket has accepted them."""
         self.transport.write(b"x")
         self.assertEqual(0, self.transport.unsent)
         self.transport.write(b"x" * 3_000_000)
@@ -119,7 +119,7 @@ class WriteAtOnceTests(SynchronousTestCase):
         self.assertEqual([], self.watcher.getWriters())
 
     def test_lose_connection(self) -> None:
-        """C{loseConnection} sends the buffered bytes first."""
+        """C{loseConnection} sends the queued bytes before it closes."""
         data = b"x" * 3_000_000
         self.transport.write(data)
         self.transport.loseConnection()
@@ -130,8 +130,8 @@ class WriteAtOnceTests(SynchronousTestCase):
         self.watcher.doRead()
         self.assertEqual((taken, self.far.recv(1), self.sink.events), (data, b"", ["lost"]))
 
-    def test_far_end_gone(self) -> None:
-        """A write to a closed connection raises nothing; the connection is lost in the next turn of the reactor."""
+    def test_write_after_close(self) -> None:
+        """A write to a socket that the far end closed raises nothing; the loss is reported in the next iteration."""
         self.far.close()
         self.transport.write(b"x")
         self.watcher.doRead()

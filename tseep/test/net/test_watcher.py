@@ -18,7 +18,7 @@ from tseep.net.watcher import Watcher
 
 
 class FakeReactor(Clock):
-    """A fake reactor that records its readers; the test wakes them."""
+    """A fake reactor that records its readers and calls none."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class Descriptor:
 
 
 class HalfCloseable(Descriptor):
-    """A transport that is notified of EOF on its read half."""
+    """A transport that implements C{readConnectionLost}."""
 
     def readConnectionLost(self, reason: Any) -> None:
         self.events.append(("read", reason.value))
@@ -70,7 +70,7 @@ class HalfCloseable(Descriptor):
 
 @skipUnless(hasattr(select, "epoll"), "the platform has no epoll")
 class WatcherTests(SynchronousTestCase):
-    """The watcher serves all ready descriptors from one epoll, in one turn of the reactor."""
+    """L{Watcher} serves all ready descriptors of one epoll in one iteration of the reactor."""
 
     def setUp(self) -> None:
         self.reactor = FakeReactor()
@@ -83,7 +83,7 @@ class WatcherTests(SynchronousTestCase):
             self.watcher.stop()
 
     def client(self, kind: Any = Descriptor) -> Any:
-        """Return a transport of that kind; its attribute C{far} is the other end of its connection."""
+        """Return a transport of this class; its attribute C{far} is the other end of its connection."""
         near, far = socket.socketpair()
         self.addCleanup(near.close)
         self.addCleanup(far.close)
@@ -104,23 +104,23 @@ class WatcherTests(SynchronousTestCase):
         verifyObject(IReadDescriptor, self.watcher)
 
     def test_one_reader(self) -> None:
-        """The reactor has one reader for all clients, readable when one of them is."""
+        """The reactor has the watcher as its one reader, readable when any client is."""
         clients = [self.reading() for _ in range(3)]
         self.assertEqual(self.reactor.readers, [self.watcher])
         self.assertEqual(select.select([self.watcher], [], [], 0)[0], [])
         clients[1].far.send(b"x")
         self.assertEqual(select.select([self.watcher], [], [], 0)[0], [self.watcher])
 
-    def test_wakes_all_that_are_ready(self) -> None:
-        """One turn serves all ready clients and no others."""
+    def test_ready_descriptors(self) -> None:
+        """C{doRead} serves all ready descriptors and no others."""
         clients = [self.reading() for _ in range(5)]
         for client in clients[:4]:
             client.far.send(b"x")
         self.watcher.doRead()
         self.assertEqual([client.events for client in clients], [[b"x"]] * 4 + [[]])
 
-    def test_more_than_a_batch(self) -> None:
-        """Batch follows batch until nobody is ready."""
+    def test_batches(self) -> None:
+        """More ready descriptors than C{MAX_BATCH} are served in several batches of one C{doRead}."""
         self.patch(watcher, "MAX_BATCH", 2)
         clients = [self.reading() for _ in range(5)]
         for client in clients:
@@ -129,7 +129,7 @@ class WatcherTests(SynchronousTestCase):
         self.assertEqual([client.events for client in clients], [[b"x"]] * 5)
 
     def test_budget(self) -> None:
-        """When its budget is spent it stops after the batch, and is ready again."""
+        """C{serve} stops after the batch in which its time budget expires; the watcher stays readable."""
         self.patch(watcher, "MAX_BATCH", 2)
         clients = [self.reading() for _ in range(5)]
         for client in clients:
@@ -139,7 +139,7 @@ class WatcherTests(SynchronousTestCase):
         self.assertEqual(select.select([self.watcher], [], [], 0)[0], [self.watcher])
 
     def test_write(self) -> None:
-        """A writer is served when its socket is writable; its reads continue."""
+        """A registered writer is served when its socket is writable; its reads continue."""
         client = self.reading()
         self.watcher.addWriter(client)
         client.far.send(b"x")
@@ -160,7 +160,7 @@ class WatcherTests(SynchronousTestCase):
         self.watcher.doRead()
         self.assertEqual(client.events, [])
 
-    def test_removed_in_the_same_batch(self) -> None:
+    def test_removed_during_a_batch(self) -> None:
         """A descriptor removed during a batch is not served, even if it was ready."""
         first, second = self.reading(), self.reading()
         for client in (first, second):
@@ -196,7 +196,7 @@ class WatcherTests(SynchronousTestCase):
         self.assertEqual(self.watcher.getReaders(), [])
 
     def test_half_close(self) -> None:
-        """EOF is reported as C{readConnectionLost} to a half-closeable transport."""
+        """For a transport with C{readConnectionLost} EOF is reported there, not to C{connectionLost}."""
         client = self.reading(HalfCloseable)
         client.result = CONNECTION_DONE
         client.far.send(b"x")
@@ -204,7 +204,7 @@ class WatcherTests(SynchronousTestCase):
         self.assertEqual(client.events, [b"x", ("read", CONNECTION_DONE)])
 
     def test_hang_up(self) -> None:
-        """The bytes received before a hang-up are read first."""
+        """Bytes received before a hang-up are read before the loss is reported."""
         client = self.reading()
         client.far.send(b"x")
         client.far.close()
@@ -222,7 +222,7 @@ class WatcherTests(SynchronousTestCase):
         self.assertEqual(client.events, [CONNECTION_LOST])
 
     def test_failure(self) -> None:
-        """An exception in a client's C{doRead} is logged and closes that client; the others are served."""
+        """An exception in C{doRead} is logged and closes that connection alone."""
         bad, good = self.reading(), self.reading()
         error = RuntimeError("a fault")
 
