@@ -1,4 +1,4 @@
-"""Tests of L{tseep.persistence.aof} with failing disks."""
+"""Tests for L{tseep.persistence.aof} with failing disks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def open_inodes() -> set[int]:
 
 
 class LogTests(SynchronousTestCase):
-    """Durability: an acknowledged write is in the append-only file, or its loss was reported."""
+    """An acknowledged write is in the append-only file, or its loss was reported."""
 
     def setUp(self) -> None:
         self.folder = made_folder(self)
@@ -42,7 +42,7 @@ class LogTests(SynchronousTestCase):
         return kept
 
     def found(self) -> list[object]:
-        """Return the elements of list C{l} that a new server loads, from a working disk."""
+        """Return the elements of list C{l} after a new server has loaded the folder from a working disk."""
         kept = Kept(self.folder, appendonly="yes")
         try:
             elements = kept("LRANGE", "l", 0, -1)
@@ -55,11 +55,11 @@ class LogTests(SynchronousTestCase):
         return sorted(os.listdir(f"{self.folder}/appendonlydir"))
 
     def path(self) -> Path:
-        """Return the path of the incremental file that is appended to."""
+        """Return the path of the incremental file to which commands are appended."""
         return next(iter(sorted(Path(self.folder, "appendonlydir").glob("*.incr.aof"))))
 
     def test_one_sync_for_a_batch(self) -> None:
-        """With C{appendfsync always} the commands of a batch are written and synced once."""
+        """With C{appendfsync always} the commands of a batch are stored by one write and one fsync."""
         kept = self.kept()
         del self.disk.calls[:]
         for number in range(10):
@@ -68,8 +68,8 @@ class LogTests(SynchronousTestCase):
         kept.persistence.commit()
         self.assertEqual(["write", "sync"], self.disk.calls)
 
-    def test_reads_cost_nothing(self) -> None:
-        """Commands that change nothing are not recorded."""
+    def test_no_changes(self) -> None:
+        """Commands that change nothing are not written."""
         kept = self.kept()
         kept("RPUSH", "l", "a")
         del self.disk.calls[:]
@@ -79,8 +79,8 @@ class LogTests(SynchronousTestCase):
 
     def test_everysec(self) -> None:
         """
-        With C{everysec} each batch is written, and synced at most once a second; without changes nothing is
-        synced.
+        With C{appendfsync everysec} each batch is written at once, and synced at most once a second; without changes
+        nothing is synced.
         """
         kept = self.kept("everysec")
         del self.disk.calls[:]
@@ -94,7 +94,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual([], self.disk.calls)
 
     def test_everysec_in_a_long_script(self) -> None:
-        """With C{everysec} a busy script does not delay the sync of earlier writes; its own are synced after it."""
+        """With C{everysec} writes made before a long script are synced during it; its own are synced after it."""
         kept = self.kept("everysec")
         kept.cron(1)
         kept("RPUSH", "l", "x")
@@ -106,8 +106,8 @@ class LogTests(SynchronousTestCase):
         )(kept.session, [])
         self.assertEqual(["sync"], self.disk.calls)
 
-    def test_writing_waits_for_a_sync(self) -> None:
-        """During a sync writes are postponed for up to two seconds, as they could block on it."""
+    def test_write_during_a_sync(self) -> None:
+        """During an fsync writes are postponed for up to two seconds, as they could block on it."""
         kept = self.kept("everysec")
         kept.cron(1)
         under_way: list[object] = []
@@ -122,8 +122,8 @@ class LogTests(SynchronousTestCase):
         kept.cron(0.2)
         self.assertEqual(["write"], self.disk.calls)
 
-    def test_the_end_waits_for_no_sync(self) -> None:
-        """Postponed writes are written before a shutdown is visible; after that none is postponed."""
+    def test_shutdown_during_a_sync(self) -> None:
+        """SHUTDOWN writes postponed commands at once, although an fsync is running; later ones are not postponed."""
         kept = self.kept("everysec")
         kept("RPUSH", "l", 1)
         kept.host.runner = lambda work, done: None  # the sync does not end
@@ -139,8 +139,8 @@ class LogTests(SynchronousTestCase):
         kept.crash()
         self.assertEqual([b"1", b"2", b"3", b"4"], self.found())
 
-    def test_no(self) -> None:
-        """With C{no} only the shutdown syncs."""
+    def test_appendfsync_no(self) -> None:
+        """With C{appendfsync no} only the shutdown syncs."""
         kept = self.kept("no")
         del self.disk.calls[:]
         kept("RPUSH", "l", "x")
@@ -149,8 +149,8 @@ class LogTests(SynchronousTestCase):
         kept.persistence.stop()
         self.assertEqual("sync", self.disk.calls[-1])
 
-    def test_end_that_would_lose_changes(self) -> None:
-        """A shutdown is refused while the last changes cannot be written or synced, unless it is forced."""
+    def test_refused_shutdown(self) -> None:
+        """A shutdown is refused if the last changes cannot be written or synced, unless C{saves_at_end} is False."""
         for name in ("write", "sync"):
             kept = self.kept("everysec")
             kept("RPUSH", "l", "x")
@@ -165,8 +165,8 @@ class LogTests(SynchronousTestCase):
             kept.persistence.stop()
             self.disk.fail()
 
-    def test_full_with_always(self) -> None:
-        """With C{always}, a failed write or sync ends the server before the reply is sent."""
+    def test_failure_with_always(self) -> None:
+        """With C{always} a failed write or fsync ends the server before the reply is sent."""
         for name in ("write", "sync"):
             kept = self.kept()
             kept("RPUSH", "l", "good")
@@ -177,8 +177,8 @@ class LogTests(SynchronousTestCase):
             kept.crash()
         self.assertEqual(b"good", self.found()[0])
 
-    def test_full_with_everysec(self) -> None:
-        """With C{everysec}, after a failed write others are refused with MISCONF until the write succeeds."""
+    def test_full_disk_with_everysec(self) -> None:
+        """With C{everysec} a failed write is retried; until it succeeds, commands are refused with MISCONF."""
         kept = self.kept("everysec")
         kept("RPUSH", "l", "a")
         for part in (0, 7):
@@ -196,8 +196,8 @@ class LogTests(SynchronousTestCase):
         kept.crash()
         self.assertEqual([b"a", b"b", b"b"], self.found())
 
-    def test_half_a_write(self) -> None:
-        """A partly written command that cannot be truncated is completed by a later write."""
+    def test_partial_write(self) -> None:
+        """If a partial write cannot be truncated, a later write completes the command."""
         kept = self.kept("everysec")
         self.disk.fail("write", "truncate", part=9)
         kept("RPUSH", "l", "a")
@@ -206,8 +206,8 @@ class LogTests(SynchronousTestCase):
         kept.crash()
         self.assertEqual([b"a"], self.found())
 
-    def test_failing_sync(self) -> None:
-        """With C{everysec}, a failed sync refuses writes until one succeeds."""
+    def test_failed_sync(self) -> None:
+        """With C{everysec} writes are refused with MISCONF after a failed fsync, until one succeeds."""
         kept = self.kept("everysec")
         self.disk.fail("sync")
         kept("RPUSH", "l", "a")
@@ -218,7 +218,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual(2, kept("RPUSH", "l", "b"))
 
     def test_failure_is_logged_once(self) -> None:
-        """A failure and its end are each logged once."""
+        """A failure and the recovery from it are each logged once."""
         kept = self.kept("everysec")
         for name, said in (("write", "Cannot write to"), ("sync", "Cannot sync")):
             del kept.log[:]
@@ -236,7 +236,7 @@ class LogTests(SynchronousTestCase):
             self.assertEqual(said.replace("Cannot", "Can") + f" {self.path()} again", kept.log[0][1])
 
     def test_no_thread_for_a_sync(self) -> None:
-        """With C{everysec}, a sync for which no thread can start is a failed sync."""
+        """With C{everysec} an fsync for which no thread can start is a failed fsync."""
         kept = self.kept("everysec")
 
         def full(work: object, done: object) -> None:
@@ -252,7 +252,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual(2, kept("RPUSH", "l", "b"))
 
     def test_write_after_failed_sync(self) -> None:
-        """A successful write does not end the refusal caused by a failed sync."""
+        """A successful write does not end the refusal that a failed fsync caused."""
         kept = self.kept("everysec")
         kept("SET", "soon", 1, "PX", 2500)
         self.disk.fail("sync")
@@ -263,8 +263,8 @@ class LogTests(SynchronousTestCase):
         self.assertIn("write", self.disk.calls)
         self.assertIn("MISCONF", str(kept("SET", "a", 1)))
 
-    def test_no_descriptor_is_left(self) -> None:
-        """Neither a sync nor the truncation of a partial write needs a new file descriptor."""
+    def test_descriptor_limit(self) -> None:
+        """At the limit of open files commands are still written and synced, and partial writes truncated."""
         kept = self.kept("everysec")
         before = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
@@ -286,7 +286,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual([b"a", b"b"], self.found())
 
     def test_file_under_sync_stays_open(self) -> None:
-        """A file replaced by a rewrite during its sync is closed when the sync has ended."""
+        """A file that a rewrite replaces during its fsync is closed after the fsync."""
         kept = self.kept("everysec")
         under_way: list[Any] = []
         kept.host.runner = lambda work, done: under_way.append((work, done))
@@ -305,8 +305,8 @@ class LogTests(SynchronousTestCase):
 
     def test_replaced_file_is_synced(self) -> None:
         """
-        A file replaced by a rewrite is synced until that succeeds; until then writes are refused. Then it is
-        closed.
+        A file that a rewrite has replaced is synced before it is closed; if that fails, writes are refused until it
+        succeeds.
         """
         kept = self.kept("everysec")
         kept("RPUSH", "l", "a")
@@ -322,7 +322,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual(2, kept("RPUSH", "l", "b"))
         self.assertNotIn(old.st_ino, open_inodes())
 
-    def test_long_arguments_in_pieces(self) -> None:
+    def test_long_arguments(self) -> None:
         """A long argument is written unmodified and in order with its neighbours, also after failed writes."""
         kept = self.kept("everysec")
         for number, failing in enumerate([(), ("write",), ("write", "truncate")]):
@@ -338,7 +338,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual([1, LARGE, 3000, 2 * LARGE, 1] * 3, [len(each) for each in self.found()])  # type: ignore[arg-type]
 
     def test_clock_set_back(self) -> None:
-        """Setting the wall clock back delays neither the sync nor a rewrite's retry."""
+        """Setting the wall clock back delays neither the fsync nor the retry of a rewrite."""
         kept = self.kept("everysec")
         kept("RPUSH", "l", "a")
         kept.now -= 3600
@@ -353,8 +353,8 @@ class LogTests(SynchronousTestCase):
         kept.cron(6)
         self.assertEqual(1, kept.persistence.log.count)
 
-    def test_death_at_every_call(self) -> None:
-        """If the process dies at any disk call, all acknowledged writes are loaded afterwards, in order."""
+    def test_crash_at_every_call(self) -> None:
+        """If the process crashes at any disk call, a restart loads all acknowledged writes, in order."""
         number, ended = 0, False
         while not ended:
             number += 1
@@ -384,7 +384,7 @@ class LogTests(SynchronousTestCase):
         self.assertGreater(number, 15)
 
     def test_rewrite(self) -> None:
-        """A rewrite leaves a base file, an incremental file and the manifest, and no others."""
+        """A rewrite leaves one base file, one incremental file and the manifest."""
         kept = self.kept()
         for number in range(5):
             kept("RPUSH", "l", number)
@@ -399,8 +399,8 @@ class LogTests(SynchronousTestCase):
         kept.crash()
         self.assertEqual([b"%d" % number for number in range(7)], self.found())
 
-    def test_rewrite_that_fails(self) -> None:
-        """A rewrite that fails to startor to be renamed loses nothing; the next one succeeds."""
+    def test_failed_rewrite(self) -> None:
+        """A rewrite that fails at its start or at its last rename loses no write; the next one succeeds."""
         kept = self.kept()
         kept("RPUSH", "l", "a")
         self.disk.fail("replace")
@@ -422,7 +422,7 @@ class LogTests(SynchronousTestCase):
         kept.crash()
         self.assertEqual([b"a", b"b", b"c", b"d"], self.found())
 
-    def test_left_over_file(self) -> None:
+    def test_file_without_manifest(self) -> None:
         """A file that no manifest names is ignored."""
         os.mkdir(f"{self.folder}/appendonlydir")
         Path(self.folder, "appendonlydir/appendonly.aof.1.incr.aof").write_bytes(
@@ -452,7 +452,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual(kept, [name for name in kept if Path(self.folder, name).exists()])
         self.assertEqual(3, sum("a server that was killed" in text for _, text in again.log))
 
-    def test_data_with_the_name_of_a_temporary_file(self) -> None:
+    def test_snapshot_named_like_a_temporary_file(self) -> None:
         """A snapshot whose C{dbfilename} matches a temporary file's name is kept."""
         kept = Kept(self.folder, dbfilename="temp-1.rdb")
         kept("SET", "a", 1)
@@ -462,8 +462,8 @@ class LogTests(SynchronousTestCase):
         self.addCleanup(again.crash)
         self.assertEqual(b"1", again("GET", "a"))
 
-    def test_left_files_that_stay(self) -> None:
-        """A temporary file that cannot be removed is logged, and the server starts."""
+    def test_temporary_file_not_removable(self) -> None:
+        """A temporary file that cannot be removed is logged; the server starts."""
         Path(self.folder, "temp-1.rdb").write_bytes(b"x")
         disk = FaultyDisk()
         disk.fail("remove")
@@ -471,8 +471,8 @@ class LogTests(SynchronousTestCase):
         self.addCleanup(kept.crash)
         self.assertIn("Cannot remove", kept.log[0][1])
 
-    def test_full_before_all_is_in_it(self) -> None:
-        """After a failed write to an incomplete first file, writes are accepted once a new file is complete."""
+    def test_failed_write_during_first_rewrite(self) -> None:
+        """After a failed write during the first rewrite, writes are accepted once a rewrite has succeeded."""
         kept = Kept(self.folder, self.disk, appendfsync="everysec")
         self.addCleanup(kept.crash)
         self.disk.fail("replace")
@@ -490,7 +490,7 @@ class LogTests(SynchronousTestCase):
         kept.crash()
         self.assertEqual([b"a", b"b"], self.found())
 
-    def test_cannot_be_turned_on(self) -> None:
+    def test_refused_by_config_set(self) -> None:
         """If the file cannot be created, CONFIG SET appendonly returns an error and changes nothing."""
         kept = Kept(self.folder, self.disk)
         Path(self.folder, "appendonlydir").write_text("in the way")
@@ -500,7 +500,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual("OK", kept("SET", "a", 1))
 
     def test_missing_file(self) -> None:
-        """A missing file that the manifest names stops the start."""
+        """A file that the manifest names and that is missing stops the start."""
         self.kept().persistence.stop()
         self.path().unlink()
         self.assertIn("No such file", str(self.assertRaises(CannotLoad, self.found)))
@@ -513,8 +513,8 @@ class LogTests(SynchronousTestCase):
             manifest.write_text(text)
             self.assertIn(word, str(self.assertRaises(CannotLoad, self.found)))
 
-    def test_dump_is_not_loaded(self) -> None:
-        """With a new append-only file dump.rdb is not loaded, and a warning is logged."""
+    def test_snapshot_is_not_loaded(self) -> None:
+        """If appendonly is on and has no files yet, dump.rdb is not loaded; a warning is logged."""
         kept = Kept(self.folder)
         kept("SET", "a", 1)
         kept("SAVE")

@@ -1,4 +1,4 @@
-"""Tests of L{tseep.persistence.aof_loader}."""
+"""Tests for L{tseep.persistence.aof_loader}: loading of append-only files."""
 
 from __future__ import annotations
 
@@ -29,32 +29,30 @@ WRONG = "WRONGTYPE Operation against a key holding the wrong kind of value"
 
 
 class LoaderTests(SessionTests):
-    """Loading of append-only files into an empty server."""
-
     def setUp(self) -> None:
         super().setUp()
         self.server.timer = lambda: int(self.clock.seconds() * 1e9)
         self.path = Path(made_folder(self), "x.aof")
 
     def load(self, data: bytes) -> None:
-        """Load a file with this content."""
+        """Load a file with this content into the server."""
         self.path.write_bytes(data)
         Loader(self.server).load_log(self.path)
 
     def test_commands(self) -> None:
-        """Commands are run in the selected databases; names are case-insensitive."""
+        """Commands run in the databases that SELECT selects; names of commands are case-insensitive."""
         self.load(encode("select", 2) + encode("set", "a", 1) + encode("InCr", "a") + encode("XGROUP", "HELP"))
         self.assertReply("OK", "SELECT", 2)
         self.assertReply(b"2", "GET", "a")
 
-    def test_time_stands_still(self) -> None:
-        """No key expires during the load, as the file has DEL for those that did."""
+    def test_no_expiry(self) -> None:
+        """No key expires during the load, as the file contains DEL for expired keys."""
         self.load(encode("SET", "a", 1, "PXAT", 5) + encode("INCR", "a") + encode("PEXPIREAT", "a", 6))
         self.assertEqual({b"a": 6}, self.server.keyspace.databases[0].expires)
         self.assertReply(None, "GET", "a")
 
     def test_transactions(self) -> None:
-        """A complete transaction is run; an incomplete one at EOF raises C{TruncatedFile}."""
+        """A complete transaction runs; one without EXEC at EOF raises C{TruncatedFile}."""
         whole = encode("MULTI") + encode("SET", "a", 1) + encode("XGROUP", "HELP") + encode("exec")
         self.load(whole)
         self.assertReply(b"1", "GET", "a")
@@ -62,7 +60,7 @@ class LoaderTests(SessionTests):
         self.assertEqual(len(whole), torn.good)
         self.assertReply(b"1", "GET", "a")
 
-    def test_torn(self) -> None:
+    def test_truncated(self) -> None:
         """An incomplete command at EOF raises C{TruncatedFile} with the offset at which it starts."""
         whole = encode("SET", "a", 1) * (CHUNK // 20)
         for rest in (b"*", b"*3\r\n", b"*3\r\n$3\r\nSE", encode("SET", "a", "x" * CHUNK)[:-1]):
@@ -70,7 +68,7 @@ class LoaderTests(SessionTests):
             self.assertEqual(len(whole), torn.good)
 
     def test_corrupt(self) -> None:
-        """Invalid content raises C{Corrupt} with its offset."""
+        """Invalid content raises C{Corrupt} with the offset of its command."""
         good = encode("SET", "a", 1)
         for bad in (b"*1\r\n%4\r\n", b"*-x\r\n", encode("NOSUCH"), encode("SET", "a"), b"GET a\r\n", b"*0\r\n"):
             error = self.assertRaises(Corrupt, self.load, good + bad + good)
@@ -82,7 +80,7 @@ class LoaderTests(SessionTests):
     @settings(deadline=None, derandomize=True, database=None, max_examples=300)
     @given(st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=9)), max_size=8))
     def test_anything(self, pieces: list[bytes]) -> None:
-        """Any content is loaded or refused, and the server works afterwards."""
+        """Any content is loaded or refused; the server accepts commands afterwards."""
         self.setUp()
         data = b"".join(pieces)
         try:
@@ -94,13 +92,13 @@ class LoaderTests(SessionTests):
         self.assertReply("OK", "SET", "a", 1)
 
     def test_annotations(self) -> None:
-        """Timestamp annotations (C{#TS:}) of Redis are skipped and counted in offsets."""
+        """Redis's timestamp annotations (C{#TS:}) are skipped and count in offsets."""
         good = encode("SET", "a", 1) + b"#TS:1700000000\r\n"
         torn = self.assertRaises(TruncatedFile, self.load, good + b"*1\r\n")
         self.assertEqual(len(good), torn.good)
 
-    def test_command_that_fails(self) -> None:
-        """A command that fails stops the load with its offset and error, also in a transaction."""
+    def test_failing_command(self) -> None:
+        """A failing command stops the load; the error has its offset and its reply, also in a transaction."""
         good, annotation = encode("LPUSH", "l", 1), b"#TS:1700000000\r\n"
         error = self.assertRaises(Corrupt, self.load, good + encode("INCR", "l") + good)
         self.assertEqual(f"at byte {len(good)}: 'INCR' 'l' failed: {WRONG}", str(error))
@@ -108,7 +106,7 @@ class LoaderTests(SessionTests):
         error = self.assertRaises(Corrupt, self.load, begun + encode("incr", "l") + good + encode("EXEC"))
         self.assertIn(f"at byte {len(begun)}: 'incr' 'l' failed", str(error))
 
-    def test_transactions_that_make_no_sense(self) -> None:
+    def test_invalid_transactions(self) -> None:
         """Nested MULTI, and EXEC or DISCARD without MULTI, stop the load."""
         good = encode("SET", "a", 1)
         for bad in (encode("EXEC"), encode("MULTI") + encode("MULTI"), encode("DISCARD")):
@@ -116,7 +114,7 @@ class LoaderTests(SessionTests):
             self.assertIn("at byte", str(error))
 
     def test_too_few_databases(self) -> None:
-        """A command for a database above C{databases} stops the load with its offset and the remedy."""
+        """A command for a database above C{databases} stops the load; the error has its offset and the remedy."""
         good = encode("SET", "a", 1)
         for bad in (
             encode("SELECT", 16),
@@ -129,8 +127,8 @@ class LoaderTests(SessionTests):
                 self.assertIn(f"at byte {len(good + begin)}: ", str(error))
                 self.assertIn("more databases than 16; see --databases", str(error))
 
-    def test_what_clients_may_not_send(self) -> None:
-        """Limits on clients' queries and on string lengths do not apply to the file."""
+    def test_no_client_limits(self) -> None:
+        """C{proto-max-bulk-len} and C{client-query-buffer-limit} do not apply to the file."""
         self.server.config.set("proto-max-bulk-len", "1mb")
         self.server.config.set("client-query-buffer-limit", "1mb")
         self.server.apply_config()
@@ -142,7 +140,7 @@ class LoaderTests(SessionTests):
         self.assertReply(size // 50, "LLEN", "l")
         self.assertReply(size + 2, "STRLEN", "b")
 
-    def test_users_do_not_matter(self) -> None:
+    def test_no_acl(self) -> None:
         """The default user's ACL rules do not apply to the file."""
         self.run_command("ACL", "SETUSER", "default", "-@all", "resetkeys")
         sort = encode("RPUSH", "l", 2, 1) + encode("SORT", "l", "BY", "w_*", "GET", "#", "STORE", "sorted")
@@ -150,7 +148,7 @@ class LoaderTests(SessionTests):
         self.assertEqual({b"l", b"sorted", b"e"}, set(self.server.keyspace.databases[0].values))
 
     def test_memory_for_a_long_argument(self) -> None:
-        """A long argument is copied once and not parsed again for every chunk."""
+        """A long argument is copied once, and is not parsed again for every chunk."""
         try:
             import tracemalloc
         except ImportError:
@@ -166,7 +164,7 @@ class LoaderTests(SessionTests):
         self.assertLess(peak, 1.2 * size)
 
     def test_stop(self) -> None:
-        """A shutdown interrupts the load."""
+        """A shutdown during the load raises C{CannotLoad}."""
         self.server.stopping = True
         self.assertRaises(CannotLoad, self.load, encode("SET", "a", 1))
 

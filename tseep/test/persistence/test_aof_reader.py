@@ -1,4 +1,4 @@
-"""Tests of L{tseep.persistence.aof_reader}."""
+"""Tests for L{tseep.persistence.aof_reader}: parsing of append-only files."""
 
 from __future__ import annotations
 
@@ -20,15 +20,13 @@ COMMANDS = st.lists(
 
 
 def encoded(commands: list[list[bytes]]) -> list[bytes]:
-    """Return each command's bytes in a file."""
+    """Return the bytes of each command in a file."""
     return [command[0] if isinstance(command, Annotation) else encode(*command) for command in commands]
 
 
 class ReaderTests(SynchronousTestCase):
-    """Commands are read as written, with any chunk size."""
-
     def read(self, data: bytes) -> tuple[list[list[bytes]], bool]:
-        """Return the commands of a file, and whether it ends with a complete one."""
+        """Return the commands of a file, and whether the last of them is complete."""
         found: list[list[bytes]] = []
         try:
             for _, commands in read_commands(data, 0):
@@ -40,7 +38,7 @@ class ReaderTests(SynchronousTestCase):
     @settings(deadline=None, derandomize=True, database=None, max_examples=100)
     @given(COMMANDS, st.integers(1, 60))
     def test_any_chunks(self, commands: list[list[bytes]], size: int) -> None:
-        """All commands and the offset of each are found with any chunk size."""
+        """All commands, and the offset after each, are found with any chunk size."""
         self.patch(aof_reader, "CHUNK", size)
         parts = encoded(commands)
         data = b"".join(parts)
@@ -50,7 +48,7 @@ class ReaderTests(SynchronousTestCase):
 
     @settings(deadline=None, derandomize=True, database=None, max_examples=50)
     @given(COMMANDS, st.integers(1, 60))
-    def test_any_end(self, commands: list[list[bytes]], size: int) -> None:
+    def test_any_cut(self, commands: list[list[bytes]], size: int) -> None:
         """A file cut at any byte yields the complete commands before the cut."""
         self.patch(aof_reader, "CHUNK", size)
         parts = encoded(commands)

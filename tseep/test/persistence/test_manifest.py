@@ -1,4 +1,4 @@
-"""Tests of L{tseep.persistence.manifest}."""
+"""Tests for L{tseep.persistence.manifest}: the list of append-only files, in Redis's format."""
 
 from __future__ import annotations
 
@@ -16,10 +16,8 @@ PIECES = [
 
 
 class ManifestTests(SynchronousTestCase):
-    """The manifest of the append-only files is written and read as in Redis."""
-
-    def test_both_ways(self) -> None:
-        """Redis's lines are written, and read with comments."""
+    def test_round_trip(self) -> None:
+        """A manifest is written in Redis's lines, and read with or without comments."""
         manifest = Manifest("a", [File("a.1.base.rdb", 1, BASE), File("two words", 2, INCREMENT)])
         text = b'file a.1.base.rdb seq 1 type b\nfile "two words" seq 2 type i\n'
         self.assertEqual(text, manifest.show())
@@ -34,15 +32,15 @@ class ManifestTests(SynchronousTestCase):
         self.assertEqual(File("a.8.incr.aof", 8, INCREMENT), manifest.next_increment())
 
     def test_rewritten(self) -> None:
-        """After a rewrite the old files have type history, until they are removed."""
+        """After a rewrite the replaced files have type history, until they are removed."""
         old = [File("b1", 1, BASE), File("i1", 1, INCREMENT), File("i2", 2, INCREMENT)]
         new = Manifest("a", old).rewritten(File("b2", 2, BASE), old[2:])
         self.assertEqual([File("b2", 2, BASE), File("i2", 2, INCREMENT)], new.to_load)
         self.assertEqual(["b1", "i1"], [file.name for file in new.of_kind(HISTORY)])
         self.assertEqual(new.to_load, new.forgetting().files)
 
-    def test_senseless(self) -> None:
-        """An invalid manifest raises C{BadManifest}."""
+    def test_invalid(self) -> None:
+        """A manifest with an invalid line raises C{BadManifest}."""
         line = b"file x seq 1 type b\n"
         for text in (
             b"", b"\n" + line, line + b"\n",
@@ -54,7 +52,7 @@ class ManifestTests(SynchronousTestCase):
     @settings(deadline=None, derandomize=True, database=None, max_examples=300)
     @given(st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=5)), max_size=20))
     def test_anything(self, pieces: list[bytes]) -> None:
-        """Any content is refused, or equal after writing and reading again."""
+        """Any content is refused, or is the same after it was read and written."""
         try:
             manifest = read_manifest("a", b"".join(pieces))
         except BadManifest:

@@ -1,4 +1,4 @@
-"""Tests of L{tseep.persistence.persistence}: the lock of the data folder."""
+"""Tests for L{tseep.persistence.persistence}: the lock of the data folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tseep.test.support import made_folder
 
 
 class NoLocks(Disk):
-    """A file system without locks (some network file systems), or a folder that cannot be opened."""
+    """A file system on which the lock fails with the error C{number}."""
 
     number = errno.ENOLCK
 
@@ -39,8 +39,8 @@ class FolderTests(SynchronousTestCase):
 
     def test_second_server(self) -> None:
         """
-        A second server is refused before it loads or creates files, whatever its persistence; the error has
-        the PID.
+        A second server on the folder is refused before it loads or creates files, whatever its persistence options; the
+        error has the PID of the first.
         """
         Path(self.folder, "dump.rdb").write_bytes(b"REDIS0010\xff" + bytes(8))
         configurations: list[dict[str, str]] = [{}, {"appendonly": "yes"}, {"save": "60 1"}]
@@ -63,8 +63,8 @@ class FolderTests(SynchronousTestCase):
             self.patch(filesystem, "LOCKS", Path(place))
             self.assertIn("(another process); stop it", str(self.assertRaises(FolderInUse, self.kept)))
 
-    def test_end(self) -> None:
-        """The folder is free after a shutdown and after a failed start, but not after persistence is disabled."""
+    def test_unlock(self) -> None:
+        """The lock is released by a shutdown and by a failed start, not by disabling persistence."""
         kept = self.kept(appendonly="yes")
         self.assertEqual("OK", kept("CONFIG", "SET", "appendonly", "no"))
         self.assertRaises(FolderInUse, self.kept)
@@ -75,7 +75,7 @@ class FolderTests(SynchronousTestCase):
         Path(self.folder, "dump.rdb").unlink()
         self.kept()
 
-    def test_no_trace(self) -> None:
+    def test_read_only_folder(self) -> None:
         """The lock creates no file, and works in a read-only folder."""
         os.chmod(self.folder, 0o555)
         self.kept()
@@ -83,7 +83,7 @@ class FolderTests(SynchronousTestCase):
         self.assertEqual([], os.listdir(self.folder))
 
     def test_no_locks(self) -> None:
-        """Without support for locks the server starts and logs a warning."""
+        """On a file system without locks the server starts, and logs a warning."""
         kept = self.kept(NoLocks())
         self.assertEqual(3, kept.log[0][0])
         self.assertIn(f"Cannot lock {self.folder}: No locks available; make sure that no other", kept.log[0][1])

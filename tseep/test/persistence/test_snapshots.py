@@ -1,4 +1,4 @@
-"""Tests of L{tseep.persistence.snapshots}, L{tseep.persistence.jobs} and L{tseep.persistence.fork}."""
+"""Tests for L{tseep.persistence.snapshots}, L{tseep.persistence.jobs} and L{tseep.persistence.fork}."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class SnapshotsTests(SynchronousTestCase):
         self.addCleanup(self.kept.crash)
 
     def saved(self) -> object:
-        """Return the value of key C{a} that a new server loads."""
+        """Return the value of key C{a} in a new server that has loaded the snapshot."""
         folder = made_folder(self)
         shutil.copy(f"{self.folder}/dump.rdb", folder)
         return Kept(folder)("GET", "a")
 
     def test_save(self) -> None:
-        """SAVE writes to a temporary file and renames it; LASTSAVE returns its time."""
+        """SAVE leaves dump.rdb and no temporary file; LASTSAVE returns its time."""
         self.kept("SET", "a", 1)
         self.kept.pass_time(10)
         self.assertEqual("OK", self.kept("SAVE"))
@@ -40,8 +40,8 @@ class SnapshotsTests(SynchronousTestCase):
         self.assertEqual(["dump.rdb"], os.listdir(self.folder))
         self.assertEqual(b"1", self.saved())
 
-    def test_save_that_fails(self) -> None:
-        """A failed snapshot leaves the previous file and no temporary one; writes get MISCONF."""
+    def test_failed_save(self) -> None:
+        """A failed SAVE leaves the previous file and no temporary one; until a SAVE succeeds, writes get MISCONF."""
         self.kept("SET", "a", 1)
         self.kept("SAVE")
         for name in ("write", "sync", "replace"):
@@ -58,8 +58,8 @@ class SnapshotsTests(SynchronousTestCase):
         self.assertEqual("OK", self.kept("SET", "a", 3))
         self.assertEqual(b"2", self.saved())
 
-    def test_in_the_background(self) -> None:
-        """BGSAVE saves the data of its start; a second one is refused."""
+    def test_bgsave(self) -> None:
+        """BGSAVE saves the data as of its start; SAVE and BGSAVE are refused and BGREWRITEAOF scheduled during it."""
         self.kept("SET", "a", 1)
         self.assertEqual("Background saving started", self.kept("BGSAVE"))
         self.assertEqual("ERR Background save already in progress", str(self.kept("BGSAVE")))
@@ -70,8 +70,8 @@ class SnapshotsTests(SynchronousTestCase):
         self.assertEqual(b"1", self.saved())
         self.assertEqual(1, self.kept.persistence.recording.dirty)
 
-    def test_scheduled(self) -> None:
-        """During a rewrite BGSAVE is refused; BGSAVE SCHEDULE starts after it."""
+    def test_bgsave_schedule(self) -> None:
+        """During a rewrite BGSAVE is refused; BGSAVE SCHEDULE starts when the rewrite has ended."""
         self.kept("BGREWRITEAOF")
         self.assertIn("Another child process is active", str(self.kept("BGSAVE")))
         self.assertEqual("Background saving scheduled", self.kept("BGSAVE", "SCHEDULE"))
@@ -81,8 +81,8 @@ class SnapshotsTests(SynchronousTestCase):
         self.kept.work_ends(self)
         self.assertEqual(1, self.kept.persistence.snapshots.count)
 
-    def test_due(self) -> None:
-        """A snapshot starts once both the changes and the seconds of a C{save} point are reached."""
+    def test_save_points(self) -> None:
+        """A snapshot starts once the changes and the seconds of a C{save} point are both reached."""
         snapshots = self.kept.persistence.snapshots
         self.kept("SET", "a", 1)
         self.kept.cron(100)
@@ -109,7 +109,7 @@ class SnapshotsTests(SynchronousTestCase):
         self.kept.work_ends(self)
         self.assertEqual(int(self.kept.now), self.kept("LASTSAVE"))
 
-    def test_child_whose_file_cannot_be_taken_over(self) -> None:
+    def test_failed_rename(self) -> None:
         """If a child's file cannot be renamed it is removed, so that retries do not fill the disk."""
         for command in ("BGSAVE", "BGREWRITEAOF"):
             self.kept(command)
@@ -120,7 +120,7 @@ class SnapshotsTests(SynchronousTestCase):
             self.assertEqual([], [name for name in left if name.startswith("temp-")])
             self.kept.persistence.snapshots.ok = True
 
-    def test_killed_child_leaves_nothing(self) -> None:
+    def test_killed_child(self) -> None:
         """The temporary file of a killed child is removed."""
         for end in (self.kept.persistence.job.end, lambda: self.kept.work_ends(self)):
             self.kept("SET", "a", 1)
@@ -133,8 +133,8 @@ class SnapshotsTests(SynchronousTestCase):
             end()
             self.assertEqual([], [name for name in os.listdir(self.folder) if name.startswith("temp-")])
 
-    def test_child_that_fails(self) -> None:
-        """A failed child is logged and retried after some seconds."""
+    def test_failed_child(self) -> None:
+        """A child's failure is logged, and the snapshot retried after some seconds."""
         snapshots = self.kept.persistence.snapshots
         self.kept("MSET", "a", 1, "b", 1)
         self.disk.fail("write")
@@ -150,31 +150,31 @@ class SnapshotsTests(SynchronousTestCase):
         self.assertEqual((2, True), (snapshots.count, snapshots.ok))
 
     def test_flush(self) -> None:
-        """FLUSHALL writes an empty snapshot, so that a restart does not restore deleted keys."""
+        """FLUSHALL writes an empty snapshot, so that a restart does not load the deleted keys."""
         self.kept("SET", "a", 1)
         self.kept("SAVE")
         self.kept("FLUSHALL")
         self.assertIsNone(self.saved())
 
-    def test_end(self) -> None:
-        """A shutdown writes a snapshot if there are changes."""
+    def test_shutdown(self) -> None:
+        """A shutdown writes a snapshot if there are unsaved changes."""
         self.kept("SET", "a", 1)
         self.kept.persistence.stop()
         self.assertEqual(b"1", self.saved())
 
 
-class ChildTests(SynchronousTestCase):
+class ForkedChildTests(SynchronousTestCase):
     """L{ForkedChild} runs a function in a forked process."""
 
     def ended(self, child: ForkedChild) -> str:
-        """Wait until a child has ended; return its error, empty if none."""
+        """Wait until a child has ended; return its error, or an empty string."""
         while True:
             ended = child.ended()
             if ended is not None:
                 return ended
 
     def test_work(self) -> None:
-        """The function runs in the child, which has closed its parent's descriptors."""
+        """The function runs in the child, which has closed the descriptors of its parent."""
         path = Path(self.mktemp())
 
         def work() -> None:
@@ -187,7 +187,7 @@ class ChildTests(SynchronousTestCase):
         self.assertLessEqual(int(files), 6)
 
     def test_failure(self) -> None:
-        """An exception in the child is reported to the parent."""
+        """An exception in the child is reported to the parent by its type and text."""
         self.assertIn("ZeroDivisionError", self.ended(ForkedChild(lambda: os.close(1 // 0), 0)))
         self.assertIn("No such file", self.ended(ForkedChild(lambda: os.remove("/nowhere/at all"), 0)))
 
@@ -198,7 +198,7 @@ class ChildTests(SynchronousTestCase):
         self.assertIn("signal 9", self.ended(ForkedChild(lambda: os.kill(os.getpid(), signal.SIGKILL), 0)))
 
     def test_kill(self) -> None:
-        """C{kill} ends the child."""
+        """After C{kill} the process does not exist."""
         import time
 
         child = ForkedChild(lambda: time.sleep(60), 0)
