@@ -1,4 +1,4 @@
-"""Tests of L{tseep.propagation.recording} and L{tseep.propagation.effects}."""
+"""Tests for L{tseep.propagation.recording} and L{tseep.propagation.effects}."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class RecordingTests(SessionTests):
         self.server.changes.update()
 
     def assertRecorded(self, *lines: str) -> None:
-        """Assert the commands recorded since the last call, in this order."""
+        """Assert that exactly these commands were recorded since the last call, in this order."""
         found = [b" ".join(argv).decode() for _, commands in self.recorded for argv in commands]
         self.assertEqual(list(lines), found)
         self.recorded.clear()
@@ -33,8 +33,8 @@ class RecordingTests(SessionTests):
         for line in lines:
             self.send(*line.split(), session=session)
 
-    def test_as_it_came(self) -> None:
-        """A command that changes data is recorded unmodified, a read is not recorded."""
+    def test_unmodified(self) -> None:
+        """A command that changes data is recorded unmodified; a read is not recorded."""
         self.play("SET a 1", "incr a", "GET a", "DEL nosuch", "LPUSH a x", "RPUSH l a b", "LREM l 0 z")
         self.assertRecorded("SET a 1", "incr a", "RPUSH l a b")
 
@@ -63,12 +63,12 @@ class RecordingTests(SessionTests):
         self.play("INCRBYFLOAT a 0.1", "HINCRBYFLOAT h f 0.5")
         self.assertRecorded("SET a 0.1", "HSET h f 0.5")
 
-    def test_counting(self) -> None:
-        """PFCOUNT is recorded when it updates the cached cardinality."""
+    def test_pfcount(self) -> None:
+        """PFCOUNT is recorded only when it updates the cached cardinality."""
         self.play("PFADD h a b", "PFCOUNT h", "PFCOUNT h")
         self.assertRecorded("PFADD h a b", "PFCOUNT h")
 
-    def test_chance(self) -> None:
+    def test_spop(self) -> None:
         """SPOP is recorded as SREM or DEL of the elements chosen."""
         self.play("SADD s a")
         self.send("SADD", "t", *range(20))
@@ -79,7 +79,7 @@ class RecordingTests(SessionTests):
         ((_, (argv,)),) = self.recorded
         self.assertEqual(([b"SREM", b"t"], 7), (argv[:2], len(argv)))
 
-    def test_waiting(self) -> None:
+    def test_blocked(self) -> None:
         """A blocked command is recorded as its non-blocking form after the command that served it."""
         for waits, serves, taken in (
             ("BLPOP l 0", "RPUSH l a b", "LPOP l"),
@@ -130,8 +130,8 @@ class RecordingTests(SessionTests):
         self.play("SET a x", "INCR a", "LPUSH a 1", "SET a", "NOSUCH")
         self.assertRecorded("SET a x")
 
-    def test_half_done(self) -> None:
-        """A command that fails after a change is not recorded, as a replay would fail too; a rewrite is scheduled."""
+    def test_failure_after_a_change(self) -> None:
+        """A command that fails after a change is not recorded, as its replay would fail; a rewrite is scheduled."""
         lines: list[str] = []
         self.server.host.log = lambda level, text: lines.append(text)
 
@@ -154,6 +154,6 @@ class RecordingTests(SessionTests):
         self.assertRecorded()
 
     def test_dirty(self) -> None:
-        """C{dirty} counts changes as Redis does."""
+        """C{dirty} counts changes as C{rdb_changes_since_last_save} of Redis does."""
         self.play("MSET a 1 b 2", "GET a", "DEL a b c", "FLUSHDB")
         self.assertEqual(5, self.server.persistence.recording.dirty)
