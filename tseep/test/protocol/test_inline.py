@@ -1,4 +1,4 @@
-"""Tests of L{tseep.protocol.inline}."""
+"""Tests for L{tseep.protocol.inline}: words and quotes of inline commands."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class SplitWordsTests(SynchronousTestCase):
         """An empty pair of quotes is an empty word."""
         self.assertEqual([b"", b""], split_words(b"\"\" ''"))
 
-    def test_quotes_after_a_plain_beginning(self) -> None:
+    def test_quotes_inside_a_word(self) -> None:
         """Quotes can start inside a word."""
         self.assertEqual([b"ab c"], split_words(b'a"b c"'))
 
@@ -108,7 +108,7 @@ class SplitWordsTests(SynchronousTestCase):
     @given(st.lists(st.sampled_from(ALPHABET), max_size=12).map(b"".join))
     @example(b"'a\\' b'")
     def test_as_redis(self, line: bytes) -> None:
-        """Any line is split as the reference implementation splits it."""
+        """Any line is split as by the reference implementation, C{split_slowly}."""
         try:
             words: Optional[list[bytes]] = split_words(line)
         except UnbalancedQuotes:

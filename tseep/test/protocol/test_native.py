@@ -1,4 +1,4 @@
-"""Tests of L{tseep.protocol.native}."""
+"""Tests for L{tseep.protocol.native}: the binary frames of the Go study."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ STREAMS = st.lists(st.one_of(st.sampled_from(PARTS), st.binary(max_size=4)), max
 
 
 def read(pieces: list[bytes]) -> tuple[list[list[bytes]], Optional[bytes], int]:
-    """Return the commands parsed from the pieces, the error, and the number of bytes held at the end."""
+    """Return the commands parsed from the pieces, the error, and the number of bytes still held."""
     parser = native.Parser()
     commands = [command for piece in pieces for command in parser.feed(piece)]
     return commands, parser.error, parser.held
 
 
 class ParserTests(SynchronousTestCase):
-    """The native protocol's frames are parsed to commands."""
+    """Frames of the binary protocol are parsed to commands."""
 
     def test_read(self) -> None:
         """READ is parsed as GET of its key, which can be empty."""
@@ -61,7 +61,7 @@ class ParserTests(SynchronousTestCase):
             )
         self.assertEqual(([], None, 3), read([b"\x02\x02\x00"]))
 
-    def test_lengths_that_disagree(self) -> None:
+    def test_inconsistent_lengths(self) -> None:
         """A body whose parts do not add up to its length is an error."""
         bodies = [
             (1, b""), (1, b"\x04key"), (1, b"\x02key"), (2, b""), (2, b"\x00"), (2, b"\x03key"),
@@ -88,10 +88,10 @@ def cut(data: bytes, cuts: list[int]) -> list[bytes]:
 
 
 class EncoderTests(SynchronousTestCase):
-    """Replies are encoded as frames of the native protocol."""
+    """Replies are encoded as frames of the binary protocol."""
 
     def test_response(self) -> None:
-        """A value is encoded as RESPONSE, a null as an empty one."""
+        """A value is encoded as RESPONSE, a null as an empty RESPONSE."""
         self.assertEqual(b"\x03\x05value", native.encode(b"value"))
         self.assertEqual(b"\x03\x00", native.encode(b""))
         self.assertEqual(b"\x03\x00", native.encode(None))

@@ -1,4 +1,4 @@
-"""Tests of L{tseep.protocol.resp}."""
+"""Tests for L{tseep.protocol.resp}: requests, and replies in RESP2 and RESP3."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ class ParserTests(SynchronousTestCase):
         expected = [[b"A"], [b"B", b"\r\n"], [b"C", b"d"], [b"E", b"x" * 2000], [b"F"]]
         self.assertEqual((expected, None), read([data]))
 
-    def test_nothing_asked(self) -> None:
+    def test_empty_requests(self) -> None:
         """Empty arrays, null arrays and empty lines are ignored."""
         self.assertEqual(([[b"PING"]], None), read([b"*0\r\n*-1\r\n*-7\r\n\r\n\n  \r\n" + encode("PING")]))
 
-    def test_line_ends_are_not_looked_at(self) -> None:
+    def test_unchecked_line_end(self) -> None:
         """The CRLF after an argument is not checked, as in Redis."""
         self.assertEqual(([[b"PING"], [b"PING"]], None), read([b"*1\r\n$4\r\nPINGxx" + encode("PING")]))
 
@@ -81,8 +81,8 @@ class ParserTests(SynchronousTestCase):
         self.assertEqual(expected, read([before + data + after, after], trusted))
         self.assertEqual(expected, read([before, data, after], trusted))
 
-    def test_wrong_bytes(self) -> None:
-        """Invalid requests are refused with Redis's errors."""
+    def test_invalid(self) -> None:
+        """Invalid requests are refused with Redis's error texts."""
         for number in (b"x", b"", b"1x", b"+1", b"01", b"2147483648", b"9" * 30, b" 1"):
             self.assertRefused(b"invalid multibulk length", b"*" + number + b"\r\n")
         for number in (b"x", b"", b"-1", b"+1", b"01", b"100001", b"9" * 30):
@@ -103,14 +103,14 @@ class ParserTests(SynchronousTestCase):
             self.assertEqual(([[b"PING"]], text), read([encode("PING") + line + b"\r\n" + encode("PING")]))
         self.assertEqual(([], None), read([b"x" * 65536]))
 
-    def test_unknown_clients(self) -> None:
+    def test_unauthenticated(self) -> None:
         """An unauthenticated client can send at most 10 arguments of at most 16 KiB."""
         self.assertRefused(b"unauthenticated multibulk length", b"*11\r\n", trusted=False)
         self.assertRefused(b"unauthenticated bulk length", b"*1\r\n$16385\r\n", trusted=False)
         longest = [b"x" * 16384] * 10
         self.assertEqual(([longest], None), read([encode(*longest)], trusted=False))
 
-    def test_one_at_a_time_until_trusted(self) -> None:
+    def test_unauthenticated_pipeline(self) -> None:
         """An unauthenticated client's commands are parsed one at a time, as each can lift the limits."""
         parser = new_parser(trusted=False)
         self.assertEqual([[b"AUTH", b"x"]], parser.feed(encode("AUTH", "x") + encode(*["a"] * 11) + encode("PING")))
@@ -136,7 +136,7 @@ class ParserTests(SynchronousTestCase):
         self.assertEqual(len(b"GE"), parser.held)
 
     def test_query_buffer(self) -> None:
-        """A command above C{client-query-buffer-limit} has an empty error; arguments without bytes count too."""
+        """A command above C{client-query-buffer-limit} sets an empty error; empty arguments count by their overhead."""
         parser = new_parser(query_buffer=10_000)
         parser.feed(b"*1000\r\n$20000\r\n" + b"x" * 10_001)
         self.assertEqual(b"", parser.error)
@@ -157,13 +157,13 @@ class ParserTests(SynchronousTestCase):
     @given(
         st.lists(st.lists(st.one_of(st.binary(max_size=8), st.just(b"y" * 1100)), min_size=1, max_size=5), max_size=8)
     )
-    def test_what_is_encoded_is_read(self, commands: list[list[bytes]]) -> None:
-        """Any encoded commands are parsed back."""
+    def test_round_trip(self, commands: list[list[bytes]]) -> None:
+        """Encoded commands are parsed to the same commands."""
         self.assertEqual((commands, None), read([b"".join(encode(*argv) for argv in commands)]))
 
     @settings(deadline=None, derandomize=True, database=None, max_examples=200)
     @given(STREAMS)
-    def test_little_is_held(self, stream: bytes) -> None:
+    def test_held_is_bounded(self, stream: bytes) -> None:
         """C{held} is at most the bytes received plus a fixed overhead per argument."""
         parser = new_parser()
         parser.feed(stream)
@@ -197,7 +197,7 @@ class EncoderTests(SynchronousTestCase):
         self.assertSame(b"", NO_REPLY)
 
     def test_an_error_is_one_line(self) -> None:
-        """Line breaks in an error become spaces, as the rest would be parsed as replies."""
+        """Line breaks in an error become spaces, as clients would parse the rest as another reply."""
         self.assertSame(b"-ERR a  b c\r\n", CommandError(b"ERR a\r\nb\nc"))
 
     def test_nulls(self) -> None:
@@ -252,7 +252,7 @@ class EncoderTests(SynchronousTestCase):
         self.assertEqual((b"*1\r\n*0\r\n", b"*1\r\n%0\r\n"), encoded([{}]))
 
     def test_verbatim(self) -> None:
-        """A verbatim string has its format in RESP3."""
+        """A verbatim string has its format as prefix in RESP3."""
         self.assertEqual((b"$2\r\nhi\r\n", b"=6\r\ntxt:hi\r\n"), encoded(Verbatim(b"hi")))
         self.assertEqual((b"$0\r\n\r\n", b"=4\r\nmkd:\r\n"), encoded(Verbatim(b"", b"mkd")))
 
