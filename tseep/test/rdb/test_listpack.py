@@ -1,4 +1,4 @@
-"""Tests of L{tseep.rdb.listpack}."""
+"""Tests for L{tseep.rdb.listpack}: listpacks, and the older ziplists, intsets and zipmaps."""
 
 from __future__ import annotations
 
@@ -15,17 +15,15 @@ ELEMENTS: list[Element] = [
 
 
 class ListpackTests(SynchronousTestCase):
-    """Encoding and decoding of listpacks."""
-
-    def test_both_ways(self) -> None:
-        """Encoded elements are decoded to the same elements, alone and together."""
+    def test_round_trip(self) -> None:
+        """Encoded elements are decoded to the same elements, one by one and all together."""
         for element in ELEMENTS:
             self.assertEqual([element], read_listpack(write_listpack([element])))
         self.assertEqual(ELEMENTS, read_listpack(write_listpack(ELEMENTS)))
         self.assertEqual([], read_listpack(write_listpack([])))
 
     def test_bytes(self) -> None:
-        """The encoded bytes are Redis's."""
+        """Elements are encoded to the same bytes as in Redis."""
         packed = write_listpack([1, b"ab", -1])
         self.assertEqual(b"\x10\0\0\0\x03\0" + b"\x01\x01" + b"\x82ab\x03" + b"\xdf\xff\x02" + b"\xff", packed)
 
@@ -34,14 +32,14 @@ class ListpackTests(SynchronousTestCase):
         self.assertRaises(ValueError, write_listpack, [1 << 63])
 
     def test_damaged(self) -> None:
-        """A listpack that is truncated, too long or of another size is refused."""
+        """A listpack that is truncated, has trailing bytes or a wrong size is refused."""
         packed = write_listpack(ELEMENTS)
         for damaged in (packed[:-1], packed + b"\xff", packed[:6], b"", packed[:-1] + b"\0", b"\x08\0\0\0\0\0\xfa\xff"):
             self.assertRaises(DAMAGED, read_listpack, damaged)
 
 
-class OlderTests(SynchronousTestCase):
-    """Decoding of encodings of older Redis versions."""
+class OlderEncodingsTests(SynchronousTestCase):
+    """Collections in the encodings of older Redis versions are decoded."""
 
     def ziplist(self, *entries: bytes) -> bytes:
         """Return a ziplist of entries, each given without the length of its predecessor."""
@@ -53,7 +51,7 @@ class OlderTests(SynchronousTestCase):
         return (len(body) + 11).to_bytes(4, "little") + bytes(4) + len(entries).to_bytes(2, "little") + body + b"\xff"
 
     def test_ziplist(self) -> None:
-        """A ziplist has strings of three length encodings and integers of all sizes."""
+        """Strings of all three length encodings and integers of all sizes are decoded from a ziplist."""
         packed = self.ziplist(
             b"\x02ab", b"\x41\x2c" + b"x" * 300, b"\x80\0\0\0\x01y", b"\xc0\x01\x80", b"\xd0\0\0\0\x80",
             b"\xe0" + bytes(7) + b"\x80", b"\xf0\0\0\x80", b"\xfe\x80", b"\xf1", b"\xfd",
@@ -64,7 +62,7 @@ class OlderTests(SynchronousTestCase):
             self.assertRaises(DAMAGED, read_ziplist, damaged)
 
     def test_intset(self) -> None:
-        """An intset has integers of two, four or eight bytes."""
+        """Integers of two, four or eight bytes are decoded from an intset."""
         for size in (2, 4, 8):
             numbers = b"".join(number.to_bytes(size, "little", signed=True) for number in (-5, 7))
             packed = size.to_bytes(4, "little") + (2).to_bytes(4, "little") + numbers
@@ -74,7 +72,7 @@ class OlderTests(SynchronousTestCase):
         self.assertRaises(Corrupt, read_intset, b"")
 
     def test_zipmap(self) -> None:
-        """A zipmap has fields and values, with unused bytes after some."""
+        """Fields and values are decoded from a zipmap; unused bytes after a value are skipped."""
         long = b"v" * 300
         packed = b"\x02" + b"\x01a" + b"\x01\x02b.." + b"\x01c" + b"\xfe\x2c\x01\0\0" + b"\0" + long + b"\xff"
         self.assertEqual([b"a", b"b", b"c", long], read_zipmap(packed))

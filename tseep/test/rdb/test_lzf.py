@@ -1,4 +1,4 @@
-"""Tests of L{tseep.rdb.lzf}."""
+"""Tests for L{tseep.rdb.lzf}: decompression of LZF strings."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from tseep.rdb.reader import DAMAGED
 
 
 class DecompressTests(SynchronousTestCase):
-    """Decompression of LZF strings."""
-
     def test_pieces(self) -> None:
         """Literals and back-references are decoded: near and far, short and long, overlapping with their output."""
         self.assertEqual(b"abc", decompress(b"\x02abc", 3))

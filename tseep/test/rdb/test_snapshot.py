@@ -1,4 +1,4 @@
-"""Tests of L{tseep.rdb.snapshot}."""
+"""Tests for L{tseep.rdb.snapshot}: writing and loading of RDB files."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ OPCODES = [*range(22), *range(245, 256)]
 
 
 class SnapshotTests(SynchronousTestCase):
-    """Writing and loading of RDB snapshots."""
-
     def keyspace(self) -> Keyspace:
         return Keyspace(4, lambda: NOW / 1000)
 
@@ -43,10 +41,10 @@ class SnapshotTests(SynchronousTestCase):
         return keyspace, libraries, loading
 
     def test_checksum(self) -> None:
-        """The checksum is Redis's CRC-64."""
+        """C{crc64} returns the check value of Redis's CRC-64 (Jones) for C{123456789}."""
         self.assertEqual(0xE9C6D914C4B8D9CA, crc64(b"123456789"))
 
-    def test_both_ways(self) -> None:
+    def test_round_trip(self) -> None:
         """Keys, values, expiry times, libraries and auxiliary fields are loaded as written."""
         data = b"".join(write(self.filled(), [b"code"], {b"redis-ver": b"7.0.15"}))
         keyspace, libraries, loading = self.load(data)
@@ -57,12 +55,12 @@ class SnapshotTests(SynchronousTestCase):
         self.assertEqual(([b"code"], {b"redis-ver": b"7.0.15"}), (libraries, loading.about))
 
     def test_expired(self) -> None:
-        """With a time, keys that had expired by then are skipped."""
+        """If C{now} is given, keys that have expired by then are not loaded."""
         keyspace, _, loading = self.load(b"".join(write(self.filled(), [], {})), NOW)
         self.assertEqual([b"a"], list(keyspace.databases[0].values))
         self.assertEqual((3, 1), (loading.keys, loading.expired))
 
-    def test_what_redis_adds(self) -> None:
+    def test_redis_records(self) -> None:
         """Redis's expiry times in seconds, idle times and access frequencies are loaded."""
         body = b"REDIS0009\xfe\x01\xf8\x0a\xfc" + (NOW * 2).to_bytes(8, "little") + b"\0\x01a\x01b"
         body += b"\xf9\x05\xfd" + (2000).to_bytes(4, "little") + b"\0\x01c\x01d\xff"
@@ -72,11 +70,11 @@ class SnapshotTests(SynchronousTestCase):
         self.assertEqual(10, db.idle(b"a"))
 
     def test_no_checksum(self) -> None:
-        """A checksum of zero means none."""
+        """A checksum of zero is not verified, as with Redis's C{rdbchecksum no}."""
         self.load(b"REDIS0010\xff" + bytes(8))
 
     def test_progress(self) -> None:
-        """The callback gets the offset as the load progresses."""
+        """During a load the callback gets increasing offsets."""
         keyspace, told = self.keyspace(), []  # type: ignore[var-annotated]
         for number in range(2500):
             keyspace.databases[0].set(b"%d" % number, b"")
@@ -110,8 +108,8 @@ class SnapshotTests(SynchronousTestCase):
     @given(
         st.lists(st.tuples(st.integers(9, 90), st.one_of(st.integers(0, 255), st.sampled_from(OPCODES))), max_size=6)
     )
-    def test_faults_inside(self, faults: list[tuple[int, int]]) -> None:
-        """Arbitrary changes that no checksum covers are loaded or refused, without inconsistent expiry times."""
+    def test_changed_bytes(self, faults: list[tuple[int, int]]) -> None:
+        """Content changed anywhere, without a checksum, is loaded or refused; expiry times stay consistent."""
         damaged = bytearray(b"".join(write(self.filled(), [b"code"], {b"a": b"b"}))[:-8])
         for at, byte in faults:
             damaged[at % len(damaged)] = byte
@@ -123,7 +121,7 @@ class SnapshotTests(SynchronousTestCase):
         for database in keyspace.databases:
             self.assertEqual(set(), set(database.expires) - set(database.values))
 
-    def test_senseless(self) -> None:
+    def test_invalid(self) -> None:
         """Another version, an unknown opcode, a duplicate key and a missing database are refused."""
         cases = (
             (b"REDIS0099\xff", "version 99"),

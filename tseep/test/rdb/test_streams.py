@@ -1,4 +1,4 @@
-"""Tests of L{tseep.rdb.streams}."""
+"""Tests for L{tseep.rdb.streams}: reading and writing of streams."""
 
 from __future__ import annotations
 
@@ -28,9 +28,7 @@ def made() -> Stream:
 
 
 class StreamTests(SynchronousTestCase):
-    """Writing and reading of streams."""
-
-    def test_both_ways(self) -> None:
+    def test_round_trip(self) -> None:
         """Entries, IDs, nodes, groups, consumers and pending entries are read as written."""
         stream = made()
         reader = Reader(write_stream(stream))
@@ -47,20 +45,20 @@ class StreamTests(SynchronousTestCase):
             found = [(id >> 64, each.time, each.count, each.consumer.name) for id, each in pending]
             self.assertEqual([(number, 2000, 1, b"me") for number in (1, 2, 3)], found, consumer)
 
-    def test_goes_on(self) -> None:
+    def test_add_after_read(self) -> None:
         """Entries can be added to a stream that was read."""
         again = read_stream(Reader(write_stream(made())), 2)
         again.add(1000 << 64, (b"a", b"b"))
         self.assertEqual((1000 << 64, (b"a", b"b")), list(again.entries)[-1])
 
     def test_empty(self) -> None:
-        """A stream without entries is read as written."""
+        """A stream without entries is read as one."""
         stream = Stream()
         stream.last_id = 5
         self.assertEqual((0, 5), (len(read_stream(Reader(write_stream(stream)), 2)), 5))
 
     def test_damaged(self) -> None:
-        """A truncated stream is refused; one with changed bytes is refused or read as some valid stream."""
+        """A truncated stream is refused; one with changed bits is refused or read as a valid stream."""
         data = write_stream(made())
         for end in range(0, len(data), 7):
             self.assertRaises(DAMAGED, read_stream, Reader(data[:end]), 2)

@@ -1,4 +1,4 @@
-"""Tests of L{tseep.rdb.values}, L{tseep.rdb.format} and L{tseep.rdb.reader}."""
+"""Tests for L{tseep.rdb.values}, L{tseep.rdb.format} and L{tseep.rdb.reader}."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ from tseep.rdb.values import read_value, write_value
 
 
 class ValueTests(SynchronousTestCase):
-    """Writing and reading of values."""
-
     def read(self, kind: int, data: bytes) -> Any:
         """Return the value read from all of C{data}."""
         reader = Reader(data)
@@ -29,10 +27,10 @@ class ValueTests(SynchronousTestCase):
         return value
 
     def again(self, value: Any) -> Any:
-        """Return a value after writing and reading it."""
+        """Return a value that was written and read back."""
         return self.read(*write_value(value))
 
-    def test_both_ways(self) -> None:
+    def test_round_trip(self) -> None:
         """Values of every type are read as written."""
         for text in (b"", b"x" * 63, b"x" * 64, b"x" * 16384, bytearray(b"raw")):
             self.assertEqual(bytes(text), self.again(text))
@@ -52,7 +50,7 @@ class ValueTests(SynchronousTestCase):
             self.assertEqual(size, Reader(written).length())
 
     def test_special_strings(self) -> None:
-        """Strings encoded as integers, or compressed, are read."""
+        """Strings that are encoded as integers, or compressed by LZF, are read."""
         for written, text in (
             (b"\xc0\xff", b"-1"), (b"\xc1\0\x80", b"-32768"), (b"\xc2\0\0\0\x80", b"-2147483648"),
             (b"\xc3\x06\x06\x02abc\x20\x02", b"abcabc"),
@@ -74,7 +72,7 @@ class ValueTests(SynchronousTestCase):
         )
         self.assertEqual({b"a": 1.5, b"b": inf, b"c": -inf, b"d": 2}, self.read(format.ZSET, old).scores)
 
-    def test_senseless(self) -> None:
+    def test_invalid(self) -> None:
         """Empty collections, duplicate elements and unknown types are refused."""
         for kind, data in (
             (format.LIST, b"\0"), (format.SET, b"\0"), (format.HASH, b"\0"), (format.ZSET_2, b"\0"),
@@ -85,8 +83,8 @@ class ValueTests(SynchronousTestCase):
         ):  # fmt: skip
             self.assertRaises(DAMAGED, self.read, kind, data)
 
-    def test_cut_off(self) -> None:
-        """A value that is truncated anywhere is refused."""
+    def test_truncated(self) -> None:
+        """A value that is truncated at any byte is refused."""
         for value in (b"abc", RedisList([b"a", b"b"]), Hash({b"f": b"v"}), SortedSet({b"a": 1.5})):
             kind, data = write_value(value)
             for end in range(len(data)):
