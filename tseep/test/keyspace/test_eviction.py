@@ -92,7 +92,7 @@ class EvictionTests(SessionTests):
         self.assertReply("OK", "EVAL", "#!lua flags=allow-oom\nreturn redis.call('SET', 'a', 1)", 0)
 
     def test_lru(self) -> None:
-        """C{allkeys-lru} evicts mostly the least recently used keys, with an C{evicted} event each; INFO counts them."""
+        """C{allkeys-lru} evicts mostly the least recently used keys, each with an C{evicted} event, and counts them."""
         self.policy("allkeys-lru")
         listener = self.connect()
         self.send("SUBSCRIBE", "__keyevent@0__:evicted", session=listener)
