@@ -61,9 +61,9 @@ def test_celery(worker: Process, url: str) -> None:
     assert several.get(timeout=20) == [0, 2, 4, 6, 8]
     both = chord([app.signature("tasks.add", (n, 1)) for n in range(5)], app=app)(app.signature("tasks.total"))
     assert both.get(timeout=20) == 15
-    unheard = app.send_task("tasks.add", (1, 1), queue="nobody")
+    undelivered = app.send_task("tasks.add", (1, 1), queue="nobody")
     with pytest.raises(Late):
-        unheard.get(timeout=0.2)
-    unheard.forget()
+        undelivered.get(timeout=0.2)
+    undelivered.forget()
     assert app.control.ping(timeout=1)
     app.close()

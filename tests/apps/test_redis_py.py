@@ -53,11 +53,11 @@ def test_messages(url: str) -> None:
     import redis
 
     client = redis.Redis.from_url(url)
-    heard, done = [], threading.Event()
+    received, done = [], threading.Event()
 
     def hear(message: dict[str, object]) -> None:
-        heard.append((message["type"], message["channel"], message["data"]))
-        if len(heard) == 2:
+        received.append((message["type"], message["channel"], message["data"]))
+        if len(received) == 2:
             done.set()
 
     pubsub = client.pubsub(ignore_subscribe_messages=True)
@@ -70,7 +70,7 @@ def test_messages(url: str) -> None:
     assert done.wait(5)
     thread.stop()
     thread.join(5)
-    assert sorted(heard) == [("message", b"news", b"hello"), ("pmessage", b"news", b"hello")]
+    assert sorted(received) == [("message", b"news", b"hello"), ("pmessage", b"news", b"hello")]
     client.close()
 
 

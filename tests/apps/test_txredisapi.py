@@ -25,15 +25,15 @@ async def test_txredisapi(port: int) -> None:
     await transaction.incr("n")
     assert await transaction.commit() == [1, 2]
     assert await client.eval("return {KEYS[1], ARGV[1]}", ["k"], ["a"]) == ["k", "a"]
-    heard: Deferred[list[Any]] = Deferred()
+    received: Deferred[list[Any]] = Deferred()
 
     class Subscriber(txredisapi.SubscriberProtocol):
         def connectionMade(self) -> None:
             self.subscribe("news")
 
         def messageReceived(self, pattern: Any, channel: Any, message: Any) -> None:
-            if not heard.called:
-                heard.callback([channel, message])
+            if not received.called:
+                received.callback([channel, message])
 
     from twisted.internet import reactor
     from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
@@ -43,6 +43,6 @@ async def test_txredisapi(port: int) -> None:
     await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", port), subscriber)
     while await client.publish("news", "hello") == 0:
         pass
-    assert await heard == ["news", "hello"]
+    assert await received == ["news", "hello"]
     subscriber.transport.loseConnection()
     await client.disconnect()

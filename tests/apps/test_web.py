@@ -70,7 +70,7 @@ import os, socketio
 
 class Manager(socketio.RedisManager):
     def _handle_emit(self, message):
-        print("heard", message["event"], message["data"], flush=True)
+        print("received", message["event"], message["data"], flush=True)
 
 server = socketio.Server(async_mode="threading", client_manager=Manager(os.environ["URL"]))
 server.manager.initialize()
@@ -85,8 +85,8 @@ def test_socketio(url: str) -> None:
     outside = socketio.RedisManager(url, write_only=True)
     with Process([sys.executable, "-c", LISTENER], env={"URL": url}) as listener:
 
-        def heard() -> bool:
+        def received() -> bool:
             outside.emit("greeting", {"text": "hello"})
-            return any("heard greeting" in line and "hello" in line for line in listener.lines)
+            return any("received greeting" in line and "hello" in line for line in listener.lines)
 
-        until(heard, "the other process receives the event")
+        until(received, "the other process receives the event")

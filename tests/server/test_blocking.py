@@ -74,9 +74,9 @@ def test_slow_subscriber(running: Tseep) -> None:
         slow("SUBSCRIBE", "news")
         other("SUBSCRIBE", "news")
         message = "x" * 100_000
-        heard, count = 2, 0
-        while heard == 2:
-            heard = publisher("PUBLISH", "news", message)
+        received, count = 2, 0
+        while received == 2:
+            received = publisher("PUBLISH", "news", message)
             assert other.reply().plain[2] == message.encode()
             count += 1
             assert count < 1000, "the output limit closes no subscriber"

@@ -496,12 +496,12 @@ def test_unkillable(hasty: Tseep) -> None:
     """SCRIPT KILL refuses to end a script that has written; its changes become visible at once."""
     script = "redis.call('SET', 'n', 1) for i = 1, ARGV[1] do end return redis.call('INCR', 'n')"
     with hasty.connect() as scripter, hasty.connect() as other:
-        heard, steps = "", 10**7
-        while not heard.startswith("UNKILLABLE"):  # until it exceeds the threshold
+        received, steps = "", 10**7
+        while not received.startswith("UNKILLABLE"):  # until it exceeds the threshold
             steps *= 2
             scripter.send(encode("EVAL", script, "0", steps))
             until(lambda: str(other("GET", "n")) != "None", "the script is busy or has ended")
-            heard = str(other("SCRIPT", "KILL"))
+            received = str(other("SCRIPT", "KILL"))
             assert scripter.reply().plain == 2
             other("DEL", "n")
 

@@ -139,15 +139,22 @@ class ClientProtocol(Protocol):
 
     def release(self) -> None:
         """Write the held output and run pending commands, unless the client is paused."""
-        if self._paused:
-            return
-        if self._held is not None:
+        if not self._paused:
+            self.flush()
+            self.proceed()
+
+    def flush(self) -> None:
+        """Write the held output; after the next commit if one is due, and later if the client is paused."""
+        if self._held is not None and not self._paused:
             if self._gate.uncommitted:
                 self._await_commit()
-                return
-            self._write_held()
+            else:
+                self._write_held()
+
+    def proceed(self) -> None:
+        """Run pending commands and read on, unless output is held."""
         session = self._session
-        if session is not None:
+        if session is not None and self._held is None:
             self._go_on(session)
             if not self._paused and not session.closing:
                 self.transport.resumeProducing()

@@ -88,14 +88,17 @@ class EventedMode:
         """
         Write what was recorded to the append-only file, in one write, then release the output that was held for it.
 
-        A released client runs its pending commands, and their effects are committed in turn.
+        All clients get their output before one of them proceeds: a long script among the pending commands serves other
+        clients, whose new replies must follow those that were held. The effects of these commands are committed in turn.
         """
         while self.server.uncommitted or self._awaiting_commit:
             if self.server.uncommitted:
                 self.server.persistence.commit()
             protocols, self._awaiting_commit = self._awaiting_commit, []
             for protocol in protocols:
-                protocol.release()
+                protocol.flush()
+            for protocol in protocols:
+                protocol.proceed()
 
     def serve_clients(self) -> None:
         if self._watcher is not None:

@@ -29,13 +29,17 @@ class Transport(StringTransport):
         super().abortConnection()
 
 
+class UnslottedProtocol(EventedProtocol):
+    """A protocol whose methods a test can replace."""
+
+
 class EventedProtocolTests(SynchronousTestCase):
     """L{EventedProtocol} passes a client's bytes to its session and the replies to the transport."""
 
     def setUp(self) -> None:
         self.server = Server(Config(maxclients="2"), clock=Clock().seconds)
         self.mode = EventedMode(FakeReactor(), self.server)
-        self.factory = ClientFactory(lambda _: EventedProtocol(self.mode, False))
+        self.factory = ClientFactory(lambda _: UnslottedProtocol(self.mode, False))
 
     def connect(self) -> Any:
         """Return the protocol of a new client."""
@@ -119,6 +123,17 @@ class EventedProtocolTests(SynchronousTestCase):
         self.patch(self.server.persistence, "commit", lambda: setattr(self.server, "uncommitted", False))
         self.mode.commit()
         self.assertEqual((b"hello", 0), (protocol.transport.value(), protocol.unsent))
+
+    def test_order_of_held_replies(self) -> None:
+        """A command that serves other clients after a commit does not let their new replies pass the held ones."""
+        self.patch(self.server.persistence, "commit", lambda: setattr(self.server, "uncommitted", False))
+        first, second = self.connect(), self.connect()
+        self.server.uncommitted = True
+        for protocol in (first, second):
+            protocol.dataReceived(b"ECHO held\r\n")
+        first._go_on = lambda session: second.dataReceived(b"ECHO new\r\n")
+        self.mode.commit()
+        self.assertEqual(b"$4\r\nheld\r\n$3\r\nnew\r\n", second.transport.value())
 
     def test_close(self) -> None:
         """C{close} sends the pending replies before it closes the connection."""

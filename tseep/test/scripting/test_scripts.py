@@ -208,13 +208,13 @@ class KillTests(SessionTests):
         self.other = self.connect()
         self.times = iter(range(0, 10**15, 2_000_000))
         self.server.timer = self.times.__next__
-        self.heard: list[object] = []
+        self.received: list[object] = []
 
     def meanwhile(self, *argv: str) -> None:
         """Send a command from another client while a script runs."""
 
         def say() -> None:
-            self.heard += decode(self.send(*argv, session=self.other))
+            self.received += decode(self.send(*argv, session=self.other))
 
         self.server.host.serve_clients = say
 
@@ -223,7 +223,7 @@ class KillTests(SessionTests):
         self.meanwhile("SCRIPT", "KILL")
         reply = self.run_command("EVAL", "while true do pcall(function() while true do end end) end", 0)
         self.assertIn("killed", reply)
-        self.assertEqual("OK", self.heard[0])
+        self.assertEqual("OK", self.received[0])
         self.assertReply(1, "EVAL", "return 1", 0)
 
     def test_from_file(self) -> None:
@@ -284,13 +284,13 @@ class KillTests(SessionTests):
         """A script that has written cannot be killed: UNKILLABLE."""
         self.meanwhile("SCRIPT", "KILL")
         self.assertReply(1, "EVAL", "redis.call('SET', 'k', 1) for i = 1, 1e6 do end return 1", 0)
-        self.assertEqual({Error(UNKILLABLE)}, set(self.heard))
+        self.assertEqual({Error(UNKILLABLE)}, set(self.received))
 
     def test_other_kind(self) -> None:
         """FUNCTION KILL does not end a script: BUSY."""
         self.meanwhile("FUNCTION", "KILL")
         self.assertReply(1, "EVAL", "for i = 1, 1e6 do end return 1", 0)
-        self.assertTrue(str(self.heard[0]).startswith("BUSY"))
+        self.assertTrue(str(self.received[0]).startswith("BUSY"))
 
     def test_not_busy(self) -> None:
         """Without a running script or function, KILL returns NOTBUSY."""

@@ -368,7 +368,7 @@ class BusyTests(SessionTests):
     def setUp(self) -> None:
         super().setUp()
         self.other = self.connect()
-        self.heard: list[Any] = []
+        self.received: list[Any] = []
 
     def run_long(self, meanwhile: Callable[[], None]) -> list[Any]:
         """Run a L{Script} in place of PING; return its client's replies."""
@@ -381,17 +381,17 @@ class BusyTests(SessionTests):
 
         def meanwhile() -> None:
             for argv in (["GET", "k"], ["SHUTDOWN"], ["MULTI"]):
-                self.heard += decode(self.send(*argv, session=self.other))
+                self.received += decode(self.send(*argv, session=self.other))
 
         self.assertEqual([b"done"], self.run_long(meanwhile))
-        self.assertEqual([Error(Script.error), Error(Script.error), "OK"], self.heard)
+        self.assertEqual([Error(Script.error), Error(Script.error), "OK"], self.received)
         self.assertReply(None, "GET", "k")
         self.assertIn(b"GET", self.server.table.dispatch)
 
     def test_its_own_client(self) -> None:
         """Commands of the busy client itself run after the long command."""
-        self.assertEqual([b"done", b"x"], self.run_long(lambda: self.heard.append(self.send("ECHO", "x"))))
-        self.assertEqual([b""], self.heard)
+        self.assertEqual([b"done", b"x"], self.run_long(lambda: self.received.append(self.send("ECHO", "x"))))
+        self.assertEqual([b""], self.received)
 
     def test_time_stands_still(self) -> None:
         """For a running command the keyspace's time stands still; no key expires until it ends."""
@@ -403,10 +403,10 @@ class BusyTests(SessionTests):
             self.send("PING", session=self.other)
             self.server.cron.run()
             self.server.fire()
-            self.heard.append((self.server.keyspace.expired, len(self.session.db)))
+            self.received.append((self.server.keyspace.expired, len(self.session.db)))
 
         self.run_long(meanwhile)
-        self.assertEqual([(0, 1)], self.heard)
+        self.assertEqual([(0, 1)], self.received)
         self.assertEqual(now + 5000, self.server.keyspace.now)
         self.server.cron.run()
         self.assertEqual(1, self.server.keyspace.expired)
@@ -421,22 +421,22 @@ class BusyTests(SessionTests):
             self.session.db.set(b"list", RedisList([b"x"]), b"lpush")
             self.send("PING", session=self.other)
             self.server.fire()
-            self.heard += self.sent(waiter)
+            self.received += self.sent(waiter)
 
         self.run_long(meanwhile)
-        self.assertEqual([], self.heard)
+        self.assertEqual([], self.received)
         self.assertEqual([[b"list", b"x"]], self.sent(waiter))
 
     def test_end_of_the_server(self) -> None:
         """SHUTDOWN kills the running command."""
-        self.server.host.shut_down = lambda: self.heard.append("shut down")
-        self.run_long(lambda: self.heard.append(self.send("SHUTDOWN", "NOSAVE", session=self.other)))
-        self.assertEqual(["shut down", b""], self.heard)
+        self.server.host.shut_down = lambda: self.received.append("shut down")
+        self.run_long(lambda: self.received.append(self.send("SHUTDOWN", "NOSAVE", session=self.other)))
+        self.assertEqual(["shut down", b""], self.received)
         self.assertTrue(self.script.killed)
 
     def test_stop_once(self) -> None:
         """C{stop} calls C{shut_down} once, however often it is called."""
-        self.server.host.shut_down = lambda: self.heard.append("shut down")
+        self.server.host.shut_down = lambda: self.received.append("shut down")
         self.server.stop()
         self.server.stop()
-        self.assertEqual(["shut down"], self.heard)
+        self.assertEqual(["shut down"], self.received)
