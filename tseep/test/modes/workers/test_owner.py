@@ -317,7 +317,9 @@ class BackpressureTests(WorkersTests):
     def test_window(self) -> None:
         """At C{MAX_UNACKED_BYTES} the client's commands stop and those of others run; CLIENT LIST shows C{oll=1}."""
         received_frames = self.fill()
-        self.assertTrue(MAX_UNACKED_BYTES < len(self.answers(received_frames)) <= ACK_INTERVAL_BYTES + MAX_UNACKED_BYTES + 100)
+        self.assertTrue(
+            MAX_UNACKED_BYTES < len(self.answers(received_frames)) <= ACK_INTERVAL_BYTES + MAX_UNACKED_BYTES + 100
+        )
         self.assertEqual([], self.say(1, b"PING\r\n"))
         self.assertEqual(b"+PONG\r\n", self.answers(self.say(2, b"PING\r\n"), 2))
         listed = self.answers(self.say(2, encode("CLIENT", "LIST", "ID", 1)), 2)
@@ -366,7 +368,9 @@ class BackpressureTests(WorkersTests):
     def test_half_close_with_queued_messages(self) -> None:
         """After a client's EOF its queued messages are sent without waiting for acks, followed by CLOSE."""
         self.say(1, encode("SUBSCRIBE", "c"))
-        received_frames = [frame for _ in range(6) for frame in self.say(2, encode("PUBLISH", "c", "x" * ACK_INTERVAL_BYTES))]
+        received_frames = [
+            frame for _ in range(6) for frame in self.say(2, encode("PUBLISH", "c", "x" * ACK_INTERVAL_BYTES))
+        ]
         self.process.box.add_frame(frames.EOF, 1)
         self.turn()
         received_frames += self.hear(self.process)
@@ -392,7 +396,9 @@ class BackpressureTests(WorkersTests):
         self.assertEqual(
             (20, True), (answers.count(b"$%d\r\n" % ACK_INTERVAL_BYTES), answers.endswith(b"$4\r\nlast\r\n"))
         )
-        self.assertEqual((frames.CLOSE, 1, b""), [frame for frame in received_frames if frame[0] != frames.ACK_REQUEST][-1])
+        self.assertEqual(
+            (frames.CLOSE, 1, b""), [frame for frame in received_frames if frame[0] != frames.ACK_REQUEST][-1]
+        )
         self.assertNotIn(1, self.server.sessions)
 
     def test_half_close_while_blocked(self) -> None:

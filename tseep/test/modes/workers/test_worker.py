@@ -160,7 +160,9 @@ class WorkerTests(SynchronousTestCase):
         self.tell((frames.ACK_REQUEST, 1, b""))
         self.assertEqual(([], "paused"), (self.frames_received(), protocol.transport.producerState))
         protocol.resumeProducing()
-        self.assertEqual(([(frames.ACK, 1, b"")], "producing"), (self.frames_received(), protocol.transport.producerState))
+        self.assertEqual(
+            ([(frames.ACK, 1, b"")], "producing"), (self.frames_received(), protocol.transport.producerState)
+        )
 
     def test_owner_that_does_not_read(self) -> None:
         """While the link to the owner is full each client is read at most once and then paused; no bytes are lost."""
