@@ -89,7 +89,7 @@ class EventedMode:
         Write what was recorded to the append-only file, in one write, then release the output that was held for it.
 
         All clients get their output before one of them proceeds: a long script among the pending commands serves other
-        clients, whose new replies must follow those that were held. The effects of these commands are committed in turn.
+        clients, whose new replies must follow the held ones. The effects of these commands are committed in turn.
         """
         while self.server.uncommitted or self._awaiting_commit:
             if self.server.uncommitted:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from contextlib import redirect_stdout
 
 from twisted.internet.testing import MemoryReactorClock

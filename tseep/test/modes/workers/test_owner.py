@@ -75,17 +75,17 @@ class Process:
 
     def hear(self) -> list[tuple[int, int, bytes]]:
         """Return the frames that the owner has sent since the last call."""
-        received_frames: list[tuple[int, int, bytes]] = []
+        sent_frames: list[tuple[int, int, bytes]] = []
         try:
             while True:
                 data = self.link.recv(1 << 20)
                 if not data:
                     break
                 told, self._rest = split(self._rest + data)
-                received_frames += told
+                sent_frames += told
         except BlockingIOError:
             pass
-        return received_frames
+        return sent_frames
 
 
 class Failing:
@@ -142,13 +142,13 @@ class WorkersTests(SynchronousTestCase):
 
     def hear(self, process: Process) -> list[tuple[int, int, bytes]]:
         """Return all frames sent to a worker, reading until the owner has no more."""
-        received_frames = process.hear()
-        told = received_frames
+        sent_frames = process.hear()
+        told = sent_frames
         while told:
             self.mode.watcher.doRead()
             told = process.hear()
-            received_frames += told
-        return received_frames
+            sent_frames += told
+        return sent_frames
 
     def say(self, number: int, data: bytes) -> list[tuple[int, int, bytes]]:
         """Send C{data} from a client of the first worker; return the frames that this worker then receives."""
@@ -165,9 +165,9 @@ class WorkersTests(SynchronousTestCase):
         process.hear()
         return process
 
-    def answers(self, received_frames: list[tuple[int, int, bytes]], number: int = 1) -> bytes:
+    def answers(self, sent_frames: list[tuple[int, int, bytes]], number: int = 1) -> bytes:
         """Return the reply bytes for one client in the frames."""
-        return b"".join([text for kind, about, text in received_frames if kind == frames.BYTES and about == number])
+        return b"".join([text for kind, about, text in sent_frames if kind == frames.BYTES and about == number])
 
 
 class ClientTests(WorkersTests):
@@ -239,8 +239,8 @@ class ClientTests(WorkersTests):
     def test_quit(self) -> None:
         """QUIT is answered, followed by CLOSE; commands after it are ignored."""
         self.opened(1)
-        received_frames = self.say(1, b"QUIT\r\nSET a b\r\n")
-        self.assertEqual([(frames.BYTES, 1, b"+OK\r\n"), (frames.CLOSE, 1, b"")], received_frames)
+        sent_frames = self.say(1, b"QUIT\r\nSET a b\r\n")
+        self.assertEqual([(frames.BYTES, 1, b"+OK\r\n"), (frames.CLOSE, 1, b"")], sent_frames)
         self.assertEqual([], self.say(1, b"SET a b\r\n"))
         self.assertEqual(0, len(self.server.keyspace.databases[0]))
 
@@ -310,15 +310,15 @@ class BackpressureTests(WorkersTests):
 
     def test_ack_request(self) -> None:
         """After C{ACK_INTERVAL_BYTES} of replies the owner sends ACK_REQUEST; it continues to reply before the ack."""
-        received_frames = self.say(1, encode("GET", "big"))
-        self.assertEqual((frames.ACK_REQUEST, 1, b""), received_frames[-1])
+        sent_frames = self.say(1, encode("GET", "big"))
+        self.assertEqual((frames.ACK_REQUEST, 1, b""), sent_frames[-1])
         self.assertEqual(b"+PONG\r\n", self.answers(self.say(1, b"PING\r\n")))
 
     def test_window(self) -> None:
         """At C{MAX_UNACKED_BYTES} the client's commands stop and those of others run; CLIENT LIST shows C{oll=1}."""
-        received_frames = self.fill()
+        sent_frames = self.fill()
         self.assertTrue(
-            MAX_UNACKED_BYTES < len(self.answers(received_frames)) <= ACK_INTERVAL_BYTES + MAX_UNACKED_BYTES + 100
+            MAX_UNACKED_BYTES < len(self.answers(sent_frames)) <= ACK_INTERVAL_BYTES + MAX_UNACKED_BYTES + 100
         )
         self.assertEqual([], self.say(1, b"PING\r\n"))
         self.assertEqual(b"+PONG\r\n", self.answers(self.say(2, b"PING\r\n"), 2))
@@ -340,14 +340,14 @@ class BackpressureTests(WorkersTests):
     def test_pipeline(self) -> None:
         """A pipeline stops when its replies fill the window, and continues with the acks."""
         self.say(2, encode("SET", "n", 0))
-        received_frames = self.say(1, (encode("GET", "big") + encode("INCR", "n")) * 100)
+        sent_frames = self.say(1, (encode("GET", "big") + encode("INCR", "n")) * 100)
         count = int(self.answers(self.say(2, encode("GET", "n")), 2).split(b"\r\n")[1])
         self.assertTrue(count < 40, count)
         for _ in range(200):
             self.process.box.add_frame(frames.ACK, 1)
             self.turn()
-            received_frames += self.hear(self.process)
-        self.assertEqual(100, self.answers(received_frames).count(b"$%d\r\n" % ACK_INTERVAL_BYTES))
+            sent_frames += self.hear(self.process)
+        self.assertEqual(100, self.answers(sent_frames).count(b"$%d\r\n" % ACK_INTERVAL_BYTES))
         self.assertIn(b"100", self.answers(self.say(2, encode("GET", "n")), 2))
 
     def test_output_limit(self) -> None:
@@ -361,44 +361,42 @@ class BackpressureTests(WorkersTests):
         self.say(2, encode("CONFIG", "SET", "client-output-buffer-limit", f"pubsub {8 * ACK_INTERVAL_BYTES} 0 0"))
         self.say(1, encode("SUBSCRIBE", "c"))
         publish = encode("PUBLISH", "c", "x" * ACK_INTERVAL_BYTES)
-        received_frames = [frame for _ in range(14) for frame in self.say(2, publish)]
-        self.assertTrue(len(self.answers(received_frames, 1)) < 5 * ACK_INTERVAL_BYTES)
-        self.assertIn((frames.ABORT, 1, b""), received_frames)
+        sent_frames = [frame for _ in range(14) for frame in self.say(2, publish)]
+        self.assertTrue(len(self.answers(sent_frames, 1)) < 5 * ACK_INTERVAL_BYTES)
+        self.assertIn((frames.ABORT, 1, b""), sent_frames)
 
     def test_half_close_with_queued_messages(self) -> None:
         """After a client's EOF its queued messages are sent without waiting for acks, followed by CLOSE."""
         self.say(1, encode("SUBSCRIBE", "c"))
-        received_frames = [
+        sent_frames = [
             frame for _ in range(6) for frame in self.say(2, encode("PUBLISH", "c", "x" * ACK_INTERVAL_BYTES))
         ]
         self.process.box.add_frame(frames.EOF, 1)
         self.turn()
-        received_frames += self.hear(self.process)
-        self.assertEqual(6, self.answers(received_frames, 1).count(b"$%d\r\n" % ACK_INTERVAL_BYTES))
-        self.assertEqual((frames.CLOSE, 1, b""), received_frames[-1])
+        sent_frames += self.hear(self.process)
+        self.assertEqual(6, self.answers(sent_frames, 1).count(b"$%d\r\n" % ACK_INTERVAL_BYTES))
+        self.assertEqual((frames.CLOSE, 1, b""), sent_frames[-1])
         self.process.box.add_frame(frames.ACK, 1)
         self.turn()
         self.assertEqual([], self.hear(self.process))
 
     def test_half_close_after_a_pipeline(self) -> None:
         """After a client's EOF the rest of its pipeline is answered as acks arrive, then CLOSE is sent."""
-        received_frames = self.say(1, encode("GET", "big") * 20)
+        sent_frames = self.say(1, encode("GET", "big") * 20)
         self.process.box.add_data(1, encode("ECHO", "last"))
         self.process.box.add_frame(frames.EOF, 1)
         self.turn()
-        received_frames += self.hear(self.process)
-        self.assertNotIn((frames.CLOSE, 1, b""), received_frames)
+        sent_frames += self.hear(self.process)
+        self.assertNotIn((frames.CLOSE, 1, b""), sent_frames)
         for _ in range(40):
             self.process.box.add_frame(frames.ACK, 1)
             self.turn()
-            received_frames += self.hear(self.process)
-        answers = self.answers(received_frames)
+            sent_frames += self.hear(self.process)
+        answers = self.answers(sent_frames)
         self.assertEqual(
             (20, True), (answers.count(b"$%d\r\n" % ACK_INTERVAL_BYTES), answers.endswith(b"$4\r\nlast\r\n"))
         )
-        self.assertEqual(
-            (frames.CLOSE, 1, b""), [frame for frame in received_frames if frame[0] != frames.ACK_REQUEST][-1]
-        )
+        self.assertEqual((frames.CLOSE, 1, b""), [frame for frame in sent_frames if frame[0] != frames.ACK_REQUEST][-1])
         self.assertNotIn(1, self.server.sessions)
 
     def test_half_close_while_blocked(self) -> None:
@@ -417,14 +415,14 @@ class BackpressureTests(WorkersTests):
             self.process.box.add_frame(frames.ACK, 1)
             self.process.link.send(self.process.box.pop_all())
             self.mode.watcher.doRead()
-        self.process.box.add_data(2, encode("SET", "received_frames", 1))
+        self.process.box.add_data(2, encode("SET", "sent_frames", 1))
         self.process.link.send(self.process.box.pop_all())
         self.mode.watcher.doRead()
-        self.assertIsNone(self.server.keyspace.databases[0].peek(b"received_frames"))
+        self.assertIsNone(self.server.keyspace.databases[0].peek(b"sent_frames"))
         for _ in range(100):
             self.process.hear()
             self.mode.watcher.doRead()
-        self.assertIsNotNone(self.server.keyspace.databases[0].peek(b"received_frames"))
+        self.assertIsNotNone(self.server.keyspace.databases[0].peek(b"sent_frames"))
 
 
 class LifecycleTests(WorkersTests):

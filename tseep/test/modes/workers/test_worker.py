@@ -60,17 +60,17 @@ class WorkerTests(SynchronousTestCase):
         )
         return protocol
 
-    def frames_received(self) -> list[Frame]:
+    def received(self) -> list[Frame]:
         """Return the frames that the owner has received since the last call."""
         self.worker.flush()
-        frames_received: list[Frame] = []
+        received: list[Frame] = []
         try:
             while True:
                 told, self._rest = split(self._rest + self.owner.recv(1 << 20))
-                frames_received += told
+                received += told
                 self.worker.watcher.doRead()
         except BlockingIOError:
-            return frames_received
+            return received
 
     def tell(self, *said: Frame) -> None:
         """Send frames from the owner to the worker."""
@@ -95,7 +95,7 @@ class WorkerTests(SynchronousTestCase):
         protocol = self.connect()
         protocol.dataReceived(b"PING\r\n")
         protocol.connectionLost()
-        opened, *others = self.frames_received()
+        opened, *others = self.received()
         self.assertEqual((frames.OPENED, 1), opened[:2])
         facts = {"peer": "127.0.0.1:50000", "host": "127.0.0.1:6379", "fileno": -1, "reserved": False}
         self.assertEqual(facts, json.loads(opened[2]))
@@ -119,12 +119,12 @@ class WorkerTests(SynchronousTestCase):
     def test_closed(self) -> None:
         """CLOSE closes a client after its output, ABORT at once; bytes that it sends after that are not forwarded."""
         first, second = self.connect(), self.connect()
-        self.frames_received()
+        self.received()
         self.tell((frames.CLOSE, 1, b""), (frames.ABORT, 2, b""))
         first.dataReceived(b"more")
         self.assertEqual((True, None), (first.transport.disconnecting, first.transport.producer))
         self.assertTrue(second.transport.aborted)
-        self.assertEqual([], self.frames_received())
+        self.assertEqual([], self.received())
 
     def test_memory_is_released(self) -> None:
         """Memory is returned to the system once, after the last paused client resumed or disconnected."""
@@ -147,22 +147,20 @@ class WorkerTests(SynchronousTestCase):
         protocol = self.connect()
         protocol.dataReceived(b"PING\r\n")
         protocol.readConnectionLost()
-        self.assertEqual([frames.OPENED, frames.BYTES, frames.EOF], [kind for kind, _, _ in self.frames_received()])
+        self.assertEqual([frames.OPENED, frames.BYTES, frames.EOF], [kind for kind, _, _ in self.received()])
         self.assertFalse(protocol.transport.disconnecting)
 
     def test_ack_requests(self) -> None:
         """ACK_REQUEST is acknowledged at once, or, for a paused client, when it resumes."""
         protocol = self.connect()
-        self.frames_received()
+        self.received()
         self.tell((frames.ACK_REQUEST, 1, b""))
-        self.assertEqual([(frames.ACK, 1, b"")], self.frames_received())
+        self.assertEqual([(frames.ACK, 1, b"")], self.received())
         protocol.pauseProducing()
         self.tell((frames.ACK_REQUEST, 1, b""))
-        self.assertEqual(([], "paused"), (self.frames_received(), protocol.transport.producerState))
+        self.assertEqual(([], "paused"), (self.received(), protocol.transport.producerState))
         protocol.resumeProducing()
-        self.assertEqual(
-            ([(frames.ACK, 1, b"")], "producing"), (self.frames_received(), protocol.transport.producerState)
-        )
+        self.assertEqual(([(frames.ACK, 1, b"")], "producing"), (self.received(), protocol.transport.producerState))
 
     def test_owner_that_does_not_read(self) -> None:
         """While the link to the owner is full each client is read at most once and then paused; no bytes are lost."""
@@ -176,9 +174,9 @@ class WorkerTests(SynchronousTestCase):
         self.assertEqual("paused", states[1])
         self.assertEqual("producing", states[2])
         protocols[1].pauseProducing()
-        frames_received = self.frames_received()
+        received = self.received()
         self.assertFalse(self.worker.full)
-        self.assertIn((frames.BYTES, 2, b"y"), frames_received)
+        self.assertIn((frames.BYTES, 2, b"y"), received)
         self.assertEqual("paused", protocols[1].transport.producerState, "it does not take its replies")
         protocols[1].resumeProducing()
         self.assertEqual(["producing"] * 3, [protocol.transport.producerState for protocol in protocols])
@@ -189,7 +187,7 @@ class WorkerTests(SynchronousTestCase):
         protocols = [self.connect() for _ in range(3)]
         protocols[1].connectionLost()
         self.connect()
-        numbers = [number for kind, number, _ in self.frames_received() if kind == frames.OPENED]
+        numbers = [number for kind, number, _ in self.received() if kind == frames.OPENED]
         self.assertEqual([1, 2, 3, 2], numbers)
 
     def test_begin_and_drain(self) -> None:
@@ -203,15 +201,15 @@ class WorkerTests(SynchronousTestCase):
         client.sendall(b"PING\r\n")
         for _ in range(3):
             self.worker.watcher.doRead()
-        (_, _, text), said = self.frames_received()
+        (_, _, text), said = self.received()
         self.assertEqual((True, (frames.BYTES, 1, b"PING\r\n")), (json.loads(text)["reserved"], said))
         late = socket.create_connection(bound.getsockname())
         self.addCleanup(late.close)
         late.sendall(b"GET a\r\n")
         self.tell((frames.DRAIN, 0, b""))
         self.reactor.advance(0)
-        kinds = [kind for kind, _, _ in self.frames_received()]
-        self.assertEqual([frames.OPENED, frames.BYTES, frames.DRAINED], kinds, "who had come is frames_received")
+        kinds = [kind for kind, _, _ in self.received()]
+        self.assertEqual([frames.OPENED, frames.BYTES, frames.DRAINED], kinds, "who had come is received")
 
     def test_cannot_listen(self) -> None:
         """If an endpoint cannot be listened on, the worker logs the error and exits."""
@@ -227,7 +225,7 @@ class WorkerTests(SynchronousTestCase):
     def test_ping(self) -> None:
         """PING is answered by PONG with CPU time, memory, lag and batch sizes."""
         self.tell((frames.PING, 0, b""))
-        ((kind, _, text),) = self.frames_received()
+        ((kind, _, text),) = self.received()
         costs = json.loads(text)
         self.assertEqual((frames.PONG, {"cpu_seconds", "resident", "lag_ns", "batches"}), (kind, set(costs)))
         self.assertTrue(costs["resident"] > 1e6)
