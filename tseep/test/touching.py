@@ -24,7 +24,7 @@ READ, LOOK, WRITE = "read", "look", "write"
 """Uses of a key: its value is read; only its existence or type is examined; it is changed."""
 
 METHODS = {
-    "read": READ, "look": LOOK, "get": LOOK, "peek": LOOK, "set": WRITE, "replace": WRITE, "changed": WRITE,
+    "read": READ, "read_untouched": LOOK, "get": LOOK, "peek": LOOK, "set": WRITE, "replace": WRITE, "changed": WRITE,
     "shrunk": WRITE, "delete": WRITE, "expire_at": WRITE, "persist": WRITE,
 }  # fmt: skip
 """The use that each method of a L{Database} makes of its key."""
