@@ -22,6 +22,10 @@ HEAD = """\
 
 `/metrics` of the [HTTP endpoint](monitoring.md#http-endpoint) has these metrics in the Prometheus text format, and
 `process_*` and `python_*` of prometheus_client. Durations are in seconds, sizes in bytes.
+
+A metric that does not apply is absent: `tseep_memory_*` without `maxmemory`, `tseep_aof_size_bytes` and `tseep_aof_ok`
+without an append-only file, `tseep_threads` and `tseep_waiting_clients` outside v1, `tseep_watcher_batch_clients`
+outside v2, and `tseep_worker_*` outside v3.
 """
 
 
