@@ -2,9 +2,9 @@
 
 The interval is the percentile bootstrap's for a median: runs are resampled with replacement, as many as there were, and
 the middle 95 % of the medians of such samples form the interval (Efron and Tibshirani, An Introduction to the
-Bootstrap,
-1993, chapter 13). For medians of few runs the probability of each outcome can be computed, so nothing is drawn at
-random: the result is the limit of infinitely many samples, always the same, and needs neither scipy nor a seed.
+Bootstrap, 1993, chapter 13). For medians of few runs the probability of each outcome can be computed, so nothing is
+drawn at random: the result is the limit of infinitely many samples, always the same, and needs neither scipy nor a
+seed.
 
 The coverage depends on the number of runs. With three, four or five the interval reaches from the lowest to the highest
 value, and contains the true median with a probability of 1 - 2 / 2**runs: 75 %, 88 %, 94 %.

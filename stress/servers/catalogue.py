@@ -117,7 +117,7 @@ def versions(python: str) -> dict[str, str | None]:
 def tseep(name: str, mode: str, python: str, workers: int | None) -> ServerSpec:
     """Return tseep in a mode on an interpreter."""
     found = versions(python)
-    missing = None if found["twisted"] else f"{python} has no Twisted: {python} -m pip install tseep"
+    missing = None if found["twisted"] else f"{python} has no Twisted: {python} -m pip install . (in this repository)"
     kind = f"{mode} with {workers} workers" if mode == "v3" and workers else mode
     title = f"tseep {kind}, {found['python']}"
     version = found["tseep"] or "source tree"

@@ -333,7 +333,7 @@ def test_two_servers_in_one_folder(tmp_path: Path, mode: str, options: Sequence[
         for others in ((), APPENDING):
             with Process([sys.executable, "-m", "tseep", "--dir", str(tmp_path), *others, *ANYWHERE]) as second:
                 assert second.wait() == 1
-                said = f"tseep: another server uses the folder {tmp_path} (process {server.pid}); stop it, or give"
+                said = f"tseep: another server uses the directory {tmp_path} (process {server.pid}); stop it, or give"
                 assert said in second.output
         client("BGSAVE")
         server.send_signal(signal.SIGKILL)

@@ -198,11 +198,11 @@ def test_replaced_folder(tmp_path: Path) -> None:
         with tseep(folder) as second, second.connect() as other:
             other("SET", "second", 2)
             assert other("SAVE") == "OK"
-            assert "the folder was replaced" in client("SAVE")
+            assert "the directory was replaced" in client("SAVE")
             assert client("BGSAVE") == "Background saving started"
             until(lambda: info(client, "rdb_bgsave_in_progress") == "0", "the save has failed")
             assert info(client, "rdb_last_bgsave_status") == "err"
-            assert "the folder was replaced" in client("BGREWRITEAOF")
+            assert "the directory was replaced" in client("BGREWRITEAOF")
             assert sorted(path.name for path in folder.iterdir()) == ["dump.rdb"]
         with tseep(folder) as second, second.connect() as other:
             assert other("KEYS", "*") == [b"second"]

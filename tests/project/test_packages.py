@@ -10,7 +10,7 @@ from packages import STRESS, TREES, TSEEP, Tree
 
 from ..support.servers import ROOT
 
-MOST_MODULES = 17
+MAX_MODULES = 20
 """Maximum number of modules in a folder."""
 
 _each_tree = pytest.mark.parametrize("tree", TREES, ids=lambda tree: tree.name)
@@ -62,10 +62,10 @@ def test_docstrings(tree: Tree) -> None:
 
 @pytest.mark.parametrize("folder", ["tseep", "stress", "tests"])
 def test_folders_are_small(folder: str) -> None:
-    """No folder has more than L{MOST_MODULES} modules."""
+    """No folder has more than L{MAX_MODULES} modules."""
     folders = {path.parent for path in (ROOT / folder).rglob("*.py")}
     sizes = {path: sum(each.stem != "__init__" for each in path.glob("*.py")) for path in folders}
-    assert not {str(path): size for path, size in sizes.items() if size > MOST_MODULES}
+    assert not {str(path): size for path, size in sizes.items() if size > MAX_MODULES}
 
 
 # The checks detect violations

@@ -97,7 +97,7 @@ def undone_password(folder: Path) -> list[str]:
 
 FAULTS = {
     "an address that does not exist": (lambda folder: ["--listen", "tcp:0:interface=192.0.2.1"], "192.0.2.1"),
-    "a Unix socket in a missing folder": (lambda folder: ["--listen", "unix:/nonexistent/socket"], "no such folder"),
+    "a Unix socket in a missing folder": (lambda folder: ["--listen", "unix:/nonexistent/socket"], "no such directory"),
     "a corrupt dump.rdb": (corrupt_dump, "cannot load .*dump.rdb"),
     "a wrong aclfile": (bad_aclfile, "cannot load the users: .*users.acl:1: Unknown command"),
     "a missing aclfile": (lambda folder: ["--aclfile", "/nonexistent.acl"], "cannot load the users: /nonexistent.acl"),

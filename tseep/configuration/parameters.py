@@ -114,7 +114,7 @@ def _show_save_points(points: tuple[tuple[int, int], ...]) -> str:
 
 def _parse_folder(text: str) -> str:
     if not os.path.isdir(text):
-        raise ValueError("there is no such folder")
+        raise ValueError("there is no such directory")
     return os.path.abspath(text)
 
 

@@ -14,7 +14,7 @@ _SECRETS = ("requirepass",)
 def unwritable(config: Config) -> list[str]:
     """Return an error if C{dir} must be writable for persistence and is not; empty otherwise."""
     if _persists(config) and not os.access(config["dir"], os.W_OK):
-        return [f"dir {config['dir']}: the folder is not writable, so data cannot be persisted"]
+        return [f"dir {config['dir']}: the directory is not writable, so data cannot be persisted"]
     return []
 
 

@@ -85,12 +85,12 @@ def _missing(host: str) -> str:
 
 
 def unavailable(endpoint: str) -> str:
-    """Return why listening would fail: a missing address or folder; empty otherwise. Does not check the port."""
+    """Return why listening would fail: a missing address or directory; empty otherwise. Does not check the port."""
     interface, path = _INTERFACE.search(endpoint), _UNIX.match(endpoint)
     if interface is not None:
         return _missing(_plain(interface[1]))
     folder = os.path.dirname(_plain(path[1])) if path is not None else ""
-    return f"{folder}: there is no such folder" if folder and not os.path.isdir(folder) else ""
+    return f"{folder}: there is no such directory" if folder and not os.path.isdir(folder) else ""
 
 
 def _plain(quoted: str) -> str:

@@ -72,8 +72,8 @@ class Options(usage.Options):
     """
 
     longdesc = (
-        "tseep is a Redis-compatible key-value server. Point any Redis client at it, or speak the small binary "
-        "protocol of the study that it comes from; one port serves both."
+        "tseep is a Redis-compatible key-value server. Point any Redis client at it, or use the binary "
+        "protocol of the Go study; one port serves both."
     )
 
     optParameters = [

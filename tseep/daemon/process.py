@@ -64,7 +64,7 @@ def twistd_problem(twistd: Mapping[str, Any]) -> str:
     if twistd.get("chroot"):
         return ""  # paths are relative to the new root, which cannot be checked here
     if not os.path.isdir(twistd.get("rundir", ".")):
-        return f"twistd's --rundir {twistd['rundir']}: no such folder"
+        return f"twistd's --rundir {twistd['rundir']}: no such directory"
     for option, default in _WRITTEN:
         path = twistd.get(option) or ("" if twistd.get("nodaemon") else default)
         if (
@@ -74,7 +74,7 @@ def twistd_problem(twistd: Mapping[str, Any]) -> str:
         ):
             return f"twistd cannot write {path}; choose another file with twistd --{option}=FILE"
         if path and os.path.isdir(path):
-            return f"twistd cannot write {path}, which is a folder; choose a file with twistd --{option}=FILE"
+            return f"twistd cannot write {path}, which is a directory; choose a file with twistd --{option}=FILE"
     for option, own in (("uid", os.getuid()), ("gid", os.getgid())):
         if twistd.get(option) not in (None, own) and os.geteuid() != 0:
             return f"twistd's --{option} needs root's rights"

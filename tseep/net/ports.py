@@ -44,9 +44,9 @@ def _reason(error: BaseException | None, endpoint: str, option: str) -> str:
     if number == errno.EADDRINUSE:
         return f"the address is in use; stop the process that uses it, or choose another with {option}"
     if number == errno.ENOENT:
-        return f"there is no such folder; make it, or choose another with {option}"
+        return f"there is no such directory; create it, or choose another with {option}"
     if number == errno.EACCES and endpoint.startswith("unix"):
-        return f"permission denied; choose another folder with {option}"
+        return f"permission denied; choose another directory with {option}"
     if number == errno.EACCES:
         return f"permission denied; a port under 1024 needs root's rights, choose another with {option}"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

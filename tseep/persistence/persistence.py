@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 _NO_LOCKS = (errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
-"""Errors of file systems that do not support locks on folders, such as some network file systems."""
+"""Errors of file systems that do not support locks on directories, such as some network file systems."""
 
 
 class FolderInUse(Exception):
-    """Another server uses the folder; the text names it and the remedy."""
+    """Another server uses the directory; the text names it and the remedy."""
 
 
 class Persistence:
@@ -83,12 +83,12 @@ class Persistence:
         try:
             self._lock = self._disk.lock(folder)
         except InUse as error:
-            text = f"another server uses the folder {folder} ({error}); stop it, or give this one another --dir"
+            text = f"another server uses the directory {folder} ({error}); stop it, or give this one another --dir"
             raise FolderInUse(text) from None
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise CannotLoad(f"{folder}: {error.strerror}; see --dir") from error
-            text = f"Cannot lock {folder}: {error.strerror}; make sure that no other server uses that folder"
+            text = f"Cannot lock {folder}: {error.strerror}; make sure that no other server uses that directory"
             self._server.host.log(3, text)
 
     def _check_folder(self) -> None:
@@ -99,10 +99,10 @@ class Persistence:
         """
         folder = self._server.config["dir"]
         if self._lock >= 0 and not os.path.samestat(os.stat(folder), os.fstat(self._lock)):
-            raise OSError(errno.ESTALE, "the folder was replaced since the start", folder)
+            raise OSError(errno.ESTALE, "the directory was replaced since the start", folder)
 
     def release_folder(self) -> None:
-        """Unlock the folder for other servers."""
+        """Unlock the directory for other servers."""
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -149,7 +149,7 @@ class Persistence:
                 )
 
     def stop(self) -> None:
-        """Store what is left, end the child process, and unlock the folder. Requires that no command runs any more."""
+        """Store what is left, end the child process, and unlock the directory. No command may run any more."""
         if self._running:
             try:
                 self.before_end()

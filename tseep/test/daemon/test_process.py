@@ -92,7 +92,7 @@ class ProblemTests(SynchronousTestCase):
         said = "twistd cannot write /nonexistent/a; choose another file with twistd --pidfile=FILE"
         self.assertEqual(said, twistd_problem({"pidfile": "/nonexistent/a", "logfile": self.mktemp()}))
         self.assertIn("--logfile=FILE", twistd_problem({"nodaemon": True, "logfile": "/nonexistent/a"}))
-        self.assertIn("no such folder", twistd_problem({"rundir": "/nonexistent"}))
+        self.assertIn("no such directory", twistd_problem({"rundir": "/nonexistent"}))
 
     def test_rights(self) -> None:
         """twistd's --uid requires root, unless it is the current user."""

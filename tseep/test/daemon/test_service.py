@@ -191,11 +191,12 @@ class ServiceTests(SynchronousTestCase):
         line = self.refusal(CannotListenError("", 6379, OSError(errno.EACCES, "Permission denied")))
         self.assertIn("a port under 1024 needs root's rights", line)
         line = self.refusal(OSError(errno.EACCES, "Permission denied"), "unix:/run/a")
-        self.assertIn("permission denied; choose another folder with --listen", line)
+        self.assertIn("permission denied; choose another directory with --listen", line)
 
     def test_other_errors(self) -> None:
         """Any other error is refused with the system's reason."""
         line = self.refusal(CannotListenError("", 6379, OSError(errno.EADDRNOTAVAIL, "Cannot assign")))
         self.assertIn("Cannot assign", line)
         self.assertIn("wrong", self.refusal(ValueError("wrong")))
-        self.assertIn("no such folder; make it", self.refusal(FileNotFoundError(errno.ENOENT, "No such"), "unix:/a/b"))
+        missing = FileNotFoundError(errno.ENOENT, "No such")
+        self.assertIn("no such directory; create it", self.refusal(missing, "unix:/a/b"))

@@ -50,7 +50,7 @@ class FolderTests(SynchronousTestCase):
             for second in configurations:
                 second = {**second, "appenddirname": "other"}
                 text = str(self.assertRaises(FolderInUse, self.kept, None, **second))
-                said = f"another server uses the folder {self.folder} (process {os.getpid()}); "
+                said = f"another server uses the directory {self.folder} (process {os.getpid()}); "
                 self.assertEqual(f"{said}stop it, or give this one another --dir", text)
             self.doCleanups()
             Path(self.folder, "dump.rdb").write_bytes(b"REDIS0010\xff" + bytes(8))
