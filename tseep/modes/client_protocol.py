@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IPushProducer
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from tseep.session.session import Session
 
 
+class Gate(typing.Protocol):
+    """The condition under which output is held: in v2 the server, while a write is not committed."""
+
+    uncommitted: bool
+
+
 @implementer(IPushProducer, IConnection)
 class ClientProtocol(Protocol):
     """
@@ -29,7 +36,6 @@ class ClientProtocol(Protocol):
     Output is also held while C{gate.uncommitted} is true, until L{release}: no client must see a write that the
     append-only file does not have yet.
 
-    @param gate: an object with the attribute C{uncommitted}. In v2 it is the server.
     @param reserved: see L{IMode.listen <tseep.interfaces.IMode.listen>}.
     """
 
@@ -41,7 +47,7 @@ class ClientProtocol(Protocol):
     transport: Any
     connected: int
 
-    def __init__(self, server: Server, gate: Any, reserved: bool) -> None:
+    def __init__(self, server: Server, gate: Gate, reserved: bool) -> None:
         self._server = server
         self._gate = gate
         self._reserved = reserved
@@ -110,7 +116,9 @@ class ClientProtocol(Protocol):
         """Run pending commands until output is held, then close the connection if the session is closing."""
         while session.pending_commands is not None and not self._paused and self._held is None:
             self.send(session.resume())
-        if session.closing and not self._leaving and (self._paused or self._held is None):
+        if self._held is not None and (not self._paused or self._gate.uncommitted):
+            return  # release comes back here
+        if session.closing and not self._leaving:
             self._leave()
 
     def _leave(self) -> None:

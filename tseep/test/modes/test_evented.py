@@ -124,6 +124,19 @@ class EventedProtocolTests(SynchronousTestCase):
         self.mode.commit()
         self.assertEqual((b"hello", 0), (protocol.transport.value(), protocol.unsent))
 
+    def test_closing_with_held_messages(self) -> None:
+        """A closing client that does not read gets its held messages after the commit, and is closed then."""
+        protocol = self.connect()
+        protocol.pauseProducing()
+        protocol.send(b"hello")
+        self.server.uncommitted = True
+        protocol._session.closing = True
+        protocol.resume()
+        self.assertFalse(protocol.transport.disconnecting)
+        self.server.uncommitted = False
+        protocol.resumeProducing()
+        self.assertEqual((b"hello", True), (protocol.transport.value(), protocol.transport.disconnecting))
+
     def test_order_of_held_replies(self) -> None:
         """A command that serves other clients after a commit does not let their new replies pass the held ones."""
         self.patch(self.server.persistence, "commit", lambda: setattr(self.server, "uncommitted", False))
