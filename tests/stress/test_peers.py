@@ -307,7 +307,7 @@ def test_library_missing(tmp_path: Path) -> None:
     bare.chmod(0o755)
     options = argparse.Namespace(python=str(bare), pypy=None, workers=None)
     v2, gevent = catalogue.find(["v2", "gevent"], options)
-    assert v2.missing == f"{bare} has no Twisted: {bare} -m pip install tseep"
+    assert v2.missing == f"{bare} has no Twisted: {bare} -m pip install . (in this repository)"
     assert gevent.missing == f"{bare} has no gevent: {bare} -m pip install gevent"
 
 
