@@ -1,0 +1,88 @@
+"""
+Runs Redis's test suite against tseep.
+
+    python -m tests.redis_suite --mode v2 --units unit/type/list,unit/sort
+
+Prints a table by unit, and exits with status 1 if a test fails that is not in known.tsv, or if one of its tests passes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+
+from . import known
+from .runner import Result, run
+from .source import Unavailable, fetch
+from .units import UNITS
+
+
+def main() -> int:
+    """Return the exit status."""
+    options = argparse.ArgumentParser(prog="python -m tests.redis_suite", description=__doc__.split("\n")[1])
+    options.add_argument("--mode", default="v2", choices=("v1", "v2", "v3", "redis"), help="server under test")
+    options.add_argument("--units", default="", help="comma-separated units; default: all")
+    options.add_argument("--jobs", type=int, default=2, help="units that run at the same time; default: 2")
+    options.add_argument("--limit", type=float, default=600.0, help="seconds for each unit; default: 600")
+    options.add_argument("--record", action="store_true", help="write the counts of redis-server (with --mode redis)")
+    asked = options.parse_args()
+    units = asked.units.split(",") if asked.units else list(UNITS)
+    try:
+        fetch()
+        results = _run_all(units, asked.mode, asked.jobs, asked.limit)
+    except Unavailable as error:
+        print(error, file=sys.stderr)
+        return 2
+    _show(results)
+    if asked.mode == "redis":
+        if asked.record:
+            known.write_counts(results)
+        return 0
+    return _compare(results, asked.mode)
+
+
+def _run_all(units: list[str], mode: str, jobs: int, limit: float) -> list[Result]:
+    slots: SimpleQueue[int] = SimpleQueue()
+    for slot in range(jobs):
+        slots.put(slot)
+
+    def one(unit: str) -> Result:
+        slot = slots.get()
+        try:
+            result = run(unit, mode, slot, limit)
+        finally:
+            slots.put(slot)
+        print(
+            f"{unit}: {sum(result.ok.values())} ok, {sum(result.failed.values())} failed, {result.seconds:.0f} s",
+            flush=True,
+        )
+        return result
+
+    with ThreadPoolExecutor(jobs) as pool:
+        return list(pool.map(one, units))
+
+
+def _show(results: list[Result]) -> None:
+    expected = known.counts()
+    print("\n| unit | ok | failed | redis-server | |\n|---|--:|--:|--:|---|")
+    for each in results:
+        note = "" if each.finished else f"not finished: {each.reason}"
+        ok, failed = sum(each.ok.values()), sum(each.failed.values())
+        print(f"| {each.unit} | {ok} | {failed} | {expected.get(each.unit, '')} | {note} |")
+    ok, failed = (sum(sum(getattr(each, name).values()) for each in results) for name in ("ok", "failed"))
+    unfinished = sum(not each.finished for each in results)
+    total = sum(expected.get(each.unit, 0) for each in results)
+    print(f"| **all** | {ok} | {failed} | {total} | {unfinished} not finished |")
+
+
+def _compare(results: list[Result], mode: str) -> int:
+    problems = [line for each in results for line in known.problems(each, mode)]
+    for line in problems:
+        print(line)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

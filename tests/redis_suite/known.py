@@ -1,0 +1,66 @@
+"""
+The tests that redis-server passes and tseep may fail (known.tsv), and redis-server's counts by unit (counts.tsv).
+
+known.tsv has a line for each test: unit, name, the modes in which it may fail (C{v1 v2 v3}), and the reason.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from .runner import Result
+
+_HERE = Path(__file__).resolve().parent
+KNOWN = _HERE / "known.tsv"
+COUNTS = _HERE / "counts.tsv"
+
+
+class Known(NamedTuple):
+    """
+    A line of known.tsv.
+
+    @ivar modes: separated by spaces.
+    """
+
+    unit: str
+    test: str
+    modes: str
+    reason: str
+
+
+def entries() -> list[Known]:
+    """Return the lines of known.tsv."""
+    with KNOWN.open(newline="") as file:
+        return [Known(*row) for row in csv.reader(file, "excel-tab") if row]
+
+
+def counts() -> dict[str, int]:
+    """Return how many tests redis-server passes, by unit."""
+    if not COUNTS.exists():
+        return {}
+    with COUNTS.open(newline="") as file:
+        return {unit: int(count) for unit, count in csv.reader(file, "excel-tab")}
+
+
+def write_counts(results: list[Result]) -> None:
+    """Write redis-server's counts."""
+    with COUNTS.open("w", newline="") as file:
+        csv.writer(file, "excel-tab", lineterminator="\n").writerows(
+            (each.unit, sum(each.ok.values())) for each in results
+        )
+
+
+def problems(result: Result, mode: str) -> Iterator[str]:
+    """Yield a line for each test of a unit that failed and may not, or passed although it is listed."""
+    listed = {each.test for each in entries() if each.unit == result.unit and mode in each.modes.split()}
+    for test in result.failed:
+        if test not in listed:
+            yield f"{result.unit}: fails: {test}"
+    for test in listed:
+        if test not in result.failed and test in result.ok:
+            yield f"{result.unit}: passes, and is in {KNOWN.name}: {test}"
+    if not result.finished:
+        yield f"{result.unit}: not finished: {result.reason}"

@@ -1,0 +1,110 @@
+"""Runs one unit of Redis's suite in a process group of its own, within a time and a memory limit."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import signal
+import subprocess
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .source import FOLDER, prepare
+
+ADDRESS_SPACE = 6 * 2**30
+"""Bytes of address space of each process of a unit."""
+
+_LINE = re.compile(r"^\[(ok|err|exception|ignore|skip)\]: (.*)$")
+_TIME = re.compile(r" \(\d+ ms\)$")
+_PLACE = re.compile(r" in tests/\S+\.tcl.*$")
+
+
+@dataclass
+class Result:
+    """
+    The result of a unit.
+
+    @ivar ok, failed: by test, how many times it passed or failed; several tests can have one name.
+    @ivar finished: whether the unit ran to its end.
+    @ivar reason: why it did not.
+    @ivar seconds: its duration.
+    """
+
+    unit: str
+    ok: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    finished: bool = False
+    reason: str = ""
+    seconds: float = 0.0
+
+
+def run(unit: str, mode: str, slot: int, limit: float) -> Result:
+    """
+    Run a unit.
+
+    @param slot: number of the folder and of the port range, for units that run at the same time.
+    @param limit: seconds after which the unit is killed.
+    """
+    tree = FOLDER / f"run-{mode}-{slot}"
+    output = FOLDER / "output" / mode / f"{unit.replace('/', '-')}.log"
+    output.parent.mkdir(parents=True, exist_ok=True)
+    prepare(tree, mode, output.with_suffix(".tracebacks"))
+    command = ["tclsh", "tests/test_helper.tcl", "--single", unit, "--clients", "1", "--durable", "--dump-logs"]
+    command += ["--baseport", str(21111 + 1000 * slot), "--portcount", "900", "--timeout", str(int(limit))]
+    started = time.monotonic()
+    with output.open("w") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=tree,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "TERM": "dumb"},
+            start_new_session=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE)),
+        )
+        timed_out = False
+        try:
+            process.wait(limit)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+        finally:
+            _kill_group(process)
+    result = read(unit, output)
+    result.seconds = time.monotonic() - started
+    if timed_out:
+        result.finished, result.reason = False, f"not finished within {limit:.0f} s"
+    return result
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill what a unit has left: its servers are in its process group."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
+def read(unit: str, output: Path) -> Result:
+    """Return the result that a unit's output states."""
+    result = Result(unit)
+    for line in output.read_text(errors="replace").splitlines():
+        match = _LINE.match(line)
+        if match is None:
+            if line.startswith(f"[1/1 done]: {unit} "):
+                result.finished = True
+            continue
+        status, text = match.groups()
+        if status == "ok":
+            result.ok[_TIME.sub("", text)] += 1
+        elif status == "err":
+            result.failed[_PLACE.sub("", text)] += 1
+        elif status == "exception":
+            result.finished, result.reason = False, text
+    if not result.finished and not result.reason:
+        result.reason = "ended early"
+    return result

@@ -1,0 +1,55 @@
+"""
+The program in place of C{src/redis-server}: starts tseep with the arguments of redis-server.
+
+    server.py MODE LOG [CONFIG] [--directive value ...]
+
+It prints the line by which the suite recognises the process, C{PID: N}; the server itself logs C{Ready to accept
+connections}. The configuration file is passed on unchanged, with the further directives in a copy after it, as
+redis-server reads them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+
+def main(mode: str, log: str, *arguments: str) -> None:
+    """Replace this process by tseep."""
+    print(f"{os.getpid()}:M # tseep {mode}, PID: {os.getpid()}", flush=True)
+    root = Path(__file__).resolve().parents[2]
+    os.environ["PYTHONPATH"] = str(root)
+    os.execv(sys.executable, [sys.executable, "-m", "tseep", "--mode", mode, *tseep_options(list(arguments))])
+
+
+def tseep_options(arguments: list[str]) -> list[str]:
+    """Return tseep's options for redis-server's arguments."""
+    if arguments[:1] in (["-v"], ["--version"]):
+        return ["--version"]
+    if not arguments or arguments[0].startswith("--"):
+        file, rest = None, arguments
+    else:
+        file, rest = arguments[0], arguments[1:]
+    if not rest:
+        return [] if file is None else ["--config", file]
+    text = Path(file).read_text() if file is not None else ""
+    with tempfile.NamedTemporaryFile("w", suffix=".conf", delete=False) as copy:
+        copy.write(text + directives(rest))
+    return ["--config", copy.name]
+
+
+def directives(words: list[str]) -> str:
+    """Return command-line words such as C{--save 10 1 --port 1} as lines of a configuration file."""
+    lines: list[str] = []
+    for word in words:
+        if word.startswith("--"):
+            lines.append(word[2:])
+        else:
+            lines[-1] += f' "{word}"' if word == "" or " " in word else f" {word}"
+    return "\n" + "".join(f"{line}\n" for line in lines)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
