@@ -6,7 +6,9 @@ L{generate} writes the page.
 
 from __future__ import annotations
 
-from tseep.configuration.directives import IGNORED, REFUSED, TWISTD
+from tseep.configuration.directives import DEPRECATED, TWISTD
+from tseep.configuration.inert import INERT
+from tseep.configuration.refused import REFUSED
 
 
 def refused() -> list[str]:
@@ -21,7 +23,14 @@ def refused() -> list[str]:
 def ignored() -> list[str]:
     """Return the lines of the table of directives without effect."""
     lines = ["| subject | directives |", "|---|---|"]
-    return lines + [f"| {about} | {', '.join(f'`{name}`' for name in names)} |" for about, names in IGNORED.items()]
+    named = {
+        subject: [name for each in members for name in (each.name, each.alias) if name]
+        for subject, members in INERT.items()
+    }
+    named["deprecated"] = list(DEPRECATED)
+    return lines + [
+        f"| {subject} | {', '.join(f'`{name}`' for name in sorted(names))} |" for subject, names in named.items()
+    ]
 
 
 def twistd() -> list[str]:

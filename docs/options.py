@@ -47,7 +47,7 @@ def of_parameter(parameter: Parameter) -> str:
 def page() -> str:
     """Return the page."""
     parts = [HEAD, "## Process\n", *TABLE, *of_process(Options()), ""]
-    for group in dict.fromkeys(parameter.group for parameter in PARAMETERS):
+    for group in dict.fromkeys(parameter.group for parameter in PARAMETERS if parameter.option):
         chosen = sorted((p for p in PARAMETERS if p.group == group and p.option), key=lambda p: p.name)
         parts += [f"## {group}\n", *TABLE, *map(of_parameter, chosen), ""]
     return "\n".join(parts)

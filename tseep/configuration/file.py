@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from tseep.configuration.directives import refusal
+from tseep.configuration.directives import unknown
 from tseep.configuration.parameters import Config, Parameter
+from tseep.configuration.refused import refusal
 from tseep.protocol.inline import UnbalancedQuotes, quote, split_words
 
 MAX_INCLUDE_DEPTH = 16
@@ -103,20 +104,20 @@ def read_file(path: str, config: Config, errors: list[str]) -> list[Directive]:
 
 def _apply(config: Config, directive: Directive, texts: dict[str, str]) -> None:
     place, name, words = directive
+    reason = refusal(name, words)
+    if not reason and name not in config.parameters and name not in OWN:
+        reason = unknown(name, [*config.parameters, *OWN, "include"])
+    if reason:
+        line = " ".join([name, *[word or '""' for word in words]])
+        raise ConfigError(f"{place}: {line!r}: {reason}")
     if name in config.parameters:
         name = config.parameters[name].name
         texts[name] = _joined(config, directive, texts.get(name, ""))
         _set(config, directive, texts[name])
     elif name == PASSWORD_FILE:
         config.presume("requirepass", read_password(one_word(directive), f"{place}: {name}"))
-    elif name in OWN:
-        if not words and name != "bind":
-            raise ConfigError(f"{place}: {name}: wrong number of arguments")
-    else:
-        reason = refusal(name, words, [*config.parameters, *OWN, "include"])
-        if reason:
-            line = " ".join([name, *[word or '""' for word in words]])
-            raise ConfigError(f"{place}: {line!r}: {reason}")
+    elif not words and name in OWN and name != "bind":
+        raise ConfigError(f"{place}: {name}: wrong number of arguments")
 
 
 def one_word(directive: Directive) -> str:
@@ -202,7 +203,7 @@ def rewritten(lines: Sequence[bytes], config: Config, users: Sequence[str]) -> l
 
     @param users: the C{user} directives of the ACL users.
     """
-    left: dict[str, list[bytes]] = {p.name: [as_directive(config, p)] for p in config.parameters.values() if p.option}
+    left: dict[str, list[bytes]] = {p.name: [as_directive(config, p)] for p in config.parameters.values()}
     if config["requirepass"] and config.is_default("requirepass"):
         del left["requirepass"]  # it comes from --requirepass-file, which fewer users can read
     left[USER] = [b" ".join([_rule(word) for word in line.split(" ")]) for line in users]

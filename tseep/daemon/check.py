@@ -60,7 +60,7 @@ def _kept(config: Config) -> str:
 
 
 def _changed(config: Config) -> list[str]:
-    changed = [parameter for parameter in PARAMETERS if not config.is_default(parameter.name)]
+    changed = [parameter for parameter in PARAMETERS if not (parameter.inert or config.is_default(parameter.name))]
     return [
         f"set: {p.name} ..." if p.name in _SECRETS else f"set: {os.fsdecode(as_directive(config, p))}" for p in changed
     ]

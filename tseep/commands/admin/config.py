@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tseep.algorithms.glob import matcher
 from tseep.commands.arguments import REDACTED
 from tseep.configuration.file import rewritten
 from tseep.errors import SYNTAX, CommandError
@@ -37,7 +36,7 @@ def _named(config: Config, pattern: bytes) -> list[bytes]:
     """Return the names that match a pattern; a name without wildcards in the client's spelling."""
     if not set(pattern) & set(b"*?["):
         return [pattern] if _decode(pattern.lower()) in config.parameters else []
-    return list(filter(matcher(pattern.lower()), map(str.encode, config.parameters)))
+    return [name.encode() for name in config.matching(_decode(pattern))]
 
 
 @command("CONFIG SET")

@@ -70,8 +70,10 @@ class ConfigTests(SynchronousTestCase):
         self.assertEqual({"slowlog-log-slower-than", "slowlog-max-len"}, set(self.config.matching("SLOWLOG-*")))
         self.assertEqual(["timeout"], list(self.config.matching("[t]imeou?")))
         self.assertEqual([], list(self.config.matching("nosuch")))
-        names = [name for parameter in PARAMETERS for name in (parameter.name, parameter.alias) if name]
+        shown = [parameter for parameter in PARAMETERS if not parameter.hidden]
+        names = [name for parameter in shown for name in (parameter.name, parameter.alias) if name]
         self.assertEqual(names, list(self.config.matching("*")))
+        self.assertEqual([], list(self.config.matching("key-load-dela?")))
 
     def test_independent(self) -> None:
         """Two instances of L{Config} share no values."""

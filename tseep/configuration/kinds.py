@@ -1,0 +1,135 @@
+"""Types of parameters: parsing and showing their values, with Redis's bounds and messages (redis/src/config.c)."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any, Callable, NamedTuple
+
+from tseep.algorithms.numeric import integer
+from tseep.keyspace.events import ALL_CLASSES, SHOWN_ORDER, read_classes
+from tseep.system.process import cores
+
+_UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1024, "m": 10**6, "mb": 2**20, "g": 10**9, "gb": 2**30}
+
+
+POLICIES = (
+    "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl", "allkeys-lru", "allkeys-lfu", "allkeys-random",
+    "noeviction",
+)  # fmt: skip
+"""The values of maxmemory-policy: which keys are evicted, and by which rank."""
+
+
+class Kind(NamedTuple):
+    """
+    The type of a parameter.
+
+    @ivar parse: converts text to a value; raises C{ValueError} with Redis's message.
+    @ivar show: converts a value to the text of CONFIG GET.
+    @ivar choices: the accepted words of an enumeration, else empty.
+    """
+
+    parse: Callable[[str], Any]
+    show: Callable[[Any], str] = str
+    choices: tuple[str, ...] = ()
+
+
+def number(least: int, most: int) -> Kind:
+    def parse(text: str) -> int:
+        value = integer(text.encode("utf-8", "surrogateescape"))
+        if value is None:
+            raise ValueError("argument couldn't be parsed into an integer")
+        if not least <= value <= most:
+            raise ValueError(f"argument must be between {least} and {most} inclusive")
+        return value
+
+    return Kind(parse)
+
+
+def memory(least: int, most: int) -> Kind:
+    def parse(text: str) -> int:
+        match = re.fullmatch(r"([0-9]{1,19})([kmg]?b?)", text.lower())
+        if match is None:
+            raise ValueError("argument must be a memory value")
+        size = int(match[1]) * _UNITS[match[2]]
+        if not least <= size <= most:
+            raise ValueError(f"argument must be between {least} and {most} inclusive")
+        return size
+
+    return Kind(parse)
+
+
+def choice(*words: str) -> Kind:
+    def parse(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"argument(s) must be one of the following: {', '.join(words)}")
+        return text.lower()
+
+    return Kind(parse, choices=words)
+
+
+def parse_output_limits(text: str) -> dict[str, tuple[int, int, int]]:
+    """Parse limits by client class: one C{class hard-bytes soft-bytes soft-seconds} or more."""
+    words = text.split()
+    if not words or len(words) % 4:
+        raise ValueError("Wrong number of arguments in buffer limit configuration.")
+    limits = {}
+    for name, hard, soft, seconds in zip(*[iter(words)] * 4):
+        name = "slave" if name == "replica" else name
+        if name not in ("normal", "slave", "pubsub"):
+            raise ValueError("Invalid client class specified in buffer limit configuration.")
+        limits[name] = (BYTES.parse(hard), BYTES.parse(soft), number(0, 2**31 - 1).parse(seconds))
+    return limits
+
+
+def show_output_limits(limits: dict[str, tuple[int, int, int]]) -> str:
+    return " ".join(f"{name} {hard} {soft} {seconds}" for name, (hard, soft, seconds) in limits.items())
+
+
+def show_classes(text: str) -> str:
+    classes = read_classes(text)
+    whole, hidden = classes >= ALL_CLASSES, ALL_CLASSES | {"n"}  # as Redis 7.0 shows them
+    return ("A" if whole else "") + "".join(c for c in SHOWN_ORDER if c in classes and not (whole and c in hidden))
+
+
+def parse_classes(text: str) -> str:
+    read_classes(text)
+    return text
+
+
+def parse_save_points(text: str) -> tuple[tuple[int, int], ...]:
+    """Parse save points: pairs of C{seconds changes}."""
+    words = text.split()
+    if len(words) % 2:
+        raise ValueError("Invalid save parameters")
+    seconds, changes = number(1, LARGEST).parse, number(0, 2**31 - 1).parse
+    return tuple((seconds(first), changes(second)) for first, second in zip(words[::2], words[1::2]))
+
+
+def show_save_points(points: tuple[tuple[int, int], ...]) -> str:
+    return " ".join(f"{seconds} {changes}" for seconds, changes in points)
+
+
+def _parse_folder(text: str) -> str:
+    if not os.path.isdir(text):
+        raise ValueError("there is no such directory")
+    return os.path.abspath(text)
+
+
+def _parse_file_name(text: str) -> str:
+    if not text or os.path.basename(text) != text or text in (".", ".."):
+        raise ValueError("it can't be a path, just a filename")
+    return text
+
+
+def parse_workers(text: str) -> int:
+    if text.lower() == "auto":
+        return max(1, cores() - 1)
+    return int(number(1, 1024).parse(text))
+
+
+FOLDER, FILE_NAME = Kind(_parse_folder), Kind(_parse_file_name)
+YES_NO = choice("no", "yes")
+LARGEST = 2**63 - 1
+BYTES = memory(0, LARGEST)
+TEXT = Kind(str)
