@@ -1,1 +1,1 @@
-"""Redis's test suite with tseep in place of redis-server: C{python -m tests.redis_suite}."""
+"""A runner of Redis's test suite (C{python -m tests.redis_suite}); L{tests.redis_suite.server} says what is missing."""

@@ -51,7 +51,7 @@ def run(unit: str, mode: str, slot: int, limit: float) -> Result:
     tree = FOLDER / f"run-{mode}-{slot}"
     output = FOLDER / "output" / mode / f"{unit.replace('/', '-')}.log"
     output.parent.mkdir(parents=True, exist_ok=True)
-    prepare(tree, mode, output.with_suffix(".tracebacks"))
+    prepare(tree, mode)
     command = ["tclsh", "tests/test_helper.tcl", "--single", unit, "--clients", "1", "--durable", "--dump-logs"]
     command += ["--baseport", str(21111 + 1000 * slot), "--portcount", "900", "--timeout", str(int(limit))]
     started = time.monotonic()

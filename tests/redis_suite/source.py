@@ -65,13 +65,12 @@ def _run(*command: str) -> None:
         raise Unavailable(f"{' '.join(command)}: {run.stderr.strip() or run.stdout.strip()}")
 
 
-def prepare(tree: Path, mode: str, log: Path) -> None:
+def prepare(tree: Path, mode: str) -> None:
     """
     Make a copy of the suite in which C{src/redis-server} is the server under test.
 
     @param tree: the new folder. The suite writes into its own folder, so that each unit that runs has one.
     @param mode: v1, v2 or v3; or C{redis} for redis-server itself.
-    @param log: a file to which the servers' tracebacks are appended.
     """
     source = fetch()
     shutil.rmtree(tree, ignore_errors=True)
@@ -90,5 +89,5 @@ def prepare(tree: Path, mode: str, log: Path) -> None:
     if mode != "redis":
         server = tree / "src" / "redis-server"
         script = Path(__file__).resolve().parent / "server.py"
-        server.write_text(f'#!/bin/sh\nexec {sys.executable} {script} {mode} {log} "$@"\n')
+        server.write_text(f'#!/bin/sh\nexec {sys.executable} {script} {mode} "$@"\n')
         server.chmod(0o755)
