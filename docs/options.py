@@ -6,7 +6,8 @@ L{generate} writes the page.
 
 from __future__ import annotations
 
-from tseep.configuration.parameters import PARAMETERS, Parameter
+from tseep.configuration.kinds import Parameter
+from tseep.configuration.parameters import PARAMETERS
 from tseep.tap import Options
 
 HEAD = """\

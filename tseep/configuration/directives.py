@@ -1,5 +1,5 @@
 """
-The directives of redis.conf that are no parameters: deprecated ones, and those in place of which twistd has options.
+The directives of redis.conf that are no parameters, or have no effect, or in place of which twistd has options.
 """
 
 from __future__ import annotations
@@ -7,11 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-from tseep.configuration.parameters import PARAMETERS
+from tseep.configuration.parameters import BY_NAME
 from tseep.configuration.refused import REFUSED
-
-_PARAMETERS = {name: parameter for parameter in PARAMETERS for name in (parameter.name, parameter.alias) if name}
-
 
 DEPRECATED = ("list-max-ziplist-entries", "list-max-ziplist-value", "lua-replicate-commands")
 """The directives that redis-server accepts in a file and ignores."""
@@ -31,15 +28,15 @@ def unknown(name: str, known: Iterable[str]) -> str:
 
     @param known: the names of the supported directives, for the suggestion of a similar name.
     """
-    if name in DEPRECATED or name in TWISTD or name in REFUSED:
+    if name in DEPRECATED or name in REFUSED:
         return ""
-    near = get_close_matches(name, [*known, *TWISTD, *REFUSED], 1, 0.75)
+    near = get_close_matches(name, [*known, *REFUSED], 1, 0.75)
     return "Bad directive or wrong number of arguments" + "".join([f"; did you mean {each}?" for each in near])
 
 
 def is_ignored(name: str) -> bool:
     """True if a directive has no effect, whatever its value."""
-    parameter = _PARAMETERS.get(name)
+    parameter = BY_NAME.get(name)
     return name in DEPRECATED or (parameter is not None and parameter.inert)
 
 

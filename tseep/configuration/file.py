@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from tseep.configuration.directives import unknown
-from tseep.configuration.parameters import Config, Parameter
+from tseep.configuration.kinds import Parameter
+from tseep.configuration.parameters import Config
 from tseep.configuration.refused import refusal
 from tseep.protocol.inline import UnbalancedQuotes, quote, split_words
 

@@ -1,4 +1,4 @@
-"""Types of parameters: parsing and showing their values, with Redis's bounds and messages (redis/src/config.c)."""
+"""Parameters and their types: parsing and showing values with Redis's bounds and messages (redis/src/config.c)."""
 
 from __future__ import annotations
 
@@ -133,3 +133,30 @@ YES_NO = choice("no", "yes")
 LARGEST = 2**63 - 1
 BYTES = memory(0, LARGEST)
 TEXT = Kind(str)
+
+
+class Parameter(NamedTuple):
+    """
+    A parameter of the server.
+
+    @ivar group: its group in C{--help}.
+    @ivar help: its text there, self-contained, with unit and special values. Choices and default are appended.
+    @ivar fixed: True if CONFIG SET cannot change it.
+    @ivar option: True if it is a command-line option.
+    @ivar alias: another name in CONFIG; empty for none.
+    @ivar words: True if a configuration file sets it with several arguments, on one line or several.
+    @ivar hidden: True if CONFIG GET shows it by its exact name only.
+    @ivar inert: True if it has no effect.
+    """
+
+    name: str
+    default: str
+    kind: Kind
+    group: str
+    help: str
+    fixed: bool = False
+    option: bool = True
+    alias: str = ""
+    words: bool = False
+    hidden: bool = False
+    inert: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from tseep.algorithms.glob import matcher
 from tseep.configuration.inert import INERT
@@ -15,6 +15,7 @@ from tseep.configuration.kinds import (
     TEXT,
     YES_NO,
     Kind,
+    Parameter,
     choice,
     memory,
     number,
@@ -27,34 +28,6 @@ from tseep.configuration.kinds import (
     show_save_points,
 )
 from tseep.configuration.refused import refusal
-
-
-class Parameter(NamedTuple):
-    """
-    A parameter of the server.
-
-    @ivar group: its group in C{--help}.
-    @ivar help: its text there, self-contained, with unit and special values. Choices and default are appended.
-    @ivar fixed: True if CONFIG SET cannot change it.
-    @ivar option: True if it is a command-line option.
-    @ivar alias: another name in CONFIG; empty for none.
-    @ivar words: True if a configuration file sets it with several arguments, on one line or several.
-    @ivar hidden: True if CONFIG GET shows it by its exact name only.
-    @ivar inert: True if it has no effect.
-    """
-
-    name: str
-    default: str
-    kind: Kind
-    group: str
-    help: str
-    fixed: bool = False
-    option: bool = True
-    alias: str = ""
-    words: bool = False
-    hidden: bool = False
-    inert: bool = False
-
 
 NETWORK = "Network"
 SECURITY = "Security"
@@ -340,14 +313,10 @@ PARAMETERS += [
 ]  # fmt: skip
 """Parameters that CONFIG GET reports, with the values that a file can set: see L{tseep.configuration.refused}."""
 
-PARAMETERS += [
-    Parameter(
-        each.name, each.default, each.kind, subject, "No effect.", fixed=each.fixed, option=False, alias=each.alias,
-        words=each.words, hidden=each.hidden, inert=True,
-    )
-    for subject, members in INERT.items()
-    for each in members
-]  # fmt: skip
+PARAMETERS += [parameter for members in INERT.values() for parameter in members]
+
+BY_NAME = {name: parameter for parameter in PARAMETERS for name in (parameter.name, parameter.alias) if name}
+"""The parameters by name and alias."""
 
 
 class Config(Mapping[str, Any]):
@@ -359,7 +328,7 @@ class Config(Mapping[str, Any]):
     """
 
     def __init__(self, **texts: str) -> None:
-        self.parameters = {name: p for p in PARAMETERS for name in (p.name, p.alias) if name}
+        self.parameters = BY_NAME
         self._defaults = {p.name: p.kind.parse(p.default) for p in PARAMETERS}
         self._values = dict(self._defaults)
         for name, text in texts.items():

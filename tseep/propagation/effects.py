@@ -31,7 +31,6 @@ def effects(session: Session, name: bytes, argv: Argv, reply: Any) -> Effects:
     @param name: its full name, such as C{xgroup|create}.
     @param argv: its arguments, as received.
     @param reply: its reply, which is not an error.
-    @param reply: what it answered: no error.
     """
     translate = _TRANSLATE.get(name)
     return [argv] if translate is None else translate(session.db, argv, reply)

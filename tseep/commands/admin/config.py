@@ -13,7 +13,8 @@ from tseep.replies import OK, Reply
 from tseep.system.filesystem import Disk
 
 if TYPE_CHECKING:
-    from tseep.configuration.parameters import Config, Parameter
+    from tseep.configuration.kinds import Parameter
+    from tseep.configuration.parameters import Config
     from tseep.server.server import Server
     from tseep.session.session import Session
 

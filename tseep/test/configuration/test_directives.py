@@ -29,7 +29,8 @@ class DirectivesTests(SynchronousTestCase):
         self.assertEqual("", refusal("cluster-enabled", ["No"]))
         self.assertEqual("", refusal("replicaof", ["NO", "ONE"]))
         self.assertEqual("", refusal("masterauth", [""]))
-        self.assertEqual("", unknown("daemonize", []))
+        self.assertEqual("", refusal("hz", ["anything"]))
+        self.assertEqual("", refusal("daemonize", ["yes"]))
         for name, (harmless, why, remedy) in REFUSED.items():
             self.assertEqual(f"{why}; {remedy}", refusal(name, ["x"]))
             self.assertEqual([""] * len(harmless), [refusal(name, value.split(" ")) for value in harmless])
