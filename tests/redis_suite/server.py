@@ -5,9 +5,6 @@ The program in place of C{src/redis-server}: starts tseep with the arguments of 
 
 It prints the line by which the suite recognises the process, C{PID: N}. The configuration file is passed on unchanged;
 further directives follow it in a copy, as redis-server reads them.
-
-The suite also waits for C{Ready to accept connections}, and its configuration has C{enable-protected-configs yes}.
-tseep supports neither yet, so that no unit runs in its modes: only C{--mode redis} is complete.
 """
 
 from __future__ import annotations

@@ -135,14 +135,22 @@ PARAMETERS = [
         fixed=True,
     ),
     Parameter(
+        "enable-protected-configs",
+        "no",
+        choice("no", "yes", "local"),
+        SECURITY,
+        "Clients that may set dir and dbfilename with CONFIG SET, and so write a file anywhere; local: those of this "
+        "machine.",
+        fixed=True,
+    ),
+    Parameter(
         "dir",
         ".",
         FOLDER,
         PERSISTENCE,
         "Directory of the snapshot and of the append-only file. Only one tseep may use it.",
-        fixed=True,
     ),
-    Parameter("dbfilename", "dump.rdb", FILE_NAME, PERSISTENCE, "File name of the snapshot, in --dir.", fixed=True),
+    Parameter("dbfilename", "dump.rdb", FILE_NAME, PERSISTENCE, "File name of the snapshot, in --dir."),
     Parameter(
         "save",
         "",

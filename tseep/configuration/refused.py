@@ -30,9 +30,6 @@ _SHUTDOWN = Refusal(("default", "now"), "on a signal tseep shuts down as with `d
 
 REFUSED: dict[str, Refusal] = {
     "cluster-enabled": Refusal(("no",), "tseep has no cluster", "remove the line; clients must not be in cluster mode"),
-    "enable-protected-configs": Refusal(
-        ("no",), "tseep never allows clients to set dir and dbfilename", "remove the line, and set them in the file"
-    ),
     "loadmodule": Refusal((), "tseep has no modules", "remove the line"),
     "masterauth": _MASTER,
     "masteruser": _MASTER,

@@ -124,6 +124,7 @@ class TseepService(Service):
             clients=server.config["maxclients"],
             details=self._mode.details and f"; {self._mode.details}",
         )
+        _log.info("Ready to accept connections")  # as Redis logs it: what starts a server waits for this line
         notify("READY=1")
 
     def stopService(self) -> Deferred[None]:

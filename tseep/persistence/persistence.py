@@ -53,6 +53,7 @@ class Persistence:
         self._server = server
         self._disk = disk
         self._lock = -1  # the descriptor of the locked folder
+        self._folder = ""  # its path
         self._running = False
 
     def __bool__(self) -> bool:
@@ -79,7 +80,8 @@ class Persistence:
             raise
 
     def _take_folder(self) -> None:
-        folder = Path(self._server.config["dir"])
+        self._folder = self._server.config["dir"]
+        folder = Path(self._folder)
         try:
             self._lock = self._disk.lock(folder)
         except InUse as error:
@@ -90,6 +92,23 @@ class Persistence:
                 raise CannotLoad(f"{folder}: {error.strerror}; see --dir") from error
             text = f"Cannot lock {folder}: {error.strerror}; make sure that no other server uses that directory"
             self._server.host.log(3, text)
+
+    def _move(self) -> None:
+        """
+        Lock the folder that C{dir} names now, and unlock the previous one.
+
+        @raise CommandError: if it cannot be locked, or the append-only file is in the previous one.
+        """
+        if self.log.on:
+            raise CommandError("ERR dir cannot change while appendonly is yes: the append-only file stays in it")
+        lock, folder = self._lock, self._folder
+        try:
+            self._take_folder()
+        except (CannotLoad, FolderInUse) as error:
+            self._lock, self._folder = lock, folder
+            raise CommandError(f"ERR {error}") from error
+        if lock >= 0:
+            os.close(lock)
 
     def _check_folder(self) -> None:
         """
@@ -195,11 +214,13 @@ class Persistence:
 
     def apply_config(self) -> None:
         """
-        Turn the append-only file on or off as appendonly requires, and apply appendfsync.
+        Turn the append-only file on or off as appendonly requires, and apply appendfsync and dir.
 
-        @raise CommandError: if the append-only file cannot be turned on.
+        @raise CommandError: if the append-only file cannot be turned on, or dir cannot be used.
         """
         if self._running:
+            if self._server.config["dir"] != self._folder:
+                self._move()
             self.log.apply_config()
             enabled = self._server.config["appendonly"] == "yes"
             if enabled and not self.log.on:

@@ -54,6 +54,12 @@ def facts(session: Session) -> dict[str, object]:
     }
 
 
+def is_allowed(session: Session, parameter: str) -> bool:
+    """Return whether a parameter of the values no, yes and local (the clients of this machine) permits a client."""
+    allowed = session.server.config[parameter]
+    return allowed == "yes" or (allowed == "local" and is_local(session.connection))
+
+
 def is_local(connection: IConnection) -> bool:
     """Return whether a client is on this machine: connected through loopback or a Unix socket."""
     return connection.peer.startswith(("127.", "[::1]:")) or connection.host.startswith("/")

@@ -10,6 +10,7 @@ from tseep.configuration.file import rewritten
 from tseep.errors import SYNTAX, CommandError
 from tseep.registry.table import command, iter_commands
 from tseep.replies import OK, Reply
+from tseep.session.client_info import is_allowed
 from tseep.system.filesystem import Disk
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _SECRETS = {"requirepass"}
 _PROTECTED = {"dir", "dbfilename"}
-"""Parameters that a client cannot change, as it could then write files anywhere."""
+"""Parameters with which a client could write files anywhere: enable-protected-configs allows to set them."""
 
 
 @command("CONFIG GET")
@@ -48,7 +49,7 @@ def config_set(session: Session, argv: list[bytes]) -> Reply:
     _redact(argv)
     server = session.server
     parameters = [_parameter(server.config, name) for name in names]
-    _require_settable(names, parameters)
+    _require_settable(session, names, parameters)
     for name, parameter, text in zip(names, parameters, texts):
         _read(name, parameter, _decode(text))
     _set_all(server, {parameter.name: _decode(text) for parameter, text in zip(parameters, texts)})
@@ -84,14 +85,14 @@ def _parameter(config: Config, name: bytes) -> Parameter:
     return parameter
 
 
-def _require_settable(names: list[bytes], parameters: list[Parameter]) -> None:
+def _require_settable(session: Session, names: list[bytes], parameters: list[Parameter]) -> None:
     """
     Check that parameters can be set at run time.
 
     @raise CommandError: if one cannot, or occurs twice.
     """
     for at, (name, parameter) in enumerate(zip(names, parameters)):
-        if parameter.name in _PROTECTED:
+        if parameter.name in _PROTECTED and not is_allowed(session, "enable-protected-configs"):
             raise _failed(name, "can't set protected config")
         if parameter.fixed:
             raise _failed(name, "can't set immutable config")

@@ -10,7 +10,7 @@ from tseep.datatypes.encoding import encoding, references
 from tseep.errors import NO_SUCH_KEY, CommandError, wrong_subcommand
 from tseep.registry.table import command
 from tseep.replies import OK, Attributed, BigNumber, Push, Reply, SetReply, Several, Status, Verbatim
-from tseep.session.client_info import is_local
+from tseep.session.client_info import is_allowed
 
 if TYPE_CHECKING:
     from tseep.session.session import Session
@@ -56,17 +56,12 @@ class Subcommand(NamedTuple):
 
 @command("DEBUG")
 def debug(session: Session, argv: list[bytes]) -> Reply:
-    if not _is_allowed(session):
+    if not is_allowed(session, "enable-debug-command"):
         raise CommandError(_REFUSAL)
     subcommand = _SUBCOMMANDS.get(argv[1].lower())
     if subcommand is None or len(argv) - 2 != len(subcommand.arguments):
         raise wrong_subcommand(argv)
     return subcommand.run(session, argv[2:])
-
-
-def _is_allowed(session: Session) -> bool:
-    allowed, connection = session.server.config["enable-debug-command"], session.connection
-    return allowed == "yes" or (allowed == "local" and is_local(connection))
 
 
 def _sleep(session: Session, arguments: list[bytes]) -> Reply:

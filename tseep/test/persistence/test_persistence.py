@@ -75,6 +75,30 @@ class FolderTests(SynchronousTestCase):
         Path(self.folder, "dump.rdb").unlink()
         self.kept()
 
+    def test_move(self) -> None:
+        """CONFIG SET dir locks the new folder and unlocks the previous one; snapshots go to the new one."""
+        kept, other = self.kept(enable_protected_configs="yes"), made_folder(self)
+        self.assertEqual("OK", kept("CONFIG", "SET", "dir", other))
+        self.assertEqual("OK", kept("SAVE"))
+        self.assertTrue(Path(other, "dump.rdb").exists())
+        self.kept()
+        self.folder = other
+        self.assertRaises(FolderInUse, self.kept)
+
+    def test_move_refused(self) -> None:
+        """CONFIG SET dir to a folder in use, and with an append-only file, is refused and changes nothing."""
+        first, folder = self.kept(enable_protected_configs="yes"), self.folder
+        self.folder = made_folder(self)
+        self.kept()
+        self.assertRegex(str(first("CONFIG", "SET", "dir", self.folder)), "^ERR another server uses the directory")
+        self.assertEqual("OK", first("CONFIG", "SET", "appendonly", "yes"))
+        self.assertRegex(
+            str(first("CONFIG", "SET", "dir", made_folder(self))), "^ERR dir cannot change while appendonly"
+        )
+        self.assertEqual(folder, first.server.config["dir"])
+        self.folder = folder
+        self.assertRaises(FolderInUse, self.kept)
+
     def test_read_only_folder(self) -> None:
         """The lock creates no file, and works in a read-only folder."""
         os.chmod(self.folder, 0o555)

@@ -71,9 +71,28 @@ class SetTests(SessionTests):
         self.fails("proto-max-bulk-len", why, "proto-max-bulk-len", 1)
         self.fails("proto-max-bulk-len", "argument must be a memory value", "proto-max-bulk-len", "big")
 
+    def test_protected(self) -> None:
+        """CONFIG SET of dir and dbfilename is refused without enable-protected-configs."""
+        for name, value in (("dir", "/"), ("dbfilename", "other.rdb")):
+            self.fails(name, "can't set protected config", name, value)
+
     def test_half_a_pair(self) -> None:
         """CONFIG SET without the last value is a syntax error."""
         self.assertError("ERR syntax error", "CONFIG", "SET", "timeout", 5, "maxclients")
+
+
+class ProtectedTests(SessionTests):
+    """CONFIG SET of dir and dbfilename with enable-protected-configs local."""
+
+    config = {"enable_protected_configs": "local"}
+
+    def test_local(self) -> None:
+        """Clients of this machine are permitted, others are not."""
+        self.assertReply("OK", "CONFIG", "SET", "dbfilename", "other.rdb")
+        self.assertEqual("other.rdb", self.server.config["dbfilename"])
+        self.session.connection.peer = "10.0.0.1:1"
+        text = "ERR CONFIG SET failed (possibly related to argument 'dbfilename') - can't set protected config"
+        self.assertError(text, "CONFIG", "SET", "dbfilename", "third.rdb")
 
 
 class OtherTests(SessionTests):
