@@ -6,16 +6,22 @@ import os
 import re
 import resource
 import signal
+import socket
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .source import FOLDER, prepare
+from .source import FOLDER, Unavailable, prepare
 
 ADDRESS_SPACE = 6 * 2**30
 """Bytes of address space of each process of a unit."""
+
+PORTS = 1000
+"""TCP ports of each unit that runs; the last is held while it runs, so that two runs never share them."""
 
 _LINE = re.compile(r"^\[(ok|err|exception|ignore|skip)\]: (.*)$")
 _TIME = re.compile(r" \(\d+ ms\)$")
@@ -45,17 +51,17 @@ def run(unit: str, mode: str, slot: int, limit: float) -> Result:
     """
     Run a unit.
 
-    @param slot: number of the folder and of the port range, for units that run at the same time.
+    @param slot: number of the folder, for units that run at the same time.
     @param limit: seconds after which the unit is killed.
     """
     tree = FOLDER / f"run-{mode}-{slot}"
     output = FOLDER / "output" / mode / f"{unit.replace('/', '-')}.log"
     output.parent.mkdir(parents=True, exist_ok=True)
     prepare(tree, mode)
-    command = ["tclsh", "tests/test_helper.tcl", "--single", unit, "--clients", "1", "--durable", "--dump-logs"]
-    command += ["--baseport", str(21111 + 1000 * slot), "--portcount", "900", "--timeout", str(int(limit))]
     started = time.monotonic()
-    with output.open("w") as log:
+    with _ports() as first, output.open("w") as log:
+        command = ["tclsh", "tests/test_helper.tcl", "--single", unit, "--clients", "1", "--durable", "--dump-logs"]
+        command += ["--baseport", str(first), "--portcount", str(PORTS - 1), "--timeout", str(int(limit))]
         process = subprocess.Popen(
             command,
             cwd=tree,
@@ -78,6 +84,20 @@ def run(unit: str, mode: str, slot: int, limit: float) -> Result:
     if timed_out:
         result.finished, result.reason = False, f"not finished within {limit:.0f} s"
     return result
+
+
+@contextmanager
+def _ports() -> Iterator[int]:
+    """Hold a range of L{PORTS} ports of 127.0.0.1; the value is its first port."""
+    for first in range(11000, 31000, PORTS):
+        with socket.socket() as held:
+            try:
+                held.bind(("127.0.0.1", first + PORTS - 1))
+            except OSError:
+                continue
+            yield first
+            return
+    raise Unavailable("no range of ports is free")
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
