@@ -9,12 +9,14 @@ class CommandError(Exception):
 
     @param message: the whole line, starting with the code, as in C{ERR syntax error}. Line breaks
         become spaces, since a RESP error is one line.
+    @param size: for a reply that would be too large, its bytes. A client whose hard limit of output is lower is closed.
     @param counted: True if INFO errorstats already includes it, because the call inside a script was counted.
     """
 
-    def __init__(self, message: str | bytes, counted: bool = False) -> None:
+    def __init__(self, message: str | bytes, counted: bool = False, size: int = 0) -> None:
         super().__init__(message)
         self.counted = counted
+        self.size = size
         raw = message if isinstance(message, bytes) else message.encode("utf-8", "surrogateescape")
         self.message = raw.replace(b"\r", b" ").replace(b"\n", b" ")
 

@@ -88,10 +88,8 @@ def require_room(count: int, *columns: Collection[bytes]) -> None:
     if bytes <= MAX_REPEATED_BYTES:
         bytes += -count * sum([sum(map(len, column)) for column in columns]) // size
     if bytes > MAX_REPEATED_BYTES:
-        raise CommandError(
-            f"ERR count {count} requires a reply of {bytes} bytes or more; {MAX_REPEATED_BYTES} are allowed: "
-            "use a smaller count, several times"
-        )
+        text = f"ERR count {count} requires a reply of {bytes} bytes or more; {MAX_REPEATED_BYTES} are allowed: "
+        raise CommandError(text + "use a smaller count, several times", size=bytes)
 
 
 # Each text matches in one way only, so long texts cause no backtracking.

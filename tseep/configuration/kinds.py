@@ -59,6 +59,19 @@ def memory(least: int, most: int) -> Kind:
     return Kind(parse)
 
 
+def _parse_share(text: str) -> int:
+    match = re.fullmatch(r"0*([0-9]{1,3})%", text)
+    if match is None:
+        return int(BYTES.parse(text))
+    if int(match[1]) > 100:
+        raise ValueError("argument must be a memory or percent value")
+    return -int(match[1])
+
+
+def _show_share(value: int) -> str:
+    return str(value) if value >= 0 else f"{-value}%"
+
+
 def choice(*words: str) -> Kind:
     def parse(text: str) -> str:
         if text.lower() not in words:
@@ -78,7 +91,10 @@ def parse_output_limits(text: str) -> dict[str, tuple[int, int, int]]:
         name = "slave" if name == "replica" else name
         if name not in ("normal", "slave", "pubsub"):
             raise ValueError("Invalid client class specified in buffer limit configuration.")
-        limits[name] = (BYTES.parse(hard), BYTES.parse(soft), number(0, 2**31 - 1).parse(seconds))
+        try:
+            limits[name] = (BYTES.parse(hard), BYTES.parse(soft), number(0, 2**31 - 1).parse(seconds))
+        except ValueError:
+            raise ValueError("Error in hard, soft or soft_seconds setting in buffer limit configuration.") from None
     return limits
 
 
@@ -133,6 +149,8 @@ YES_NO = choice("no", "yes")
 LARGEST = 2**63 - 1
 BYTES = memory(0, LARGEST)
 TEXT = Kind(str)
+SHARE = Kind(_parse_share, _show_share)
+"""Bytes; or a percentage, whose value is negative."""
 
 
 class Parameter(NamedTuple):

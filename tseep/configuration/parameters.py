@@ -12,6 +12,7 @@ from tseep.configuration.kinds import (
     FOLDER,
     LARGEST,
     POLICIES,
+    SHARE,
     TEXT,
     YES_NO,
     Kind,
@@ -250,9 +251,10 @@ PARAMETERS = [
     Parameter(
         "maxmemory-clients",
         "0",
-        memory(0, LARGEST),
+        SHARE,
         MEMORY,
-        "Memory limit of all clients' buffers, in bytes (units: kb, mb, gb); 0: no limit.",
+        "Memory limit of all clients' buffers, in bytes (units: kb, mb, gb), or as a percentage of maxmemory, such as "
+        "5%; 0: no limit.",
     ),
     Parameter(
         "lfu-log-factor",

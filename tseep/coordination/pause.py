@@ -67,14 +67,15 @@ class Pause:
                 each.session.requeue(each.argv)
                 self._blocking.release(each)
 
-    def holds(self, session: Session, command: Command) -> bool:
+    def holds(self, session: Session, command: Command, argv: list[bytes]) -> bool:
         """True if a command must be paused now. EXEC is a write if a queued command is one."""
         if not self.until:
             return False
-        if self.all or command.may_write:
+        may_write = session.server.scripting.may_write
+        if self.all or may_write(command, argv):
             return True
         queue = session.transaction.queue if session.transaction is not None and command.name == b"exec" else []
-        return any(queued.may_write for queued, _ in queue)
+        return any(may_write(*queued) for queued in queue)
 
     def hold(self, session: Session, argv: list[bytes]) -> None:
         """Block a client with a command until the pause ends; its later commands stay pending."""

@@ -116,12 +116,16 @@ class Tracking:
         tracked = session.tracking
         if tracked is None:
             return
-        if tracked.records_reads and "readonly" in command.flags and command.name not in _CARRIERS:
-            self._remember(tracked, command.keys_in(argv))
+        if "readonly" in command.flags and command.name not in _CARRIERS:
+            self.remember(session, command.keys_in(argv))
         if session.transaction is None and not command.name.startswith(b"client|"):
             tracked.caching = False
 
-    def _remember(self, tracked: Tracked, keys: list[bytes]) -> None:
+    def remember(self, session: Session, keys: list[bytes]) -> None:
+        """Track keys that a client has read, unless its options exclude them."""
+        tracked = session.tracking
+        if tracked is None or not tracked.records_reads:
+            return
         for key in keys:
             self.readers.setdefault(key, set()).add(tracked.id)
         while self.max_keys and len(self.readers) > self.max_keys:

@@ -18,14 +18,21 @@ class Transaction:
     The state of a client between MULTI and EXEC.
 
     @ivar queue: the queued commands with their arguments.
+    @ivar bytes: the size of their arguments.
     @ivar refused: True if a command was not queued because of an error, so EXEC fails.
     """
 
-    __slots__ = ("queue", "refused")
+    __slots__ = ("bytes", "queue", "refused")
 
     def __init__(self) -> None:
         self.queue: list[tuple[Command, list[bytes]]] = []
+        self.bytes = 0
         self.refused = False
+
+    def add(self, command: Command, argv: list[bytes]) -> None:
+        """Queue a command."""
+        self.queue.append((command, argv))
+        self.bytes += sum(map(len, argv))
 
 
 def end_transaction(session: Session) -> None:

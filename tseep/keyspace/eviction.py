@@ -67,6 +67,7 @@ class Eviction:
     @param timer: returns nanoseconds of a monotonic clock.
     @param call_later: calls a function after the given milliseconds.
     @param rewrap: called when a limit has been set or removed, to wrap the functions of commands again.
+    @param clients: returns the bytes of all clients' buffers, which count, too.
     @ivar limit: C{maxmemory} in bytes; 0 for no limit.
     """
 
@@ -78,6 +79,7 @@ class Eviction:
         timer: Callable[[], int],
         call_later: Callable[[int, Callable[[], None]], object],
         rewrap: Callable[[], None],
+        clients: Callable[[], int],
     ) -> None:
         self.limit = 0
         self._config = config
@@ -86,6 +88,7 @@ class Eviction:
         self._timer = timer
         self._call_later = call_later
         self._rewrap = rewrap
+        self._clients = clients
         self._contents = 0  # keys and values, without the dictionaries that hold them
         self._tables = 0  # those, as of the last L{update}
         self._policy = "noeviction"
@@ -100,8 +103,8 @@ class Eviction:
 
     @property
     def used(self) -> int:
-        """Estimated bytes of all keys; 0 while there is no limit."""
-        return self._contents + self._tables
+        """Estimated bytes of all keys, and of clients; 0 while there is no limit."""
+        return self._contents + self._tables + self._clients() if self.limit else 0
 
     def apply_config(self) -> None:
         """Apply the present configuration, after the start and after CONFIG SET."""
@@ -203,7 +206,7 @@ class Eviction:
         """
         timer = self._timer
         end = timer() + TIME_BUDGET_NS
-        while self.used > self.limit:
+        while self.used > self.limit and not self._keyspace.keeps_expired:
             candidate = self._best()
             if candidate is None:
                 return False

@@ -138,9 +138,8 @@ class Database:
         """Return the value, or None. Counts a hit or a miss, and updates the access time: for reads."""
         keyspace = self._keyspace
         when = self.expires.get(key)
-        if when is not None and when < keyspace.now:
-            self._expire(key)
-        value = self.values.get(key)
+        exists = when is None or when >= keyspace.now or self._expire(key)
+        value = self.values.get(key) if exists else None
         if value is None:
             self._miss(key)
         else:
@@ -167,9 +166,9 @@ class Database:
     def peek(self, key: bytes) -> Value | None:
         """Return the value, or None. Updates neither statistics nor access time."""
         when = self.expires.get(key)
-        if when is not None and when < self._keyspace.now:
-            self._expire(key)
-        return self.values.get(key)
+        if when is None or when >= self._keyspace.now or self._expire(key):
+            return self.values.get(key)
+        return None
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
         """
@@ -295,8 +294,10 @@ class Database:
         """
         Delete the keys of past time slots, in at most C{most} steps of a few microseconds.
 
-        @return: the number of steps; less than C{most} if none is left.
+        @return: the number of steps; less than C{most} if none is left, or expired keys are kept at present.
         """
+        if self._keyspace.keeps_expired:
+            return 0
         over = self._keyspace.now // SLOT_MS
         order = self._order
         steps = 0
@@ -354,9 +355,13 @@ class Database:
         if self.observer is not None:
             self.observer.changed(self, key, event)
 
-    def _expire(self, key: bytes) -> None:
+    def _expire(self, key: bytes) -> bool:
+        """Delete an expired key, unless expired keys are kept at present. Return whether it was deleted."""
+        if self._keyspace.keeps_expired:
+            return False
         self._remove(key, b"expired")
         self._keyspace.expired += 1
+        return True
 
     def _miss(self, key: bytes) -> None:
         self._keyspace.misses += 1
@@ -408,6 +413,7 @@ class Keyspace:
         All keys of one second share one int object.
     @ivar hits: number of reads that found their key.
     @ivar misses: number of reads that did not.
+    @ivar keeps_expired: True if expired keys, although missing for every command, are not deleted: during CLIENT PAUSE.
     @ivar expired: number of expired keys.
     @ivar evicted: number of keys that were evicted.
     @ivar frequency: the settings of L{LFUCounters}; None without an LFU policy.
@@ -416,6 +422,7 @@ class Keyspace:
     def __init__(self, databases: int = 16, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
         self.second = 0
+        self.keeps_expired = False
         self.frequency: tuple[int, int] | None = None
         self.tick()
         self.databases = [Database(self, number) for number in range(databases)]

@@ -37,6 +37,10 @@ class Parser:
         self._tail = b""
 
     @property
+    def partial(self) -> bool:
+        return bool(self._tail)
+
+    @property
     def held(self) -> int:
         """Bytes of an incomplete frame."""
         return len(self._tail)

@@ -70,11 +70,12 @@ class Parser:
 
     @ivar error: the protocol error in Redis's words; None if there was none. Nothing is parsed after it. Empty where
         Redis closes the connection without an error reply.
+    @ivar partial: False if the parser holds no incomplete command.
     @ivar trusted: True if the client is authenticated. Before that, lower limits apply, and C{feed} returns one
         command at a time, as each may be the AUTH that lifts them.
     """
 
-    __slots__ = ("error", "trusted", "_limits", "_tail", "_argv", "_missing", "_awaited", "_body", "_taken", "_kept")
+    __slots__ = ("error", "trusted", "_limits", "_tail", "_argv", "_missing", "_awaited", "_body", "_taken", "partial")
 
     def __init__(self, limits: Limits, trusted: bool = True) -> None:
         self.error: bytes | None = None
@@ -86,7 +87,7 @@ class Parser:
         self._awaited = 0  # missing bytes of the incomplete argument, with its CRLF
         self._body: bytearray | None = None  # its received bytes
         self._taken = 0  # bytes that its complete arguments use
-        self._kept = False  # whether any of the above can hold data
+        self.partial = False  # whether any of the above can hold data
 
     @property
     def held(self) -> int:
@@ -100,7 +101,7 @@ class Parser:
         @return: the commands that are complete now, in order.
         """
         commands: list[list[bytes]] = []
-        if self._kept or not self.trusted:
+        if self.partial or not self.trusted:
             data = self._tail + data
             at = self._pieces(data, 0, commands, 1)
             self._tail = data = data[at:]
@@ -108,11 +109,11 @@ class Parser:
             at = whole_commands(data, commands)
             if at == len(data):
                 self._tail = b""
-                self._kept = False
+                self.partial = False
                 return commands
             at = self._pieces(data, at, commands, len(data))
             self._tail = data[at:]
-        self._kept = True
+        self.partial = True
         if self._argv is not None and self.held > self._limits.query_buffer:
             self.error = b""
         return commands

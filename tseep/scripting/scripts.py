@@ -134,6 +134,26 @@ class Scripting:
 
     # Scripts
 
+    def may_write(self, command: Command, argv: list[bytes]) -> bool:
+        """Return whether a command can change data; EVAL and FCALL by the flags that the script declares."""
+        declared = self._declared_flags(command.name, argv)
+        return command.may_write if declared is None else NO_WRITES not in declared
+
+    def _declared_flags(self, name: bytes, argv: list[bytes]) -> frozenset[bytes] | None:
+        """Return the flags that the script or function of a command declares; None if it declares none."""
+        if name in (b"fcall", b"fcall_ro"):
+            function = self.functions.functions.get(argv[1].lower())
+            return function.flags if function is not None else None
+        if name in (b"evalsha", b"evalsha_ro"):
+            script = self.scripts.get(argv[1].lower())
+            return script.flags if script is not None else None
+        if name in (b"eval", b"eval_ro"):
+            try:
+                return _read_shebang(argv[1])[0]
+            except CommandError:  # the reply to the command
+                return None
+        return None
+
     def find(self, sha: bytes) -> Script:
         """
         Return the cached script with a digest.
@@ -185,7 +205,7 @@ class Scripting:
         return self._run(caller, running, allows_oom, lambda: self.interpreter.run_function(function.body, *given))
 
     def _run(self, caller: Session, running: ScriptRun, allows_oom: bool, begin: Callable[[], Reply]) -> Reply:
-        session = self._prepare(caller)
+        self._prepare(caller)
         self.running, running.caller = running, caller
         eviction = self._server.eviction
         running.out_of_memory = eviction.used > eviction.limit > 0 and not allows_oom and not eviction.make_room()
@@ -197,20 +217,18 @@ class Scripting:
                 message = b"%b script: %b, on %b." % (message, running.name, error.place)
             raise CommandError(message, error.counted) from None
         finally:
-            self.running = session.tracking = None
+            self.running = None
             if self._server.busy_script is running:
                 self._server.end_busy()
 
-    def _prepare(self, caller: Session) -> Session:
-        """The session that runs the script's commands, with the caller's database, user and tracking."""
+    def _prepare(self, caller: Session) -> None:
+        """The session that runs the script's commands, with the caller's database and user."""
         self.interpreter  # noqa: B018 # creates the session
         session = self._session
         session.select(caller.db_index)
         session.set_protocol(2)
-        session.tracking = caller.tracking
         session.no_touch = caller.no_touch
         session.user = caller.user
-        return session
 
     def kill(self, error: str) -> None:
         """
@@ -258,7 +276,17 @@ class Scripting:
             running.wrote = running.wrote or "write" in command.flags
         if not command.quick:
             self._look()
-        return self._session.call(command, argv)
+        try:
+            return self._session.call(command, argv)
+        finally:
+            if running.caller.tracking is not None and "readonly" in command.flags:
+                self._track(running)
+
+    def _track(self, running: ScriptRun) -> None:
+        """Track all keys that the script was called with, as it has run a command that reads (client-side caching)."""
+        command = self._server.table.find(running.argv)
+        assert command is not None
+        self._server.tracking.remember(running.caller, command.keys_in(running.argv))
 
     def _look(self) -> None:
         """Check the deadline before a command that can take long, as Lua's hook counts only Lua's instructions."""

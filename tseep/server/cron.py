@@ -1,74 +1,20 @@
-"""The periodic tasks of one server, ten times a second or once a second, and C{client-output-buffer-limit}."""
+"""The periodic tasks of one server, ten times a second or once a second."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
-from tseep.session.client_info import describe
-from tseep.system.process import release_memory
 from tseep.system.repeated import Repeated
 
 if TYPE_CHECKING:
     from tseep.server.server import Server
-    from tseep.session.session import Session
-
-LARGE_OUTPUT = 16 * 1024 * 1024
-"""Bytes of unsent output of one client after which freed memory is returned to the system (malloc_trim)."""
 
 SWEEP_BATCH = 64
 """Number of expired keys to remove before the elapsed time is checked."""
 
 SWEEP_BUDGET_NS = 2_000_000
 """Time limit of one run of active expiry, in nanoseconds."""
-
-
-class OutputLimits:
-    """C{client-output-buffer-limit}: closes clients that do not read their output."""
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self._behind: set[Session] = set()  # the clients with unsent output
-        self._large = False  # whether one of them had LARGE_OUTPUT
-
-    def check(self, session: Session, unsent: int) -> None:
-        """
-        Close a client if its unsent output exceeds a limit. Called when output remains unsent, then once a second.
-
-        @param unsent: bytes.
-        """
-        server = self._server
-        if session.id not in server.sessions:
-            return  # already closed
-        kind = "pubsub" if session.subscriptions else "normal"
-        hard, soft, seconds = server.config["client-output-buffer-limit"][kind]
-        now = server.monotonic()
-        if not soft or unsent < soft:
-            session.soft_since = None
-        elif session.soft_since is None:
-            session.soft_since = now
-        too_long = session.soft_since is not None and now - session.soft_since > seconds
-        if (hard and unsent >= hard) or too_long:
-            client = describe(session).decode("utf-8", "replace")
-            server.host.log(3, f"Client {client} closed for overcoming of output buffer limits.")
-            server.disconnect(session)
-            session.connection.close()
-        elif unsent:
-            self._behind.add(session)
-            self._large = self._large or unsent >= LARGE_OUTPUT
-        else:
-            self._behind.discard(session)
-
-    def check_all(self) -> None:
-        """Check all clients with unsent output; return memory to the system when the last large output was sent."""
-        for session in list(self._behind):
-            self.check(session, session.connection.unsent)
-        if self._large and not self._behind:
-            self._large = False
-            release_memory()
-
-    def forget(self, session: Session) -> None:
-        self._behind.discard(session)
 
 
 class Cron:
@@ -96,6 +42,7 @@ class Cron:
         if self.active_expire:
             run("Active expiry", self._expire)
         run("Persistence", server.persistence.cron)
+        run("Eviction of clients", server.client_memory.refresh)
         run("Eviction of keys", server.eviction.update)
         now = server.monotonic()
         if now >= self._next_second:
@@ -103,7 +50,7 @@ class Cron:
             server.keyspace.second = int(now)
             run("Closing of idle clients", self._close_idle)
             run("Check of output buffer limits", server.outputs.check_all)
-            run("Eviction of clients", self._evict_clients)
+            run("Count of clients' memory", server.client_memory.recount)
             run("Update of the keyspace observer", server.changes.update)
             run("Sampling of rates", lambda: self._sample(now))
 
@@ -125,22 +72,6 @@ class Cron:
         self.sweep_ns += spent
         if spent > server.latency.threshold_ns:
             server.latency.note("expire-cycle", server.clock(), spent)
-
-    def _evict_clients(self) -> None:
-        """Close the clients with most memory while all together exceed C{maxmemory-clients}."""
-        server = self._server
-        limit = server.config["maxmemory-clients"]
-        if not limit:
-            return
-        clients = sorted(server.sessions.values(), key=lambda session: session.memory)
-        total = sum(session.memory for session in clients)
-        evictable = [session for session in clients if not session.no_evict]
-        while total > limit and evictable:
-            session = evictable.pop()
-            total -= session.memory
-            server.stats.evicted_clients += 1
-            server.disconnect(session)
-            session.connection.close()
 
     def _close_idle(self) -> None:
         """Close clients that have been idle for longer than C{timeout}."""

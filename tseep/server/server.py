@@ -28,7 +28,9 @@ from tseep.protocol.resp import Limits
 from tseep.registry.table import Command, Function
 from tseep.scripting.scripts import Scripting, ScriptRun
 from tseep.server.change_dispatcher import Changes
-from tseep.server.cron import Cron, OutputLimits
+from tseep.server.client_memory import ClientMemory
+from tseep.server.cron import Cron
+from tseep.server.output_limits import OutputLimits
 from tseep.server.stats import Stats
 from tseep.server.table import CommandTable
 from tseep.session.client_info import is_local
@@ -115,7 +117,7 @@ class Server:
         self.deferred: DeferredCalls = deque()
         self.deliveries: dict[Session, list[bytes]] = {}
         self.blocking = Blocking(self.timers, self.deferred)
-        self.pause = Pause(self.timers, self.blocking, self.refresh_dispatch)
+        self.pause = Pause(self.timers, self.blocking, self._pause_changed)
         self.pubsub = PubSub()
         self.tracking = Tracking(self.deferred)
         self.monitors = Monitors(clock, self.deferred, self.refresh_dispatch)
@@ -145,10 +147,17 @@ class Server:
         self.acl_log = AclLog()
         self.persistence = Persistence(self)
         self.eviction = Eviction(
-            self.config, self.keyspace, self.lazyfree, lambda: self.timer(), self.call_later, self.table.rewrap
+            self.config,
+            self.keyspace,
+            self.lazyfree,
+            lambda: self.timer(),
+            self.call_later,
+            self.table.rewrap,
+            lambda: self.client_memory.total,
         )
         self.changes = Changes(self)
         self.outputs = OutputLimits(self)
+        self.client_memory = ClientMemory(self)
         self.cron = Cron(self)
         self.refresh_dispatch()
         self._last_id = 0
@@ -186,12 +195,18 @@ class Server:
         self.latency.threshold = config["latency-monitor-threshold"]
         self.slow = min(self.slowlog.threshold_ns, self.latency.threshold_ns)
         self.changes.notifications.classes = read_classes(config["notify-keyspace-events"])
+        self.outputs.apply_config()
+        self.client_memory.apply_config()
         self.tracking.max_keys = config["tracking-table-max-keys"]
         self.host.set_keepalive(config["tcp-keepalive"])
         self.persistence.apply_config()
         self.eviction.apply_config()
         self.changes.update()
         self.update_refusal()
+
+    def _pause_changed(self) -> None:
+        self.keyspace.keeps_expired = bool(self.pause)  # expiry and eviction are writes, too
+        self.refresh_dispatch()
 
     def refresh_dispatch(self) -> None:
         """Open or close the fast path. Call it when a state begins or ends that every command must check."""
@@ -241,6 +256,7 @@ class Server:
         """Remove a client whose connection is closed."""
         self.sessions.pop(session.id, None)
         self.outputs.forget(session)
+        self.client_memory.forget(session)
         session.end()
 
     def run_deferred(self) -> None:

@@ -15,7 +15,8 @@ from tseep.access.log import Denial
 from tseep.coordination.transactions import Transaction, aborted, end_transaction
 from tseep.errors import READS_ANY_KEY, CommandError
 from tseep.protocol import native, resp
-from tseep.replies import BLOCKED, NO_REPLY, QUEUED, Encoded, Reply
+from tseep.replies import BLOCKED, NO_REPLY, QUEUED, Encoded, Push, Reply, Several
+from tseep.server.client_memory import OVERHEAD
 from tseep.session.admission import admit, admit_again
 from tseep.session.client_info import describe
 
@@ -32,11 +33,8 @@ if TYPE_CHECKING:
 
 Parser = Union[resp.Parser, native.Parser]
 
-OVERHEAD = 1300
-"""Memory of an idle client in bytes, as part of its C{tot-mem}."""
-
-MOST_OUTPUT = 1024 * 1024
-"""Bytes of replies after which a session stops until the mode calls L{Session.resume}."""
+WATCH_BYTES, SUBSCRIPTION_BYTES, PREFIX_BYTES = 300, 250, 250
+"""Memory of a watched key, a subscription and a prefix of CLIENT TRACKING, in bytes, as part of C{tot-mem}."""
 
 _HTTP = frozenset({b"post", b"host:"})
 """HTTP from a browser (cross-protocol attack): the client is closed without a reply, as in Redis."""
@@ -70,6 +68,8 @@ class Session:
         in MULTI and scripts.
     @ivar tracking: client-side caching; None if it is off.
     @ivar monitoring: whether the client receives MONITOR's output.
+    @ivar extra_memory: bytes beyond L{OVERHEAD} that L{ClientMemory} has counted.
+    @ivar ended: True after L{end}: replies are discarded.
     @ivar connected_at: the time of the connection, C{last_seen}: of the last read; nanoseconds of the server's timer.
     """
 
@@ -77,10 +77,8 @@ class Session:
         "server", "connection", "limits", "id", "db", "db_index", "protocol", "pending_commands", "closing",
         "authenticated", "user", "name", "library_name", "library_version", "no_evict", "no_touch", "silent",
         "reply_skip_next", "reply_skip", "connected_at", "last_seen", "last_command", "transaction", "watched",
-        "dirty_cas",
-        "subscriptions",
-        "blocked", "deny_blocking", "tracking", "monitoring", "soft_since", "_left", "_unread", "_replies", "_parser",
-        "_encoders", "_dispatch", "_native",
+        "dirty_cas", "subscriptions", "blocked", "deny_blocking", "tracking", "monitoring", "extra_memory",
+        "soft_since", "ended", "_left", "_unread", "_replies", "_parser", "_encoders", "_dispatch", "_native",
     )  # fmt: skip
 
     def __init__(self, server: Server, connection: IConnection, id: int) -> None:
@@ -102,6 +100,8 @@ class Session:
         self.deny_blocking = False
         self.tracking: Tracked | None = None
         self.monitoring = False
+        self.extra_memory = 0
+        self.ended = False
         self.soft_since: float | None = None  # since when the output exceeds the soft limit
         self._left: Iterator[list[bytes]] | None = None  # the commands after the blocking one
         self._unread: deque[bytes] | None = None  # input while commands are pending or blocked
@@ -170,19 +170,23 @@ class Session:
     def queue_memory(self) -> int:
         """Bytes of the commands queued in MULTI: C{multi-mem} in CLIENT LIST."""
         transaction = self.transaction
-        return 0 if transaction is None else sum([sum(map(len, argv)) for _, argv in transaction.queue])
+        return 0 if transaction is None else transaction.bytes
 
     @property
     def memory(self) -> int:
         """Estimated memory in bytes, with input and output buffers: C{tot-mem} in CLIENT LIST."""
-        return OVERHEAD + self.query_memory + self.queue_memory + self.connection.unsent
+        own, tracked = self.subscriptions, self.tracking
+        subscriptions = len(own.channels) + len(own.patterns) + len(own.shards) if own else 0
+        prefixes = len(tracked.prefixes or ()) if tracked is not None else 0
+        names = len(self.watched) * WATCH_BYTES + subscriptions * SUBSCRIPTION_BYTES + prefixes * PREFIX_BYTES
+        return OVERHEAD + names + self.query_memory + self.queue_memory + self.connection.unsent
 
     def receive(self, data: bytes) -> bytes:
         """
         Process input, in pieces of any size.
 
-        @return: the replies to the complete commands, up to L{MOST_OUTPUT} bytes and one reply; empty while commands
-            are pending or blocked.
+        @return: the replies to the complete commands, up to L{OutputLimits.batch} bytes and one reply; empty while
+            commands are pending or blocked.
         """
         parser = self._parser or self._open(data)
         self.server.stats.input_bytes += len(data)
@@ -190,12 +194,16 @@ class Session:
             self._keep(data)
             return b""
         if self.authenticated:
-            return self._answer(iter(parser.feed(data)))
-        self.refresh_dispatch()  # the password may have been removed
-        return self._answer(_lazily(parser, data))
+            replies = self._answer(iter(parser.feed(data)))
+        else:
+            self.refresh_dispatch()  # the password may have been removed
+            replies = self._answer(_lazily(parser, data))
+        if parser.partial or self.extra_memory:
+            self.server.client_memory.update(self)
+        return replies
 
     def resume(self) -> bytes:
-        """Execute L{pending_commands}, up to L{MOST_OUTPUT} bytes of replies, and return the replies."""
+        """Execute L{pending_commands}, up to L{OutputLimits.batch} bytes of replies, and return the replies."""
         assert self.pending_commands is not None
         commands, self.pending_commands = self.pending_commands, None
         return self._answer(commands)
@@ -247,6 +255,7 @@ class Session:
         """
         if self.blocked is not None:
             self.server.blocking.forget(self.blocked)
+        self.ended = True
         self.blocked = self.pending_commands = self._left = None
         self.server.deliveries.pop(self, None)
         self._forget()
@@ -265,6 +274,8 @@ class Session:
         self._send(b"".join(pushed))
 
     def _send(self, data: bytes) -> None:
+        if len(data) >= self.server.outputs.batch and not self.server.outputs.admits(self, len(data)):
+            return
         self.server.stats.output_bytes += len(data)
         unsent = self.connection.send(data)
         if unsent:
@@ -277,6 +288,7 @@ class Session:
         self._unread.append(data)
         if sum(map(len, self._unread)) > self.limits.query_buffer:
             self.connection.close()
+        self.server.client_memory.update(self)
 
     def _rest(self, commands: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
         """Return an iterator of the remaining commands and those of input buffered by then."""
@@ -310,6 +322,7 @@ class Session:
         dispatch, encoders, singly, timer = self._dispatch, self._encoders, server.slow < SLOW_ENOUGH, server.timer
         timed: Command | None = None  # the command called run times since start
         run = size = 0
+        most = batch = server.outputs.batch
         first: list[bytes] = []
         deferred = server.deferred
         self._replies = replies = []
@@ -328,11 +341,13 @@ class Session:
                     reply = command.run(self, argv)  # type: ignore[misc]
                 except CommandError as error:
                     reply = self._failed(error, command)
+                    if error.size:
+                        most = 0
             else:
                 timed, reply = self._dispatch_slow(argv)
                 dispatch, encoders, singly = self._dispatch, self._encoders, server.slow < SLOW_ENOUGH
                 if self.closing or self.blocked is not None:
-                    size = MOST_OUTPUT
+                    most = 0  # stop after this reply
             encoded = encoders[type(reply)](reply)
             replies.append(encoded)
             size += len(encoded)
@@ -342,7 +357,7 @@ class Session:
                 timed, run = None, 0
             if deferred:
                 server.run_deferred()
-            if size >= MOST_OUTPUT:
+            if size >= most:
                 self._stop(commands)
                 break
         else:
@@ -354,6 +369,8 @@ class Session:
             server.deliver()
         if self._unread and self.pending_commands is None and self.blocked is None:  # came during a script
             self.pending_commands = self._later()
+        if self.ended or (size >= batch and not server.outputs.admits(self, size)):
+            return b""
         output = b"".join(replies)
         server.stats.output_bytes += len(output)
         return output
@@ -362,7 +379,7 @@ class Session:
         """Keep the remaining commands for later, unless the session is closing."""
         if self.blocked is not None:
             self._left = self._rest(commands)
-        elif not self.closing:
+        elif not self.closing and not self.ended:
             self.pending_commands = self._rest(commands)
 
     def _count(self, command: Command | None, run: int, start: int, argv: list[bytes]) -> int:
@@ -412,13 +429,14 @@ class Session:
         try:
             found = self.server.table.native_commands[argv[0]] if self._native else self.server.table.lookup(argv)
             admit(self, found, argv)
-            if self.server.pause.holds(self, found):
+            if self.server.pause.holds(self, found, argv):
                 self.reply_skip_next = self.reply_skip
                 self.server.pause.hold(self, argv)
                 return None, BLOCKED
             if self.transaction is not None and found.name not in _AT_ONCE:
-                self.transaction.queue.append((found, argv))
-                return None, NO_REPLY if self.reply_skip or self.silent else QUEUED
+                self.transaction.add(found, argv)
+                self.server.client_memory.update(self)
+                return None, self._unsilenced(QUEUED)
             command = found
             reply = self._run(command, argv)
         except CommandError as error:
@@ -426,7 +444,15 @@ class Session:
                 error = self._refused(argv, error)
             reply = self._failed(error, command)
         self.refresh_dispatch()
-        return command, NO_REPLY if self.reply_skip or self.silent else reply
+        return command, self._unsilenced(reply)
+
+    def _unsilenced(self, reply: Reply) -> Reply:
+        """Return the part of a reply that a client gets: only pushes, such as SUBSCRIBE's, after CLIENT REPLY OFF."""
+        if not (self.reply_skip or self.silent) or isinstance(reply, Push):
+            return reply
+        if isinstance(reply, Several):
+            return Several(part for part in reply if isinstance(part, Push))
+        return NO_REPLY
 
     def _refused(self, argv: list[bytes], error: CommandError) -> CommandError:
         """Return the error of a refused command. It makes EXEC fail later; a refused EXEC ends the transaction."""
@@ -460,6 +486,8 @@ class Session:
             except CommandError as error:
                 reply = error
             replies.append(self.encode(reply))
+            if self.silent or self.reply_skip:  # and EXEC's reply is omitted
+                self.push(self.encode(self._unsilenced(reply)))
         self.deny_blocking = False
         return Encoded(b"".join(replies))
 
@@ -502,6 +530,8 @@ class Session:
         """Count an error and return it as the reply."""
         if command is not None:
             command.calls.failed += 1
+        if error.size:
+            self.server.outputs.admits(self, error.size)
         if not error.counted:
             self.server.stats.count_error(error.code)
             error.counted = True

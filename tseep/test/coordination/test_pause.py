@@ -28,6 +28,46 @@ class PauseTests(SessionTests):
         self.assertReply("OK", "CLIENT", "UNPAUSE")
         self.assertEqual(["OK"], self.sent(self.other))
 
+    def test_scripts(self) -> None:
+        """CLIENT PAUSE WRITE delays scripts, except those that declare that they do not write."""
+        library = "#!lua name=l\nredis.register_function{function_name='f', callback=function() return 3 end, "
+        library += "flags={%s}}"
+        self.run_command("FUNCTION", "LOAD", library % "'no-writes'")
+        self.run_command("FUNCTION", "LOAD", (library % "").replace("name=l", "name=m").replace("'f'", "'g'"))
+        sha = self.run_command("SCRIPT", "LOAD", "#!lua flags=no-writes\nreturn 2")
+        self.run_command("CLIENT", "PAUSE", 1000, "WRITE")
+        self.assertReply(1, "EVAL", "#!lua flags=no-writes\nreturn 1", 0, session=self.other)
+        self.assertReply(1, "EVAL_RO", "return 1", 0, session=self.other)
+        self.assertReply(2, "EVALSHA", sha, 0, session=self.other)
+        self.assertReply(3, "FCALL", "f", 0, session=self.other)
+        for command in (
+            ["EVAL", "return 1", 0],
+            ["EVAL", "#!lua\nreturn 1", 0],
+            ["EVAL", "#!lua flags=x\n", 0],
+            ["FCALL", "g", 0],
+        ):
+            self.assertEqual(b"", self.send(*command, session=self.connect()), command)
+        self.assertEqual([], self.sent(self.other))
+
+    def test_expiry(self) -> None:
+        """During CLIENT PAUSE expired keys are missing, but neither expiry nor eviction deletes them."""
+        self.run_command("SET", "k", 1, "PX", 10)
+        self.run_command("CLIENT", "PAUSE", 60000, "WRITE")
+        self.pass_time(5)
+        self.server.cron.run()
+        self.assertReply(None, "GET", "k")
+        self.assertReply(0, "EXISTS", "k")
+        self.assertEqual((1, 0), (len(self.session.db), self.server.keyspace.expired))
+        self.server.config.set("maxmemory", "1")
+        self.server.config.set("maxmemory-policy", "allkeys-lru")
+        self.server.apply_config()
+        self.assertEqual((1, 0), (len(self.session.db), self.server.keyspace.evicted))
+        self.server.config.set("maxmemory", "0")
+        self.server.apply_config()
+        self.run_command("CLIENT", "UNPAUSE")
+        self.assertReply(None, "GET", "k")
+        self.assertEqual((0, 1), (len(self.session.db), self.server.keyspace.expired))
+
     def test_transaction(self) -> None:
         """CLIENT PAUSE WRITE delays EXEC if any queued command can write."""
         for argv in (["MULTI"], ["GET", "k"], ["SET", "k", "1"]):

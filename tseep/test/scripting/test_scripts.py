@@ -73,12 +73,17 @@ class ScriptsTests(SessionTests):
         self.assertEqual(['[0 127.0.0.1:50000] "EVAL" "redis.call(\'GET\', \'k\')" "0"', '[0 lua] "GET" "k"'], lines)
 
     def test_tracking(self) -> None:
-        """Keys read by a script are tracked for its client."""
+        """All declared keys of a script that reads are tracked for its client, and none of one that does not."""
+        other = self.connect()
         self.run_command("HELLO", 3)
         self.run_command("CLIENT", "TRACKING", "ON")
-        self.run_command("EVAL", "return redis.call('GET', 'k')", 0)
-        self.run_command("SET", "k", 1, session=self.connect())
-        self.assertEqual([[b"invalidate", [b"k"]]], self.sent(self.session))
+        for script, tracked in (("redis.call('GET', 'x')", True), ("redis.call('SET', 'x', 1)", False)):
+            for command in ("EVAL", "EVAL_RO")[: 2 if tracked else 1]:
+                self.run_command(command, script, 2, "k", "l")
+                for key in "klx":
+                    self.run_command("SET", key, 1, session=other)
+                sent = [[b"invalidate", [b"k"]], [b"invalidate", [b"l"]]]
+                self.assertEqual(sent if tracked else [], self.sent(self.session), command)
 
     def test_errors_counted_once(self) -> None:
         """An error of a command is counted once, even if it also fails the script."""

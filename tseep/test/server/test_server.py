@@ -9,8 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from tseep.configuration.parameters import Config
 from tseep.datatypes.list import RedisList
 from tseep.errors import CommandError
-from tseep.server import cron
-from tseep.server.cron import LARGE_OUTPUT, SWEEP_BATCH, SWEEP_BUDGET_NS
+from tseep.server import output_limits
+from tseep.server.cron import SWEEP_BATCH, SWEEP_BUDGET_NS
+from tseep.server.output_limits import LARGE_OUTPUT
 from tseep.server.server import PROTECTED, TOO_MANY_CLIENTS, Server
 from tseep.session.session import Session
 from tseep.test.support import START, Error, MemoryConnection, SessionTests, decode, encode
@@ -272,7 +273,7 @@ class CronTests(SessionTests):
     def test_memory_is_given_back(self) -> None:
         """Memory is released to the system once, when no output is pending any more after C{LARGE_OUTPUT} or more."""
         given: list[str] = []
-        self.patch(cron, "release_memory", lambda: given.append("back"))
+        self.patch(output_limits, "release_memory", lambda: given.append("back"))
         self.server.config.set("timeout", "0")
         connection, other = self.session.connection, self.connect()
         for unsent in (1000, LARGE_OUTPUT):

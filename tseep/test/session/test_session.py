@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tseep.session.session import MOST_OUTPUT, Session
+from tseep.server.output_limits import MOST_OUTPUT
+from tseep.session.session import Session
 from tseep.test.protocol.test_native import cut
 from tseep.test.support import SessionTests, decode, encode
 
@@ -135,6 +136,25 @@ class MuchOutputTests(SessionTests):
         self.assertIsNot(None, self.session.pending_commands)
         self.assertEqual(expected, first + self.drain(self.session))
         self.assertReply("PONG", "PING")
+
+    def test_hard_limit(self) -> None:
+        """A client whose replies exceed the hard limit of client-output-buffer-limit gets none, and is closed."""
+        self.run_command("CONFIG", "SET", "client-output-buffer-limit", "normal 600000 0 0")
+        self.run_command("HSET", "h", "f", "v")
+        for commands, result in (
+            (encode("GET", "big") * 2 + encode("SET", "after", "1"), None),
+            (encode("MULTI") + encode("GET", "big") * 2 + encode("SET", "queued", "1") + encode("EXEC"), b"1"),
+            (encode("HRANDFIELD", "h", -999999999), None),
+        ):
+            session = self.connect()
+            self.assertEqual(b"", session.receive(commands))
+            self.assertTrue(session.connection.closed)
+            self.assertNotIn(session.id, self.server.sessions)
+            self.assertEqual(None, session.pending_commands)
+            self.assertEqual(result, self.session.db.peek(b"queued"))
+            self.session.db.delete(b"queued")
+        self.assertEqual(None, self.session.db.peek(b"after"))
+        self.assertEqual(self.big, self.session.receive(encode("GET", "big")))
 
     def test_commands_wait(self) -> None:
         """Commands after the limit do not run before C{resume}."""
@@ -336,6 +356,20 @@ class StateTests(SessionTests):
         self.assertEqual(PONG, self.session.receive(encode("CLIENT", "REPLY", "SKIP") + encode("SET", "a", "1") + PING))
         self.assertEqual(PONG, self.session.receive(encode("CLIENT", "REPLY", "SKIP") + encode("NOSUCH") + PING))
         self.assertReply(b"1", "GET", "a")
+
+    def test_silence_and_pushes(self) -> None:
+        """Confirmations of subscriptions are pushes: they are sent after CLIENT REPLY OFF and SKIP, also by EXEC."""
+        subscribed = b"$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n"
+        for protocol, expected in ((2, b"*3\r\n" + subscribed), (3, b">3\r\n" + subscribed)):
+            for commands in (
+                ["CLIENT REPLY OFF", "SUBSCRIBE a"],
+                ["CLIENT REPLY SKIP", "SUBSCRIBE a"],
+                ["CLIENT REPLY OFF", "MULTI", "SET b 1", "SUBSCRIBE a", "EXEC"],
+            ):
+                session = self.connect()
+                self.run_command("HELLO", protocol, session=session)
+                sent = session.receive(b"".join(encode(*each.split()) for each in commands))
+                self.assertEqual(expected, sent, (protocol, commands))
 
     def test_silence_about_wrong_bytes(self) -> None:
         """After CLIENT REPLY OFF or SKIP a protocol error closes the session without a reply."""

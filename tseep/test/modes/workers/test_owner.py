@@ -92,6 +92,7 @@ class Failing:
     """A session whose C{receive} raises C{RuntimeError}."""
 
     id = 1
+    extra_memory = 0
 
     def __init__(self, server: Server) -> None:
         self.server = server
