@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tarfile
 import zipfile
+from email import message_from_bytes
+from email.message import Message
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+
+from tseep.test.packages import COMPLETE
 
 from ..support.client import Client
 from ..support.servers import ROOT, Process
@@ -82,6 +88,41 @@ def test_sdist(built: Path) -> None:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"pyproject.toml", "Makefile", "LICENSE", "tests/conftest.py", "stress/run.py"} <= names
     assert not [name for name in names if name.endswith((".pyc", "dropin.cache")) or "_trial_temp" in name]
+    words = set(re.findall(r"[\w./*-]+", (ROOT / "Makefile").read_text()))
+    paths = [path for word in words if word.strip("./*") for path in ROOT.glob(word.strip("/")) if path.is_file()]
+    called = {str(path.relative_to(ROOT)) for path in paths}
+    assert {".ci/debian", ".github/workflows/tests.yml", "docs/generate.py"} <= called <= names
+
+
+def test_description(wheel: Path) -> None:
+    """The long description has no image and no link that leads nowhere outside of the repository."""
+    description = str(metadata(wheel).get_payload())
+    assert "# tseep" in description
+    assert "](https://twisted.org)" in description
+    assert re.findall(r"\]\((?!https://)", description) == []
+
+
+def test_metadata(wheel: Path) -> None:
+    """Author, classifiers, and what a plain installation requires."""
+    found = metadata(wheel)
+    assert found["Author"] == "the tseep authors"
+    classifiers = found.get_all("Classifier", [])
+    assert "Framework :: Pytest" in classifiers
+    assert "Programming Language :: Python :: 3.9" in classifiers
+    assert "lua" in found.get_all("Provides-Extra", [])
+    plain = {
+        requirement.name
+        for requirement in map(Requirement, found.get_all("Requires-Dist", []))
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    }
+    assert plain == {"crcmod-plus", "lupa", "twisted", "zope-interface"}
+
+
+def metadata(wheel: Path) -> Message:
+    """The metadata in a wheel."""
+    (name,) = [name for name in names_in(wheel) if name.endswith(".dist-info/METADATA")]
+    with zipfile.ZipFile(wheel) as archive:
+        return message_from_bytes(archive.read(name))
 
 
 def test_installed_is_what_runs(installed: Path, tmp_path: Path) -> None:
@@ -94,13 +135,22 @@ def test_installed_is_what_runs(installed: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["twistd -n --pidfile= tseep", "tseep", "python -m tseep"])
 def test_server_runs(installed: Path, tmp_path: Path, command: str) -> None:
-    """Each way to start it from another folder gives a server that answers, and that SIGTERM ends with status 0."""
+    """Each way to start it from another folder gives a server that runs commands and scripts, and exits with 0."""
     program, *words = command.split()
     argv = [str(installed / program), *words, "--listen", "tcp:0:interface=127.0.0.1"]
     with Process(argv, env={"PYTHONPATH": ""}, cwd=tmp_path) as process:
         port = int(process.wait_for(READY)[1])
         with Client(("127.0.0.1", port)) as client:
             assert client("PING") == "PONG"
+            assert client("EVAL", "return 1 + 1", "0") == 2
         assert process.stop() == 0, process.output
         assert "Traceback" not in process.output
     assert not list(tmp_path.iterdir()), "a server leaves nothing behind"
+
+
+def test_unit_tests(installed: Path, tmp_path: Path) -> None:
+    """C{trial tseep} passes: what needs a package of the extra C{test} is skipped, and the reason names the package."""
+    printed = run("env", "-C", tmp_path, "-u", "PYTHONPATH", "-u", COMPLETE, installed / "trial", "tseep")
+    assert re.search(r"^PASSED \(skips=\d+, successes=\d+\)$", printed, re.MULTILINE), printed
+    for package in ("hypothesis", "prometheus_client"):
+        assert f"needs the package {package}: " in printed

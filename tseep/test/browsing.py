@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.interfaces import IAddress
@@ -14,9 +14,14 @@ from zope.interface import implementer
 
 from tseep.interfaces import IMode
 from tseep.server.server import Server
+from tseep.test.packages import skip_without
 from tseep.test.support import SessionTests
 from tseep.web.samples import Samples
-from tseep.web.service import make_site
+
+_SKIP = skip_without("prometheus_client")
+
+if TYPE_CHECKING or _SKIP is None:
+    from tseep.web.service import make_site
 
 LOCAL = IPv4Address("TCP", "127.0.0.1", 50000)
 
@@ -72,6 +77,8 @@ class SiteTests(SessionTests):
 
     @ivar samples: the samples of the live page; the test records them.
     """
+
+    skip = _SKIP
 
     def setUp(self) -> None:
         """Make a site for the server."""

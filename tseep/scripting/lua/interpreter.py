@@ -2,7 +2,7 @@
 A Lua 5.1 interpreter for scripts, and the conversion of values to and from it
 (https://redis.io/docs/latest/develop/interact/programmability/lua-api/).
 
-The package C{lupa} is optional (the extra C{lua}), so it is imported when the first script is loaded.
+C{lupa} is not installed where it has no wheels, so it is imported when the first script is loaded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tseep.replies import Attributed, BigNumber, Encoded, NullArray, Push, Reply
 from tseep.scripting.lua import libraries
 from tseep.scripting.lua.arguments import as_int, as_long, as_text, number
 
-MISSING = "ERR Lua is not installed here: pip install 'tseep[lua]'"
+MISSING = "ERR Lua is not installed here: pip install lupa"
 
 DEEPEST = 200
 """Maximum nesting of tables in a script's result."""

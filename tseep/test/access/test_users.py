@@ -8,11 +8,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from tseep.configuration.file import USER, read_directives, rewritten
 from tseep.errors import AclRuleError
+from tseep.test.properties import given, settings, st
 from tseep.test.support import Error, SessionTests, made_folder
 
 DENIED = Error("NOPERM this user has no permissions to run the 'set' command")

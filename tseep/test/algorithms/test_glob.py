@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from unittest import mock
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.algorithms import glob
 from tseep.algorithms.glob import matcher
+from tseep.test.properties import given, settings, st
 
 QUICK = settings(derandomize=True, database=None, deadline=None, max_examples=300)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.algorithms.lcs import Pair, common_bytes, runs
+from tseep.test.properties import given, settings, st
 
 QUICK = settings(derandomize=True, database=None, deadline=None, max_examples=300)
 TEXTS = st.lists(st.sampled_from(b"abc"), max_size=12).map(bytes)

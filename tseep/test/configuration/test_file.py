@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.configuration.file import REDIS_SAVES, ConfigError, read_file, read_password, rewritten
 from tseep.configuration.parameters import PARAMETERS, Config
+from tseep.test.properties import given, settings, st
 
 NAMES = [parameter.name.encode() for parameter in PARAMETERS] + [b"include", b"user", b"port", b"bind", b"nosuch"]
 WORDS = [

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.keyspace.keyspace import MIN_REBUILD_ENTRIES, SLOT_MS, Database, Keyspace, walk
+from tseep.test.properties import given, settings, st
 
 QUICK = settings(derandomize=True, database=None, deadline=None, max_examples=100)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from twisted.trial.unittest import SkipTest
 
 from tseep.persistence.aof_loader import CannotLoad, Loader, TruncatedFile
 from tseep.persistence.aof_reader import CHUNK
 from tseep.rdb.format import Corrupt, TooFewDatabases
+from tseep.test.properties import given, settings, st
 from tseep.test.support import SessionTests, encode, made_folder
 
 PIECES = [

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.persistence import aof_reader
 from tseep.persistence.aof_reader import Annotation, place_after, read_commands
+from tseep.test.properties import given, settings, st
 from tseep.test.support import encode
 
 COMMANDS = st.lists(

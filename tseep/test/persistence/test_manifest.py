@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.persistence.manifest import BASE, HISTORY, INCREMENT, BadManifest, File, Manifest, read_manifest
+from tseep.test.properties import given, settings, st
 
 PIECES = [
     b"file", b"seq", b"type", b" ", b" ", b" ", b"\n", b"a", b"x.1.base.rdb", b"1", b"2", b"b", b"i", b"h", b'"',

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Optional
 
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.protocol.inline import UnbalancedQuotes, split_words
+from tseep.test.properties import example, given, settings, st
 
 ALPHABET = [
     b"a",

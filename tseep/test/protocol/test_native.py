@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Optional
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.errors import CommandError
 from tseep.protocol import native
+from tseep.test.properties import given, settings, st
 
 PARTS = [
     b"\x01\x00\x04\x03key", b"\x02\x00\x06\x01k\x03val", b"\x01\x00\x01\x00", b"\x02\x00\x02\x00\x00",

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.errors import CommandError
 from tseep.protocol import resp
 from tseep.replies import NO_REPLY, NULL_ARRAY, Attributed, BigNumber, Push, SetReply, Several, Status, Verbatim
+from tseep.test.properties import example, given, settings, st
 from tseep.test.protocol.test_native import cut
 from tseep.test.support import encode
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.datatypes.list import RedisList
 from tseep.keyspace.keyspace import Keyspace
 from tseep.rdb.format import Corrupt, crc64
 from tseep.rdb.snapshot import LARGE, Loading, write
+from tseep.test.properties import given, settings, st
 
 NOW = 1_000_000
 

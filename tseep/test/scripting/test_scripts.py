@@ -162,14 +162,14 @@ class ScriptsTests(SessionTests):
         self.assertIs(None, self.server.scripting.running)
 
     def test_not_installed(self) -> None:
-        """Without the C{lua} extra, scripting commands return an error with the command to install it."""
+        """Without C{lupa}, scripting commands return an error with the command to install it."""
 
         def missing(name: str) -> None:
             raise ImportError(name)
 
         self.patch(interpreter, "import_module", missing)
         for argv in (["EVAL", "return 1", 0], ["SCRIPT", "LOAD", "return 1"], ["FUNCTION", "LOAD", "#!lua name=x\n"]):
-            self.assertError("ERR Lua is not installed here: pip install 'tseep[lua]'", *argv)
+            self.assertError("ERR Lua is not installed here: pip install lupa", *argv)
 
 
 ENDLESS = [

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from tseep.server.output_limits import MOST_OUTPUT
 from tseep.session.session import Session
+from tseep.test.properties import given, settings, st
 from tseep.test.protocol.test_native import cut
 from tseep.test.support import SessionTests, decode, encode
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.parser import text_string_to_metric_families
-
+from tseep.test.packages import skip_without
 from tseep.test.support import SessionTests
-from tseep.web.metrics import _Gathered, families
+
+skip = skip_without("prometheus_client")
+
+if TYPE_CHECKING or skip is None:
+    from prometheus_client import CollectorRegistry, generate_latest
+    from prometheus_client.parser import text_string_to_metric_families
+
+    from tseep.web.metrics import _Gathered, families
 
 
 class Worker(SimpleNamespace):

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.net.ports import CannotStart
 from tseep.server.server import Server
 from tseep.test.browsing import NoMode
-from tseep.web.service import WebService
+from tseep.test.packages import skip_without
+
+skip = skip_without("prometheus_client")
+
+if TYPE_CHECKING or skip is None:
+    from tseep.web.service import WebService
 
 
 class WebServiceTests(SynchronousTestCase):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
+from tseep.test.properties import given, settings, st
 from tseep.test.support import Argument, SessionTests
 
 QUICK = settings(derandomize=True, database=None, deadline=None, max_examples=200)

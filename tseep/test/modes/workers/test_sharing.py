@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import tempfile
 from typing import Any
 
 from twisted.internet.error import CannotListenError
@@ -84,12 +85,18 @@ class SharingTests(SynchronousTestCase):
         with socket.socket(fileno=os.dup(port.descriptor(2))) as third:
             self.assertEqual(1, third.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
 
+    def socket_path(self) -> str:
+        """The absolute path of a new Unix socket, which the kernel limits to 107 bytes, wherever the tests run."""
+        folder = tempfile.TemporaryDirectory(prefix="tseep-")
+        self.addCleanup(folder.cleanup)
+        return f"{folder.name}/socket"
+
     def test_unix(self) -> None:
         """
         All workers listen on one Unix socket; a worker neither changes its permissions nor deletes it, the owner
         deletes it on C{stopListening}.
         """
-        path = os.path.abspath(self.mktemp())
+        path = self.socket_path()
         port = self.successResultOf(self.listener.listen(f"unix:{path}:mode=600", Factory()))
         self.assertEqual(port.descriptor(0), port.descriptor(2))
         handed = self.hand(port, 1, f"unix:{path}:mode=600")
@@ -109,7 +116,7 @@ class SharingTests(SynchronousTestCase):
 
     def test_handed_unix(self) -> None:
         """A worker listens on a Unix socket passed by systemd."""
-        path = os.path.abspath(self.mktemp())
+        path = self.socket_path()
         with socket.socket(socket.AF_UNIX) as bound:
             bound.bind(path)
             bound.listen(5)

@@ -8,13 +8,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.errors import CommandError
 from tseep.scripting.lua.arguments import MOST_RESULTS
 from tseep.scripting.lua.libraries import Random, bit, pack_scalar, unpack_messages
+from tseep.test.properties import given, settings, st
 
 _KINDS = {bytes: b"string", bool: b"boolean", float: b"number", type(None): b"nil"}
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.scripting.lua.structs import struct_function
+from tseep.test.properties import given, settings, st
 
 _VALUES = {
     "b": st.integers(-(2**7), 2**7 - 1),
