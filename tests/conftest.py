@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from .support.servers import Redis, Tseep, require_oracle
+from .support.oracles import Unavailable
+from .support.servers import Redis, Tseep
 
 _CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 
@@ -80,8 +81,8 @@ def guarded_oracle() -> Iterator[Redis]:
 
 def _run_oracle(*options: str) -> Iterator[Redis]:
     try:
-        require_oracle()
-    except LookupError as missing:
+        redis = Redis(*options)
+    except Unavailable as missing:
         pytest.fail(str(missing), pytrace=False)
-    with Redis(*options) as redis:
+    with redis:
         yield redis

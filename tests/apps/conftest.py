@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ..support.servers import Redis, Tseep, require_oracle
+from ..support.servers import Redis, Tseep
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,7 +29,6 @@ def app_server(request: pytest.FixtureRequest) -> Iterator[Tseep | Redis]:
 
 
 def _redis() -> Redis:
-    require_oracle()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     redis = Redis("--port", str(port), "--bind", "127.0.0.1")

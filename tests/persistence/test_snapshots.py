@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from ..support.client import Error
 from ..support.contents import contents, difference
 from ..support.durable import LIBRARY, fill, fill_streams, held, info, redis_in, shut_down, tseep
+from ..support.oracles import find_program
 from ..support.servers import MODES, Process, Redis, Tseep, until
 
 
@@ -32,7 +33,8 @@ def test_redis_loads_the_snapshot_of_tseep(tmp_path: Path) -> None:
             assert client("FUNCTION", "LOAD", LIBRARY) == b"lib"
             assert client("SAVE") == "OK"
         before = held(server)
-    checked = subprocess.run(["redis-check-rdb", str(tmp_path / "dump.rdb")], capture_output=True, text=True)
+    command = [find_program("redis-check-rdb"), str(tmp_path / "dump.rdb")]
+    checked = subprocess.run(command, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout
     with redis_in(tmp_path) as redis:
         assert not difference(before, held(redis))

@@ -13,9 +13,10 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
+from ..support.apt import Unavailable
 from . import known
 from .runner import Result, run
-from .source import Unavailable, fetch
+from .source import fetch
 from .units import UNITS
 
 

@@ -16,7 +16,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from ..support.client import PATIENCE, Client, connect, encode, error_frame, read_exactly, read_frame, read_to_end
-from ..support.servers import Tseep, find_program, until, until_connected
+from ..support.oracles import Unavailable, find_program
+from ..support.servers import Tseep, until, until_connected
 
 MODES = pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
 
@@ -25,7 +26,7 @@ def run_program(name: str, *argv: str, stdin: str = "", **env: str) -> str:
     """Run one of Redis's programs; return its output."""
     try:
         path = find_program(name)
-    except LookupError as missing:
+    except Unavailable as missing:
         pytest.fail(str(missing), pytrace=False)
     done = subprocess.run([path, *argv], input=stdin, capture_output=True, text=True, timeout=PATIENCE, env=env or None)
     assert done.returncode == 0, f"{name}: {done.stdout}{done.stderr}"

@@ -21,7 +21,7 @@ from rig.codec import encode
 from servers import catalogue
 from servers.process import Server, free_port
 
-from ..support.servers import find_program
+from ..support.oracles import find_program
 from . import STRESS
 
 PEERS = STRESS / "servers" / "peers"

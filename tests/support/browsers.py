@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-
-from .servers import find_program
 
 OPTIONS = (
     "headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
@@ -20,15 +19,23 @@ def open_browser() -> Iterator[Any]:
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
-    options.binary_location = find_program("chromium")
+    options.binary_location = _find("chromium")
     for word in OPTIONS:
         options.add_argument(f"--{word}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(find_program("chromedriver")))
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(_find("chromedriver")))
     try:
         yield driver
     finally:
         driver.quit()
+
+
+def _find(program: str) -> str:
+    """Return the path of a program. Raises C{LookupError}."""
+    path = shutil.which(program)
+    if path is None:
+        raise LookupError(f"{program} is not installed, and tests of pages need it: apt-get install chromium-driver")
+    return path
 
 
 def resize(browser: Any, width: int, height: int) -> None:

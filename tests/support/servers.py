@@ -7,7 +7,6 @@ import ctypes
 import os
 import re
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from threading import Condition, Thread
 from typing import Any, Callable
 
 from .client import PATIENCE, Client
+from .oracles import REDIS_7_0, Oracle, find_program
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -236,43 +236,20 @@ class Redis(_Listening):
 
     @param options: more command-line options.
     @param config: its configuration file.
+    @param oracle: its version.
     """
 
-    def __init__(self, *options: str, config: Path | None = None) -> None:
+    def __init__(self, *options: str, config: Path | None = None, oracle: Oracle = REDIS_7_0) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="tseep-oracle-")
         self.address = f"{self._folder.name}/socket"
         kept = [str(config)] if config is not None else ["--save", "", "--appendonly", "no"]
-        argv = ["redis-server", *kept, "--port", "0", "--unixsocket", self.address]
+        argv = [find_program("redis-server", oracle), *kept, "--port", "0", "--unixsocket", self.address]
         super().__init__([*argv, *options], cwd=self._folder.name)
         self.wait_for("eady to accept connections|now ready to accept connections at")
 
     def kill(self) -> None:
         super().kill()
         self._folder.cleanup()
-
-
-def find_program(name: str) -> str:
-    """
-    The path of a program that the tests need.
-
-    @raise LookupError: if it is not installed, with the remedy.
-    """
-    path = shutil.which(name)
-    if path is None:
-        raise LookupError(f"{name} is not installed, and tests compare with it: apt-get install redis-server")
-    return path
-
-
-def require_oracle() -> None:
-    """
-    Check that redis-server 7.0 is installed.
-
-    @raise LookupError: if it is not.
-    """
-    text = subprocess.run([find_program("redis-server"), "--version"], capture_output=True, text=True).stdout
-    version = re.search(r"v=(\S+)", text)
-    if version is None or not version[1].startswith("7.0."):
-        raise LookupError(f"tests compare tseep with redis-server 7.0, and this is {text.strip()!r}")
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:
