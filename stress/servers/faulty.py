@@ -89,7 +89,6 @@ class Conversation:
     @ivar received: bytes of incomplete requests.
     @ivar requests: the number of requests.
     @ivar due: the monotonic time at which its last answer is sent.
-    @ivar since: the monotonic time of the accept.
     """
 
     def __init__(self, connection: socket.socket, faulty: bool) -> None:
@@ -98,7 +97,6 @@ class Conversation:
         self.received = b""
         self.requests = 0
         self.due = 0.0
-        self.since = time.monotonic()
 
 
 def pieces(protocol: Native | Resp, fault: str, answer: bytes, late: float) -> list[tuple[float, bytes | None]]:
@@ -143,20 +141,17 @@ class Fixture:
                 else:
                     self.receive(key.data)
             self.send_due()
-            self.close_idle()
+            if self.options.cut_idle and self.requests >= self.options.cut_idle:
+                self.close_idle()
 
     def timeout(self) -> float:
         """Return the seconds until the next answer is due, or a shorter time."""
         return max(0.0, min(PIECE_INTERVAL_S, self.next_due() - time.monotonic()))
 
     def close_idle(self) -> None:
-        """Close connections without a request for longer than --cut-idle."""
-        if not self.options.cut_idle:
-            return
-        talks = [key.data for key in self.selector.get_map().values() if key.data and not key.data.requests]
-        for talk in talks:
-            if time.monotonic() - talk.since > self.options.cut_idle:
-                self.send(talk, None)
+        """Close connections without a request."""
+        for talk in [key.data for key in self.selector.get_map().values() if key.data and not key.data.requests]:
+            self.send(talk, None)
 
     def next_due(self) -> float:
         """Return the monotonic time at which the next answer is due."""
@@ -252,7 +247,7 @@ def parser() -> argparse.ArgumentParser:
     add("--delay", type=float, default=0.0, help="delay of every answer, seconds")
     add("--stall-at", type=int, help="number of the request at which the server stalls")
     add("--stall", type=float, default=0.5, help="duration of the stall, seconds")
-    add("--cut-idle", type=float, help="close connections without a request after this many seconds")
+    add("--cut-idle", type=int, help="number of the request after which connections without a request are closed")
     add("--status", type=int, default=0, help="exit status after SIGTERM")
     return made
 

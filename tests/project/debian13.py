@@ -1,9 +1,9 @@
 """
 Runs README's commands in a new Debian 13, as root (C{make debian13}).
 
-debootstrap makes the system in C{build/debian13}. C{make serve} must answer PING and end at SIGINT, and C{make test} must
-pass, in a clone of the last commit. Both run in namespaces of their own: mounts vanish and processes end with them.
-Standard library only.
+debootstrap makes the system in C{build/debian13}. C{make serve} must answer PING and end at SIGINT, and C{make test}
+must pass, in a clone of the last commit. Both run in namespaces of their own: mounts vanish and processes end with
+them. Standard library only.
 """
 
 from __future__ import annotations
