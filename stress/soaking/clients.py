@@ -386,6 +386,7 @@ class Publisher(Client):
         self.serial += 1
         message = b"%d " % self.serial + b"x" * MESSAGE_BYTES
         self.unanswered = CHANNELS
+        self.clients.published += CHANNELS * len(message)
         self.send(b"".join([encode("PUBLISH", f"soak:ch:{channel}", message) for channel in range(CHANNELS)]))
 
     def received(self, reply: Reply) -> None:
@@ -434,6 +435,7 @@ class Clients:
 
     @ivar done: requests answered.
     @ivar messages: received by subscribers.
+    @ivar published: bytes of the messages on all channels.
     @ivar disconnects: workers that disconnected with a request in flight.
     @ivar non_readers_closed: subscribers that the server closed, as they never read.
     @ivar faults: how often each fault was found.
@@ -442,7 +444,7 @@ class Clients:
 
     def __init__(self, address: tuple[str, int], clients: int, slow_readers: int, subscribers: int) -> None:
         self.address = address
-        self.done = self.messages = self.disconnects = self.non_readers_closed = self.storms = 0
+        self.done = self.messages = self.published = self.disconnects = self.non_readers_closed = self.storms = 0
         self.faults: Counter[str] = Counter()
         self.ending = False
         self._epoll = select.epoll()

@@ -104,8 +104,9 @@ def test_clients_beyond_one_address_come_from_the_next(monkeypatch: pytest.Monke
 )
 def test_each_fault_is_counted_and_fails_the_run(fault: str, kind: str, answered: int, tmp_path: Path) -> None:
     """Five faulty answers are five faults and exit status 1."""
-    with fixture("--fault", fault, "--every", "2", "--late", "3") as target:
-        options = ("--clients", "10", "--timeout", "2")
+    with fixture("--fault", fault, "--every", "2", "--late", "4.5") as target:
+        # An answer is missing after twice the timeout. For other faults it is longer than any delay of the machine.
+        options = ("--clients", "10", "--timeout", "3" if fault in ("late", "drop") else "10")
         status, ran = load(target, tmp_path / "out.json", *options)
     assert (status, ran["errors"]) == (1, {kind: 5})
     assert list(ran["first_errors"]) == [kind]

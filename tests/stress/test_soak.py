@@ -101,9 +101,14 @@ def test_unanswered_request() -> None:
 
 
 def test_growing_memory() -> None:
-    """Growing memory is a fault, and so is a subscriber that never reads and is not closed."""
+    """
+    Growing memory is a fault, and so is that no subscriber that never reads is closed, once enough has been published.
+    """
     all_clients = worker().clients
     mib = 2**20
+    all_clients.published = soak.MAX_UNREAD_BYTES
+    assert soak.judge(all_clients, [50 * mib] * 20 + [60 * mib]) == []
+    all_clients.published += 1
     assert soak.judge(all_clients, [50 * mib] * 20 + [90 * mib]) == [
         "memory has grown from 50.0 to 90.0 MiB",
         "the server closed no subscriber that does not read",
