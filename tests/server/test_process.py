@@ -87,7 +87,7 @@ def _one_line(status: int, lines: list[str], said: str) -> None:
 
 def _usual(line: str) -> bool:
     """True for lines that twistd writes at every start and shutdown."""
-    return bool(re.search(r"twistd [\d.]+ .*starting up|reactor class:|ClientFactory starting|"
+    return bool(re.search(r"twistd [\d.]+ .*starting up|reactor class:|Listener for clients starting|"
                           r"Server Shut Down|Main loop terminated|Port \S+ Closed", line))  # fmt: skip
 
 

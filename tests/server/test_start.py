@@ -172,6 +172,18 @@ def test_failure_in_the_foreground(argv: list[str], fault: str, tmp_path: Path) 
     assert not (tmp_path / "twistd.pid").exists()
 
 
+@pytest.mark.parametrize("endpoint", ["ssl:0", "mtls:0:privateKey=k:certKey=c:clientCA=a"])
+def test_tls_without_its_extra(endpoint: str, tmp_path: Path) -> None:
+    """Without pyOpenSSL, TLS endpoints stop the start with the name of the extra."""
+    code = "import sys; sys.modules['OpenSSL'] = None; from tseep.__main__ import main; main()"
+    run = subprocess.run(
+        [sys.executable, "-c", code, "--listen", endpoint], cwd=tmp_path, capture_output=True, text=True,
+        timeout=PATIENCE, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert re.fullmatch(r"tseep: .*OpenSSL.*; TLS needs pip install 'tseep\[tls\]'\n", run.stderr), run.stderr
+
+
 @MODES
 def test_good_start_in_the_background(mode: str, tmp_path: Path) -> None:
     """A daemon starts with status 0 and serves; SIGHUP has no effect; SIGTERM leaves nothing behind."""

@@ -19,6 +19,8 @@ _PORT = re.compile(r"(?:haproxy:)?(?:tcp6?|ssl|mtls):(?:port=)?([0-9]+)")
 _HELP = f"write it as in {DEFAULT_ENDPOINT}"
 
 _INTERFACE = re.compile(r":interface=((?:\\.|[^:\\])+)")
+_ADDRESS = re.compile(r"(?:(\[.+\]|\*|localhost|[^:/]+\.[^:/]+|):)?([0-9]+)", re.ASCII)
+_MISSING = re.compile(r"missing [0-9]+ required positional arguments?: ")
 _UNIX = re.compile(r"unix:(?:address=)?((?:\\.|[^:\\])+)")
 
 
@@ -115,12 +117,22 @@ def problem(reactor: Any, endpoint: str) -> str:
 def _reason(endpoint: str, error: Exception) -> str:
     kind, _, rest = endpoint.partition(":")
     text = re.sub(r"^\w+\(\) ", "", str(error)) or type(error).__name__
+    text = _MISSING.sub("missing argument: ", text)
     if isinstance(error, OSError) and error.filename:
         return f"{os.fsdecode(error.filename)}: {error.strerror}"
     if "invalid literal for int()" in text:
         return f"{text.rpartition(': ')[2]} is not a number; {_HELP}"
     if "multiple values" in text and "::" in rest:
         return r"colons in an address are escaped; write it as in tcp6:6379:interface=\:\:1"
-    if re.fullmatch("[0-9]+", endpoint, re.ASCII):
-        return f"write it as tcp:{endpoint}:interface=127.0.0.1"
-    return f"{text}; {_HELP}" if kind.startswith("tcp") or text.startswith("Unknown endpoint type") else text
+    if text.startswith("Unknown endpoint type"):
+        return _likely(endpoint) or f"{text}; {_HELP}"
+    return f"{text}; {_HELP}" if kind.startswith("tcp") else text
+
+
+def _likely(endpoint: str) -> str:
+    """Return the endpoint that a port, an address with a port, or a path probably means; empty for anything else."""
+    if endpoint.startswith("/"):
+        return f"write it as unix:{quoteStringArgument(endpoint)}"
+    address = _ADDRESS.fullmatch(endpoint)
+    host = (address[1] or "127.0.0.1").strip("[]") if address else ""
+    return f"write it as {_tcp(host, int(address[2]))}" if address else ""

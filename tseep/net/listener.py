@@ -71,6 +71,10 @@ class ClientFactory(Factory):
     def buildProtocol(self, addr: IAddress | None) -> Any:
         return self._make(addr)
 
+    def logPrefix(self) -> str:
+        """Return the subject of the line that Twisted logs for each port: C{... starting on 6379}."""
+        return "Listener for clients"
+
 
 class Listener:
     """

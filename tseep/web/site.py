@@ -129,5 +129,9 @@ class BoundedSite(Site):
     def buildProtocol(self, addr: Any) -> Any:
         return super().buildProtocol(addr) if self.connections < MOST_HTTP else Refusal()
 
+    def logPrefix(self) -> str:
+        """Return the subject of the line that Twisted logs for each port: C{... starting on 9121}."""
+        return "HTTP server"
+
     def log(self, request: Any) -> None:
         """Write no access log."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.interfaces import IPushProducer
-from twisted.internet.protocol import Factory, ProcessProtocol, Protocol, connectionDone
+from twisted.internet.protocol import ProcessProtocol, Protocol, connectionDone
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -31,6 +31,7 @@ from tseep.modes.workers import frames
 from tseep.modes.workers.frames import Frame, Outbox, split
 from tseep.modes.workers.remote import RemoteProtocol, RemoteTransport
 from tseep.modes.workers.sharing import SharingListener
+from tseep.net.listener import ClientFactory
 from tseep.net.transport import LinkTransport
 from tseep.net.watcher import Watcher
 from tseep.system.repeated import Repeated
@@ -357,7 +358,7 @@ class WorkersMode:
 
     def listen(self, endpoint: str, reserved: bool = False) -> Deferred[Any]:
         """Bind the sockets of an endpoint. The workers listen on them."""
-        listening = self._listener.listen(endpoint, _NeverAccepts())
+        listening = self._listener.listen(endpoint, ClientFactory(lambda _: None))  # the workers accept
 
         def share(port: SharedPort) -> SharedPort:
             self._ports.append((endpoint, reserved, port))
@@ -434,12 +435,6 @@ class WorkersMode:
         for session in list(self.server.sessions.values()):
             session.connection.close()
         self.commit()
-
-
-class _NeverAccepts(Factory):
-    """The factory of the owner's ports, which never accept a connection."""
-
-    noisy = False
 
 
 def _environment() -> dict[str, str]:
