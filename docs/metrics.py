@@ -61,7 +61,5 @@ def server(folder: str) -> Server:
     session.receive(b"SET key value EX 100\r\nGET key\r\nINCR key\r\n")
     made.ready_batch_histogram = [0, 1]
     made.threads = type("Threads", (list,), {"waiting": ()})()
-    made.workers = [
-        SimpleNamespace(**{**dict.fromkeys(IWorker.names(), 0), "sent": 0, "ready_batch_histogram": [0, 1]})
-    ]
+    made.workers = [SimpleNamespace(**{**dict.fromkeys(IWorker.names(), 0), "ready_batch_histogram": [0, 1]})]
     return made

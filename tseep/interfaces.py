@@ -48,7 +48,8 @@ class IWorker(Interface):
     cpu_seconds = Attribute("CPU time that the process has used.")
     resident = Attribute("Resident memory in bytes.")
     lag_ns = Attribute("The highest lag of its event loop in the last second, in nanoseconds.")
-    received = Attribute("Bytes that the owner has received from it, C{sent}: has sent to it.")
+    received = Attribute("Bytes that the owner has received from it.")
+    sent = Attribute("Bytes that the owner has sent to it.")
     ready_batch_histogram = Attribute("As L{Server.ready_batch_histogram <tseep.server.server.Server>}.")
 
 

@@ -86,7 +86,40 @@ def test_health_fails(tmp_path: Any) -> None:
         client("SET", "a", "1")
         client("BGSAVE")
         until(lambda: status(f"{url}/health") == 503, "the health page reports the failed snapshot")
-        assert scraped(url)["tseep_writes_refused"] == 1
+        assert 'tseep_writes_refused{reason="persistence"} 1.0' in get(f"{url}/metrics")
+
+
+@MODES
+def test_health_without_room(mode: str) -> None:
+    """The health page reports refused writes at maxmemory and refused clients at maxclients; the server is alive."""
+    with Tseep(mode, *METRICS) as server, server.connect() as client:
+        url = page_of(server)
+        client("SET", "a", "x" * 100_000)
+        client("CONFIG", "SET", "maxmemory", "50kb")
+        with pytest.raises(urllib.error.HTTPError, match="503") as refused:
+            get(f"{url}/health")
+        with refused.value as answer:
+            assert json.loads(answer.read())["reasons"] == ["writes are refused: maxmemory"]
+        assert 'tseep_writes_refused{reason="maxmemory"} 1.0' in get(f"{url}/metrics")
+        client("CONFIG", "SET", "maxmemory", "0")
+        assert status(f"{url}/health") == 200
+        client("CONFIG", "SET", "maxclients", "2")
+        with server.connect() as other:
+            assert other("PING") == "PONG"
+            assert (status(f"{url}/health"), status(f"{url}/alive")) == (503, 200)
+        until(lambda: status(f"{url}/health") == 200, "another client can connect")
+
+
+@MODES
+def test_permissions(mode: str) -> None:
+    """A user without the permissions gets 403 with their names."""
+    with Tseep(mode, *METRICS, "--requirepass", "secret") as server, server.connect() as client:
+        client("AUTH", "secret")
+        client("ACL", "SETUSER", "bob", "on", ">pw", "+info")
+        with pytest.raises(urllib.error.HTTPError, match="403") as refused:
+            get(f"{page_of(server)}/metrics", "bob:pw")
+        with refused.value as answer:
+            assert b"no permission for SLOWLOG GET, CLIENT LIST" in answer.read()
 
 
 @MODES
@@ -175,6 +208,12 @@ return [...document.querySelectorAll("figure, figure *")].filter((one) => one.cl
 """
 """The parts of the charts that do not fit."""
 
+ROWS = """
+const tops = [...document.querySelectorAll("figure")].map((figure) => figure.offsetTop);
+return [...new Set(tops)].map((top) => tops.filter((other) => other === top).length);
+"""
+"""The number of charts in each row."""
+
 DRAWN = """
 return [...document.querySelectorAll("canvas")].map((canvas) => {
   const line = getComputedStyle(document.documentElement).getPropertyValue("--a").trim();
@@ -212,6 +251,8 @@ def test_live_page(browser: Any, mode: str, width: int, height: int) -> None:
 
         until(lambda: len(drawn()) == 9 and min(drawn()) > 2, "every chart has a line")
         assert f"mode {mode}" in texts(browser, "#about")[0]
+        assert browser.title == f"{socket.gethostname()} 127.0.0.1:{server.port} · tseep"
+        assert browser.execute_script(ROWS) == ([1] * 9 if width < 500 else [3] * 3)
         assert "painter" in texts(browser, "#clients td")
         client("CONFIG", "SET", "slowlog-log-slower-than", "-1")
         client("SLOWLOG", "RESET")
@@ -224,6 +265,78 @@ def test_live_page(browser: Any, mode: str, width: int, height: int) -> None:
         assert browser.execute_script(CLIPPED) == []
         complaints = [entry for entry in browser.get_log("browser") if entry["source"] != "rendering"]
         assert complaints == []  # except about the test's own frequent reads of canvases
+
+
+@pytest.mark.browser
+@MODES
+def test_accessible_names(browser: Any, mode: str) -> None:
+    """Every chart, table and scrollable region has a name in the browser's accessibility tree."""
+    with Tseep(mode, *METRICS) as server:
+        browser.get(page_of(server))
+        until(lambda: texts(browser, "#state") == ["live"], "the page is live")
+        found: dict[str, list[str]] = {"figure": [], "image": [], "table": [], "region": []}
+        for node in browser.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]:
+            role = node.get("role", {}).get("value")
+            found.get(role, []).append(node.get("name", {}).get("value", ""))
+        assert len(found["figure"]) == len(found["image"]) == 9
+        assert len(found["table"]) == (3 if mode == "v3" else 2)
+        assert len(found["region"]) == len(found["table"]) + 1
+        assert all(all(names) for names in found.values()), found
+        assert "Keys, the last five minutes: 0" in found["image"]
+
+
+@pytest.mark.browser
+def test_workers(browser: Any) -> None:
+    """In v3 the page has every worker with its clients, and lines of all workers together; other modes have none."""
+    with Tseep("v3", *METRICS, "--workers", "3") as server, server.connect() as first, server.connect() as second:
+        assert first("PING") == second("PING") == "PONG"
+        browser.get(page_of(server))
+        rows = "return [...document.querySelectorAll('#workers tbody tr')].map((row) => row.children[2].textContent)"
+        until(lambda: sum(map(int, browser.execute_script(rows) or [0])) == 2, "the workers have two clients")
+        assert len(browser.execute_script(rows)) == 3
+        assert any("all workers" in text for text in texts(browser, "figure"))
+    with Tseep("v2", *METRICS) as server:
+        browser.get(page_of(server))
+        until(lambda: texts(browser, "#state") == ["live"], "the page is live")
+        assert browser.execute_script("return document.getElementById('of-workers').hidden")
+
+
+@pytest.mark.browser
+def test_alarm(browser: Any) -> None:
+    """While writes are refused, the page and its title show it."""
+    with Tseep("v2", *METRICS, "--maxmemory", "50kb") as server, server.connect() as client:
+        client("SET", "a", "x" * 100_000)
+        browser.get(page_of(server))
+        until(lambda: "Writes are refused" in texts(browser, "#problems")[0], "the page shows the refusal")
+        assert browser.title.startswith("⚠ ")
+        client("DEL", "a")
+        until(lambda: texts(browser, "#problems") == [""], "the page shows no problem")
+        assert not browser.title.startswith("⚠ ")
+
+
+@pytest.mark.browser
+def test_isolated_samples(browser: Any) -> None:
+    """A sample without neighbours is drawn as a point: the first one, and one between two that are missing."""
+    with Tseep("v2", *METRICS) as server:
+        browser.get(page_of(server))
+        script = "return [[7], [null, 7, null], [7, 7, null, 7], [null]].map((line) => isolated({data: [[], line]}, 1))"
+        assert browser.execute_script(script) == [[0], [1], [3], []]
+
+
+@pytest.mark.browser
+def test_restart(browser: Any) -> None:
+    """After a restart the lines are interrupted, and continue with the new server's samples."""
+    count = "return samples.filter((sample) => arguments[0] === (sample.commands === undefined)).length"
+    with Tseep("v2", *METRICS) as server:
+        url, port = page_of(server), page_of(server).rpartition(":")[2]
+        browser.get(url)
+        until(lambda: browser.execute_script(count, False) > 0, "there is a sample")
+        assert browser.execute_script(count, True) == 0
+        assert server.stop() == 0
+    before = browser.execute_script(count, False)
+    with Tseep("v2", "--metrics", f"tcp:{port}:interface=127.0.0.1"):
+        until(lambda: browser.execute_script(count, False) > before, "there are samples of the new server")
+        assert browser.execute_script(count, True) == 1
 
 
 @pytest.mark.browser

@@ -106,6 +106,13 @@ class Eviction:
         """Estimated bytes of all keys, and of clients; 0 while there is no limit."""
         return self._contents + self._tables + self._clients() if self.limit else 0
 
+    @property
+    def exhausted(self) -> bool:
+        """True while C{denyoom} commands fail: the limit is exceeded, and the policy has no key to evict."""
+        if not 0 < self.limit < self.used:
+            return False
+        return self._policy == "noeviction" or not any(map(self._chosen_from, self._keyspace.databases))
+
     def apply_config(self) -> None:
         """Apply the present configuration, after the start and after CONFIG SET."""
         config = self._config

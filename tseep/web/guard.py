@@ -22,12 +22,19 @@ if TYPE_CHECKING:
     from tseep.interfaces import IMode
     from tseep.server.server import Server
 
-_NEEDED = ([b"info"], [b"slowlog", b"get"], [b"client", b"list"])
+_NEEDED = {
+    "INFO": [b"info"],
+    "SLOWLOG GET": [b"slowlog", b"get"],
+    "CLIENT LIST": [b"client", b"list"],
+}
+"""The commands whose permissions the pages require, by the name for messages."""
 
 PROTECTED = (
     b"Protected mode: this server has no password, so it answers only requests from its own machine, to an IP address "
     b"or to localhost. Set a password for the default user, or use --protected-mode no.\n"
 )
+
+_FORBIDDEN = b"User %s has no permission for %s. Users of these pages need it: see ACL SETUSER.\n"
 
 
 class Refused(Resource):
@@ -48,7 +55,8 @@ class Refused(Resource):
 class Guarded(Resource):
     """
     Requires HTTP basic authentication (RFC 7617) as a user with the necessary permissions, unless the default user has
-    them and needs no password. An empty user name is the default user.
+    them and needs no password. An empty user name is the default user. The answer to missing or wrong credentials is
+    401, to a user without the permissions 403.
 
     @param pages: the protected pages; C{public}: those without access control.
     """
@@ -58,7 +66,7 @@ class Guarded(Resource):
         self._mode = mode
         self._pages = pages
         self._public = public
-        portal = Portal(_Realm(pages), [_Checker(mode)])
+        portal = Portal(_Realm(mode, pages), [_Checker(mode)])
         self._locked = HTTPAuthSessionWrapper(portal, [BasicCredentialFactory(b"tseep")])
 
     def getChildWithDefault(self, path: bytes, request: Any) -> Any:
@@ -76,11 +84,12 @@ class Guarded(Resource):
         """Return whether no password is needed, and whether protected mode is on."""
         server = self._mode.server
         users = server.users
-        return users.open and _is_permitted(server, users.default), server.config["protected-mode"] == "yes"
+        return users.open and not _missing(server, users.default), server.config["protected-mode"] == "yes"
 
 
-def _is_permitted(server: Server, user: User) -> bool:
-    return all(user.check(server.table.lookup(argv), argv) is None for argv in _NEEDED)
+def _missing(server: Server, user: User) -> list[str]:
+    """Return the commands that a user needs for the pages and has no permission for."""
+    return [name for name, argv in _NEEDED.items() if user.check(server.table.lookup(argv), argv) is not None]
 
 
 def _is_local(request: Any) -> bool:
@@ -114,24 +123,29 @@ class _Checker:
         """
         Return the name of the user.
 
-        @raise UnauthorizedLogin: if user or password is wrong, or a permission is missing.
+        @raise UnauthorizedLogin: if user or password is wrong.
         """
         name = credentials.username or b"default"
-        server = self._mode.server
-
-        def find() -> bool:
-            user = server.users.find(name, credentials.password)
-            return user is not None and _is_permitted(server, user)
-
-        if not ask(self._mode, find):
+        users = self._mode.server.users
+        if ask(self._mode, lambda: users.find(name, credentials.password)) is None:
             raise UnauthorizedLogin()
         return name
 
 
 @implementer(IRealm)
 class _Realm:
-    def __init__(self, pages: Resource) -> None:
+    def __init__(self, mode: IMode, pages: Resource) -> None:
+        self._mode = mode
         self._pages = pages
 
     def requestAvatar(self, avatarId: Any, mind: Any, *interfaces: Any) -> tuple[Any, Resource, Callable[[], None]]:
-        return IResource, self._pages, lambda: None
+        """Return the pages, or for a user that lacks permissions their names."""
+        server = self._mode.server
+
+        def missing() -> list[str]:
+            user = server.users.named.get(avatarId)  # it may have been deleted since the login
+            return list(_NEEDED) if user is None else _missing(server, user)
+
+        lacking = ask(self._mode, missing)
+        resource = Refused(_FORBIDDEN % (avatarId, ", ".join(lacking).encode())) if lacking else self._pages
+        return IResource, resource, lambda: None

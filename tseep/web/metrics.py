@@ -172,7 +172,9 @@ def _keyspace(server: Server) -> Iterator[Metric]:
 def _persistence(server: Server) -> Iterator[Metric]:
     persistence = server.persistence
     snapshots, log = persistence.snapshots, persistence.log
-    yield GaugeMetricFamily("tseep_writes_refused", "1 while writes are refused.", int(server.refusal is not None))
+    refused = [(("persistence",), server.refusal is not None), (("maxmemory",), server.eviction.exhausted)]
+    text = "1 while writes are refused for this reason."
+    yield _labelled(GaugeMetricFamily("tseep_writes_refused", text, labels=["reason"]), refused)
     yield GaugeMetricFamily("tseep_unsaved_changes", "Changes since the last snapshot.", persistence.recording.dirty)
     yield GaugeMetricFamily("tseep_last_snapshot_ok", "1 if the last snapshot succeeded.", int(snapshots.ok))
     yield GaugeMetricFamily(

@@ -1,4 +1,4 @@
-"""The live page, its data in JSON, and C{/health}."""
+"""The live page, its data in JSON, C{/health} and C{/alive}."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import platform
 from heapq import nlargest
 from pathlib import Path
+from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
 from twisted.web.resource import Resource
@@ -13,6 +14,7 @@ from twisted.web.static import Data
 
 from tseep import __version__
 from tseep.session.client_info import facts
+from tseep.web.health import problems
 from tseep.web.query import ask
 
 if TYPE_CHECKING:
@@ -76,13 +78,18 @@ class _Json(Resource):
         raise NotImplementedError
 
 
-class Health(_Json):
-    """Status 200 if the server works, 503 with the reasons while it refuses writes or shuts down. Needs no password."""
+class Alive(_Json):
+    """Status 200 from every server that answers, whatever it refuses: a restart would not help. Needs no password."""
 
     def answer(self, request: Any, server: Server) -> dict[str, Any]:
-        reasons = ["writes are refused"] if server.refusal is not None else []
-        if server.stopping:
-            reasons.append("shutting down")
+        return {"status": "ok"}
+
+
+class Health(_Json):
+    """Status 200 if the server serves every request, 503 with the L{problems} otherwise. Needs no password."""
+
+    def answer(self, request: Any, server: Server) -> dict[str, Any]:
+        reasons = [problem.reason for problem in problems(server)]
         if reasons:
             request.setResponseCode(503)
         return {"status": "failing" if reasons else "ok", "reasons": reasons}
@@ -90,7 +97,7 @@ class Health(_Json):
 
 class Live(_Json):
     """
-    The data of the live page: the samples after C{?since=}, the slow log, and the clients.
+    The data of the live page: the samples after C{?since=}, the slow log, v3's workers, and the clients.
 
     @param samples: one for each of the last seconds.
     """
@@ -104,6 +111,7 @@ class Live(_Json):
             "server": _about(server),
             "samples": [sample._asdict() for sample in self._samples.since(_number(request, b"since"))],
             "slowlog": [_slow(entry) for entry in server.slowlog.entries],
+            "workers": [worker._asdict() for worker in self._samples.workers],
             "clients": _clients(list(server.sessions.values())),
         }
 
@@ -120,11 +128,12 @@ def _about(server: Server) -> dict[str, Any]:
     return {
         "version": __version__,
         "mode": server.mode,
+        "host": gethostname(),
+        "run": server.run_id,
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "addresses": server.addresses,
         "uptime": server.uptime,
-        "maxclients": server.config["maxclients"],
-        "refusal": server.refusal,
+        "problems": [problem.details for problem in problems(server)],
     }
 
 

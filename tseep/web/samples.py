@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from collections import defaultdict, deque
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tseep.registry.table import iter_commands
 from tseep.system.process import resident_memory
@@ -32,6 +32,9 @@ class Sample(NamedTuple):
     @ivar memory: resident memory in bytes.
     @ivar keys: the number of keys in all databases.
     @ivar lag: the highest lag of the event loop, in milliseconds.
+    @ivar workers_cpu: as C{cpu}, of all v3 workers together; C{workers_memory}: their resident memory;
+        C{workers_lag}: the highest of their lags. 0 in other modes, as C{cpu}, C{memory} and C{lag} are of the process
+        that has the data.
     """
 
     time: float
@@ -49,6 +52,29 @@ class Sample(NamedTuple):
     memory: int
     keys: int
     lag: float
+    workers_cpu: float
+    workers_memory: int
+    workers_lag: float
+
+
+class WorkerSample(NamedTuple):
+    """
+    The present values of one v3 worker (L{IWorker <tseep.interfaces.IWorker>}).
+
+    @ivar cpu: CPU time in per cent of one core.
+    @ivar received: bytes per second from the worker, C{sent}: to the worker.
+    @ivar lag: the highest lag of its event loop, in milliseconds.
+    """
+
+    number: int
+    pid: int
+    restarts: int
+    clients: int
+    memory: int
+    cpu: float
+    received: float
+    sent: float
+    lag: float
 
 
 class Samples:
@@ -56,6 +82,7 @@ class Samples:
     The samples of a server.
 
     @ivar kept: the last L{LENGTH} samples, the oldest first.
+    @ivar workers: the last sample of each worker; empty in modes without workers.
     """
 
     def __init__(self, server: Server) -> None:
@@ -63,14 +90,18 @@ class Samples:
         self._rates = Rates(6)
         self._buckets = self._all_calls()
         self.kept: deque[Sample] = deque(maxlen=LENGTH)
+        self.workers: list[WorkerSample] = []
+        self._worker_rates: dict[int, Rates] = defaultdict(lambda: Rates(3))
 
     def take(self) -> None:
         """Add a sample. Call it once a second."""
         server = self._server
         stats, keyspace = server.stats, server.keyspace
         network, lookups = (stats.input_bytes, stats.output_bytes), (keyspace.hits, keyspace.misses)
-        self._rates.sample(server.monotonic(), server.table.calls, *network, *lookups, _cpu_time())
+        now = server.monotonic()
+        self._rates.sample(now, server.table.calls, *network, *lookups, _cpu_time())
         commands, received, sent, hits, misses, cpu = [max(0.0, rate) for rate in self._rates.per_second]
+        self.workers = [self._sample_worker(now, worker) for worker in server.workers]
         calls = self._new_calls()
         p50, p99, p999 = [estimate(calls, percentile) / 1000 for percentile in (50, 99, 99.9)]
         self.kept.append(
@@ -90,7 +121,26 @@ class Samples:
                 memory=resident_memory(),
                 keys=sum(map(len, keyspace.databases)),
                 lag=server.lag.worst / 1e6,
+                workers_cpu=sum([worker.cpu for worker in self.workers]),
+                workers_memory=sum([worker.memory for worker in self.workers]),
+                workers_lag=max([worker.lag for worker in self.workers], default=0.0),
             )
+        )
+
+    def _sample_worker(self, now: float, worker: Any) -> WorkerSample:
+        rates = self._worker_rates[worker.number]
+        rates.sample(now, int(worker.cpu_seconds * 1_000_000), worker.received, worker.sent)
+        cpu, received, sent = [max(0.0, rate) for rate in rates.per_second]  # a new process starts at 0
+        return WorkerSample(
+            number=worker.number,
+            pid=worker.pid,
+            restarts=worker.restarts,
+            clients=worker.clients,
+            memory=worker.resident,
+            cpu=cpu / 10_000,
+            received=received,
+            sent=sent,
+            lag=worker.lag_ns / 1e6,
         )
 
     def since(self, when: float) -> list[Sample]:

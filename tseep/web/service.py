@@ -17,7 +17,7 @@ from tseep.net.ports import port_of
 from tseep.system.repeated import Repeated
 from tseep.web.guard import Guarded
 from tseep.web.metrics import Metrics
-from tseep.web.pages import Health, add_page
+from tseep.web.pages import Alive, Health, add_page
 from tseep.web.samples import Samples
 from tseep.web.site import DEADLINE, BoundedSite
 
@@ -30,11 +30,12 @@ _log = Logger("tseep.web.service.WebService")
 
 
 def make_site(reactor: Any, mode: IMode, samples: Samples) -> BoundedSite:
-    """Return the site with the live page (C{/}), C{/metrics} and C{/health}."""
+    """Return the site with the live page (C{/}), C{/metrics}, C{/health} and C{/alive}."""
     pages, public = Resource(), Resource()
     add_page(pages, mode, samples)
     pages.putChild(b"metrics", Metrics(mode))
     public.putChild(b"health", Health(mode))
+    public.putChild(b"alive", Alive(mode))
     return BoundedSite(Guarded(mode, pages, public), timeout=DEADLINE, reactor=reactor)
 
 

@@ -75,9 +75,10 @@ class PasswordTests(SiteTests):
         self.assertNotIn(b"samples", refused.body)
 
     def test_every_page(self) -> None:
-        """Every path but C{/health} requires credentials."""
-        asked = {path: self.get(path).status for path in ("/", "/live.js", "/metrics", "/nosuch", "/health")}
-        self.assertEqual({"/": 401, "/live.js": 401, "/metrics": 401, "/nosuch": 401, "/health": 200}, asked)
+        """Every path but C{/health} and C{/alive} requires credentials."""
+        asked = {path: self.get(path).status for path in ("/", "/live.js", "/metrics", "/nosuch")}
+        self.assertEqual(dict.fromkeys(asked, 401), asked)
+        self.assertEqual((200, 200), (self.get("/health").status, self.get("/alive").status))
 
     def test_password(self) -> None:
         """The password is accepted with the default user's name or an empty one."""
@@ -86,10 +87,21 @@ class PasswordTests(SiteTests):
         )
 
     def test_users(self) -> None:
-        """A user is allowed if its ACL rules permit INFO, SLOWLOG GET and CLIENT LIST."""
-        found = [self.status(name, "pw") for name in ("eve", "bob", "old", "nosuch")]
-        self.assertEqual([200, 401, 401, 401], found)
-        self.assertEqual(401, self.status("eve", "wrong"))
+        """A user is allowed if its ACL rules permit INFO, SLOWLOG GET and CLIENT LIST, and its password is right."""
+        found = [self.status(name, "pw") for name in ("eve", "old", "nosuch")]
+        self.assertEqual([200, 401, 401], found)
+        self.assertEqual((401, 401), (self.status("eve", "wrong"), self.status("bob", "wrong")))
+
+    def test_permissions(self) -> None:
+        """A user that lacks permissions gets 403 with their names on every page, and no request for credentials."""
+        for path in ("/", "/live.json", "/metrics"):
+            refused = self.get(path, ELSEWHERE, authorization=basic("bob", "pw"))
+            self.assertEqual(403, refused.status)
+            self.assertIn(b"User bob has no permission for SLOWLOG GET.", refused.body)
+            self.assertNotIn("www-authenticate", refused.headers)
+        self.run_command("ACL", "SETUSER", "bob", "-info", "-client|list")
+        refused = self.get("/", ELSEWHERE, authorization=basic("bob", "pw"))
+        self.assertIn(b"permission for INFO, SLOWLOG GET, CLIENT LIST.", refused.body)
 
     def test_nonsense(self) -> None:
         """A malformed header or another scheme gets 401."""

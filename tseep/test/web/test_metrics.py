@@ -103,10 +103,17 @@ class FamiliesTests(SessionTests):
         self.assertEqual({"1": 5, "3": 7, "7": 8, "+Inf": 8}, ends)
 
     def test_refusal(self) -> None:
-        """C{tseep_writes_refused} is 1 while writes are refused."""
-        self.assertEqual(0, self.scraped()["tseep_writes_refused"])
+        """C{tseep_writes_refused} is 1 while writes are refused, by reason."""
+
+        def refused() -> list[float]:
+            return [self.scraped(reason=each)["tseep_writes_refused"] for each in ("persistence", "maxmemory")]
+
+        self.assertEqual([0, 0], refused())
+        self.run_command("SET", "a", "x" * 200_000)
+        self.run_command("CONFIG", "SET", "maxmemory", "100kb")
+        self.assertEqual([0, 1], refused())
         self.server.refusal = "MISCONF"
-        self.assertEqual(1, self.scraped()["tseep_writes_refused"])
+        self.assertEqual([1, 1], refused())
 
     def test_strange_names(self) -> None:
         """An error code of arbitrary bytes becomes a valid label value."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from socket import gethostname
 
 from tseep.test.browsing import SiteTests
 from tseep.web.pages import MOST_CLIENTS, STATIC
@@ -18,10 +19,37 @@ class HealthTests(SiteTests):
         self.assertEqual("application/json", answer.headers["content-type"])
 
     def test_writes_refused(self) -> None:
-        """While writes are refused the status is 503, with the reason."""
+        """While writes are refused, for persistence or maxmemory, the status is 503, with the reason."""
         self.server.refusal = "MISCONF ..."
         answer = self.get("/health")
-        self.assertEqual((503, ["writes are refused"]), (answer.status, answer.json["reasons"]))
+        self.assertEqual((503, ["writes are refused: persistence"]), (answer.status, answer.json["reasons"]))
+
+    def test_no_memory(self) -> None:
+        """While no key can be evicted, the status is 503; with a policy that evicts keys it is 200."""
+        self.run_command("SET", "a", "x" * 200_000)
+        self.run_command("CONFIG", "SET", "maxmemory", "100kb")
+        answer = self.get("/health")
+        self.assertEqual((503, ["writes are refused: maxmemory"]), (answer.status, answer.json["reasons"]))
+        self.assertIn("noeviction has no key to evict", self.get("/live.json").json["server"]["problems"][0])
+        self.run_command("CONFIG", "SET", "maxmemory-policy", "volatile-ttl")
+        self.assertEqual(503, self.get("/health").status)
+        self.run_command("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        self.assertEqual(200, self.get("/health").status)
+
+    def test_no_place(self) -> None:
+        """While C{maxclients} clients are connected, the status is 503, with the reason."""
+        self.run_command("CONFIG", "SET", "maxclients", "2")
+        self.assertEqual(200, self.get("/health").status)
+        other = self.connect()
+        answer = self.get("/health")
+        self.assertEqual((503, ["clients are refused: maxclients"]), (answer.status, answer.json["reasons"]))
+        self.server.disconnect(other)
+        self.assertEqual(200, self.get("/health").status)
+
+    def test_alive(self) -> None:
+        """C{/alive} is 200 whatever the server refuses."""
+        self.server.refusal = "MISCONF ..."
+        self.assertEqual((200, {"status": "ok"}), (self.get("/alive").status, self.get("/alive").json))
 
     def test_ending(self) -> None:
         """During shutdown the status is 503, with the reason."""
@@ -43,11 +71,12 @@ class LiveTests(SiteTests):
         self.assertEqual(3, len(self.get("/live.json?since=nonsense").json["samples"]))
 
     def test_server(self) -> None:
-        """The mode, the uptime and the reason for refused writes are included."""
+        """The host, the mode, the uptime and the problems are included."""
         self.server.mode, self.server.refusal = "v2", "MISCONF no"
         self.pass_time(90)
         about = self.get("/live.json").json["server"]
-        self.assertEqual(("v2", 90.0, "MISCONF no"), (about["mode"], round(about["uptime"], 3), about["refusal"]))
+        self.assertEqual(("v2", 90.0, ["MISCONF no"]), (about["mode"], round(about["uptime"], 3), about["problems"]))
+        self.assertEqual((gethostname(), self.server.run_id), (about["host"], about["run"]))
 
     def test_slow_log(self) -> None:
         """Slow-log entries are newest first; bytes that are not UTF-8 are escaped."""

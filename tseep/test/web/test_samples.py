@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
+from tseep.interfaces import IWorker
 from tseep.test.support import START, SessionTests
 from tseep.web.samples import LENGTH, Samples
+
+
+def worker(number: int, **facts: Any) -> Any:
+    """Return a stand-in for a worker of v3."""
+    known = {**dict.fromkeys(IWorker.names(), 0), "resident": 4096, "lag_ns": 2_000_000}
+    return SimpleNamespace(**{**known, "number": number, **facts})
 
 
 class SamplesTests(SessionTests):
@@ -57,6 +67,30 @@ class SamplesTests(SessionTests):
         sample = self.samples.kept[-1]
         self.assertEqual((2, 1, 1, 2.5), (sample.clients, sample.blocked, sample.keys, sample.lag))
         self.assertGreater(sample.memory, 2**20)
+
+    def test_workers(self) -> None:
+        """In v3 each worker has its values of the last second; a sample has their sums, and their highest lag."""
+        self.assertEqual(([], 0), (self.samples.workers, self.samples.kept[-1].workers_memory))
+        self.server.workers = [worker(0, cpu_seconds=5.0), worker(1, lag_ns=3_000_000)]
+        self.samples.take()
+        self.now += 2_000_000_000 - 3000 * 1
+        self.server.workers = [worker(0, cpu_seconds=6.0, received=1000), worker(1, clients=7, sent=500)]
+        self.samples.take()
+        first, second = self.samples.workers
+        self.assertEqual(
+            (0, 4096, 50.0, 500.0, 0.0), (first.number, first.memory, first.cpu, first.received, first.sent)
+        )
+        self.assertEqual((1, 7, 0.0, 250.0), (second.number, second.clients, second.cpu, second.sent))
+        sample = self.samples.kept[-1]
+        self.assertEqual((50.0, 8192, 2.0), (sample.workers_cpu, sample.workers_memory, sample.workers_lag))
+
+    def test_restarted_worker(self) -> None:
+        """The CPU time of a worker's new process starts at 0: its rate is not negative."""
+        self.server.workers = [worker(0, cpu_seconds=5.0)]
+        self.samples.take()
+        self.server.workers = [worker(0, cpu_seconds=0.1, restarts=1)]
+        self.samples.take()
+        self.assertEqual((0.0, 1), (self.samples.workers[0].cpu, self.samples.workers[0].restarts))
 
     def test_reset(self) -> None:
         """No figure is negative after CONFIG RESETSTAT."""

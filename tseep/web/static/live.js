@@ -5,6 +5,7 @@ const SECONDS = 300;
 const TICK = 60; // seconds between ticks of the time axis
 const HEIGHT = 150;
 const PAUSE = 1000; // milliseconds from a response to the next request
+const MAX_STEP = 2.5; // seconds between two samples above which one is missing
 
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
 
@@ -42,18 +43,25 @@ function duration(seconds) {
   return `${Math.floor(seconds / size)} ${unit}`;
 }
 
-// title, formatter, lines (field of a sample, label), scale
-const CHARTS = [
-  ["Requests per second", count, [["commands", ""]]],
-  ["Command latency", microseconds, [["p50", "p50"], ["p99", "p99"], ["p999", "p99.9"]], "logarithmic"],
-  ["Connections", count, [["clients", "connected"], ["blocked", "blocked"]]],
-  ["Resident memory", bytes, [["memory", ""]], "binary"],
-  ["Event loop lag, maximum", milliseconds, [["lag", ""]]],
-  ["Network traffic per second", bytes, [["received", "received"], ["sent", "sent"]], "binary"],
-  ["CPU, of one core", percent, [["cpu", ""]]],
-  ["Keys", count, [["keys", ""]]],
-  ["Key lookups per second", count, [["hits", "hits"], ["misses", "misses"]]],
-];
+// Lines (field of a sample, label) of one process in v1 and v2, or of the data process and the workers in v3.
+function processes(field, workers, label) {
+  return workers ? [[field, "data process"], [`workers_${field}`, label]] : [[field, ""]];
+}
+
+// title, formatter, lines, scale
+function charts(workers) {
+  return [
+    ["Requests per second", count, [["commands", ""]]],
+    ["Execution time of commands", microseconds, [["p50", "p50"], ["p99", "p99"], ["p999", "p99.9"]], "logarithmic"],
+    ["Connections", count, [["clients", "connected"], ["blocked", "blocked"]]],
+    ["Resident memory", bytes, processes("memory", workers, "all workers"), "binary"],
+    ["Event loop lag, maximum", milliseconds, processes("lag", workers, "slowest worker")],
+    ["Network traffic per second", bytes, [["received", "received"], ["sent", "sent"]], "binary"],
+    ["CPU, of one core", percent, processes("cpu", workers, "all workers")],
+    ["Keys", count, [["keys", ""]]],
+    ["Key lookups per second", count, [["hits", "hits"], ["misses", "misses"]]],
+  ];
+}
 const SCALES = {
   linear: { range: (_, low, high) => [0, Math.max(high || 0, 1) * 1.1] },
   binary: { range: (_, low, high) => [0, Math.max(high || 0, 1024) * 1.1] },
@@ -66,6 +74,9 @@ const AXES = {
 const COLOURS = ["a", "b", "c"];
 
 let samples = [];
+let plots = []; // the charts
+let layout; // the mode that they are for
+let run; // the server's run id
 
 function element(name, properties, ...children) {
   const made = Object.assign(document.createElement(name), properties);
@@ -95,6 +106,27 @@ function powers(low, high) {
   return Array.from({ length: Math.floor((last - first) / step) + 1 }, (_, at) => 10 ** (first + at * step));
 }
 
+// The indices of the values without a neighbour, which no line shows.
+function isolated(uplot, series) {
+  const values = uplot.data[series];
+  const missing = (at) => values[at] === null || values[at] === undefined;
+  return [...values.keys()].filter((at) => !missing(at) && missing(at - 1) && missing(at + 1));
+}
+
+// Append samples; where one is missing, or the server has been restarted, an empty one interrupts the lines.
+function append(added, restarted) {
+  if (added.length && samples.length && added[0].time <= samples[samples.length - 1].time) {
+    samples = samples.filter((sample) => sample.time < added[0].time); // the server's clock was set back
+  }
+  added.forEach((sample, at) => {
+    const last = samples.length ? samples[samples.length - 1].time : sample.time;
+    if (sample.time - last > MAX_STEP || (restarted && !at && sample.time > last)) samples.push({ time: (last + sample.time) / 2 });
+    samples.push(sample);
+  });
+  const first = samples.length ? samples[samples.length - 1].time - SECONDS : 0;
+  samples = samples.filter((sample) => sample.time >= first);
+}
+
 class Chart {
   constructor([title, show, lines, scale = "linear"]) {
     this.show = show;
@@ -106,9 +138,10 @@ class Chart {
     const key = element("div", { className: "key" }, ...(named ? lines.map(([, name], at) =>
       element("span", {}, element("i", { className: COLOURS[at] }), `${name} `, this.values[at])) : []));
     this.plot = element("div", { className: "plot" });
-    this.figure = element("figure", {}, element("figcaption", {}, title, this.now), key, this.plot);
-    document.getElementById("charts").append(this.figure);
-    this.draw();
+    const name = element("span", { textContent: title, id: `chart-${lines[0][0]}` });
+    this.figure = element("figure", {}, element("figcaption", {}, name, this.now), key, this.plot);
+    this.figure.setAttribute("aria-labelledby", name.id);
+    this.title = title;
   }
 
   draw() {
@@ -128,15 +161,18 @@ class Chart {
         },
       ],
       series: [{}, ...this.lines.map(([field, name], at) => ({
-        label: name || field, stroke: colour(COLOURS[at]), width: 1.5, points: { show: false },
+        label: name || field, stroke: colour(COLOURS[at]), width: 1.5,
+        points: { show: false, filter: isolated, size: 5, fill: colour(COLOURS[at]) },
       }))],
       hooks: { setCursor: [(uplot) => this.showValues(uplot.cursor.idx)] },
     }, this.data(), this.plot);
+    this.canvas = this.plot.querySelector("canvas");
+    this.canvas.setAttribute("role", "img");
   }
 
   data() {
-    return [samples.map((sample) => sample.time),
-      ...this.lines.map(([field]) => samples.map((sample) => (this.scale === "logarithmic" ? sample[field] || null : sample[field])))];
+    const value = (sample, field) => (this.scale === "logarithmic" ? sample[field] || null : sample[field] ?? null);
+    return [samples.map((sample) => sample.time), ...this.lines.map(([field]) => samples.map((sample) => value(sample, field)))];
   }
 
   update() {
@@ -152,10 +188,13 @@ class Chart {
   showValues(at) {
     const sample = samples[at === null || at === undefined ? samples.length - 1 : at];
     if (!sample) return;
-    this.now.textContent = this.lines.length > 1 ? "" : this.show(sample[this.lines[0][0]]);
-    this.lines.forEach(([field], line) => {
-      this.values[line].textContent = this.show(sample[field]);
+    const values = this.lines.map(([field]) => (field in sample ? this.show(sample[field]) : "none"));
+    this.now.textContent = values.length > 1 ? "" : values[0];
+    values.forEach((value, line) => {
+      this.values[line].textContent = value;
     });
+    const named = this.lines.map(([, name], line) => `${name} ${values[line]}`.trim());
+    this.canvas.setAttribute("aria-label", `${this.title}, the last five minutes: ${named.join(", ")}`);
   }
 }
 
@@ -170,12 +209,20 @@ function time(seconds) {
   return new Date(seconds * 1000).toLocaleTimeString();
 }
 
-function show({ server, slowlog, clients }) {
+function show({ server, slowlog, workers, clients }) {
+  document.title = `${server.problems.length ? "⚠ " : ""}${server.host} ${server.addresses.join(", ")} · tseep`;
   document.getElementById("about").textContent =
-    `${server.version} · mode ${server.mode} · ${server.python} · ${server.addresses.join(", ")} · up ${duration(server.uptime)}`;
-  const refusal = document.getElementById("refusal");
-  refusal.hidden = !server.refusal;
-  refusal.textContent = server.refusal || "";
+    `${server.host} · ${server.addresses.join(", ")} · mode ${server.mode} · ${server.version} · ${server.python} · up ${duration(server.uptime)}`;
+  const problems = document.getElementById("problems");
+  problems.hidden = !server.problems.length;
+  problems.replaceChildren(...server.problems.map((text) => element("p", { textContent: text })));
+  document.getElementById("of-workers").hidden = !workers.length;
+  fill("workers", workers, [
+    ["number", (worker) => worker.number], ["number", (worker) => worker.pid], ["number", (worker) => count(worker.clients)],
+    ["number", (worker) => percent(worker.cpu)], ["number", (worker) => bytes(worker.memory)],
+    ["number", (worker) => milliseconds(worker.lag)], ["number", (worker) => bytes(worker.received)],
+    ["number", (worker) => bytes(worker.sent)], ["number", (worker) => worker.restarts],
+  ]);
   fill("slowlog", slowlog, [
     ["", (entry) => time(entry.when)], ["number", (entry) => (entry.microseconds / 1000).toFixed(1)],
     ["command", (entry) => entry.command], ["", (entry) => entry.client], ["", (entry) => entry.name],
@@ -198,33 +245,42 @@ function state(text, lost) {
   place.className = lost ? "lost" : "";
 }
 
-async function update(charts) {
+function draw(mode, workers) {
+  if (layout === mode) return;
+  layout = mode;
+  plots = charts(workers).map((chart) => new Chart(chart));
+  document.getElementById("charts").replaceChildren(...plots.map((chart) => chart.figure));
+  plots.forEach((chart) => chart.draw());
+}
+
+async function update() {
   const since = samples.length ? samples[samples.length - 1].time : 0;
   try {
     const url = new URL(`live.json?since=${since}`, location.href);
     url.username = url.password = ""; // fetch refuses credentials in a URL; the browser sends them itself
     const response = await fetch(url);
-    if (!response.ok) throw new Error(`HTTP status ${response.status}`);
+    if (!response.ok) throw new Error(`HTTP status ${response.status}: ${(await response.text()).trim()}`);
     const data = await response.json();
-    samples = samples.concat(data.samples).slice(-SECONDS);
+    append(data.samples, run !== data.server.run);
+    run = data.server.run;
+    draw(data.server.mode, data.workers.length > 0);
     show(data);
-    charts.forEach((chart) => chart.update());
+    plots.forEach((chart) => chart.update());
     state("live", false);
   } catch (error) {
     state(`no data since ${samples.length ? time(samples[samples.length - 1].time) : "the start"}: ${error.message}`, true);
   }
 }
 
-async function run() {
-  const charts = CHARTS.map((chart) => new Chart(chart));
-  const redraw = () => charts.forEach((chart) => { chart.draw(); chart.update(); });
+async function poll() {
+  const redraw = () => plots.forEach((chart) => { chart.draw(); chart.update(); });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  new ResizeObserver(() => charts.forEach((chart) => chart.uplot.setSize({ width: chart.plot.clientWidth, height: HEIGHT })))
+  new ResizeObserver(() => plots.forEach((chart) => chart.uplot.setSize({ width: chart.plot.clientWidth, height: HEIGHT })))
     .observe(document.getElementById("charts"));
   for (;;) {
-    if (!document.hidden) await update(charts);
+    if (!document.hidden) await update();
     await new Promise((resolve) => setTimeout(resolve, PAUSE));
   }
 }
 
-run();
+poll();
