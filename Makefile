@@ -11,10 +11,10 @@ AT_ONCE ?= -n 4 --dist loadfile # tests wait for servers more than they compute
 BIN = $(VENV)/bin
 COMPLETE = TSEEP_TEST_COMPLETE=1
 
-.PHONY: help serve test test-pypy fuzz apps soak kills lint format types docs stress agree bench debian debian13 clean
+.PHONY: help serve test test-pypy deploy-check fuzz apps soak kills lint format types docs stress agree bench debian debian13 clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 serve: $(VENV)/serve ## Install into .venv and run the server on 127.0.0.1:6379
 	$(BIN)/twistd -n --pidfile= tseep --mode v2
@@ -25,7 +25,11 @@ test: $(VENV)/test debian ## Run the unit tests, then the tests against real ser
 
 test-pypy: $(PYPY_VENV)/test debian ## Run the tests of make test on PyPy
 	$(COMPLETE) $(PYPY_VENV)/bin/trial tseep
-	$(PYPY_VENV)/bin/pytest tests $(AT_ONCE) -m "not packaging and not soak and not apps and not browser and not peers and not tls"
+	$(PYPY_VENV)/bin/pytest tests $(AT_ONCE) -m "not packaging and not soak and not apps and not browser and not peers and not tls and not deploy"
+
+deploy-check: $(VENV)/deploy ## Check the examples of deploy/ with promtool, systemd and schemas
+	@sh .ci/debian promtool systemd-analyze systemd-socket-activate
+	$(BIN)/pytest tests/project/test_deploy.py -m deploy
 
 debian13: ## Run make serve and make test in a new Debian 13, as root (about 15 minutes)
 	@sh .ci/debian debootstrap git
@@ -96,6 +100,10 @@ $(VENV)/serve: pyproject.toml
 $(VENV)/test: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable '.[test]'
+	touch $@
+
+$(VENV)/deploy: pyproject.toml $(VENV)/test
+	$(BIN)/pip install --quiet --editable '.[deploy]'
 	touch $@
 
 $(APPS_VENV)/apps: pyproject.toml

@@ -1,4 +1,4 @@
-"""The documentation: generated pages, internal links, examples of deployment."""
+"""The documentation: generated pages and internal links."""
 
 from __future__ import annotations
 
@@ -94,25 +94,3 @@ def _anchors(path: Path) -> set[str]:
 def test_readme_is_short() -> None:
     """README has at most 150 lines."""
     assert len((ROOT / "README.md").read_text().splitlines()) <= 150
-
-
-def test_what_is_deployed_starts(tmp_path: Path) -> None:
-    """The commands of the container and of the systemd unit start a server, and the health check passes."""
-    unit, container = [(ROOT / "deploy" / name).read_text() for name in ("tseep.service", "Containerfile")]
-    for source in re.findall(r"^COPY ([^-].*) \S+$", container, re.MULTILINE):
-        assert all((ROOT / name).exists() for name in source.split()), source
-    (service,) = re.findall(r"^ExecStart=/opt/tseep/bin/tseep (.+)$", unit, re.MULTILINE)
-    (command,) = re.findall(r"^CMD (.+)$", container, re.MULTILINE)
-    (check,) = re.findall(r"^HEALTHCHECK .*?(\[.+?\])$", container.replace("\\\n", ""), re.MULTILINE)
-    for number, options in enumerate((service.split(), json.loads(command))):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        moved = [re.sub("^tcp:[0-9]+", "tcp:0", word) for word in options]
-        moved[moved.index("--dir") + 1] = str(folder)
-        with Process([sys.executable, "-m", "tseep", *moved]) as server:
-            server.wait_for("is ready")
-            if "--metrics" in moved:
-                port = server.wait_for(r"/health are on 127\.0\.0\.1:(\d+)")[1]
-                code = json.loads(check)[2].replace("9121", port)
-                assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
-            assert server.stop() == 0
