@@ -324,6 +324,22 @@ def test_isolated_samples(browser: Any) -> None:
 
 
 @pytest.mark.browser
+def test_gaps(browser: Any) -> None:
+    """An empty sample stands where one is missing; if the server's clock is set back, its later samples are removed."""
+    script = """
+    samples = [{time: 10}, {time: 11}];
+    run = "a";
+    append([{time: 12}, {time: 16}], "a");
+    const missing = samples.map(({time}) => time);
+    append([{time: 11.5}], "a");
+    return [missing, samples.map(({time}) => time)];
+    """
+    with Tseep("v2", *METRICS) as server:
+        browser.get(page_of(server))
+        assert browser.execute_script(script) == [[10, 11, 12, 14, 16], [10, 11, 11.5]]
+
+
+@pytest.mark.browser
 def test_restart(browser: Any) -> None:
     """After a restart the lines are interrupted, and continue with the new server's samples."""
     count = "return samples.filter((sample) => arguments[0] === (sample.commands === undefined)).length"

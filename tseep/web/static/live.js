@@ -76,7 +76,7 @@ const COLOURS = ["a", "b", "c"];
 let samples = [];
 let plots = []; // the charts
 let layout; // the mode that they are for
-let run; // the server's run id
+let run; // the server's run ID of the last sample
 
 function element(name, properties, ...children) {
   const made = Object.assign(document.createElement(name), properties);
@@ -113,18 +113,15 @@ function isolated(uplot, series) {
   return [...values.keys()].filter((at) => !missing(at) && missing(at - 1) && missing(at + 1));
 }
 
-// Append samples; where one is missing, or the server has been restarted, an empty one interrupts the lines.
-function append(added, restarted) {
-  if (added.length && samples.length && added[0].time <= samples[samples.length - 1].time) {
-    samples = samples.filter((sample) => sample.time < added[0].time); // the server's clock was set back
-  }
-  added.forEach((sample, at) => {
+// Append samples of a server's run; where one is missing, and between two runs, an empty one interrupts the lines.
+function append(added, id) {
+  for (const sample of added) {
+    samples = samples.filter(({ time }) => time < sample.time && time > sample.time - SECONDS); // the clock may be set back
     const last = samples.length ? samples[samples.length - 1].time : sample.time;
-    if (sample.time - last > MAX_STEP || (restarted && !at && sample.time > last)) samples.push({ time: (last + sample.time) / 2 });
+    if (sample.time - last > MAX_STEP || (run !== id && sample.time > last)) samples.push({ time: (last + sample.time) / 2 });
     samples.push(sample);
-  });
-  const first = samples.length ? samples[samples.length - 1].time - SECONDS : 0;
-  samples = samples.filter((sample) => sample.time >= first);
+    run = id;
+  }
 }
 
 class Chart {
@@ -209,13 +206,19 @@ function time(seconds) {
   return new Date(seconds * 1000).toLocaleTimeString();
 }
 
+// Show the reasons of refusals. An unchanged alert stays as it is, since screen readers announce each change.
+function alarm(texts) {
+  const place = document.getElementById("problems");
+  if (place.textContent === texts.join("")) return;
+  place.hidden = !texts.length;
+  place.replaceChildren(...texts.map((text) => element("p", { textContent: text })));
+}
+
 function show({ server, slowlog, workers, clients }) {
   document.title = `${server.problems.length ? "⚠ " : ""}${server.host} ${server.addresses.join(", ")} · tseep`;
   document.getElementById("about").textContent =
     `${server.host} · ${server.addresses.join(", ")} · mode ${server.mode} · ${server.version} · ${server.python} · up ${duration(server.uptime)}`;
-  const problems = document.getElementById("problems");
-  problems.hidden = !server.problems.length;
-  problems.replaceChildren(...server.problems.map((text) => element("p", { textContent: text })));
+  alarm(server.problems);
   document.getElementById("of-workers").hidden = !workers.length;
   fill("workers", workers, [
     ["number", (worker) => worker.number], ["number", (worker) => worker.pid], ["number", (worker) => count(worker.clients)],
@@ -261,8 +264,7 @@ async function update() {
     const response = await fetch(url);
     if (!response.ok) throw new Error(`HTTP status ${response.status}: ${(await response.text()).trim()}`);
     const data = await response.json();
-    append(data.samples, run !== data.server.run);
-    run = data.server.run;
+    append(data.samples, data.server.run);
     draw(data.server.mode, data.workers.length > 0);
     show(data);
     plots.forEach((chart) => chart.update());
