@@ -15,7 +15,7 @@ from typing import Any
 from twisted.python import usage
 
 from tseep import __version__
-from tseep.configuration.directives import for_twistd, is_ignored
+from tseep.configuration.directives import TWISTD, for_twistd, is_ignored
 from tseep.configuration.file import (
     PASSWORD_FILE,
     USER,
@@ -40,6 +40,7 @@ _NOT_OF_V1 = ("ssl:", "mtls:", "haproxy:")
 """Endpoints with a protocol between socket and client. v1's threads read the socket directly and cannot serve them."""
 
 _REDIS_OPTIONS = {
+    **{name: command for name, (_, command) in TWISTD.items()},
     "port": f"--listen {DEFAULT_ENDPOINT}",
     "bind": f"--listen {DEFAULT_ENDPOINT}",
     "unixsocket": "--listen unix:/run/tseep.sock:mode=600",

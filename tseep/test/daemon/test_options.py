@@ -61,6 +61,7 @@ class OptionsTests(SynchronousTestCase):
         self.assertRefused("unexpected argument 'start'", "start")
         self.assertRefused("--no-such", "--no-such")
         self.assertRefused("did you mean --listen tcp:6379:interface=127.0.0.1?", "--port", "6379")
+        self.assertRefused("did you mean twistd tseep?", "--daemonize", "yes")
         self.assertRefused("did you mean --maxmemory-policy?", "--maxmemory-polcy", "noeviction")
         self.assertRefused(f"did you mean --config {__file__}?", __file__)
         self.assertRefused("--requirepass-file /no/such/file: ", "--requirepass-file", "/no/such/file")
