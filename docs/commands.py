@@ -15,19 +15,17 @@ from tseep.registry.table import COMMANDS, iter_commands
 
 HERE = Path(__file__).resolve().parent
 
-_ALONE = "no replication"
+_ALONE = "an error: no replication"
+_NO_CLUSTER = "an error, as on a redis-server outside a cluster"
+_NO_MODULES = "an error: no modules"
 
 ABSENT = {
-    **dict.fromkeys(["failover", "migrate", "psync", "replconf", "replicaof", "slaveof", "sync"], _ALONE),
-    "asking": "no cluster",
-    "cluster": "no cluster",
-    "lolwut": "not implemented",
-    "module": "no modules",
-    "readonly": "no cluster",
-    "readwrite": "no cluster",
-    "restore-asking": "no cluster",
+    **dict.fromkeys(["failover", "psync", "replconf", "sync"], _ALONE),
+    **dict.fromkeys(["asking", "cluster", "readonly", "readwrite"], _NO_CLUSTER),
+    **dict.fromkeys(["module load", "module loadex", "module unload"], _NO_MODULES),
+    "migrate": "an error: no connections to other servers",
 }
-"""By command, why it is missing; a container stands for all of its subcommands."""
+"""By command that always fails, why; a container stands for all of its subcommands."""
 
 DIFFERENT = {
     "acl dryrun": "also reports a denied BY or GET of SORT",
@@ -43,12 +41,14 @@ DIFFERENT = {
     ),
     "info": "sections and fields that apply to tseep",
     "latency histogram": "bucket limits are powers of two; Redis's are slightly higher",
+    "lolwut": "the version only, without a drawing",
     "memory usage": "an estimate of the size of the Python objects",
     "object encoding": "the encoding that Redis would choose for the present value, regardless of its history",
     "randomkey": "O(N), a few nanoseconds per key",
+    **dict.fromkeys(["replicaof", "slaveof"], "NO ONE only: no replication"),
     "scan": "a call scans at least a thousandth of a large database",
     "script debug": "YES and SYNC return an error: no debugger",
-    "wait": "returns 0 at once: no replicas",
+    "wait": "always returns 0: no replicas",
     "xinfo stream": "radix-tree-nodes is the number of chunks",
 }
 """By command, how tseep differs from Redis."""
@@ -75,13 +75,16 @@ def own_commands() -> list[str]:
     return [command.name.decode().replace("|", " ") for command in found]
 
 
-def row(name: str, own: list[str]) -> str:
+def absence(name: str) -> str:
+    """Return why a command always fails; empty if it does not."""
+    return ABSENT.get(name) or ABSENT.get(name.split()[0], "")
+
+
+def row(name: str) -> str:
     """Return the table row of a command."""
-    shown = name.upper()
-    if name in own:
-        return f"| {shown} | {'in part' if name in DIFFERENT else 'yes'} | {DIFFERENT.get(name, '')} |"
-    reason = ABSENT.get(name) or ABSENT[name.split()[0]]
-    return f"| {shown} | no | {reason} |"
+    reason, difference = absence(name), DIFFERENT.get(name, "")
+    implemented = "no" if reason else "in part" if difference else "yes"
+    return f"| {name.upper()} | {implemented} | {reason or difference} |"
 
 
 def page() -> str:
@@ -92,10 +95,10 @@ def page() -> str:
     lines = [
         "# Commands",
         "",
-        f"{sum(name in own for name in names)} of the {len(names)} commands and subcommands of Redis 7.0 are "
+        f"{sum(not absence(name) for name in names)} of the {len(names)} commands and subcommands of Redis 7.0 are "
         "implemented. A [differential test](compatibility.md#differential-test) sends generated calls of them to tseep "
         "and to redis-server 7.0.15 and compares the replies; commands that write files, change users or act on other "
-        "clients have tests of their own.",
+        "clients have tests of their own. The others (no) are in COMMAND and in ACL rules, and always return an error.",
         "",
         "General differences:",
         "",
@@ -103,7 +106,7 @@ def page() -> str:
     ]
     for group, members in groupby(commands, key=lambda pair: pair[0]):
         lines += ["", f"## {group}", "", "| command | implemented | difference |", "|---|---|---|"]
-        lines += [row(name, own) for _, name in members]
+        lines += [row(name) for _, name in members]
     more = sorted(name for name in set(own) - set(names) if not any(each.startswith(name + " ") for each in names))
     lines += ["", f"Commands of later versions that current clients send: {', '.join(map(str.upper, more))}.", ""]
     return "\n".join(lines)

@@ -31,6 +31,7 @@ class AclRuleError(ValueError):
 
 
 SYNTAX = "ERR syntax error"
+NO_REPLICATION = "ERR tseep has no replication: it has neither a master nor replicas"
 NOT_AN_INTEGER = "ERR value is not an integer or out of range"
 NOT_AN_INT = "ERR value is out of range, value must between -2147483648 and 2147483647"
 NOT_A_FLOAT = "ERR value is not a valid float"
@@ -74,6 +75,15 @@ def wrong_arguments(name: bytes) -> CommandError:
 def invalid_expire_time(name: bytes) -> CommandError:
     """The error for a call of command C{name} with a time to live that is negative, zero or too large."""
     return CommandError(b"ERR invalid expire time in '%b' command" % name)
+
+
+def not_allowed(name: str) -> CommandError:
+    """The error for a command that C{enable-NAME-command} does not permit to a client."""
+    option = f"enable-{name.lower()}-command"
+    return CommandError(
+        f'ERR {name} command not allowed. If the {option} option is set to "local", you can run it from a local '
+        "connection, otherwise you need to set this option in the configuration file, and then restart the server."
+    )
 
 
 def wrong_subcommand(argv: list[bytes]) -> CommandError:

@@ -7,7 +7,21 @@ The arguments of a function are the session and the whole command; it returns a 
 Imports: commands.admin, commands.client, commands.data, registry.
 """
 
-from tseep.commands.admin import acl, command, config, debug, info, latency, memory, persistence, server, slowlog
+from tseep.commands.admin import (
+    acl,
+    cluster,
+    command,
+    config,
+    debug,
+    info,
+    latency,
+    memory,
+    modules,
+    persistence,
+    replication,
+    server,
+    slowlog,
+)
 from tseep.commands.client import client, connection, functions, monitor, pubsub, scripting, tracking, transactions
 from tseep.commands.data import (
     bits,
@@ -34,6 +48,7 @@ __all__ = [
     "acl",
     "bits",
     "client",
+    "cluster",
     "command",
     "config",
     "connection",
@@ -48,9 +63,11 @@ __all__ = [
     "latency",
     "lists",
     "memory",
+    "modules",
     "monitor",
     "persistence",
     "pubsub",
+    "replication",
     "scripting",
     "server",
     "sets",

@@ -27,7 +27,6 @@ LOGS = "logs and statistics"
 REPLICATION = "replication, which tseep does not have"
 CLUSTER = "the cluster, while `cluster-enabled` is no"
 TLS = "TLS, while `tls-port` is 0"
-MODULES = "modules, which tseep does not have"
 DEBUGGING = "tests and the debugging of Redis"
 
 _INERT: dict[str, tuple[Parameter, ...]] = {
@@ -165,7 +164,6 @@ _INERT: dict[str, tuple[Parameter, ...]] = {
         _inert("tls-session-cache-timeout", "300", _INT),
         _inert("tls-session-caching", "yes", YES_NO),
     ),
-    MODULES: (_inert("enable-module-command", "no", choice("no", "yes", "local"), fixed=True),),
     DEBUGGING: (
         _inert("key-load-delay", "0", number(-(2**31), 2**31 - 1), hidden=True),
         _inert("loading-process-events-interval-bytes", "2097152", number(1024, 2**31 - 1), hidden=True),

@@ -136,6 +136,14 @@ PARAMETERS = [
         fixed=True,
     ),
     Parameter(
+        "enable-module-command",
+        "no",
+        choice("no", "yes", "local"),
+        SECURITY,
+        "Clients that may call MODULE LOAD, which fails, as tseep has no modules; local: those of this machine.",
+        fixed=True,
+    ),
+    Parameter(
         "enable-protected-configs",
         "no",
         choice("no", "yes", "local"),

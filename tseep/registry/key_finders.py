@@ -20,17 +20,27 @@ RADIUS_OPTIONS = {b"withdist": 0, b"withhash": 0, b"withcoord": 0, b"any": 0, b"
 RADIUS_STORE_OPTIONS = {**RADIUS_OPTIONS, b"store": 1, b"storedist": 1}
 SORT_OPTIONS = {b"asc": 0, b"desc": 0, b"alpha": 0, b"limit": 2, b"by": 1, b"get": 1}
 SORT_STORE_OPTIONS = {**SORT_OPTIONS, b"store": 1}
+MIGRATE_OPTIONS = {b"copy": 0, b"replace": 0, b"auth": 1, b"auth2": 2, b"keys": REST}
 XREAD_OPTIONS = {b"block": 1, b"count": 1, b"group": 2, b"noack": 0, b"streams": REST}
 """By option, the number of its parameters. X_OPTIONS belongs to the read-only command (XREAD: also to XREADGROUP)."""
 
 _READ = ("RO", "access")
 _STORED = ("OW", "update")
+_REMOVED = ("RW", "access", "delete")
 _CHANGED = ("RW", "access", "update")
 
 
 def _bitfield(argv: list[bytes]) -> list[KeyUse]:
     changes = any(word.upper() in (b"SET", b"INCRBY") for word in argv[2:])
     return [KeyUse(1, _CHANGED if changes else _READ)]
+
+
+def _migrate(argv: list[bytes]) -> list[KeyUse]:
+    """Return the key, or if it is empty those after KEYS."""
+    for option, place, parameters in read_options(argv, 6, MIGRATE_OPTIONS):
+        if option == b"keys":
+            return [] if argv[3] else [KeyUse(place + number, _REMOVED) for number in range(len(parameters))]
+    return [KeyUse(3, _REMOVED)]
 
 
 def _set(argv: list[bytes]) -> list[KeyUse]:
@@ -65,6 +75,7 @@ KEY_FINDERS: dict[str, FindKeys] = {
     "BITFIELD": _bitfield,
     "GEORADIUS": lambda argv: _radius(argv, 6),
     "GEORADIUSBYMEMBER": lambda argv: _radius(argv, 5),
+    "MIGRATE": _migrate,
     "SET": _set,
     "SORT": _sort,
     "XREAD": _xread,

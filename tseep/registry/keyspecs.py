@@ -13,7 +13,7 @@ from tseep.algorithms.numeric import integer
 
 Places = tuple[int, int, int]
 
-_KEYWORD = re.compile(r"([A-Z]+) (-?\d+)( half)?")
+_KEYWORD = re.compile(r"([A-Z]+) (-?\d+)( half| rest)?")
 _KEYNUM = re.compile(r"numkeys (\d+)")
 
 
@@ -101,7 +101,8 @@ def read_specifications(access: str, keys: Places) -> list[KeySpecification]:
     @param access: the flags of each specification, separated by C{;}. Specifications without C{@} are the keys at
         C{keys}, in order; the last of them describes all that remain. C{@} is followed by the position of others:
         C{numkeys 2}: the number of keys is argument 2; C{STORE 6}: the key follows that word, at argument 6 or later;
-        C{STREAMS 1 half}: the first half of the arguments after that word; C{?}: unknown to Redis.
+        C{STREAMS 1 half}: the first half of the arguments after that word; C{KEYS -2 rest}: all of them; C{?}: unknown
+        to Redis.
     @param keys: the first, the last and the step of those at fixed positions; zeros: none.
     """
     parts = [part.partition("@") for part in access.split(";") if part.strip()]
@@ -133,4 +134,4 @@ def _elsewhere(flags: tuple[str, ...], place: str) -> KeySpecification:
         return KeySpecification(flags, int(keynum[1]), counted=True)
     assert keyword is not None, place
     last = -1 if keyword[3] else 0
-    return KeySpecification(flags, last=last, half=bool(keyword[3]), keyword=keyword[1], start=int(keyword[2]))
+    return KeySpecification(flags, last=last, half=keyword[3] == " half", keyword=keyword[1], start=int(keyword[2]))

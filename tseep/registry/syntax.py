@@ -194,7 +194,7 @@ def _fields(argument: Argument, keys: Iterator[int]) -> dict[bytes, Any]:
     fields: dict[bytes, Any] = {b"name": argument.name.encode(), b"type": argument.type.encode()}
     if argument.type == "key":
         fields[b"key_spec_index"] = next(keys)
-    if argument.token:
+    if argument.token or argument.type == "pure-token":
         fields[b"token"] = argument.token.encode()
     flags = [name for name in ("optional", "multiple", "multiple_token") if getattr(argument, name)]
     if flags:

@@ -17,6 +17,9 @@ MOST_OUTPUT = 1024 * 1024
 LARGE_OUTPUT = 16 * 1024 * 1024
 """Bytes of unsent output of one client after which freed memory is returned to the system (malloc_trim)."""
 
+UNAUTHENTICATED_OUTPUT = 1024
+"""Limit of the unsent output of a client that has to authenticate, in bytes, as in Redis."""
+
 
 class OutputLimits:
     """
@@ -53,7 +56,8 @@ class OutputLimits:
 
     def _limits(self, session: Session) -> tuple[int, int, int]:
         limits = self._server.config["client-output-buffer-limit"]
-        return limits["pubsub" if session.subscriptions else "normal"]  # type: ignore[no-any-return]
+        hard, soft, seconds = limits["pubsub" if session.subscriptions else "normal"]
+        return (hard if session.trusted else UNAUTHENTICATED_OUTPUT, soft, seconds)
 
     def _close(self, session: Session) -> None:
         client = describe(session).decode("utf-8", "replace")

@@ -7,7 +7,6 @@ C{POOLS}         words for arguments: by command and name, else by name, else by
 C{BEGIN}         calls that a sequence of the family can begin with, to create data
 C{LOOSE}         the part of a reply that is compared, where that is not all of it
 C{BY_HAND}       commands that no random sequence calls, and where they are tested instead
-C{NOT_THERE}     commands that redis-server has and tseep does not, with the reason
 C{LISTED}        calls that random sequences rarely contain, one per line, run in order
 ================ =====================================================================================
 """

@@ -99,7 +99,7 @@ def _documentation(entry: Command) -> dict[bytes, Any]:
 def command_list(session: Session, argv: list[bytes]) -> Reply:
     commands = session.server.table.commands
     if len(argv) == 2:
-        return list(commands)
+        return [entry.name for entry in iter_commands(commands)]
     test = _FILTERS.get(argv[3].lower()) if len(argv) == 5 and argv[2].lower() == b"filterby" else None
     if test is None:
         raise CommandError(SYNTAX)

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from tseep.datatypes.encoding import encoding, references
-from tseep.errors import NO_SUCH_KEY, CommandError, wrong_subcommand
+from tseep.errors import NO_SUCH_KEY, CommandError, not_allowed, wrong_subcommand
 from tseep.registry.table import command
 from tseep.replies import OK, Attributed, BigNumber, Push, Reply, SetReply, Several, Status, Verbatim
 from tseep.session.client_info import is_allowed
@@ -15,11 +15,6 @@ from tseep.session.client_info import is_allowed
 if TYPE_CHECKING:
     from tseep.session.session import Session
 
-_REFUSAL = (
-    'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from '
-    "a local connection, otherwise you need to set this option in the configuration file, and then restart the "
-    "server."
-)
 _LONGEST_SLEEP = 1_000_000_000
 _NUMBER = re.compile(rb"\s*\+?(\d+\.?\d*|\.\d+)")
 
@@ -57,7 +52,7 @@ class Subcommand(NamedTuple):
 @command("DEBUG")
 def debug(session: Session, argv: list[bytes]) -> Reply:
     if not is_allowed(session, "enable-debug-command"):
-        raise CommandError(_REFUSAL)
+        raise not_allowed("DEBUG")
     subcommand = _SUBCOMMANDS.get(argv[1].lower())
     if subcommand is None or len(argv) - 2 != len(subcommand.arguments):
         raise wrong_subcommand(argv)

@@ -1,4 +1,4 @@
-"""TIME, ROLE, WAIT and SHUTDOWN (https://redis.io/docs/latest/commands/?group=server)."""
+"""TIME, LOLWUT and SHUTDOWN (https://redis.io/docs/latest/commands/?group=server)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tseep.algorithms.numeric import require_integer
 from tseep.errors import SYNTAX, CommandError
 from tseep.registry.table import command
-from tseep.replies import NO_REPLY, Reply
+from tseep.replies import NO_REPLY, Reply, Verbatim
 
 if TYPE_CHECKING:
     from tseep.server.server import Server
@@ -22,17 +22,12 @@ def time_(session: Session, argv: list[bytes]) -> Reply:
     return [b"%d" % seconds, b"%d" % microseconds]
 
 
-@command("ROLE")
-def role(session: Session, argv: list[bytes]) -> Reply:
-    return [b"master", 0, []]
-
-
-@command("WAIT")
-def wait(session: Session, argv: list[bytes]) -> Reply:
-    require_integer(argv[1])
-    if require_integer(argv[2], "ERR timeout is not an integer or out of range") < 0:
-        raise CommandError("ERR timeout is negative")
-    return 0
+@command("LOLWUT")
+def lolwut(session: Session, argv: list[bytes]) -> Reply:
+    """Return the version, as Redis 7 does. Redis draws for VERSION 5 and 6."""
+    if len(argv) > 2 and argv[1].lower() == b"version":
+        require_integer(argv[2])
+    return Verbatim(b"Redis ver. %b\n" % session.server.redis_version.encode())
 
 
 @command("SHUTDOWN")

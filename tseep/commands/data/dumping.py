@@ -50,6 +50,11 @@ def restore_(session: Session, argv: list[bytes]) -> Reply:
     return OK
 
 
+@command("RESTORE-ASKING")
+def restore_asking(session: Session, argv: list[bytes]) -> Reply:
+    return restore_(session, argv)
+
+
 class _Options:
     """
     Options of RESTORE.

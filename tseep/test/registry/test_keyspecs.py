@@ -41,6 +41,10 @@ class KeySpecificationsTests(SynchronousTestCase):
         """C{half} finds the first half of the arguments after a keyword."""
         self.assertEqual([[2, 3]], found("RO @ STREAMS 1 half", "XREAD STREAMS a b 0 0"))
 
+    def test_rest(self) -> None:
+        """C{rest} finds all arguments after a keyword."""
+        self.assertEqual([[3, 4]], found("RW @ KEYS 1 rest", "MIGRATE x KEYS a b"))
+
     def test_unknown(self) -> None:
         """A specification that Redis declares unknown finds no keys."""
         (specification,) = read_specifications("OW UPDATE @ ?", (0, 0, 0))

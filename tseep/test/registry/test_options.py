@@ -68,6 +68,15 @@ class KeyFindersTests(SessionTests):
         self.assertKeys("a b", "XREAD COUNT streams STREAMS a b 0 0")
         self.assertKeys("", "XREAD COUNT 1 BLOCK 0")
 
+    def test_migrate(self) -> None:
+        """MIGRATE's keys follow KEYS if its key is empty; a password KEYS is not the keyword."""
+        self.assertKeys("!k", "MIGRATE host 1 k 0 1 COPY AUTH keys")
+        find = self.server.table.commands[b"migrate"].keys_in
+        call = [b"MIGRATE", b"host", b"1", b"", b"0", b"1", b"REPLACE", b"AUTH2", b"user", b"KEYS", b"KEYS", b"a", b"b"]
+        self.assertEqual([b"a", b"b"], find(call))
+        call[3] = b"k"
+        self.assertEqual([], find(call))
+
     def test_string(self) -> None:
         """SET reads its key only with GET; BITFIELD writes its key only with some subcommands."""
         flags = [self.server.table.commands[words[0].lower().encode()].uses_of_keys([word.encode() for word in words])

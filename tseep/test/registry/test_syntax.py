@@ -114,6 +114,11 @@ class DocumentTests(SynchronousTestCase):
         parts = [(part[b"name"], part[b"token"]) for part in argument[b"arguments"]]
         self.assertEqual([(b"on", b"ON"), (b"off", b"OFF")], parts)
 
+    def test_empty_token(self) -> None:
+        """A token can be the empty string, as the key of MIGRATE."""
+        (argument,) = document("<key | empty_string:>", 1)
+        self.assertEqual(b"", argument[b"arguments"][1][b"token"])
+
     def test_keys(self) -> None:
         """Keys refer to the key specifications in order; the last specification covers the remaining keys."""
         arguments = document("source destination key [key ...]", 2)

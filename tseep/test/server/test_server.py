@@ -270,6 +270,18 @@ class CronTests(SessionTests):
         self.assertIn(f"Client id={self.session.id} ", lines[0])
         self.assertIn("closed for overcoming of output buffer limits.", lines[0])
 
+    def test_output_before_authentication(self) -> None:
+        """A client that has to authenticate may have a kilobyte of unsent output, whatever the limits are."""
+        self.server.config.set("client-output-buffer-limit", "normal 0 0 0")
+        self.server.outputs.check(self.session, 2000)
+        self.run_command("CONFIG", "SET", "requirepass", "secret")
+        stranger = self.connect()
+        self.server.outputs.check(self.session, 2000)
+        self.server.outputs.check(stranger, 1000)
+        self.assertFalse(self.session.connection.closed or stranger.connection.closed)
+        self.server.outputs.check(stranger, 2000)
+        self.assertTrue(stranger.connection.closed)
+
     def test_memory_is_given_back(self) -> None:
         """Memory is released to the system once, when no output is pending any more after C{LARGE_OUTPUT} or more."""
         given: list[str] = []

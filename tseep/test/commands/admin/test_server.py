@@ -1,4 +1,4 @@
-"""Tests for L{tseep.commands.admin.server}: TIME, ROLE, WAIT and SHUTDOWN."""
+"""Tests for L{tseep.commands.admin.server}: TIME, LOLWUT and SHUTDOWN."""
 
 from __future__ import annotations
 
@@ -13,16 +13,11 @@ class ServerTests(SessionTests):
         self.pass_time(1.25)
         self.assertReply([b"%d" % (START + 1), b"250000"], "TIME")
 
-    def test_role(self) -> None:
-        """ROLE returns master, offset 0 and no replicas."""
-        self.assertReply([b"master", 0, []], "ROLE")
-
-    def test_wait(self) -> None:
-        """WAIT returns 0 at once, as there are no replicas, and checks its arguments."""
-        self.assertReply(0, "WAIT", 1, 1000)
-        self.assertError("ERR value is not an integer or out of range", "WAIT", "x", 0)
-        self.assertError("ERR timeout is not an integer or out of range", "WAIT", 0, "x")
-        self.assertError("ERR timeout is negative", "WAIT", 0, -1)
+    def test_lolwut(self) -> None:
+        """LOLWUT returns the version of Redis, whatever VERSION it is called with."""
+        for argv in ([], ["VERSION", "5"], ["7"], ["VERSION"]):
+            self.assertReply(b"Redis ver. 7.0.15\n", "LOLWUT", *argv)
+        self.assertError("ERR value is not an integer or out of range", "LOLWUT", "version", "x")
 
 
 class ShutdownTests(SessionTests):

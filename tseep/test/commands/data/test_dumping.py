@@ -14,11 +14,11 @@ class RestoreTests(SessionTests):
         return payload
 
     def test_restores(self) -> None:
-        """RESTORE creates the key from DUMP's reply, with a relative or absolute time to live."""
+        """RESTORE and RESTORE-ASKING create the key from DUMP's reply, with a relative or absolute time to live."""
         payload = self.payload()
         self.assertReply("OK", "RESTORE", "b", 0, payload)
         self.assertReply(b"hello", "GET", "b")
-        self.assertReply("OK", "RESTORE", "c", 1500, payload)
+        self.assertReply("OK", "RESTORE-ASKING", "c", 1500, payload)
         self.assertReply(1500, "PTTL", "c")
         self.assertReply("OK", "RESTORE", "d", (START + 5) * 1000, payload, "ABSTTL", "IDLETIME", 100)
         self.assertReply(5, "TTL", "d")
