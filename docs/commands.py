@@ -29,8 +29,10 @@ ABSENT = {
 
 DIFFERENT = {
     "acl dryrun": "also reports a denied BY or GET of SORT",
-    "acl getuser": "command rules in the order in which they were set, as in Redis 7.2",
-    "acl list": "command rules in the order in which they were set, as in Redis 7.2",
+    **dict.fromkeys(
+        ["acl getuser", "acl list"],
+        "the command rules that were set, without those that have no effect; Redis 7.0 derives others from the result",
+    ),
     "config set": "tseep's parameters only",
     "dump": "always the plain encoding of a value; Redis has several",
     "debug": "ERROR, OBJECT, PROTOCOL, SET-ACTIVE-EXPIRE and SLEEP only",

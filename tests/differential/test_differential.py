@@ -62,6 +62,7 @@ BY_HAND = {
     "memory|help": "the words are our own: test_help",
     "object|help": "the words are our own: test_help",
     "slowlog|help": "the words are our own: test_help",
+    "command|count": "without its subcommand it is COMMAND, in another order: test_command_info",
     "command|docs": "test_command_docs",
     "command|info": "test_command_info",
     "command|list": "test_command_list",

@@ -92,7 +92,9 @@ class Selector:
     @property
     def restricted(self) -> bool:
         """True unless it allows all commands, keys and channels."""
-        return bool(self.rules) or not (self.everything and self.all_keys and self.all_channels)
+        if not (self.everything and self.all_keys and self.all_channels):
+            return True
+        return any(command.name not in self.allowed for command in iter_commands(self._commands))
 
     # Rules
 
@@ -121,6 +123,7 @@ class Selector:
             self._add_channel(rule[1:])
         elif rule[:1] in ("+", "-"):
             self._change_commands(word[0] == "+", word[1:])
+            self._note(word)
         else:
             raise AclRuleError(SYNTAX)
 
@@ -131,9 +134,9 @@ class Selector:
     def _add_pattern(self, rule: str) -> None:
         if self.all_keys:
             raise AclRuleError(AFTER_ALL_KEYS)
-        letters, tilde, pattern = rule.partition("~")
+        letters, _, pattern = rule.partition("~")
         kinds = [_BY_LETTER.get(letter.upper()) for letter in letters[1:]] if letters else [READ, WRITE]
-        if not tilde or not kinds or None in kinds or len(set(kinds)) < len(kinds) or not is_plain(pattern):
+        if not kinds or None in kinds or len(set(kinds)) < len(kinds) or not is_plain(pattern):
             raise AclRuleError(SYNTAX)
         for kind in kinds:
             self.patterns[pattern] = self.patterns.get(pattern, 0) | (kind or 0)
@@ -158,7 +161,6 @@ class Selector:
             self._allow_first_argument(name)
         else:
             raise AclRuleError(UNKNOWN)
-        self._note(allow, name)
 
     def _find(self, name: str) -> Command | None:
         first, bar, second = name.encode("utf-8", "surrogateescape").partition(b"|")
@@ -175,7 +177,6 @@ class Selector:
         for command in iter_commands(self._commands):
             if name[1:] in categories_of(command):
                 self._change(allow, command.name)
-        self._note(allow, name)
 
     def _allow_first_argument(self, name: str) -> None:
         whole, _, word = name.rpartition("|")
@@ -191,10 +192,23 @@ class Selector:
         words = self.first_arguments.setdefault(command.name, set())
         words.add(word.encode("utf-8", "surrogateescape"))
 
-    def _note(self, allow: bool, name: str) -> None:
+    def _note(self, word: str) -> None:
         """Append a rule, and drop the earlier ones that it overrides: for the same name or for its subcommands."""
+        name = word[1:]
         self.rules = [rule for rule in self.rules if rule[1:] != name and not rule[1:].startswith(name + "|")]
-        self.rules.append(("+" if allow else "-") + name)
+        self.rules.append(word)
+
+    def _effective_rules(self) -> list[str]:
+        """The rules that change the permissions, if all are applied in order."""
+        replay = Selector(self._commands, False)
+        replay._set_all(self.everything)
+        effective = []
+        for rule in self.rules:
+            allowed, words = set(replay.allowed), {name: set(each) for name, each in replay.first_arguments.items()}
+            replay._change_commands(rule[0] == "+", rule[1:])
+            if (allowed, words) != (replay.allowed, replay.first_arguments):
+                effective.append(rule)
+        return effective
 
     # Checks
 
@@ -248,7 +262,7 @@ class Selector:
 
     @property
     def shown_commands(self) -> str:
-        return " ".join(["+@all" if self.everything else "-@all", *self.rules])
+        return " ".join(["+@all" if self.everything else "-@all", *self._effective_rules()])
 
     @property
     def shown_keys(self) -> str:

@@ -195,7 +195,7 @@ class Users:
     The users of one server.
 
     @param commands: all commands by name, in lower case.
-    @param config: the parameters, of which C{acl-pubsub-default} is read.
+    @param config: the parameters, of which C{acl-pubsub-default}, C{aclfile} and C{dir} are read.
     @param sessions: all clients by id.
     @param disconnect: called with the session of a client whose user is deleted, before its connection is closed.
     @ivar named: the users by name.
@@ -229,6 +229,12 @@ class Users:
     def open(self) -> bool:
         """True if clients need not authenticate."""
         return self.default.nopass and self.default.enabled
+
+    @property
+    def file(self) -> Path | None:
+        """The aclfile, in C{dir} if its path is relative, as in Redis; None without one."""
+        name = self._config["aclfile"]
+        return Path(self._config["dir"], name) if name else None
 
     def require(self, password: str) -> None:
         """Set the default user's password (requirepass), if it differs from the last call's. Empty: any is accepted."""

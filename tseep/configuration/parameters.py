@@ -109,7 +109,7 @@ PARAMETERS = [
         "",
         TEXT,
         SECURITY,
-        "File of ACL users, read at start and by ACL LOAD, and written by ACL SAVE.",
+        "File of ACL users, in --dir; read at start and by ACL LOAD, and written by ACL SAVE.",
         fixed=True,
     ),
     Parameter("acllog-max-len", "128", number(0, LARGEST), SECURITY, "Maximum number of entries in ACL LOG."),

@@ -9,7 +9,6 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from twisted.python import usage
@@ -318,9 +317,9 @@ def _check_config(options: Options) -> int:
 
     server = Server(options.config)
     errors = start_errors(reactor, options, server)
-    if options.config["aclfile"]:
+    if server.users.file is not None:
         try:
-            server.users.load(Path(options.config["aclfile"]))
+            server.users.load(server.users.file)
         except AclRuleError as error:
             errors.append(f"cannot load the users: {error}")
     errors += unwritable(options.config) + unused_password(server)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
@@ -86,10 +85,10 @@ class TseepService(Service):
         self._reactor.callWhenRunning(self._announce)
 
     def _load_users(self) -> None:
-        path = self._server.config["aclfile"]
-        if path:
+        users = self._server.users
+        if users.file is not None:
             try:
-                self._server.users.load(Path(path))
+                users.load(users.file)
             except AclRuleError as error:
                 raise CannotStart(f"tseep: cannot load the users: {error}") from None
         for wrong in unused_password(self._server):

@@ -428,6 +428,7 @@ class Session:
             return None, NO_REPLY
         try:
             found = self.server.table.native_commands[argv[0]] if self._native else self.server.table.lookup(argv)
+            self.last_command = found  # ACL LOG shows it
             admit(self, found, argv)
             if self.server.pause.holds(self, found, argv):
                 self.reply_skip_next = self.reply_skip

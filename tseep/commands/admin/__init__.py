@@ -1,6 +1,7 @@
 """
-Commands about the server: ACL, COMMAND, CONFIG, DEBUG, INFO, LATENCY, MEMORY, SLOWLOG, snapshots and shutdown.
+Commands about the server: ACL, COMMAND, CONFIG, DEBUG, INFO, LATENCY, MEMORY, MODULE, SLOWLOG, replication, snapshots
+and shutdown.
 
-Imports: __init__, access, algorithms, commands.arguments, configuration, datatypes, errors, persistence, registry,
-replies, session, system, telemetry.
+Imports: __init__, access, algorithms, commands.arguments, configuration, coordination, datatypes, errors, persistence,
+registry, replies, session, system, telemetry.
 """

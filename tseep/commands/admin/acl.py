@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tseep.access.users import BAD_NAME
 from tseep.algorithms.numeric import require_integer
-from tseep.errors import READS_ANY_KEY, AclRuleError, CommandError, wrong_arguments
+from tseep.errors import READS_ANY_KEY, AclRuleError, CommandError, wrong_arguments, wrong_subcommand
 from tseep.registry.categories import CATEGORIES, categories_of
 from tseep.registry.table import command, iter_commands
 from tseep.replies import OK, Reply, SetReply
@@ -90,7 +90,7 @@ def acl_deluser(session: Session, argv: list[bytes]) -> Reply:
 def _optional(argv: list[bytes]) -> bytes | None:
     """Return the only argument of a subcommand; None if it is omitted."""
     if len(argv) > 3:
-        raise wrong_arguments(b"|".join(argv[:2]).lower())
+        raise wrong_subcommand(argv)
     return argv[2] if len(argv) == 3 else None
 
 
@@ -172,7 +172,7 @@ def acl_save(session: Session, argv: list[bytes]) -> Reply:
 
 
 def _file(session: Session) -> Path:
-    path = session.server.config["aclfile"]
-    if not path:
+    path = session.server.users.file
+    if path is None:
         raise CommandError(_NO_FILE)
-    return Path(path)
+    return path

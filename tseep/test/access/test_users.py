@@ -89,6 +89,41 @@ class AclTests(SessionTests):
         self.assertReply("OK", "ACL", "LOG", "RESET")
         self.assertReply([], "ACL", "LOG")
 
+    def test_log_of_a_command(self) -> None:
+        """The client in ACL LOG shows the denied command as its last one."""
+        self.make("+ping", "+acl")
+        self.be()
+        self.run_command("PING")
+        self.run_command("SET", "a", 1)
+        (entry,) = self.run_command("ACL", "LOG")
+        self.assertIn(b" cmd=set ", dict(zip(entry[::2], entry[1::2]))[b"client-info"])
+
+    def test_rules_without_effect(self) -> None:
+        """ACL GETUSER omits rules that change nothing, as Redis 7.0 does; with all commands, the fast path is used."""
+        for rules, shown in (
+            (["+client|id", "+@all", "+client|id", "+@read"], b"+@all"),
+            (["+get", "-get", "-module|load"], b"-@all"),
+            (["-client", "+client|id", "+cluster|info"], b"-@all +client|id +cluster|info"),
+            (["+@all", "-client|id", "+client|id"], b"+@all"),
+            (["+select|0", "+select|1", "+select"], b"-@all +select"),
+        ):
+            self.make("~*", "&*", *rules)
+            user = self.run_command("ACL", "GETUSER", "u")
+            self.assertEqual(shown, dict(zip(user[::2], user[1::2]))[b"commands"])
+            self.assertEqual(shown != b"+@all", self.server.users.named[b"u"].restricted, rules)
+
+    def test_file_in_folder(self) -> None:
+        """A relative path of the aclfile is in C{dir}, as in Redis."""
+        folder = made_folder(self)
+        self.server.config.set("dir", folder)
+        self.server.config.set("aclfile", "users.acl")
+        self.make("+get")
+        self.assertReply("OK", "ACL", "SAVE")
+        self.assertIn("user u on nopass", Path(folder, "users.acl").read_text())
+        self.assertReply(1, "ACL", "DELUSER", "u")
+        self.assertReply("OK", "ACL", "LOAD")
+        self.assertReply([b"default", b"u"], "ACL", "USERS")
+
     def test_sort_by_any_key(self) -> None:
         """SORT with a BY or GET pattern requires permission to read all keys from the selector that permits SORT."""
         self.run_command("RPUSH", "l", "x")
