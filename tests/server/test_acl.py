@@ -360,7 +360,7 @@ def test_file(tmp_path: Path) -> None:
         path.write_text("user default on nopass ~* &* +@all\n\nuser u on >p +get ~a ( +set ~b )\n")
     assert shown[0] == shown[1]
     path.write_text("user u +nosuch\nnonsense\n")
-    with pytest.raises(AssertionError, match=r"cannot load the users: .*users.acl:1: Unknown command.*users.acl:2: "):
+    with pytest.raises(AssertionError, match=r"cannot load the users: .*acl:1: Error .* '.nosuch': Unknown.*acl:2: "):
         Tseep("v2", "--aclfile", str(path))
 
 

@@ -99,7 +99,7 @@ FAULTS = {
     "an address that does not exist": (lambda folder: ["--listen", "tcp:0:interface=192.0.2.1"], "192.0.2.1"),
     "a Unix socket in a missing folder": (lambda folder: ["--listen", "unix:/nonexistent/socket"], "no such directory"),
     "a corrupt dump.rdb": (corrupt_dump, "cannot load .*dump.rdb"),
-    "a wrong aclfile": (bad_aclfile, "cannot load the users: .*users.acl:1: Unknown command"),
+    "a wrong aclfile": (bad_aclfile, "cannot load the users: .*acl:1: Error in applying operation '.nosuch'"),
     "a missing aclfile": (lambda folder: ["--aclfile", "/nonexistent.acl"], "cannot load the users: /nonexistent.acl"),
     "a rule that undoes the password": (undone_password, "requirepass is set, but an ACL rule allows the default user"),
     "no folder for the append-only file": (no_folder_for_the_append_only_file, "appendonlydir.*--dir"),

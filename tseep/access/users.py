@@ -318,7 +318,9 @@ class Users:
             try:
                 user = self._read_line(words, seen)
             except AclRuleError as error:
-                errors.append(f"{place}: {error.args[0]}. ")
+                reason, *rule = error.args
+                where = f"Error in applying operation '{rule[0]}': " if rule else ""
+                errors.append(f"{place}: {where}{reason}. ")
             else:
                 read.update({} if user is None else {user.name: user})
         if errors:
@@ -347,7 +349,7 @@ class Users:
         if not is_plain(words[1]):
             raise AclRuleError(BAD_NAME)
         if name in seen:
-            raise AclRuleError("Duplicate user found. A user can only be defined once in config files")
+            raise AclRuleError(f"Duplicate user '{words[1]}' found")
         seen.add(name)
         return self._changed(name, None, words[2:])
 
