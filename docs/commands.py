@@ -37,7 +37,7 @@ DIFFERENT = {
     "dump": "always the plain encoding of a value; Redis has several",
     "debug": "ERROR, OBJECT, PROTOCOL, SET-ACTIVE-EXPIRE and SLEEP only",
     "fcall": "as EVAL",
-    "eval": "errors of Lua's own functions in a return statement have no line number; no debugger",
+    "eval": "a number -0.0 becomes an argument 0; no debugger",
     **dict.fromkeys(
         ["hrandfield", "srandmember", "zrandmember"], "a negative count is refused if the reply exceeds 64 MiB"
     ),

@@ -8,6 +8,7 @@ C{lupa} is not installed where it has no wheels, so it is imported when the firs
 from __future__ import annotations
 
 import hashlib
+import math
 import sys
 from importlib import import_module
 from importlib.resources import files
@@ -17,6 +18,7 @@ from tseep.errors import CommandError
 from tseep.replies import Attributed, BigNumber, Encoded, NullArray, Push, Reply, SetReply, Status, Verbatim
 from tseep.scripting.lua import libraries
 from tseep.scripting.lua.arguments import as_int, as_long, as_text, number
+from tseep.scripting.lua.bytecode import keep_frames
 
 MISSING = "ERR Lua is not installed here: pip install lupa"
 
@@ -43,6 +45,9 @@ CONSTANTS: dict[bytes, Any] = {
     b"REPL_NONE": 0, b"REPL_AOF": 1, b"REPL_SLAVE": 2, b"REPL_REPLICA": 2, b"REPL_ALL": 3,
     b"REDIS_VERSION": b"7.0.15", b"REDIS_VERSION_NUM": VERSION,
 }  # fmt: skip
+
+_NEGATIVE_NAN = b"-nan"
+"""As C prints 0/0 on x86-64; Python does not print the sign."""
 
 _SCALAR, _ARRAY, _STATUS, _ERROR, _DOUBLE, _MAP, _SET, _BIG, _VERBATIM, _LONG, _FAILED = range(11)
 """The kinds of values that the sandbox reports."""
@@ -122,14 +127,16 @@ class Interpreter:
         opened: tuple[Any, ...] = self._execute(
             "sandbox.lua",
             self._call, self._pcall, self._explain, self._sha1, self._log, self._set_protocol, self._set_replication,
-            self._may_call, self._register, self._random.next, self._random.seed, self._host.tick, more,
-            self._lua.table_from(CONSTANTS),
+            self._may_call, self._register, self._random.next, self._random.seed, self._host.tick, keep_frames,
+            more, self._lua.table_from(CONSTANTS),
         )  # fmt: skip
         return opened
 
     def _execute(self, name: str, *arguments: Any) -> Any:
         """Run a Lua file of this package."""
-        return self._lua.execute(files(__package__).joinpath(name).read_bytes(), *arguments, name=b"=" + name.encode())
+        source = files(__package__).joinpath(name).read_bytes()
+        dumped = self._lua.eval(b"string.dump")(self._lua.compile(source, name=b"=" + name.encode()))
+        return self._lua.compile(keep_frames(dumped, everywhere=True))(*arguments)
 
     # Scripts
 
@@ -390,7 +397,7 @@ def _arguments(words: tuple[Any, ...]) -> list[bytes]:
         if type(word) is bytes:
             argv.append(word)
         elif type(word) is int or type(word) is float:
-            argv.append(b"%.17g" % word)
+            argv.append(_NEGATIVE_NAN if word != word and math.copysign(1, word) < 0 else b"%.17g" % word)
         else:
             raise CommandError("ERR Lua redis lib command arguments must be strings or integers")
     return argv

@@ -11,7 +11,7 @@ local format, byte, char, find, match = string.format, string.byte, string.char,
 local gsub, lower, sub = string.gsub, string.lower, string.sub
 local OWN = getinfo(1, "S").source
 
--- Raise an error with the position of the script's call.
+-- Raise an error with the position of the script's call, and with the name by which the script calls the function.
 local function fail(message, ...)
   local level = 2
   local where = getinfo(level, "Sl")
@@ -20,7 +20,9 @@ local function fail(message, ...)
     where = getinfo(level, "Sl")
   end
   local place = where and where.currentline > 0 and format("%s:%d: ", where.short_src, where.currentline) or ""
-  error(place .. format(message, ...), 0)
+  local name = getinfo(level - 1, "n").name or "?"
+  local text = gsub(format(message, ...), "^(bad argument #%d+ to ')[^']*", function(start) return start .. name end)
+  error(place .. text, 0)
 end
 
 -- cjson
@@ -548,23 +550,27 @@ local function unpacked(problem, ...)
   return ...
 end
 
-local function text_argument(name, text)
+local function text_argument(name, ...)
+  local text = ...
   if type(text) ~= "string" and type(text) ~= "number" then
-    fail("bad argument #1 to '%s' (string expected, got %s)", name, text == nil and "no value" or type(text))
+    local got = select("#", ...) == 0 and "no value" or type(text)
+    fail("bad argument #1 to '%s' (string expected, got %s)", name, got)
   end
   return tostring(text)
 end
 
-function cmsgpack.unpack(text)
-  return unpacked(host_msgpack_unpack("unpack", text_argument("unpack", text), 0, 0))
+function cmsgpack.unpack(...)
+  return unpacked(host_msgpack_unpack("unpack", text_argument("unpack", ...), 0, 0))
 end
 
-function cmsgpack.unpack_one(text, offset)
-  return unpacked(host_msgpack_unpack("unpack_one", text_argument("unpack_one", text), 1, tonumber(offset) or 0))
+function cmsgpack.unpack_one(...)
+  local _, offset = ...
+  return unpacked(host_msgpack_unpack("unpack_one", text_argument("unpack_one", ...), 1, tonumber(offset) or 0))
 end
 
-function cmsgpack.unpack_limit(text, limit, offset)
-  text = text_argument("unpack_limit", text)
+function cmsgpack.unpack_limit(...)
+  local _, limit, offset = ...
+  local text = text_argument("unpack_limit", ...)
   limit = number_argument(2, "unpack_limit", limit == nil and 1 or 2, limit)
   return unpacked(host_msgpack_unpack("unpack_limit", text, limit, tonumber(offset) or 0))
 end

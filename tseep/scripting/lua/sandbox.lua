@@ -6,20 +6,22 @@
 -- exceptions, which are converted to tables before a script sees them.
 
 local host_call, host_pcall, host_explain, host_sha1, host_log, host_setresp, host_set_repl, host_may_call, host_register,
-    host_random, host_seed, host_tick, libraries, constants = ...
+    host_random, host_seed, host_tick, host_keep_frames, libraries, constants = ...
 
 local OWN = debug.getinfo(1, "S").source
 local LIBRARIES = "=libraries.lua"
 local STEPS = 100000 -- instructions between two checks of the deadline
 local TURNS = 100 -- caught errors or resumed coroutines between two checks of the deadline
 local MAX_RETURNED = 4000 -- maximum number of values that a function returns at once
+local MAX_UNPACKED = 7997 -- the results for which unpack finds room, beside its arguments
 local SCALAR, ARRAY, STATUS, ERROR, DOUBLE, MAP, SET, BIG, VERBATIM, LONG, FAILED = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 
-local getinfo, sethook, setfenv = debug.getinfo, debug.sethook, setfenv
+local getinfo, sethook, metatable_of, setfenv = debug.getinfo, debug.sethook, debug.getmetatable, setfenv
 local error, type, next, pairs, rawget, rawset, select, unpack, tostring, tonumber =
     error, type, next, pairs, rawget, rawset, select, unpack, tostring, tonumber
 local pcall, xpcall, setmetatable, getmetatable, loadstring = pcall, xpcall, setmetatable, getmetatable, loadstring
-local format, byte, find, sub, concat = string.format, string.byte, string.find, string.sub, table.concat
+local format, byte, find, sub, dump = string.format, string.byte, string.find, string.sub, string.dump
+local concat, insert = table.concat, table.insert
 local floor, ceil = math.floor, math.ceil
 local create, resume, running = coroutine.create, coroutine.resume, coroutine.running
 local READONLY = "Attempt to modify a readonly table"
@@ -27,7 +29,7 @@ local READONLY = "Attempt to modify a readonly table"
 -- Read-only tables: each is an empty proxy, whose metatable reads from a table that scripts cannot reference.
 
 local behind = setmetatable({}, {__mode = "k"})
-local guarded = {}
+local HIDDEN = {} -- in place of the metatable of a proxy
 
 local function refuse()
   error(READONLY, 2)
@@ -36,33 +38,30 @@ end
 local function put_before(contents, meta)
   local outside = setmetatable({}, meta)
   behind[outside] = contents
-  guarded[#guarded + 1] = outside
   return outside
 end
 
 local function guard(contents)
-  local meta = {__index = contents, __newindex = refuse}
-  local outside = put_before(contents, meta)
-  local shown = {__index = outside} -- the proxy's metatable, as scripts see it
+  local meta = {__index = contents, __newindex = refuse, __metatable = HIDDEN}
+  return put_before(contents, meta), meta
+end
+
+local function guard_visibly(contents) -- whose metatable scripts see, read-only
+  local outside, meta = guard(contents)
+  local shown = {__index = outside}
   meta.__metatable = put_before(shown, {__index = shown, __newindex = refuse, __metatable = false})
   return outside, meta
 end
 
-local function tidy() -- table.insert bypasses the guard; remove what it left for the next script
-  for i = 1, #guarded do
-    local outside = guarded[i]
-    if next(outside) ~= nil then
-      for key in pairs(outside) do
-        outside[key] = nil
-      end
-    end
-  end
+-- Raise an error about an argument of a library function, with the name by which the script calls it.
+local function bad_argument(place, what, level)
+  level = level or 2 -- of the library function
+  local name = getinfo(level, "n").name or "?"
+  error(format("bad argument #%d to '%s' (%s)", place, name, what), level + 1)
 end
 
-local function check_table(value, name)
-  if type(value) ~= "table" then
-    error(format("bad argument #1 to '%s' (table expected, got %s)", name, value == nil and "nil" or type(value)), 3)
-  end
+local function not_a_table(...)
+  bad_argument(1, "table expected, got " .. (select("#", ...) == 0 and "no value" or type((...))), 3)
 end
 
 local function raise(message)
@@ -103,33 +102,80 @@ end
 
 -- Basic functions that differ from Lua's
 
+local function whole(value) -- the number as C's int: the low 32 bits of a long
+  local number = tonumber(value) or 0
+  if not (number >= -2 ^ 63 and number < 2 ^ 63) then
+    return 0
+  end
+  local word = (number < 0 and ceil(number) or floor(number)) % 2 ^ 32
+  return word < 2 ^ 31 and word or word - 2 ^ 32
+end
+
 local current -- the global table of the running script
 local lua = {}
 
-function lua.next(t, key)
-  check_table(t, "next")
+function lua.next(...)
+  local t, key = ...
+  if type(t) ~= "table" then
+    not_a_table(...)
+  end
   return next(behind[t] or t, key)
 end
 
-function lua.pairs(t)
-  check_table(t, "pairs")
-  if behind[t] then
+function lua.pairs(...)
+  local t = ...
+  if type(t) ~= "table" then
+    not_a_table(...)
+  elseif behind[t] then
     return lua.next, t, nil
   end
   return next, t, nil
 end
 
-function lua.rawget(t, key)
-  check_table(t, "rawget")
+function lua.rawget(...)
+  local t, key = ...
+  if type(t) ~= "table" then
+    not_a_table(...)
+  end
   return rawget(behind[t] or t, key)
 end
 
-function lua.rawset(t, key, value)
-  check_table(t, "rawset")
-  if behind[t] then
+function lua.rawset(...)
+  local t, key, value = ...
+  if type(t) ~= "table" then
+    not_a_table(...)
+  elseif behind[t] then
     raise("ERR " .. READONLY)
   end
   return rawset(t, key, value)
+end
+
+function lua.getmetatable(...)
+  if select("#", ...) == 0 then
+    bad_argument(1, "value expected")
+  end
+  local meta = getmetatable((...))
+  return meta ~= HIDDEN and meta or nil
+end
+
+local function integer_argument(place, value)
+  if not tonumber(value) then
+    bad_argument(place, "number expected, got " .. type(value), 3)
+  end
+  return whole(value)
+end
+
+function lua.unpack(...) -- Lua's crashes if the number of results overflows an int
+  local t, first, last = ...
+  if type(t) ~= "table" then
+    not_a_table(...)
+  end
+  first = first == nil and 1 or integer_argument(2, first)
+  last = last == nil and #t or integer_argument(3, last)
+  if last - first >= MAX_UNPACKED then
+    error("too many results to unpack", 2)
+  end
+  return unpack(t, first, last)
 end
 
 local function plain(problem) -- the error as scripts see it
@@ -152,16 +198,25 @@ local function settle(ok, ...)
   return false, problem
 end
 
-function lua.setmetatable(t, meta)
-  if behind[t] then
+function lua.setmetatable(...)
+  local t, meta = ...
+  if type(t) ~= "table" then
+    not_a_table(...)
+  elseif select("#", ...) < 2 or (meta ~= nil and type(meta) ~= "table") then
+    bad_argument(2, "nil or table expected")
+  elseif behind[t] then
     raise("ERR " .. READONLY)
+  end
+  local present = metatable_of(t)
+  if present and rawget(present, "__metatable") ~= nil then
+    error("cannot change a protected metatable", 2)
   end
   return setmetatable(t, meta)
 end
 
 function lua.pcall(...)
   if select("#", ...) == 0 then
-    error("bad argument #1 to 'pcall' (value expected)", 2)
+    bad_argument(1, "value expected")
   end
   return settle(pcall(...))
 end
@@ -185,7 +240,7 @@ end
 function lua.xpcall(...)
   local body, handler = ...
   if select("#", ...) < 2 then
-    error("bad argument #2 to 'xpcall' (value expected)", 2)
+    bad_argument(2, "value expected")
   end
   return handle(handler, pcall(body))
 end
@@ -194,21 +249,23 @@ local function compile(text, name, environment)
   local source = byte(text) == 27 and " " .. text or text -- rejects bytecode, which could escape the sandbox
   local chunk, message = loadstring(source, name)
   if chunk then
+    chunk = loadstring(host_keep_frames(dump(chunk)))
     setfenv(chunk, environment)
   end
   return chunk, message
 end
 
-function lua.loadstring(text, name)
+function lua.loadstring(...)
+  local text, name = ...
   if type(text) ~= "string" and type(text) ~= "number" then
-    error(format("bad argument #1 to 'loadstring' (string expected, got %s)", type(text)), 2)
+    bad_argument(1, "string expected, got " .. (select("#", ...) == 0 and "no value" or type(text)))
   end
   return compile(tostring(text), tostring(name or text), current)
 end
 
 function lua.load(reader, name)
   if type(reader) ~= "function" then
-    error(format("bad argument #1 to 'load' (function expected, got %s)", type(reader)), 2)
+    bad_argument(1, "function expected, got " .. type(reader))
   end
   local parts = {}
   for part in reader do
@@ -224,8 +281,8 @@ function lua.load(reader, name)
 end
 
 for _, name in pairs({
-  "assert", "collectgarbage", "error", "gcinfo", "getmetatable", "ipairs", "rawequal", "select",
-  "tonumber", "tostring", "type", "unpack", "_VERSION",
+  "assert", "collectgarbage", "error", "gcinfo", "ipairs", "rawequal", "select",
+  "tonumber", "tostring", "type", "_VERSION",
 }) do
   lua[name] = _G[name]
 end
@@ -239,7 +296,7 @@ end
 
 function coroutines.create(body)
   if type(body) ~= "function" then
-    error("bad argument #1 to 'create' (Lua function expected)", 2)
+    bad_argument(1, "Lua function expected")
   end
   local thread = create(body)
   sethook(thread, look, "", STEPS)
@@ -255,6 +312,9 @@ local function settle_thread(ok, ...)
 end
 
 function coroutines.resume(thread, ...)
+  if type(thread) ~= "thread" then
+    bad_argument(1, "coroutine expected")
+  end
   return settle_thread(resume(thread, ...))
 end
 
@@ -269,7 +329,7 @@ end
 
 function coroutines.wrap(body)
   if type(body) ~= "function" then
-    error("bad argument #1 to 'wrap' (Lua function expected)", 2)
+    bad_argument(1, "Lua function expected")
   end
   local thread = coroutines.create(body)
   return function(...)
@@ -277,16 +337,29 @@ function coroutines.wrap(body)
   end
 end
 
--- math.random with Redis's generator
+-- table.insert, which does not ask the metatable
 
-local function whole(value) -- the number as C's int: the low 32 bits of a long
-  local number = tonumber(value) or 0
-  if not (number >= -2 ^ 63 and number < 2 ^ 63) then
-    return 0
-  end
-  local word = (number < 0 and ceil(number) or floor(number)) % 2 ^ 32
-  return word < 2 ^ 31 and word or word - 2 ^ 32
+local tables = {}
+for name, each in pairs(table) do
+  tables[name] = each
 end
+
+function tables.insert(...)
+  local t, place = ...
+  local count = select("#", ...)
+  if type(t) ~= "table" then
+    not_a_table(...)
+  elseif behind[t] then
+    error(READONLY, 0)
+  elseif count ~= 2 and count ~= 3 then
+    error("wrong number of arguments to 'insert'", 2)
+  elseif count == 3 and not tonumber(place) then
+    bad_argument(2, "number expected, got " .. type(place))
+  end
+  return insert(...)
+end
+
+-- math.random with Redis's generator
 
 local function random(...)
   local count, low, high = select("#", ...), ...
@@ -299,8 +372,7 @@ local function random(...)
   end
   for place = 1, count do
     if not tonumber((select(place, ...))) then
-      local got = type((select(place, ...)))
-      error(format("bad argument #%d to 'random' (number expected, got %s)", place, got), 2)
+      bad_argument(place, "number expected, got " .. type((select(place, ...))))
     end
   end
   low, high = whole(low), whole(high)
@@ -308,7 +380,7 @@ local function random(...)
     low, high = 1, low
   end
   if low > high then
-    error(format("bad argument #%d to 'random' (interval is empty)", count), 2)
+    bad_argument(count, "interval is empty")
   end
   return floor(share * (high - low + 1)) + low
 end
@@ -319,9 +391,10 @@ for name, each in pairs(math) do
 end
 maths.random = random
 
-function maths.randomseed(seed)
+function maths.randomseed(...)
+  local seed = ...
   if not tonumber(seed) then
-    error(format("bad argument #1 to 'randomseed' (number expected, got %s)", seed == nil and "no value" or type(seed)), 2)
+    bad_argument(1, "number expected, got " .. (select("#", ...) == 0 and "no value" or type(seed)))
   end
   host_seed(tonumber(seed))
 end
@@ -406,7 +479,7 @@ end
 
 local no_global = {__index = nonexistent}
 local strings = guard(string)
-for name, contents in pairs({math = maths, string = string, table = table, coroutine = coroutines}) do
+for name, contents in pairs({math = maths, string = string, table = tables, coroutine = coroutines}) do
   lua[name] = contents == string and strings or (guard(contents))
 end
 for name, library in pairs(libraries) do
@@ -419,7 +492,7 @@ local function globals(api)
   for name, each in pairs(lua) do
     visible[name] = each
   end
-  local outside, meta = guard(visible)
+  local outside, meta = guard_visibly(visible)
   visible._G = outside
   return outside, visible, meta
 end
@@ -513,7 +586,6 @@ local function slice(t, first, last)
 end
 
 local function result(ok, value)
-  tidy()
   if not ok then
     if type(value) ~= "table" then -- out of memory, or the handler failed
       return FAILED, "ERR " .. tostring(value)

@@ -55,11 +55,74 @@ class SandboxTests(SessionTests):
         self.assertEqual([b"table"], self.evaluate(script))
 
     def test_guarded(self) -> None:
-        """Shared tables are read-only; a change that gets past the guard ends with the script."""
-        for script in ("x = 1", "_G.x = 1", "redis.x = 1", "string.x = 1", "rawset(math, 'x', 1)", "cjson.x = 1"):
+        """Shared tables are read-only, and their metatables are hidden, as in Redis."""
+        for script in (
+            "x = 1", "_G.x = 1", "redis.x = 1", "string.x = 1", "rawset(math, 'x', 1)", "cjson.x = 1",
+            "table.insert(redis, 1)", "table.insert(_G, 1, 2)", "setmetatable(redis, {})",
+            "getmetatable(_G).__index = 1",
+        ):  # fmt: skip
             self.assertIn("Attempt to modify a readonly table", self.evaluate(script))
-        self.evaluate("table.insert(redis, 'x')")
-        self.assertEqual(None, self.evaluate("return rawget(redis, 1)"))
+        self.assertEqual(
+            [b"nil", b"nil", b"table"],
+            self.evaluate("return {type(getmetatable(redis)), type(getmetatable(math)), type(getmetatable(_G))}"),
+        )
+
+    def test_place(self) -> None:
+        """An error of a library function has the place of its call, also in a return statement, as in Redis."""
+        for script, text in (
+            ("\nreturn cjson.decode('{')", "user_script:2: Expected object key string but found T_END at character 2"),
+            (
+                "return setmetatable(1, 2)",
+                "user_script:1: bad argument #1 to 'setmetatable' (table expected, got number)",
+            ),
+            ("return cmsgpack.unpack(nil)", "user_script:1: bad argument #1 to 'unpack' (string expected, got nil)"),
+            ("local pack = struct.pack\nreturn pack('z')", "user_script:2: bad argument #1 to 'pack' (invalid format"),
+            (
+                "local d = bit.bnot local function f()\nreturn d() end f()",
+                "user_script:2: bad argument #1 to 'd' (number",
+            ),
+            ("return next({}, 'x')", "invalid key to 'next' script: "),
+            ("return coroutine.resume()", "user_script:1: bad argument #1 to 'resume' (coroutine expected)"),
+        ):
+            error = str(self.evaluate(script))
+            self.assertIn(f"ERR {text}", error)
+            self.assertIn(f", on @user_script:{2 if script.count(chr(10)) else 1}.", error, script)
+
+    def test_name_of_a_function(self) -> None:
+        """A library function that Lua's C code calls has no name in errors, as in Redis."""
+        for script in ("struct.pack, 'z'", "math.random, 0", "setmetatable, 1, 2", "cjson.encode", "unpack"):
+            (_, error) = self.evaluate(f"return {{pcall({script})}}")
+            self.assertIn(b"bad argument #1 to '?' (", error)
+
+    def test_tail_calls(self) -> None:
+        """A script's functions can call themselves in tail calls without end."""
+        for script in (
+            "local function f(n) return n == 0 and 7 or f(n - 1) end return f(9)",
+            "local function f(n) if n == 0 then return 7 end return f(n - 1) end return f(100000)",
+            "local t = {} function t.f(n) if n == 0 then return 7 end return t.f(n - 1) end return t.f(100000)",
+            "local t = {} function t:f(n) if n == 0 then return 7 end return self:f(n - 1) end return t:f(100000)",
+        ):
+            self.assertEqual(7, self.evaluate(script), script)
+
+    def test_unpack(self) -> None:
+        """unpack refuses more results than it can return, also where Lua's own overflows and crashes."""
+        for script in ("-2, 0x7fffffff", "0, 0x7fffffff", "-2147483648, 2147483647", "1, 7998", "2, 1e9"):
+            self.assertIn("too many results to unpack", self.evaluate(f"return {{unpack({{1, 2, 3}}, {script})}}"))
+        self.assertEqual(7997, self.evaluate("return #{unpack({}, 1, 7997)} + select('#', unpack({}, 1, 7997))"))
+        self.assertEqual([2, 3], self.evaluate("return {unpack({1, 2, 3}, '2')}"))
+        self.assertEqual([], self.evaluate("return {unpack({1, 2, 3}, 1, -2147483648)}"))
+
+    def test_insert(self) -> None:
+        """table.insert appends a value, or inserts it at a place."""
+        self.assertEqual([3, 1, 2], self.evaluate("local t = {} for i = 1, 2 do table.insert(t, i) end "
+                                                  "table.insert(t, '1', 3) return t"))  # fmt: skip
+        for arguments, text in (
+            ("", "bad argument #1 to 'insert' (table expected, got no value)"),
+            ("{}", "wrong number of arguments to 'insert'"),
+            ("{}, 1, 2, 3", "wrong number of arguments to 'insert'"),
+            ("{}, 'x', 1", "bad argument #2 to 'insert' (number expected, got string)"),
+        ):
+            self.assertIn(f"ERR user_script:1: {text}", self.evaluate(f"table.insert({arguments})"))
 
     def test_nothing_of_the_host(self) -> None:
         """Files, modules, the debug library, bytecode and Python are not accessible."""
