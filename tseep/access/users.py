@@ -282,9 +282,10 @@ class Users:
         self._store(self.unrestricted())
         self._required = ""
 
-    def load(self, path: Path) -> None:
+    def load(self, path: Path, asking: Session | None = None) -> None:
         """
-        Replace all users by those of an aclfile (ACL LOAD). Clients of users that it lacks are disconnected.
+        Replace all users by those of an aclfile (ACL LOAD). Clients of all users but C{default} are disconnected;
+        C{asking} after its reply.
 
         @raise AclRuleError: with all invalid lines, or the reason why the file cannot be read; no user has changed.
         """
@@ -294,8 +295,8 @@ class Users:
             raise AclRuleError(f"{path}: {error.strerror}") from error
         read = {b"default": self.unrestricted()}
         read.update(self._read([(f"{path}:{number}", _split(line)) for number, line in enumerate(lines, 1)]))
-        for name in [name for name in self.named if name not in read]:
-            self.delete(name, None)
+        for name in [name for name in self.named if name != b"default"]:
+            self.delete(name, asking)
         for user in read.values():
             self._store(user)
 
@@ -370,6 +371,7 @@ class Users:
             all(user.may_subscribe(channel, False) for channel in (*own.channels, *own.shards))
             and all(user.may_subscribe(pattern, True) for pattern in own.patterns)
         ):
+            self._disconnect(session)
             session.connection.close()
 
     def _sessions_of(self, user: User) -> list[Session]:

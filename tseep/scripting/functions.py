@@ -80,9 +80,12 @@ class Functions:
         self._check(library, previous)
         if previous is not None:
             self.delete(name)
-        self.libraries[name] = library
-        self.functions.update({name.lower(): function for name, function in library.functions.items()})
+        self._add(library)
         return name
+
+    def _add(self, library: Library) -> None:
+        self.libraries[library.name] = library
+        self.functions.update({name.lower(): function for name, function in library.functions.items()})
 
     def restore(self, interpreter: Interpreter, codes: list[bytes], flush: bool, replace: bool) -> None:
         """
@@ -92,15 +95,31 @@ class Functions:
         @param replace: replace libraries of the same names instead of raising.
         @raise CommandError: if a library cannot be loaded.
         """
-        before = self.libraries.copy(), self.functions.copy()
+        before = self.libraries, self.functions
+        self.libraries, self.functions = {}, {}
         try:
-            if flush:
-                self.clear()
             for code in codes:
-                self.load(interpreter, code, replace)
-        except CommandError:
+                self.load(interpreter, code, False)
+            restored = self.libraries
+        finally:
             self.libraries, self.functions = before
-            raise
+        if flush:
+            self.clear()
+        self._join(list(restored.values()), replace)
+
+    def _join(self, libraries: list[Library], replace: bool) -> None:
+        """Add libraries; none if one of them, or one of their functions, exists already and is not replaced."""
+        known = [library.name for library in libraries if library.name in self.libraries]
+        if known and not replace:
+            raise CommandError(b"ERR Library %b already exists" % known[0])
+        leaving = {function.lower() for name in known for function in self.libraries[name].functions}
+        for function in [function for library in libraries for function in library.functions]:
+            if function.lower() in self.functions and function.lower() not in leaving:
+                raise CommandError(b"ERR Function %b already exists" % function)
+        for name in known:
+            self.delete(name)
+        for library in libraries:
+            self._add(library)
 
     def _check(self, library: Library, previous: Library | None) -> None:
         if not library.functions:

@@ -155,7 +155,7 @@ def acl_log(session: Session, argv: list[bytes]) -> Reply:
 def acl_load(session: Session, argv: list[bytes]) -> Reply:
     path = _file(session)
     try:
-        session.server.users.load(path)
+        session.server.users.load(path, session)
     except AclRuleError as error:
         raise CommandError(_encode(f"ERR {error}")) from error
     return OK

@@ -51,6 +51,33 @@ class LoadingTests(SessionTests):
             self.assertError(TIMEOUT, "FUNCTION", "RESTORE", dump_libraries([GOOD, ENDLESS]), policy)
             self.assert_as_before()
 
+    def test_restore_together(self) -> None:
+        """
+        FUNCTION RESTORE checks all libraries together: functions can move between replaced ones, but may not replace a
+        function of another library.
+        """
+
+        def library(name: str, function: str) -> bytes:
+            body = f"redis.register_function('{function}', function() return '{name}' end)"
+            return f"#!lua name={name}\n{body}".encode()
+
+        self.run_command("FUNCTION", "FLUSH")
+        self.run_command("FUNCTION", "LOAD", library("a", "f"))
+        self.run_command("FUNCTION", "LOAD", library("b", "g"))
+        moved = dump_libraries([library("a", "g"), library("b", "f")])
+        self.assertError("ERR Library a already exists", "FUNCTION", "RESTORE", moved)
+        self.assertReply("OK", "FUNCTION", "RESTORE", moved, "REPLACE")
+        self.assertReply(b"a", "FCALL", "g", 0)
+        self.assertReply(b"b", "FCALL", "f", 0)
+        for payload, policy, text in (
+            (dump_libraries([library("c", "h"), library("d", "F")]), "APPEND", "ERR Function F already exists"),
+            (dump_libraries([library("c", "h"), library("c", "i")]), "FLUSH", "ERR Library 'c' already exists"),
+        ):
+            self.assertError(text, "FUNCTION", "RESTORE", payload, policy)
+            self.assertEqual([b"a", b"b"], list(self.server.scripting.functions.libraries))
+        self.assertReply("OK", "FUNCTION", "RESTORE", dump_libraries([library("c", "f")]), "FLUSH")
+        self.assertEqual([b"c"], list(self.server.scripting.functions.libraries))
+
     def test_through_strings(self) -> None:
         """Loops inside string methods are interrupted at the timeout too."""
         for body in (b"('x'):gsub('.', function() while true do end end)", b"while true do ('x'):find('y') end"):
