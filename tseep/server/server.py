@@ -317,7 +317,8 @@ class Server:
     def note_slow(self, session: Session, argv: list[bytes], command: Command, nanoseconds: int) -> None:
         """Record a call that took longer than L{slow} in the slow log and the latency monitor."""
         now = self.clock()
-        self.slowlog.note(now, nanoseconds, argv, session)
+        if "skip_slowlog" not in command.flags:
+            self.slowlog.note(now, nanoseconds, argv, session)
         event = "fast-command" if "fast" in command.flags else "command"
         self.latency.note(event, now, nanoseconds)
 

@@ -497,10 +497,11 @@ class Session:
         is_exec = command.name == b"exec"  # MONITOR shows EXEC after its commands
         if monitors and not is_exec:
             monitors.feed(self, command, argv)
-        reply = self._run_tracked(command, argv)
-        if monitors and is_exec:
-            monitors.feed(self, command, argv)
-        return reply
+        try:
+            return self._run_tracked(command, argv)
+        finally:
+            if monitors and is_exec:
+                monitors.feed(self, command, argv)
 
     def _run_tracked(self, command: Command, argv: list[bytes]) -> Reply:
         if self.tracking is None:

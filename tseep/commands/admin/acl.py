@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tseep.access.users import BAD_NAME
 from tseep.algorithms.numeric import require_integer
+from tseep.commands.arguments import REDACTED
 from tseep.errors import READS_ANY_KEY, AclRuleError, CommandError, wrong_arguments, wrong_subcommand
 from tseep.registry.categories import CATEGORIES, categories_of
 from tseep.registry.table import command, iter_commands
@@ -68,7 +69,7 @@ def acl_getuser(session: Session, argv: list[bytes]) -> Reply:
 def acl_setuser(session: Session, argv: list[bytes]) -> Reply:
     name = argv[2]
     rules = [rule.decode("utf-8", "surrogateescape") for rule in argv[3:]]
-    argv[3:] = [b"(redacted)"] * len(rules)
+    argv[2:] = [REDACTED] * (1 + len(rules))
     if any(byte in b" \t\n\r\v\f\0" for byte in name):
         raise CommandError(f"ERR {BAD_NAME}")
     try:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tseep.server.server import Server
     from tseep.session.session import Session
 
-_SECRETS = {"requirepass"}
+_SECRETS = {"requirepass", "masterauth", "masteruser", "tls-key-file-pass", "tls-client-key-file-pass"}
 _PROTECTED = {"dir", "dbfilename"}
 """Parameters with which a client could write files anywhere: enable-protected-configs allows to set them."""
 

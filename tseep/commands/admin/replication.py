@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tseep.algorithms.numeric import require_integer
-from tseep.commands.arguments import require_milliseconds
+from tseep.commands.arguments import REDACTED, require_milliseconds
 from tseep.coordination.blocking import NOT_YET, block
 from tseep.errors import NO_REPLICATION, SYNTAX, CommandError
+from tseep.registry.key_finders import MIGRATE_OPTIONS
 from tseep.registry.options import read_options
 from tseep.registry.table import command
 from tseep.replies import OK, Reply
@@ -91,4 +92,7 @@ def replconf(session: Session, argv: list[bytes]) -> Reply:
 
 @command("MIGRATE")
 def migrate(session: Session, argv: list[bytes]) -> Reply:
+    for name, place, parameters in list(read_options(argv, 6, MIGRATE_OPTIONS)):
+        if name in (b"auth", b"auth2"):
+            argv[place : place + len(parameters)] = [REDACTED] * len(parameters)
     raise CommandError("ERR tseep opens no connections to other servers: copy the keys with DUMP and RESTORE")

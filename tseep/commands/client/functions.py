@@ -12,7 +12,7 @@ from tseep.rdb.payload import dump_libraries, restore_libraries
 from tseep.registry.table import command
 from tseep.replies import OK, Reply, SetReply, Status
 from tseep.scripting.functions import FLAGS, Function, Library
-from tseep.scripting.scripts import BUSY_FUNCTION
+from tseep.scripting.scripts import BUSY_FUNCTION, BUSY_SCRIPT
 
 if TYPE_CHECKING:
     from tseep.session.session import Session
@@ -121,6 +121,8 @@ def _describe_function(function: Function) -> dict[bytes, Any]:
 def function_stats(session: Session, argv: list[bytes]) -> Reply:
     scripting, timer = session.server.scripting, session.server.timer
     running = scripting.running
+    if running is not None and running.error == BUSY_SCRIPT:
+        raise CommandError(BUSY_SCRIPT)
     about = running and {
         b"name": running.name,
         b"command": running.argv,

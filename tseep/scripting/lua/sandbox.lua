@@ -13,7 +13,7 @@ local LIBRARIES = "=libraries.lua"
 local STEPS = 100000 -- instructions between two checks of the deadline
 local TURNS = 100 -- caught errors or resumed coroutines between two checks of the deadline
 local MAX_RETURNED = 4000 -- maximum number of values that a function returns at once
-local MAX_UNPACKED = 7997 -- the results for which unpack finds room, beside its arguments
+local MAX_STACK = 8000 -- values in a call of a C function, arguments and results (LUAI_MAXCSTACK)
 local SCALAR, ARRAY, STATUS, ERROR, DOUBLE, MAP, SET, BIG, VERBATIM, LONG, FAILED = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 
 local getinfo, sethook, metatable_of, setfenv = debug.getinfo, debug.sethook, debug.getmetatable, setfenv
@@ -172,8 +172,11 @@ function lua.unpack(...) -- Lua's crashes if the number of results overflows an 
   end
   first = first == nil and 1 or integer_argument(2, first)
   last = last == nil and #t or integer_argument(3, last)
-  if last - first >= MAX_UNPACKED then
+  local count = select("#", ...)
+  if last - first >= MAX_STACK - count then
     error("too many results to unpack", 2)
+  elseif count == 1 then
+    return unpack(t)
   end
   return unpack(t, first, last)
 end

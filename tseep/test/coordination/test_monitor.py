@@ -27,10 +27,20 @@ class MonitorTests(SessionTests):
         self.assertEqual([f'{START}.000000 [2 127.0.0.1:50000] "SET" "k" "\\"\\x00\\xff\\n"'], self.sent(self.watcher))
 
     def test_secrets(self) -> None:
-        """AUTH's password is redacted, and CONFIG is not shown."""
+        """Passwords of AUTH and MIGRATE are redacted, and CONFIG is not shown."""
         self.run_command("AUTH", "secret")
         self.run_command("CONFIG", "GET", "save")
         self.assertEqual(['[0 127.0.0.1:50000] "AUTH" "(redacted)"'], self.seen())
+        self.run_command("MIGRATE", "host", 1, "k", 0, 1, "COPY", "AUTH2", "u", "secret")
+        end = '"MIGRATE" "host" "1" "k" "0" "1" "COPY" "AUTH2" "(redacted)" "(redacted)"'
+        self.assertEqual([f"[0 127.0.0.1:50000] {end}"], self.seen())
+
+    def test_transactions(self) -> None:
+        """EXEC is shown after its commands, also one that is aborted."""
+        for words in (["MULTI"], ["SET", "a", "1"], ["EXEC"], ["MULTI"], ["NOSUCH"], ["EXEC"]):
+            self.run_command(*words)
+        shown = [line.partition("] ")[2] for line in self.seen()]
+        self.assertEqual(['"MULTI"', '"SET" "a" "1"', '"EXEC"', '"MULTI"', '"EXEC"'], shown)
 
     def test_native(self) -> None:
         """Commands in the Go study's binary frames are shown."""

@@ -297,6 +297,17 @@ class KillTests(SessionTests):
         self.assertReply(1, "EVAL", "for i = 1, 1e6 do end return 1", 0)
         self.assertTrue(str(self.received[0]).startswith("BUSY"))
 
+    def test_function_stats(self) -> None:
+        """FUNCTION STATS is BUSY while a script runs; while a function runs, it describes it."""
+        self.meanwhile("FUNCTION", "STATS")
+        self.assertReply(1, "EVAL", "for i = 1, 1e6 do end return 1", 0)
+        self.assertEqual(Error(BUSY_SCRIPT), self.received[0])
+        self.received.clear()
+        body = "redis.register_function('f', function() for i = 1, 1e6 do end return 1 end)"
+        self.run_command("FUNCTION", "LOAD", "#!lua name=l\n" + body)
+        self.assertReply(1, "FCALL", "f", 0)
+        self.assertEqual([b"name", b"f"], self.received[0][1][:2])
+
     def test_not_busy(self) -> None:
         """Without a running script or function, KILL returns NOTBUSY."""
         self.assertError(NOT_BUSY, "SCRIPT", "KILL")

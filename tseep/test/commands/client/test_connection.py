@@ -145,19 +145,24 @@ class PasswordTests(SessionTests):
         self.assertEqual(["OK", "PONG"], decode(self.session.receive(encode("AUTH", "sesam") + encode("PING"))))
 
     def test_not_in_the_slow_log(self) -> None:
-        """The slow log redacts passwords, right or wrong."""
+        """The slow log redacts passwords, right or wrong, and omits EXEC, as in Redis."""
         self.run_command("AUTH", "sesam")
         self.run_command("CONFIG", "SET", "slowlog-log-slower-than", 0)
         self.run_command("AUTH", "wrong")
         self.run_command("HELLO", 2, "AUTH", "default", "sesam", "SETNAME", "me")
         self.run_command("CONFIG", "SET", "requirepass", "other", "timeout", 0)
+        self.run_command("ACL", "SETUSER", "u", ">secret")
+        self.run_command("MULTI")
+        self.run_command("EXEC")
         self.assertEqual(
             [
+                b"MULTI",
+                b"ACL SETUSER (redacted) (redacted)",
                 b"CONFIG SET requirepass (redacted) timeout 0",
                 b"HELLO 2 AUTH (redacted) (redacted) SETNAME me",
                 b"AUTH (redacted)",
             ],
-            [b" ".join(entry.argv) for entry in self.server.slowlog.entries][:3],
+            [b" ".join(entry.argv) for entry in self.server.slowlog.entries][:5],
         )
 
 

@@ -109,6 +109,7 @@ class SandboxTests(SessionTests):
         for script in ("-2, 0x7fffffff", "0, 0x7fffffff", "-2147483648, 2147483647", "1, 7998", "2, 1e9"):
             self.assertIn("too many results to unpack", self.evaluate(f"return {{unpack({{1, 2, 3}}, {script})}}"))
         self.assertEqual(7997, self.evaluate("return #{unpack({}, 1, 7997)} + select('#', unpack({}, 1, 7997))"))
+        self.assertEqual(7999, self.evaluate("local t = {} for i = 1, 7999 do t[i] = i end return #{unpack(t)}"))
         self.assertEqual([2, 3], self.evaluate("return {unpack({1, 2, 3}, '2')}"))
         self.assertEqual([], self.evaluate("return {unpack({1, 2, 3}, 1, -2147483648)}"))
 
