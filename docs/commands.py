@@ -35,7 +35,7 @@ DIFFERENT = {
     ),
     "config set": "tseep's parameters only",
     "dump": "always the plain encoding of a value; Redis has several",
-    "debug": "ERROR, OBJECT, PROTOCOL, SET-ACTIVE-EXPIRE and SLEEP only",
+    "debug": "without the subcommands about the allocator, the structures of Redis in C, replicas and the cluster",
     "fcall": "as EVAL",
     "eval": "a number -0.0 becomes an argument 0; no debugger",
     **dict.fromkeys(

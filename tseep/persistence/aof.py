@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
@@ -43,6 +44,7 @@ class AppendOnlyLog:
     @ivar count: number of rewrites started.
     @ivar seconds: duration of the last rewrite; -1 if there was none.
     @ivar scheduled: True if a rewrite starts as soon as no other child process runs.
+    @ivar flush_sleep: seconds of delay before each write of commands (DEBUG AOF-FLUSH-SLEEP).
     @ivar base_size: total bytes of all files after the last rewrite, or at the start.
     """
 
@@ -61,6 +63,7 @@ class AppendOnlyLog:
         self.seconds = -1
         self.scheduled = False
         self.base_size = 0
+        self.flush_sleep = 0.0
         self._server = server
         self._disk = disk
         self._job = job
@@ -112,9 +115,7 @@ class AppendOnlyLog:
         @raise CannotLoad: if a file is missing, damaged or truncated.
         """
         self.folder.mkdir(mode=0o755, exist_ok=True)
-        manifest = self._manifest = self._find_manifest()
-        for file in manifest.to_load:
-            self._load(loader, file)
+        manifest = self._load_all(loader)
         if not manifest.to_load:
             self._begin_anew()
         elif not manifest.of_kind(INCREMENT):
@@ -124,6 +125,34 @@ class AppendOnlyLog:
         self._complete = True
         self._add_to(self._manifest.to_load[-1])
         self.base_size = self.size
+
+    def prepare_reload(self) -> None:
+        """
+        Write and fsync the buffered commands, so that the files have all data.
+
+        @raise CommandError: if that fails, or if there are no such files.
+        """
+        if self.on and not self._complete:
+            raise CommandError("ERR the append-only file is incomplete until its first rewrite has ended")
+        if not self.on and not (self.folder / Manifest(self._server.config["appendfilename"]).path).exists():
+            raise CommandError(f"ERR there is no append-only file in {self.folder}")
+        self.secure()
+
+    def reload(self, loader: Loader) -> None:
+        """
+        Load all files again.
+
+        @raise CannotLoad: if a file is missing, damaged or truncated.
+        """
+        self._load_all(loader)
+        self._forget_history()
+
+    def _load_all(self, loader: Loader) -> Manifest:
+        """Load the files of the manifest that is on the disk; return it."""
+        manifest = self._manifest = self._find_manifest()
+        for file in manifest.to_load:
+            self._load(loader, file)
+        return manifest
 
     def begin(self) -> None:
         """
@@ -273,6 +302,8 @@ class AppendOnlyLog:
         if self._file is not None:
             if self._server.stopping:
                 self._file.hurry()
+            if self.flush_sleep and self.pending:
+                time.sleep(self.flush_sleep)
             self._file.flush()
 
     def tick(self) -> None:

@@ -41,18 +41,20 @@ class TruncatedFile(Exception):
 
 class Loader:
     """
-    Loads files into an empty server.
+    Loads files into an empty server; or into another, where existing keys and functions are replaced.
 
     The commands of append-only files run in a session of their own, with the clock at 0, so that no key expires during
     loading: the file has a DEL for every key that did expire.
 
+    @param merge: whether a key or library that exists already is replaced, instead of an error.
     @ivar keys: number of keys in the snapshots.
     @ivar expired: number of those that had expired and were not loaded.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, merge: bool = False) -> None:
         self.keys = self.expired = 0
         self._server = server
+        self._merge = merge
         self._session = server.script_session(NullConnection())
         self._session.authenticate(server.users.unrestricted())
         self._session.limits = Limits(sys.maxsize, sys.maxsize)
@@ -78,7 +80,9 @@ class Loader:
             raise CannotLoad(f"{path}: {error}; check it with redis-check-rdb, or restore a backup") from error
 
     def _load(self, data: Source, path: Path, now: int) -> int:
-        loading = Loading(self._server.keyspace, self._load_library, lambda at: self._tell(path, at, len(data)), now)
+        loading = Loading(
+            self._server.keyspace, self._load_library, lambda at: self._tell(path, at, len(data)), now, self._merge
+        )
         end = loading.load(data)
         self.keys += loading.keys
         self.expired += loading.expired
@@ -87,7 +91,7 @@ class Loader:
     def _load_library(self, code: bytes) -> None:
         scripting = self._server.scripting
         try:
-            scripting.functions.load(scripting.interpreter, code, False)
+            scripting.functions.load(scripting.interpreter, code, self._merge)
         except CommandError as error:
             raise self._bad_library(error) from error
 

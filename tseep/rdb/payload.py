@@ -18,16 +18,17 @@ def _seal(content: bytes) -> bytes:
     return content + pack("<Q", crc64(content))
 
 
-def _open(payload: bytes) -> Reader:
+def _open(payload: bytes, checks: bool) -> Reader:
     """
     Check the version and the checksum of a payload; return a reader of its content.
 
+    @param checks: False to ignore a wrong checksum.
     @raise Corrupt: if they are wrong.
     """
     if len(payload) < _FOOTER:
         raise Corrupt(BAD_FOOTER)
     version, checksum = unpack("<HQ", payload[-_FOOTER:])
-    if version > NEWEST or (checksum and checksum != crc64(payload[:-8])):
+    if version > NEWEST or (checks and checksum and checksum != crc64(payload[:-8])):
         raise Corrupt(BAD_FOOTER)
     return Reader(payload, 0, len(payload) - _FOOTER)
 
@@ -38,13 +39,14 @@ def dump(value: Any) -> bytes:
     return _seal(opcode(kind) + content)
 
 
-def restore(payload: bytes) -> Any:
+def restore(payload: bytes, checks: bool = True) -> Any:
     """
     Decode a payload of L{dump}.
 
+    @param checks: False to ignore a wrong checksum.
     @raise Corrupt: with L{BAD_FOOTER}, or what is wrong with the value.
     """
-    reader = _open(payload)
+    reader = _open(payload, checks)
     try:
         value = read_value(reader.byte(), reader)
     except DAMAGED as error:
@@ -59,13 +61,14 @@ def dump_libraries(codes: list[bytes]) -> bytes:
     return _seal(b"".join([opcode(FUNCTION_2) + string(code) for code in codes]))
 
 
-def restore_libraries(payload: bytes) -> list[bytes]:
+def restore_libraries(payload: bytes, checks: bool = True) -> list[bytes]:
     """
     Decode a payload of L{dump_libraries}.
 
+    @param checks: False to ignore a wrong checksum.
     @raise Corrupt: with L{BAD_FOOTER}, or what is wrong with the libraries.
     """
-    reader = _open(payload)
+    reader = _open(payload, checks)
     codes = []
     try:
         while reader.at < reader.end:

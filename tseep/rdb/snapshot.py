@@ -82,6 +82,7 @@ class Loading:
     @param load_library: called with the code of each function library.
     @param progress: called with the number of bytes read, every L{BATCH} keys.
     @param now: Unix time in milliseconds; keys that expired before are not loaded; 0 to load all.
+    @param merge: whether a key that exists already is replaced, instead of an error.
     @ivar keys: number of keys in the file.
     @ivar expired: number of keys that were not loaded.
     @ivar about: the auxiliary fields of the file.
@@ -93,6 +94,7 @@ class Loading:
         load_library: Callable[[bytes], None],
         progress: Callable[[int], None],
         now: int = 0,
+        merge: bool = False,
     ) -> None:
         self.keys = self.expired = 0
         self.about: dict[bytes, bytes] = {}
@@ -100,6 +102,7 @@ class Loading:
         self._load_library = load_library
         self._progress = progress
         self._now = now
+        self._merge = merge
         self._db = keyspace.databases[0]
         self._when = 0  # expiry time of the next key
         self._idle = 0  # its idle time in seconds
@@ -137,7 +140,7 @@ class Loading:
                 if self._when or self._idle:
                     self._add(key, value)
                 elif not self._db.load(key, value):
-                    raise Corrupt("the same key occurs twice")
+                    self._replace(key, value)
                 keys += 1
                 if not keys % BATCH:
                     self._progress(reader.at)
@@ -153,7 +156,14 @@ class Loading:
         if when and when < self._now:
             self.expired += 1
         elif not self._db.load(key, value, when, idle):
+            self._replace(key, value, when, idle)
+
+    def _replace(self, key: bytes, value: Any, when: int = 0, idle: int = 0) -> None:
+        """Load a key that exists already."""
+        if not self._merge:
             raise Corrupt("the same key occurs twice")
+        self._db.delete(key)
+        self._db.load(key, value, when, idle)
 
     def _read_opcode(self, kind: int, reader: Reader) -> None:
         read = _OPCODES.get(kind)

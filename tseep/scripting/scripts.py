@@ -101,12 +101,14 @@ class Scripting:
     @ivar scripts: the cached scripts by digest.
     @ivar functions: the function libraries.
     @ivar running: the current execution; None if there is none.
+    @ivar allows_noscript: whether scripts can call commands with the flag C{noscript} (DEBUG SET-DISABLE-DENY-SCRIPTS).
     """
 
     def __init__(self, server: Server) -> None:
         self.scripts: dict[bytes, Script] = {}
         self.functions = Functions()
         self.running: ScriptRun | None = None
+        self.allows_noscript = False
         self._server = server
         self._interpreter: Interpreter | None = None
         self._session: Session
@@ -259,7 +261,7 @@ class Scripting:
         command = self._commands.get(argv[0]) or self._find(argv)
         if not command.takes(len(argv)):
             raise self._refused("ERR Wrong number of args calling Redis command from script", command)
-        if "noscript" in command.flags:
+        if "noscript" in command.flags and not self.allows_noscript:
             raise self._refused("ERR This Redis command is not allowed from script", command)
         if self._session.user.restricted:
             denied = self._session.user.check(command, argv)

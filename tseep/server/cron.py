@@ -22,6 +22,7 @@ class Cron:
     The periodic tasks. A task that fails does not stop the others; its first failure and its recovery are logged.
 
     @ivar active_expire: whether expired keys are removed that no client accesses (DEBUG SET-ACTIVE-EXPIRE).
+    @ivar paused: whether all tasks are stopped (DEBUG PAUSE-CRON).
     @ivar sweep_ns: total time of active expiry, in nanoseconds.
     """
 
@@ -30,12 +31,13 @@ class Cron:
         self._repeated = Repeated(lambda text: server.host.log(3, text))
         self._next_second = -math.inf
         self.active_expire = True
+        self.paused = False
         self.sweep_ns = 0
 
     def run(self) -> None:
         """Run the tasks that are due. The heartbeat calls it ten times a second."""
         server = self._server
-        if server.busy_script is not None:
+        if server.busy_script is not None or self.paused:
             return
         run = self._repeated.run
         server.keyspace.tick()

@@ -91,6 +91,8 @@ class Server:
     @ivar workers: v3's processes, L{IWorker <tseep.interfaces.IWorker>}; empty in other modes.
     @ivar started: the time of the start, in seconds of L{monotonic}.
     @ivar startup_memory: resident memory at the start, in bytes.
+    @ivar checks_checksums: whether RESTORE requires a valid checksum (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
+    @ivar replication_id: C{master_replid} in INFO: replicas would compare it.
     @ivar slow: nanoseconds above which a call is passed to L{note_slow}.
     @ivar mode: for INFO: the name of the mode, C{addresses}: where it listens, C{config_file}: the path of the
         configuration file. The process sets all three.
@@ -137,6 +139,8 @@ class Server:
         self.started = self.monotonic()
         self.startup_memory = resident_memory()
         self.run_id = os.urandom(20).hex()
+        self.change_replication_id()
+        self.checks_checksums = True
         self.mode = "none"
         self.config_file = ""
         self.addresses: list[str] = []
@@ -163,6 +167,9 @@ class Server:
         self._last_id = 0
         self._next_http = -math.inf
         self.apply_config()
+
+    def change_replication_id(self) -> None:
+        self.replication_id = os.urandom(20).hex()
 
     def monotonic(self) -> float:
         """Return the monotonic time in seconds."""

@@ -76,7 +76,7 @@ def function_restore(session: Session, argv: list[bytes]) -> Reply:
     if policy not in (b"flush", b"append", b"replace"):
         raise CommandError("ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.")
     try:
-        codes = restore_libraries(argv[2])
+        codes = restore_libraries(argv[2], session.server.checks_checksums)
     except Corrupt as error:
         raise CommandError(f"ERR {error}") from error
     scripting = session.server.scripting

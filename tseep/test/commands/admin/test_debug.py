@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tseep.commands.admin import debug
-from tseep.test.support import SessionTests, decode
+from tseep.test.support import START, SessionTests, decode
 
 REFUSAL = (
     'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local '
@@ -55,9 +55,9 @@ class DebugTests(SessionTests):
         """DEBUG OBJECT reports encoding and idle time of a key without touching it."""
         self.run_command("SET", "key", "value")
         self.pass_time(5)
+        found = rf"^Value at:0x[0-9a-f]+ refcount:1 encoding:embstr serializedlength:6 lru:{START & 0xFFFFFF} "
         for _ in range(2):
-            text = self.run_command("DEBUG", "OBJECT", "key")
-            self.assertRegex(text, r"^Value at:0x[0-9a-f]+ refcount:1 encoding:embstr lru_seconds_idle:5$")
+            self.assertRegex(self.run_command("DEBUG", "OBJECT", "key"), found + "lru_seconds_idle:5$")
         self.assertError("ERR no such key", "DEBUG", "OBJECT", "nosuch")
 
     def test_active_expire(self) -> None:
@@ -70,6 +70,96 @@ class DebugTests(SessionTests):
         self.assertReply("OK", "DEBUG", "SET-ACTIVE-EXPIRE", 1)
         self.server.cron.run()
         self.assertEqual(0, len(self.session.db))
+
+    def test_pause_cron(self) -> None:
+        """DEBUG PAUSE-CRON 1 stops the periodic tasks until 0 is set."""
+        self.run_command("SET", "key", "value", "PX", 1)
+        self.pass_time(5)
+        for paused, left in (1, 1), (0, 0):
+            self.assertReply("OK", "DEBUG", "PAUSE-CRON", paused)
+            self.server.cron.run()
+            self.assertEqual(left, len(self.session.db))
+
+    def test_deny_scripts(self) -> None:
+        """After DEBUG SET-DISABLE-DENY-SCRIPTS 1 scripts can call commands that they may not call."""
+        script = "return redis.call('DEBUG', 'DIGEST')"
+        refused = self.run_command("EVAL", script, 0)
+        self.assertIn("This Redis command is not allowed from script", refused)
+        self.assertReply("OK", "DEBUG", "SET-DISABLE-DENY-SCRIPTS", 1)
+        self.assertReply("0" * 40, "EVAL", script, 0)
+        self.assertReply("OK", "DEBUG", "SET-DISABLE-DENY-SCRIPTS", 0)
+        self.assertReply(refused, "EVAL", script, 0)
+
+    def test_replication_id(self) -> None:
+        """DEBUG CHANGE-REPL-ID changes master_replid in INFO, and not run_id."""
+        before = self.server.replication_id, self.server.run_id
+        self.assertReply("OK", "DEBUG", "CHANGE-REPL-ID")
+        self.assertIn(f"master_replid:{self.server.replication_id}\r\n".encode(), self.run_command("INFO"))
+        self.assertEqual([False, True], [self.server.replication_id == before[0], self.server.run_id == before[1]])
+
+    def test_expired(self) -> None:
+        """DEBUG DIGEST-VALUE and DEBUG OBJECT know a key that has expired but was not removed."""
+        self.run_command("SET", "key", "value", "PX", 1)
+        before = self.run_command("DEBUG", "DIGEST-VALUE", "key", "nosuch")
+        self.assertEqual("0" * 40, before[1])
+        self.pass_time(5)
+        self.assertReply(before, "DEBUG", "DIGEST-VALUE", "key", "nosuch")
+        self.assertIn("embstr", self.run_command("DEBUG", "OBJECT", "key"))
+
+    def test_populate(self) -> None:
+        """DEBUG POPULATE notifies WATCH and publishes only the event of new keys."""
+        self.run_command("CONFIG", "SET", "notify-keyspace-events", "EAn")
+        other = self.connect()
+        self.run_command("PSUBSCRIBE", "*", session=other)
+        self.run_command("WATCH", "p:0")
+        self.assertReply("OK", "DEBUG", "POPULATE", 1, "p")
+        self.run_command("MULTI")
+        self.assertReply(None, "EXEC")
+        self.assertEqual([[b"pmessage", b"*", b"__keyevent@0__:new", b"p:0"]], self.sent(other))
+
+    def test_tables(self) -> None:
+        """DEBUG HTSTATS reports the numbers of keys and of volatile keys."""
+        self.run_command("MSET", "a", "1", "b", "2")
+        empty = "No stats available for empty dictionaries\n"
+        text = self.run_command("DEBUG", "HTSTATS", 0).decode()
+        self.assertRegex(text, rf"^\[Dictionary HT\]\n number of elements: 2\n bytes: \d+\n\[Expires HT\]\n{empty}$")
+        self.assertError("ERR Out of range database", "DEBUG", "HTSTATS", 16)
+
+    def test_checksums(self) -> None:
+        """DEBUG SET-SKIP-CHECKSUM-VALIDATION 1 lets RESTORE and FUNCTION RESTORE accept wrong checksums."""
+        self.run_command("SET", "key", "value")
+        self.run_command("FUNCTION", "LOAD", "#!lua name=lib\nredis.register_function('f', function() end)")
+        for dump, restore in (
+            (["DUMP", "key"], ["RESTORE", "copy", "0"]),
+            (["FUNCTION", "DUMP"], ["FUNCTION", "RESTORE"]),
+        ):
+            wrong = self.run_command(*dump)[:-8] + bytes(7) + b"x"
+            self.run_command("FUNCTION", "FLUSH")
+            self.assertError("ERR DUMP payload version or checksum are wrong", *restore, wrong)
+            self.assertReply("OK", "DEBUG", "SET-SKIP-CHECKSUM-VALIDATION", 1)
+            self.assertReply("OK", *restore, wrong)
+            self.assertReply("OK", "DEBUG", "SET-SKIP-CHECKSUM-VALIDATION", 0)
+            self.run_command("FUNCTION", "LOAD", "#!lua name=lib\nredis.register_function('f', function() end)")
+            self.run_command("DEL", "copy")
+
+    def test_log(self) -> None:
+        """DEBUG LOG writes a line to the log."""
+        lines: list[tuple[int, str]] = []
+        self.patch(self.server.host, "log", lambda *line: lines.append(line))
+        self.assertReply("OK", "DEBUG", "LOG", "some words")
+        self.assertEqual([(3, "DEBUG LOG: some words")], lines)
+
+    def test_without_effect(self) -> None:
+        """DEBUG REPLYBUFFER and QUICKLIST-PACKED-THRESHOLD check their arguments."""
+        for words in ("PEAK-RESET-TIME 100", "PEAK-RESET-TIME NEVER", "PEAK-RESET-TIME RESET", "RESIZING 0"):
+            self.assertReply("OK", "DEBUG", "REPLYBUFFER", *words.split())
+        integer = "ERR value is not an integer or out of range"
+        self.assertError(integer, "DEBUG", "REPLYBUFFER", "PEAK-RESET-TIME", "x")
+        self.assertIn("wrong number of arguments for 'REPLYBUFFER'", self.run_command("DEBUG", "REPLYBUFFER", "x", 1))
+        self.assertReply("OK", "DEBUG", "QUICKLIST-PACKED-THRESHOLD", "1b")
+        text = "ERR argument must be a memory value bigger than 1 and smaller than 4gb"
+        for size in ("5gb", "x"):
+            self.assertError(text, "DEBUG", "QUICKLIST-PACKED-THRESHOLD", size)
 
     def test_error(self) -> None:
         """DEBUG ERROR replies with the given error, on one line."""
@@ -121,4 +211,5 @@ class DebugTests(SessionTests):
         """DEBUG HELP has two lines for each subcommand: its syntax and its description."""
         (lines,) = decode(self.send("DEBUG", "HELP"))
         self.assertEqual("SLEEP seconds", lines[-4])
-        self.assertEqual(1 + 2 * 6, len(lines))
+        self.assertEqual(1 + 2 * len(debug._SUBCOMMANDS), len(lines))
+        self.assertIn("DIGEST", lines)
