@@ -30,6 +30,11 @@ def integer(text: bytes | bytearray) -> int | None:
     return value if LOWEST <= value <= HIGHEST else None
 
 
+def is_integer(text: bytes) -> bool:
+    """True if L{integer} can parse it. Faster, if it is positive and short."""
+    return (text.isdigit() and text[0] != 48 and len(text) < 19) or integer(text) is not None
+
+
 def require_integer(text: bytes | bytearray, error: str = NOT_AN_INTEGER) -> int:
     """
     Parse an argument that must be a signed 64-bit integer.

@@ -8,6 +8,7 @@ from typing import Any
 from tseep.algorithms.glob import matcher
 from tseep.configuration.inert import INERT
 from tseep.configuration.kinds import (
+    BYTES,
     FILE_NAME,
     FOLDER,
     LARGEST,
@@ -254,6 +255,46 @@ PARAMETERS = [
         choice(*POLICIES),
         MEMORY,
         "Keys to evict when --maxmemory is reached; noeviction: refuse writes.",
+    ),
+    Parameter(
+        "hash-max-listpack-entries",
+        "512",
+        number(0, LARGEST),
+        MEMORY,
+        "Maximum number of fields of a hash that has the encoding listpack: HSCAN returns it whole.",
+        alias="hash-max-ziplist-entries",
+    ),
+    Parameter(
+        "hash-max-listpack-value",
+        "64",
+        BYTES,
+        MEMORY,
+        "Maximum size of the fields and values of such a hash, in bytes (units: kb, mb, gb).",
+        alias="hash-max-ziplist-value",
+    ),
+    Parameter(
+        "set-max-intset-entries",
+        "512",
+        number(0, LARGEST),
+        MEMORY,
+        "Maximum number of members of a set that has the encoding intset: all are integers, in order, and SSCAN "
+        "returns it whole.",
+    ),
+    Parameter(
+        "zset-max-listpack-entries",
+        "128",
+        number(0, LARGEST),
+        MEMORY,
+        "Maximum number of members of a sorted set that has the encoding listpack: ZSCAN returns it whole.",
+        alias="zset-max-ziplist-entries",
+    ),
+    Parameter(
+        "zset-max-listpack-value",
+        "64",
+        BYTES,
+        MEMORY,
+        "Maximum size of the members of such a sorted set, in bytes (units: kb, mb, gb).",
+        alias="zset-max-ziplist-value",
     ),
     Parameter("maxmemory-samples", "5", number(1, 2**31 - 1), MEMORY, "Number of keys sampled for each eviction."),
     Parameter(

@@ -11,18 +11,18 @@ class Collection:
 
     Its length is the number of its elements. A database has no empty collections, except streams.
 
+    A type whose encoding depends on the size has a class for each encoding.
+
     @cvar type_name: the reply of TYPE.
+    @cvar encoding: the reply of OBJECT ENCODING: the encoding that the value has in Redis.
     """
 
     __slots__ = ()
 
     type_name: ClassVar[bytes]
+    encoding: ClassVar[bytes]
 
     def __len__(self) -> int:
-        raise NotImplementedError
-
-    def encoding(self) -> bytes:
-        """The reply of OBJECT ENCODING: the encoding that Redis would use for it."""
         raise NotImplementedError
 
     def size(self) -> int:
@@ -30,8 +30,12 @@ class Collection:
         raise NotImplementedError
 
     def copy(self) -> Collection:
-        """Return a copy with the same elements."""
+        """Return a copy with the same elements and encoding."""
         raise NotImplementedError
+
+    def convert(self, encoded: type[Collection]) -> None:
+        """Change the encoding in place to that of C{encoded}, a class of the same type and layout."""
+        self.__class__ = encoded
 
     def release(self, most: int) -> bool:
         """

@@ -26,7 +26,7 @@ def _of_bytes(value: bytes) -> bytes:
 def encoding(value: bytes | bytearray | Collection) -> bytes:
     """The reply of OBJECT ENCODING for a value."""
     if isinstance(value, Collection):
-        return value.encoding()
+        return value.encoding
     return b"raw" if isinstance(value, bytearray) else _of_bytes(value)
 
 

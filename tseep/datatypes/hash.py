@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Iterable
+from itertools import chain, islice
 
 from tseep.datatypes.collection import Collection
+from tseep.datatypes.limits import LIMITS
 from tseep.datatypes.memory import of_bytes, of_dict
-
-MAX_LISTPACK_ENTRIES = 512
-MAX_LISTPACK_VALUE = 64
-"""Maximum number of fields, and bytes of a field or value, of a listpack (hash-max-listpack-entries, -value)."""
 
 SAMPLE = 5
 """Number of fields that the memory estimate measures."""
@@ -21,21 +19,37 @@ class Hash(dict[bytes, bytes], Collection):
     __slots__ = ()
 
     type_name = b"hash"
+    encoding = b"hashtable"
 
-    def encoding(self) -> bytes:
-        if len(self) > MAX_LISTPACK_ENTRIES:
-            return b"hashtable"
-        long = any(len(field) > MAX_LISTPACK_VALUE or len(value) > MAX_LISTPACK_VALUE for field, value in self.items())
-        return b"hashtable" if long else b"listpack"
+    @staticmethod
+    def of(pairs: Iterable[tuple[bytes, bytes]]) -> Hash:
+        """A hash of pairs of field and value, in the encoding that Redis chooses for a new hash."""
+        value = ListpackHash(pairs)
+        if value:
+            value.convert_if_large(chain.from_iterable(value.items()))
+        return value
 
     def size(self) -> int:
         sample = [of_bytes(field) + of_bytes(value) for field, value in islice(self.items(), SAMPLE)]
         return of_dict(self) + sum(sample) * len(self) // max(1, len(sample))
 
     def copy(self) -> Hash:
-        return Hash(self)
+        return type(self)(self)
 
     def release(self, most: int) -> bool:
         for _ in range(min(most, len(self))):
             self.popitem()
         return bool(self)
+
+
+class ListpackHash(Hash):
+    """A hash that is a listpack in Redis: with few fields, and only short texts."""
+
+    __slots__ = ()
+
+    encoding = b"listpack"
+
+    def convert_if_large(self, texts: Iterable[bytes]) -> None:
+        """Convert it to a hashtable, if it has too many fields, or a new field or value of C{texts} is too long."""
+        if len(self) > LIMITS.hash_max_listpack_entries or max(map(len, texts)) > LIMITS.hash_max_listpack_value:
+            self.convert(Hash)

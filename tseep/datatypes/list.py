@@ -91,6 +91,7 @@ class RedisList(Collection):
     __slots__ = ("_between", "_inner", "_left", "_right")
 
     type_name = b"list"
+    encoding = b"quicklist"
 
     def __init__(self, elements: Sequence[bytes] = ()) -> None:
         self.clear()
@@ -358,10 +359,6 @@ class RedisList(Collection):
                 between.insert(number, _pack(part))
 
     # Collection
-
-    def encoding(self) -> bytes:
-        """C{quicklist}: the only encoding of lists in Redis 7.0."""
-        return b"quicklist"
 
     def size(self) -> int:
         """Estimate its memory in bytes, from the first elements of each end and the first chunks."""

@@ -31,15 +31,17 @@ class ScoreIndex:
     __slots__ = ("_fence_members", "_fence_scores", "_groups", "_members", "_scores")
 
     def __init__(self, pairs: Iterable[Pair] = ()) -> None:
-        scores, members = array("d"), []
-        for score, member in sorted(pairs):
-            scores.append(score)
-            members.append(member)
-        starts = range(0, len(members) or 1, BLOCK_PAIRS)
-        self._scores = [scores[start : start + BLOCK_PAIRS] for start in starts]
-        self._members = [members[start : start + BLOCK_PAIRS] for start in starts]
-        self._fence_scores = array("d", [block[0] for block in self._scores[1:]])  # for all blocks but the first
-        self._fence_members = [block[0] for block in self._members[1:]]
+        ordered = sorted(pairs)
+        scores = array("d", [score for score, _ in ordered])
+        members = [member for _, member in ordered]
+        if len(members) <= BLOCK_PAIRS:
+            self._scores, self._members = [scores], [members]
+        else:
+            starts = range(0, len(members), BLOCK_PAIRS)
+            self._scores = [scores[start : start + BLOCK_PAIRS] for start in starts]
+            self._members = [members[start : start + BLOCK_PAIRS] for start in starts]
+        self._fence_scores = array("d", scores[BLOCK_PAIRS::BLOCK_PAIRS])  # for all blocks but the first
+        self._fence_members = members[BLOCK_PAIRS::BLOCK_PAIRS]
         self._count()
 
     def __iter__(self) -> Iterator[bytes]:

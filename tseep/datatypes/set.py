@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from random import random
+from typing import Any
 
-from tseep.algorithms.numeric import integer
+from tseep.algorithms.numeric import is_integer
 from tseep.datatypes.collection import Collection
+from tseep.datatypes.limits import LIMITS
 from tseep.datatypes.memory import of_bytes, of_dict, of_list
-
-MAX_INTSET_ENTRIES = 512
-"""Maximum number of members of an intset, whose members are integers (set-max-intset-entries)."""
 
 SAMPLE = 5
 """Number of members that the memory estimate measures."""
@@ -28,20 +27,32 @@ class Set(Collection):
     A set with random selection in O(1): a list of the members, and a dictionary of their indexes.
 
     The last member replaces a removed one, so members only move to lower indexes.
-
-    @ivar members: all members; callers must not change the list.
     """
 
-    __slots__ = ("members", "_places")
+    __slots__ = ("_members", "_places")
 
     type_name = b"set"
+    encoding = b"hashtable"
 
     def __init__(self, members: Iterable[bytes] = ()) -> None:
-        self.members: list[bytes] = list(dict.fromkeys(members))
-        self._places: dict[bytes, int] = {member: place for place, member in enumerate(self.members)}
+        self._members: list[bytes] = list(dict.fromkeys(members))
+        self._places: dict[bytes, int] = {member: place for place, member in enumerate(self._members)}
+
+    @staticmethod
+    def of(members: Iterable[bytes]) -> Set:
+        """A set of members, which can repeat, in the encoding that Redis chooses for a new set."""
+        value = IntSet(members)
+        if not fits_intset(value._places):
+            value._convert()
+        return value
+
+    @property
+    def members(self) -> list[bytes]:
+        """All members; callers must not change the list."""
+        return self._members
 
     def __len__(self) -> int:
-        return len(self.members)
+        return len(self._places)
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self.members)
@@ -54,8 +65,8 @@ class Set(Collection):
         places = self._places
         if member in places:
             return False
-        places[member] = len(self.members)
-        self.members.append(member)
+        places[member] = len(places)
+        self._members.append(member)
         return True
 
     def discard(self, member: bytes) -> bool:
@@ -63,17 +74,22 @@ class Set(Collection):
         place = self._places.pop(member, None)
         if place is None:
             return False
-        last = self.members.pop()
-        if place < len(self.members):
-            self.members[place] = last
+        last = self._members.pop()
+        if place < len(self._members):
+            self._members[place] = last
             self._places[last] = place
         return True
 
     def pop(self) -> bytes:
         """Remove and return a uniformly random member."""
-        member = random.choice(self.members)
+        member = self.pick()
         self.discard(member)
         return member
+
+    def pick(self) -> bytes:
+        """A uniformly random member."""
+        members = self.members
+        return members[int(random() * len(members))]
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
         """
@@ -83,30 +99,87 @@ class Set(Collection):
         @param cursor: 0 to start; else the cursor that the previous call returned.
         @return: the next cursor (0 if the iteration is complete), and the members.
         """
-        end = min(cursor, len(self.members)) if cursor else len(self.members)
+        members = self.members
+        end = min(cursor, len(members)) if cursor else len(members)
         start = max(0, end - count)
-        return start, self.members[start:end]
-
-    def encoding(self) -> bytes:
-        few = len(self.members) <= MAX_INTSET_ENTRIES
-        return b"intset" if few and all(integer(member) is not None for member in self.members) else b"hashtable"
+        return start, members[start:end]
 
     def size(self) -> int:
-        sample = [of_bytes(member) for member in islice(self.members, SAMPLE)]
-        count = len(self.members)
-        numbers = INT_BYTES * max(0, count - SHARED_INTS)
+        sample = [of_bytes(member) for member in islice(self._places, SAMPLE)]
+        count = len(self._places)
+        numbers = INT_BYTES * max(0, len(self._members) - SHARED_INTS)
         return (
             OBJECT_BYTES
-            + of_list(self.members)
+            + of_list(self._members)
             + of_dict(self._places)
             + numbers
             + sum(sample) * count // max(1, len(sample))
         )
 
     def copy(self) -> Set:
-        return Set(self.members)
+        return type(self)(self._places)
 
     def release(self, most: int) -> bool:
-        for _ in range(min(most, len(self.members))):
-            del self._places[self.members.pop()]
-        return bool(self.members)
+        members = self.members
+        for _ in range(min(most, len(members))):
+            del self._places[members.pop()]
+        return bool(members)
+
+
+_UNSORTED: list[bytes] = []
+"""The list of an L{IntSet} whose members have changed since they were sorted; never changed."""
+
+
+class IntSet(Set):
+    """
+    A set that is an intset in Redis: with few members, all integers. They are in the order of their numbers.
+
+    The list of the members is made when it is needed. The dictionary has no indexes.
+    """
+
+    __slots__ = ()
+
+    encoding = b"intset"
+
+    def __init__(self, members: Iterable[bytes] = ()) -> None:
+        self._members = _UNSORTED
+        self._places = dict.fromkeys(members, 0)
+
+    @property
+    def members(self) -> list[bytes]:
+        if not self._members:
+            self._members = sorted(self._places, key=int)
+        return self._members
+
+    def add(self, member: bytes) -> bool:
+        places = self._places
+        if member in places:
+            return False
+        places[member] = 0
+        self._members = _UNSORTED
+        if not is_integer(member) or len(places) > LIMITS.set_max_intset_entries:
+            self._convert()
+        return True
+
+    def discard(self, member: bytes) -> bool:
+        if member not in self._places:
+            return False
+        del self._places[member]
+        self._members = _UNSORTED
+        return True
+
+    def pop(self) -> bytes:
+        members = self.members
+        member = members.pop(int(random() * len(members)))
+        del self._places[member]
+        return member
+
+    def _convert(self) -> None:
+        self._members = list(self._places)
+        self._places = {member: place for place, member in enumerate(self._members)}
+        self.convert(Set)
+
+
+def fits_intset(members: dict[bytes, Any]) -> bool:
+    """True if a new set of these distinct members is an intset."""
+    return len(members) <= LIMITS.set_max_intset_entries and all(map(is_integer, members))

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import Union
+from types import MappingProxyType
 
 from tseep.datatypes.collection import Collection
+from tseep.datatypes.limits import LIMITS
 from tseep.datatypes.memory import ENTRY_BYTES, of_bytes
 from tseep.datatypes.score_index import Pair, ScoreIndex
-
-MAX_LISTPACK_ENTRIES = 128
-MAX_LISTPACK_VALUE = 64
-"""Maximum number of members, and bytes of a member, of a listpack (zset-max-listpack-entries, -value)."""
 
 SAMPLE = 5
 """Number of members that the memory estimate measures."""
@@ -22,6 +19,9 @@ OBJECT_BYTES = 900
 
 INDEX_BYTES = 32 + 18
 """Bytes of a score, and of the entries of score and member in the index."""
+
+
+_NO_SCORES: Mapping[bytes, float] = MappingProxyType({})
 
 
 class SortedSet(Collection):
@@ -34,10 +34,20 @@ class SortedSet(Collection):
     __slots__ = ("_order", "scores")
 
     type_name = b"zset"
+    encoding = b"skiplist"
 
-    def __init__(self, scores: Union[Mapping[bytes, float], Iterable[tuple[bytes, float]]] = ()) -> None:
+    def __init__(self, scores: Mapping[bytes, float] = _NO_SCORES) -> None:
         self.scores: dict[bytes, float] = dict(scores)
         self._order = ScoreIndex(zip(self.scores.values(), self.scores))
+
+    @staticmethod
+    def of(scores: Mapping[bytes, float]) -> SortedSet:
+        """A sorted set with these scores, in the encoding that Redis chooses for a new one."""
+        if len(scores) > LIMITS.zset_max_listpack_entries or (
+            scores and max(map(len, scores)) > LIMITS.zset_max_listpack_value
+        ):
+            return SortedSet(scores)
+        return ListpackSortedSet(scores)
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -112,19 +122,41 @@ class SortedSet(Collection):
 
     # Collection
 
-    def encoding(self) -> bytes:
-        if len(self) > MAX_LISTPACK_ENTRIES:
-            return b"skiplist"
-        return b"skiplist" if any(len(member) > MAX_LISTPACK_VALUE for member in self.scores) else b"listpack"
-
     def size(self) -> int:
         sample = [of_bytes(member) for member in islice(self.scores, SAMPLE)]
         return OBJECT_BYTES + (ENTRY_BYTES + INDEX_BYTES) * len(self) + sum(sample) * len(self) // max(1, len(sample))
 
     def copy(self) -> SortedSet:
-        return SortedSet(self.scores)
+        return type(self)(self.scores)
 
     def release(self, most: int) -> bool:
         size = len(self)
         self.remove_part(max(0, size - most), size)
         return bool(self.scores)
+
+
+class ListpackSortedSet(SortedSet):
+    """A sorted set that is a listpack in Redis: with few members, all short. It keeps the score -0 as 0."""
+
+    __slots__ = ()
+
+    encoding = b"listpack"
+
+    def __init__(self, scores: Mapping[bytes, float] = _NO_SCORES) -> None:
+        self.scores = {member: score + 0.0 for member, score in scores.items()}
+        self._order = ScoreIndex(zip(self.scores.values(), self.scores))
+
+    def set(self, member: bytes, score: float) -> None:
+        scores = self.scores
+        previous = scores.get(member)
+        if previous is not None:
+            if previous == score:
+                return
+            self._order.remove(previous, member)
+        elif len(scores) >= LIMITS.zset_max_listpack_entries or len(member) > LIMITS.zset_max_listpack_value:
+            self.convert(SortedSet)
+            self.set(member, score)
+            return
+        score += 0.0
+        scores[member] = score
+        self._order.add(score, member)

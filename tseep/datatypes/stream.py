@@ -148,6 +148,7 @@ class Stream(Collection):
     __slots__ = ("entries", "entries_added", "groups", "last_id", "max_deleted_id")
 
     type_name = b"stream"
+    encoding = b"stream"
 
     def __init__(self) -> None:
         self.entries: ChunkedIdMap[Fields] = ChunkedIdMap()
@@ -205,9 +206,6 @@ class Stream(Collection):
         return bool(self.entries) and 0 < self.max_deleted_id >= id
 
     # Collection
-
-    def encoding(self) -> bytes:
-        return b"stream"
 
     def size(self) -> int:
         sample = [40 + sum(8 + of_bytes(part) for part in fields) for _, fields in islice(self.entries, SAMPLE)]

@@ -158,9 +158,13 @@ class Database:
 
     def get(self, key: bytes) -> Value | None:
         """Return the value, or None. Updates the access time, but counts no hit or miss: for writes."""
-        value = self.peek(key)
+        keyspace = self._keyspace
+        when = self.expires.get(key)
+        if when is not None and when < keyspace.now:
+            self._expire(key)
+        value = self.values.get(key)
         if value is not None:
-            self.accessed[key] = self._keyspace.second
+            self.accessed[key] = keyspace.second
         return value
 
     def peek(self, key: bytes) -> Value | None:

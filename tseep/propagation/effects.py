@@ -78,7 +78,7 @@ def _restore(db: Database, argv: Argv, reply: Any) -> Effects:
 
 def _hash_field(db: Database, argv: Argv, reply: Any) -> Effects:
     value = db.values[argv[1]]
-    assert type(value) is Hash
+    assert isinstance(value, Hash)
     return [[b"HSET", argv[1], argv[2], value[argv[2]]]]
 
 

@@ -6,10 +6,10 @@ from math import isnan
 from struct import Struct
 from typing import Any, Callable
 
-from tseep.datatypes.hash import Hash
+from tseep.datatypes.hash import Hash, ListpackHash
 from tseep.datatypes.list import RedisList
-from tseep.datatypes.set import Set
-from tseep.datatypes.sorted_set import SortedSet
+from tseep.datatypes.set import IntSet, Set
+from tseep.datatypes.sorted_set import ListpackSortedSet, SortedSet
 from tseep.datatypes.stream import Stream
 from tseep.rdb import format
 from tseep.rdb.format import Corrupt, length, string
@@ -51,8 +51,11 @@ _WRITERS: dict[type, Callable[[Any], tuple[int, bytes]]] = {
     bytearray: lambda value: (format.STRING, string(value)),
     RedisList: _write_list,
     Set: _write_set,
+    IntSet: _write_set,
     Hash: _write_hash,
+    ListpackHash: _write_hash,
     SortedSet: _write_sorted_set,
+    ListpackSortedSet: _write_sorted_set,
     Stream: lambda value: (format.STREAM_LISTPACKS_2, write_stream(value)),
 }
 
@@ -83,19 +86,19 @@ def _list(elements: list[bytes]) -> RedisList:
 
 
 def _set(members: list[bytes]) -> Set:
-    value = Set(_not_empty(members))
+    value = Set.of(_not_empty(members))
     _require_distinct(len(value), members)
     return value
 
 
 def _hash(parts: list[bytes]) -> Hash:
-    value = Hash(zip(parts[::2], parts[1::2]))
+    value = Hash.of(zip(parts[::2], parts[1::2]))
     _require_distinct(2 * len(value), _not_empty(parts))
     return value
 
 
 def _sorted_set(pairs: list[tuple[bytes, float]]) -> SortedSet:
-    value = SortedSet(_not_empty(pairs))
+    value = SortedSet.of(dict(_not_empty(pairs)))
     _require_distinct(len(value), pairs)
     if any(map(isnan, value.scores.values())):
         raise Corrupt("a score is not a number")

@@ -18,6 +18,7 @@ from tseep.coordination.pause import Pause
 from tseep.coordination.pubsub import PubSub
 from tseep.coordination.timers import DeferredCalls, Timers
 from tseep.coordination.tracking import Tracking
+from tseep.datatypes.limits import LIMITS
 from tseep.interfaces import NullHost
 from tseep.keyspace.events import read_classes
 from tseep.keyspace.eviction import Eviction
@@ -204,6 +205,7 @@ class Server:
         self.changes.notifications.classes = read_classes(config["notify-keyspace-events"])
         self.outputs.apply_config()
         self.client_memory.apply_config()
+        LIMITS.apply(config)
         self.tracking.max_keys = config["tracking-table-max-keys"]
         self.host.set_keepalive(config["tcp-keepalive"])
         self.persistence.apply_config()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tseep.algorithms.long_double import ZERO, long_double, require_long_double, sum_text
 from tseep.algorithms.numeric import HIGHEST, LOWEST, require_count, require_integer, require_room
 from tseep.commands.arguments import read_cursor, scan_options
-from tseep.commands.data.scanning import step
+from tseep.commands.data.scanning import step_of_value
 from tseep.commands.data.typed import read, to_change
-from tseep.datatypes.hash import Hash
+from tseep.datatypes.hash import Hash, ListpackHash
+from tseep.datatypes.limits import LIMITS
 from tseep.errors import SYNTAX, CommandError, wrong_arguments
 from tseep.keyspace.keyspace import pick, walk
 from tseep.registry.table import command
@@ -26,18 +28,29 @@ MOST_RANDOM = HIGHEST // 2
 def _to_fill(session: Session, key: bytes) -> Hash:
     """Return the hash at a key, or a new hash that is not in the database yet, for a command that adds fields."""
     value = session.db.get(key)
-    if type(value) is Hash:
+    if type(value) is ListpackHash or type(value) is Hash:
         return value
-    return to_change(session, key, Hash) or Hash()
+    return to_change(session, key, Hash) or ListpackHash()
 
 
-def _filled(session: Session, key: bytes, value: Hash, event: bytes) -> None:
-    """Put a hash with new or changed fields into the database, or report the change of an existing one."""
-    db = session.db
-    if key in db.values:
-        db.changed(key, event)
+def _set_one(session: Session, key: bytes, value: Hash, field: bytes, text: bytes, event: bytes) -> int:
+    """
+    Set a field of a hash that L{_to_fill} returned.
+
+    @return: the number of new fields.
+    """
+    before = len(value)
+    value[field] = text
+    after = len(value)
+    if type(value) is ListpackHash and (
+        after > LIMITS.hash_max_listpack_entries or len(field) + len(text) > LIMITS.hash_max_listpack_value
+    ):
+        value.convert_if_large((field, text))
+    if before:
+        session.db.changed(key, event)
     else:
-        db.set(key, value, event)
+        session.db.set(key, value, event)
+    return after - before
 
 
 def _set_all(session: Session, argv: list[bytes]) -> int:
@@ -46,16 +59,21 @@ def _set_all(session: Session, argv: list[bytes]) -> int:
         raise wrong_arguments(argv[0].lower())
     value = _to_fill(session, argv[1])
     before = len(value)
-    if len(argv) == 4:
-        value[argv[2]] = argv[3]
+    texts = argv[2:]
+    value.update(zip(texts[::2], texts[1::2]))
+    if type(value) is ListpackHash:
+        value.convert_if_large(texts)
+    if before:
+        session.db.changed(argv[1], b"hset")
     else:
-        value.update(zip(argv[2::2], argv[3::2]))
-    _filled(session, argv[1], value, b"hset")
+        session.db.set(argv[1], value, b"hset")
     return len(value) - before
 
 
 @command("HSET")
 def hset(session: Session, argv: list[bytes]) -> Reply:
+    if len(argv) == 4:
+        return _set_one(session, argv[1], _to_fill(session, argv[1]), argv[2], argv[3], b"hset")
     return _set_all(session, argv)
 
 
@@ -70,9 +88,7 @@ def hsetnx(session: Session, argv: list[bytes]) -> Reply:
     value = _to_fill(session, argv[1])
     if argv[2] in value:
         return 0
-    value[argv[2]] = argv[3]
-    _filled(session, argv[1], value, b"hset")
-    return 1
+    return _set_one(session, argv[1], value, argv[2], argv[3], b"hset")
 
 
 @command("HGET")
@@ -139,8 +155,7 @@ def hincrby(session: Session, argv: list[bytes]) -> Reply:
     total = increment if text is None else require_integer(text, "ERR hash value is not an integer") + increment
     if not LOWEST <= total <= HIGHEST:
         raise CommandError("ERR increment or decrement would overflow")
-    value[argv[2]] = b"%d" % total
-    _filled(session, argv[1], value, b"hincrby")
+    _set_one(session, argv[1], value, argv[2], b"%d" % total, b"hincrby")
     return total
 
 
@@ -157,8 +172,7 @@ def hincrbyfloat(session: Session, argv: list[bytes]) -> Reply:
     total = sum_text(number, increment)
     if total is None:
         raise CommandError("ERR increment would produce NaN or Infinity")
-    value[argv[2]] = total
-    _filled(session, argv[1], value, b"hincrbyfloat")
+    _set_one(session, argv[1], value, argv[2], total, b"hincrbyfloat")
     return total
 
 
@@ -197,6 +211,6 @@ def hscan(session: Session, argv: list[bytes]) -> Reply:
     if value is None:
         return [b"0", []]
     count, matches = scan_options(argv)
-    cursor, fields = walk(value, *step(value, cursor, count))
+    following, fields = step_of_value(value, partial(walk, value), cursor, count)
     chosen = fields if matches is None else filter(matches, fields)
-    return [b"%d" % cursor, [word for field in chosen for word in (field, value[field])]]
+    return [following, [word for field in chosen for word in (field, value[field])]]

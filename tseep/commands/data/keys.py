@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tseep.algorithms.glob import matcher
 from tseep.algorithms.numeric import HIGHEST, LOWEST, require_int, require_integer
 from tseep.commands.arguments import SCAN_COUNT, database_index, read_cursor
+from tseep.commands.data.scanning import step
 from tseep.commands.data.typed import place
 from tseep.datatypes.collection import type_name
 from tseep.datatypes.encoding import encoding, references
@@ -92,12 +93,12 @@ def scan(session: Session, argv: list[bytes]) -> Reply:
     cursor = read_cursor(argv[1])
     count, pattern, type_filter = _scan_options(argv)
     db = session.db
-    cursor, keys = db.scan(cursor, count)
+    following, keys = step(db.scan, cursor, count)
     if pattern != b"*":
         keys = list(filter(matcher(pattern), keys))
     if type_filter is not None:
         keys = [key for key in keys if type_name(db.values[key]) == type_filter]
-    return [b"%d" % cursor, list(_alive(db, keys))]
+    return [following, list(_alive(db, keys))]
 
 
 def _scan_options(argv: list[bytes]) -> tuple[int, bytes, bytes | None]:

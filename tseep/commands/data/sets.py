@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Callable
 
 from tseep.algorithms.numeric import integer, require_count, require_room
 from tseep.commands.arguments import NO_KEYS, card_limit, read_cursor, scan_options
-from tseep.commands.data.scanning import step
+from tseep.commands.data.scanning import step_of_value
 from tseep.commands.data.typed import read, require_type, to_change
-from tseep.datatypes.set import Set
+from tseep.datatypes.set import Set, fits_intset
 from tseep.errors import SYNTAX, CommandError
 from tseep.registry.table import command
 from tseep.replies import Reply, SetReply
@@ -28,7 +28,7 @@ def sadd(session: Session, argv: list[bytes]) -> Reply:
     db, key = session.db, argv[1]
     value = to_change(session, key, Set)
     if value is None:
-        value = Set(argv[2:])
+        value = Set.of(argv[2:])
         db.set(key, value, b"sadd")
         return len(value)
     added = 0
@@ -92,7 +92,11 @@ def _pop_several(session: Session, key: bytes, text: bytes) -> SetReply:
     value = to_change(session, key, Set)
     if value is None or not count:
         return SetReply()
-    members = SetReply(value.pop() for _ in range(min(count, len(value))))
+    if count < len(value):
+        members = SetReply(value.pop() for _ in range(count))
+    else:
+        members = _temporary(value)
+        value.release(count)
     session.db.shrunk(key, value, b"spop")
     return members
 
@@ -103,7 +107,7 @@ def srandmember(session: Session, argv: list[bytes]) -> Reply:
         raise CommandError(SYNTAX)
     if len(argv) == 2:
         value = read(session, argv[1], Set)
-        return None if value is None else random.choice(value.members)
+        return None if value is None else value.pick()
     count = require_count(argv[2])
     members = (read(session, argv[1], Set) or _EMPTY).members
     if not members or not count:
@@ -111,7 +115,7 @@ def srandmember(session: Session, argv: list[bytes]) -> Reply:
     if count < 0:
         require_room(count, members)
         return random.choices(members, k=-count)
-    return random.sample(members, min(count, len(members)))
+    return random.sample(members, count) if count < len(members) else list(members)
 
 
 @command("SMOVE")
@@ -128,7 +132,7 @@ def smove(session: Session, argv: list[bytes]) -> Reply:
     value.discard(member)
     db.shrunk(source, value, b"srem")
     if other is None:
-        db.set(destination, Set([member]), b"sadd")
+        db.set(destination, Set.of([member]), b"sadd")
     elif other.add(member):
         db.changed(destination, b"sadd")
     return 1
@@ -156,9 +160,15 @@ def _difference(sets: list[Set]) -> Members:
     return (member for member in first if not any(member in other for other in others))
 
 
+def _temporary(members: Members) -> SetReply:
+    """Return members in the order of the temporary set in which Redis collects them: integers by number, if few."""
+    distinct = dict.fromkeys(members)
+    return SetReply(sorted(distinct, key=int) if fits_intset(distinct) else distinct)
+
+
 def _store(session: Session, key: bytes, members: Members, event: bytes) -> int:
     """Replace the value of a key by a set, or delete the key if the set is empty; return its size."""
-    result = Set(members)
+    result = Set.of(members)
     if result:
         session.db.set(key, result, event)
     else:
@@ -173,12 +183,12 @@ def sinter(session: Session, argv: list[bytes]) -> Reply:
 
 @command("SUNION")
 def sunion(session: Session, argv: list[bytes]) -> Reply:
-    return SetReply(_union(_sets(session, argv[1:])))
+    return _temporary(_union(_sets(session, argv[1:])))
 
 
 @command("SDIFF")
 def sdiff(session: Session, argv: list[bytes]) -> Reply:
-    return SetReply(_difference(_sets(session, argv[1:])))
+    return _temporary(_difference(_sets(session, argv[1:])))
 
 
 def _combine(session: Session, argv: list[bytes], combine: Callable[[list[Set]], Members], event: bytes) -> int:
@@ -233,5 +243,5 @@ def sscan(session: Session, argv: list[bytes]) -> Reply:
     if value is None:
         return [b"0", []]
     count, matches = scan_options(argv)
-    cursor, members = value.scan(*step(value, cursor, count))
-    return [b"%d" % cursor, members if matches is None else list(filter(matches, members))]
+    following, members = step_of_value(value, value.scan, cursor, count)
+    return [following, members if matches is None else list(filter(matches, members))]

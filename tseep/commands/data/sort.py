@@ -91,7 +91,7 @@ def _lookup(db: Database, pattern: bytes) -> Callable[[bytes], bytes | None]:
 
 
 def _field(value: Any, field: bytes) -> bytes | None:
-    return value.get(field) if type(value) is Hash else None
+    return value.get(field) if isinstance(value, Hash) else None
 
 
 def _text(value: Any) -> bytes | None:

@@ -73,9 +73,9 @@ def _sources(session: Session, argv: list[bytes], at: int) -> tuple[list[_Source
 def _scores(value: Any) -> Mapping[bytes, float]:
     if value is None:
         return {}
-    if type(value) is SortedSet:
+    if isinstance(value, SortedSet):
         return value.scores
-    if type(value) is Set:
+    if isinstance(value, Set):
         return dict.fromkeys(value, 1.0)
     raise CommandError(WRONG_TYPE)
 

@@ -93,7 +93,7 @@ def lex_range(low_text: bytes, high_text: bytes) -> Span:
     def span(value: SortedSet, reverse: bool) -> tuple[int, int]:
         if low is None or not value:
             return 0, 0
-        if value.is_level() or value.encoding() != b"listpack":
+        if value.is_level() or value.encoding != b"listpack":
             return value.before(low), len(value) if high is None else value.before(high)
         return _lex_walk(list(value), low, high, reverse)
 

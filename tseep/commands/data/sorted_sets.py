@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Callable
 
 from tseep.algorithms.numeric import HIGHEST, integer, require_count, require_double, require_room
 from tseep.commands.arguments import read_cursor, require_seconds, scan_options
-from tseep.commands.data.scanning import step
+from tseep.commands.data.scanning import step_of_value
 from tseep.commands.data.typed import read, to_change
 from tseep.coordination.blocking import NOT_YET, block
 from tseep.datatypes.sorted_set import SortedSet
@@ -56,7 +57,7 @@ def with_scores(session: Session, members: Iterable[bytes], scores: Mapping[byte
 def store_scores(session: Session, key: bytes, scores: dict[bytes, float], event: bytes) -> int:
     """Replace the value of a key by a sorted set, or delete the key if the set is empty; return its size."""
     if scores:
-        session.db.set(key, SortedSet(scores), event)
+        session.db.set(key, SortedSet.of(scores), event)
     else:
         session.db.delete(key)
     return len(scores)
@@ -81,7 +82,7 @@ def add(
     value = to_change(session, key, SortedSet)
     exists = value is not None
     if value is None:
-        value = SortedSet()
+        value = SortedSet.of({})
     before, changes, score = len(value), 0, None
     current_score = value.scores.get
     for member, given in zip(members, scores):
@@ -133,7 +134,7 @@ def _add_one(session: Session, key: bytes, score: float, member: bytes) -> int:
     db = session.db
     value = to_change(session, key, SortedSet)
     if value is None:
-        db.set(key, SortedSet({member: score}), b"zadd")
+        db.set(key, SortedSet.of({member: score}), b"zadd")
         return 1
     current = value.scores.get(member)
     if current != score:
@@ -219,7 +220,7 @@ def _at_random(value: SortedSet, count: int) -> list[bytes]:
     """Return C{count} distinct random members; if it is negative, -C{count} members with repetitions."""
     size = len(value)
     if count >= size:
-        return list(value)
+        return list(reversed(value))
     if -count > size:
         return random.choices(list(value), k=-count)
     places = range(size)
@@ -235,9 +236,9 @@ def zscan(session: Session, argv: list[bytes]) -> Reply:
         return [b"0", []]
     count, matches = scan_options(argv)
     scores = value.scores
-    cursor, members = walk(scores, *step(value, cursor, count))
+    following, members = step_of_value(value, partial(walk, scores), cursor, count)
     chosen = members if matches is None else filter(matches, members)
-    return [b"%d" % cursor, [part for member in chosen for part in (member, b"%.17g" % scores[member])]]
+    return [following, [part for member in chosen for part in (member, b"%.17g" % scores[member])]]
 
 
 # Pop
@@ -331,7 +332,7 @@ def zmpop(session: Session, argv: list[bytes]) -> Reply:
 def _wait(session: Session, keys: list[bytes], timeout: int, attempt: Attempt) -> Reply:
     def serve(key: bytes) -> Reply:
         """Serve a blocked client, which ignores values of another type."""
-        return attempt(key) if type(session.db.peek(key)) is SortedSet else NOT_YET
+        return attempt(key) if isinstance(session.db.peek(key), SortedSet) else NOT_YET
 
     reply = _first(keys, attempt)
     return reply if reply is not NOT_YET else block(session, keys, timeout, serve)

@@ -19,7 +19,7 @@ def require_type(value: Any, expected: type[Value]) -> Value | None:
 
     @raise CommandError: if it is of another type.
     """
-    if value is None or type(value) is expected:
+    if value is None or isinstance(value, expected):
         return value
     raise CommandError(WRONG_TYPE)
 

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.datatypes.hash import MAX_LISTPACK_ENTRIES, MAX_LISTPACK_VALUE, Hash
+from tseep.datatypes.hash import Hash, ListpackHash
+from tseep.datatypes.limits import LIMITS
 
 
 class HashTests(SynchronousTestCase):
     def test_encoding(self) -> None:
-        """A hash is a listpack up to a number of fields and a length of fields and values."""
-        self.assertEqual(b"listpack", Hash({b"f": b"x" * MAX_LISTPACK_VALUE}).encoding())
-        self.assertEqual(b"hashtable", Hash({b"f": b"x" * (MAX_LISTPACK_VALUE + 1)}).encoding())
-        self.assertEqual(b"hashtable", Hash({b"f" * (MAX_LISTPACK_VALUE + 1): b""}).encoding())
-        many = Hash((b"%d" % number, b"") for number in range(MAX_LISTPACK_ENTRIES))
-        self.assertEqual(b"listpack", many.encoding())
-        many[b"more"] = b""
-        self.assertEqual(b"hashtable", many.encoding())
+        """A new hash is a listpack up to a number of fields and a length of fields and values."""
+        self.patch(LIMITS, "hash_max_listpack_entries", 3)
+        self.patch(LIMITS, "hash_max_listpack_value", 4)
+        self.assertEqual(b"listpack", Hash.of([]).encoding)
+        self.assertEqual(b"listpack", Hash.of([(b"f", b"4444"), (b"4444", b""), (b"", b"")]).encoding)
+        self.assertEqual(b"hashtable", Hash.of([(b"f", b"55555")]).encoding)
+        self.assertEqual(b"hashtable", Hash.of([(b"55555", b"")]).encoding)
+        self.assertEqual(b"hashtable", Hash.of((b"%d" % number, b"") for number in range(4)).encoding)
 
     def test_copy(self) -> None:
-        """A change of a copy does not change the original."""
-        value = Hash({b"f": b"1"})
-        copied = value.copy()
-        copied[b"f"] = b"2"
-        self.assertEqual((Hash, b"1"), (type(copied), value[b"f"]))
+        """A copy has the encoding of the original; a change of it does not change the original."""
+        for kind in (Hash, ListpackHash):
+            value = kind({b"f": b"1"})
+            copied = value.copy()
+            copied[b"f"] = b"2"
+            self.assertEqual((kind, b"1"), (type(copied), value[b"f"]))
 
     def test_size(self) -> None:
         """The size grows with the number of fields and the length of values."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tseep.datatypes.limits import LIMITS
 from tseep.datatypes.sorted_set import SortedSet
 
 
@@ -51,11 +52,33 @@ class SortedSetTests(SynchronousTestCase):
         self.assertEqual(0, SortedSet().before(b"x"))
 
     def test_encoding(self) -> None:
-        """A sorted set is a listpack while it is small and its members are short."""
-        self.assertEqual(b"listpack", self.value.encoding())
-        self.value.set(b"x" * 65, 1.0)
-        self.assertEqual(b"skiplist", self.value.encoding())
-        self.assertEqual(b"skiplist", SortedSet({b"%d" % number: 0.0 for number in range(129)}).encoding())
+        """A new sorted set is a listpack up to a number of members and their length."""
+        self.patch(LIMITS, "zset_max_listpack_entries", 3)
+        self.patch(LIMITS, "zset_max_listpack_value", 4)
+        self.assertEqual(b"listpack", SortedSet.of({}).encoding)
+        self.assertEqual(b"listpack", SortedSet.of({b"4444": 1.0, b"b": 1.0, b"c": 2.0}).encoding)
+        self.assertEqual(b"skiplist", SortedSet.of({b"55555": 1.0}).encoding)
+        self.assertEqual(b"skiplist", SortedSet.of({b"%d" % number: 0.0 for number in range(4)}).encoding)
+
+    def test_convert(self) -> None:
+        """A listpack becomes a skiplist with one member too many or with a long one, and stays one."""
+        self.patch(LIMITS, "zset_max_listpack_entries", 3)
+        self.patch(LIMITS, "zset_max_listpack_value", 4)
+        for member in (b"55555", b"d"):
+            value = SortedSet.of({b"b": 2.0, b"a": 1.0, b"c": 2.0})
+            value.set(b"a", 3.0)
+            self.assertEqual((b"listpack", [b"b", b"c", b"a"]), (value.encoding, list(value)))
+            value.set(member, 0.0)
+            value.remove(member)
+            value.remove(b"a")
+            self.assertEqual((b"skiplist", [b"b", b"c"]), (value.encoding, list(value)))
+
+    def test_negative_zero(self) -> None:
+        """A listpack keeps the score -0 as 0; a skiplist keeps it."""
+        small, large = SortedSet.of({b"a": -0.0}), SortedSet({b"a": -0.0})
+        for value in (small, large):
+            value.set(b"b", -0.0)
+        self.assertEqual("{b'a': 0.0, b'b': 0.0} {b'a': -0.0, b'b': -0.0}", f"{small.scores} {large.scores}")
 
     def test_size(self) -> None:
         """The size grows with the number of members."""
@@ -63,10 +86,11 @@ class SortedSetTests(SynchronousTestCase):
         self.assertGreater(self.value.size(), SortedSet().size())
 
     def test_copy(self) -> None:
-        """A change of a copy does not change the original."""
-        other = self.value.copy()
-        other.remove(b"a")
-        self.assertEqual((3, 2), (len(self.value), len(other)))
+        """A copy has the encoding of the original; a change of it does not change the original."""
+        for value in (self.value, SortedSet.of(self.value.scores)):
+            other = value.copy()
+            other.remove(b"a")
+            self.assertEqual((3, 2, type(value)), (len(value), len(other), type(other)))
 
     def test_release(self) -> None:
         """C{release} removes a limited number of last members and returns whether some are left."""

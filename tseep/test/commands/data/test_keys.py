@@ -140,6 +140,8 @@ class WalkTests(KeysTests):
             self.assertEqual(b"0", self.run_command("SCAN", text)[0])
         for text in (b"x", b"-", b" 0", b"0 ", b"0x", b"1.5", b"18446744073709551616", b"9" * 5000):
             self.assertError("ERR invalid cursor", "SCAN", text)
+        for number in (1, 10, 12345, 2**64 - 1):
+            self.assertReply([b"0", []], "SCAN", number)
         self.assertEqual(2**64 - 2, arguments.read_cursor(b"-2"))
 
     def test_scan_errors(self) -> None:

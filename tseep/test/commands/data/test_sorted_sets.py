@@ -45,7 +45,7 @@ class SortedSetsTests(SessionTests):
             self.assertIn(self.run_command("ZRANDMEMBER", "z"), (b"a", b"b", b"c"))
             self.assertEqual(2, len(set(self.run_command("ZRANDMEMBER", "z", 2))))
             self.assertEqual(7, len(self.run_command("ZRANDMEMBER", "z", -7)))
-        self.assertReply([b"a", b"1", b"b", b"2", b"c", b"3"], "ZRANDMEMBER", "z", 5, "WITHSCORES")
+        self.assertReply([b"c", b"3", b"b", b"2", b"a", b"1"], "ZRANDMEMBER", "z", 5, "WITHSCORES")
 
     def test_resp3(self) -> None:
         """In RESP3 scores are doubles, in pairs with their members."""
