@@ -72,8 +72,6 @@ _INERT: dict[str, tuple[Parameter, ...]] = {
         _inert("rdbchecksum", "yes", YES_NO, fixed=True),
         _inert("rdbcompression", "yes", YES_NO),
         _inert("sanitize-dump-payload", "no", choice("no", "yes", "clients")),
-        _inert("stream-node-max-bytes", "4096", BYTES),
-        _inert("stream-node-max-entries", "100", _LONG),
     ),
     LOGS: (
         _inert("always-show-logo", "no", YES_NO, fixed=True),

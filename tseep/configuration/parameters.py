@@ -320,6 +320,21 @@ PARAMETERS = [
         "Minutes after which the LFU counter of a key is decremented; 0: never.",
     ),
     Parameter(
+        "stream-node-max-bytes",
+        "4096",
+        BYTES,
+        MEMORY,
+        "Size from which a node of a stream gets no more entries, in bytes (units: kb, mb, gb); 0: no limit. XTRIM and "
+        "XADD with ~ remove whole nodes.",
+    ),
+    Parameter(
+        "stream-node-max-entries",
+        "100",
+        number(0, LARGEST),
+        MEMORY,
+        "Maximum number of entries of a node of a stream; 0: no limit.",
+    ),
+    Parameter(
         "slowlog-log-slower-than",
         "10000",
         number(-1, LARGEST),

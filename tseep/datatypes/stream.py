@@ -8,9 +8,7 @@ from itertools import islice
 from tseep.datatypes.collection import Collection
 from tseep.datatypes.id_map import ChunkedIdMap
 from tseep.datatypes.memory import ENTRY_BYTES, of_bytes
-
-SEQUENCE = 2**64 - 1
-"""The highest sequence number, and its mask: an ID is C{milliseconds << 64 | sequence}."""
+from tseep.datatypes.stream_entries import SEQUENCE, Fields, NodeLimits, StreamEntries
 
 HIGHEST_ID = 2**128 - 1
 
@@ -28,9 +26,6 @@ CONSUMER_BYTES = 300 + ENTRY_BYTES
 
 PENDING_BYTES = 64 + 2 * INDEX_BYTES
 """Bytes of a pending entry, which is in the maps of both the group and the consumer."""
-
-Fields = tuple[bytes, ...]
-"""The fields of an entry, alternating with their values."""
 
 
 def id_text(id: int) -> bytes:
@@ -151,7 +146,7 @@ class Stream(Collection):
     encoding = b"stream"
 
     def __init__(self) -> None:
-        self.entries: ChunkedIdMap[Fields] = ChunkedIdMap()
+        self.entries = StreamEntries()
         self.groups: dict[bytes, Group] = {}
         self.last_id = 0
         self.entries_added = 0
@@ -160,11 +155,11 @@ class Stream(Collection):
     def __len__(self) -> int:
         return len(self.entries)
 
-    def add(self, id: int, fields: Fields) -> None:
-        """Add an entry, whose ID must be above C{last_id}."""
+    def add(self, id: int, fields: Fields, limits: NodeLimits) -> None:
+        """Add an entry, whose ID must be above C{last_id}, to the last node or to a new one."""
         self.last_id = id
         self.entries_added += 1
-        self.entries.append(id, fields)
+        self.entries.append(id, fields, limits)
 
     def delete(self, id: int) -> bool:
         """Delete an entry. Return whether it existed."""

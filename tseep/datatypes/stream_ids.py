@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 
 from tseep.algorithms.numeric import integer
-from tseep.datatypes.stream import HIGHEST_ID, SEQUENCE
+from tseep.datatypes.stream import HIGHEST_ID
+from tseep.datatypes.stream_entries import SEQUENCE
 from tseep.errors import CommandError
 
 INVALID = "ERR Invalid stream ID specified as stream command argument"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from struct import unpack
 
-from tseep.datatypes.stream import SEQUENCE, Consumer, Fields, Group, Pending, Stream
+from tseep.datatypes.stream import Consumer, Group, Pending, Stream
+from tseep.datatypes.stream_entries import SEQUENCE, Fields
 from tseep.rdb.format import Corrupt, length, milliseconds, string
 from tseep.rdb.listpack import Element, as_bytes, read_listpack, write_listpack
 from tseep.rdb.reader import Reader
@@ -21,9 +22,9 @@ Entry = tuple[int, Fields]
 
 def write_stream(stream: Stream) -> bytes:
     """Encode a stream as STREAM_LISTPACKS_2."""
-    parts = list(stream.entries.parts())
-    out = [length(len(parts))]
-    out += [string(_key(ids[0])) + string(_node(ids, values)) for ids, values in parts]
+    nodes = stream.entries.nodes()
+    out = [length(len(nodes))]
+    out += [string(_key(node.ids[0])) + string(_node(node.ids, node.values)) for node in nodes]
     numbers = [
         len(stream), *_halves(stream.last_id), *_halves(stream.entries.first()), *_halves(stream.max_deleted_id),
         stream.entries_added, len(stream.groups),
@@ -121,7 +122,7 @@ def _read_node(reader: Reader, stream: Stream) -> None:
         raise Corrupt("a stream's node is empty")
     if ids[0] <= stream.entries.last() or sorted(set(ids)) != ids:
         raise Corrupt("a stream's entries are not in order")
-    stream.entries.append_part(ids, [fields for _, fields in entries])
+    stream.entries.append_node(ids, [fields for _, fields in entries])
 
 
 def _read_entries(elements: Iterator[Element], first_ms: int, first_sequence: int) -> Iterator[Entry]:

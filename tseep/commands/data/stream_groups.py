@@ -485,8 +485,8 @@ def xinfo_stream(session: Session, argv: list[bytes]) -> Reply:
     count = _full_count(argv)
     about = {
         b"length": len(stream),
-        b"radix-tree-keys": stream.entries.chunks(),
-        b"radix-tree-nodes": stream.entries.chunks() + 1,
+        b"radix-tree-keys": stream.entries.count_nodes(),
+        b"radix-tree-nodes": stream.entries.count_nodes() + 1,
         b"last-generated-id": id_text(stream.last_id),
         b"max-deleted-entry-id": id_text(stream.max_deleted_id),
         b"entries-added": stream.entries_added,

@@ -10,8 +10,8 @@ from tseep.algorithms.numeric import require_integer
 from tseep.commands.arguments import require_milliseconds
 from tseep.commands.data.typed import read, to_change
 from tseep.coordination.blocking import NOT_YET, block
-from tseep.datatypes.id_map import MAX_CHUNK_ENTRIES
-from tseep.datatypes.stream import HIGHEST_ID, SEQUENCE, Fields, Stream, id_text
+from tseep.datatypes.stream import HIGHEST_ID, Stream, id_text
+from tseep.datatypes.stream_entries import SEQUENCE, Fields, NodeLimits
 from tseep.datatypes.stream_ids import read_end, read_id, read_milliseconds, read_start
 from tseep.errors import NO_SUCH_KEY, SYNTAX, CommandError, wrong_arguments
 from tseep.registry.key_finders import XREAD_OPTIONS
@@ -28,8 +28,11 @@ TOO_LOW = "ERR The ID specified in XADD is equal or smaller than the target stre
 EXHAUSTED = "ERR The stream has exhausted the last possible ID, unable to add more items"
 TWO_STRATEGIES = "ERR syntax error, MAXLEN and MINID options at the same time are not compatible"
 
-APPROXIMATE = 100 * MAX_CHUNK_ENTRIES
-"""Default LIMIT of approximate trimming: maximum number of entries to remove."""
+MAX_TRIMMED_NODES = 100
+"""Default LIMIT of approximate trimming, in nodes of the maximum number of entries."""
+
+MAX_TRIMMED_ENTRIES = 1_000_000
+"""Upper bound of that LIMIT, which is 10,000 if the number of entries of a node is not limited."""
 
 WHILE_BLOCKED = 1000
 """Default COUNT of a blocked XREAD."""
@@ -113,11 +116,13 @@ class Trim:
         if self._limit is not None and not self._approximate:
             raise CommandError("ERR syntax error, LIMIT cannot be used without the special ~ option")
 
-    def apply(self, stream: Stream) -> int:
+    def apply(self, stream: Stream, nodes: NodeLimits) -> int:
         """Trim the stream; return the number of removed entries."""
         limit = 0
-        if self._approximate:
-            limit = APPROXIMATE if self._limit is None else self._limit
+        if self._approximate and self._limit is None:
+            limit = min(MAX_TRIMMED_NODES * nodes.entries or 10_000, MAX_TRIMMED_ENTRIES)
+        elif self._approximate:
+            limit = self._limit or 0
         return stream.entries.trim(self._keep, self._lowest, self._approximate, limit)
 
 
@@ -152,9 +157,10 @@ def xadd(session: Session, argv: list[bytes]) -> Reply:
     id = given or _next_id(stream, session.server.keyspace.now, milliseconds)
     if id <= stream.last_id:
         raise CommandError(TOO_LOW)
-    stream.add(id, tuple(argv[at + 1 :]))
+    nodes = session.server.stream_nodes
+    stream.add(id, tuple(argv[at + 1 :]), nodes)
     db.changed(key, b"xadd")
-    if trim is not None and trim.given and trim.apply(stream):
+    if trim is not None and trim.given and trim.apply(stream, nodes):
         db.changed(key, b"xtrim")
     return id_text(id)
 
@@ -195,7 +201,7 @@ def xtrim(session: Session, argv: list[bytes]) -> Reply:
         at = after
     trim.check(required=True)
     stream = to_change(session, argv[1], Stream)
-    removed = 0 if stream is None else trim.apply(stream)
+    removed = 0 if stream is None else trim.apply(stream, session.server.stream_nodes)
     if removed:
         session.db.changed(argv[1], b"xtrim")
     return removed

@@ -7,6 +7,7 @@ import random
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.datatypes.stream import Consumer, Group, Stream
+from tseep.datatypes.stream_entries import NodeLimits
 from tseep.rdb.reader import DAMAGED, Reader
 from tseep.rdb.streams import read_stream, write_stream
 
@@ -16,7 +17,7 @@ def made() -> Stream:
     stream = Stream()
     for number in range(1, 251):
         fields = (b"f", b"%d" % number) + ((b"g", b"x") if number % 7 == 0 else ())
-        stream.add(number << 64 | number % 3, fields)
+        stream.add(number << 64 | number % 3, fields, NodeLimits())
     stream.delete(9 << 64)
     group = stream.groups[b"g"] = Group(0, 0)
     for name in (b"me", b"idle"):
@@ -35,7 +36,7 @@ class StreamTests(SynchronousTestCase):
         again = read_stream(reader, 2)
         self.assertEqual(reader.end, reader.at)
         self.assertEqual(list(stream.entries), list(again.entries))
-        self.assertEqual([ids for ids, _ in stream.entries.parts()], [ids for ids, _ in again.entries.parts()])
+        self.assertEqual([node.ids for node in stream.entries.nodes()], [node.ids for node in again.entries.nodes()])
         for name in ("last_id", "entries_added", "max_deleted_id"):
             self.assertEqual(getattr(stream, name), getattr(again, name))
         group, same = stream.groups[b"g"], again.groups[b"g"]
@@ -48,7 +49,7 @@ class StreamTests(SynchronousTestCase):
     def test_add_after_read(self) -> None:
         """Entries can be added to a stream that was read."""
         again = read_stream(Reader(write_stream(made())), 2)
-        again.add(1000 << 64, (b"a", b"b"))
+        again.add(1000 << 64, (b"a", b"b"), NodeLimits())
         self.assertEqual((1000 << 64, (b"a", b"b")), list(again.entries)[-1])
 
     def test_empty(self) -> None:

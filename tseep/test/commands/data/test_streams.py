@@ -33,6 +33,19 @@ class StreamsTests(SessionTests):
         self.add("18446744073709551615-18446744073709551615")
         self.assertError(EXHAUSTED, "XADD", "s", "*", "f", "v")
 
+    def test_limits_of_nodes(self) -> None:
+        """What C{~} removes depends on stream-node-max-entries and stream-node-max-bytes."""
+        self.add(*[f"{id}-0" for id in range(1, 31)])
+        self.assertReply(0, "XTRIM", "s", "MAXLEN", "~", "5")
+        self.run_command("DEL", "s")
+        self.run_command("CONFIG", "SET", "stream-node-max-entries", "10")
+        self.add(*[f"{id}-0" for id in range(1, 31)])
+        self.assertReply(20, "XTRIM", "s", "MAXLEN", "~", "5")
+        self.run_command("CONFIG", "SET", "stream-node-max-bytes", "50")
+        self.add(*[f"{id}-0" for id in range(31, 41)])
+        self.assertReply(13, "XTRIM", "s", "MAXLEN", "~", "5")
+        self.assertReply(3, "XTRIM", "s", "MAXLEN", "~", "0", "LIMIT", "5")
+
     def test_empty(self) -> None:
         """A stream remains after its last entry was deleted."""
         self.add("1-1")
