@@ -1,10 +1,18 @@
 """Compare two documents of stress/run.py --json, of different days, versions or machines.
 
     python stress/run.py compare A.json B.json
+    python stress/run.py compare A.json B.json --servers v2 --figures per_second,cpu_us_per_operation --fail-on 1.1
 
-Prints every figure of every server that both have at the same point: A, B, the ratio of B to A with its 95 % interval,
-and whether the difference is significant. Exit status: 0; 1 with --fail-on when a figure got significantly worse by
-more than that; 2 when a file cannot be read or the two cannot be compared.
+Prints every chosen figure of every server that both have at the same point: A and B, their geometric means over the
+runs, the ratio of B to A with its interval, and a verdict. The intervals of all rows hold together with a probability
+of 95 % (report/intervals.py), as far as the runs of a document vary like those of another day would. What changes from
+one day to the next on the same code is the noise of a figure, for which --noise sets another ratio. A figure got better
+or worse if its whole interval is beyond the noise (a minimum-effect test: Murphy and Myors, Testing the hypothesis that
+treatments have negligible effects, Journal of Applied Psychology 84(2), 1999); it is within the noise if its whole
+interval is, and else it is not significant. Where the load or the machine was the limit, its figures have no verdict.
+
+Exit status: 0; 1 with --fail-on when the whole interval of a figure is worse by more than that and the noise; 2 when a
+file cannot be read, the two cannot be compared, or --fail-on has no figure with a verdict.
 """
 
 from __future__ import annotations
@@ -12,8 +20,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 from jsonschema import Draft202012Validator
@@ -23,7 +33,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from report.intervals import Ratio, digits, ratio
+from report.intervals import Ratio, digits, geometric_mean, ratio
+from report.units import plural
+from rig.options import names
 
 SCHEMA = Path(__file__).resolve().parent / "schema.json"
 MAX_MESSAGE_CHARS = 200  # of a validation error, which can quote a whole document
@@ -32,50 +44,92 @@ Document = dict[str, Any]
 Point = tuple[str, int, float]
 
 
+SPEED = frozenset({"load", "machine", "ended"})
+"""The limits with which a figure is not that of the server alone."""
+
+
 class Figure(NamedTuple):
-    """A figure's name in the table with its unit, and whether a higher value is better."""
+    """
+    A figure that is compared.
+
+    @ivar title: in the table, with its unit.
+    @ivar noise: the ratio up to which it changes between two measurements of the same code.
+    @ivar more: whether a higher value is better.
+    @ivar void: the limits of a run with which it has no verdict.
+    """
 
     title: str
+    noise: float
     more: bool = False
+    void: frozenset[str] = SPEED
 
+
+LATENCY = SPEED | {"saturated"}  # a latency of a saturated server grows with the duration of the run
 
 FIGURES = {
-    "per_second": Figure("operations/s", True),
-    "p50_us": Figure("p50, us"),
-    "p99_us": Figure("p99, us"),
-    "p999_us": Figure("p99.9, us"),
-    "cpu_us_per_operation": Figure("CPU, us/op"),
-    "switches_per_operation": Figure("context switches/op"),
-    "system_calls_per_operation": Figure("system calls/op"),
-    "resident_per_connection": Figure("memory, bytes/conn"),
-    "connect_per_second": Figure("connections/s", True),
+    "per_second": Figure("operations/s", 1.1, True),
+    "p50_us": Figure("p50, us", 1.1, void=LATENCY),
+    "p99_us": Figure("p99, us", 1.25, void=LATENCY),
+    "p999_us": Figure("p99.9, us", 1.5, void=LATENCY),
+    "cpu_us_per_operation": Figure("CPU, us/op", 1.1),
+    "switches_per_operation": Figure("context switches/op", 1.5),
+    "system_calls_per_operation": Figure("system calls/op", 1.1),
+    "resident_per_connection": Figure("memory, bytes/conn", 1.05, void=frozenset({"ended"})),
+    "connect_per_second": Figure("connections/s", 1.5, True),
 }
 
 
+class Chosen(NamedTuple):
+    """What the command line chooses: names of figures, names of servers (empty: all), and the noise of all figures
+    (None: each figure's own)."""
+
+    figures: list[str]
+    servers: list[str]
+    noise: float | None
+
+    def noise_of(self, figure: Figure) -> float:
+        return self.noise or figure.noise
+
+
 class Change(NamedTuple):
-    """The change of one figure of one server at one point; C{found} is the ratio of B to A, None if there is none."""
+    """
+    The change of one figure of one server at one point.
+
+    @ivar found: the ratio of B to A; None if there is none.
+    @ivar noise: the ratio that is within the noise.
+    @ivar limit: why there is no verdict; empty if there is one.
+    """
 
     figure: Figure
     a: float
     b: float
     found: Ratio | None
+    noise: float
+    limit: str
 
     @property
-    def worse(self) -> float:
-        """The factor by which it got worse; below 1 it got better."""
-        assert self.found is not None
-        return 1 / self.found.ratio if self.figure.more else self.found.ratio
+    def worse(self) -> tuple[float, float, float]:
+        """The factor by which it got worse, below 1 if it got better, and the ends of its interval."""
+        assert self.found and self.found.low and self.found.high
+        found = (self.found.ratio, self.found.low, self.found.high)
+        return (1 / found[0], 1 / found[2], 1 / found[1]) if self.figure.more else found
 
     @property
     def verdict(self) -> str:
         """Whether it got better or worse, or why that is unknown."""
+        if self.limit:
+            return self.limit
         if self.found is None:
             return "no ratio"
-        if self.found.real is None:
+        if self.found.low is None:
             return "too few runs"
-        if not self.found.real:
-            return "not significant"
-        return "worse" if self.worse > 1 else "better"
+        _, low, high = self.worse
+        if low > self.noise or high < 1 / self.noise:
+            return "worse" if low > 1 else "better"
+        return "within noise" if high <= self.noise and low >= 1 / self.noise else "not significant"
+
+
+VERDICTS = ("better", "worse", "within noise", "not significant")
 
 
 class Incomparable(Exception):
@@ -127,9 +181,12 @@ def circumstances(document: Document) -> dict[str, Any]:
 # Comparing
 
 
-def points(document: Document) -> dict[Point, dict[str, Any]]:
-    """Return a document's summaries by server and point."""
-    return {(each["server"], each["clients"], each["target_per_second"] or 0.0): each for each in document["summaries"]}
+def points(document: Document, servers: Sequence[str] = ()) -> dict[Point, dict[str, Any]]:
+    """Return a document's summaries by server and point: of some servers, or of all."""
+    found = {
+        (each["server"], each["clients"], each["target_per_second"] or 0.0): each for each in document["summaries"]
+    }
+    return {point: each for point, each in found.items() if not servers or point[0] in servers}
 
 
 def where(point: Point) -> str:
@@ -138,30 +195,57 @@ def where(point: Point) -> str:
     return f"{server}, {clients:,} clients" + (f", {rate:,.0f} planned operations/s" if rate else "")
 
 
-def changes(a: dict[str, Any], b: dict[str, Any]) -> list[Change]:
-    """Return the changes of all figures that both summaries have."""
+Pair = tuple[dict[str, Any], dict[str, Any]]
+"""The summaries of one server at one point in A and in B."""
+
+
+def limit(figure: Figure, pair: Pair) -> str:
+    """Return why a figure of two summaries has no verdict; empty if it has one."""
+    for name, summary in zip("AB", pair):
+        if summary["limited_by"] in figure.void:
+            return f"{name}: {VOID[summary['limited_by']]}"
+    return ""
+
+
+VOID = {"load": "load limited", "machine": "machine full", "saturated": "saturated", "ended": "server ended"}
+
+
+def known(pair: Pair, chosen: Chosen) -> list[str]:
+    """Return the names of the chosen figures that both summaries have."""
+    return [name for name in chosen.figures if all(name in summary["figures"] for summary in pair)]
+
+
+def changes(pair: Pair, chosen: Chosen, comparisons: int) -> list[Change]:
+    """Return the changes of all chosen figures that both summaries have, as part of a number of comparisons."""
     found = []
-    for name, figure in FIGURES.items():
-        one, other = a["figures"].get(name), b["figures"].get(name)
-        if one and other:
-            found.append(Change(figure, one["median"], other["median"], ratio(other["values"], one["values"])))
+    for name in known(pair, chosen):
+        figure = FIGURES[name]
+        a, b = (summary["figures"][name]["values"] for summary in pair)
+        compared, noise = ratio(b, a, comparisons), chosen.noise_of(figure)
+        found.append(Change(figure, middle(a), middle(b), compared, noise, limit(figure, pair)))
     return found
 
 
-def common(a: Document, b: Document) -> dict[Point, list[Change]]:
-    """Return the changes at every point that both documents have. Raises Incomparable if their plans differ, or they
-    have no point in common."""
+def middle(values: list[float]) -> float:
+    """Return the geometric mean, or the median where a value is not above 0."""
+    return geometric_mean(values) if min(values) > 0 else median(values)
+
+
+def common(a: Document, b: Document, chosen: Chosen) -> dict[Point, list[Change]]:
+    """Return the changes at every point of the chosen servers that both documents have. Raises Incomparable if their
+    plans differ, or they have no such point in common."""
     differing = unlike(asked(a), asked(b))
     if differing:
         raise Incomparable(f"A and B did not measure the same: {'; '.join(differing)}")
-    ours, theirs = points(a), points(b)
-    both = {point: changes(each, theirs[point]) for point, each in ours.items() if point in theirs}
-    if not both:
+    ours, theirs = points(a, chosen.servers), points(b, chosen.servers)
+    pairs = {point: (each, theirs[point]) for point, each in ours.items() if point in theirs}
+    if not pairs:
         raise Incomparable(
             f"no server was measured at the same point: A has {'; '.join(map(where, ours)) or 'nothing'}, "
             f"and B {'; '.join(map(where, theirs)) or 'nothing'}"
         )
-    return both
+    rows = sum(not limit(FIGURES[name], pair) for pair in pairs.values() for name in known(pair, chosen))
+    return {point: changes(pair, chosen, max(1, rows)) for point, pair in pairs.items()}
 
 
 # Output
@@ -179,9 +263,9 @@ def table(point: Point, found: list[Change]) -> Table:
     """Return the table of one server at one point."""
     drawn = Table(title=escape(where(point)), title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
     drawn.add_column("")
-    for name in ("A", "B", "B / A", "95 %"):
+    for name in ("A", "B", "B / A", "interval"):
         drawn.add_column(name, justify="right", no_wrap=True)
-    drawn.add_column("difference")
+    drawn.add_column("verdict", no_wrap=True)
     for change in found:
         ratio, within = "-", "-"
         if change.found:
@@ -198,6 +282,7 @@ LIMITS = {
     "load": "the load limited",
     "machine": "the full machine limited",
     "saturated": "the plan exceeded the capacity of",
+    "ended": "the server ended during the run:",
 }
 
 
@@ -224,6 +309,15 @@ def notes(a: Document, b: Document) -> Iterator[str]:
         yield from (f"{name}: {doubt}" for doubt in doubts(one))
 
 
+def counted(found: dict[Point, list[Change]]) -> str:
+    """Return the line on the number of comparisons, and of those without a verdict."""
+    verdicts = Counter(change.verdict for changed in found.values() for change in changed)
+    judged = {name: verdicts.pop(name) for name in VERDICTS if name in verdicts}
+    rest = f"; no verdict: {sum(verdicts.values())}" if verdicts else ""
+    each = ", ".join(f"{number} {name}" for name, number in judged.items()) or "none"
+    return f"{plural(sum(judged.values()), 'figure')} compared: {each}{rest}"
+
+
 def show(a: Document, b: Document, found: dict[Point, list[Change]], console: Console) -> None:
     """Print the tables and the notes."""
     for name, document in (("A", a), ("B", b)):
@@ -232,18 +326,22 @@ def show(a: Document, b: Document, found: dict[Point, list[Change]], console: Co
         console.print()
         console.print(table(point, changed), highlight=False)
     console.print()
-    for line in notes(a, b):
+    for line in (counted(found), *notes(a, b)):
         console.print(line, markup=False, highlight=False)
 
 
 def failures(found: dict[Point, list[Change]], most: float) -> list[str]:
-    """Return a line for each figure that got significantly worse by more than a factor."""
-    return [
-        f"{where(point)}: {change.figure.title} is {digits(change.worse)}x worse, more than {digits(most)}x"
-        for point, changed in found.items()
-        for change in changed
-        if change.verdict == "worse" and change.worse > most
-    ]
+    """Return a line for each figure whose whole interval is worse by more than a factor and its noise."""
+    lines = []
+    for point, changed in found.items():
+        for change in changed:
+            if change.verdict == "worse" and change.worse[1] > most:
+                middle, low, high = map(digits, change.worse)
+                lines.append(
+                    f"{where(point)}: {change.figure.title} is {middle}x worse ({low}x to {high}x), "
+                    f"more than {digits(max(most, change.noise))}x"
+                )
+    return lines
 
 
 # Command line
@@ -277,7 +375,31 @@ def parser() -> argparse.ArgumentParser:
         metavar="RATIO",
         help="exit with status 1 if a figure is worse by more than this factor, such as 1.1",
     )
+    made.add_argument(
+        "--noise",
+        type=at_least_one,
+        metavar="RATIO",
+        help="the ratio that is within the noise, of all figures "
+        f"({', '.join(f'{name} {each.noise:g}' for name, each in FIGURES.items())})",
+    )
+    made.add_argument("--servers", type=names, default=[], metavar="A,B", help="servers to compare (all)")
+    made.add_argument(
+        "--figures",
+        type=figures,
+        default=list(FIGURES),
+        metavar="A,B",
+        help="figures to compare, by their names in the documents (all); fewer have narrower intervals",
+    )
     return made
+
+
+def figures(text: str) -> list[str]:
+    """Parse names of figures separated by commas."""
+    found = names(text)
+    for name in found:
+        if name not in FIGURES:
+            raise argparse.ArgumentTypeError(f"{name!r} is no figure. There are: {', '.join(FIGURES)}")
+    return found
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -285,12 +407,21 @@ def main(argv: list[str] | None = None) -> int:
     options = parser().parse_args(argv)
     try:
         a, b = read(options.a), read(options.b)
-        found = common(a, b)
+        found = common(a, b, Chosen(options.figures, options.servers, options.noise))
     except Incomparable as failure:
-        print(f"stress/run.py compare: {failure}", file=sys.stderr)
-        return 2
+        return refuse(str(failure))
     show(a, b, found, Console())
-    failed = failures(found, options.fail_on) if options.fail_on else []
+    if not options.fail_on:
+        return 0
+    if not any(change.verdict in VERDICTS for changed in found.values() for change in changed):
+        return refuse("--fail-on: no figure has a verdict")
+    failed = failures(found, options.fail_on)
     for line in failed:
         print(f"stress/run.py compare: {line}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def refuse(reason: str) -> int:
+    """Print why there is no comparison, and return the exit status for it."""
+    print(f"stress/run.py compare: {reason}", file=sys.stderr)
+    return 2

@@ -139,7 +139,8 @@ class Measured:
         if difference:
             return difference["real"] is False
         values, others = (self.figures(name, point)[figure.name]["values"] for name in (one, other))
-        found = intervals.ratio(values, others)
+        servers = sum(place == point for _, place in self._summaries)
+        found = intervals.ratio(values, others, intervals.comparisons(servers))
         return found.real is False if found else values == others
 
     def errors(self, server: str, point: Point | None = None) -> Counter[str]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import math
+import random
 import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -164,9 +167,10 @@ def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     b["servers"][0]["version"] = "1.1"
     assert compared(tmp_path, a, b) == 0
     printed = capsys.readouterr().out
-    assert re.search(r"operations/s +1,010 +505 +0\.50x +0\.49x to 0\.51x +worse", printed)
+    assert re.search(r"operations/s +1,010 +505 +0\.50x +0\.48x to 0\.52x +worse", printed)
     assert re.search(r"p99, us +1,089 +2,179 +2\.0x +2\.0x to 2\.0x +worse", printed)
-    assert re.search(r"CPU, us/op +10\.0 +10\.0 +1\.00x +1\.00x to 1\.00x +not significant", printed)
+    assert re.search(r"CPU, us/op +10\.0 +10\.0 +1\.00x +1\.00x to 1\.00x +within noise", printed)
+    assert re.search(r"^\d figures compared: \d worse, \d within noise$", printed, re.M)
     assert "A and B differ: server v2: tseep v2 (1.0) and tseep v2 (1.1)" in printed
     assert "only in A: v1, 1,024 clients" in printed
     assert max(map(len, printed.splitlines())) <= 80
@@ -180,7 +184,7 @@ def test_compare_fails_on_what_got_worse(
     a, b = completed(runs("v2", [1000, 1010, 1020])), completed(runs("v2", [500, 505, 510]))
     assert compared(tmp_path, a, b, "--fail-on", ratio) == status
     printed = capsys.readouterr().err
-    line = "stress/run.py compare: v2, 1,024 clients: operations/s is 2.0x worse, more than 1.50x\n"
+    line = "stress/run.py compare: v2, 1,024 clients: operations/s is 2.0x worse (1.92x to 2.1x), more than 1.50x\n"
     assert printed == (line if status else "")
 
 
@@ -188,8 +192,110 @@ def test_compare_lets_better_and_unsure_pass(tmp_path: Path) -> None:
     """A rate that doubled is no failure, nor is one that halved over two runs only."""
     a, b = completed(runs("v2", [500, 505, 510])), completed(runs("v2", [1000, 1010, 1020]))
     assert compared(tmp_path, a, b, "--fail-on", "1.1") == 0
+    few = completed([*runs("v2", [100, 100]), *runs("v1", [100] * 3)])
+    assert compared(tmp_path, completed([*a["runs"], *runs("v1", [100] * 3)]), few, "--fail-on", "1.1") == 0
+
+
+def test_compare_fails_if_nothing_has_a_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A limit that judges no figure gives exit status 2, not 0."""
     few = completed(runs("v2", [100, 100]))
-    assert compared(tmp_path, a, few, "--fail-on", "1.1") == 0
+    assert compared(tmp_path, few, few, "--fail-on", "1.1") == 2
+    assert capsys.readouterr().err == "stress/run.py compare: --fail-on: no figure has a verdict\n"
+
+
+def test_compare_has_no_verdict_where_something_else_was_the_limit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the load or the machine as the limit only memory has a verdict; with a plan that exceeds the capacity all
+    but the latencies have one."""
+    a = completed(runs("v2", [1000, 1010, 1020]))
+    for limit, words in (("load", "B: load limited"), ("machine", "B: machine full"), ("ended", "B: server ended")):
+        b = completed(runs("v2", [500, 505, 510], limited_by=limit))
+        memory = ["--figures", "per_second,resident_per_connection", "--fail-on", "1.5"]
+        assert compared(tmp_path, a, b, *memory) == (2 if limit == "ended" else 0)
+        printed = capsys.readouterr().out
+        assert re.search(rf"operations/s .* {words} *\n", printed)
+        assert f"no verdict: {2 if limit == 'ended' else 1}\n" in printed
+    b = completed(runs("v2", [500, 505, 510], limited_by="saturated"))
+    assert compared(tmp_path, a, b, "--fail-on", "1.5") == 1
+    printed = capsys.readouterr().out
+    assert re.search(r"operations/s .* worse *\n", printed) and re.search(r"p99, us .* B: saturated *\n", printed)
+
+
+def test_compare_of_chosen_figures_and_servers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Only the chosen rows are compared, so that their intervals are narrower, and noise can be chosen."""
+    a = completed([*runs("v1", [100, 101, 102]), *runs("v2", [1000, 1010, 1020])])
+    b = completed([*runs("v1", [50, 51, 52]), *runs("v2", [1100, 1110, 1120])])
+    chosen = ["--servers", "v2", "--figures", "per_second"]
+    assert compared(tmp_path, a, b, *chosen, "--noise", "1.02", "--fail-on", "1.1") == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"operations/s +1,010 +1,110 +1\.10x +1\.07x to 1\.13x +better", printed)
+    assert "1 figure compared: 1 better\n" in printed
+    assert "v1, 1,024 clients\n" not in printed and "p99" not in printed
+    assert compared(tmp_path, a, b, "--servers", "v3") == 2
+    with pytest.raises(SystemExit):
+        compare.main(["a", "b", "--figures", "speed"])
+    assert "'speed' is no figure. There are: per_second, " in capsys.readouterr().err
+
+
+# compare, of the same code
+
+
+def invented(draw: random.Random, number: int, sigma: float, slowed: float, factor: float = 1.0) -> dict[str, Any]:
+    """Return a document of three servers whose figures vary by factors of the standard deviation C{sigma}, where a
+    share of the runs is C{slowed} by half. The figures of a run depend on each other, as rate and latency do.
+    C{factor} changes the rates."""
+    made = document([])
+    for server in ("v1", "v2", "v3"):
+        luck = [draw.gauss(0, sigma) + (0.4 if draw.random() < slowed else 0) for _ in range(number)]
+        figures = {}
+        for name, figure in compare.FIGURES.items():
+            sign = -1 if figure.more else 1
+            own = [math.exp(sign * each + draw.gauss(0, sigma)) for each in luck]
+            values = [1000 * each * (factor if name == "per_second" else 1) for each in own]
+            figures[name] = {"median": statistics.median(values), "low": None, "high": None, "values": values}
+        point = {"server": server, "clients": 1024, "target_per_second": None, "limited_by": None, "errors": 0}
+        made["summaries"].append({**point, "figures": figures})
+    return made
+
+
+def judged(a: dict[str, Any], b: dict[str, Any], noise: float | None = None) -> list[str]:
+    """Return the verdicts of all rows."""
+    found = compare.common(a, b, compare.Chosen(list(compare.FIGURES), [], noise))
+    return [change.verdict for changed in found.values() for change in changed]
+
+
+@pytest.mark.parametrize("number", [3, 5])
+@pytest.mark.parametrize(("sigma", "slowed"), [(0.01, 0.0), (0.05, 0.0), (0.3, 0.0), (0.05, 0.2)])
+def test_the_same_code_has_no_verdict(number: int, sigma: float, slowed: float) -> None:
+    """In one of twenty comparisons of the same code, or fewer, any of its 27 rows is called better or worse, even if
+    nothing counts as noise."""
+    draw = random.Random(1)
+    trials = 200
+    false = sum(
+        not {"better", "worse"}.isdisjoint(
+            judged(*(invented(draw, number, sigma, slowed) for _ in "ab"), noise=1.0 + 1e-9)
+        )
+        for _ in range(trials)
+    )
+    assert false <= 0.05 * trials + 2 * math.sqrt(0.05 * 0.95 * trials)  # two deviations of that count
+
+
+def test_a_day_that_is_slower_has_no_verdict() -> None:
+    """A change of all runs of a document that is below the noise is no verdict, however little the runs vary."""
+    draw = random.Random(2)
+    for _ in range(50):
+        verdicts = judged(invented(draw, 5, 0.004, 0.0), invented(draw, 5, 0.004, 0.0, factor=0.94))
+        assert "worse" not in verdicts and "better" not in verdicts
+
+
+def test_a_real_change_has_a_verdict() -> None:
+    """With five runs that vary by 3 %, a rate that is 1.4 times lower is always called worse, and nothing else is."""
+    draw = random.Random(3)
+    for _ in range(50):
+        verdicts = judged(invented(draw, 5, 0.02, 0.0), invented(draw, 5, 0.02, 0.0, factor=1 / 1.4))
+        assert [verdicts[at] for at in (0, 9, 18)] == ["worse"] * 3
+        assert verdicts.count("worse") == 3 and "better" not in verdicts
 
 
 def test_compare_notes_errors_and_limits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
