@@ -14,8 +14,6 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from tseep.test.packages import COMPLETE
-
 from ..support.client import Client
 from ..support.servers import ROOT, Process
 
@@ -150,7 +148,7 @@ def test_server_runs(installed: Path, tmp_path: Path, command: str) -> None:
 
 def test_unit_tests(installed: Path, tmp_path: Path) -> None:
     """C{trial tseep} passes: what needs a package of the extra C{test} is skipped, and the reason names the package."""
-    printed = run("env", "-C", tmp_path, "-u", "PYTHONPATH", "-u", COMPLETE, installed / "trial", "tseep")
+    printed = run("env", "-C", tmp_path, "-u", "PYTHONPATH", "-u", "TSEEP_TEST_COMPLETE", installed / "trial", "tseep")
     assert re.search(r"^PASSED \(skips=\d+, successes=\d+\)$", printed, re.MULTILINE), printed
     for package in ("hypothesis", "prometheus_client"):
         assert f"needs the package {package}: " in printed

@@ -274,7 +274,7 @@ def test_the_same_code_has_no_verdict(number: int, sigma: float, slowed: float) 
     trials = 200
     false = sum(
         not {"better", "worse"}.isdisjoint(
-            judged(*(invented(draw, number, sigma, slowed) for _ in "ab"), noise=1.0 + 1e-9)
+            judged(invented(draw, number, sigma, slowed), invented(draw, number, sigma, slowed), 1.0 + 1e-9)
         )
         for _ in range(trials)
     )

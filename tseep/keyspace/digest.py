@@ -17,7 +17,8 @@ from tseep.datatypes.hash import Hash
 from tseep.datatypes.list import RedisList
 from tseep.datatypes.set import Set
 from tseep.datatypes.sorted_set import SortedSet
-from tseep.datatypes.stream import SEQUENCE, Stream
+from tseep.datatypes.stream import Stream
+from tseep.datatypes.stream_entries import SEQUENCE
 from tseep.keyspace.keyspace import Database, Keyspace
 
 _TYPES: dict[type, int] = {bytes: 0, bytearray: 0, RedisList: 1, Set: 2, SortedSet: 3, Hash: 4, Stream: 6}

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tseep.session.client_info import describe
+from tseep.session.session import OVERHEAD
 
 if TYPE_CHECKING:
     from tseep.server.server import Server
     from tseep.session.session import Session
-
-OVERHEAD = 1300
-"""Memory of an idle client in bytes, as part of its C{tot-mem}."""
 
 LEAST_LIMIT = 128 * 1024
 """The lowest effective C{maxmemory-clients}, in bytes, as in Redis: with less no client could connect."""

@@ -16,7 +16,6 @@ from tseep.coordination.transactions import Transaction, aborted, end_transactio
 from tseep.errors import READS_ANY_KEY, CommandError
 from tseep.protocol import native, resp
 from tseep.replies import BLOCKED, NO_REPLY, QUEUED, Encoded, Push, Reply, Several
-from tseep.server.client_memory import OVERHEAD
 from tseep.session.admission import admit, admit_again
 from tseep.session.client_info import describe
 
@@ -32,6 +31,9 @@ if TYPE_CHECKING:
     from tseep.server.server import Server
 
 Parser = Union[resp.Parser, native.Parser]
+
+OVERHEAD = 1300
+"""Memory of an idle client in bytes, as part of its C{tot-mem}."""
 
 WATCH_BYTES, SUBSCRIPTION_BYTES, PREFIX_BYTES = 300, 250, 250
 """Memory of a watched key, a subscription and a prefix of CLIENT TRACKING, in bytes, as part of C{tot-mem}."""

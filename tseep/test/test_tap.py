@@ -60,7 +60,9 @@ class MakeServiceTests(SynchronousTestCase):
             self.make("--config", path, "--aclfile", "users.acl")
         with open(path, "w") as file:
             file.write("\nuser eve +nosuch\n")
-        with self.assertRaisesRegex(SystemExit, f"^tseep: {path}:2: Unknown command"):
+        with self.assertRaisesRegex(
+            SystemExit, f"^tseep: {path}:2: Error in applying operation '[+]nosuch': Unknown command"
+        ):
             self.make("--config", path)
 
     def test_file_limit(self) -> None:

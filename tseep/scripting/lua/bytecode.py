@@ -50,13 +50,13 @@ class _Function(NamedTuple):
     A function in a chunk.
 
     @ivar start: the offset of its first instruction.
-    @ivar count: the number of its instructions.
+    @ivar instructions: the number of its instructions.
     @ivar upvalues: their number.
     @ivar inner: the functions that it defines.
     """
 
     start: int
-    count: int
+    instructions: int
     upvalues: int
     inner: list[_Function]
 
@@ -111,10 +111,10 @@ def _replace(chunk: bytearray, function: _Function, upvalues: frozenset[int], ev
 
     @param upvalues: those that are global functions, or tables of them.
     """
-    opcodes = chunk[function.start : function.start + 4 * function.count : 4].translate(_OPCODE)
+    opcodes = chunk[function.start : function.start + 4 * function.instructions : 4].translate(_OPCODE)
     if _TAILCALL not in opcodes and _CLOSURE not in opcodes:
         return
-    words = iter(enumerate(struct.unpack_from(f"<{function.count}I", chunk, function.start)))
+    words = iter(enumerate(struct.unpack_from(f"<{function.instructions}I", chunk, function.start)))
     found: set[int] = set()  # the registers with global functions
     for place, word in words:
         opcode, a, b = word & 63, word >> 6 & 255, word >> 23

@@ -41,10 +41,10 @@ class PauseTests(SessionTests):
         self.assertReply(2, "EVALSHA", sha, 0, session=self.other)
         self.assertReply(3, "FCALL", "f", 0, session=self.other)
         for command in (
-            ["EVAL", "return 1", 0],
-            ["EVAL", "#!lua\nreturn 1", 0],
-            ["EVAL", "#!lua flags=x\n", 0],
-            ["FCALL", "g", 0],
+            ["EVAL", "return 1", "0"],
+            ["EVAL", "#!lua\nreturn 1", "0"],
+            ["EVAL", "#!lua flags=x\n", "0"],
+            ["FCALL", "g", "0"],
         ):
             self.assertEqual(b"", self.send(*command, session=self.connect()), command)
         self.assertEqual([], self.sent(self.other))

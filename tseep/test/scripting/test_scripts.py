@@ -5,6 +5,8 @@ tests/server/test_scripts.py compares them with redis-server.
 
 from __future__ import annotations
 
+from typing import Any
+
 from tseep.scripting.lua import interpreter
 from tseep.scripting.scripts import BUSY_SCRIPT, NO_SCRIPT, NOT_BUSY, UNKILLABLE
 from tseep.test.support import Error, SessionTests, decode
@@ -306,7 +308,8 @@ class KillTests(SessionTests):
         body = "redis.register_function('f', function() for i = 1, 1e6 do end return 1 end)"
         self.run_command("FUNCTION", "LOAD", "#!lua name=l\n" + body)
         self.assertReply(1, "FCALL", "f", 0)
-        self.assertEqual([b"name", b"f"], self.received[0][1][:2])
+        described: Any = self.received[0]
+        self.assertEqual([b"name", b"f"], described[1][:2])
 
     def test_not_busy(self) -> None:
         """Without a running script or function, KILL returns NOTBUSY."""

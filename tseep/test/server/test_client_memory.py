@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tseep.server.client_memory import LEAST_LIMIT, OVERHEAD
-from tseep.session.session import Session
+from tseep.server.client_memory import LEAST_LIMIT
+from tseep.session.session import OVERHEAD, Session
 from tseep.test.support import SessionTests, encode
 
 

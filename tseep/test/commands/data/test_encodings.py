@@ -57,8 +57,8 @@ class EncodingTests(SessionTests):
     def test_sorted_set(self) -> None:
         """Each command that adds a member converts a listpack that becomes too large; ZREM does not convert back."""
         for argv in (
-            ["ZADD", "k", 1, "x" * 6], ["ZADD", "k", 1, "b", 2, "c", 3, "d"], ["ZINCRBY", "k", 1, "x" * 6],
-            ["GEOADD", "k", 1, 1, "x" * 6],
+            ["ZADD", "k", "1", "x" * 6], ["ZADD", "k", "1", "b", "2", "c", "3", "d"], ["ZINCRBY", "k", "1", "x" * 6],
+            ["GEOADD", "k", "1", "1", "x" * 6],
         ):  # fmt: skip
             self.assertEncoding(b"listpack", "ZADD", "k", 1, "a")
             self.assertEncoding(b"skiplist", *argv)

@@ -19,7 +19,7 @@ return select(2, string.gsub(f(), "tail call", ""))
 class KeepFramesTests(SynchronousTestCase):
     def setUp(self) -> None:
         try:
-            from lupa import lua51
+            from lupa import lua51  # type: ignore[import-untyped]
         except ImportError:
             raise SkipTest("lupa is not installed") from None
         self.lua: Any = lua51.LuaRuntime(encoding=None)
