@@ -7,11 +7,12 @@ PYPY_VENV ?= .venv-pypy
 APPS_VENV ?= .venv-apps
 DOCS_VENV ?= .venv-docs
 SECONDS ?= 120
+MODE ?= v2
 AT_ONCE ?= -n 4 --dist loadfile # tests wait for servers more than they compute
 BIN = $(VENV)/bin
 COMPLETE = TSEEP_TEST_COMPLETE=1
 
-.PHONY: help serve test test-pypy deploy-check fuzz apps soak kills lint format types docs stress agree bench debian debian13 clean
+.PHONY: help serve test test-pypy deploy-check fuzz apps soak kills lint format types docs stress agree bench debian debian13 redis-suite clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +27,10 @@ test: $(VENV)/test debian ## Run the unit tests, then the tests against real ser
 test-pypy: $(PYPY_VENV)/test debian ## Run the tests of make test on PyPy
 	$(COMPLETE) $(PYPY_VENV)/bin/trial tseep
 	$(PYPY_VENV)/bin/pytest tests $(AT_ONCE) -m "not packaging and not soak and not apps and not browser and not peers and not tls and not deploy"
+
+redis-suite: $(VENV)/test debian ## Run Redis's own test suite: MODE=v1, v2 (default), v3 or redis; UNITS=unit/sort,...
+	@sh .ci/debian tclsh dpkg-source
+	$(BIN)/python -m tests.redis_suite --mode $(MODE) --units "$(UNITS)"
 
 deploy-check: $(VENV)/deploy ## Check the examples of deploy/ with promtool, systemd and schemas
 	@sh .ci/debian promtool systemd-analyze systemd-socket-activate

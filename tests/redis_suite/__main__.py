@@ -15,7 +15,7 @@ from queue import SimpleQueue
 
 from ..support.apt import Unavailable
 from . import known
-from .runner import Result, run
+from .runner import Result, output_of, read, run
 from .source import fetch
 from .units import UNITS
 
@@ -79,10 +79,16 @@ def _show(results: list[Result]) -> None:
 
 
 def _compare(results: list[Result], mode: str) -> int:
-    problems = [line for each in results for line in known.problems(each, mode)]
+    problems = [line for each in results for line in known.problems(each, mode, _reference(each.unit))]
     for line in problems:
         print(line)
     return 1 if problems else 0
+
+
+def _reference(unit: str) -> Result | None:
+    """Return redis-server's result of a unit, if it ran here."""
+    output = output_of(unit, "redis")
+    return read(unit, output) if output.exists() else None
 
 
 if __name__ == "__main__":

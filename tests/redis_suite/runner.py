@@ -55,13 +55,14 @@ def run(unit: str, mode: str, slot: int, limit: float) -> Result:
     @param limit: seconds after which the unit is killed.
     """
     tree = FOLDER / f"run-{mode}-{slot}"
-    output = FOLDER / "output" / mode / f"{unit.replace('/', '-')}.log"
+    output = output_of(unit, mode)
     output.parent.mkdir(parents=True, exist_ok=True)
     prepare(tree, mode)
     started = time.monotonic()
+    tags = [] if mode == "redis" else ["--tags", "-needs:repl"]
     with _ports() as first, output.open("w") as log:
         command = ["tclsh", "tests/test_helper.tcl", "--single", unit, "--clients", "1", "--durable", "--dump-logs"]
-        command += ["--baseport", str(first), "--portcount", str(PORTS - 1), "--timeout", str(int(limit))]
+        command += ["--baseport", str(first), "--portcount", str(PORTS - 1), "--timeout", str(int(limit)), *tags]
         process = subprocess.Popen(
             command,
             cwd=tree,
@@ -84,6 +85,11 @@ def run(unit: str, mode: str, slot: int, limit: float) -> Result:
     if timed_out:
         result.finished, result.reason = False, f"not finished within {limit:.0f} s"
     return result
+
+
+def output_of(unit: str, mode: str) -> Path:
+    """Return the file with the output of a unit's last run in a mode."""
+    return FOLDER / "output" / mode / f"{unit.replace('/', '-')}.log"
 
 
 @contextmanager
