@@ -44,10 +44,14 @@ class ClientMemory:
         self.limit = max(limit, LEAST_LIMIT) if limit else 0
         self.recount()
 
-    def update(self, session: Session) -> None:
-        """Measure a client again, and evict clients if all together exceed the limit."""
+    def update(self, session: Session, received: int = 0) -> None:
+        """
+        Measure a client again, and evict clients if all together exceed the limit.
+
+        @param received: bytes of input that are not in its buffers yet.
+        """
         if session.id in self._server.sessions:
-            self._measure(session)
+            self._measure(session, received)
             self._evict()
 
     def refresh(self) -> None:
@@ -69,8 +73,8 @@ class ClientMemory:
         session.extra_memory = 0
         self._larger.discard(session)
 
-    def _measure(self, session: Session) -> None:
-        extra = session.memory - OVERHEAD
+    def _measure(self, session: Session, received: int = 0) -> None:
+        extra = session.memory - OVERHEAD + received
         if extra != session.extra_memory:
             self._beyond += extra - session.extra_memory
             session.extra_memory = extra

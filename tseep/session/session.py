@@ -195,6 +195,10 @@ class Session:
         if self.pending_commands is not None or self.blocked is not None or self._replies is not None:
             self._keep(data)
             return b""
+        if parser.partial:
+            self.server.client_memory.update(self, len(data))
+            if self.ended:
+                return b""
         if self.authenticated:
             replies = self._answer(iter(parser.feed(data)))
         else:
