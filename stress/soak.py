@@ -99,7 +99,10 @@ def soak(options: argparse.Namespace, folder: str) -> list[str]:
         server.kill()
         all_clients.drain()
     with server_of(options, folder) as server:
-        verify(all_clients, server.address)
+        try:
+            verify(all_clients, server.address)
+        except OSError as error:
+            raise StartFailed(f"after the restart: {error}; {server.stop()}") from error
         found = judge(all_clients, memory, options.spare)
         failure = server.stop()
         return [*found, *([failure] if failure else [])]
