@@ -13,6 +13,8 @@ from pathlib import Path
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 """The keys of all releases of Debian; a source can name those of its own release only."""
 
+MAX_RUN_S = 600
+
 _POCKETS = ("", "-updates", "-security")
 
 
@@ -79,17 +81,20 @@ def run(*command: str, cwd: Path) -> None:
     @raise Unavailable: if it is not installed or fails, with its output.
     """
     try:
-        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=MAX_RUN_S, check=False)
     except FileNotFoundError:
         raise Unavailable(f"{command[0]} is not installed") from None
+    except subprocess.TimeoutExpired:
+        raise Unavailable(f"{' '.join(command)}: not finished in {MAX_RUN_S} s") from None
     if done.returncode:
         raise Unavailable(f"{' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}")
 
 
 def own_release(path: Path = Path("/etc/os-release")) -> str:
-    """Return the code name of the machine's release, or an empty string."""
-    match = re.search(r"(?m)^VERSION_CODENAME=(.+)$", path.read_text()) if path.exists() else None
-    return match[1].strip('"') if match else ""
+    """Return the code name of the machine's release of Debian; an empty string if it is another system."""
+    lines = path.read_text().replace('"', "").splitlines() if path.exists() else []
+    facts = dict(line.split("=", 1) for line in lines if "=" in line)
+    return facts.get("VERSION_CODENAME", "") if facts.get("ID") == "debian" else ""
 
 
 def sources_of(release: str, types: str = "deb", folder: Path = Path("/etc/apt"), own: str = "") -> str:
@@ -102,6 +107,8 @@ def sources_of(release: str, types: str = "deb", folder: Path = Path("/etc/apt")
     @raise Unavailable: if there are none for the machine's own release.
     """
     own = own or own_release()
+    if not own:
+        raise Unavailable(f"Debian's {release} cannot be fetched, as this system is not Debian")
     found = [
         f"Types: {types}\nURIs: {uris}\nSuites: {' '.join(suites)}\nComponents: {components}\nSigned-By: {KEYRING}\n"
         for uris, names, components in _entries(folder)
