@@ -11,12 +11,16 @@ class CommandError(Exception):
         become spaces, since a RESP error is one line.
     @param size: for a reply that would be too large, its bytes. A client whose hard limit of output is lower is closed.
     @param counted: True if INFO errorstats already includes it, because the call inside a script was counted.
+    @param rejected: True if the command was refused before it ran, which INFO commandstats counts separately.
     """
 
-    def __init__(self, message: str | bytes, counted: bool = False, size: int = 0) -> None:
+    def __init__(
+        self, message: str | bytes, counted: bool = False, size: int = 0, rejected: bool = False
+    ) -> None:
         super().__init__(message)
         self.counted = counted
         self.size = size
+        self.rejected = rejected
         raw = message if isinstance(message, bytes) else message.encode("utf-8", "surrogateescape")
         self.message = raw.replace(b"\r", b" ").replace(b"\n", b" ")
 

@@ -40,9 +40,11 @@ class Wait:
     @ivar timeout_reply: the reply on timeout.
     @ivar on_served: called with the reply before it is sent, if propagation has to record it.
     @ivar timer: the timeout, if there is one.
+    @ivar argv: the command's arguments, for the slow log. C{spent}: nanoseconds that it took until it blocked, if that
+        was slow.
     """
 
-    __slots__ = ("db", "keys", "on_served", "session", "timeout_reply", "timer", "try_serve")
+    __slots__ = ("argv", "db", "keys", "on_served", "session", "spent", "timeout_reply", "timer", "try_serve")
 
     def __init__(self, session: Session, keys: tuple[bytes, ...], try_serve: Serve, timeout_reply: Reply) -> None:
         self.session = session
@@ -52,6 +54,8 @@ class Wait:
         self.timeout_reply = timeout_reply
         self.on_served: Callable[[Reply], None] | None = None
         self.timer: Timer | None = None
+        self.argv: list[bytes] = []
+        self.spent = 0
 
 
 def block(
@@ -157,6 +161,7 @@ class Blocking:
                     self._try(wait, place[1])
 
     def _try(self, wait: Wait, key: bytes) -> None:
+        start = wait.session.server.timer()
         try:
             reply = wait.try_serve(key)
             if wait.on_served is not None and reply is not NOT_YET:
@@ -164,4 +169,5 @@ class Blocking:
         except CommandError as error:
             reply = error
         if reply is not NOT_YET:
+            wait.session.count_served(wait, start)
             self.end(wait, reply)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class PausedCommand(Wait):
     """A client that is blocked because its command is paused."""
 
-    __slots__ = ("argv",)
+    __slots__ = ()
 
     def __init__(self, session: Session, argv: list[bytes]) -> None:
         super().__init__(session, (), lambda key: None, None)

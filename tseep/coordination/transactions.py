@@ -18,21 +18,23 @@ class Transaction:
     The state of a client between MULTI and EXEC.
 
     @ivar queue: the queued commands with their arguments.
-    @ivar bytes: the size of their arguments.
+    @ivar bytes: the size of their arguments. C{flags}: the flags of any of them.
     @ivar refused: True if a command was not queued because of an error, so EXEC fails.
     """
 
-    __slots__ = ("bytes", "queue", "refused")
+    __slots__ = ("bytes", "flags", "queue", "refused")
 
     def __init__(self) -> None:
         self.queue: list[tuple[Command, list[bytes]]] = []
         self.bytes = 0
+        self.flags: set[str] = set()
         self.refused = False
 
     def add(self, command: Command, argv: list[bytes]) -> None:
         """Queue a command."""
         self.queue.append((command, argv))
         self.bytes += sum(map(len, argv))
+        self.flags |= command.flags
 
 
 def end_transaction(session: Session) -> None:
@@ -90,9 +92,12 @@ class Watching:
                 if db.peek(key) is not None:
                     self.note(db, key)
 
-    def note_swapped(self, first: Database, second: Database) -> None:
-        """As L{note}, for the keys that exist in one of two databases, whose contents have been swapped."""
+    def note_swapping(self, first: Database, second: Database) -> None:
+        """
+        As L{note}, for the keys that exist in one of two databases, whose contents are about to be swapped. A key that
+        has expired is deleted before, in its own database: it is a change for those clients alone that watch it there.
+        """
         for db in (first, second):
             for key in list(self._watchers[db.number]):
-                if first.peek(key) is not None or second.peek(key) is not None:
+                if [each for each in (first, second) if each.peek(key) is not None]:
                     self.note(db, key)

@@ -182,8 +182,8 @@ class Eviction:
             self._contents -= sum(self._sizes.pop(db, {}).values())
         self._tables = 0  # until the next L{update}
 
-    def note_swapped(self, first: Database, second: Database) -> None:
-        """Exchange the sizes of two databases, whose contents have been swapped."""
+    def note_swapping(self, first: Database, second: Database) -> None:
+        """Exchange the sizes of two databases, whose contents are about to be swapped."""
         sizes = self._sizes
         sizes[first], sizes[second] = sizes.get(second, {}), sizes.get(first, {})
 
@@ -196,14 +196,14 @@ class Eviction:
 
         def guard(session: Session, argv: list[bytes]) -> Any:
             if self.used > self.limit and not session.deny_blocking and not self.make_room():
-                raise CommandError(OUT_OF_MEMORY)
+                raise CommandError(OUT_OF_MEMORY, rejected=True)
             return run(session, argv)
 
         return guard
 
-    def admits(self, command: Command) -> bool:
-        """True if a command can be queued in a transaction: there is memory, or it is not C{denyoom}."""
-        return "denyoom" not in command.flags or self.used <= self.limit or not self.limit or self.make_room()
+    def has_room(self) -> bool:
+        """Return whether the limit is met, after evictions if necessary."""
+        return self.used <= self.limit or not self.limit or self.make_room()
 
     def make_room(self) -> bool:
         """

@@ -31,8 +31,19 @@ class Observer(Protocol):
     def created(self, db: Database, key: bytes) -> None:
         """A new key was added; a call of L{changed} with the event follows."""
 
-    def changed(self, db: Database, key: bytes, event: bytes) -> None:
-        """A key was changed or removed. C{event} is Redis's name for it, such as C{lpush}; empty if it has none."""
+    def changed(self, db: Database, key: bytes, event: bytes, changes: int) -> None:
+        """
+        A key was changed or removed, which clients that watch or cache it must learn.
+
+        @param event: Redis's name for it, such as C{lpush}; empty if it has none.
+        @param changes: what it adds to C{rdb_changes_since_last_save}; with 0 nothing is propagated.
+        """
+
+    def noted(self, db: Database, key: bytes, event: bytes, changes: int) -> None:
+        """As L{changed}, for changes that clients that watch or cache the key need not learn: consumer groups."""
+
+    def readied(self, db: Database, key: bytes) -> None:
+        """Clients that are blocked on a key can be served, though it has not been L{changed}."""
 
     def missed(self, db: Database, key: bytes) -> None:
         """A command has read a key that does not exist."""
@@ -40,8 +51,8 @@ class Observer(Protocol):
     def flushed(self, databases: Iterable[Database]) -> None:
         """All keys of some databases are about to be removed."""
 
-    def swapped(self, first: Database, second: Database) -> None:
-        """The contents of two databases have been swapped."""
+    def swapping(self, first: Database, second: Database) -> None:
+        """The contents of two databases, which can be the same, are about to be swapped."""
 
 
 class DetachedDatabase:
@@ -84,7 +95,8 @@ class Database:
     calls L{changed}, or L{shrunk} if the value can be empty afterwards.
 
     The parameter C{event} is the name of the keyspace notification
-    (https://redis.io/docs/latest/develop/use/keyspace-notifications/); empty for none.
+    (https://redis.io/docs/latest/develop/use/keyspace-notifications/); empty for none. C{changes} is what the change
+    adds to C{rdb_changes_since_last_save}.
 
     @ivar number: its index, as in SELECT.
     @ivar observer: receives every change; None if there is no observer.
@@ -199,7 +211,7 @@ class Database:
 
     # Changes
 
-    def set(self, key: bytes, value: Value, event: bytes = b"set") -> None:
+    def set(self, key: bytes, value: Value, event: bytes = b"set", changes: int = 1) -> None:
         """Set the value of a key, new or not, and remove its expiry."""
         if key in self.expires:
             self._forget_time(key)
@@ -208,7 +220,7 @@ class Database:
         self.values[key] = value
         self.accessed[key] = self._keyspace.second
         if self.observer is not None:
-            self.observer.changed(self, key, event)
+            self.observer.changed(self, key, event, changes)
 
     def set_all(self, keys: list[bytes], values: list[Value]) -> None:
         """L{set} for several keys, faster if nothing observes the changes."""
@@ -235,45 +247,55 @@ class Database:
             self._add_time(key, when)
         return True
 
-    def replace(self, key: bytes, value: Value, event: bytes) -> None:
+    def replace(self, key: bytes, value: Value, event: bytes, changes: int = 1) -> None:
         """Set the value of a key, new or not, and keep its expiry."""
         if self.observer is not None and key not in self.values:
             self.observer.created(self, key)
         self.values[key] = value
         self.accessed[key] = self._keyspace.second
         if self.observer is not None:
-            self.observer.changed(self, key, event)
+            self.observer.changed(self, key, event, changes)
 
-    def changed(self, key: bytes, event: bytes) -> None:
+    def changed(self, key: bytes, event: bytes, changes: int = 1) -> None:
         """Notify the observer that the value of an existing key was changed in place."""
         if self.observer is not None:
-            self.observer.changed(self, key, event)
+            self.observer.changed(self, key, event, changes)
 
-    def shrunk(self, key: bytes, value: Value, event: bytes) -> None:
+    def note(self, key: bytes, event: bytes, changes: int = 1) -> None:
+        """As L{changed}, without L{Observer.changed}: no client that watches or caches the key learns of it."""
+        if self.observer is not None:
+            self.observer.noted(self, key, event, changes)
+
+    def ready(self, key: bytes) -> None:
+        """Serve the clients that are blocked on a key, after a change that was only L{note}d."""
+        if self.observer is not None:
+            self.observer.readied(self, key)
+
+    def shrunk(self, key: bytes, value: Value, event: bytes, changes: int = 1) -> None:
         """Notify the observer that a value was changed in place; delete the key if the value is empty."""
         if self.observer is not None:
-            self.observer.changed(self, key, event)
+            self.observer.changed(self, key, event, changes)
         if not value:
-            self.delete(key)
+            self._remove(key, b"del", 0)
 
-    def delete(self, key: bytes, event: bytes = b"del") -> bool:
+    def delete(self, key: bytes, event: bytes = b"del", changes: int = 1) -> bool:
         """Delete a key. Return whether it existed; an expired one did not."""
         if self.peek(key) is None:
             return False
-        self._remove(key, event)
+        self._remove(key, event, changes)
         return True
 
     def evict(self, key: bytes) -> None:
         """Delete an existing key to free memory; counts as evicted."""
-        self._remove(key, b"evicted")
+        self._remove(key, b"evicted", 0)
         self._keyspace.evicted += 1
 
-    def expire_at(self, key: bytes, when: int, event: bytes = b"expire") -> None:
+    def expire_at(self, key: bytes, when: int, event: bytes = b"expire", changes: int = 1) -> None:
         """Set the expiry of an existing key, a Unix time in milliseconds."""
         self._forget_time(key)
         self._add_time(key, when)
         if self.observer is not None:
-            self.observer.changed(self, key, event)
+            self.observer.changed(self, key, event, changes)
 
     def _add_time(self, key: bytes, when: int) -> None:
         self.expires[key] = when
@@ -291,7 +313,7 @@ class Database:
         """Remove a key's expiry. Return whether it had one."""
         forgotten = self._forget_time(key)
         if forgotten and self.observer is not None:
-            self.observer.changed(self, key, b"persist")
+            self.observer.changed(self, key, b"persist", 1)
         return forgotten
 
     def sweep(self, most: int) -> int:
@@ -351,19 +373,19 @@ class Database:
         del self._slots[slot]
         return True
 
-    def _remove(self, key: bytes, event: bytes) -> None:
+    def _remove(self, key: bytes, event: bytes, changes: int = 1) -> None:
         if key in self.expires:
             self._forget_time(key)
         self.accessed.pop(key, None)
         del self.values[key]
         if self.observer is not None:
-            self.observer.changed(self, key, event)
+            self.observer.changed(self, key, event, changes)
 
     def _expire(self, key: bytes) -> bool:
         """Delete an expired key, unless expired keys are kept at present. Return whether it was deleted."""
         if self._keyspace.keeps_expired:
             return False
-        self._remove(key, b"expired")
+        self._remove(key, b"expired", 0)
         self._keyspace.expired += 1
         return True
 
@@ -464,11 +486,11 @@ class Keyspace:
 
     def swap(self, first: int, second: int) -> None:
         """Swap the contents of two databases (SWAPDB)."""
-        if first != second:
-            one, other = self.databases[first], self.databases[second]
+        one, other = self.databases[first], self.databases[second]
+        if self._observer is not None:
+            self._observer.swapping(one, other)
+        if one is not other:
             one.exchange(other)
-            if self._observer is not None:
-                self._observer.swapped(one, other)
 
     def flush(self, databases: Iterable[Database] | None = None) -> None:
         """Remove all keys of some databases, or of all, and free the values at once."""

@@ -36,11 +36,6 @@ def effects(session: Session, name: bytes, argv: Argv, reply: Any) -> Effects:
     return [argv] if translate is None else translate(session.db, argv, reply)
 
 
-def is_quiet(name: bytes) -> bool:
-    """True for commands that can change data without a keyspace event."""
-    return name in _QUIET
-
-
 # Expiry times
 
 
@@ -152,10 +147,6 @@ def _xtrim(db: Database, argv: Argv, reply: Any) -> Effects:
     return [[b"XTRIM", argv[1], b"MINID", id_text(stream.entries.first())]]
 
 
-def _xack(db: Database, argv: Argv, reply: Any) -> Effects:
-    return [argv] if reply else []
-
-
 def _xclaim(db: Database, argv: Argv, reply: Any) -> Effects:
     key, name = argv[1], argv[2]
     group = _group(db, key, name)
@@ -215,10 +206,6 @@ def _last(group: Group, key: bytes, name: bytes) -> Argv:
     return [b"XGROUP", b"SETID", key, name, id_text(group.last_id), b"ENTRIESREAD", b"%d" % read]
 
 
-_QUIET = frozenset({b"xack", b"xclaim", b"xautoclaim", b"xreadgroup"}) | {
-    b"function|" + name for name in (b"load", b"delete", b"flush", b"restore")
-}
-
 _TRANSLATE: dict[bytes, Translate] = {
     b"set": _set,
     b"setex": lambda db, argv, reply: _key_with_time(db, argv[1]),
@@ -238,7 +225,6 @@ _TRANSLATE: dict[bytes, Translate] = {
     b"brpoplpush": _block_rpoplpush,
     b"xadd": _xadd,
     b"xtrim": _xtrim,
-    b"xack": _xack,
     b"xclaim": _xclaim,
     b"xautoclaim": _xautoclaim,
     b"xreadgroup": _xreadgroup,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable
 
 from tseep.errors import CommandError
-from tseep.propagation.effects import Argv, Effects, effects, is_quiet
+from tseep.propagation.effects import Argv, Effects, effects
 from tseep.replies import BLOCKED
 
 if TYPE_CHECKING:
@@ -62,8 +62,6 @@ class Recording:
         return run
 
     def _recorded(self, name: bytes, run: Function) -> Function:
-        quiet = is_quiet(name)
-
         def record(session: Session, argv: Argv) -> Any:
             self._changed = False
             try:
@@ -74,7 +72,7 @@ class Recording:
                 raise
             if reply is BLOCKED and session.blocked is not None:
                 session.blocked.on_served = lambda late: self._note(session, name, argv, late)
-            elif self._changed or quiet:
+            elif self._changed:
                 self._note(session, name, argv, reply)
             return reply
 
@@ -126,15 +124,14 @@ class Recording:
 
     # Notifications from the keyspace
 
-    def note(self, db: Database, key: bytes, event: bytes) -> None:
-        """Count a change of a key; record a DEL if it expired or was evicted."""
-        self.dirty += 1
+    def note(self, db: Database, key: bytes, event: bytes, changes: int) -> None:
+        """Count changes of a key; record a DEL if it expired or was evicted."""
         if event in _LOST:
             self._record(db.number, [[b"DEL", key]])
-        else:
-            self._changed = True
+        elif changes:
+            self.count(changes)
 
-    def note_all(self) -> None:
-        """Count a change of all keys of some databases."""
-        self.dirty += 1
+    def count(self, changes: int = 1) -> None:
+        """Count changes: the running command is recorded."""
+        self.dirty += changes
         self._changed = True

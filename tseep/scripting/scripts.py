@@ -307,8 +307,9 @@ class Scripting:
         """The error of a rejected call, counted in the statistics."""
         if command is not None:
             command.calls.rejected += 1
-        self._server.stats.count_error(b"ERR")
-        return CommandError(text, counted=True)
+        error = CommandError(text, counted=True)
+        self._server.stats.count_error(error.code)
+        return error
 
     def may(self, argv: list[bytes]) -> bool | None:
         """True if the script's user has the permission for a command; None if there is no such command."""

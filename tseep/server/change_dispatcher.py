@@ -45,17 +45,22 @@ class Changes:
     def created(self, db: Database, key: bytes) -> None:
         self.notifications.publish(db, key, b"new")
 
-    def changed(self, db: Database, key: bytes, event: bytes) -> None:
-        """A key was changed or removed. C{event} is Redis's name of the notification; empty if there is none."""
-        self._recording.note(db, key, event)
-        if self._eviction.limit:
-            self._eviction.note(db, key)
+    def changed(self, db: Database, key: bytes, event: bytes, changes: int) -> None:
         self.watching.note(db, key)
         self.blocking.note(db, key)
         if self.tracking:
             self.tracking.note(key, event)
+        self.noted(db, key, event, changes)
+
+    def noted(self, db: Database, key: bytes, event: bytes, changes: int) -> None:
+        self._recording.note(db, key, event, changes)
+        if self._eviction.limit:
+            self._eviction.note(db, key)
         if event:
             self.notifications.publish(db, key, event)
+
+    def readied(self, db: Database, key: bytes) -> None:
+        self.blocking.note(db, key)
 
     def missed(self, db: Database, key: bytes) -> None:
         """A command read a key that does not exist."""
@@ -64,14 +69,15 @@ class Changes:
     def flushed(self, databases: Iterable[Database]) -> None:
         """Databases are about to be emptied."""
         databases = list(databases)
-        self._recording.note_all()
+        self._recording.count(sum(map(len, databases)))
         self._eviction.note_flushed(databases)
         self.watching.note_all(databases)
         self.blocking.note_all(databases)
         self.tracking.note_all()
 
-    def swapped(self, first: Database, second: Database) -> None:
-        self._recording.note_all()
-        self._eviction.note_swapped(first, second)
-        self.watching.note_swapped(first, second)
-        self.blocking.note_all([first, second])
+    def swapping(self, first: Database, second: Database) -> None:
+        self._recording.count()
+        if first is not second:
+            self.watching.note_swapping(first, second)
+            self._eviction.note_swapping(first, second)
+            self.blocking.note_all([first, second])

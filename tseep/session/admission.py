@@ -15,6 +15,9 @@ _WHILE_SUBSCRIBED = frozenset(
 )
 """The commands that a RESP2 subscriber may call, since RESP2 has no type that distinguishes messages from replies."""
 
+_NEVER_QUEUED = frozenset({b"exec", b"discard", b"quit", b"reset"})
+"""The commands that a client may call inside MULTI without memory."""
+
 
 def admit(session: Session, command: Command, argv: list[bytes]) -> None:
     """
@@ -30,24 +33,27 @@ def admit(session: Session, command: Command, argv: list[bytes]) -> None:
 
 def _refusal(session: Session, command: Command, argv: list[bytes]) -> str | bytes | None:
     """Return the error for a call; None if it is allowed. The checks are in Redis's order (C{processCommand})."""
-    server, flags = session.server, command.flags
+    server, flags, transaction = session.server, command.flags, session.transaction
     if not session.authenticated and "no_auth" not in flags and not server.users.open:
         return NO_AUTH
+    if transaction is not None and "no_multi" in flags:
+        return "ERR Command not allowed inside a transaction"
     if session.user.restricted:
-        denied = session.denied(command, argv, "toplevel" if session.transaction is None else "multi")
+        denied = session.denied(command, argv, "toplevel" if transaction is None else "multi")
         if denied is not None:
             return NOT_PERMITTED[denied.reason] % denied.what
-    if session.transaction is not None and "no_multi" in flags:
-        return "ERR Command not allowed inside a transaction"
+    if transaction is not None and command.name == b"exec":
+        flags = flags | transaction.flags
+    queued = transaction is not None and command.name not in _NEVER_QUEUED
+    if transaction is not None and (queued or "denyoom" in flags) and not server.eviction.has_room():
+        return OUT_OF_MEMORY
+    if server.refusal is not None and ("write" in flags or command.name == b"ping"):
+        return server.refusal
     if session.subscriptions and session.protocol == 2 and command.name not in _WHILE_SUBSCRIBED:
         text = b"ERR Can't execute '%b': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed "
         return (text + b"in this context") % command.name
     if session.monitoring and (command.may_write or "readonly" in flags):
         return "ERR Replica can't interact with the keyspace"
-    if server.refusal is not None and ("write" in flags or command.name == b"ping"):
-        return server.refusal
-    if session.transaction is not None and not server.eviction.admits(command):
-        return OUT_OF_MEMORY
     if server.busy_script is not None and "allow_busy" not in flags:
         return server.busy_script.error
     return None

@@ -224,7 +224,7 @@ class Session:
     def send_blocked_reply(self, reply: Reply) -> None:
         """Send the reply of the L{blocked} command. The commands after it become L{pending_commands}."""
         if isinstance(reply, CommandError):
-            self.server.stats.count_error(reply.code)
+            self._failed(reply, self.last_command)
         if not self.reply_skip and not self.silent:
             self.server.deliver()
             self._send(self._encoders[type(reply)](reply))
@@ -347,6 +347,7 @@ class Session:
                     reply = command.run(self, argv)  # type: ignore[misc]
                 except CommandError as error:
                     reply = self._failed(error, command)
+                    run -= error.rejected
                     if error.size:
                         most = 0
             else:
@@ -396,7 +397,7 @@ class Session:
         """
         server = self.server
         end = server.timer()
-        if command is not None:
+        if command is not None and run:
             self.last_command = command
             spent = end - start
             calls = command.calls
@@ -404,8 +405,20 @@ class Session:
             spent //= run
             calls.buckets[spent.bit_length()] += run
             if spent > server.slow:
-                server.note_slow(self, argv, command, spent)
+                if self.blocked is None:
+                    server.note_slow(self, argv, command, spent)
+                else:
+                    self.blocked.spent = spent
         return end
+
+    def count_served(self, wait: Wait, start: int) -> None:
+        """Add the time since C{start}, in which the L{blocked} command was served, to its statistics."""
+        server, command = self.server, self.last_command
+        if command is not None:
+            spent = server.timer() - start
+            command.calls.nanoseconds += spent
+            if wait.spent + spent > server.slow:
+                server.note_slow(self, wait.argv, command, wait.spent + spent)
 
     def _check_protocol(self, replies: list[bytes]) -> None:
         """Add the parser's protocol error, if any, to the replies, and set L{closing}."""
@@ -446,10 +459,14 @@ class Session:
                 return None, self._unsilenced(QUEUED)
             command = found
             reply = self._run(command, argv)
+            if self.blocked is not None:
+                self.blocked.argv = argv
         except CommandError as error:
             if command is None:
                 error = self._refused(argv, error)
             reply = self._failed(error, command)
+            if error.rejected:
+                command = None
         self.refresh_dispatch()
         return command, self._unsilenced(reply)
 
@@ -536,7 +553,9 @@ class Session:
 
     def _failed(self, error: CommandError, command: Command | None) -> CommandError:
         """Count an error and return it as the reply."""
-        if command is not None:
+        if command is not None and error.rejected:
+            command.calls.rejected += 1
+        elif command is not None:
             command.calls.failed += 1
         if error.size:
             self.server.outputs.admits(self, error.size)

@@ -216,6 +216,8 @@ def client_unblock(session: Session, argv: list[bytes]) -> Reply:
     if other is None or other.blocked is None or isinstance(other.blocked, PausedCommand):
         return 0
     wait = other.blocked
+    if not as_error and other.last_command is not None:
+        other.last_command.calls.failed += 1  # as in Redis, though the reply is not an error
     server.blocking.end(wait, CommandError(UNBLOCKED) if as_error else wait.timeout_reply)
     return 1
 

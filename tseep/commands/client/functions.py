@@ -44,12 +44,15 @@ def function_load(session: Session, argv: list[bytes]) -> Reply:
         if option.lower() != b"replace":
             raise CommandError(b"ERR Unknown option given: %b" % option)
     scripting = session.server.scripting
-    return scripting.functions.load(scripting.interpreter, code, bool(options))
+    name = scripting.functions.load(scripting.interpreter, code, bool(options))
+    session.server.persistence.recording.count()
+    return name
 
 
 @command("FUNCTION DELETE")
 def function_delete(session: Session, argv: list[bytes]) -> Reply:
     session.server.scripting.functions.delete(argv[2])
+    session.server.persistence.recording.count()
     return OK
 
 
@@ -60,6 +63,7 @@ def function_flush(session: Session, argv: list[bytes]) -> Reply:
     if len(argv) == 3 and argv[2].lower() not in (b"async", b"sync"):
         raise CommandError("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")
     session.server.scripting.functions.clear()
+    session.server.persistence.recording.count()
     return OK
 
 
@@ -81,6 +85,7 @@ def function_restore(session: Session, argv: list[bytes]) -> Reply:
         raise CommandError(f"ERR {error}") from error
     scripting = session.server.scripting
     scripting.functions.restore(scripting.interpreter, codes, policy == b"flush", policy == b"replace")
+    session.server.persistence.recording.count()
     return OK
 
 

@@ -116,7 +116,7 @@ def client_tracking(session: Session, argv: list[bytes]) -> Reply:
 @command("CLIENT CACHING")
 def client_caching(session: Session, argv: list[bytes]) -> Reply:
     tracked = session.tracking
-    if tracked is None or not (tracked.opt_in or tracked.opt_out):
+    if tracked is None:
         raise CommandError(_NOT_OPTIONAL)
     word = argv[2].lower()
     if word not in (b"yes", b"no"):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tseep.coordination.transactions import Transaction, aborted, end_transaction
-from tseep.errors import OUT_OF_MEMORY, CommandError
+from tseep.coordination.transactions import Transaction, end_transaction
+from tseep.errors import CommandError
 from tseep.registry.table import command
 from tseep.replies import NULL_ARRAY, OK, Reply
 
@@ -32,8 +32,6 @@ def exec_(session: Session, argv: list[bytes]) -> Reply:
     end_transaction(session)
     if transaction.refused:
         raise CommandError("EXECABORT Transaction discarded because of previous errors.")
-    if not all(session.server.eviction.admits(command) for command, _ in transaction.queue):
-        raise aborted(CommandError(OUT_OF_MEMORY))
     return NULL_ARRAY if dirty_cas else session.run_transaction(transaction.queue)
 
 

@@ -9,7 +9,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple
 
 from tseep.algorithms.numeric import count_ones, integer, require_integer
-from tseep.commands.data.strings import String, read_string, span, string_to_change
+from tseep.commands.data.strings import String, read_string, require_string, span, string_to_change
 from tseep.errors import SYNTAX, CommandError
 from tseep.registry.table import command
 from tseep.replies import Reply
@@ -37,10 +37,13 @@ def setbit(session: Session, argv: list[bytes]) -> Reply:
     bit = require_integer(argv[3], _BAD_BIT)
     if bit not in (0, 1):
         raise CommandError(_BAD_BIT)
-    value = string_to_change(session, argv[1], (offset >> 3) + 1)
-    shift = ~offset & 7
-    byte = value[offset >> 3]
-    value[offset >> 3] = byte & ~(1 << shift) | bit << shift
+    at, shift = offset >> 3, ~offset & 7
+    present = require_string(session.db.get(argv[1]))
+    if present is not None and at < len(present) and present[at] >> shift & 1 == bit:
+        return bit
+    value = string_to_change(session, argv[1], at + 1)
+    byte = value[at]
+    value[at] = byte & ~(1 << shift) | bit << shift
     session.db.replace(argv[1], value, b"setbit")
     return byte >> shift & 1
 
@@ -191,10 +194,14 @@ def bitfield(session: Session, argv: list[bytes]) -> Reply:
     ends = [field.offset + field.width for field in fields if field.word != b"GET"]
     if not ends:
         return _read_fields(session, argv[1], fields)
-    value = string_to_change(session, argv[1], (max(ends) + 7) >> 3)
-    replies = [_apply(value, field) for field in fields]
-    session.db.replace(argv[1], value, b"setbit")
-    return replies
+    size = (max(ends) + 7) >> 3
+    grows = len(require_string(session.db.get(argv[1])) or b"") < size
+    value = string_to_change(session, argv[1], size)
+    results = [_apply(value, field) for field in fields]
+    changes = sum([changed or (grows and field.word != b"GET") for field, (_, changed) in zip(fields, results)])
+    if changes:
+        session.db.replace(argv[1], value, b"setbit", changes)
+    return [reply for reply, _ in results]
 
 
 @command("BITFIELD_RO")
@@ -268,11 +275,15 @@ def _field_value(value: String, field: _Field) -> int:
     return _wrapped(field, number)
 
 
-def _apply(value: bytearray, field: _Field) -> int | None:
-    """Execute an operation and return its reply; None if the number is out of range with OVERFLOW FAIL."""
+def _apply(value: bytearray, field: _Field) -> tuple[int | None, bool]:
+    """
+    Execute an operation.
+
+    @return: the reply, which is None if the number is out of range with OVERFLOW FAIL; and whether the field changed.
+    """
     old = _field_value(value, field)
     if field.word == b"GET":
-        return old
+        return old, False
     number = field.number
     if field.word == b"INCRBY":
         number += old
@@ -280,10 +291,10 @@ def _apply(value: bytearray, field: _Field) -> int | None:
         number &= 2**64 - 1
     if not field.least <= number <= field.most:
         if field.overflow == b"FAIL":
-            return None
+            return None, False
         number = _fitted(field, number)
     _put(value, field, number)
-    return number if field.word == b"INCRBY" else old
+    return (number if field.word == b"INCRBY" else old), _wrapped(field, number) != old
 
 
 def _fitted(field: _Field, number: int) -> int:

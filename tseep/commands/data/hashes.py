@@ -64,9 +64,9 @@ def _set_all(session: Session, argv: list[bytes]) -> int:
     if type(value) is ListpackHash:
         value.convert_if_large(texts)
     if before:
-        session.db.changed(argv[1], b"hset")
+        session.db.changed(argv[1], b"hset", len(texts) // 2)
     else:
-        session.db.set(argv[1], value, b"hset")
+        session.db.set(argv[1], value, b"hset", len(texts) // 2)
     return len(value) - before
 
 
@@ -143,7 +143,7 @@ def hdel(session: Session, argv: list[bytes]) -> Reply:
         value.pop(field, None)
     removed = before - len(value)
     if removed:
-        session.db.shrunk(argv[1], value, b"hdel")
+        session.db.shrunk(argv[1], value, b"hdel", removed)
     return removed
 
 

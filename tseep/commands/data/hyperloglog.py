@@ -60,14 +60,13 @@ def pfadd(session: Session, argv: list[bytes]) -> Reply:
     db, key = session.db, argv[1]
     value = _require_sketch(db.get(key))
     sketch = _to_change(value)
-    updated = value is None
+    changes = int(value is None)
     for element in argv[2:]:
-        if add(sketch, element):
-            updated = True
-    if not updated:
+        changes += add(sketch, element)
+    if not changes:
         return 0
     forget_count(sketch)
-    db.replace(key, sketch, b"pfadd")
+    db.replace(key, sketch, b"pfadd", changes)
     return 1
 
 

@@ -147,7 +147,7 @@ def _rename(session: Session, argv: list[bytes], only_new: bool) -> bool:
         return False
     expires = db.expires.get(key)
     db.delete(key, b"rename_from")
-    place(db, new, value, expires, b"rename_to")
+    place(db, new, value, expires, b"rename_to", 0)
     return True
 
 
@@ -203,7 +203,7 @@ def move(session: Session, argv: list[bytes]) -> Reply:
         return 0
     expires = db.expires.get(key)
     db.delete(key, b"move_from")
-    place(target, key, value, expires, b"move_to")
+    place(target, key, value, expires, b"move_to", 0)
     return 1
 
 

@@ -33,7 +33,7 @@ def _push(session: Session, argv: list[bytes], left: bool) -> int:
     if value is None:
         elements = RedisList()
         (elements.extendleft if left else elements.extend)(argv[2:])
-        db.set(key, elements, event)
+        db.set(key, elements, event, len(argv) - 2)
         return len(elements)
     if type(value) is not RedisList:
         require_type(value, RedisList)
@@ -44,7 +44,7 @@ def _push(session: Session, argv: list[bytes], left: bool) -> int:
         elements.appendleft(argv[2])
     else:
         elements.append(argv[2])
-    db.changed(key, event)
+    db.changed(key, event, len(argv) - 2)
     return len(elements)
 
 
@@ -82,7 +82,7 @@ def _take(session: Session, key: bytes, value: RedisList, left: bool) -> bytes:
 def _take_several(session: Session, key: bytes, value: RedisList, left: bool, count: int) -> list[bytes]:
     pop = value.popleft if left else value.pop
     elements = [pop() for _ in range(min(count, len(value)))]
-    session.db.shrunk(key, value, b"lpop" if left else b"rpop")
+    session.db.shrunk(key, value, b"lpop" if left else b"rpop", len(elements))
     return elements
 
 
@@ -238,7 +238,7 @@ def lrem(session: Session, argv: list[bytes]) -> Reply:
         return 0
     removed = value.remove(argv[3], abs(count) or len(value), backwards=count < 0)
     if removed:
-        session.db.shrunk(argv[1], value, b"lrem")
+        session.db.shrunk(argv[1], value, b"lrem", removed)
     return removed
 
 
@@ -248,8 +248,9 @@ def ltrim(session: Session, argv: list[bytes]) -> Reply:
     value = to_change(session, argv[1], RedisList)
     if value is None:
         return OK
-    value.trim(*_places(start, stop, len(value)))
-    session.db.shrunk(argv[1], value, b"ltrim")
+    before = len(value)
+    value.trim(*_places(start, stop, before))
+    session.db.shrunk(argv[1], value, b"ltrim", before - len(value))
     return OK
 
 
@@ -277,7 +278,7 @@ def _move(session: Session, source: bytes, destination: bytes, from_left: bool, 
     else:
         (target.appendleft if to_left else target.append)(element)
         db.changed(destination, b"lpush" if to_left else b"rpush")
-    db.shrunk(source, value, b"lpop" if from_left else b"rpop")
+    db.shrunk(source, value, b"lpop" if from_left else b"rpop", 0)
     return element
 
 
@@ -382,6 +383,8 @@ def _blocking_move(session: Session, argv: list[bytes], from_left: bool, to_left
     reply = _move(session, source, destination, from_left, to_left)
     if reply is not NOT_YET:
         return reply
+    if session.deny_blocking:
+        return None  # unlike on timeout, which is a null array
 
     def serve(key: bytes) -> Reply:
         if type(session.db.peek(source)) is not RedisList:

@@ -29,13 +29,13 @@ def sadd(session: Session, argv: list[bytes]) -> Reply:
     value = to_change(session, key, Set)
     if value is None:
         value = Set.of(argv[2:])
-        db.set(key, value, b"sadd")
+        db.set(key, value, b"sadd", len(value))
         return len(value)
     added = 0
     for member in argv[2:]:
         added += value.add(member)
     if added:
-        db.changed(key, b"sadd")
+        db.changed(key, b"sadd", added)
     return added
 
 
@@ -46,7 +46,7 @@ def srem(session: Session, argv: list[bytes]) -> Reply:
         return 0
     removed = sum([value.discard(member) for member in argv[2:]])
     if removed:
-        session.db.shrunk(argv[1], value, b"srem")
+        session.db.shrunk(argv[1], value, b"srem", removed)
     return removed
 
 
@@ -97,7 +97,7 @@ def _pop_several(session: Session, key: bytes, text: bytes) -> SetReply:
     else:
         members = _temporary(value)
         value.release(count)
-    session.db.shrunk(key, value, b"spop")
+    session.db.shrunk(key, value, b"spop", len(members))
     return members
 
 

@@ -169,7 +169,7 @@ def sort(session: Session, argv: list[bytes]) -> Reply:
     if options.store is None:
         return found
     if found:
-        session.db.set(options.store, RedisList([text or b"" for text in found]), b"sortstore")
+        session.db.set(options.store, RedisList([text or b"" for text in found]), b"sortstore", len(found))
     else:
         session.db.delete(options.store)
     return len(found)

@@ -275,7 +275,7 @@ def _remove(session: Session, key: bytes, span: Span, event: bytes) -> int:
     if start >= stop:
         return 0
     removed = value.remove_part(start, stop)
-    session.db.shrunk(key, value, event)
+    session.db.shrunk(key, value, event, len(removed))
     return len(removed)
 
 

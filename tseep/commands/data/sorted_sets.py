@@ -68,13 +68,12 @@ def store_scores(session: Session, key: bytes, scores: dict[bytes, float], event
 
 def add(
     session: Session, key: bytes, scores: Sequence[float], members: Sequence[bytes],
-    options: Collection[bytes] = _NO_OPTIONS, event: bytes = b"zadd",
+    options: Collection[bytes] = _NO_OPTIONS,
 ) -> Reply:  # fmt: skip
     """
     Execute ZADD after its arguments were parsed.
 
     @param options: in capitals, compatible with each other. With INCR there must be one member.
-    @param event: the keyspace event of a change.
     @return: the number of new members, with CH including changed ones; with INCR the new score, or None if the options
         do not allow the change.
     @raise CommandError: if the value is not a sorted set, or the result of INCR is NaN.
@@ -91,10 +90,11 @@ def add(
         if score is not None and score != current:
             value.set(member, score)
             changes += 1
+    event = b"zincr" if b"INCR" in options else b"zadd"
     if changes and exists:
-        session.db.changed(key, event)
+        session.db.changed(key, event, changes)
     elif changes:
-        session.db.set(key, value, event)
+        session.db.set(key, value, event, changes)
     if b"INCR" in options:
         return score
     return changes if b"CH" in options else len(value) - before
@@ -155,7 +155,7 @@ def _check_options(options: frozenset[bytes], words: int) -> None:
 
 @command("ZINCRBY")
 def zincrby(session: Session, argv: list[bytes]) -> Reply:
-    return add(session, argv[1], [read_score(argv[2])], argv[3:], (b"INCR",), b"zincr")
+    return add(session, argv[1], [read_score(argv[2])], argv[3:], (b"INCR",))
 
 
 @command("ZREM")
@@ -165,7 +165,7 @@ def zrem(session: Session, argv: list[bytes]) -> Reply:
         return 0
     removed = sum([value.remove(member) for member in argv[2:]])
     if removed:
-        session.db.shrunk(argv[1], value, b"zrem")
+        session.db.shrunk(argv[1], value, b"zrem", removed)
     return removed
 
 
@@ -252,7 +252,7 @@ def _pop(session: Session, key: bytes, value: SortedSet, highest: bool, count: i
     size = len(value)
     count = min(count, size)
     pairs = value.remove_part(size - count, size)[::-1] if highest else value.remove_part(0, count)
-    session.db.shrunk(key, value, b"zpopmax" if highest else b"zpopmin")
+    session.db.shrunk(key, value, b"zpopmax" if highest else b"zpopmin", count)
     return [(member, score) for score, member in pairs]
 
 

@@ -7,7 +7,7 @@ Source: https://redis.io/docs/latest/develop/data-types/streams/#consumer-groups
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from tseep.algorithms.numeric import HIGHEST, require_integer
 from tseep.commands.data.streams import (
@@ -22,7 +22,7 @@ from tseep.commands.data.streams import (
 from tseep.commands.data.typed import read, to_change
 from tseep.coordination.blocking import NOT_YET, block
 from tseep.datatypes.stream import HIGHEST_ID, Consumer, Group, Pending, Stream, id_text
-from tseep.datatypes.stream_ids import leading_ids, read_end, read_id, read_start
+from tseep.datatypes.stream_ids import leading_ids, read_bound, read_end, read_id, read_start
 from tseep.errors import NO_SUCH_KEY, SYNTAX, CommandError, wrong_subcommand
 from tseep.registry.table import command
 from tseep.replies import NULL_ARRAY, OK, Reply
@@ -72,7 +72,7 @@ def _consumer(session: Session, key: bytes, group: Group, name: bytes) -> Consum
     consumer = group.consumers.get(name)
     if consumer is None:
         consumer = group.consumers[name] = Consumer(name, now)
-        session.db.changed(key, b"xgroup-createconsumer")
+        session.db.note(key, b"xgroup-createconsumer")
     consumer.seen = now
     return consumer
 
@@ -116,10 +116,10 @@ def _to_group(session: Session, argv: list[bytes]) -> tuple[Stream, Group]:
     return stream, group
 
 
-def _group_id(text: bytes, stream: Stream | None) -> int:
+def _group_id(text: bytes, stream: Stream | None, read_other: Callable[[bytes], int]) -> int:
     if text == b"$":
         return 0 if stream is None else stream.last_id
-    return read_id(text)
+    return read_other(text)
 
 
 @command("XGROUP CREATE")
@@ -129,14 +129,14 @@ def xgroup_create(session: Session, argv: list[bytes]) -> Reply:
     stream = to_change(session, key, Stream)
     if stream is None and not make_stream:
         raise CommandError(_NO_KEY)
-    id = _group_id(argv[4], stream)
+    id = _group_id(argv[4], stream, read_id)
     if stream is None:
         stream = Stream()
-        db.replace(key, stream, b"")
+        db.replace(key, stream, b"", 0)
     if name in stream.groups:
         raise CommandError("BUSYGROUP Consumer Group name already exists")
     stream.groups[name] = Group(id, entries_read)
-    db.changed(key, b"xgroup-create")
+    db.note(key, b"xgroup-create")
     return OK
 
 
@@ -144,9 +144,9 @@ def xgroup_create(session: Session, argv: list[bytes]) -> Reply:
 def xgroup_setid(session: Session, argv: list[bytes]) -> Reply:
     entries_read, _ = _entries_read(argv, False)
     stream, group = _to_group(session, argv)
-    group.last_id = _group_id(argv[4], stream)
+    group.last_id = _group_id(argv[4], stream, read_bound)
     group.entries_read = entries_read
-    session.db.changed(argv[2], b"xgroup-setid")
+    session.db.note(argv[2], b"xgroup-setid")
     return OK
 
 
@@ -155,7 +155,8 @@ def xgroup_destroy(session: Session, argv: list[bytes]) -> Reply:
     stream = _to_change(session, argv)
     if stream.groups.pop(argv[3], None) is None:
         return 0
-    session.db.changed(argv[2], b"xgroup-destroy")
+    session.db.note(argv[2], b"xgroup-destroy")
+    session.db.ready(argv[2])
     return 1
 
 
@@ -175,7 +176,7 @@ def xgroup_delconsumer(session: Session, argv: list[bytes]) -> Reply:
     if consumer is None:
         return 0
     pending = group.remove(consumer)
-    session.db.changed(argv[2], b"xgroup-delconsumer")
+    session.db.note(argv[2], b"xgroup-delconsumer")
     return pending
 
 
@@ -204,6 +205,7 @@ def xreadgroup(session: Session, argv: list[bytes]) -> Reply:
         group = stream.groups[member.group]
         if id is not None:
             consumer = _consumer(session, key, group, member.consumer)
+            session.db.note(key, b"")
             found.append((key, _history(session, stream, consumer, id, reading.most)))
         elif stream.entries and stream.entries.last() > group.last_id:
             found.append((key, _give(session, key, stream, member, reading.most)))
@@ -233,6 +235,7 @@ def _give(session: Session, key: bytes, stream: Stream, member: _Member, count: 
         stream.advance(group, id)
         if not member.no_ack:
             group.deliver(id, consumer, now)
+    session.db.note(key, b"")
     return entries(given)
 
 
@@ -278,7 +281,9 @@ def xack(session: Session, argv: list[bytes]) -> Reply:
     if group is None:
         return 0
     ids = list(map(read_id, argv[3:]))
-    return sum(map(group.forget, ids))
+    acknowledged = sum(map(group.forget, ids))
+    session.db.note(argv[1], b"", acknowledged)
+    return acknowledged
 
 
 def _min_idle(text: bytes, name: str) -> int:
@@ -289,11 +294,12 @@ class _Claim:
     """
     The claim of entries by XCLAIM or XAUTOCLAIM.
 
+    @param name: the name of the claiming consumer.
     @ivar time: the new delivery time, in Unix milliseconds.
     @ivar count: the new number of deliveries; None: the present number plus one.
     """
 
-    def __init__(self, session: Session, key: bytes, stream: Stream, group: Group) -> None:
+    def __init__(self, session: Session, key: bytes, stream: Stream, group: Group, name: bytes) -> None:
         self._session = session
         self._key = key
         self._stream = stream
@@ -302,23 +308,27 @@ class _Claim:
         self.count: int | None = None
         self.just_id = self.force = False
         self.min_idle = 0
-        self._consumer: Consumer
+        self._name = name
+        self._consumer: Consumer | None = None
 
-    def begin(self, name: bytes) -> None:
-        """Set the claiming consumer, which is created if necessary."""
-        self._consumer = _consumer(self._session, self._key, self._group, name)
+    def _claimant(self) -> Consumer:
+        """Return the claiming consumer, which the first claim creates if necessary."""
+        if self._consumer is None:
+            self._consumer = _consumer(self._session, self._key, self._group, self._name)
+        return self._consumer
 
     def claim(self, id: int) -> Any:
         """Claim an entry and return it for the reply; return None if it cannot be claimed."""
         pending = self._group.pending.get(id)
         fields = self._stream.entries.get(id)
         if fields is None:
-            self._group.forget(id)
+            if self._group.forget(id):
+                self._session.db.note(self._key, b"")
             return None
         if pending is None:
             if not self.force:
                 return None
-            self._group.deliver(id, self._consumer, self.now)
+            self._group.deliver(id, self._claimant(), self.now)
             pending = self._group.pending.get(id)
             assert pending is not None
         elif self.min_idle and self.now - pending.time < self.min_idle:
@@ -327,7 +337,8 @@ class _Claim:
         return id_text(id) if self.just_id else entry(id, fields)
 
     def _renew(self, id: int, pending: Pending) -> None:
-        self._group.assign(id, pending, self._consumer)
+        self._group.assign(id, pending, self._claimant())
+        self._session.db.note(self._key, b"")
         pending.time = self.time
         if self.count is not None:
             pending.count = self.count
@@ -338,12 +349,13 @@ class _Claim:
 @command("XCLAIM")
 def xclaim(session: Session, argv: list[bytes]) -> Reply:
     stream, group = _require_group(read(session, argv[1], Stream), argv[1], argv[2])
-    claim = _Claim(session, argv[1], stream, group)
+    claim = _Claim(session, argv[1], stream, group, argv[3])
     claim.min_idle = _min_idle(argv[4], "XCLAIM")
     ids = list(leading_ids(argv[5:]))
     last_id = _claim_options(claim, argv, 5 + len(ids))
-    group.last_id = max(group.last_id, last_id)
-    claim.begin(argv[3])
+    if last_id > group.last_id:
+        group.last_id = last_id
+        session.db.note(argv[1], b"")
     return [claimed for claimed in map(claim.claim, ids) if claimed is not None]
 
 
@@ -381,9 +393,8 @@ def xautoclaim(session: Session, argv: list[bytes]) -> Reply:
     start = read_start(argv[5])
     count, just_id = _autoclaim_options(argv)
     stream, group = _require_group(read(session, argv[1], Stream), argv[1], argv[2])
-    claim = _Claim(session, argv[1], stream, group)
+    claim = _Claim(session, argv[1], stream, group, argv[3])
     claim.min_idle, claim.just_id = min_idle, just_id
-    claim.begin(argv[3])
     claimed: list[Any] = []
     deleted: list[bytes] = []
     attempts = 10 * count

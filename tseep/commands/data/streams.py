@@ -151,7 +151,7 @@ def xadd(session: Session, argv: list[bytes]) -> Reply:
         if not make:
             return None
         stream = Stream()
-        db.replace(key, stream, b"")
+        db.replace(key, stream, b"", 0)
     if stream.last_id == HIGHEST_ID:
         raise CommandError(EXHAUSTED)
     id = given or _next_id(stream, session.server.keyspace.now, milliseconds)
@@ -161,7 +161,7 @@ def xadd(session: Session, argv: list[bytes]) -> Reply:
     stream.add(id, tuple(argv[at + 1 :]), nodes)
     db.changed(key, b"xadd")
     if trim is not None and trim.given and trim.apply(stream, nodes):
-        db.changed(key, b"xtrim")
+        db.note(key, b"xtrim", 0)
     return id_text(id)
 
 
@@ -203,7 +203,7 @@ def xtrim(session: Session, argv: list[bytes]) -> Reply:
     stream = to_change(session, argv[1], Stream)
     removed = 0 if stream is None else trim.apply(stream, session.server.stream_nodes)
     if removed:
-        session.db.changed(argv[1], b"xtrim")
+        session.db.changed(argv[1], b"xtrim", removed)
     return removed
 
 
@@ -215,7 +215,7 @@ def xdel(session: Session, argv: list[bytes]) -> Reply:
     ids = list(map(read_id, argv[2:]))
     deleted = sum(map(stream.delete, ids))
     if deleted:
-        session.db.changed(argv[1], b"xdel")
+        session.db.changed(argv[1], b"xdel", deleted)
     return deleted
 
 
@@ -234,7 +234,7 @@ def xsetid(session: Session, argv: list[bytes]) -> Reply:
     stream.last_id = id
     stream.entries_added = stream.entries_added if added is None else added
     stream.max_deleted_id = deleted or stream.max_deleted_id
-    session.db.changed(argv[1], b"xsetid")
+    session.db.note(argv[1], b"xsetid")
     return OK
 
 

@@ -153,7 +153,7 @@ def _store(session: Session, key: bytes, value: bytes, when: int | None, keep: b
     else:
         session.db.set(key, value)
     if when is not None:
-        session.db.expire_at(key, when)
+        session.db.expire_at(key, when, changes=0)
 
 
 def write(session: Session, argv: list[bytes]) -> Reply:

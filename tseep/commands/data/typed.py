@@ -34,8 +34,8 @@ def to_change(session: Session, key: bytes, expected: type[Value]) -> Value | No
     return require_type(session.db.get(key), expected)
 
 
-def place(db: Database, key: bytes, value: Any, expires: int | None, event: bytes) -> None:
+def place(db: Database, key: bytes, value: Any, expires: int | None, event: bytes, changes: int = 1) -> None:
     """Set a key to a value, which expires at the Unix millisecond C{expires} unless that is None."""
-    db.set(key, value, event)
+    db.set(key, value, event, changes)
     if expires is not None:
-        db.expire_at(key, expires, b"")
+        db.expire_at(key, expires, b"", 0)
