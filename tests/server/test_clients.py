@@ -210,6 +210,19 @@ def test_client_kills_itself(server: Tseep) -> None:
         assert read_to_end(client.socket) == b":1\r\n"
 
 
+def test_quit_ends_the_session(server: Tseep) -> None:
+    """A client that has read the reply to QUIT is not in CLIENT LIST and has no subscription."""
+    with server.connect() as other:
+        for before in ([], [["SUBSCRIBE", "channel"]], [["SET", "a", 1], ["MULTI"]]) * 10:
+            with server.connect() as client:
+                id = client("CLIENT", "ID")
+                for words in before:
+                    client(*words)
+                assert client("QUIT") == "OK"
+                assert f"id={id} " not in other("CLIENT", "LIST").decode()
+                assert other("PUBSUB", "NUMSUB", "channel") == [b"channel", 0]
+
+
 def test_client_kill_of_a_client_that_does_not_read(server: Tseep) -> None:
     """CLIENT KILL closes a client that does not read its replies, too."""
     with server.connect() as control:

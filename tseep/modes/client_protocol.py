@@ -113,13 +113,20 @@ class ClientProtocol(Protocol):
             self._session = None
 
     def _go_on(self, session: Session) -> None:
-        """Run pending commands until output is held, then close the connection if the session is closing."""
+        """
+        Run pending commands until output is held, then close the connection if the session is closing.
+
+        A closing session ends at once if it has no unsent output, so that CLIENT LIST and PUBSUB do not show a client
+        that has read the reply to QUIT.
+        """
         while session.pending_commands is not None and not self._paused and self._held is None:
             self.send(session.resume())
         if self._held is not None and (not self._paused or self._gate.uncommitted):
             return  # release comes back here
         if session.closing and not self._leaving:
             self._leave()
+            if not self.unsent:
+                self._server.disconnect(session)
 
     def _leave(self) -> None:
         """Close the connection once the client has read its output."""

@@ -182,9 +182,21 @@ class ThreadedConnection:
                     self._mode.commit()
                 if len(outbox[0]) >= LARGE_REPLY_BYTES:
                     self._check(session)
+                if session.closing:
+                    self._send_last(session)
                 if outbox:
                     self._socket.sendall(outbox[0])
                     outbox.popleft()
+
+    def _send_last(self, session: Session) -> None:
+        """
+        End the session with the lock held if the socket accepts the last output, so that CLIENT LIST and PUBSUB do not
+        show a client that has read the reply to QUIT.
+        """
+        with self._mode.turn, self._mode.lock:
+            self._send_some()
+            if not self._outbox:
+                self._mode.server.disconnect(session)
 
     def _check(self, session: Session) -> None:
         """Send what the socket accepts, and check the rest against C{client-output-buffer-limit}."""
