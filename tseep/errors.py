@@ -14,9 +14,7 @@ class CommandError(Exception):
     @param rejected: True if the command was refused before it ran, which INFO commandstats counts separately.
     """
 
-    def __init__(
-        self, message: str | bytes, counted: bool = False, size: int = 0, rejected: bool = False
-    ) -> None:
+    def __init__(self, message: str | bytes, counted: bool = False, size: int = 0, rejected: bool = False) -> None:
         super().__init__(message)
         self.counted = counted
         self.size = size

@@ -212,8 +212,9 @@ def test_client_kills_itself(server: Tseep) -> None:
 
 def test_quit_ends_the_session(server: Tseep) -> None:
     """A client that has read the reply to QUIT is not in CLIENT LIST and has no subscription."""
+    cases: list[list[list[str]]] = [[], [["SUBSCRIBE", "channel"]], [["SET", "a", "1"], ["MULTI"]]]
     with server.connect() as other:
-        for before in ([], [["SUBSCRIBE", "channel"]], [["SET", "a", 1], ["MULTI"]]) * 10:
+        for before in cases * 10:
             with server.connect() as client:
                 id = client("CLIENT", "ID")
                 for words in before:

@@ -165,6 +165,8 @@ class AppendOnlyLog:
             self._manifest = self._find_manifest()
             self._earlier, self._complete = 0, False
             self._add_to(self._manifest.next_increment())
+            if self._job.task == REWRITE:
+                self._job.end()  # it has no increment for the changes since
             self.rewrite()
         except (OSError, CannotLoad, CommandError) as error:
             self.close()
@@ -329,16 +331,18 @@ class AppendOnlyLog:
         large = self.size >= config["auto-aof-rewrite-min-size"]
         return bool(percentage) and large and grown * 100 >= percentage * max(1, self.base_size)
 
-    def rewrite(self) -> bool:
+    def rewrite(self, later: bool = False) -> bool:
         """
         Start a rewrite in a forked child (BGREWRITEAOF).
 
-        @return: True if it has started; False if it is scheduled after the snapshot in progress.
+        @param later: whether to schedule it, as in a transaction: its earlier commands would be in the new base, and
+            once more in the increment, to which the whole transaction is appended.
+        @return: True if it has started; False if it is scheduled.
         @raise CommandError: if a rewrite is in progress, or cannot start.
         """
         if self._job.task == REWRITE:
             raise CommandError(_UNDER_WAY)
-        if self._job.task == SNAPSHOT:
+        if later or self._job.task == SNAPSHOT:
             self.scheduled = True
             return False
         self.scheduled, self._tried_at = False, self._server.monotonic()

@@ -123,15 +123,16 @@ class Snapshots:
             self._failed(error)
             raise CommandError(f"ERR cannot save to {self.path}: {error.strerror}") from error
 
-    def save_in_background(self, schedule: bool = False) -> bool:
+    def save_in_background(self, schedule: bool = False, later: bool = False) -> bool:
         """
         Start a snapshot in a forked child (BGSAVE).
 
         @param schedule: whether to start it after a rewrite in progress, instead of raising.
-        @return: True if it has started.
+        @param later: whether to schedule it in any case, as in a transaction.
+        @return: True if it has started; False if it is scheduled.
         @raise CommandError: if a child is active, or the fork fails.
         """
-        if self._job.task == REWRITE and schedule:
+        if self._job.task != SNAPSHOT and (later or (schedule and self._job.task)):
             self.scheduled = True
             return False
         if self._job.task:

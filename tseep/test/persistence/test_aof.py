@@ -399,6 +399,19 @@ class LogTests(SynchronousTestCase):
         kept.crash()
         self.assertEqual([b"%d" % number for number in range(7)], self.found())
 
+    def test_rewrite_in_a_transaction(self) -> None:
+        """BGREWRITEAOF in MULTI is scheduled: the base has no part of a transaction that the increment has, too."""
+        kept = self.kept()
+        for words in (["MULTI"], ["RPUSH", "l", "a"], ["BGREWRITEAOF"], ["BGSAVE"], ["RPUSH", "l", "b"]):
+            kept(*words)
+        scheduled = ["Background append only file rewriting scheduled", "Background saving scheduled"]
+        self.assertEqual([1, *scheduled, 2], kept("EXEC"))
+        kept.cron(1)
+        kept.work_ends(self)
+        self.assertIn("appendonly.aof.2.base.rdb", self.files())
+        kept.crash()
+        self.assertEqual([b"a", b"b"], self.found())
+
     def test_failed_rewrite(self) -> None:
         """A rewrite that fails at its start or at its last rename loses no write; the next one succeeds."""
         kept = self.kept()
