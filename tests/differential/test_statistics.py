@@ -14,6 +14,9 @@ import pytest
 from ..support.client import Client, encode
 from ..support.servers import Redis, Tseep, until
 
+STALE = "debug set-active-expire 0 ; set x foo px 1 ; debug sleep 0.01"
+PING = "multi ; ping ; exec ; debug set-active-expire 1"
+
 BLOCKED = "xgroup create s g $ mkstream ; @2! xreadgroup group g c block 0 streams s >"
 
 SCENARIOS = {
@@ -61,6 +64,29 @@ SCENARIOS = {
     "xgroup setid s g 0 ; xadd s 2-1 f v ; @2?",
     "group served": f"{BLOCKED} ; xadd s 1-1 f v ; @2?",
     "swapped": f"{BLOCKED} ; swapdb 0 1 ; @2? ; swapdb 0 1",
+    "watch stale": f"{STALE} ; watch x ; {PING}",
+    "watch stale, flushed": f"{STALE} ; watch x ; flushall ; {PING}",
+    "watch stale, deleted": f"{STALE} ; watch x ; get x ; del x ; {PING}",
+    "watch stale, set": f"{STALE} ; watch x ; set x 1 ; {PING}",
+    "watch, expired": f"set x foo px 30 ; watch x ; debug sleep 0.05 ; {PING}",
+    "watch, expired, read": f"set x foo px 30 ; watch x ; debug sleep 0.05 ; get x ; {PING}",
+    "watch missing, flushed": f"set y 1 ; watch x ; flushall ; {PING}",
+    "watch, flushed": f"set x 1 ; watch x ; @2 flushdb ; {PING}",
+    "watch, other flushed": f"set x 1 ; watch x ; @2 select 1 ; @2 set y 1 ; @2 flushdb ; {PING}",
+    "watch, other set": f"set x 1 ; watch x ; @2 select 1 ; @2 set x 1 ; {PING}",
+    "watch, unwatch": f"set x 1 ; watch x ; @2 set x 2 ; unwatch ; {PING}",
+    "watch, discard": f"set x 1 ; watch x ; @2 set x 2 ; multi ; discard ; {PING}",
+    "watch, renamed over": f"set x 1 ; watch x ; @2 set y 2 ; @2 rename y x ; {PING}",
+    "watch, swapped": f"select 1 ; set x 1 ; watch x ; select 0 ; swapdb 0 1 ; {PING} ; flushall",
+    "watch missing, swapped": f"set x 1 ; select 1 ; watch x ; swapdb 0 1 ; {PING} ; flushall",
+    "watch, swapped elsewhere": f"set x 1 ; watch x ; swapdb 1 2 ; {PING}",
+    "watch stale, swapped": f"{STALE} ; watch x ; swapdb 0 1 ; {PING}",
+    "watch missing, stale swapped in": f"{STALE} ; select 1 ; watch x ; swapdb 0 1 ; {PING} ; select 0",
+    "watch stale, stale swapped in": f"select 1 ; {STALE} ; select 0 ; set x bar px 1 ; debug sleep 0.01 ; select 1 ; "
+    f"watch x ; swapdb 0 1 ; {PING}",
+    "watch, own changes": f"set x 1 ; watch x ; set x 2 ; {PING}",
+    "watch twice": f"watch x ; watch x ; @2 set x 1 ; {PING} ; set x 2 ; {PING}",
+    "persistence in multi": "multi ; bgsave ; bgsave schedule ; exec ; config set appendonly no",
     "quit": "set a 1 ; multi ; quit",
     "auth": "auth nosuch bad ; hello 3 auth nosuch bad ; hello 9 ; select 100 ; select x",
     "group ids": "xgroup create s g - mkstream ; xgroup create s h + ; xgroup setid s g + ; xgroup setid s g - ; "
@@ -129,7 +155,7 @@ class Conversation:
 
 @pytest.fixture(scope="module")
 def theirs() -> Iterator[Redis]:
-    with Redis() as server:
+    with Redis("--enable-debug-command", "yes") as server:
         yield server
 
 
