@@ -126,9 +126,9 @@ class Interpreter:
         )
         opened: tuple[Any, ...] = self._execute(
             "sandbox.lua",
-            self._call, self._pcall, self._explain, self._sha1, self._log, self._set_protocol, self._set_replication,
-            self._may_call, self._register, self._random.next, self._random.seed, self._host.tick, keep_frames,
-            more, self._lua.table_from(CONSTANTS),
+            self._call, self._pcall, self._apply, self._explain, self._sha1, self._log, self._set_protocol,
+            self._set_replication, self._may_call, self._register, self._random.next, self._random.seed,
+            self._host.tick, keep_frames, more, self._lua.table_from(CONSTANTS),
         )  # fmt: skip
         return opened
 
@@ -216,6 +216,10 @@ class Interpreter:
             return self._call(*words)
         except CommandError as error:
             return self._lua.table_from({b"err": error.message, b"ignore_error_stats_update": error.counted})
+
+    def _apply(self, protected: bool, words: Any, count: int) -> Any:
+        """redis.call or redis.pcall with more words than a Python function takes: a table with C{count} of them."""
+        return (self._pcall if protected else self._call)(*_padded(list(words.values()), count))
 
     def _explain(self, problem: Any) -> tuple[bytes | None, bool]:
         """

@@ -1,18 +1,18 @@
 -- The sandbox: the globals that scripts see, and the functions that run them.
 --
 -- The host's functions are Python's. Scripts never get a reference to them: each is an upvalue of a Lua function here,
--- and returns errors instead of raising them. Exceptions are most functions of redis.*, which are made plain (C)
--- functions, as a Lua function in a tail call would hide the script's line from error messages. They raise Python
--- exceptions, which are converted to tables before a script sees them.
+-- and returns errors instead of raising them. Exceptions are most functions of redis.*, which are plain (C) functions.
+-- They raise Python exceptions, which are converted to tables before a script sees them.
 
-local host_call, host_pcall, host_explain, host_sha1, host_log, host_setresp, host_set_repl, host_may_call, host_register,
-    host_random, host_seed, host_tick, host_keep_frames, libraries, constants = ...
+local host_call, host_pcall, host_apply, host_explain, host_sha1, host_log, host_setresp, host_set_repl, host_may_call,
+    host_register, host_random, host_seed, host_tick, host_keep_frames, libraries, constants = ...
 
 local OWN = debug.getinfo(1, "S").source
 local LIBRARIES = "=libraries.lua"
 local STEPS = 100000 -- instructions between two checks of the deadline
 local TURNS = 100 -- caught errors or resumed coroutines between two checks of the deadline
 local MAX_RETURNED = 4000 -- maximum number of values that a function returns at once
+local MAX_ARGUMENTS = 7900 -- that Python functions take
 local MAX_STACK = 8000 -- values in a call of a C function, arguments and results (LUAI_MAXCSTACK)
 local SCALAR, ARRAY, STATUS, ERROR, DOUBLE, MAP, SET, BIG, VERBATIM, LONG, FAILED = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 
@@ -406,8 +406,18 @@ end
 
 local redis = {}
 
-redis.call = python.as_function(host_call)
-redis.pcall = python.as_function(host_pcall)
+local function caller(plain, protected)
+  return function(...)
+    local count = select("#", ...)
+    if count > MAX_ARGUMENTS then
+      return host_apply(protected, {...}, count)
+    end
+    return plain(...)
+  end
+end
+
+redis.call = caller(python.as_function(host_call), false)
+redis.pcall = caller(python.as_function(host_pcall), true)
 
 local function single_string(field, ...)
   local text = ...

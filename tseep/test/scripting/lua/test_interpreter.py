@@ -113,6 +113,21 @@ class SandboxTests(SessionTests):
         self.assertEqual([2, 3], self.evaluate("return {unpack({1, 2, 3}, '2')}"))
         self.assertEqual([], self.evaluate("return {unpack({1, 2, 3}, 1, -2147483648)}"))
 
+    def test_many_arguments(self) -> None:
+        """A script can call a command with as many arguments as unpack returns; each must be a string or number."""
+        fill = "local t = {} for i = 1, 7999 do t[i] = i end "
+        for name in ("call", "pcall"):
+            self.run_command("DEL", "l")
+            self.assertEqual(7999, self.evaluate(fill + f"return redis.{name}('RPUSH', 'l', unpack(t))"))
+        self.assertEqual([b"7998", b"7999"], self.run_command("LRANGE", "l", -2, -1))
+        for wrong in (
+            "t[7950] = {} return redis.call('RPUSH', 'l', unpack(t))",
+            "t[7950] = nil return redis.call('RPUSH', 'l', unpack(t, 1, 7990))",
+            "return redis.call(t)",
+        ):
+            self.assertIn("arguments must be strings or integers", self.evaluate(fill + wrong))
+        self.assertIn("Unknown Redis command", self.evaluate(fill + "return redis.pcall('NOSUCH', unpack(t))"))
+
     def test_insert(self) -> None:
         """table.insert appends a value, or inserts it at a place."""
         self.assertEqual([3, 1, 2], self.evaluate("local t = {} for i = 1, 2 do table.insert(t, i) end "
