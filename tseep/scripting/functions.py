@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Callable
 
 from tseep.errors import CommandError
+from tseep.protocol.inline import UnbalancedQuotes, split_words
 from tseep.scripting.lua.interpreter import Body
 
 if TYPE_CHECKING:
@@ -246,7 +247,10 @@ def _read_metadata(code: bytes) -> tuple[bytes, bytes]:
     line, newline, _ = code.partition(b"\n")
     if not newline:
         raise CommandError("ERR Invalid library metadata")
-    engine, *options = line.split()
+    try:
+        engine, *options = split_words(line)
+    except UnbalancedQuotes:
+        raise CommandError("ERR Invalid library metadata") from None
     name = _read_name(options)
     if engine.lower() != b"#!lua":
         raise CommandError(b"ERR Engine '%b' not found" % engine[2:])

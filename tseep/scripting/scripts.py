@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from tseep.access.log import Denial
 from tseep.errors import NOT_FOR_SCRIPTS, OUT_OF_MEMORY, CommandError
 from tseep.interfaces import NullConnection
+from tseep.protocol.inline import UnbalancedQuotes, split_words
 from tseep.replies import Reply
 from tseep.scripting.functions import FLAGS, Function, Functions
 from tseep.scripting.lua.interpreter import Body, Interpreter, ScriptError
@@ -381,7 +382,10 @@ def _read_shebang(text: bytes) -> tuple[frozenset[bytes] | None, bytes]:
     match = _SHEBANG.match(text)
     if match is None:
         raise CommandError("ERR Invalid script shebang")
-    engine, *options = match[0].split()
+    try:
+        engine, *options = split_words(match[0])
+    except UnbalancedQuotes:
+        raise CommandError("ERR Invalid engine in script shebang") from None
     if engine != b"#!lua":
         raise CommandError(b"ERR Unexpected engine in script shebang: " + engine)
     flags: list[bytes] = []
