@@ -13,7 +13,7 @@ import argparse
 import sys
 from typing import NoReturn
 
-from rig.options import require, run
+from rig.options import Interrupted, require, run
 
 try:
     from rich.console import Console
@@ -38,10 +38,11 @@ def abort(lines: list[str]) -> NoReturn:
 
 
 def finish(options: argparse.Namespace, setting: Setting, runs: list[Run]) -> None:
-    """Print the table of the runs, and write the files that the command line names."""
-    found = document(setting, runs)
-    table.show(found, Console())
-    write_outputs(options, found)
+    """Print the table of the runs, write the files that the command line names, and print their names."""
+    found, console = document(setting, runs), Console()
+    table.show(found, console)
+    for path in write_outputs(options, found):
+        console.print(f"written: {path}", markup=False, highlight=False, soft_wrap=True)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -63,6 +64,10 @@ def main(argv: list[str] | None = None) -> int:
         with Progress() as progress:
             for measured in all_runs(setting, progress):
                 runs.append(measured)  # noqa: PERF402 - completed runs are kept if the next one fails
+    except (KeyboardInterrupt, Interrupted):
+        kept = f"the {len(runs)} completed runs follow" if runs else "no run was completed"
+        print(f"stress/run.py: interrupted; {kept}", file=sys.stderr)
+        raise
     finally:
         if runs:
             finish(options, setting, runs)

@@ -142,6 +142,14 @@ def tree(pid: int) -> list[int]:
         return [pid]
 
 
+def is_running(pid: int) -> bool:
+    """Return whether a process exists, and has not ended without being reaped."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 def of_each(pids: Iterable[int], read: Callable[[int], T]) -> dict[int, T]:
     """Return the result of C{read} for each process that has not ended."""
     found = {}

@@ -534,7 +534,7 @@ def cpu_share(second: dict[str, Any]) -> float | None:
 
 
 TRACKS = (
-    Track("answers per second", units.number, lambda second: float(second["done"])),
+    Track("answers per second", units.number, lambda second: second["done"] / second.get("seconds", 1.0)),
     Track("p99", units.time, lambda second: second.get("p99_us")),
     Track("CPU, of one core", units.share, cpu_share),
     Track(

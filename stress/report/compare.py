@@ -34,6 +34,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from report.intervals import Ratio, digits, geometric_mean, ratio
+from report.table import DISTURBED_SHARE
 from report.units import plural
 from rig.options import names
 
@@ -72,9 +73,9 @@ FIGURES = {
     "p99_us": Figure("p99, us", 1.25, void=LATENCY),
     "p999_us": Figure("p99.9, us", 1.5, void=LATENCY),
     "cpu_us_per_operation": Figure("CPU, us/op", 1.1),
-    "switches_per_operation": Figure("context switches/op", 1.5),
+    "switches_per_operation": Figure("switches/op", 1.5),
     "system_calls_per_operation": Figure("system calls/op", 1.1),
-    "resident_per_connection": Figure("memory, bytes/conn", 1.05, void=frozenset({"ended"})),
+    "resident_per_connection": Figure("memory, B/conn", 1.05, void=frozenset({"ended"})),
     "connect_per_second": Figure("connections/s", 1.5, True),
 }
 
@@ -262,7 +263,7 @@ COLOURS = {"worse": "red", "better": "green"}
 def table(point: Point, found: list[Change]) -> Table:
     """Return the table of one server at one point."""
     drawn = Table(title=escape(where(point)), title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
-    drawn.add_column("")
+    drawn.add_column("", no_wrap=True)
     for name in ("A", "B", "B / A", "interval"):
         drawn.add_column(name, justify="right", no_wrap=True)
     drawn.add_column("verdict", no_wrap=True)
@@ -292,6 +293,9 @@ def doubts(document: Document) -> Iterator[str]:
     for point, summary in found.items():
         if summary["errors"]:
             yield f"{where(point)}: {summary['errors']:,} errors"
+    others = max((run.get("others_share") or 0.0 for run in document["runs"]), default=0.0)
+    if others >= DISTURBED_SHARE:
+        yield f"other programs used up to {others:.0%} of the machine"
     for limit, words in LIMITS.items():
         limited = [where(point) for point, summary in found.items() if summary["limited_by"] == limit]
         if limited:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from probes import machine
@@ -13,6 +14,8 @@ from rig import plan
 from rig.plan import Setting
 from rig.result import Run
 from servers.catalogue import ServerSpec
+
+PAGE = "index.html"  # in the folder of a report
 
 
 def document(setting: Setting, runs: list[Run]) -> dict[str, Any]:
@@ -45,8 +48,8 @@ def external_server(setting: Setting) -> dict[str, Any]:
     return {"name": name, "title": f"the server at {name}", "version": None, "command": []}
 
 
-def write_outputs(options: argparse.Namespace, found: dict[str, Any]) -> None:
-    """Write the files that the command line names."""
+def write_outputs(options: argparse.Namespace, found: dict[str, Any]) -> list[Path]:
+    """Write the files that the command line names, and return their paths."""
     if options.json:
         options.json.write_text(json.dumps(found) + "\n")
     if options.csv:
@@ -59,3 +62,5 @@ def write_outputs(options: argparse.Namespace, found: dict[str, Any]) -> None:
         from report import page
 
         page.write(found, options.report)
+    written = (options.json, options.csv, options.benchstat, options.hlog, options.report and options.report / PAGE)
+    return [path for path in written if path]

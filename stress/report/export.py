@@ -56,6 +56,7 @@ COLUMNS = {
     "load_cpu_us_per_operation": "load.cpu_us_per_operation",
     "load_busiest_core_share": "load.busiest_core_share",
     "machine_idle_share": "machine_idle_share",
+    "others_share": "others_share",
     "limited_by": "limited_by",
 }
 """Each column and its path in a run. Units are in the names: _us microseconds, _share from 0 to 1."""

@@ -8,8 +8,11 @@ from statistics import median
 from typing import Any
 
 from rich import box
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 from report import intervals
 from rig import sweep
@@ -18,6 +21,7 @@ from rig.result import Run, server_share
 KIB, MIB = 1024, 1024**2
 NONE = "-"
 WIDE_COLUMNS = 100
+MEASURED_COLUMNS = 1000  # of a console on which every table has room
 
 LIMITS = {
     "load": "limited by the load: a load process used {load:.0%} of a core, the server {server}",
@@ -25,7 +29,11 @@ LIMITS = {
     "the server {server}",
     "saturated": "the plan exceeded the capacity, so that latencies grow with the duration: a load process used "
     "{load:.0%} of a core, the server {server}",
+    "ended": "the server ended during the run: these figures are of the time before, and not its capacity",
 }
+CHECK_SECONDS = 1.0  # a shorter run checks replies; its rates and latencies are those of a start
+DISTURBED_SHARE = 0.1  # of the machine: other programs that use more change the figures
+SPREAD = 2.0  # the ratio of the highest result of a sweep to the lowest from which their median says little
 
 Group = Sequence[Run]
 """The runs of one server at one point."""
@@ -88,36 +96,44 @@ def _rates(group: Group) -> list[str]:
 
 
 def _cpu(group: Group) -> list[str]:
-    share = _middle(group, server_share) or 0
-    load = _middle(group, lambda run: run["load"]["cpu_us_per_operation"]) or 0
-    return [f"{_three(_side(group, 'cpu_us_per_operation'))} us/op", f"{share:.0%} core", f"load {_three(load)}"]
+    share = _middle(group, server_share)
+    used = _text(_side(group, "cpu_us_per_operation"), lambda each: f"{_three(each)} us/op")
+    return [used, _text(share, lambda each: f"{each:.0%} core"), _load(group)]
+
+
+def _load(group: Group) -> str:
+    cpu = _middle(group, lambda run: run["load"]["cpu_us_per_operation"])
+    return _text(cpu, lambda each: f"load {_three(each)}")
 
 
 def _switches(group: Group) -> list[str]:
     return [
-        f"{_rate(_side(group, 'switches_per_operation'))} /op",
-        f"{compact(_side(group, 'voluntary_switches'))} vol",
-        f"{compact(_side(group, 'involuntary_switches'))} inv",
+        _text(_side(group, "switches_per_operation"), lambda each: f"{_rate(each)} /op"),
+        _text(_side(group, "voluntary_switches"), lambda each: f"{compact(each)} vol"),
+        _text(_side(group, "involuntary_switches"), lambda each: f"{compact(each)} inv"),
     ]
 
 
 def _memory(group: Group) -> list[str]:
-    threads = _side(group, "threads")
     return [
-        f"{_three(_side(group, 'resident_per_connection') / KIB)} K/conn",
-        f"{_three(_side(group, 'resident') / MIB)} MiB",
-        f"{threads:,.0f} thread" + "s" * (threads != 1),
+        _text(_side(group, "resident_per_connection"), lambda each: f"{_three(each / KIB)} K/conn"),
+        _text(_side(group, "resident"), lambda each: f"{_three(each / MIB)} MiB"),
+        _text(_side(group, "threads"), lambda each: f"{each:,.0f} thread" + "s" * (each != 1)),
     ]
 
 
-def _side(group: Group, name: str) -> float:
-    return _middle(group, lambda run: run["side"] and run["side"][name]) or 0.0
+def _text(value: float | None, text: Callable[[float], str]) -> str:
+    return NONE if value is None else text(value)
+
+
+def _side(group: Group, name: str) -> float | None:
+    """Return the median of one of the server's own figures over the runs that have it."""
+    return _middle(group, lambda run: run["side"] and run["side"][name])
 
 
 def _server(group: Group) -> list[list[str]]:
     if not any(run["side"] for run in group):
-        load = _middle(group, lambda run: run["load"]["cpu_us_per_operation"]) or 0
-        return [[NONE, NONE, f"load {_three(load)}"], [NONE], [NONE]]
+        return [[NONE, NONE, _load(group)], [NONE], [NONE]]
     return [_cpu(group), _switches(group), _memory(group)]
 
 
@@ -143,20 +159,46 @@ def groups(runs: list[Run]) -> list[list[Run]]:
     return list(found.values())
 
 
-def table(runs: list[Run], width: int) -> Table:
-    """Return the table: a row for each server at each point, for a console of 80 columns or more."""
-    padding = (0, 1 if width >= WIDE_COLUMNS else 0)
+COLUMNS = ("connect", "operation", "ops", "server CPU", "switches", "memory")
+
+
+def tables(runs: list[Run], console: Console) -> list[RenderableType]:
+    """Return the table for a console of 80 columns or more: a row for each server at each point. Where it is too wide
+    with a column of the servers' names, each name is a line above its row."""
     several = len({run["clients"] for run in runs}) > 1
-    drawn = Table(box=box.SIMPLE_HEAD, padding=padding, show_edge=False, show_lines=True)
-    drawn.add_column("server", min_width=6, overflow="fold")
-    for name in ("connect", "operation", "ops", "server CPU", "switches", "memory"):
-        drawn.add_column(name, justify="right", no_wrap=True)
-    drawn.add_column("errors", min_width=6)
+    padding = (0, 1 if console.width >= WIDE_COLUMNS else 0)
+    rows = []
     for group in groups(runs):
+        title = [_name(group), *([f"{group[0]['clients']:,}"] if several else [])]
         cells = [_connect(group), _operation(group), _rates(group), *_server(group), _errors(group)]
-        cells.insert(0, [_name(group)] + ([f"{group[0]['clients']:,}"] if several else []))
-        drawn.add_row(*("\n".join(cell) for cell in cells))
-    return drawn
+        rows.append((title, ["\n".join(cell) for cell in cells]))
+    columns = zip(COLUMNS, *(row for _, row in rows))
+    widths = [max(map(cell_len, "\n".join(column).splitlines())) for column in columns]
+    whole = _empty(padding)
+    whole.add_column("server", no_wrap=True, min_width=max(cell_len(line) for title, _ in rows for line in title))
+    _add_columns(whole, widths)
+    for title, row in rows:
+        whole.add_row("\n".join(title), *row)
+    if Measurement.get(console, console.options.update(width=MEASURED_COLUMNS), whole).minimum <= console.width:
+        return [whole]
+    found: list[RenderableType] = []
+    for title, row in rows:
+        single = _empty(padding)
+        single.show_header = not found
+        _add_columns(single, widths)
+        single.add_row(*row)
+        found += [Text(f"\n{', '.join(title)}", style="bold"), single]
+    return found
+
+
+def _empty(padding: tuple[int, int]) -> Table:
+    return Table(box=box.SIMPLE_HEAD, padding=padding, show_edge=False, show_lines=True)
+
+
+def _add_columns(drawn: Table, widths: list[int]) -> None:
+    for name, width in zip(COLUMNS, widths):
+        drawn.add_column(name, justify="right", no_wrap=True, min_width=width)
+    drawn.add_column("errors", min_width=6)
 
 
 def _where(run: Run, runs: list[Run]) -> str:
@@ -183,10 +225,27 @@ def notes(runs: list[Run]) -> list[str]:
 
 
 def load_line(runs: list[Run]) -> str:
-    """Return the CPU of the load, and the idle share of the machine."""
+    """Return the CPU of the load, the idle share of the machine, and that of other programs."""
     shares = _range([run["load"]["busiest_core_share"] for run in runs])
     idle = _range([run["machine_idle_share"] for run in runs])
-    return f"load, {len(runs[0]['load']['cpu_seconds'])} process(es): {shares} of a core; machine {idle} idle"
+    others = [share for run in runs if (share := run.get("others_share")) is not None]
+    rest = f", other programs {_range(others)}" if others else ""
+    return f"load, {len(runs[0]['load']['cpu_seconds'])} process(es): {shares} of a core; machine {idle} idle{rest}"
+
+
+def doubts(runs: list[Run]) -> list[str]:
+    """Return the lines on why these figures are not those of a measurement: runs that are short, or disturbed."""
+    lines = []
+    longest = max(run["operations"]["seconds"] for run in runs)
+    if longest < CHECK_SECONDS:
+        lines.append(
+            f"a check of replies in {time_text(longest * 1e6)}, too short for rates and latencies: "
+            "--duration 10 measures them"
+        )
+    others = max(run.get("others_share") or 0.0 for run in runs)
+    if others >= DISTURBED_SHARE:
+        lines.append(f"other programs used up to {others:.0%} of the machine: the figures are lower than without them")
+    return lines
 
 
 def _range(shares: list[float]) -> str:
@@ -196,11 +255,11 @@ def _range(shares: list[float]) -> str:
 
 def cost_line(runs: list[Run]) -> list[str]:
     """Return the CPU per request of the load and of the cheapest server; with a warning if the load's is higher."""
-    known = [group for group in groups(runs) if any(run["side"] for run in group)]
+    costs = [(_side(group, "cpu_us_per_operation"), group) for group in groups(runs)]
+    known = [(cost, group) for cost, group in costs if cost is not None]
     if not known:
         return []
-    cheapest = min(known, key=lambda group: _side(group, "cpu_us_per_operation"))
-    server = _side(cheapest, "cpu_us_per_operation")
+    server, cheapest = min(known, key=lambda each: each[0])
     load = _middle(cheapest, lambda run: run["load"]["cpu_us_per_operation"]) or 0
     text = f"CPU per request: load {_three(load)} us, {cheapest[0]['server']} (the cheapest server) {_three(server)} us"
     return [text if load <= server else f"{text}; the load may limit this server's rate"]
@@ -228,7 +287,11 @@ def _held(rates: list[float], bound: float) -> str:
     each = " (" + ", ".join(f"{rate:,.0f}" for rate in rates) + ")" if len(rates) > 1 else ""
     if not any(rates):
         return f"holds a p99 of {time_text(bound)} at no tested rate"
-    return f"holds a p99 of {time_text(bound)} up to {median(rates):,.0f}/s{each}"
+    least, most = min(rates), max(rates)
+    apart = f"by {most / least:,.0f}x" if least else "from none on"
+    unsure = f"; uncertain, as the repeats differ {apart}" if most >= SPREAD * least else ""
+    alone = "; one repeat, of unknown variation" if len(rates) == 1 else ""
+    return f"holds a p99 of {time_text(bound)} up to {median(rates):,.0f}/s{each}{unsure}{alone}"
 
 
 def head(document: dict[str, Any]) -> str:
@@ -250,9 +313,10 @@ def show(document: dict[str, Any], console: Console) -> None:
     runs = shown(document)
     console.print(head(document), highlight=False)
     console.print()
-    console.print(table(runs, console.width))
+    for drawn in tables(runs, console):
+        console.print(drawn)
     console.print()
     # Without summaries, whose limits notes() prints with shares.
     results = swept(document) or intervals.sentences({**document, "summaries": []})
-    for line in [*results, load_line(runs), *cost_line(runs), *notes(runs)]:
+    for line in [*results, load_line(runs), *doubts(runs), *cost_line(runs), *notes(runs)]:
         console.print(line, highlight=False, markup=False)

@@ -23,12 +23,14 @@ from report.lookup import (
     percentiles,
     point_of,
 )
+from rig.result import server_share
 
-MARKS = {"load": "*", "machine": "†", "saturated": "‡"}
+MARKS = {"load": "*", "machine": "†", "saturated": "‡", "ended": "§"}
 NOTES = {
     "load": "Limited by the load, a process of which used a whole core: the server's capacity may be higher.",
     "machine": "Limited by the full machine, which server and load share: the server's capacity may be higher.",
     "saturated": "The plan exceeded the capacity: latency from the planned start grows with the duration of the run.",
+    "ended": "The server ended during the run: the figures are of the time before.",
 }
 MIN_VALUES_ABOVE = 10  # with fewer values above it a percentile is too uncertain
 
@@ -237,14 +239,15 @@ def limits(measured: Measured) -> Table:
             runs = measured.runs(server, point)
             load = max((run["load"]["busiest_core_share"] for run in runs), default=0.0)
             idle = min((run["machine_idle_share"] for run in runs), default=0.0)
-            own = [run["side"]["cpu_seconds"] / run["operations"]["seconds"] for run in runs
-                   if run["side"] and run["operations"]["seconds"]]  # fmt: skip
+            own = [share for run in runs if (share := server_share(run)) is not None]
+            others = [share for run in runs if (share := run.get("others_share")) is not None]
             cells = [Cell(summary["limited_by"]), Cell(units.share(load)),
-                     Cell(units.share(max(own))) if own else EMPTY, Cell(units.share(idle))]  # fmt: skip
+                     Cell(units.share(max(own))) if own else EMPTY, Cell(units.share(idle)),
+                     Cell(units.share(max(others))) if others else EMPTY]  # fmt: skip
             rows.append(Row(server, cells, MARKS[summary["limited_by"]], place(point)))
-    head = ["server", "limited by", "load, of a core", "server, of a core", "machine idle"]
+    head = ["server", "limited by", "load, of a core", "server, of a core", "machine idle", "other programs"]
     return Table(
-        "Points where the server was not the limit: CPU of load, server and machine.",
+        "Points where the server was not the limit: CPU of load, server and machine, and of other programs.",
         head,
         rows,
         noted(measured, measured.points),
@@ -303,6 +306,7 @@ def runs(whole: Measured) -> Table:
         "CPU per request",
         "load CPU",
         "machine idle",
+        "other programs",
         "errors",
     ]
     limited = {run["limited_by"] for run in whole.document["runs"]}
@@ -318,8 +322,11 @@ def run_cells(run: dict[str, Any]) -> list[Cell]:
         Cell(units.count(run["repeat"])),
         Cell(units.number(did["per_second"])),
         *(Cell(units.time(value)) if value is not None else EMPTY for value in latencies),
-        Cell(units.time(side["cpu_us_per_operation"])) if side else EMPTY,
-        Cell(units.time(load["cpu_us_per_operation"])),
+        *(
+            Cell(units.time(cpu)) if cpu is not None else EMPTY
+            for cpu in (side and side["cpu_us_per_operation"], load["cpu_us_per_operation"])
+        ),
         Cell(units.share(run["machine_idle_share"])),
+        Cell(units.share(run["others_share"])) if run.get("others_share") is not None else EMPTY,
         Cell(units.count(sum(run["errors"].values()))),
     ]

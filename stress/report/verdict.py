@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from report import units
 from report.intervals import FEWEST_RUNS
 from report.lookup import CPU, LOAD, MAIN_FIGURES, MEMORY, P99, RATE, Figure, Measured, Point, point_of
+from report.table import CHECK_SECONDS, DISTURBED_SHARE, SPREAD
 from rig.result import KEPT_PLAN_SHARE
 
 MAX_NAMED_SERVERS = 4  # in a sentence
@@ -245,7 +246,7 @@ def cheapest(rank: Ranking, what: str) -> str:
 
 def certainty(measured: Measured, point: Point | None) -> str:
     """Return the sentence on errors, limits, too few runs, and the significance of the differences."""
-    troubles = [*errors(measured), *limits(measured)]
+    troubles = [*errors(measured), *limits(measured), *(doubts(measured, point) if point else [])]
     pace = "every plan was kept" if measured.open_loop and not measured.bound else "the servers were the limit"
     fine = [] if troubles or point is None else [f"no request failed, and {pace}"]
     known = [*troubles, *fine, *([runs(measured, point)] if point else [])]
@@ -264,10 +265,41 @@ def errors(measured: Measured) -> list[str]:
     return [f"errors: {units.several(each)}"] if each else []
 
 
+def doubts(measured: Measured, point: Point) -> list[str]:
+    """Return why the figures at a point say little: runs that are too short or too different, other programs."""
+    runs = {name: measured.runs(name, point) for name in measured.servers}
+    every = [run for each in runs.values() for run in each]
+    found = []
+    longest = max((run["operations"]["seconds"] for run in every), default=CHECK_SECONDS)
+    if longest < CHECK_SECONDS:
+        found.append(f"the runs took {units.time(longest * 1e6)}, which checks replies and measures no rates")
+    others = max((run.get("others_share") or 0.0 for run in every), default=0.0)
+    if others >= DISTURBED_SHARE:
+        found.append(f"other programs used up to {units.share(others)} of the machine")
+    for name, each in runs.items():
+        rates = [run["operations"]["per_second"] for run in each]
+        if rates and min(rates) and max(rates) >= SPREAD * min(rates):
+            found.append(f"the rates of {name} differ by {units.times(max(rates) / min(rates))} between runs")
+    return [*found, *(unheld(measured, point) if measured.bound else [])]
+
+
+def unheld(measured: Measured, point: Point) -> list[str]:
+    """Return the servers that held a sweep's bound in some of the repeats only."""
+    found = []
+    for name in measured.servers:
+        all_runs = measured.whole["runs"]
+        tried = {run["repeat"] for run in all_runs if (run["server"], run["clients"]) == (name, point.clients)}
+        held = len(measured.runs(name, point))
+        if held < len(tried):
+            found.append(f"{name} held the bound in {held} of {units.plural(len(tried), 'repeat')}")
+    return found
+
+
 LIMITS = {
     "load": "the load limited",
     "machine": "the full machine limited",
     "saturated": "the plan exceeded the capacity of",
+    "ended": "the process ended during the runs of",
 }
 
 

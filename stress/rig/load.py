@@ -18,7 +18,7 @@ import socket
 import time
 from array import array
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -113,6 +113,12 @@ class Operated(NamedTuple):
     seconds: list[Second]
     cpu_seconds: float
     share: float
+
+
+def next_second(at_ns: int, edges: Iterable[int]) -> int:
+    """Return the end of the second of the series that begins at a time. The begin and the end of the measured time, its
+    edges, end a second early, so that no second belongs to two phases."""
+    return min([at_ns + SECOND_NS, *(edge for edge in edges if edge > at_ns)])
 
 
 class Client:
@@ -278,11 +284,12 @@ class Load:
     def _set_clocks(self, start_ns: int, warmup: float, duration: float | None) -> None:
         self._measure_ns = start_ns + int(warmup * SECOND_NS)
         self._end_ns = NEVER_NS if duration is None else self._measure_ns + int(duration * SECOND_NS)
-        self._second_ns = start_ns + SECOND_NS
+        self._second_ns = next_second(start_ns, (self._measure_ns, self._end_ns))
         self._check_ns = start_ns + self._check_interval_ns
         self._tick_ns = start_ns
         self._marks: list[int] = []  # answers up to the end of each second
-        self._edges: list[tuple[int, float]] = []  # answers and CPU at the begin and the end of the measured time
+        # Answers, CPU seconds and the time, read at the begin and the end of the measured time.
+        self._edges: list[tuple[int, float, int]] = []
         self._asked = 0
 
     def _run_closed(self) -> None:
@@ -522,10 +529,10 @@ class Load:
         now, done = self._now, len(self.services)
         while self._second_ns <= now:
             self._marks.append(done)
-            self._second_ns += SECOND_NS
+            self._second_ns = next_second(self._second_ns, (self._measure_ns, self._end_ns))
         for edge in (self._measure_ns, self._end_ns)[len(self._edges) :]:
             if edge <= now:
-                self._edges.append((done, time.process_time()))
+                self._edges.append((done, time.process_time(), _monotonic()))
         if self._check_ns <= now:
             self._drop_overdue()
             self._reconnect()
@@ -541,10 +548,10 @@ class Load:
         self._tick()
         self._marks.append(len(self.services))
         while len(self._edges) < 2:
-            self._edges.append((len(self.services), time.process_time()))
+            self._edges.append((len(self.services), time.process_time(), _monotonic()))
 
     def _operated(self, began: int) -> Operated:
-        (first, cpu), (last, cpu_then) = self._edges
+        (first, cpu, read_ns), (last, cpu_then, read_then_ns) = self._edges
         began = max(began, self._measure_ns) if self.plan.warmup else began
         # With rounds the last answer ends the measured time, so that missing answers do not extend it.
         ended = self._answered_ns if self.plan.duration is None else self._end_ns
@@ -552,7 +559,7 @@ class Load:
         services = histogram.packed(self.services[first:])
         responses = histogram.packed(self.responses[first:]) if self._open else services
         connects = histogram.packed(self.connects)
-        answered, share = last - first, cpu / max(1, ended - began) * SECOND_NS
+        answered, share = last - first, cpu / max(1, read_then_ns - read_ns) * SECOND_NS
         seconds = [self._second(*ends) for ends in zip([0, *self._marks], self._marks)]
         return Operated(began, ended, answered, self._asked, responses, services, connects, seconds, cpu, share)
 

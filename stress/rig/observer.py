@@ -5,16 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from math import inf
 from typing import Any, NamedTuple
 
 from probes import proc
 from probes.lag import Lag
 from probes.syscalls import Counting, Uncounted
 from rig import histogram
-from rig.load import Second
+from rig.load import SECOND_NS, Second, next_second
 
-SECOND_NS = 10**9
 MAX_SCANNED_THREADS = 512  # above it the switches are not read every second, as the reading slows the server down
 SCAN_NS_PER_THREAD = 40_000  # to read a thread's switches
 COUNT_BEGIN_SHARE, COUNT_END_SHARE = 0.2, 0.9  # of the warm-up, between which system calls are counted
@@ -26,10 +24,12 @@ Row = dict[str, Any]
 
 
 class Snapshot(NamedTuple):
-    """The server's processes at one moment, by process id, and the number of answers up to then."""
+    """The server's processes at one moment, by process id, the number of answers up to then, and the moment (monotonic
+    nanoseconds)."""
 
     done: int
     processes: dict[int, proc.Sample]
+    at_ns: int = 0
 
     def sum(self, name: str) -> int:
         """Return the sum of a field over all processes."""
@@ -41,10 +41,20 @@ class Snapshot(NamedTuple):
         return sum(len(sample.threads) for sample in self.processes.values())
 
 
+class Machine(NamedTuple):
+    """The times of the cores at the begin and the end of the measured time, and the CPU seconds of this process between
+    them."""
+
+    before: proc.Cores
+    after: proc.Cores
+    rig_seconds: float
+
+
 class Usage(NamedTuple):
     """Resources used by the server's processes between two snapshots; C{cpu} has the seconds of each, the first process
-    first."""
+    first, C{seconds} is the time between them."""
 
+    seconds: float
     answers: int
     cpu: list[float]
     user_seconds: float
@@ -64,6 +74,7 @@ def usage_between(before: Snapshot, after: Snapshot) -> Usage:
     # The clock gives the amount, the ticks of user and system time only its division.
     user_seconds = sum(cpu) * user / total if total else sum(cpu)
     return Usage(
+        seconds=(after.at_ns - before.at_ns) / SECOND_NS,
         answers=after.done - before.done,
         cpu=cpu,
         user_seconds=user_seconds,
@@ -79,7 +90,6 @@ class Observer:
 
     @ivar first: the snapshot at the begin of the measured time; None if the server had ended.
     @ivar last: the snapshot at its end.
-    @ivar cores: the times of the cores at the same moments.
     @ivar calls_per_answer: system calls; None if they were not counted.
     """
 
@@ -95,12 +105,13 @@ class Observer:
         self._rows: dict[str, list[Row]] = {CONNECT: [], REST: [], OPERATE: []}
         self._cpu = (0.0, 0.0)  # user and system seconds at the last row
         self._switches: int | None = None
-        self._last_done = 0
+        self._last_done, self._row_ns = 0, self._began_ns
+        self._edges: tuple[int, ...] = ()  # the begin and the end of the measured time
         self._timers: list[tuple[int, Callable[[], None]]] = []
         self._stack = ExitStack()
         self.first: Snapshot | None = None
         self.last: Snapshot | None = None
-        self.cores: list[proc.Cores] = []
+        self._machine: list[tuple[proc.Cores, float]] = []  # with this process's CPU seconds
         self.calls_per_answer: float | None = None
 
     def __enter__(self) -> Observer:
@@ -114,7 +125,20 @@ class Observer:
         report."""
         done = self._done()
         found = proc.of_each(proc.tree(self._pid), proc.sample) if self._pid else {}
-        return Snapshot(done, found) if self._pid in found else None
+        return Snapshot(done, found, time.monotonic_ns()) if self._pid in found else None
+
+    def has_ended(self) -> bool:
+        """Return whether the server has ended; False where its process is unknown."""
+        return self._pid is not None and not proc.is_running(self._pid)
+
+    @property
+    def machine(self) -> Machine:
+        """The times of the machine; call it after ended()."""
+        (before, then), (after, now) = self._machine
+        return Machine(before, after, now - then)
+
+    def _read_machine(self) -> tuple[proc.Cores, float]:
+        return proc.cores(), time.process_time()
 
     # Timers
 
@@ -125,19 +149,22 @@ class Observer:
 
     def phase(self, name: str, at_ns: int) -> None:
         """Start a phase at a monotonic time; its rows follow every second from then."""
-        self._phase, self._next_ns = name, at_ns + SECOND_NS
+        self._phase, self._next_ns = name, next_second(at_ns, self._edges)
         self._last_done = self._done()
         self._row(at_ns)
 
     def measure(self, start_ns: int, warmup: float, duration: float | None, idle: Snapshot | None) -> None:
-        """Set the timers of the operate phase; C{idle} is the last snapshot before it. Without a duration the caller
-        ends the measured time with ended()."""
+        """Set the timers of the operate phase before it; C{idle} is the last snapshot before it. Without a duration the
+        caller ends the measured time with ended()."""
         begin = start_ns + int(warmup * SECOND_NS)
         lead = min(idle.threads * SCAN_NS_PER_THREAD if idle else 0, begin - start_ns)
-        self.first, self.cores = idle, [proc.cores()]
+        self.first = idle and idle._replace(at_ns=start_ns)
+        self._machine = [self._read_machine()]
+        self._edges = (begin,)
         self._timers = [(begin - lead, self._take_first)] if warmup else []
         if duration is not None:
-            self._timers.append((begin + int(duration * SECOND_NS), self.ended))
+            self._edges = (begin, begin + int(duration * SECOND_NS))
+            self._timers.append((self._edges[1], self.ended))
         if self._pid and warmup >= 1:
             length = warmup * SECOND_NS
             self._timers.append((start_ns + int(length * COUNT_BEGIN_SHARE), self._begin_counting))
@@ -146,12 +173,12 @@ class Observer:
 
     def ended(self) -> None:
         """Read the last snapshot after the measured time; a second call does nothing."""
-        if len(self.cores) < 2:
-            self.cores.append(proc.cores())
+        if len(self._machine) < 2:
+            self._machine.append(self._read_machine())
             self.last = self.snapshot()
 
     def _take_first(self) -> None:
-        self.cores = [proc.cores()]
+        self._machine = [self._read_machine()]
         self.first = self.snapshot()
 
     def _begin_counting(self) -> None:
@@ -184,7 +211,7 @@ class Observer:
             self._timers.pop(0)[1]()
         if self._next_ns <= now:
             self._rows[self._phase].append(self._row(self._next_ns))
-            self._next_ns += SECOND_NS
+            self._next_ns = next_second(self._next_ns, self._edges)
         next_ns = min([self._next_ns, *(due for due, _ in self._timers)])
         return max(0.0, (next_ns - time.monotonic_ns()) / 1e9)
 
@@ -192,21 +219,23 @@ class Observer:
 
     def _row(self, at_ns: int) -> Row:
         done = self._done()
-        row = {"at_seconds": (at_ns - self._began_ns) / 1e9, "phase": self._phase, "done": done - self._last_done}
-        self._last_done = done
+        seconds = max(1, at_ns - self._row_ns) / SECOND_NS
+        own = {"phase": self._phase, "done": done - self._last_done}
+        row = {"at_seconds": (at_ns - self._began_ns) / SECOND_NS, "seconds": seconds, **own}
+        self._last_done, self._row_ns = done, at_ns
         if self._pid:
-            row.update(self._server())
+            row.update(self._server(seconds))
         if self._lag:
             self._lag.request(row)
         return row
 
-    def _server(self) -> Row:
-        """Return the server's figures of the last second; none if it has ended."""
+    def _server(self, seconds: float) -> Row:
+        """Return the server's figures of the last row, of that length; none if it has ended."""
         found = proc.of_each(proc.tree(self._pid or 0), proc.second_sample)
         if self._pid not in found:
             return {}
         resident, threads, files, *cpu = [sum(each) for each in zip(*found.values())]
-        user, system = [now - then for now, then in zip(cpu, self._cpu)]
+        user, system = [(now - then) / seconds for now, then in zip(cpu, self._cpu)]
         self._cpu = cpu[0], cpu[1]
         row = {"resident": resident, "threads": threads, "open_files": files}
         return {**row, "user_share": user, "system_share": system, **self._switched(list(found), threads)}
@@ -221,14 +250,17 @@ class Observer:
 
     def series(self, answers: list[Second], start_ns: int, warmup: float, duration: float | None) -> list[Row]:
         """Return the rows of all phases; those of the operate phase with the load's answers and latencies. Answers
-        after the duration form the drain, which is shorter than a second."""
-        end = inf if duration is None else warmup + duration
+        after the duration form the drain. Without a duration there is none."""
+        begin = int(warmup * SECOND_NS)
+        edges = (begin,) if duration is None else (begin, begin + int(duration * SECOND_NS))
         rows = self._rows[CONNECT] + self._rows[REST]
-        at = (start_ns - self._began_ns) / 1e9
+        at, end = 0, 0
         for number, second in enumerate(answers):
             observed = self._rows[OPERATE][number] if number < len(self._rows[OPERATE]) else {}
+            at, end = end, next_second(end, edges)
             p50, p99 = histogram.quick([second.latencies])
-            phase = WARMUP if number + 1 <= warmup else OPERATE if number < end else DRAIN
-            own = {"at_seconds": at + number + 1, "phase": phase, "done": second.answers}
+            phase = WARMUP if end <= begin else OPERATE if end <= max(edges) or duration is None else DRAIN
+            place = {"at_seconds": (start_ns - self._began_ns + end) / SECOND_NS, "seconds": (end - at) / SECOND_NS}
+            own = {**place, "phase": phase, "done": second.answers}
             rows.append({**observed, **own, "p50_us": p50, "p99_us": p99})
         return rows

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 from itertools import accumulate
+from pathlib import Path
 from typing import NoReturn
 
 from rig.workloads import Sizes
@@ -162,8 +163,16 @@ def require(extra: str, missing: ModuleNotFoundError) -> NoReturn:
     raise SystemExit(2) from None
 
 
+class Interrupted(SystemExit):
+    """A signal ends the program; C{name} is the signal's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.name = signal.Signals(number).name
+
+
 def _exit(number: int, frame: object) -> NoReturn:
-    raise SystemExit(128 + number)
+    raise Interrupted(number)
 
 
 def run(main: Callable[[], int]) -> NoReturn:
@@ -173,7 +182,11 @@ def run(main: Callable[[], int]) -> NoReturn:
     try:
         raise SystemExit(main())
     except KeyboardInterrupt:
-        raise SystemExit(128 + signal.SIGINT) from None
+        ended = Interrupted(signal.SIGINT)
+    except Interrupted as by_signal:
+        ended = by_signal
+    print(f"{Path(sys.argv[0]).name}: stopped by {ended.name}", file=sys.stderr)
+    raise ended
 
 
 def leave_signals_to_parent() -> None:

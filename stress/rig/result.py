@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from probes import proc
 from rig.faults import Faults
 from rig.load_processes import Connecting, Operating
-from rig.observer import Row, Snapshot, Usage, usage_between
+from rig.observer import Machine, Row, Snapshot, Usage, usage_between
 
 BUSY_CORE_SHARE = 0.9  # of a core: as good as all of it on a machine that runs other programs too
 FULL_MACHINE_IDLE_SHARE = 0.05  # of all cores' time; with less of it idle the machine is full
@@ -37,30 +37,31 @@ class RunSpec(NamedTuple):
 
 class Snapshots(NamedTuple):
     """The server before the clients connected (C{alone}), with all of them idle, and before and after the measured
-    time; None where it could not be observed."""
+    time; None where it could not be observed. C{ended} is whether it had ended by then."""
 
     alone: Snapshot | None
     idle: Snapshot | None
     first: Snapshot | None
     last: Snapshot | None
     calls_per_answer: float | None
+    ended: bool
 
 
 def server_record(snapshots: Snapshots, clients: int) -> dict[str, Any] | None:
-    """Return the server's own figures; None if a snapshot is missing."""
+    """Return the server's own figures; None if a snapshot is missing. Without answers those per operation are None."""
     if not (snapshots.alone and snapshots.idle and snapshots.first and snapshots.last):
         return None
     usage, last = usage_between(snapshots.first, snapshots.last), snapshots.last
-    each = 1 / max(1, usage.answers)
-    cpu = sum(usage.cpu)
+    cpu, switches = sum(usage.cpu), usage.voluntary + usage.involuntary
     return {
+        "seconds": usage.seconds,
         "cpu_seconds": cpu,
         "user_seconds": usage.user_seconds,
         "system_seconds": usage.system_seconds,
-        "cpu_us_per_operation": 1e6 * cpu * each,
+        "cpu_us_per_operation": per_operation(1e6 * cpu, usage.answers),
         "voluntary_switches": usage.voluntary,
         "involuntary_switches": usage.involuntary,
-        "switches_per_operation": (usage.voluntary + usage.involuntary) * each,
+        "switches_per_operation": per_operation(switches, usage.answers),
         "threads": last.threads,
         "open_files": last.sum("files"),
         "resident": last.sum("resident"),
@@ -68,6 +69,11 @@ def server_record(snapshots: Snapshots, clients: int) -> dict[str, Any] | None:
         "system_calls_per_operation": snapshots.calls_per_answer,
         "processes": _processes(last, usage),
     }
+
+
+def per_operation(used: float, operations: int) -> float | None:
+    """Return what an operation used; None without operations."""
+    return used / operations if operations else None
 
 
 def _processes(last: Snapshot, usage: Usage) -> list[dict[str, Any]]:
@@ -80,7 +86,7 @@ def run_record(
     connecting: Connecting,
     operating: Operating,
     snapshots: Snapshots,
-    cores: list[proc.Cores],
+    machine: Machine,
     faults: Faults,
     series: list[Row],
     churns: bool,
@@ -115,23 +121,34 @@ def run_record(
         "side": server_record(snapshots, spec.clients),
         "load": {
             "cpu_seconds": operating.cpu_seconds,
-            "cpu_us_per_operation": 1e6 * sum(operating.cpu_seconds) / max(1, operating.answered),
+            "cpu_us_per_operation": per_operation(1e6 * sum(operating.cpu_seconds), operating.answered),
             "busiest_core_share": max(operating.shares),
         },
-        "machine_idle_share": proc.idle_share(*cores),
+        "machine_idle_share": proc.idle_share(machine.before, machine.after),
+        "others_share": None,
         "limited_by": None,
         "series": series,
     }
-    run["limited_by"] = limited_by(run)
+    if run["side"]:
+        own = run["side"]["cpu_seconds"] + sum(operating.cpu_seconds) + machine.rig_seconds
+        run["others_share"] = proc.others_share(machine.before, machine.after, own)
+    run["limited_by"] = "ended" if snapshots.ended else limited_by(run)
     return run
 
 
 def server_share(run: Run) -> float | None:
     """Return how much of a core the server used during the operations, above 1 with several cores; None if it is
-    unknown."""
-    if run["side"] is None or not run["operations"]["answered"]:
+    unknown.
+
+    The rate ends with the last answer. With errors that can be long before the end of the operations, in all of which
+    the server used its CPU time.
+    """
+    side = run["side"]
+    if side is None or not run["operations"]["answered"] or side["cpu_us_per_operation"] is None:
         return None
-    share: float = run["side"]["cpu_us_per_operation"] * run["operations"]["per_second"] / 1e6
+    if run["errors"] and side.get("seconds"):
+        return float(side["cpu_seconds"] / side["seconds"])
+    share: float = side["cpu_us_per_operation"] * run["operations"]["per_second"] / 1e6
     return share
 
 
@@ -146,7 +163,7 @@ def limited_by(run: Run) -> str | None:
     A server with a process that used a whole core was at its own limit, whatever else was busy. Otherwise the load was
     the limit if one of its processes used a whole core, and the machine if no core had time left, whether the load,
     other programs or the host used it. An open loop that fell behind its plan is "saturated", unless one of those was
-    the reason.
+    the reason. A server that ended during the run is not judged here: run_record() sets "ended".
     """
     operations = run["operations"]
     if not operations["answered"]:

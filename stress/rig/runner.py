@@ -82,15 +82,16 @@ def run_phases(
     observer.phase(REST, time.monotonic_ns())
     idle = alone if plan.workload.churns else wait_accepted(observer, pid, files + spec.clients)
     start = time.monotonic_ns() + load_processes.START_LEAD_NS
-    observer.phase(OPERATE, start)
     observer.measure(start, plan.warmup, plan.duration, idle)
+    observer.phase(OPERATE, start)
     with progress.work(f"{spec.server} operate", spec.asked, plan.warmup + (plan.duration or 0), start) as report:
         operating = processes.operate(start, lambda done: report(done) or observer.watch())
     observer.ended()
+    ended = observer.has_ended()
     faults = processes.close()
-    snapshots = Snapshots(alone, idle, observer.first, observer.last, observer.calls_per_answer)
-    series = observer.series(operating.series, start, plan.warmup, plan.duration)
-    return run_record(spec, connecting, operating, snapshots, observer.cores, faults, series, plan.workload.churns)
+    snapshots = Snapshots(alone, idle, observer.first, observer.last, observer.calls_per_answer, ended)
+    series = observer.series(operating.series, start, plan.warmup, plan.duration or operating.seconds)
+    return run_record(spec, connecting, operating, snapshots, observer.machine, faults, series, plan.workload.churns)
 
 
 def wait_files(pid: int | None, files: int, patience: float) -> int:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from array import array
 from itertools import chain
 from types import SimpleNamespace
 
@@ -19,6 +20,7 @@ pytest.importorskip("psutil")
 pytest.importorskip("rich")
 
 import psutil
+from rich.console import Console
 
 from probes import limits, proc
 from report import table
@@ -27,6 +29,7 @@ from rig.codec import NATIVE, RESP, AnswerClass, Protocol
 from rig.faults import Faults
 
 from ..support.servers import until
+from .runs import run as invented_run
 
 
 def test_the_frames_are_the_ones_of_the_protocol() -> None:
@@ -329,6 +332,85 @@ def test_a_server_of_several_processes_is_at_its_limit_when_one_is() -> None:
     assert result.limited_by(run) == "load"
     run["side"]["processes"] = [{"cpu_seconds": 0.95}, {"cpu_seconds": 0.05}]
     assert result.limited_by(run) is None
+
+
+def test_what_died_or_answered_nothing_has_no_cost_per_operation() -> None:
+    """Without answers there are no figures per operation, in the run and in the table."""
+    assert result.per_operation(0.5, 0) is None
+    run = made(0.5, 0.1, 0.5)
+    run["side"]["cpu_us_per_operation"] = run["load"]["cpu_us_per_operation"] = None
+    assert result.server_share(run) is None
+    assert table.cost_line([run]) == []
+    assert table._cpu([run]) == ["-", "-", "-"]
+
+
+def test_the_cpu_of_a_run_with_errors_is_of_all_its_time() -> None:
+    """Five answers in the first millisecond and then half a minute of waiting are no hundreds of cores."""
+    run = made(0.5, 0.1, 0.5)
+    run["operations"].update(answered=5, seconds=0.001, per_second=5000.0)
+    run["side"].update(cpu_us_per_operation=0.1e6, seconds=30.0)
+    run["errors"] = {"missing": 995}
+    assert result.server_share(run) == pytest.approx(0.5 / 30)
+
+
+def test_the_share_of_a_load_process_is_of_the_same_time() -> None:
+    """CPU and time are read together: a load without answers did not use its CPU in no time."""
+    loading = object.__new__(load.Load)
+    loading.plan = plan_of(1, 1)
+    loading._edges = [(0, 1.0, 0), (0, 1.5, 10**9)]
+    loading._measure_ns = loading._end_ns = loading._answered_ns = loading._asked = 0
+    loading._open, loading._marks = False, [0]
+    loading.services = loading.connects = loading.responses = array("q")
+    assert loading._operated(0).share == 0.5
+
+
+@pytest.mark.parametrize(
+    ("others", "seconds", "words"),
+    [
+        (0.02, 5.0, []),
+        (None, 0.1, ["a check of replies in 100ms, too short for rates and latencies: --duration 10 measures them"]),
+        (0.34, 5.0, ["other programs used up to 34% of the machine: the figures are lower than without them"]),
+    ],
+)
+def test_short_and_disturbed_runs_are_no_measurement(others: float | None, seconds: float, words: list[str]) -> None:
+    """A run of less than a second is called a check, and the share of other programs is named."""
+    run = {**made(0.5, 0.5, 0.3), "others_share": others}
+    run["operations"]["seconds"] = seconds
+    assert table.doubts([run]) == words
+    share = "" if others is None else f", other programs {others:.0%}"
+    assert table.load_line([run]) == f"load, 1 process(es): 50% of a core; machine 30% idle{share}"
+
+
+def test_names_are_whole_on_80_columns() -> None:
+    """Where the table has no room for the names, each is a line of its own, and every figure is whole."""
+    long = [
+        invented_run("asyncio-streams-pypy", 1e6, errors={"late": 3}),
+        invented_run("v1-kernel-slots", 21.5),
+        invented_run("v2", 3),
+    ]
+    for found, title in ((long, "asyncio-streams-pypy\n"), (long[2:], "v2 ")):
+        console = Console(width=80, file=io.StringIO())
+        for part in table.tables(found, console):
+            console.print(part)
+        text = console.file.getvalue()  # type: ignore[attr-defined]
+        assert title in text and "\u2026" not in text and "1.07 K/conn" in text
+        assert text.count("connect ") == 1
+        assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("rates", "text"),
+    [
+        ([900.0, 1000.0, 1100.0], "up to 1,000/s (900, 1,000, 1,100)"),
+        ([20.0, 460.0, 450.0], "up to 450/s (20, 460, 450); uncertain, as the repeats differ by 23x"),
+        ([0.0, 460.0, 450.0], "up to 450/s (0, 460, 450); uncertain, as the repeats differ from none on"),
+        ([460.0], "up to 460/s; one repeat, of unknown variation"),
+        ([0.0, 0.0], "at no tested rate"),
+    ],
+)
+def test_a_sweep_whose_repeats_differ_is_uncertain(rates: list[float], text: str) -> None:
+    """The median of results that differ by factors is not given as the result."""
+    assert table._held(rates, 5000.0) == f"holds a p99 of 5.00ms {text}"
 
 
 @pytest.mark.parametrize(("load", "word"), [(0.2, "(the cheapest server) 167 us"), (0.9, "; the load may limit")])

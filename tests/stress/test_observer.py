@@ -21,8 +21,8 @@ from probes import proc, syscalls
 from probes.lag import INFO_REQUEST, Lag
 from probes.proc import Sample, Switches
 from rig import histogram
-from rig.load import Second
-from rig.observer import SECOND_NS, Observer, Snapshot, usage_between
+from rig.load import SECOND_NS, Second, next_second
+from rig.observer import OPERATE, Observer, Snapshot, usage_between
 from studies import agree
 
 from ..support.servers import Tseep, until
@@ -33,16 +33,17 @@ PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {WORKER
 
 def test_what_was_used_is_added_up_over_processes() -> None:
     """A process that started between the snapshots counts from 0; user and kernel time are divided as their ticks."""
-    before = Snapshot(100, {1: Sample(1.0, 10, {1: Switches(5, 5)}, user=80, system=20)})
+    before = Snapshot(100, {1: Sample(1.0, 10, {1: Switches(5, 5)}, user=80, system=20)}, 10 * SECOND_NS)
     after = Snapshot(
         300,
         {
             1: Sample(1.5, 20, {1: Switches(15, 6)}, user=110, system=30),
             2: Sample(0.5, 7, {2: Switches(2, 0), 3: Switches(1, 1)}, user=30, system=30),
         },
+        12 * SECOND_NS,
     )
     usage = usage_between(before, after)
-    assert (usage.answers, usage.cpu) == (200, [0.5, 0.5])
+    assert (usage.seconds, usage.answers, usage.cpu) == (2.0, 200, [0.5, 0.5])
     assert (usage.user_seconds, usage.system_seconds) == pytest.approx((0.6, 0.4))
     assert (usage.voluntary, usage.involuntary) == (13, 2)
     assert (after.sum("resident"), after.threads) == (27, 3)
@@ -75,7 +76,7 @@ def test_a_server_that_is_gone_is_not_looked_at(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(time, "monotonic_ns", lambda: SECOND_NS)
     observer.watch()
     (row,) = observer.series([], 0, 0.0, None)
-    assert set(row) == {"at_seconds", "phase", "done"}
+    assert set(row) == {"at_seconds", "seconds", "phase", "done"}
 
 
 def test_seconds_of_the_load_and_of_the_server_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,14 +86,57 @@ def test_seconds_of_the_load_and_of_the_server_are_put_together(monkeypatch: pyt
     start = (7 + 2) * SECOND_NS
     seconds = [Second(10, histogram.packed([5_000_000] * 10)), Second(0, histogram.packed([])), Second(1, b"")]
     seconds[2] = Second(1, histogram.packed([7_000_000]))
-    rows = observer.series(seconds, start, 2.0, None)
+    rows = observer.series(seconds, start, 2.0, 1.0)
     assert [row["phase"] for row in rows] == ["warmup", "warmup", "operate"]
     assert [row["done"] for row in rows] == [10, 0, 1]
     assert [row["p50_us"] for row in rows] == [pytest.approx(5000, rel=0.001), None, pytest.approx(7000, rel=0.001)]
     assert [row["at_seconds"] for row in rows] == [3, 4, 5]
-    for duration, worked in [(1.0, 1), (1.5, 2), (2.0, 2), (3.0, 3)]:
+    for duration, worked in [(1.0, 1), (1.5, 2), (2.0, 2), (3.0, 3), (None, 3)]:
         phases = [row["phase"] for row in observer.series(seconds, start, 0.0, duration)]
         assert phases == ["operate"] * worked + ["drain"] * (3 - worked)
+
+
+def test_a_part_of_a_second_is_a_row_of_its_own() -> None:
+    """With a warm-up of 1.5 s and 1.25 s of measured time no row belongs to two phases, and each has its length."""
+    observer = Observer(None, lambda: 0)
+    start = observer._began_ns
+    seconds = [Second(1, histogram.packed([]))] * 5
+    rows = observer.series(seconds, start, 1.5, 1.25)
+    assert [(row["phase"], row["at_seconds"], row["seconds"]) for row in rows] == [
+        ("warmup", 1.0, 1.0),
+        ("warmup", 1.5, 0.5),
+        ("operate", 2.5, 1.0),
+        ("operate", 2.75, 0.25),
+        ("drain", 3.75, 1.0),
+    ]
+
+
+def test_rows_of_the_server_end_with_those_of_the_load() -> None:
+    """The observer reads the server at the edges of the measured time, and relates its CPU to the length of the row."""
+    observer = Observer(os.getpid(), lambda: 0)
+    begin = 10**15
+    observer.measure(begin, 0.5, 1.25, None)
+    observer.phase(OPERATE, begin)
+    ends = [observer._next_ns]
+    while len(ends) < 4:
+        ends.append(next_second(ends[-1], observer._edges))
+    assert [(end - begin) / SECOND_NS for end in ends] == [0.5, 1.5, 1.75, 2.75]
+    observer._row_ns, observer._cpu = begin, (0.0, 0.0)
+    row = observer._row(begin + SECOND_NS // 2)
+    assert row["seconds"] == 0.5
+    assert row["user_share"] + row["system_share"] == pytest.approx(sum(observer._cpu) / 0.5)
+
+
+def test_the_machine_is_read_with_the_rig() -> None:
+    """The CPU time of the rig itself is known, so that it does not count as another program's."""
+    observer = Observer(None, lambda: 0)
+    observer.measure(time.monotonic_ns(), 0.0, None, None)
+    before = time.process_time()
+    while time.process_time() - before < 0.02:
+        pass
+    observer.ended()
+    assert 0.02 <= observer.machine.rig_seconds < 10
+    assert observer.machine.after.total >= observer.machine.before.total
 
 
 def test_each_second_of_a_live_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,6 +133,35 @@ def test_all_is_well() -> None:
     )
 
 
+def test_what_makes_figures_doubtful_is_told() -> None:
+    """Short runs, other programs and rates that differ between runs are in the third sentence."""
+    found = bench(a=steady(10_000), b=steady(40_000))
+    found["runs"][0]["operations"]["per_second"] = 94_000.0
+    found["runs"][1]["others_share"] = 0.34
+    assert said(found)[2].startswith(
+        "Other programs used up to 34 % of the machine; the rates of a differ by 10.0x between runs; with 3 runs"
+    )
+    for run in found["runs"]:
+        run["operations"]["seconds"] = 0.1
+    assert said(found)[2].startswith("The runs took 100 ms, which checks replies and measures no rates; ")
+
+
+def test_a_server_that_ended_is_told() -> None:
+    """A server that ended during its runs is named, and its rate is not called a lower bound."""
+    sentences = said(bench(a=steady(10_000), b=steady(40_000, limited_by="ended")))
+    assert "b had the highest rate, 37,600 requests/s" in sentences[0]
+    assert sentences[2].startswith("The process ended during the runs of b;")
+
+
+def test_a_sweep_that_held_in_some_repeats() -> None:
+    """Repeats in which a server held the bound at no rate are not left out of the third sentence."""
+    found = swept(50_000.0)
+    for run in found["runs"]:
+        if run["server"] == "a" and run["repeat"] == 1:
+            run["errors"] = {"wrong": 1}
+    assert "; a held the bound in 2 of 3 repeats; " in said(found)[2]
+
+
 def test_costs() -> None:
     """The least CPU and the least memory are given, each with its server."""
     second = said(bench(a=steady(10_000, cpu=50, memory=1024), b=steady(40_000, cpu=20, memory=2048)))[1]

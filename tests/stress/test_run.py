@@ -65,6 +65,7 @@ def test_a_good_server_passes_and_the_json_is_true(tmp_path: Path) -> None:
     assert ran["connect"]["failed"] == 0
     assert latency["p50_us"] <= latency["p90_us"] <= latency["p99_us"] <= latency["max_us"]
     assert operations["per_second"] == pytest.approx(240 / operations["seconds"])
+    assert 0 <= ran["others_share"] <= 1
     side = ran["side"]
     assert (side["threads"], len(side["processes"])) == (1, 1)
     assert side["resident"] > 10**6
@@ -113,13 +114,39 @@ def test_each_fault_is_counted_and_fails_the_run(fault: str, kind: str, answered
     assert ran["operations"]["answered"] == answered
 
 
-def test_nobody_there_is_refused(tmp_path: Path) -> None:
+def test_nobody_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each client whose connect is refused is a fault."""
     where, file = f"127.0.0.1:{process.free_port()}", tmp_path / "out.json"
     assert run.main(["--clients", "7", "--address", where, "--json", str(file)]) == 1
     ran = json.loads(file.read_text())["runs"][0]
     assert ran["errors"] == {"refused": 7}
     assert ran["operations"]["answered"] == 0
+    assert ran["load"]["cpu_us_per_operation"] is None
+    assert ran["others_share"] is None  # the server's process is unknown
+    assert f"written: {file}\n" in capsys.readouterr().out
+
+
+ENDING = """
+import socket, sys
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+clients = [server.accept()[0] for _ in range(3)]
+clients[0].recv(1)
+"""
+"""A server that accepts three clients and ends when the first one sends."""
+
+
+def test_a_server_that_ends_was_the_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither the load nor the machine is blamed for a server that ended, and what it used is unknown."""
+    file = tmp_path / "out.json"
+    with subprocess.Popen([sys.executable, "-c", ENDING], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        where = f"127.0.0.1:{server.stdout.readline().strip()}"
+        assert run.main(["--clients", "3", "--address", where, "--pid", str(server.pid), "--json", str(file)]) == 1
+    written = json.loads(file.read_text())
+    SCHEMA.validate(written)
+    assert [written["runs"][0][name] for name in ("limited_by", "side", "errors")] == ["ended", None, {"closed": 3}]
+    assert "the server ended during the run" in capsys.readouterr().out.replace("\n", " ")
 
 
 def starts(monkeypatch: pytest.MonkeyPatch, **commands: list[str]) -> None:
@@ -280,6 +307,7 @@ def test_the_command_line_end_to_end() -> None:
     assert "50 clients, 1 x 3 operations each" in ran.stdout
     assert "150 in" in ran.stdout
     assert "none" in ran.stdout
+    assert "a check of replies in " in ran.stdout
     assert "connect: 50 of 50" in ran.stderr
     assert "operate: 150 of 150" in ran.stderr
     assert max(map(len, ran.stdout.splitlines())) <= 80
@@ -292,7 +320,7 @@ def _heed_interrupts() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_no_child(number: signal.Signals) -> None:
-    """Ctrl-C and SIGTERM during a run end the load processes."""
+    """Ctrl-C and SIGTERM during a run end the load processes, and a line has the signal and what was completed."""
     with fixture("--delay", "0.1") as target:
         where = "{}:{}".format(*target.address)
         options = command("--clients", "20", "--processes", "2", "--address", where, "--rounds", "20")
@@ -304,7 +332,9 @@ def test_an_interrupted_run_leaves_no_child(number: signal.Signals) -> None:
             listed = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text()
             children = [Path(f"/proc/{child}") for child in listed.split()]
             running.send_signal(number)
+            last = running.stderr.read().splitlines()[-2:]
             assert running.wait(20) == 128 + number
+    assert last == ["stress/run.py: interrupted; no run was completed", f"run.py: stopped by {number.name}"]
     assert len(children) == 2
     assert not any(child.exists() for child in children)
 
