@@ -37,7 +37,7 @@ REGISTERS = 16384
 DENSE, SPARSE = 0, 1
 DENSE_SIZE = HEADER + REGISTERS * 6 // 8
 SPARSE_MAX_SIZE = 3000
-"""Maximum size of a sparse sketch, with its header, in bytes (hll-sparse-max-bytes)."""
+"""Default maximum size of a sparse sketch, with its header, in bytes (hll-sparse-max-bytes)."""
 
 _SEED = 0xADC83B19
 _MULTIPLIER = 0xC6A4A7935BD1E995
@@ -102,27 +102,29 @@ def place(element: bytes) -> tuple[int, int]:
     return hashed & (REGISTERS - 1), (pattern & -pattern).bit_length()
 
 
-def add(sketch: bytearray, element: bytes) -> bool:
+def add(sketch: bytearray, element: bytes, sparse_max_size: int = SPARSE_MAX_SIZE) -> bool:
     """
     Add an element.
 
+    @param sparse_max_size: size in bytes above which a sparse sketch is made dense.
     @return: True if a register has changed.
     @raise CommandError: L{CORRUPTED}, if no opcode covers the register.
     """
     index, value = place(element)
-    return raise_register(sketch, index, value)
+    return raise_register(sketch, index, value, sparse_max_size)
 
 
-def raise_register(sketch: bytearray, index: int, value: int) -> bool:
+def raise_register(sketch: bytearray, index: int, value: int, sparse_max_size: int = SPARSE_MAX_SIZE) -> bool:
     """
     Set a register to the maximum of its value and C{value}.
 
+    @param sparse_max_size: as in L{add}.
     @return: True if it has changed.
     @raise CommandError: L{CORRUPTED}, if no opcode covers the register.
     """
     if sketch[4] == DENSE:
         return _raise_dense(sketch, index, value)
-    return _raise_sparse(sketch, index, value)
+    return _raise_sparse(sketch, index, value, sparse_max_size)
 
 
 # The cached count
@@ -336,7 +338,7 @@ def _skip(sketch: bytearray, index: int) -> tuple[int, int, int]:
     raise CommandError(CORRUPTED)
 
 
-def _raise_sparse(sketch: bytearray, index: int, value: int) -> bool:
+def _raise_sparse(sketch: bytearray, index: int, value: int, sparse_max_size: int) -> bool:
     if value > _SPARSE_MAX_VALUE:
         return _raise_promoted(sketch, index, value)
     at, first, before = _find(sketch, index)
@@ -346,7 +348,7 @@ def _raise_sparse(sketch: bytearray, index: int, value: int) -> bool:
     old = bytes(sketch[at : at + (1 if _SPANS[sketch[at]] else 2)])
     end = first + _span(old)
     new = _run(held, index - first) + _run(value, 1) + _run(held, end - index - 1)
-    if len(new) > len(old) and len(sketch) + len(new) - len(old) > SPARSE_MAX_SIZE:
+    if len(new) > len(old) and len(sketch) + len(new) - len(old) > sparse_max_size:
         return _raise_promoted(sketch, index, value)
     sketch[at : at + len(old)] = new
     _join(sketch, before)

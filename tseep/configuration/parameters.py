@@ -296,6 +296,13 @@ PARAMETERS = [
         "Maximum size of the members of such a sorted set, in bytes (units: kb, mb, gb).",
         alias="zset-max-ziplist-value",
     ),
+    Parameter(
+        "hll-sparse-max-bytes",
+        "3000",
+        BYTES,
+        MEMORY,
+        "Maximum size of a HyperLogLog in the sparse encoding, in bytes (units: kb, mb, gb).",
+    ),
     Parameter("maxmemory-samples", "5", number(1, 2**31 - 1), MEMORY, "Number of keys sampled for each eviction."),
     Parameter(
         "maxmemory-clients",

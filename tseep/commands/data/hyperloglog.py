@@ -61,8 +61,9 @@ def pfadd(session: Session, argv: list[bytes]) -> Reply:
     value = _require_sketch(db.get(key))
     sketch = _to_change(value)
     changes = int(value is None)
+    sparse_max_size = session.server.config["hll-sparse-max-bytes"]
     for element in argv[2:]:
-        changes += add(sketch, element)
+        changes += add(sketch, element, sparse_max_size)
     if not changes:
         return 0
     forget_count(sketch)
@@ -111,9 +112,10 @@ def pfmerge(session: Session, argv: list[bytes]) -> Reply:
     if any_dense:
         fill(merged, values)
     else:
+        sparse_max_size = session.server.config["hll-sparse-max-bytes"]
         for index in range(REGISTERS):
             if values[index]:
-                raise_register(merged, index, values[index])
+                raise_register(merged, index, values[index], sparse_max_size)
     forget_count(merged)
     db.replace(key, merged, b"pfadd")
     return OK

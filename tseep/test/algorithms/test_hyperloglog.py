@@ -245,7 +245,7 @@ class FaultTests(SynchronousTestCase):
 
     def test_disagreement(self) -> None:
         """Encodings that do not agree are found."""
-        self.assertFault("dense/sparse disagree", "_raise_sparse", lambda sketch, index, value: True)
+        self.assertFault("dense/sparse disagree", "_raise_sparse", lambda *arguments: True)
 
     def test_estimate(self) -> None:
         """An estimate that is too far from the truth is found."""

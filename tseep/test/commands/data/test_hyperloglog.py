@@ -144,6 +144,17 @@ class MergeTests(HyperLogLogTests):
         self.assertReply("dense", "PFDEBUG", "ENCODING", "key")
         self.assertReply(self.run_command("PFCOUNT", *range(4)), "PFCOUNT", "key")
 
+    def test_sparse_limit(self) -> None:
+        """PFADD and PFMERGE make a HyperLogLog dense beyond hll-sparse-max-bytes."""
+        self.run_command("CONFIG", "SET", "hll-sparse-max-bytes", 30)
+        self.add("key", 0, 3)
+        self.assertReply("sparse", "PFDEBUG", "ENCODING", "key")
+        self.add("other", 3, 3)
+        self.run_command("PFMERGE", "merged", "key", "other")
+        self.add("key", 3, 7)
+        for name in ("key", "merged"):
+            self.assertReply("dense", "PFDEBUG", "ENCODING", name)
+
     def test_refused(self) -> None:
         """PFMERGE refuses values that are no HyperLogLog, as source and destination, and changes nothing."""
         self.assertRefused("PFMERGE", "key", "other")
