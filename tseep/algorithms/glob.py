@@ -18,7 +18,14 @@ from typing import Callable
 
 Match = Callable[[bytes], bool]
 
+MAX_STARS = 1000
+"""A pattern with more stars, of which adjacent ones count once and those at the end not at all, matches nothing."""
+
 _SPECIAL = re.compile(rb"[?\[\\]")
+_STARS = re.compile(rb"\*+(?!\*|\Z)")
+_LITERAL = re.compile(rb"\\.|\[\^?(?:\\.|[^]])*", re.DOTALL)
+"""An escaped byte or a class, in which a star is a byte like any other."""
+
 _STAR, _QUESTION, _OPEN, _CLOSE, _BACKSLASH, _DASH, _CARET = b"*?[]\\-^"
 
 
@@ -31,6 +38,8 @@ def matcher(pattern: bytes) -> Match:
 
     @return: a function that returns True if the pattern matches a whole text.
     """
+    if pattern.count(b"*") > MAX_STARS and len(_STARS.findall(_LITERAL.sub(b"?", pattern))) > MAX_STARS:
+        return lambda text: False
     if _SPECIAL.search(pattern) is None:
         return _plain_matcher(pattern)
     return lambda text: _matches(pattern, text)

@@ -66,8 +66,6 @@ _INERT: dict[str, tuple[Parameter, ...]] = {
     FORMATS: (
         _inert("aof-disable-auto-gc", "no", YES_NO),
         _inert("aof-timestamp-enabled", "no", YES_NO),
-        _inert("list-compress-depth", "0", _INT),
-        _inert("list-max-listpack-size", "-2", number(-(2**31), 2**31 - 1), "list-max-ziplist-size"),
         _inert("rdbchecksum", "yes", YES_NO, fixed=True),
         _inert("rdbcompression", "yes", YES_NO),
         _inert("sanitize-dump-payload", "no", choice("no", "yes", "clients")),

@@ -303,6 +303,22 @@ PARAMETERS = [
         MEMORY,
         "Maximum size of a HyperLogLog in the sparse encoding, in bytes (units: kb, mb, gb).",
     ),
+    Parameter(
+        "list-compress-depth",
+        "0",
+        number(0, 2**31 - 1),
+        MEMORY,
+        "Number of chunks at each end of a list that are not compressed; 0: no chunk is.",
+    ),
+    Parameter(
+        "list-max-listpack-size",
+        "-2",
+        number(-(2**31), 2**31 - 1),
+        MEMORY,
+        "Maximum size of a chunk of a list, which has at most 128 elements. Positive: number of elements; -1 to -5: 4, "
+        "8, 16, 32 or 64 KiB.",
+        alias="list-max-ziplist-size",
+    ),
     Parameter("maxmemory-samples", "5", number(1, 2**31 - 1), MEMORY, "Number of keys sampled for each eviction."),
     Parameter(
         "maxmemory-clients",

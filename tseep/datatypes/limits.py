@@ -15,6 +15,8 @@ class EncodingLimits:
     def __init__(self) -> None:
         self.hash_max_listpack_entries = 512
         self.hash_max_listpack_value = 64
+        self.list_compress_depth = 0
+        self.list_max_listpack_size = -2
         self.set_max_intset_entries = 512
         self.zset_max_listpack_entries = 128
         self.zset_max_listpack_value = 64

@@ -5,73 +5,28 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
-from marshal import dumps, loads
 from typing import Union
 
 from tseep.datatypes.collection import Collection
-from tseep.datatypes.memory import allocated, of_bytes
+from tseep.datatypes.limits import LIMITS
+from tseep.datatypes.list_chunks import (
+    CHUNK_ELEMENTS,
+    SAMPLE,
+    Chunk,
+    chunk_elements,
+    chunk_size,
+    compressed,
+    cut,
+    pack,
+)
 
-CHUNK_ELEMENTS = 128
-"""Number of elements of a chunk that was split off an end. After changes it has L{MIN_CHUNK_ELEMENTS} or more."""
-
-MAX_CHUNK_ELEMENTS = 2 * CHUNK_ELEMENTS
-"""Maximum elements of a chunk or an end. A full end splits off a chunk and keeps as many elements, so that alternating
-pushes and pops are cheap."""
-
-MIN_CHUNK_ELEMENTS = CHUNK_ELEMENTS // 4
-"""A chunk with fewer elements is merged with the next one."""
-
-MAX_PACKED_BYTES = 1 << 14
-"""Maximum total bytes of packed elements; beyond it, packing saves little memory and is slow."""
-
-SAMPLE = 5
-"""Number of elements, and of chunks, that the memory estimate measures."""
+MAX_END_ELEMENTS = 2 * CHUNK_ELEMENTS
+"""Number of elements at which an end splits off a chunk. It keeps as many, so that alternating pushes and pops are
+cheap."""
 
 OBJECT_BYTES = 64 + 2 * 72
 """Bytes of an empty list with its ends."""
 
-PACKED_BYTES = 48 + 33 + 8
-"""Overhead in bytes of a L{Packed}: the object, the header of its C{bytes}, and its entry in the list of chunks."""
-
-MARSHAL_VERSION = 2
-"""The version of L{marshal}'s format that does not deduplicate objects, which would take five times as long."""
-
-
-class Packed:
-    """
-    Immutable elements in one C{bytes}, with an overhead of five bytes each; an object has some fifty.
-
-    L{marshal} is ten times as fast as an encoding written in Python. Its format depends on the version of Python, which
-    does not matter as the data stay in this process.
-    """
-
-    __slots__ = ("_content", "_count")
-
-    def __init__(self, elements: list[bytes]) -> None:
-        self._content = bytes(memoryview(dumps(elements, MARSHAL_VERSION)))  # a copy without spare capacity
-        self._count = len(elements)
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, place: int) -> bytes:
-        return self._elements()[place]
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._elements())
-
-    def __contains__(self, element: bytes) -> bool:
-        return element in self._content and element in self._elements()  # the first test is fast, and mostly false
-
-    def size(self) -> int:
-        return PACKED_BYTES + allocated(len(self._content))
-
-    def _elements(self) -> list[bytes]:
-        elements: list[bytes] = loads(self._content)
-        return elements
-
-
-Chunk = Union[tuple[bytes, ...], Packed]
 Part = Union[Chunk, list[bytes]]
 """A chunk, or the elements of an end."""
 
@@ -118,13 +73,13 @@ class RedisList(Collection):
     def append(self, element: bytes) -> None:
         right = self._right
         right.append(element)
-        if len(right) >= MAX_CHUNK_ELEMENTS:
+        if len(right) >= MAX_END_ELEMENTS:
             self._pack_right()
 
     def appendleft(self, element: bytes) -> None:
         left = self._left
         left.append(element)
-        if len(left) >= MAX_CHUNK_ELEMENTS:
+        if len(left) >= MAX_END_ELEMENTS:
             self._pack_left()
 
     def extend(self, elements: Sequence[bytes]) -> None:
@@ -161,24 +116,26 @@ class RedisList(Collection):
             self._cut_left(first)
 
     def _pack_right(self) -> None:
-        """Split chunks off the right end, if it has L{MAX_CHUNK_ELEMENTS} elements or more."""
+        """Split chunks off the right end, if it has L{MAX_END_ELEMENTS} elements or more."""
         right = self._right
         surplus = len(right) // CHUNK_ELEMENTS * CHUNK_ELEMENTS - CHUNK_ELEMENTS
         if surplus > 0:
             between = self._between = self._between or deque()
-            for at in range(0, surplus, CHUNK_ELEMENTS):
-                between.append(_pack(right[at : at + CHUNK_ELEMENTS]))
+            for chunk in cut(right[:surplus]):
+                between.append(chunk)
+                self._compress(len(between) - LIMITS.list_compress_depth)
             self._inner += surplus
             del right[:surplus]
 
     def _pack_left(self) -> None:
-        """Split chunks off the left end, if it has L{MAX_CHUNK_ELEMENTS} elements or more."""
+        """Split chunks off the left end, if it has L{MAX_END_ELEMENTS} elements or more."""
         left = self._left
         surplus = len(left) // CHUNK_ELEMENTS * CHUNK_ELEMENTS - CHUNK_ELEMENTS
         if surplus > 0:
             between = self._between = self._between or deque()
-            for at in range(0, surplus, CHUNK_ELEMENTS):
-                between.appendleft(_pack(left[at : at + CHUNK_ELEMENTS][::-1]))
+            for chunk in reversed(cut(left[surplus - 1 :: -1])):
+                between.appendleft(chunk)
+                self._compress(LIMITS.list_compress_depth - 1)
             self._inner += surplus
             del left[:surplus]
 
@@ -237,7 +194,7 @@ class RedisList(Collection):
         else:
             elements = list(self._between[number])
             elements[at] = element
-            self._between[number] = _pack(elements)
+            self._put_between(number, elements)
 
     def insert(self, place: int, element: bytes) -> None:
         """Insert an element before the one at an index, or append it if the index is the length."""
@@ -345,27 +302,35 @@ class RedisList(Collection):
 
     def _put_between(self, number: int, elements: list[bytes]) -> None:
         """Replace the elements of a chunk: split it if there are too many, merge it with the next if there are few."""
-        between = self._between
-        before = len(between[number])
-        del between[number]
-        if len(elements) < MIN_CHUNK_ELEMENTS and number < len(between):
-            before += len(between[number])
-            elements = [*elements, *between[number]]
+        between, most = self._between, chunk_elements()
+        self._inner += len(elements) - len(between[number])
+        if len(elements) < most // 4 and number + 1 < len(between):
+            elements = [*elements, *between[number + 1]]
+            del between[number + 1]
+        first, *others = (cut(elements) if len(elements) > 2 * most else pack(elements)) or [None]
+        if first is None:
             del between[number]
-        self._inner += len(elements) - before
-        half = len(elements) // 2 if len(elements) > MAX_CHUNK_ELEMENTS else 0
-        for part in (elements[half:], elements[:half]):
-            if part:
-                between.insert(number, _pack(part))
+            return
+        between[number] = first
+        for chunk in reversed(others):
+            between.insert(number + 1, chunk)
+        for at in range(number, number + 1 + len(others)):
+            self._compress(at)
+
+    def _compress(self, number: int) -> None:
+        """Compress a chunk, unless it is nearer to an end than C{list-compress-depth}. The ends count as nodes."""
+        depth, between = LIMITS.list_compress_depth, self._between
+        if depth and depth - 1 <= number <= len(between) - depth:
+            between[number] = compressed(between[number])
 
     # Collection
 
     def size(self) -> int:
         """Estimate its memory in bytes, from the first elements of each end and the first chunks."""
         between = self._between
-        sample = list(map(_size, islice(between, SAMPLE)))
+        sample = list(map(chunk_size, islice(between, SAMPLE)))
         inner = sum(sample) * len(between) // max(1, len(sample))
-        return OBJECT_BYTES + _size(self._left) + inner + _size(self._right)
+        return OBJECT_BYTES + chunk_size(self._left) + inner + chunk_size(self._right)
 
     def copy(self) -> RedisList:
         other = RedisList()
@@ -381,11 +346,6 @@ class RedisList(Collection):
         return bool(self._between)
 
 
-def _pack(elements: list[bytes]) -> Chunk:
-    """A chunk of these elements, packed up to L{MAX_PACKED_BYTES}."""
-    return Packed(elements) if sum(map(len, elements)) <= MAX_PACKED_BYTES else tuple(elements)
-
-
 def _without(elements: list[bytes], element: bytes, most: int, backwards: bool) -> list[bytes]:
     """The elements without C{most} occurrences of one, from either side."""
     if elements.count(element) <= most:
@@ -397,11 +357,3 @@ def _without(elements: list[bytes], element: bytes, most: int, backwards: bool) 
     if backwards:
         elements.reverse()
     return elements
-
-
-def _size(chunk: Part) -> int:
-    """Estimate the bytes of an end or a chunk, from its first elements."""
-    if isinstance(chunk, Packed):
-        return chunk.size()
-    sample = list(map(of_bytes, chunk[:SAMPLE]))
-    return 8 * len(chunk) + sum(sample) * len(chunk) // max(1, len(sample))

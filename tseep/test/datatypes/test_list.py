@@ -7,14 +7,12 @@ from typing import Any, Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.datatypes.list import (
-    CHUNK_ELEMENTS,
-    MAX_CHUNK_ELEMENTS,
-    MAX_PACKED_BYTES,
-    MIN_CHUNK_ELEMENTS,
-    Packed,
-    RedisList,
-)
+from tseep.datatypes.limits import LIMITS
+from tseep.datatypes.list import MAX_END_ELEMENTS, RedisList
+from tseep.datatypes.list_chunks import CHUNK_ELEMENTS, Compressed, Packed, compressed
+
+MAX_CHUNK_BYTES = 8192
+"""Total bytes of elements up to which they are packed, by default."""
 
 
 def numbers(count: int) -> list[bytes]:
@@ -43,6 +41,14 @@ class PackedTests(SynchronousTestCase):
         packed = Packed([b"one", b"two", b""])
         self.assertEqual([True, True, False, False], [e in packed for e in (b"two", b"", b"tw", b"onetwo")])
 
+    def test_incompressible(self) -> None:
+        """C{compressed} returns a chunk that compression makes no smaller, or that is compressed."""
+        packed = Packed([random.Random(1).randbytes(1000)])
+        self.assertIs(packed, compressed(packed))
+        once = compressed(Packed([b"x" * 1000]))
+        self.assertIsInstance(once, Compressed)
+        self.assertIs(once, compressed(once))
+
 
 class RedisListTests(SynchronousTestCase):
     def assertSame(self, plain: list[bytes], value: RedisList) -> None:
@@ -50,17 +56,17 @@ class RedisListTests(SynchronousTestCase):
         self.assertEqual(plain, list(value))
         self.assertEqual(plain[::-1], list(reversed(value)))
         self.assertEqual(len(plain), len(value))
-        self.assertLess(len(value._left), MAX_CHUNK_ELEMENTS)
-        self.assertLess(len(value._right), MAX_CHUNK_ELEMENTS)
+        self.assertLess(len(value._left), MAX_END_ELEMENTS)
+        self.assertLess(len(value._right), MAX_END_ELEMENTS)
         for chunk in value._between:
-            self.assertTrue(0 < len(chunk) <= MAX_CHUNK_ELEMENTS)
-            self.assertIs(sum(map(len, chunk)) <= MAX_PACKED_BYTES, isinstance(chunk, Packed))
+            self.assertTrue(0 < len(chunk) <= 2 * CHUNK_ELEMENTS)
+            self.assertIs(sum(map(len, chunk)) <= MAX_CHUNK_BYTES, isinstance(chunk, Packed))
 
     def test_push(self) -> None:
         """Elements are added at both ends, one by one and many at once."""
         plain: list[bytes] = []
         value = RedisList()
-        for element in numbers(3 * MAX_CHUNK_ELEMENTS):
+        for element in numbers(3 * MAX_END_ELEMENTS):
             value.append(element)
             value.appendleft(element)
             plain = [element, *plain, element]
@@ -74,10 +80,10 @@ class RedisListTests(SynchronousTestCase):
         for count in (
             0,
             1,
-            MAX_CHUNK_ELEMENTS - 1,
-            MAX_CHUNK_ELEMENTS,
-            MAX_CHUNK_ELEMENTS + 1,
-            2 * MAX_CHUNK_ELEMENTS,
+            MAX_END_ELEMENTS - 1,
+            MAX_END_ELEMENTS,
+            MAX_END_ELEMENTS + 1,
+            2 * MAX_END_ELEMENTS,
             5000,
         ):
             self.assertSame(numbers(count), RedisList(numbers(count)))
@@ -105,7 +111,7 @@ class RedisListTests(SynchronousTestCase):
 
     def test_at_the_bound(self) -> None:
         """Alternating pushes and pops at the bound of a chunk neither pack nor unpack it."""
-        value = pushed(MAX_CHUNK_ELEMENTS)
+        value = pushed(MAX_END_ELEMENTS)
         (chunk,) = value._between
         for _ in range(CHUNK_ELEMENTS):
             value.pop()
@@ -147,7 +153,7 @@ class RedisListTests(SynchronousTestCase):
                 value.remove(element, 1)
         self.assertSame([e for e in numbers(10_000) if not 300 <= int(e) < 9700 or int(e) % 100 == 0], value)
         self.assertLess(len(value._between), 12)
-        self.assertGreaterEqual(min(map(len, list(value._between)[:-1])), MIN_CHUNK_ELEMENTS)
+        self.assertGreaterEqual(min(map(len, list(value._between)[:-1])), CHUNK_ELEMENTS // 4)
 
     def test_split(self) -> None:
         """A chunk that has become large is split, and all elements keep their order."""
@@ -156,6 +162,45 @@ class RedisListTests(SynchronousTestCase):
             plain.insert(500, b"new %d" % number)
             value.insert(500, b"new %d" % number)
         self.assertSame(plain, value)
+
+    def test_sizes(self) -> None:
+        """A positive list-max-listpack-size limits the elements of a chunk, a negative one the packed bytes."""
+        for size, count, most in ((1, 1, 8192), (0, 1, 8192), (10, 10, 8192), (1000, 128, 8192), (-1, 64, 4096),
+                                  (-2, 128, 8192), (-5, 128, 65536), (-9, 128, 65536)):  # fmt: skip
+            self.patch(LIMITS, "list_max_listpack_size", size)
+            value = RedisList([b"x" * 50] * 1024)
+            value[500] = b"y"
+            chunks = list(value._between)
+            self.assertEqual(count, max(map(len, chunks)), size)
+            self.assertTrue(all(isinstance(chunk, Packed) for chunk in chunks))
+            large = RedisList([b"x" * (most // count)] * 1024)
+            self.assertTrue(all(isinstance(chunk, Packed) for chunk in large._between))
+            larger = RedisList([b"x" * (2 * most // count + 1)] * 1024)
+            self.assertNotIsInstance(larger._between[0], Packed)
+
+    def test_compress(self) -> None:
+        """Chunks farther from the ends than list-compress-depth are compressed, if this makes them smaller."""
+        for depth in range(4):
+            self.patch(LIMITS, "list_compress_depth", depth)
+            for large in (1, 300):
+                plain = [number * large for number in numbers(1000)]
+                value = RedisList(plain[500:])
+                value.extendleft(plain[499::-1])
+                value[500] = plain[500]
+                self.assertEqual((plain, plain[::-1]), (list(value), list(reversed(value))))
+                inner = [isinstance(chunk, Compressed) for chunk in value._between]
+                outer = max(0, depth - 1)
+                self.assertEqual(depth > 0 and len(inner) - 2 * outer, sum(inner))
+                self.assertFalse(any(inner[:outer]) or any(inner[len(inner) - outer :]))
+                self.assertIn(plain[500], value._between[len(inner) // 2])
+                self.assertEqual([500], list(value.places(plain[500], 1000)))
+                self.assertEqual(plain, [value.popleft() for _ in plain])
+
+    def test_random_compressed(self) -> None:
+        """After random changes a list with small, compressed chunks equals a plain list with the same changes."""
+        self.patch(LIMITS, "list_compress_depth", 2)
+        self.patch(LIMITS, "list_max_listpack_size", 7)
+        self.test_random()
 
     def test_long_elements(self) -> None:
         """Chunks of long elements are not packed."""
