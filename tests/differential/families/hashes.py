@@ -41,6 +41,18 @@ LOOSE: dict[str, Callable[[Any], Any]] = {
 BY_HAND = {"hrandfield": "picks at random: L{LISTED}, tseep.test.commands.data.test_hashes"}
 
 LISTED = """
+HSET lo b 1 a 2 c 3
+HSET lo b 4
+HSCAN lo 0 COUNT 1
+HSCAN lo 99 COUNT 1 MATCH [ab]
+HRANDFIELD lo 3
+HRANDFIELD lo 9 WITHVALUES
+HSET lo a xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+HSET lo a 1
+OBJECT ENCODING lo
+COPY lo lo2
+OBJECT ENCODING lo2
+DEL lo lo2
 DEL lh
 HRANDFIELD lh
 HRANDFIELD lh 5

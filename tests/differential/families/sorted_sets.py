@@ -6,7 +6,9 @@ from ..pool import Pool
 
 GROUP = "sorted-set"
 
-_SCORE = Pool([b"1", b"2", b"-1.5", b"3", b"0"], [b"inf", b"-inf", b"nan", b"abc", b"", b"1e400", b"0x10", b" 1"])
+_SCORE = Pool(
+    [b"1", b"2", b"-1.5", b"3", b"0", b"-0"], [b"inf", b"-inf", b"nan", b"abc", b"", b"1e400", b"0x10", b" 1"]
+)
 _BOUND = Pool([b"1", b"(1", b"2", b"-inf", b"+inf", b"0"], [b"abc", b"(", b"nan", b"(inf", b"", b"((1"])
 _LEX = Pool([b"-", b"+", b"[a", b"(a", b"[x", b"(y", b"[1"], [b"", b"a", b"(", b"[", b"-x", b"+\x00"])
 _RANK = Pool([b"0", b"1", b"-1", b"2", b"-2", b"100"], [b"abc", b"", b"9223372036854775807"])
@@ -91,6 +93,29 @@ ZDIFF 1 lz WEIGHTS 1
 ZUNIONSTORE lz3 0 lz
 ZUNIONSTORE lz3 5 lz
 ZINTERCARD 1 lz LIMIT 1
+ZADD lo 3 a 1 b 2 c
+ZRANDMEMBER lo 3
+ZRANDMEMBER lo 9 WITHSCORES
+ZSCAN lo 0 COUNT 1
+ZSCAN lo 99 COUNT 1
+ZADD lo -0 d
+ZINCRBY lo -0 d
+ZSCORE lo d
+ZADD lo 1 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+ZADD lo -0 e
+ZSCORE lo e
+ZREM lo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+OBJECT ENCODING lo
+COPY lo lo2
+OBJECT ENCODING lo2
+ZRANDMEMBER lo 9
+ZUNION 1 lo WITHSCORES
+ZUNIONSTORE lo2 1 lo
+OBJECT ENCODING lo2
+ZRANGE lo2 0 -1 WITHSCORES
+ZRANGESTORE lo2 lo 0 -1
+OBJECT ENCODING lo2
+DEL lo lo2
 ZPOPMIN lz 0
 ZPOPMIN lz -1
 ZPOPMAX lz
