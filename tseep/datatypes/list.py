@@ -307,14 +307,14 @@ class RedisList(Collection):
         if len(elements) < most // 4 and number + 1 < len(between):
             elements = [*elements, *between[number + 1]]
             del between[number + 1]
-        first, *others = (cut(elements) if len(elements) > 2 * most else pack(elements)) or [None]
-        if first is None:
+        chunks = cut(elements) if len(elements) > 2 * most else pack(elements)
+        if not chunks:
             del between[number]
             return
-        between[number] = first
-        for chunk in reversed(others):
+        between[number] = chunks[0]
+        for chunk in reversed(chunks[1:]):
             between.insert(number + 1, chunk)
-        for at in range(number, number + 1 + len(others)):
+        for at in range(number, number + len(chunks)):
             self._compress(at)
 
     def _compress(self, number: int) -> None:

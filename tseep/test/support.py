@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from tseep.configuration.parameters import Config
+from tseep.datatypes.limits import LIMITS
 from tseep.interfaces import IConnection
 from tseep.server.server import Server
 from tseep.session.session import Session
@@ -168,6 +169,8 @@ class SessionTests(SynchronousTestCase):
     config: ClassVar[dict[str, str]] = {}
 
     def setUp(self) -> None:
+        for name in vars(LIMITS):  # of the process, set by each server
+            self.patch(LIMITS, name, getattr(LIMITS, name))
         self.clock = Clock()
         self.clock.advance(START)
         self.timer = 0
