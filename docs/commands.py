@@ -41,7 +41,6 @@ DIFFERENT = {
     **dict.fromkeys(
         ["hrandfield", "srandmember", "zrandmember"], "a negative count is refused if the reply exceeds 64 MiB"
     ),
-    "info": "sections and fields that apply to tseep",
     "latency histogram": "bucket limits are powers of two; Redis's are slightly higher",
     "lolwut": "the version only, without a drawing",
     "memory usage": "an estimate of the size of the Python objects",

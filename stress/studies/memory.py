@@ -3,7 +3,7 @@
     python stress/study.py memory
 
 For each kind of data a new tseep, with a --maxmemory that is never reached, is filled through pipelines. What it counts
-(used_memory_dataset) is compared with the growth of its resident memory. Prints a Markdown table. Exit status: 0, 1
+(used_memory) is compared with the growth of its resident memory. Prints a Markdown table. Exit status: 0, 1
 when the two differ too much, or 2 when a server did not start or replied with an error.
 """
 
@@ -23,7 +23,7 @@ from studies.common import V2, attempt, compared_servers, row, say, where
 
 MAX_DEVIATION = 0.15  # of the counted bytes from the growth
 UNLIMITED = ["--maxmemory", "1000gb"]
-DATASET_FIELD = "used_memory_dataset"
+USED_FIELD = "used_memory"
 
 
 class Data(NamedTuple):
@@ -64,10 +64,10 @@ def measure(each: ServerSpec, data: Data, options: argparse.Namespace) -> tuple[
         connection.fill("SET warm:{n} up", 1000)
         connection.fill("DEL warm:{n}", 1000)
         time.sleep(options.settle)
-        before, counted = proc.resident(server.pid), connection.info("memory", DATASET_FIELD)
+        before, counted = proc.resident(server.pid), connection.info("memory", USED_FIELD)
         connection.fill(data.command, int(options.keys * data.share))
         time.sleep(options.settle)
-        return connection.info("memory", DATASET_FIELD) - counted, proc.resident(server.pid) - before
+        return connection.info("memory", USED_FIELD) - counted, proc.resident(server.pid) - before
 
 
 def table(options: argparse.Namespace) -> tuple[list[str], bool]:

@@ -31,7 +31,6 @@ DEBUGGING = "tests and the debugging of Redis"
 
 _INERT: dict[str, tuple[Parameter, ...]] = {
     SPEED: (
-        _inert("active-expire-effort", "1", number(1, 10)),
         _inert("activerehashing", "yes", YES_NO),
         _inert("aof-rewrite-incremental-fsync", "yes", YES_NO),
         _inert("aof_rewrite_cpulist", "", TEXT, fixed=True),
@@ -41,10 +40,7 @@ _INERT: dict[str, tuple[Parameter, ...]] = {
         _inert("hz", "10", _INT),
         _inert("io-threads", "1", number(1, 128), fixed=True),
         _inert("io-threads-do-reads", "no", YES_NO, fixed=True),
-        _inert("lazyfree-lazy-eviction", "no", YES_NO),
-        _inert("lazyfree-lazy-expire", "no", YES_NO),
         _inert("lazyfree-lazy-server-del", "no", YES_NO),
-        _inert("maxmemory-eviction-tenacity", "10", number(0, 100)),
         _inert("no-appendfsync-on-rewrite", "no", YES_NO),
         _inert("rdb-save-incremental-fsync", "yes", YES_NO),
         _inert("server_cpulist", "", TEXT, fixed=True),
@@ -75,8 +71,6 @@ _INERT: dict[str, tuple[Parameter, ...]] = {
         _inert("crash-log-enabled", "yes", YES_NO),
         _inert("crash-memcheck-enabled", "yes", YES_NO),
         _inert("ignore-warnings", "", TEXT),
-        _inert("latency-tracking", "yes", YES_NO),
-        _inert("latency-tracking-info-percentiles", "50 99 99.9", TEXT, words=True),
         _inert("loglevel", "notice", choice("debug", "verbose", "notice", "warning")),
         _inert("proc-title-template", "{title} {listen-addr} {server-mode}", TEXT),
         _inert("set-proc-title", "yes", YES_NO, fixed=True),

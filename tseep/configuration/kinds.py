@@ -6,7 +6,7 @@ import os
 import re
 from typing import Any, Callable, NamedTuple
 
-from tseep.algorithms.numeric import integer
+from tseep.algorithms.numeric import double, integer
 from tseep.keyspace.events import ALL_CLASSES, SHOWN_ORDER, read_classes
 from tseep.system.process import cores
 
@@ -100,6 +100,22 @@ def parse_output_limits(text: str) -> dict[str, tuple[int, int, int]]:
 
 def show_output_limits(limits: dict[str, tuple[int, int, int]]) -> str:
     return " ".join(f"{name} {hard} {soft} {seconds}" for name, (hard, soft, seconds) in limits.items())
+
+
+def parse_percentiles(text: str) -> tuple[float, ...]:
+    values = []
+    for word in text.split():
+        value = double(word.encode("utf-8", "surrogateescape"))
+        if value is None:
+            raise ValueError("Invalid latency-tracking-info-percentiles parameters")
+        if not 0 <= value <= 100:
+            raise ValueError("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]")
+        values.append(value)
+    return tuple(values)
+
+
+def show_percentiles(values: tuple[float, ...]) -> str:
+    return " ".join([f"{value:f}".rstrip("0").rstrip(".") for value in values])
 
 
 def show_classes(text: str) -> str:

@@ -23,10 +23,12 @@ from tseep.configuration.kinds import (
     number,
     parse_classes,
     parse_output_limits,
+    parse_percentiles,
     parse_save_points,
     parse_workers,
     show_classes,
     show_output_limits,
+    show_percentiles,
     show_save_points,
 )
 from tseep.configuration.refused import refusal
@@ -321,6 +323,22 @@ PARAMETERS = [
     ),
     Parameter("maxmemory-samples", "5", number(1, 2**31 - 1), MEMORY, "Number of keys sampled for each eviction."),
     Parameter(
+        "maxmemory-eviction-tenacity",
+        "10",
+        number(0, 100),
+        MEMORY,
+        "Time for evictions before a command, from 0 (least) to 100 (no limit).",
+    ),
+    Parameter("lazyfree-lazy-eviction", "no", YES_NO, MEMORY, "Free evicted values in the background."),
+    Parameter("lazyfree-lazy-expire", "no", YES_NO, MEMORY, "Free expired values in the background."),
+    Parameter(
+        "active-expire-effort",
+        "1",
+        number(1, 10),
+        MEMORY,
+        "Time for the removal of expired keys that are not accessed, from 1 to 10 times the least.",
+    ),
+    Parameter(
         "maxmemory-clients",
         "0",
         SHARE,
@@ -371,6 +389,17 @@ PARAMETERS = [
         number(0, LARGEST),
         MONITORING,
         "Milliseconds from which LATENCY records an event; 0: none.",
+    ),
+    Parameter(
+        "latency-tracking", "yes", YES_NO, MONITORING, "Report latencies by command in INFO and LATENCY HISTOGRAM."
+    ),
+    Parameter(
+        "latency-tracking-info-percentiles",
+        "50 99 99.9",
+        Kind(parse_percentiles, show_percentiles),
+        MONITORING,
+        "Percentiles in the section latencystats of INFO: numbers between 0 and 100.",
+        words=True,
     ),
     Parameter("databases", "16", number(1, 2**31 - 1), SERVER, "Number of databases.", fixed=True),
     Parameter(

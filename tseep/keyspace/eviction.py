@@ -9,7 +9,8 @@ import random
 from bisect import insort
 from collections.abc import Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Callable
+from math import inf
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from tseep.datatypes.memory import of_dict, size_of_key
 from tseep.errors import OUT_OF_MEMORY, CommandError
@@ -27,7 +28,10 @@ BAG_KEYS = 16384
 """Number of keys in a L{KeyBag}: one O(N) walk through the database pays for this many samples."""
 
 TIME_BUDGET_NS = 500_000
-"""Maximum nanoseconds of evictions before a command (maxmemory-eviction-tenacity 10); the rest is done later."""
+"""Maximum nanoseconds of evictions before a command with C{maxmemory-eviction-tenacity} 10; the rest is done later."""
+
+SAMPLED_KEYS = 1000
+"""Number of keys of a database whose sizes are measured for L{Eviction.measured} without a limit."""
 
 INT_BYTES = 32
 """Bytes of an int object, here the recorded size of a key."""
@@ -37,6 +41,22 @@ EXPIRY_BYTES = 32 + 50
 
 Candidate = tuple[float, int, bytes]
 """Rank of a key (the lowest is evicted first), number of its database, and the key."""
+
+
+class Usage(NamedTuple):
+    """
+    Estimated bytes that count for C{maxmemory}.
+
+    @ivar dataset: those of keys and values.
+    @ivar overhead: those of the databases' dictionaries, of clients, scripts and so on.
+    """
+
+    dataset: int
+    overhead: int
+
+    @property
+    def used(self) -> int:
+        return self.dataset + self.overhead
 
 
 class KeyBag:
@@ -58,7 +78,7 @@ class KeyBag:
 
 class Eviction:
     """
-    The memory of a server's keys, and their eviction.
+    The memory that counts for C{maxmemory}, and the eviction of keys.
 
     Without a limit nothing is counted. With one, the size of each changed key is estimated again, and commands with the
     flag C{denyoom} evict keys before they run.
@@ -68,7 +88,9 @@ class Eviction:
     @param call_later: calls a function after the given milliseconds.
     @param rewrap: called when a limit has been set or removed, to wrap the functions of commands again.
     @param clients: returns the bytes of all clients' buffers, which count, too.
+    @param measure_scripts: returns the bytes of scripts and functions, which count, too.
     @ivar limit: C{maxmemory} in bytes; 0 for no limit.
+    @ivar peak: the maximum of L{measured}.
     """
 
     def __init__(
@@ -80,8 +102,9 @@ class Eviction:
         call_later: Callable[[int, Callable[[], None]], object],
         rewrap: Callable[[], None],
         clients: Callable[[], int],
+        measure_scripts: Callable[[], int] = lambda: 0,
     ) -> None:
-        self.limit = 0
+        self.limit = self.peak = 0
         self._config = config
         self._keyspace = keyspace
         self._lazyfree = lazyfree
@@ -89,6 +112,11 @@ class Eviction:
         self._call_later = call_later
         self._rewrap = rewrap
         self._clients = clients
+        self._measure_scripts = measure_scripts
+        self._scripts = 0  # bytes, as of the last L{measured}
+        self._budget_ns: float = TIME_BUDGET_NS
+        self._exceeded_ns = 0  # in the past
+        self._exceeded_since: int | None = None
         self._contents = 0  # keys and values, without the dictionaries that hold them
         self._tables = 0  # those, as of the last L{update}
         self._policy = "noeviction"
@@ -103,8 +131,8 @@ class Eviction:
 
     @property
     def used(self) -> int:
-        """Estimated bytes of all keys, and of clients; 0 while there is no limit."""
-        return self._contents + self._tables + self._clients() if self.limit else 0
+        """Estimated bytes that count for the limit; 0 while there is none."""
+        return self._contents + self._tables + self._scripts + self._clients() if self.limit else 0
 
     @property
     def exhausted(self) -> bool:
@@ -112,6 +140,30 @@ class Eviction:
         if not 0 < self.limit < self.used:
             return False
         return self._policy == "noeviction" or not any(map(self._chosen_from, self._keyspace.databases))
+
+    def measured(self) -> Usage:
+        """
+        Measure the memory anew that is not counted at each change: dictionaries and scripts. Without a limit, the sizes
+        of all keys are estimated from those of L{SAMPLED_KEYS}.
+        """
+        databases = list(filter(len, self._keyspace.databases))
+        self._scripts, self._tables = self._measure_scripts(), sum(map(self._size_of_tables, databases))
+        dataset = self._contents if self.limit else sum(map(self._estimated, databases))
+        usage = Usage(dataset, self._tables + self._scripts + self._clients())
+        self.peak = max(self.peak, usage.used)
+        return usage
+
+    def _estimated(self, db: Database) -> int:
+        values = db.values
+        keys = list(values) if len(values) <= SAMPLED_KEYS else self._bag(db, False).sample(values, SAMPLED_KEYS)
+        sizes = [size_of_key(key, values[key]) + INT_BYTES for key in keys if key in values]
+        return sum(sizes) * len(values) // max(1, len(sizes))
+
+    @property
+    def exceeded_ns(self) -> tuple[int, int]:
+        """Nanoseconds for which more than the limit has been used, as nothing could be evicted: in total, and now."""
+        current = 0 if self._exceeded_since is None else self._timer() - self._exceeded_since
+        return self._exceeded_ns + current, current
 
     def apply_config(self) -> None:
         """Apply the present configuration, after the start and after CONFIG SET."""
@@ -122,6 +174,7 @@ class Eviction:
             self._policy = policy
             self._pool.clear()
         self._apply_lfu_settings()
+        self._budget_ns = _budget_ns(config["maxmemory-eviction-tenacity"])
         if bool(before) != bool(self.limit):
             self.measure() if self.limit else self._forget_all()
             self._rewrap()
@@ -151,15 +204,22 @@ class Eviction:
         """Measure the databases' dictionaries, and evict keys if needed. The cron calls it several times a second."""
         if self.limit:
             self._tables = sum(map(self._size_of_tables, filter(len, self._keyspace.databases)))
-            self.make_room()
+            self._note_exceeded(not self.make_room())
+
+    def _note_exceeded(self, exceeded: bool) -> None:
+        if exceeded and self._exceeded_since is None:
+            self._exceeded_since = self._timer()
+        elif not exceeded:
+            self._exceeded_ns, self._exceeded_since = self.exceeded_ns[0], None
 
     def _size_of_tables(self, db: Database) -> int:
-        tables = (db.values, db.accessed, db.expires, self._sizes.get(db, {}))
+        tables = (db.values, db.accessed, db.expires, self._sizes.get(db, db.values))  # without sizes, as many
         return sum(map(of_dict, tables)) + EXPIRY_BYTES * len(db.expires)
 
     def _forget_all(self) -> None:
         self._sizes.clear()
         self._contents = self._tables = 0
+        self._note_exceeded(False)
 
     # Changes of keys
 
@@ -207,12 +267,12 @@ class Eviction:
 
     def make_room(self) -> bool:
         """
-        Evict keys until the limit is met, or for L{TIME_BUDGET_NS}.
+        Evict keys until the limit is met, or for the time that C{maxmemory-eviction-tenacity} allows.
 
         @return: False if C{denyoom} commands must fail, as the policy has no key to evict.
         """
         timer = self._timer
-        end = timer() + TIME_BUDGET_NS
+        end = timer() + self._budget_ns
         while self.used > self.limit and not self._keyspace.keeps_expired:
             candidate = self._best()
             if candidate is None:
@@ -220,7 +280,9 @@ class Eviction:
             database = self._keyspace.databases[candidate[1]]
             value = database.values[candidate[2]]
             database.evict(candidate[2])
-            self._lazyfree.add_value(value)
+            if self._config["lazyfree-lazy-eviction"] == "yes":
+                self._lazyfree.add_value(value)
+            del value
             if timer() > end:
                 self._continue_later()
                 break
@@ -260,12 +322,14 @@ class Eviction:
             keys = self._chosen_from(database)
             if keys:
                 found = True
-                bag = self._bags.setdefault((database.number, volatile), KeyBag())
-                for key in bag.sample(keys, count):
+                for key in self._bag(database, volatile).sample(keys, count):
                     if key in keys:
                         insort(self._pool, (rank(database, key), database.number, key))
         self._pool = list(dict.fromkeys(self._pool))[:POOL_SIZE]
         return found
+
+    def _bag(self, database: Database, volatile: bool) -> KeyBag:
+        return self._bags.setdefault((database.number, volatile), KeyBag())
 
     def _ranking(self) -> Callable[[Database, bytes], float]:
         """The policy's ranking function: the key with the lowest rank is evicted first."""
@@ -277,3 +341,10 @@ class Eviction:
         if self._policy == "volatile-ttl":
             return lambda db, key: db.expires[key]
         return lambda db, key: random.random()
+
+
+def _budget_ns(tenacity: int) -> float:
+    """Return the maximum nanoseconds of evictions before a command (redis/src/evict.c, evictionTimeLimitUs)."""
+    if tenacity <= 10:
+        return TIME_BUDGET_NS * tenacity / 10
+    return inf if tenacity == 100 else TIME_BUDGET_NS * 1.15 ** (tenacity - 10)

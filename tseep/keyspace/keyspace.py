@@ -383,10 +383,14 @@ class Database:
 
     def _expire(self, key: bytes) -> bool:
         """Delete an expired key, unless expired keys are kept at present. Return whether it was deleted."""
-        if self._keyspace.keeps_expired:
+        keyspace = self._keyspace
+        if keyspace.keeps_expired:
             return False
+        value = self.values[key]
         self._remove(key, b"expired", 0)
-        self._keyspace.expired += 1
+        keyspace.expired += 1
+        if keyspace.free_expired is not None:
+            keyspace.free_expired(value)
         return True
 
     def _miss(self, key: bytes) -> None:
@@ -442,6 +446,7 @@ class Keyspace:
     @ivar keeps_expired: True if expired keys, although missing for every command, are not deleted: during CLIENT PAUSE.
     @ivar expired: number of expired keys.
     @ivar evicted: number of keys that were evicted.
+    @ivar free_expired: called with the value of an expired key, to free it in the background; None to free it at once.
     @ivar frequency: the settings of L{LFUCounters}; None without an LFU policy.
     """
 
@@ -450,10 +455,18 @@ class Keyspace:
         self.second = 0
         self.keeps_expired = False
         self.frequency: tuple[int, int] | None = None
+        self.free_expired: Callable[[Value], None] | None = None
         self.tick()
         self.databases = [Database(self, number) for number in range(databases)]
         self._observer: Observer | None = None
         self.reset_counts()
+
+    def __len__(self) -> int:
+        """The number of keys in all databases."""
+        return sum(map(len, self.databases))
+
+    def __bool__(self) -> bool:
+        return True
 
     def tick(self) -> None:
         """Update C{now} from the clock, before a batch of commands."""

@@ -40,7 +40,7 @@ class AppendOnlyLog:
     @param check_folder: raises C{OSError} if the server's folder was replaced since the start.
     @param run_in_thread: as in L{AppendOnlyFile}.
     @ivar on: True if commands are appended.
-    @ivar ok: True if the last rewrite succeeded.
+    @ivar failures: number of rewrites that have failed since the last one that succeeded.
     @ivar count: number of rewrites started.
     @ivar seconds: duration of the last rewrite; -1 if there was none.
     @ivar scheduled: True if a rewrite starts as soon as no other child process runs.
@@ -58,7 +58,7 @@ class AppendOnlyLog:
         check_folder: Callable[[], None],
     ) -> None:
         self._check_folder = check_folder
-        self.ok = True
+        self.failures = 0
         self.count = 0
         self.seconds = -1
         self.scheduled = False
@@ -80,6 +80,11 @@ class AppendOnlyLog:
         """The folder of the files: appenddirname in dir."""
         config = self._server.config
         return Path(config["dir"]) / config["appenddirname"]
+
+    @property
+    def ok(self) -> bool:
+        """True unless the last rewrite failed."""
+        return not self.failures
 
     @property
     def on(self) -> bool:
@@ -349,7 +354,7 @@ class AppendOnlyLog:
         try:
             self._begin_rewrite()
         except Exception as error:
-            self.ok = False
+            self.failures += 1
             raise CommandError(f"ERR cannot start rewriting the append only file: {error}") from error
         self.count += 1
         return True
@@ -366,6 +371,7 @@ class AppendOnlyLog:
             lambda pid: self.folder / f"temp-rewriteaof-bg-{pid}.aof",
             lambda: snapshot_of(self._server, True),
             lambda temporary, failure, seconds: self._ended(temporary, kept, failure, seconds),
+            len(self._server.keyspace),
         )
 
     def _next_file(self) -> File:
@@ -384,8 +390,9 @@ class AppendOnlyLog:
         return increment
 
     def _ended(self, temporary: Path, kept: list[File], failure: str, seconds: int) -> None:
-        self.seconds, self.ok = seconds, not failure
+        self.seconds = seconds
         if failure:
+            self.failures += 1
             return
         try:
             self._check_folder()
@@ -394,9 +401,10 @@ class AppendOnlyLog:
             self._keep_manifest(self._manifest.rewritten(base, kept))
             self._forget_history()
         except OSError as error:
-            self.ok = False
+            self.failures += 1
             self._server.host.log(3, f"Background AOF rewrite failed: {error}; the old files stay in use")
             return
+        self.failures = 0
         self._complete = True
         self._earlier = self._path(base).stat().st_size
         self.base_size = self.size

@@ -50,7 +50,7 @@ def snapshot_of(server: Server, base: bool = False) -> Iterator[bytes]:
         b"aof-base": b"%d" % base,
     }
     libraries = [library.code for library in server.scripting.functions.libraries.values()]
-    return write(server.keyspace, libraries, about)
+    return write(server.keyspace, libraries, about, server.persistence.job.note_written)
 
 
 class Snapshots:
@@ -145,6 +145,7 @@ class Snapshots:
                 self._temporary,
                 lambda: snapshot_of(self._server),
                 lambda temporary, failure, seconds: self._ended(temporary, changes, failure, seconds),
+                len(self._server.keyspace),
             )
         except OSError as error:
             self._failed(error)

@@ -26,37 +26,45 @@ CHECKED = 1 << 20
 _HEADER = len(MAGIC) + 4
 
 
-def write(keyspace: Keyspace, libraries: Iterable[bytes], about: dict[bytes, bytes]) -> Iterator[bytes]:
+def write(
+    keyspace: Keyspace,
+    libraries: Iterable[bytes],
+    about: dict[bytes, bytes],
+    note_written: Callable[[int], None] = lambda keys: None,
+) -> Iterator[bytes]:
     """
     Generate an RDB file.
 
     @param libraries: the code of the function libraries.
     @param about: auxiliary fields by Redis's names, such as C{redis-ver} and C{ctime}.
+    @param note_written: called with the number of keys in each piece.
     """
     checksum = 0
-    for piece in _pieces(keyspace, libraries, about):
+    for piece in _pieces(keyspace, libraries, about, note_written):
         checksum = crc64(piece, checksum)
         yield piece
     yield pack("<Q", checksum)
 
 
-def _pieces(keyspace: Keyspace, libraries: Iterable[bytes], about: dict[bytes, bytes]) -> Iterator[bytes]:
+def _pieces(
+    keyspace: Keyspace, libraries: Iterable[bytes], about: dict[bytes, bytes], note_written: Callable[[int], None]
+) -> Iterator[bytes]:
     yield MAGIC + b"%04d" % VERSION
     yield b"".join([opcode(format.AUX) + string(name) + string(value) for name, value in about.items()])
     yield b"".join([opcode(format.FUNCTION_2) + string(code) for code in libraries])
     for database in keyspace.databases:
         if database:
-            yield from _database(database)
+            yield from _database(database, note_written)
     yield opcode(format.END)
 
 
-def _database(database: Database) -> Iterator[bytes]:
+def _database(database: Database, note_written: Callable[[int], None]) -> Iterator[bytes]:
     values, expires = database.values, database.expires
     sizes = format.length(len(values)) + format.length(len(expires))
     yield opcode(format.SELECT) + format.length(database.number) + opcode(format.RESIZE) + sizes
     out: list[bytes] = []
-    size = 0
-    for key, value in values.items():
+    size = written = 0
+    for number, (key, value) in enumerate(values.items(), 1):
         when = expires.get(key)
         if when is not None:
             out.append(opcode(format.EXPIRY_MS) + milliseconds(when))
@@ -66,13 +74,18 @@ def _database(database: Database) -> Iterator[bytes]:
             yield b"".join(out)
             yield content
             out, size = [], 0
+            note_written(number - written)
+            written = number
             continue
         out.append(content)
         size += len(content)
         if size >= LARGE or len(out) > 3 * BATCH:
             yield b"".join(out)
             out, size = [], 0
+            note_written(number - written)
+            written = number
     yield b"".join(out)
+    note_written(len(values) - written)
 
 
 class Loading:

@@ -60,6 +60,11 @@ class Functions:
         self._loading: Library | None = None
         self._interpreter: Interpreter
 
+    @property
+    def code_bytes(self) -> int:
+        """Bytes of the code of all libraries."""
+        return sum([len(library.code) for library in self.libraries.values()])
+
     def load(self, interpreter: Interpreter, code: bytes, replace: bool) -> bytes:
         """
         Load a library. If that fails, nothing changes.

@@ -14,7 +14,7 @@ SWEEP_BATCH = 64
 """Number of expired keys to remove before the elapsed time is checked."""
 
 SWEEP_BUDGET_NS = 2_000_000
-"""Time limit of one run of active expiry, in nanoseconds."""
+"""Time limit of one run of active expiry with C{active-expire-effort} 1, in nanoseconds."""
 
 
 class Cron:
@@ -24,6 +24,7 @@ class Cron:
     @ivar active_expire: whether expired keys are removed that no client accesses (DEBUG SET-ACTIVE-EXPIRE).
     @ivar paused: whether all tasks are stopped (DEBUG PAUSE-CRON).
     @ivar sweep_ns: total time of active expiry, in nanoseconds.
+    @ivar interrupted_sweeps: number of sweeps that ended for lack of time.
     """
 
     def __init__(self, server: Server) -> None:
@@ -33,6 +34,7 @@ class Cron:
         self.active_expire = True
         self.paused = False
         self.sweep_ns = 0
+        self.interrupted_sweeps = 0
 
     def run(self) -> None:
         """Run the tasks that are due. The heartbeat calls it ten times a second."""
@@ -51,6 +53,7 @@ class Cron:
             self._next_second = now + 1
             server.keyspace.second = int(now)
             run("Closing of idle clients", self._close_idle)
+            run("Measuring memory", self._measure_memory)
             run("Check of output buffer limits", server.outputs.check_all)
             run("Count of clients' memory", server.client_memory.recount)
             run("Update of the keyspace observer", server.changes.update)
@@ -69,11 +72,18 @@ class Cron:
         server = self._server
         start = server.timer()
         spent = 0
-        while spent < SWEEP_BUDGET_NS and server.keyspace.sweep(SWEEP_BATCH) == SWEEP_BATCH:
+        budget = SWEEP_BUDGET_NS * server.config["active-expire-effort"]
+        while spent < budget and server.keyspace.sweep(SWEEP_BATCH) == SWEEP_BATCH:
             spent = server.timer() - start
+        self.interrupted_sweeps += spent >= budget
         self.sweep_ns += spent
         if spent > server.latency.threshold_ns:
             server.latency.note("expire-cycle", server.clock(), spent)
+
+    def _measure_memory(self) -> None:
+        """Measure what counts for C{maxmemory} and is not counted at each change."""
+        if self._server.eviction:
+            self._server.eviction.measured()
 
     def _close_idle(self) -> None:
         """Close clients that have been idle for longer than C{timeout}."""

@@ -37,7 +37,6 @@ from tseep.server.stats import Stats
 from tseep.server.table import CommandTable
 from tseep.session.client_info import is_local
 from tseep.session.session import Session
-from tseep.system.process import resident_memory
 from tseep.telemetry.histogram import LoopLag
 from tseep.telemetry.latency import LatencyMonitor
 from tseep.telemetry.rates import Rates
@@ -93,7 +92,6 @@ class Server:
     @ivar threads: v1's pool, L{Threads <tseep.modes.threads.Threads>}; None in other modes.
     @ivar workers: v3's processes, L{IWorker <tseep.interfaces.IWorker>}; empty in other modes.
     @ivar started: the time of the start, in seconds of L{monotonic}.
-    @ivar startup_memory: resident memory at the start, in bytes.
     @ivar checks_checksums: whether RESTORE requires a valid checksum (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
     @ivar replication_id: C{master_replid} in INFO: replicas would compare it.
     @ivar slow: nanoseconds above which a call is passed to L{note_slow}.
@@ -140,7 +138,6 @@ class Server:
         self.threads: Any = None
         self.workers: Sequence[Any] = ()
         self.started = self.monotonic()
-        self.startup_memory = resident_memory()
         self.run_id = os.urandom(20).hex()
         self.change_replication_id()
         self.checks_checksums = True
@@ -161,6 +158,7 @@ class Server:
             self.call_later,
             self.table.rewrap,
             lambda: self.client_memory.total,
+            lambda: self.scripting.memory,
         )
         self.changes = Changes(self)
         self.outputs = OutputLimits(self)
@@ -211,6 +209,7 @@ class Server:
         LIMITS.apply(config)
         self.tracking.max_keys = config["tracking-table-max-keys"]
         self.host.set_keepalive(config["tcp-keepalive"])
+        self.keyspace.free_expired = self.lazyfree.add_value if config["lazyfree-lazy-expire"] == "yes" else None
         self.persistence.apply_config()
         self.eviction.apply_config()
         self.changes.update()

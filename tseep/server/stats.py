@@ -7,7 +7,8 @@ class Stats:
     """Counters since the start or the last CONFIG RESETSTAT. Commands and the keyspace have counters of their own."""
 
     __slots__ = (
-        "connections_received", "errors", "evicted_clients", "input_bytes", "output_bytes", "rejected_connections",
+        "connections_received", "errors", "evicted_clients", "input_bytes", "output_bytes", "reads",
+        "rejected_connections", "writes",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -19,6 +20,8 @@ class Stats:
         self.evicted_clients = 0
         self.input_bytes = 0
         self.output_bytes = 0
+        self.reads = 0
+        self.writes = 0
         self.errors: dict[bytes, int] = {}
 
     def count_error(self, code: bytes) -> None:

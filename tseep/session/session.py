@@ -191,7 +191,9 @@ class Session:
             commands are pending or blocked.
         """
         parser = self._parser or self._open(data)
-        self.server.stats.input_bytes += len(data)
+        stats = self.server.stats
+        stats.reads += 1
+        stats.input_bytes += len(data)
         if self.pending_commands is not None or self.blocked is not None or self._replies is not None:
             self._keep(data)
             return b""
@@ -282,6 +284,7 @@ class Session:
     def _send(self, data: bytes) -> None:
         if len(data) >= self.server.outputs.batch and not self.server.outputs.admits(self, len(data)):
             return
+        self.server.stats.writes += 1
         self.server.stats.output_bytes += len(data)
         unsent = self.connection.send(data)
         if unsent:
@@ -379,7 +382,9 @@ class Session:
         if self.ended or (size >= batch and not server.outputs.admits(self, size)):
             return b""
         output = b"".join(replies)
-        server.stats.output_bytes += len(output)
+        if output:
+            server.stats.writes += 1
+            server.stats.output_bytes += len(output)
         return output
 
     def _stop(self, commands: Iterator[list[bytes]]) -> None:

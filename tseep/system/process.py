@@ -39,6 +39,27 @@ def release_memory() -> None:
         trim(0)
 
 
+def main_thread_cpu() -> tuple[float, float]:
+    """Seconds of CPU time that the main thread has used: in user mode, and in the kernel; zeros without C{/proc}."""
+    pid = os.getpid()
+    try:
+        with open(f"/proc/self/task/{pid}/stat", "rb") as stat:
+            fields = stat.read().rpartition(b")")[2].split()
+    except OSError:
+        return 0.0, 0.0
+    ticks = os.sysconf("SC_CLK_TCK")
+    return int(fields[11]) / ticks, int(fields[12]) / ticks
+
+
+def private_memory(pid: int) -> int:
+    """Bytes that a child process has copied since the fork; 0 if the system does not report it."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", "rb") as rollup:
+            return sum([1024 * int(line.split()[1]) for line in rollup if line.startswith(b"Private_Dirty:")])
+    except OSError:
+        return 0
+
+
 def cores() -> int:
     """Number of cores that the process is allowed to use."""
     affinity = getattr(os, "sched_getaffinity", None)  # missing in PyPy

@@ -165,7 +165,9 @@ def _keyspace(server: Server) -> Iterator[Metric]:
     yield CounterMetricFamily("tseep_expired_keys", "Keys that expired.", keyspace.expired)
     yield CounterMetricFamily("tseep_evicted_keys", "Keys removed to free memory.", keyspace.evicted)
     if server.eviction:
-        yield GaugeMetricFamily("tseep_memory_used_bytes", "Memory that counts for maxmemory.", server.eviction.used)
+        yield GaugeMetricFamily(
+            "tseep_memory_used_bytes", "Memory that counts for maxmemory.", server.eviction.measured().used
+        )
         yield GaugeMetricFamily("tseep_memory_max_bytes", "Value of maxmemory.", server.config["maxmemory"])
 
 

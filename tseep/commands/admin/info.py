@@ -1,27 +1,29 @@
 """
 INFO: information and statistics (https://redis.io/docs/latest/commands/info/).
 
-Fields of Redis that do not apply to tseep are omitted.
+All fields of Redis are there, in its order. Those of features that tseep does not have are 0.
 """
 
 from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Callable
 
 from tseep import __version__
-from tseep.commands.admin.memory_figures import clients_memory, dataset_memory, functions_memory, human
+from tseep.commands.admin.memory_figures import memory_fields
 from tseep.persistence.jobs import REWRITE, SNAPSHOT
+from tseep.rdb.format import crc64
 from tseep.registry.table import CommandStats, command, iter_commands
 from tseep.replies import Reply, Verbatim
 from tseep.system import futex, process
 from tseep.system.process import supervised
 
 if TYPE_CHECKING:
-    from tseep.keyspace.keyspace import Database
+    from tseep.keyspace.keyspace import Database, Keyspace
     from tseep.server.server import Server
     from tseep.session.session import Session
 
@@ -34,7 +36,7 @@ HZ = 10
 TTL_SAMPLE = 100
 """Number of keys whose average time to live the section C{keyspace} has."""
 
-PERCENTILES = (50.0, 99.0, 99.9)
+_COMPILER = re.compile(r"GCC ([0-9.]+)")
 
 
 @command("INFO")
@@ -61,14 +63,20 @@ def _server(server: Server) -> Fields:
     uptime = int(server.uptime)
     return {
         "redis_version": server.redis_version,
+        "redis_git_sha1": "00000000",
+        "redis_git_dirty": 0,
+        "redis_build_id": f"{crc64(f'{__version__} {sys.version}'.encode()):x}",
         "tseep_version": __version__,
         "redis_mode": "standalone",
         "tseep_mode": server.mode,
         "os": f"{platform.system()} {platform.release()} {platform.machine()}",
         "tseep_futex_slots": futex.slots(),
         "multiplexing_api": "epoll" if server.ready_batch_histogram or server.workers else "none",
+        "atomicvar_api": "none",
+        "gcc_version": _compiler_version(),
         "process_supervised": "systemd" if supervised() else "no",
         "arch_bits": 64 if sys.maxsize > 2**32 else 32,
+        "monotonic_clock": "POSIX clock_gettime",
         "python_implementation": platform.python_implementation(),
         "python_version": platform.python_version(),
         "process_id": os.getpid(),
@@ -78,12 +86,18 @@ def _server(server: Server) -> Fields:
         "uptime_in_seconds": uptime,
         "uptime_in_days": uptime // 86400,
         "lru_clock": server.keyspace.now // 1000 & 0xFFFFFF,
-        "io_threads_active": 0,
         "hz": HZ,
         "configured_hz": HZ,
         "executable": sys.executable,
         "config_file": server.config_file,
+        "io_threads_active": 0,
     }
+
+
+def _compiler_version() -> str:
+    """Return the version of the GCC that compiled the interpreter; 0.0.0 if it was another compiler."""
+    match = _COMPILER.search(platform.python_compiler())
+    return match[1] if match is not None else "0.0.0"
 
 
 def _tcp_port(addresses: list[str]) -> int:
@@ -93,12 +107,17 @@ def _tcp_port(addresses: list[str]) -> int:
 
 
 def _clients(server: Server) -> Fields:
+    sessions = server.sessions.values()
+    waits = [session.blocked for session in sessions if session.blocked is not None]
     return {
         "connected_clients": len(server.sessions),
         "cluster_connections": 0,
         "maxclients": server.config["maxclients"],
-        "blocked_clients": sum([session.blocked is not None for session in server.sessions.values()]),
+        "client_recent_max_input_buffer": max([session.query_memory for session in sessions], default=0),
+        "client_recent_max_output_buffer": max([session.connection.unsent for session in sessions], default=0),
+        "blocked_clients": len(waits),
         "tracking_clients": len(server.tracking.sessions),
+        "clients_in_timeout_table": sum([wait.timer is not None for wait in waits]),
         **({} if server.threads is None else _threads(server.threads)),
         **{f"worker{worker.number}": _worker(worker) for worker in server.workers},
     }
@@ -117,44 +136,18 @@ def _worker(worker: Any) -> str:
     )
 
 
-def _memory(server: Server) -> Fields:
-    used, peak, total = process.resident_memory(), process.peak_memory(), process.system_memory()
-    limit, scripting = server.config["maxmemory"], server.scripting
-    return {
-        "used_memory": used,
-        "used_memory_human": human(used),
-        "used_memory_rss": used,
-        "used_memory_rss_human": human(used),
-        "used_memory_peak": peak,
-        "used_memory_peak_human": human(peak),
-        "used_memory_peak_perc": f"{100 * used / max(peak, 1):.2f}%",
-        "used_memory_startup": server.startup_memory,
-        "used_memory_functions": functions_memory(server),
-        "number_of_cached_scripts": len(scripting.scripts),
-        "number_of_functions": len(scripting.functions.functions),
-        "number_of_libraries": len(scripting.functions.libraries),
-        "mem_clients_normal": clients_memory(server),
-        "mem_aof_buffer": server.persistence.log.pending,
-        "mem_fragmentation_ratio": "1.00",  # used_memory is the resident memory, as Python has no other figure
-        "mem_allocator": platform.python_implementation().lower(),
-        "active_defrag_running": 0,
-        "used_memory_dataset": dataset_memory(server, used),
-        "total_system_memory": total,
-        "total_system_memory_human": human(total),
-        "maxmemory": limit,
-        "maxmemory_human": human(limit),
-        "maxmemory_policy": server.config["maxmemory-policy"],
-        "lazyfree_pending_objects": len(server.lazyfree),
-        "lazyfreed_objects": server.lazyfree.freed,
-    }
-
-
 def _persistence(server: Server) -> Fields:
     persistence = server.persistence
     snapshots, log, job, loaded = persistence.snapshots, persistence.log, persistence.job, persistence.loaded
     fields: Fields = {
         "loading": 0,
         "async_loading": 0,
+        "current_cow_peak": job.copied_peak,
+        "current_cow_size": job.copied,
+        "current_cow_size_age": job.copied_age,
+        "current_fork_perc": f"{100 * job.written / max(job.to_write, 1):.2f}",
+        "current_save_keys_processed": job.written,
+        "current_save_keys_total": job.to_write,
         "rdb_changes_since_last_save": persistence.recording.dirty,
         "rdb_bgsave_in_progress": int(job.task == SNAPSHOT),
         "rdb_last_save_time": int(snapshots.saved_at),
@@ -162,6 +155,7 @@ def _persistence(server: Server) -> Fields:
         "rdb_last_bgsave_time_sec": snapshots.seconds,
         "rdb_current_bgsave_time_sec": job.seconds if job.task == SNAPSHOT else -1,
         "rdb_saves": snapshots.count,
+        "rdb_last_cow_size": job.last_copied[SNAPSHOT],
         "rdb_last_load_keys_expired": loaded.expired if loaded is not None else 0,
         "rdb_last_load_keys_loaded": loaded.keys if loaded is not None else 0,
         "aof_enabled": int(log.on),
@@ -171,8 +165,11 @@ def _persistence(server: Server) -> Fields:
         "aof_current_rewrite_time_sec": job.seconds if job.task == REWRITE else -1,
         "aof_last_bgrewrite_status": _status(log.ok),
         "aof_rewrites": log.count,
-        "module_fork_in_progress": 0,
+        "aof_rewrites_consecutive_failures": log.failures,
         "aof_last_write_status": _status(log.error is None),
+        "aof_last_cow_size": job.last_copied[REWRITE],
+        "module_fork_in_progress": 0,
+        "module_fork_last_cow_size": 0,
     }
     if log.on:
         fields.update(
@@ -191,35 +188,66 @@ def _status(ok: bool) -> str:
 def _stats(server: Server) -> Fields:
     stats, keyspace = server.stats, server.keyspace
     commands, received, sent = server.rates.per_second
+    exceeded, exceeded_now = server.eviction.exceeded_ns
     return {
         "total_connections_received": stats.connections_received,
         "total_commands_processed": server.table.calls,
         "instantaneous_ops_per_sec": round(commands),
         "total_net_input_bytes": stats.input_bytes,
         "total_net_output_bytes": stats.output_bytes,
+        "total_net_repl_input_bytes": 0,
+        "total_net_repl_output_bytes": 0,
         "instantaneous_input_kbps": f"{received / 1024:.2f}",
         "instantaneous_output_kbps": f"{sent / 1024:.2f}",
+        "instantaneous_input_repl_kbps": "0.00",
+        "instantaneous_output_repl_kbps": "0.00",
         "rejected_connections": stats.rejected_connections,
         "sync_full": 0,
         "sync_partial_ok": 0,
         "sync_partial_err": 0,
         "expired_keys": keyspace.expired,
+        "expired_stale_perc": f"{100 * _stale_share(keyspace):.2f}",
+        "expired_time_cap_reached_count": server.cron.interrupted_sweeps,
+        "expire_cycle_cpu_milliseconds": server.cron.sweep_ns // 1_000_000,
         "evicted_keys": keyspace.evicted,
         "evicted_clients": stats.evicted_clients,
+        "total_eviction_exceeded_time": exceeded // 1_000_000,
+        "current_eviction_exceeded_time": exceeded_now // 1_000_000,
         "keyspace_hits": keyspace.hits,
         "keyspace_misses": keyspace.misses,
         "pubsub_channels": len(server.pubsub.channels),
         "pubsub_patterns": len(server.pubsub.patterns),
         "pubsubshard_channels": len(server.pubsub.shards),
-        "total_forks": server.persistence.job.forks,
         "latest_fork_usec": server.persistence.job.fork_ns // 1000,
-        "expire_cycle_cpu_milliseconds": server.cron.sweep_ns // 1_000_000,
+        "total_forks": server.persistence.job.forks,
+        "migrate_cached_sockets": 0,
+        "slave_expires_tracked_keys": 0,
+        "active_defrag_hits": 0,
+        "active_defrag_misses": 0,
+        "active_defrag_key_hits": 0,
+        "active_defrag_key_misses": 0,
+        "total_active_defrag_time": 0,
+        "current_active_defrag_time": 0,
         "tracking_total_keys": len(server.tracking.readers),
         "tracking_total_items": sum(map(len, server.tracking.readers.values())),
         "tracking_total_prefixes": len(server.tracking.prefixes),
+        "unexpected_error_replies": 0,
         "total_error_replies": sum(stats.errors.values()),
+        "dump_payload_sanitizations": 0,
+        "total_reads_processed": stats.reads,
+        "total_writes_processed": stats.writes,
+        "io_threaded_reads_processed": 0,
+        "io_threaded_writes_processed": 0,
+        "reply_buffer_shrinks": 0,
+        "reply_buffer_expands": 0,
         "tseep_loop_lag_usec": server.lag.worst // 1000,  # maximum of the last second
     }
+
+
+def _stale_share(keyspace: Keyspace) -> float:
+    """Return the share of expired keys that are not removed yet, among L{TTL_SAMPLE} volatile keys of each database."""
+    times = [when for database in keyspace.databases for when in islice(database.expires.values(), TTL_SAMPLE)]
+    return sum([when < keyspace.now for when in times]) / max(1, len(times))
 
 
 def _replication(server: Server) -> Fields:
@@ -240,11 +268,14 @@ def _replication(server: Server) -> Fields:
 
 def _cpu(server: Server) -> Fields:
     times = os.times()
+    main_user, main_system = process.main_thread_cpu()
     return {
         "used_cpu_sys": f"{times.system:.6f}",
         "used_cpu_user": f"{times.user:.6f}",
         "used_cpu_sys_children": f"{times.children_system:.6f}",
         "used_cpu_user_children": f"{times.children_user:.6f}",
+        "used_cpu_sys_main_thread": f"{main_system:.6f}",
+        "used_cpu_user_main_thread": f"{main_user:.6f}",
     }
 
 
@@ -274,9 +305,12 @@ def _errorstats(server: Server) -> Fields:
 
 
 def _latencystats(server: Server) -> Fields:
+    percentiles = server.config["latency-tracking-info-percentiles"]
+    if server.config["latency-tracking"] == "no":
+        return {}
     return {
         f"latency_percentiles_usec_{entry.name.decode()}": ",".join(
-            [f"p{percentile:g}={entry.calls.percentile(percentile) / 1000:.3f}" for percentile in PERCENTILES]
+            [f"p{percentile:g}={entry.calls.percentile(percentile) / 1000:.3f}" for percentile in percentiles]
         )
         for entry in iter_commands(server.table.commands)
         if entry.calls.count
@@ -311,7 +345,7 @@ _NOT_BY_DEFAULT = {"commandstats", "latencystats"}
 SECTIONS: dict[str, Section] = {
     "server": ("Server", _server),
     "clients": ("Clients", _clients),
-    "memory": ("Memory", _memory),
+    "memory": ("Memory", memory_fields),
     "persistence": ("Persistence", _persistence),
     "stats": ("Stats", _stats),
     "replication": ("Replication", _replication),

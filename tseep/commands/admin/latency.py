@@ -41,6 +41,8 @@ def latency_reset(session: Session, argv: list[bytes]) -> Reply:
 @command("LATENCY HISTOGRAM")
 def latency_histogram(session: Session, argv: list[bytes]) -> Reply:
     commands = session.server.table.commands
+    if session.server.config["latency-tracking"] == "no":
+        return {}
     chosen = [entry for name in argv[2:] for entry in _family(commands, name.lower())]
     entries = chosen if len(argv) > 2 else iter_commands(commands)
     return {entry.name: _distribution(entry.calls) for entry in entries if entry.calls.count}

@@ -7,8 +7,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from tseep.algorithms.numeric import require_integer
-from tseep.commands.admin.memory_figures import clients_memory, dataset_memory, functions_memory, human
-from tseep.datatypes.memory import size
+from tseep.commands.admin.memory_figures import human
+from tseep.datatypes.memory import of_dict, size
 from tseep.errors import SYNTAX, CommandError
 from tseep.registry.table import command
 from tseep.replies import OK, Reply, Verbatim
@@ -34,25 +34,52 @@ def memory_usage(session: Session, argv: list[bytes]) -> Reply:
 @command("MEMORY STATS")
 def memory_stats(session: Session, argv: list[bytes]) -> Reply:
     server = session.server
-    used, peak, keys = process.resident_memory(), process.peak_memory(), _count_keys(server)
-    dataset = dataset_memory(server, used)
+    usage, keys = server.eviction.measured(), _count_keys(server)
+    used, peak, resident = usage.used, server.eviction.peak, process.resident_memory()
     stats: dict[bytes, Any] = {
         b"peak.allocated": peak,
         b"total.allocated": used,
-        b"startup.allocated": server.startup_memory,
+        b"startup.allocated": 0,
         b"replication.backlog": 0,
         b"clients.slaves": 0,
-        b"clients.normal": clients_memory(server),
+        b"clients.normal": server.client_memory.total,
         b"cluster.links": 0,
         b"aof.buffer": server.persistence.log.pending,
-        b"functions.caches": functions_memory(server),
+        b"lua.caches": server.scripting.cached_bytes,
+        b"functions.caches": server.scripting.functions.code_bytes,
+        **_tables(server),
+        b"overhead.total": usage.overhead,
         b"keys.count": keys,
-        b"keys.bytes-per-key": max(0, used - server.startup_memory) // keys if keys else 0,
-        b"dataset.bytes": dataset,
-        b"dataset.percentage": 100 * dataset / max(used, 1),
+        b"keys.bytes-per-key": used // keys if keys else 0,
+        b"dataset.bytes": usage.dataset,
+        b"dataset.percentage": 100 * usage.dataset / max(used, 1),
         b"peak.percentage": 100 * used / max(peak, 1),
+        b"allocator.allocated": used,
+        b"allocator.active": resident,
+        b"allocator.resident": resident,
+        b"allocator-fragmentation.ratio": resident / max(used, 1),
+        b"allocator-fragmentation.bytes": resident - used,
+        b"allocator-rss.ratio": 1.0,
+        b"allocator-rss.bytes": 0,
+        b"rss-overhead.ratio": 1.0,
+        b"rss-overhead.bytes": 0,
+        b"fragmentation": resident / max(used, 1),
+        b"fragmentation.bytes": resident - used,
     }
     return stats
+
+
+def _tables(server: Server) -> dict[bytes, Any]:
+    """Return the bytes of the dictionaries of each database that has keys."""
+    return {
+        b"db.%d" % database.number: {
+            b"overhead.hashtable.main": of_dict(database.values) + of_dict(database.accessed),
+            b"overhead.hashtable.expires": of_dict(database.expires),
+            b"overhead.hashtable.slot-to-keys": 0,
+        }
+        for database in server.keyspace.databases
+        if database
+    }
 
 
 def _count_keys(server: Server) -> int:

@@ -118,6 +118,9 @@ class Interpreter:
         self._fault: BaseException | None = None
         self._converted = 0
         self.protocol = 2
+        self._count_kilobytes = self._lua.execute(
+            b"local count = collectgarbage; return function() return count('count') end"
+        )
         self._run, self._run_function, self._load, self._compile, self._spill, self._slice = self._open_sandbox()
 
     def _open_sandbox(self) -> tuple[Any, ...]:
@@ -137,6 +140,10 @@ class Interpreter:
         source = files(__package__).joinpath(name).read_bytes()
         dumped = self._lua.eval(b"string.dump")(self._lua.compile(source, name=b"=" + name.encode()))
         return self._lua.compile(keep_frames(dumped, everywhere=True))(*arguments)
+
+    def used_bytes(self) -> int:
+        """Return the bytes that Lua has allocated."""
+        return int(1024 * self._count_kilobytes())
 
     # Scripts
 

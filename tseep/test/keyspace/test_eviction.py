@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import count
 from typing import Any, ClassVar
 
 from tseep.keyspace import eviction
@@ -170,6 +171,36 @@ class EvictionTests(SessionTests):
         for _ in range(4000):
             self.advance(0.002)
         self.assertLessEqual(self.used, 500 * 1024)
+
+    def test_tenacity(self) -> None:
+        """maxmemory-eviction-tenacity sets how many keys are evicted before a command."""
+        self.policy("allkeys-random")
+        left = []
+        for tenacity in (1, 10, 20, 100):
+            self.run_command("CONFIG", "SET", "maxmemory", "100mb")
+            self.fill(3000)
+            self.run_command("CONFIG", "SET", "maxmemory-eviction-tenacity", tenacity)
+            self.server.timer = count(0, 20_000).__next__
+            self.run_command("CONFIG", "SET", "maxmemory", "500kb")
+            self.server.timer = self.look_at_timer
+            left.append(len(self.keys()))
+        self.assertTrue(3000 > left[0] > left[1] > left[2] > left[3], left)
+
+    def test_lazy(self) -> None:
+        """Evicted values are freed in the background with lazyfree-lazy-eviction only; expired ones likewise."""
+        self.run_command("CONFIG", "SET", "maxmemory", "100mb")
+        for lazy, pending in (("no", 0), ("yes", 1)):
+            self.run_command("CONFIG", "SET", "lazyfree-lazy-eviction", lazy, "lazyfree-lazy-expire", lazy)
+            self.run_command("SADD", "set", *range(1000))
+            self.policy("allkeys-random")
+            self.run_command("CONFIG", "SET", "maxmemory", 1)
+            self.assertEqual((0, pending), (len(self.keys()), len(self.server.lazyfree)))
+            self.run_command("CONFIG", "SET", "maxmemory", "100mb")
+            self.run_command("SADD", "set", *range(1000))
+            self.run_command("PEXPIRE", "set", 1)
+            self.pass_time(1)
+            self.run_command("GET", "set")
+            self.assertEqual(2 * pending, len(self.server.lazyfree))
 
     def test_switched_off(self) -> None:
         """With C{maxmemory} 0 nothing is accounted and commands are not wrapped."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tseep.persistence import jobs
 from tseep.persistence.aof_loader import CannotLoad
+from tseep.persistence.jobs import REWRITE, SNAPSHOT
 from tseep.persistence.persistence import FolderInUse
 from tseep.system import filesystem
 from tseep.system.filesystem import Disk
@@ -118,3 +121,24 @@ class FolderTests(SynchronousTestCase):
         disk.number = errno.EACCES
         text = str(self.assertRaises(CannotLoad, self.kept, disk))
         self.assertEqual(f"{self.folder}: Permission denied; see --dir", text)
+
+
+class BackgroundTests(SynchronousTestCase):
+    """What INFO reports about the child process."""
+
+    def test_progress(self) -> None:
+        """The child counts the keys that it has written; afterwards only the memory that it has copied is left."""
+        kept = Kept(made_folder(self))
+        self.addCleanup(kept.crash)
+        for number in range(50):
+            kept("SET", number, "x" * 50_000)
+        self.patch(jobs, "private_memory", lambda pid: 4096)
+        kept("BGSAVE")
+        job = kept.persistence.job
+        self.assertEqual(50, job.to_write)
+        deadline = time.monotonic() + 30
+        while job.written < 50:
+            self.assertLess(time.monotonic(), deadline)
+        kept.work_ends(self)
+        self.assertEqual([0, 0, 0, 4096], [job.to_write, job.written, job.copied, job.copied_peak])
+        self.assertEqual({SNAPSHOT: 4096, REWRITE: 0}, job.last_copied)

@@ -37,10 +37,9 @@ class ProcessTests(SessionTests):
     """MEMORY STATS, DOCTOR, MALLOC-STATS and PURGE."""
 
     def setUp(self) -> None:
-        """Simulate a process of 90 MiB with a peak of 100 MiB and 30 MiB at its start, on a machine of 1000 MiB."""
+        """Simulate a process of 90 MiB with a peak of 100 MiB, on a machine of 1000 MiB."""
         super().setUp()
         self.sizes(resident=90, peak=100, system=1000)
-        self.server.startup_memory = 30 * MIB
         self.run_command("HELLO", 3)
 
     def sizes(self, **mebibytes: int) -> None:
@@ -49,30 +48,29 @@ class ProcessTests(SessionTests):
             self.patch(process, f"{name}_memory", lambda number=number: number * MIB)
 
     def test_stats(self) -> None:
-        """MEMORY STATS has the memory of the process, and its share per key."""
+        """MEMORY STATS has what counts for maxmemory, its parts, and its share per key."""
         for database in (0, 1):
             self.run_command("SELECT", database)
-            self.run_command("SET", "key", "value")
-        self.assertReply(
-            {
-                b"peak.allocated": 100 * MIB,
-                b"total.allocated": 90 * MIB,
-                b"startup.allocated": 30 * MIB,
-                b"replication.backlog": 0,
-                b"clients.slaves": 0,
-                b"clients.normal": self.session.memory,
-                b"cluster.links": 0,
-                b"aof.buffer": 0,
-                b"functions.caches": 0,
-                b"dataset.bytes": 60 * MIB,
-                b"dataset.percentage": 100 * 60 / 90,
-                b"keys.count": 2,
-                b"keys.bytes-per-key": 30 * MIB,
-                b"peak.percentage": 90.0,
-            },
-            "MEMORY",
-            "STATS",
-        )
+            self.run_command("SET", "key", "value", "EX", 100)
+        stats = self.run_command("MEMORY", "STATS")
+        used = self.server.eviction.measured()
+        expected = {
+            b"peak.allocated": self.server.eviction.peak,
+            b"total.allocated": used.used,
+            b"startup.allocated": 0,
+            b"clients.normal": self.session.memory,
+            b"overhead.total": used.overhead,
+            b"dataset.bytes": used.dataset,
+            b"dataset.percentage": 100 * used.dataset / used.used,
+            b"keys.count": 2,
+            b"keys.bytes-per-key": used.used // 2,
+            b"peak.percentage": 100.0,
+            b"allocator.resident": 90 * MIB,
+            b"fragmentation.bytes": 90 * MIB - used.used,
+        }
+        self.assertEqual(expected, {name: stats[name] for name in expected})
+        for name in (b"db.0", b"db.1"):
+            self.assertEqual([True, True, False], [size > 0 for size in stats[name].values()])
 
     def test_no_keys(self) -> None:
         """keys.bytes-per-key is 0 if there are no keys."""
