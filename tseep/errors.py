@@ -88,6 +88,12 @@ def not_allowed(name: str) -> CommandError:
     )
 
 
+def cannot_apply(name: bytes, reason: str) -> CommandError:
+    """The error for a CONFIG SET that failed because of one parameter."""
+    text = b"ERR CONFIG SET failed (possibly related to argument '%b') - %b"
+    return CommandError(text % (name, reason.encode("utf-8", "surrogateescape")))
+
+
 def wrong_subcommand(argv: list[bytes]) -> CommandError:
     """The error for an unknown subcommand, or for a wrong number of its arguments."""
     text = b"ERR unknown subcommand or wrong number of arguments for '%b'. Try %b HELP."

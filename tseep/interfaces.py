@@ -63,6 +63,8 @@ class IMode(Interface):
     def start() -> None:
         """Acquire resources and L{attach <ServerHost.attach>} to the server's host. Called before L{listen}."""
 
+    listens_later = Attribute("Whether L{listen} can be called after clients are served, and in any client's thread.")
+
     def listen(endpoint: str, reserved: bool = False) -> Any:
         """
         Listen for clients.
@@ -110,6 +112,7 @@ class ServerHost(ABC):
     """
 
     _mode: IMode | None = None
+    _change_addresses: Callable[[], None] | None = None
 
     @abstractmethod
     def log(self, level: int, text: str) -> None:
@@ -137,6 +140,19 @@ class ServerHost(ABC):
     def attach(self, mode: IMode) -> None:
         """Forward L{serve_clients}, L{set_keepalive} and L{wake} to a mode that has started."""
         self._mode = mode
+
+    def attach_addresses(self, change: Callable[[], None]) -> None:
+        """Forward L{change_addresses} to the service that listens."""
+        self._change_addresses = change
+
+    def change_addresses(self) -> None:
+        """
+        Listen on the addresses of the parameters C{bind} and C{port}, and on no others of the sort.
+
+        @raise CommandError: if that fails; another call restores the previous addresses.
+        """
+        if self._change_addresses is not None:
+            self._change_addresses()
 
     def serve_clients(self) -> None:
         if self._mode is not None:

@@ -27,7 +27,7 @@ def tseep_options(arguments: list[str]) -> list[str]:
     """Return tseep's options for redis-server's arguments."""
     if arguments[:1] in (["-v"], ["--version"]):
         return ["--version"]
-    if not arguments or arguments[0].startswith("--"):
+    if not arguments or arguments[0].startswith("-"):
         file, rest = None, arguments
     else:
         file, rest = arguments[0], arguments[1:]
@@ -40,14 +40,20 @@ def tseep_options(arguments: list[str]) -> list[str]:
 
 
 def directives(words: list[str]) -> str:
-    """Return command-line words such as C{--save 10 1 --port 1} as lines of a configuration file."""
-    lines: list[str] = []
+    """
+    Return command-line words such as C{--save 10 1 --port 1} as lines of a configuration file, as redis-server reads
+    them: a word with two dashes is a directive, unless it is the first value of one.
+    """
+    lines: list[list[str]] = []
+    needs_value = False
     for word in words:
-        if word.startswith("--"):
-            lines.append(word[2:])
+        if lines and (needs_value or not word.startswith("--")):
+            lines[-1].append(f'"{word}"')
+            needs_value = False
         else:
-            lines[-1] += f' "{word}"' if word == "" or " " in word else f" {word}"
-    return "\n" + "".join(f"{line}\n" for line in lines)
+            lines.append([word[2:] if word.startswith("--") else word])
+            needs_value = " " not in word and word != "--save"
+    return "\n" + "".join(" ".join(line if line != ["save"] else ["save", '""']) + "\n" for line in lines)
 
 
 if __name__ == "__main__":

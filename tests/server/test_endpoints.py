@@ -136,6 +136,61 @@ def test_v1_refuses(certificates: Certificates) -> None:
             assert "Traceback" not in process.output
 
 
+def _unused_ports(count: int) -> list[int]:
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+@pytest.mark.parametrize("mode", ["v1", "v2"])
+def test_changed_addresses(mode: str) -> None:
+    """CONFIG SET port and bind change what listens, keep connected clients, and change nothing if they fail."""
+    first, second = _unused_ports(2)
+
+    def answers(host: str, port: int) -> bool:
+        try:
+            with socket.create_connection((host, port), PATIENCE) as sock:
+                sock.sendall(b"PING\r\n")
+                return read_exactly(sock, 7) == b"+PONG\r\n"
+        except ConnectionRefusedError:
+            return False
+
+    with Tseep(mode, "--port", str(first), unix=True) as server, server.connect() as client:
+        connected = socket.create_connection(("127.0.0.1", first), PATIENCE)
+        assert client("CONFIG", "SET", "port", second) == "OK"
+        assert (answers("127.0.0.1", first), answers("127.0.0.1", second)) == (False, True)
+        connected.sendall(b"PING\r\n")
+        assert read_exactly(connected, 7) == b"+PONG\r\n"
+        connected.close()
+        assert f"tcp_port:{second}\r\n".encode() in client("INFO", "server")
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            taken = str(client("CONFIG", "SET", "timeout", 9, "port", other.getsockname()[1]))
+        failed = "ERR CONFIG SET failed (possibly related to argument '%s') - %s"
+        assert taken == failed % ("port", "Unable to listen on this port. Check server logs.")
+        wrong = str(client("CONFIG", "SET", "bind", "999.999.999.999"))
+        assert wrong == failed % ("bind", "Failed to bind to specified addresses.")
+        assert answers("127.0.0.1", second)
+        values: Any = client("CONFIG", "GET", "port", "timeout", "bind")
+        assert values[1::2] == [str(second).encode(), b"0", b"127.0.0.1"]
+        assert client("CONFIG", "SET", "bind", "127.0.0.2 127.0.0.3 -192.0.2.1") == "OK"
+        found = [answers(f"127.0.0.{number}", second) for number in (1, 2, 3)]
+        assert found == [False, True, True]
+        assert client("CONFIG", "SET", "bind", "") == "OK"
+        assert not answers("127.0.0.2", second)
+        assert server.stop() == 0
+        assert "Traceback" not in server.output
+
+
+def test_v3_keeps_its_addresses() -> None:
+    """In v3 CONFIG SET port is refused, and changes nothing."""
+    with Tseep("v3", "--port", str(_unused_ports(1)[0]), unix=True) as server, server.connect() as client:
+        before = client("CONFIG", "GET", "port")
+        assert "mode v3 cannot change its addresses; restart the server" in str(client("CONFIG", "SET", "port", 1))
+        assert client("CONFIG", "GET", "port") == before
+
+
 @MODES
 def test_unix_permissions(mode: str, tmp_path: Path) -> None:
     """A Unix socket has the configured permissions, and is removed at shutdown."""

@@ -44,7 +44,6 @@ _INERT: dict[str, tuple[Parameter, ...]] = {
         _inert("no-appendfsync-on-rewrite", "no", YES_NO),
         _inert("rdb-save-incremental-fsync", "yes", YES_NO),
         _inert("server_cpulist", "", TEXT, fixed=True),
-        _inert("tcp-backlog", "511", _INT, fixed=True),
     ),
     ALLOCATOR: (
         _inert("active-defrag-cycle-max", "25", _PERCENT),

@@ -13,6 +13,9 @@ from tseep.system.process import cores
 _UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1024, "m": 10**6, "mb": 2**20, "g": 10**9, "gb": 2**30}
 
 
+MAX_ADDRESSES = 16
+"""Maximum number of addresses of C{bind} (CONFIG_BINDADDR_MAX)."""
+
 POLICIES = (
     "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl", "allkeys-lru", "allkeys-lfu", "allkeys-random",
     "noeviction",
@@ -152,6 +155,20 @@ def _parse_file_name(text: str) -> str:
     if not text or os.path.basename(text) != text or text in (".", ".."):
         raise ValueError("it can't be a path, just a filename")
     return text
+
+
+def parse_addresses(text: str) -> tuple[str, ...]:
+    addresses = tuple(text.split())
+    if len(addresses) > MAX_ADDRESSES:
+        raise ValueError("Too many bind addresses specified.")
+    return addresses
+
+
+def parse_mode(text: str) -> int:
+    """Parse the permissions of a file."""
+    if not re.fullmatch("[0-7]{1,4}", text) or int(text, 8) > 0o777:
+        raise ValueError("argument must be an octal number")
+    return int(text, 8)
 
 
 def parse_workers(text: str) -> int:

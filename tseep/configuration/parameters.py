@@ -21,7 +21,9 @@ from tseep.configuration.kinds import (
     choice,
     memory,
     number,
+    parse_addresses,
     parse_classes,
+    parse_mode,
     parse_output_limits,
     parse_percentiles,
     parse_save_points,
@@ -54,6 +56,32 @@ def _limited(name: str) -> Kind:
 
 
 PARAMETERS = [
+    Parameter("port", "6379", number(0, 65535), NETWORK, "TCP port of the addresses in --bind; 0: none."),
+    Parameter(
+        "bind",
+        "127.0.0.1",
+        Kind(parse_addresses, " ".join),
+        NETWORK,
+        "Addresses to listen on; * and ::*: all of IPv4 and IPv6. One after a minus may be missing.",
+        words=True,
+    ),
+    Parameter("unixsocket", "", TEXT, NETWORK, "Path of a Unix socket to listen on.", fixed=True),
+    Parameter(
+        "unixsocketperm",
+        "0",
+        Kind(parse_mode, "{:o}".format),
+        NETWORK,
+        "Permissions of --unixsocket, octal; 0: those of 666.",
+        fixed=True,
+    ),
+    Parameter(
+        "tcp-backlog",
+        "4096",
+        number(0, 2**31 - 1),
+        NETWORK,
+        "Maximum number of connections that wait to be accepted. The kernel limits it to net.core.somaxconn.",
+        fixed=True,
+    ),
     Parameter("maxclients", "10000", number(1, 2**32 - 1), NETWORK, "Maximum number of connected clients."),
     Parameter(
         "workers",

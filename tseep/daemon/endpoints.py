@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.endpoints import quoteStringArgument, serverFromString
 
-from tseep.configuration.file import ConfigError, Directive, one_word
+from tseep.configuration.parameters import Config
 
 DEFAULT_ENDPOINT = "tcp:6379:interface=127.0.0.1"
 
@@ -24,41 +23,16 @@ _MISSING = re.compile(r"missing [0-9]+ required positional arguments?: ")
 _UNIX = re.compile(r"unix:(?:address=)?((?:\\.|[^:\\])+)")
 
 
-def of_directives(directives: Sequence[Directive], needed: bool) -> list[str]:
-    """
-    Return the endpoints of C{bind}, C{port}, C{unixsocket} and C{listen} as Twisted's strings; empty without such a
-    directive. The default of C{bind} is 127.0.0.1.
-
-    @param needed: whether the command line names no endpoint.
-    @raise ConfigError: if a directive is wrong, or if the directives leave no endpoint and one is needed.
-    """
-    last = {directive.name: directive for directive in directives}
-    port = _number(last, "port", 10, 0, 65535) if "port" in last else 6379
-    hosts = last["bind"].words if "bind" in last else ["127.0.0.1"]
-    named = [last[name] for name in ("bind", "port") if name in last]
-    endpoints = [_tcp(host, port) for host in hosts if host and port and _usable(host)] if named else []
-    path = one_word(last["unixsocket"]) if "unixsocket" in last else ""
-    if path:
-        mode = _number(last, "unixsocketperm", 8, 0, 0o777) if "unixsocketperm" in last else 0o666
-        endpoints = endpoints if named else [DEFAULT_ENDPOINT]
-        endpoints.append(f"unix:{quoteStringArgument(path)}:mode={mode:o}")
-    endpoints += [word for directive in directives if directive.name == "listen" for word in directive.words]
-    if named and needed and not endpoints:
-        place, name, words = named[-1]
-        raise ConfigError(f"{place}: {' '.join([name, *words])!r}: no endpoint to listen on; see unixsocket and listen")
-    return endpoints
+def tcp_endpoints(config: Config) -> list[str]:
+    """Return the endpoints of C{bind} and C{port} as Twisted's strings."""
+    port = config["port"]
+    return [_tcp(host, port) for host in config["bind"] if port and _usable(host)]
 
 
-def _number(last: dict[str, Directive], name: str, base: int, least: int, most: int) -> int:
-    place, _, words = last[name]
-    try:
-        value = int(" ".join(words), base)
-    except ValueError:
-        value = -1
-    if not least <= value <= most:
-        kind = "an octal number" if base == 8 else f"a number between {least} and {most}"
-        raise ConfigError(f"{place}: {name} {' '.join(words)!r}: argument must be {kind}")
-    return value
+def unix_endpoints(config: Config) -> list[str]:
+    """Return the endpoint of C{unixsocket} as Twisted's string; empty without one."""
+    path, mode = config["unixsocket"], config["unixsocketperm"] or 0o666
+    return [f"unix:{quoteStringArgument(path)}:mode={mode:o}"] if path else []
 
 
 def _tcp(host: str, port: int) -> str:

@@ -25,8 +25,8 @@ from tseep.configuration.file import (
 )
 from tseep.configuration.parameters import PARAMETERS, Config
 from tseep.daemon.check import summary, unused_password, unwritable
-from tseep.daemon.endpoints import DEFAULT_ENDPOINT, of_directives, unavailable
 from tseep.daemon.endpoints import problem as endpoint_problem
+from tseep.daemon.endpoints import tcp_endpoints, unavailable, unix_endpoints
 from tseep.errors import AclRuleError
 from tseep.server.server import Server
 
@@ -38,11 +38,14 @@ _ENDPOINTS = ("listen", "operator-listen", "metrics")
 _NOT_OF_V1 = ("ssl:", "mtls:", "haproxy:")
 """Endpoints with a protocol between socket and client. v1's threads read the socket directly and cannot serve them."""
 
+_ADDRESSES = ("port", "bind", "unixsocket")
+"""The parameters that are endpoints."""
+
+_SEVERAL = {parameter.name for parameter in PARAMETERS if parameter.words and parameter.option}
+"""The parameters with several values."""
+
 _REDIS_OPTIONS = {
     **{name: command for name, (_, command) in TWISTD.items()},
-    "port": f"--listen {DEFAULT_ENDPOINT}",
-    "bind": f"--listen {DEFAULT_ENDPOINT}",
-    "unixsocket": "--listen unix:/run/tseep.sock:mode=600",
     "tls-port": "--listen ssl:6380:privateKey=key.pem:certKey=cert.pem",
 }
 """tseep's equivalents of options of redis-server."""
@@ -99,7 +102,7 @@ class Options(usage.Options):
         self["operator-listen"].append(endpoint)
 
     def opt_listen(self, endpoint: str) -> None:
-        """Endpoint to listen on, in Twisted's syntax. Repeatable. [default: tcp:6379:interface=127.0.0.1]"""
+        """Endpoint to listen on, in Twisted's syntax. Repeatable. Replaces --port and --bind. [default: none]"""
         self["listen"].append(endpoint)
 
     opt_l = opt_listen
@@ -153,7 +156,7 @@ class Options(usage.Options):
         @raise SystemExit: with a message of one line if an option is wrong; twistd would print its whole help first.
         """
         try:
-            super().parseOptions(options)
+            super().parseOptions(None if options is None else _joined(options))
         except usage.UsageError as error:
             raise SystemExit(f"tseep: {self._help_with(str(error))} (see tseep --help)") from None
 
@@ -194,6 +197,7 @@ class Options(usage.Options):
         for parameter in PARAMETERS:
             if parameter.option and self._given(parameter.name):
                 self._set(parameter.name)
+        self._add_addresses()
         if checking:
             raise SystemExit(_check_config(self))
         if self.errors:
@@ -210,16 +214,26 @@ class Options(usage.Options):
         if self["config"] is not None:
             self["config"] = os.path.abspath(self["config"])
             self.directives += read_file(self["config"], self.config, self.errors)
-            try:
-                found["listen"] = of_directives(self.directives, not self["listen"])
-            except ConfigError as error:
-                self.errors.append(str(error))
-        for _, name, words in self.directives:
-            if name in ("operator-listen", "metrics"):
-                found[name] += words
+        self._takes_addresses = not self["listen"]  # on the command line it replaces the addresses of the file
+        for directive in self.directives:
+            if directive.name in found:
+                found[directive.name] += directive.words
         for name in _ENDPOINTS:
             self[name] = self[name] or found[name]
-        self["listen"] = self["listen"] or [DEFAULT_ENDPOINT]
+
+    def _add_addresses(self) -> None:
+        """Add the endpoints of C{port}, C{bind} and C{unixsocket}, unless C{listen} replaces them."""
+        config = self.config
+        in_file = [each for each in self.directives if each.name in _ADDRESSES] if self._takes_addresses else []
+        if self["listen"] and not in_file:
+            if not self._given("port") and not self._given("bind"):
+                config.presume("port", "0")
+            if not self._given("unixsocket"):
+                config.presume("unixsocket", "")
+        self["listen"] = [*tcp_endpoints(config), *unix_endpoints(config), *self["listen"]]
+        if not self["listen"]:
+            reason = "no endpoint to listen on; see port, bind, unixsocket and listen"
+            self.errors.append(str(in_file[-1].error(reason)) if in_file else reason)
 
     def _choose(self, name: str, choices: Sequence[str]) -> None:
         """Set an option that the file may set, too, and check that the value is one of the choices."""
@@ -257,6 +271,23 @@ class Options(usage.Options):
                 self.config.presume("requirepass", _password_of_environment())
         except ConfigError as error:
             self.errors.append(str(error))
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """Return words in which the values of an option with several, such as C{--save 3600 1}, are one value."""
+    found: list[str] = []
+    values: dict[str, list[str]] = {}
+    option = ""
+    for word in words:
+        if option and not word.startswith("--") and not re.fullmatch("-[a-z]", word):
+            values[option].append(word)
+        elif word.startswith("--") and word[2:] in _SEVERAL:
+            option = word[2:]
+            values.setdefault(option, [])
+        else:
+            option = ""
+            found.append(word)
+    return [*(f"--{name}={' '.join(given)}" for name, given in values.items()), *found]
 
 
 def _password_of_environment() -> str:
@@ -302,7 +333,7 @@ def without_effect(options: Options) -> list[str]:
     ignored = {directive.name: None for directive in options.directives if is_ignored(directive.name)}
     if ignored:
         lines.append(f"{options['config']}: without effect in tseep: {', '.join(ignored)}")
-    named = {name: for_twistd(name, words) for _, name, words in options.directives}
+    named = {each.name: for_twistd(each.name, each.words) for each in options.directives}
     left = [f"{name} ({instead})" for name, instead in named.items() if instead]
     if left:
         lines.append(f"{options['config']}: left to twistd: {', '.join(left)}")

@@ -12,17 +12,25 @@ from twisted.logger import Logger
 
 from tseep import __version__
 from tseep.daemon.check import unused_password, unwritable
+from tseep.daemon.endpoints import tcp_endpoints
 from tseep.daemon.systemd import notify
-from tseep.errors import AclRuleError
+from tseep.errors import AclRuleError, cannot_apply
 from tseep.interfaces import IMode
 from tseep.net import address
 from tseep.net.heartbeat import Heartbeat
+from tseep.net.listener import close_now
 from tseep.net.ports import CannotStart, port_of
 from tseep.persistence.aof_loader import CannotLoad
 from tseep.persistence.persistence import FolderInUse
 from tseep.server.server import Server
 
 _log = Logger("tseep.service.TseepService")  # the logger's name is part of the log format: filters depend on it
+
+_FAILURES = {
+    b"port": "Unable to listen on this port. Check server logs.",
+    b"bind": "Failed to bind to specified addresses.",
+}
+"""Redis's errors, by parameter."""
 
 GRACE = 3.0
 """Seconds that clients with unsent output can delay the shutdown."""
@@ -53,6 +61,7 @@ class TseepService(Service):
         self._operator_endpoints = operator_endpoints
         self._keeps = keeps
         self._ports: list[Any] = []
+        self._changeable: dict[str, Any] = {}  # those of bind and port
         self._heartbeat = Heartbeat(reactor, server.timer, server.lag, lambda: mode.call(server.cron.run))
 
     def privilegedStartService(self) -> None:
@@ -62,8 +71,14 @@ class TseepService(Service):
         @raise CannotStart: if an endpoint cannot be listened on.
         """
         self._mode.start()
+        config = self._server.config
+        self._addresses, changeable = (config["port"], config["bind"]), tcp_endpoints(config)
         for endpoint in self._endpoints:
-            self._ports.append(port_of(self._mode.listen, endpoint, "--listen"))
+            port = port_of(self._mode.listen, endpoint, "--listen")
+            if endpoint in changeable:
+                self._changeable[endpoint] = port
+            else:
+                self._ports.append(port)
         for endpoint in self._operator_endpoints:
             self._ports.append(port_of(lambda each: self._mode.listen(each, True), endpoint, "--operator-listen"))
 
@@ -80,9 +95,40 @@ class TseepService(Service):
         if self._keeps:
             self._start_persistence()
             self._warn_if_nothing_is_kept()
-        server.addresses = [address.show(port.getHost()) for port in self._ports]
+        self._note_addresses()
+        server.host.attach_addresses(self._change_addresses)
         self._heartbeat.start()
         self._reactor.callWhenRunning(self._announce)
+
+    def _note_addresses(self) -> None:
+        self._server.addresses = [address.show(port.getHost()) for port in self._all_ports]
+
+    @property
+    def _all_ports(self) -> list[Any]:
+        return [*self._changeable.values(), *self._ports]
+
+    def _change_addresses(self) -> None:
+        """Listen on the addresses of C{bind} and C{port}, as L{ServerHost.change_addresses} requires."""
+        config, ports = self._server.config, self._changeable
+        before, addresses = self._addresses, (config["port"], config["bind"])
+        if addresses == before:
+            return
+        changed, wanted = b"bind" if addresses[0] == before[0] else b"port", tcp_endpoints(config)
+        if not self._mode.listens_later:
+            raise cannot_apply(changed, f"mode {self._mode.name} cannot change its addresses; restart the server")
+        for endpoint in set(ports) - set(wanted):
+            close_now(ports.pop(endpoint))
+        self._addresses = addresses
+        try:
+            for endpoint in wanted:
+                if endpoint not in ports:
+                    ports[endpoint] = port_of(self._mode.listen, endpoint, "bind and port")
+        except CannotStart as error:
+            _log.warn("{error}", error=error)
+            raise cannot_apply(changed, _FAILURES[changed]) from error
+        finally:
+            self._note_addresses()
+        _log.info("Listening on {addresses}", addresses=", ".join(self._server.addresses))
 
     def _load_users(self) -> None:
         users = self._server.users
@@ -135,7 +181,7 @@ class TseepService(Service):
 
     async def _stop(self) -> None:
         self._heartbeat.stop()
-        for port in self._ports:
+        for port in self._all_ports:
             self._accept_all(port)
             await maybeDeferred(port.stopListening)
         self._server.stopping = True

@@ -51,6 +51,7 @@ class EventedMode:
     """
 
     name = "v2"
+    listens_later = True
     details = ""
 
     def __init__(self, reactor: Any, server: Server) -> None:
@@ -66,8 +67,8 @@ class EventedMode:
             self._watcher = Watcher(self._reactor, self.commit)
             self._watcher.start()
             self.server.ready_batch_histogram = self._watcher.batches
-        keepalive = self.server.config["tcp-keepalive"]
-        self._listener = Listener(self._watcher or self._reactor, TCPTransport, UNIXTransport, keepalive)
+        config, reactor = self.server.config, self._watcher or self._reactor
+        self._listener = Listener(reactor, TCPTransport, UNIXTransport, config["tcp-keepalive"], config["tcp-backlog"])
         self.server.host.attach(self)
 
     def listen(self, endpoint: str, reserved: bool = False) -> Deferred[Any]:

@@ -23,7 +23,7 @@ from tseep.modes.shutdown import wait_while
 from tseep.modes.threads import Threads
 from tseep.modes.waker import Waker
 from tseep.net import address
-from tseep.net.listener import ClientFactory, Listener
+from tseep.net.listener import BACKLOG, ClientFactory, Listener
 from tseep.server.server import TOO_MANY_CLIENTS
 from tseep.system import futex
 
@@ -289,8 +289,8 @@ def _own_address(sock: socket.socket) -> str:
 class ThreadListener(Listener):
     """A listener for bare sockets. It refuses endpoints that put a protocol between socket and client (TLS, PROXY)."""
 
-    def __init__(self, reactor: Any, keepalive: int = 0) -> None:
-        super().__init__(reactor, Accepted, Accepted, keepalive)
+    def __init__(self, reactor: Any, keepalive: int = 0, backlog: int = BACKLOG) -> None:
+        super().__init__(reactor, Accepted, Accepted, keepalive, backlog)
 
     def listenSSL(self, port: int, factory: IProtocolFactory, *args: Any, **kwargs: Any) -> tcp.Port:
         raise ValueError("v1 serves bare sockets only (tcp:, tcp6:, unix:, systemd:); use --mode v2 for TLS")
@@ -313,6 +313,7 @@ class ThreadedMode:
     """
 
     name = "v1"
+    listens_later = True
 
     def __init__(self, reactor: Any, server: Server) -> None:
         self._reactor = reactor
@@ -327,7 +328,8 @@ class ThreadedMode:
         """Prepare the threads and the listener."""
         self.threads.start()
         self.server.threads = self.threads
-        self._listener = ThreadListener(self._reactor, self.server.config["tcp-keepalive"])
+        config = self.server.config
+        self._listener = ThreadListener(self._reactor, config["tcp-keepalive"], config["tcp-backlog"])
         self.server.host.attach(self)
 
     @property

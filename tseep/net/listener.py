@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from twisted.internet import tcp, unix
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, IProtocolFactory
 from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
 BACKLOG = 4096
-"""Maximum length of the accept queue. The kernel limits it to net.core.somaxconn."""
+"""Default of C{tcp-backlog}: the maximum length of the accept queue. The kernel limits it to net.core.somaxconn."""
+
+_TWISTED_BACKLOG = 50
+"""The backlog of endpoints that name none."""
 
 MAX_KEEPALIVE_S = 32767
 """The kernel's maximum for TCP_KEEPIDLE and TCP_KEEPINTVL, in seconds."""
@@ -85,12 +90,19 @@ class Listener:
     @param tcp_transport: called for each accepted connection, as L{twisted.internet.tcp.Server} is.
     @param unix_transport: the same for Unix sockets.
     @param keepalive: seconds of silence after which the kernel probes a TCP client; 0 disables probes.
+    @param backlog: the maximum length of the accept queue of endpoints that name none.
     """
 
     def __init__(
-        self, reactor: Any, tcp_transport: Callable[..., Any], unix_transport: Callable[..., Any], keepalive: int = 0
+        self,
+        reactor: Any,
+        tcp_transport: Callable[..., Any],
+        unix_transport: Callable[..., Any],
+        keepalive: int = 0,
+        backlog: int = BACKLOG,
     ) -> None:
         self._reactor = reactor
+        self._backlog = backlog
         self._sockets: list[socket.socket] = []
         self._keepalive = keepalive
         self._tcp_transport = tcp_transport
@@ -101,12 +113,15 @@ class Listener:
         return serverFromString(self, endpoint).listen(factory)
 
     def listenTCP(self, port: int, factory: IProtocolFactory, backlog: int = 50, interface: str = "") -> tcp.Port:
-        return self._listen(TCPPort(port, factory, max(backlog, BACKLOG), interface, self._reactor))
+        return self._listen(TCPPort(port, factory, self._length(backlog), interface, self._reactor))
 
     def listenUNIX(
         self, address: bytes, factory: IProtocolFactory, backlog: int = 50, mode: int = 0o666, wantPID: int = 0
     ) -> tcp.Port:
-        return self._listen(unix.Port(address, factory, max(backlog, BACKLOG), mode, self._reactor, wantPID))
+        return self._listen(unix.Port(address, factory, self._length(backlog), mode, self._reactor, wantPID))
+
+    def _length(self, backlog: int) -> int:
+        return self._backlog if backlog == _TWISTED_BACKLOG else backlog
 
     def listenSSL(
         self, port: int, factory: IProtocolFactory, contextFactory: Any, backlog: int = 50, interface: str = ""
@@ -143,6 +158,13 @@ class Listener:
         self._keepalive = seconds
         for listening in self._sockets:
             _keep_alive(listening, seconds)
+
+
+def close_now(port: tcp.Port) -> None:
+    """Close a port before this returns; C{stopListening} does so in the reactor's next iteration."""
+    port.disconnecting = True
+    port.stopReading()
+    port.connectionLost(Failure(ConnectionDone()))
 
 
 def _keep_alive(listening: socket.socket, seconds: int) -> None:

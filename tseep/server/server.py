@@ -210,6 +210,7 @@ class Server:
         self.tracking.max_keys = config["tracking-table-max-keys"]
         self.host.set_keepalive(config["tcp-keepalive"])
         self.keyspace.free_expired = self.lazyfree.add_value if config["lazyfree-lazy-expire"] == "yes" else None
+        self.host.change_addresses()
         self.persistence.apply_config()
         self.eviction.apply_config()
         self.changes.update()

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from tseep.datatypes.memory import of_bytes
 
 if TYPE_CHECKING:
     from tseep.interfaces import IConnection
     from tseep.session.session import Session
 
 
-def describe(session: Session) -> bytes:
-    """Return the line of CLIENT LIST, without a line end."""
-    return " ".join([f"{name}={value}" for name, value in facts(session).items()]).encode("utf-8", "surrogateescape")
+def describe(session: Session, argv: Sequence[bytes] = ()) -> bytes:
+    """
+    Return the line of CLIENT LIST, without a line end.
+
+    @param argv: the command that the client executes at present.
+    """
+    fields = facts(session, argv).items()
+    return " ".join([f"{name}={value}" for name, value in fields]).encode("utf-8", "surrogateescape")
 
 
-def facts(session: Session) -> dict[str, object]:
-    """Return the fields of CLIENT LIST by name. Buffers that only Redis has are 0."""
+def facts(session: Session, argv: Sequence[bytes] = ()) -> dict[str, object]:
+    """
+    Return the fields of CLIENT LIST by name. Those of buffers that a client of tseep does not have are 0: spare bytes
+    of a query buffer (C{qbuf-free}), and a reply buffer of fixed size (C{rbs} and C{rbp}).
+
+    @param argv: the command that the client executes at present.
+    """
+    arguments, replies = sum(map(of_bytes, argv)), session.reply_memory
     now = session.server.timer()
     connection, last, own = session.connection, session.last_command, session.subscriptions
     tracked = session.tracking
@@ -33,17 +47,17 @@ def facts(session: Session) -> dict[str, object]:
         "psub": len(own.patterns) if own else 0,
         "ssub": len(own.shards) if own else 0,
         "multi": len(session.transaction.queue) if session.transaction is not None else -1,
-        "qbuf": session.query_memory,
+        "qbuf": session.query_memory + _request_bytes(argv),
         "qbuf-free": 0,
-        "argv-mem": 0,
+        "argv-mem": arguments,
         "multi-mem": session.queue_memory,
         "rbs": 0,
         "rbp": 0,
-        "obl": 0,
+        "obl": replies,
         "oll": int(connection.unsent > 0),
         "omem": connection.unsent,
-        "tot-mem": session.memory,
-        "events": "r",
+        "tot-mem": session.memory + arguments + replies,
+        "events": "r" * (session.pending_commands is None) + "w" * (connection.unsent > 0),
         "cmd": _text(last.name) if last is not None else "NULL",
         "user": _text(session.user.name),
         "redir": tracked.redirect if tracked is not None else -1,
@@ -52,6 +66,13 @@ def facts(session: Session) -> dict[str, object]:
         "lib-ver": _text(session.library_version),
         **({} if connection.worker is None else {"worker": connection.worker}),
     }
+
+
+def _request_bytes(argv: Sequence[bytes]) -> int:
+    """Return the bytes of a command in RESP; 0 for none."""
+    return (
+        len(b"*%d\r\n" % len(argv)) + sum([len(b"$%d\r\n\r\n" % len(word)) + len(word) for word in argv]) if argv else 0
+    )
 
 
 def is_allowed(session: Session, parameter: str) -> bool:

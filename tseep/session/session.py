@@ -175,6 +175,11 @@ class Session:
         return 0 if transaction is None else transaction.bytes
 
     @property
+    def reply_memory(self) -> int:
+        """Bytes of the replies of the current read, which are sent after it: C{obl} in CLIENT LIST."""
+        return sum(map(len, self._replies or ()))
+
+    @property
     def memory(self) -> int:
         """Estimated memory in bytes, with input and output buffers: C{tot-mem} in CLIENT LIST."""
         own, tracked = self.subscriptions, self.tracking

@@ -45,6 +45,7 @@ class NoMode:
 
     name = "none"
     details = ""
+    listens_later = True
 
     def __init__(self, server: Server) -> None:
         self.server = server

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tseep.commands.arguments import REDACTED
 from tseep.configuration.file import rewritten
-from tseep.errors import SYNTAX, CommandError
+from tseep.errors import SYNTAX, CommandError, cannot_apply
 from tseep.registry.table import command, iter_commands
 from tseep.replies import OK, Reply
 from tseep.session.client_info import is_allowed
@@ -93,23 +93,18 @@ def _require_settable(session: Session, names: list[bytes], parameters: list[Par
     """
     for at, (name, parameter) in enumerate(zip(names, parameters)):
         if parameter.name in _PROTECTED and not is_allowed(session, "enable-protected-configs"):
-            raise _failed(name, "can't set protected config")
+            raise cannot_apply(name, "can't set protected config")
         if parameter.fixed:
-            raise _failed(name, "can't set immutable config")
+            raise cannot_apply(name, "can't set immutable config")
         if parameter in parameters[:at]:
-            raise _failed(name, "duplicate parameter")
+            raise cannot_apply(name, "duplicate parameter")
 
 
 def _read(name: bytes, parameter: Parameter, text: str) -> Any:
     try:
         return parameter.kind.parse(text)
     except ValueError as error:
-        raise _failed(name, str(error)) from error
-
-
-def _failed(name: bytes, why: str) -> CommandError:
-    text = b"ERR CONFIG SET failed (possibly related to argument '%b') - %b"
-    return CommandError(text % (name, why.encode()))
+        raise cannot_apply(name, str(error)) from error
 
 
 def _decode(text: bytes) -> str:

@@ -101,26 +101,26 @@ def client_reply(session: Session, argv: list[bytes]) -> Reply:
 
 @command("CLIENT INFO")
 def client_info(session: Session, argv: list[bytes]) -> Reply:
-    return _listing([session])
+    return _listing(session, argv, [session])
 
 
 @command("CLIENT LIST")
 def client_list(session: Session, argv: list[bytes]) -> Reply:
     sessions = session.server.sessions
     if len(argv) == 2:
-        return _listing(sessions.values())
+        return _listing(session, argv, sessions.values())
     filter = argv[2].lower()
     if filter == b"type" and len(argv) == 4:
         client_type = _type(argv[3])
-        return _listing([one for one in sessions.values() if type_of(one) == client_type])
+        return _listing(session, argv, [one for one in sessions.values() if type_of(one) == client_type])
     if filter == b"id" and len(argv) > 3:
         ids = [require_integer(text, "ERR Invalid client ID") for text in argv[3:]]
-        return _listing([sessions[id] for id in ids if id in sessions])
+        return _listing(session, argv, [sessions[id] for id in ids if id in sessions])
     raise CommandError(SYNTAX)
 
 
-def _listing(sessions: Iterable[Session]) -> Verbatim:
-    return Verbatim(b"".join([describe(one) + b"\n" for one in sessions]))
+def _listing(session: Session, argv: list[bytes], sessions: Iterable[Session]) -> Verbatim:
+    return Verbatim(b"".join([describe(one, argv if one is session else ()) + b"\n" for one in sessions]))
 
 
 def _type(word: bytes) -> str:

@@ -322,6 +322,7 @@ class WorkersMode:
     """
 
     name = "v3"
+    listens_later = False  # the workers inherit their sockets
 
     @property
     def details(self) -> str:
@@ -347,7 +348,10 @@ class WorkersMode:
         server = self.server
         server.workers = self._slots
         self.watcher.start()
-        self._listener = SharingListener(self._reactor, len(self._slots), server.config["tcp-keepalive"])
+        config = server.config
+        self._listener = SharingListener(
+            self._reactor, len(self._slots), config["tcp-keepalive"], config["tcp-backlog"]
+        )
         server.host.attach(self)
         self._reactor.callWhenRunning(self._begin)
 

@@ -74,13 +74,13 @@ class SharingListener(Listener):
     @param workers: number of workers.
     """
 
-    def __init__(self, reactor: Any, workers: int, keepalive: int = 0) -> None:
-        super().__init__(_IdleReactor(reactor), TCPTransport, UNIXTransport, keepalive)
+    def __init__(self, reactor: Any, workers: int, keepalive: int = 0, backlog: int = BACKLOG) -> None:
+        super().__init__(_IdleReactor(reactor), TCPTransport, UNIXTransport, keepalive, backlog)
         self._workers = workers
 
     def listenTCP(self, port: int, factory: IProtocolFactory, backlog: int = 50, interface: str = "") -> Any:
         """Bind one socket per worker to a TCP port."""
-        first, *others = _bind(interface, port, max(backlog, BACKLOG), self._workers)
+        first, *others = _bind(interface, port, self._length(backlog), self._workers)
         for each in others:
             self._listens(each)
         with first:  # the port has a duplicate of it

@@ -73,7 +73,7 @@ class ConfigFileTests(SynchronousTestCase):
             "replicaof 192.0.2.1 6379", "a.conf:1: 'replicaof 192.0.2.1 6379': tseep cannot be a replica;"
         )
         self.assertRefused('rename-command CONFIG ""', "'rename-command CONFIG \"\"': tseep renames no commands; deny")
-        self.assertRefused("TLS-PORT 6380", "'tls-port 6380': TLS is an endpoint; write listen ssl:PORT")
+        self.assertRefused("TLS-PORT 6380", "'TLS-PORT 6380': TLS is an endpoint; write listen ssl:PORT")
         harmless = 'replicaof NO ONE\ncluster-enabled no\ntls-port 0\nmin-replicas-to-write 0\nmasterauth ""'
         self.apply(f"{harmless}\nshutdown-on-sigterm default\nio-threads 4\ndaemonize yes\nport 7000")
         self.assertEqual([], self.errors)
@@ -151,8 +151,8 @@ class ConfigFileTests(SynchronousTestCase):
 
     def test_wrong(self) -> None:
         """An error names the file and the line."""
-        self.assertRefused("\ntimeout many", "a.conf:2: timeout 'many': argument couldn't be parsed into an integer")
-        self.assertRefused("timeout 1 2", "a.conf:1: timeout: wrong number of arguments")
+        self.assertRefused("\ntimeout many", "a.conf:2: 'timeout many': argument couldn't be parsed into an integer")
+        self.assertRefused("timeout 1 2", "a.conf:1: 'timeout 1 2': wrong number of arguments")
         self.assertRefused('requirepass "a', "a.conf:1: unbalanced quotes")
         self.assertRefused("include /no/such/file", "cannot read the configuration file /no/such/file: No such file")
         self.assertRefused(f"include {self.folder}/a.conf", "a.conf:1: files include each other more than 16 deep")

@@ -60,7 +60,7 @@ class OptionsTests(SynchronousTestCase):
         self.assertRefused("--timeout '-1': argument must be between 0 and", "--timeout", "-1")
         self.assertRefused("unexpected argument 'start'", "start")
         self.assertRefused("--no-such", "--no-such")
-        self.assertRefused("did you mean --listen tcp:6379:interface=127.0.0.1?", "--port", "6379")
+        self.assertRefused("no endpoint to listen on", "--port", "0")
         self.assertRefused("did you mean twistd tseep?", "--daemonize", "yes")
         self.assertRefused("did you mean --maxmemory-policy?", "--maxmemory-polcy", "noeviction")
         self.assertRefused(f"did you mean --config {__file__}?", __file__)
@@ -76,7 +76,6 @@ class OptionsTests(SynchronousTestCase):
         """The command line overrides the configuration file, also with a default value."""
         options = self.read_file("timeout 5\nmaxclients 6\nactiverehashing yes\n", "--timeout", "0")
         self.assertEqual((options.config["timeout"], options.config["maxclients"]), (0, 6))
-        self.assertEqual(options["listen"], [DEFAULT_ENDPOINT])
 
     def test_config_file_options(self) -> None:
         """
@@ -93,7 +92,9 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual((options["mode"], options["log-format"], options["listen"]), ("v2", "text", ["tcp:9"]))
         self.assertEqual((options["operator-listen"], options["metrics"]), (["tcp:7"], ["tcp:8"]))
         self.assertEqual(self.read_file("port 0\nlisten tcp:1")["listen"], ["tcp:1"])
-        self.assertEqual(self.read_file("port 7\nlisten tcp:1")["listen"], ["tcp:7:interface=127.0.0.1", "tcp:1"])
+        self.assertEqual(
+            self.read_file("port 7\nbind ::1\nlisten tcp:1")["listen"], ["tcp6:7:interface=\\:\\:1", "tcp:1"]
+        )
         with self.assertRaisesRegex(SystemExit, "^tseep: .*:2: mode must be one of v1, v2, v3, not 'v9'"):
             self.read_file("\nmode v9")
         options = self.read_file("\nmetrics 9121")
@@ -116,7 +117,45 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(self.read_file("bind *")["listen"], ["tcp:6379"])
         self.assertEqual(self.read_file("port 0\nunixsocket x")["listen"], ["unix:x:mode=666"])
         self.assertEqual(self.read_file('bind ""\nunixsocket x')["listen"], ["unix:x:mode=666"])
-        self.assertEqual(self.read_file("unixsocket x")["listen"], [DEFAULT_ENDPOINT, "unix:x:mode=666"])
+        self.assertEqual(self.read_file("unixsocket x", "--bind", "*")["listen"], ["tcp:6379", "unix:x:mode=666"])
+        self.assertEqual(self.read_file("unixsocket x", "-l", "tcp:9", "--port", "0")["listen"], ["tcp:9"])
+        self.assertEqual(self.read_file("port 1", "--port", "2", "--bind", "*")["listen"], ["tcp:2"])
+
+    def test_redis_addresses(self) -> None:
+        """With a file, bind defaults to all addresses, as in Redis; listen replaces port and bind."""
+        for text, listens in (("", "tcp:6379"), ("port 7", "tcp:7")):
+            self.assertIn(listens, self.read_file(text)["listen"])
+        self.assertEqual("* -::*", self.read_file("").config.show("bind"))
+        for options in (self.read_file("listen tcp:1"), self.read_file("", "--listen", "tcp:1"), parse("-l", "tcp:1")):
+            self.assertEqual(["tcp:1"], options["listen"])
+            self.assertEqual(0, options.config["port"])
+            self.assertTrue(options.config.is_default("port"))
+
+    def test_several_values(self) -> None:
+        """Options with several values take them as several words, also repeated, as in Redis."""
+        words = [
+            "--save",
+            "3600",
+            "1",
+            "300",
+            "100",
+            "--port",
+            "7",
+            "--bind",
+            "127.0.0.1",
+            "-::1",
+            "-m",
+            "v1",
+            "--save",
+            "60",
+            "10000",
+        ]
+        options = parse(*words)
+        self.assertEqual("3600 1 300 100 60 10000", options.config.show("save"))
+        self.assertEqual(("127.0.0.1 -::1", "v1"), (options.config.show("bind"), options["mode"]))
+        self.assertEqual("", parse("--save", "--bind", "*").config.show("save"))
+        self.assertEqual("5 1", parse("--save", "5 1").config.show("save"))
+        self.assertRefused("unexpected argument '2'", "--maxclients", "1", "2")
 
     def test_config_file_wrong(self) -> None:
         """An invalid configuration file stops the start with one line."""
@@ -137,7 +176,7 @@ class OptionsTests(SynchronousTestCase):
             "unixsocket",
             "port",
         ):
-            with self.assertRaisesRegex(SystemExit, f"^tseep: .*:1: {name}: wrong number of arguments"):
+            with self.assertRaisesRegex(SystemExit, f"^tseep: .*:1: '{name}': wrong number of arguments"):
                 self.read_file(name)
 
     def test_password(self) -> None:

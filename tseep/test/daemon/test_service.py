@@ -32,6 +32,7 @@ class FakeMode:
 
     name = "fake"
     details = "all of it"
+    listens_later = True
 
     def __init__(self, reactor: Any, server: Server) -> None:
         self._reactor = reactor

@@ -129,6 +129,25 @@ class ListTests(SessionTests):
         self.assertEqual(("1", "client|info"), (self.fields(info)["id"], self.fields(info)["cmd"]))
         self.assertEqual(1, info.count(b"\n"))
 
+    def test_buffers(self) -> None:
+        """CLIENT LIST shows the present command, and the replies before it, in the buffers of its client only."""
+        self.connect()
+        replies = self.session.receive(b"PING\r\n*2\r\n$6\r\nclient\r\n$4\r\nlist\r\n")
+        own, other = map(self.fields, decode(replies)[1].splitlines())
+        self.assertEqual(["26", "7", "96"], [own[name] for name in ("qbuf", "obl", "argv-mem")])
+        self.assertEqual(["0", "0", "0"], [other[name] for name in ("qbuf", "obl", "argv-mem")])
+        self.assertEqual(int(other["tot-mem"]) + 7 + 96, int(own["tot-mem"]))
+
+    def test_events(self) -> None:
+        """The events are those that a client waits for: readable, and writable while output is unsent."""
+        other = self.connect()
+        for unsent, events in (0, "r"), (5, "rw"):
+            other.connection.unsent = unsent
+            fields = self.fields(self.run_command("CLIENT", "LIST", "ID", other.id))
+            self.assertEqual(
+                [events, str(unsent), str(int(unsent > 0))], [fields[n] for n in ("events", "omem", "oll")]
+            )
+
     def test_new_client(self) -> None:
         """CLIENT LIST shows the command NULL before the first one, and an incomplete command in qbuf."""
         other = self.connect()
