@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 from tseep.errors import CommandError
-from tseep.persistence.jobs import REWRITE, SNAPSHOT
+from tseep.persistence.jobs import SNAPSHOT
 from tseep.rdb.snapshot import write
 
 if TYPE_CHECKING:

@@ -50,18 +50,11 @@ class EncodingTests(SessionTests):
 
     def test_sorted_set(self) -> None:
         """Each command that adds a member converts a listpack that becomes too large; ZREM does not convert back."""
-<<<<<<< HEAD
-        for argv in (
-            ["ZADD", "k", "1", "x" * 6], ["ZADD", "k", "1", "b", "2", "c", "3", "d"], ["ZINCRBY", "k", "1", "x" * 6],
-            ["GEOADD", "k", "1", "1", "x" * 6],
-        ):  # fmt: skip
-=======
         growing: list[list[Argument]] = [
             ["ZADD", "k", 1, "x" * 6], ["ZADD", "k", 1, "b", 2, "c", 3, "d"], ["ZINCRBY", "k", 1, "x" * 6],
             ["GEOADD", "k", 1, 1, "x" * 6],
         ]  # fmt: skip
         for argv in growing:
->>>>>>> 566d0d3 (Types of the encodings' tests; each test restores the limits)
             self.assertEncoding(b"listpack", "ZADD", "k", 1, "a")
             self.assertEncoding(b"skiplist", *argv)
             self.assertEncoding(b"skiplist", "ZREM", "k", "b", "c", "d")
