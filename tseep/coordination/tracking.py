@@ -153,8 +153,13 @@ class Tracking:
     def _note_read(self, key: bytes, caller: Tracked | None) -> None:
         for id in self.readers.pop(key):
             session = self.sessions.get(id)
-            if session is not None and not self._is_own(session, caller):
+            if session is not None and not self._is_own(session, caller) and not self._broadcasts_to(session):
                 self._invalidate_later(session, [key])
+
+    @staticmethod
+    def _broadcasts_to(session: Session) -> bool:
+        """True if a client has changed to broadcasting mode; the keys that it read before are forgotten."""
+        return session.tracking is not None and session.tracking.prefixes is not None
 
     @staticmethod
     def _is_own(session: Session, caller: Tracked | None) -> bool:

@@ -30,7 +30,11 @@ def encoding(value: bytes | bytearray | Collection) -> bytes:
     return b"raw" if isinstance(value, bytearray) else _of_bytes(value)
 
 
-def references(value: Any) -> int:
-    """The reply of OBJECT REFCOUNT: 1, unless the value is a shared integer."""
-    number = integer(value) if type(value) is bytes else None
+def references(value: Any, shares: bool) -> int:
+    """
+    The reply of OBJECT REFCOUNT: 1, unless the value is a shared integer.
+
+    @param shares: False if integers are not shared, as each needs an access time of its own.
+    """
+    number = integer(value) if shares and type(value) is bytes else None
     return 1 if number is None or not 0 <= number < SHARED_INTEGERS else SHARED_REFERENCES

@@ -121,6 +121,7 @@ class Eviction:
         self._tables = 0  # those, as of the last L{update}
         self._policy = "noeviction"
         self._sizes: dict[Database, dict[bytes, int]] = {}
+        self._grown: dict[Database, int] = {}  # bytes of the dictionaries that grow with the others, at the last change
         self._bags: dict[tuple[int, bool], KeyBag] = {}
         self._pool: list[Candidate] = []
         self._scheduled = False
@@ -135,6 +136,11 @@ class Eviction:
         return self._contents + self._tables + self._scripts + self._clients() if self.limit else 0
 
     @property
+    def ranks_accesses(self) -> bool:
+        """True if there is a limit, and the policy ranks keys by access (LRU or LFU)."""
+        return self.limit > 0 and self._policy.endswith(("lru", "lfu"))
+
+    @property
     def exhausted(self) -> bool:
         """True while C{denyoom} commands fail: the limit is exceeded, and the policy has no key to evict."""
         if not 0 < self.limit < self.used:
@@ -147,7 +153,8 @@ class Eviction:
         of all keys are estimated from those of L{SAMPLED_KEYS}.
         """
         databases = list(filter(len, self._keyspace.databases))
-        self._scripts, self._tables = self._measure_scripts(), sum(map(self._size_of_tables, databases))
+        self._scripts = self._measure_scripts()
+        self._measure_tables()
         dataset = self._contents if self.limit else sum(map(self._estimated, databases))
         usage = Usage(dataset, self._tables + self._scripts + self._clients())
         self.peak = max(self.peak, usage.used)
@@ -156,7 +163,7 @@ class Eviction:
     def _estimated(self, db: Database) -> int:
         values = db.values
         keys = list(values) if len(values) <= SAMPLED_KEYS else self._bag(db, False).sample(values, SAMPLED_KEYS)
-        sizes = [size_of_key(key, values[key]) + INT_BYTES for key in keys if key in values]
+        sizes = [_size(db, key, values[key]) for key in keys if key in values]
         return sum(sizes) * len(values) // max(1, len(sizes))
 
     @property
@@ -203,8 +210,11 @@ class Eviction:
     def update(self) -> None:
         """Measure the databases' dictionaries, and evict keys if needed. The cron calls it several times a second."""
         if self.limit:
-            self._tables = sum(map(self._size_of_tables, filter(len, self._keyspace.databases)))
+            self._measure_tables()
             self._note_exceeded(not self.make_room())
+
+    def _measure_tables(self) -> None:
+        self._tables = sum(map(self._size_of_tables, filter(len, self._keyspace.databases)))
 
     def _note_exceeded(self, exceeded: bool) -> None:
         if exceeded and self._exceeded_since is None:
@@ -214,7 +224,7 @@ class Eviction:
 
     def _size_of_tables(self, db: Database) -> int:
         tables = (db.values, db.accessed, db.expires, self._sizes.get(db, db.values))  # without sizes, as many
-        return sum(map(of_dict, tables)) + EXPIRY_BYTES * len(db.expires)
+        return sum(map(of_dict, tables))
 
     def _forget_all(self) -> None:
         self._sizes.clear()
@@ -232,9 +242,13 @@ class Eviction:
         if value is None:
             self._contents -= sizes.pop(key, 0)
         else:
-            now = size_of_key(key, value) + INT_BYTES
+            now = _size(db, key, value)
             self._contents += now - sizes.get(key, 0)
             sizes[key] = now
+            grown = of_dict(sizes) + of_dict(db.expires)
+            if grown != self._grown.get(db):
+                self._grown[db] = grown
+                self._measure_tables()
 
     def note_flushed(self, databases: list[Database]) -> None:
         """Discard the sizes of some databases, whose keys are about to be deleted."""
@@ -348,3 +362,8 @@ def _budget_ns(tenacity: int) -> float:
     if tenacity <= 10:
         return TIME_BUDGET_NS * tenacity / 10
     return inf if tenacity == 100 else TIME_BUDGET_NS * 1.15 ** (tenacity - 10)
+
+
+def _size(db: Database, key: bytes, value: Any) -> int:
+    """Return the bytes of a key with its value, expiry and recorded size, without its entries in dictionaries."""
+    return size_of_key(key, value) + INT_BYTES + (EXPIRY_BYTES if key in db.expires else 0)

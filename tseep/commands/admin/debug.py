@@ -96,7 +96,8 @@ def _object(session: Session, arguments: list[bytes]) -> Reply:
     by_frequency = session.server.keyspace.frequency is not None
     idle = 0 if by_frequency else db.idle(key)
     used = db.accessed[key] if by_frequency else session.server.keyspace.now // 1000 - idle
-    text = f"Value at:{id(value):#x} refcount:{references(value)} encoding:{encoding(value).decode()}"
+    count = references(value, not session.server.eviction.ranks_accesses)
+    text = f"Value at:{id(value):#x} refcount:{count} encoding:{encoding(value).decode()}"
     text += f" serializedlength:{len(write_value(value)[1])} lru:{used & 0xFFFFFF} lru_seconds_idle:{idle}"
     return Status(text.encode())
 

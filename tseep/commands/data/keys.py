@@ -393,4 +393,4 @@ def object_idletime(session: Session, argv: list[bytes]) -> Reply:
 @command("OBJECT REFCOUNT")
 def object_refcount(session: Session, argv: list[bytes]) -> Reply:
     value = session.db.read_untouched(argv[2])
-    return None if value is None else references(value)
+    return None if value is None else references(value, not session.server.eviction.ranks_accesses)

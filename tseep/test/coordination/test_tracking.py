@@ -89,6 +89,16 @@ class TrackingTests(SessionTests):
         self.assertFalse(self.server.tracking)
         self.assertEqual({}, self.server.tracking.readers)
 
+    def test_broadcasting_later(self) -> None:
+        """A client that changes to broadcasting mode gets no invalidation for what it read before."""
+        self.run_command("HELLO", 3)
+        self.run_command("CLIENT", "TRACKING", "ON")
+        self.run_command("GET", "a")
+        self.run_command("CLIENT", "TRACKING", "OFF")
+        self.run_command("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", "b")
+        self.run_command("SET", "a", 1, session=self.connect())
+        self.assertEqual([], self.sent(self.session))
+
     def test_disconnect(self) -> None:
         """Tracking of a client ends when it disconnects."""
         self.track("BCAST")

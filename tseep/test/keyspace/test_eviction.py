@@ -52,6 +52,15 @@ class EvictionTests(SessionTests):
             self.server.eviction.update()
             self.assertTrue(self.used - begin < 1500, (way, self.used, begin))
 
+    def test_counts_at_once(self) -> None:
+        """Expiry times and grown dictionaries count with the command that adds them, not with the next cron."""
+        self.run_command("CONFIG", "SET", "maxmemory", "100mb")
+        for number in range(5000):
+            self.run_command("SETEX", f"key:{number}", 1000, "x")
+        used = self.used
+        self.server.eviction.update()
+        self.assertTrue(abs(self.used - used) < 4096, (used, self.used))
+
     def test_noeviction(self) -> None:
         """With C{noeviction}, commands flagged C{denyoom} get OOM; reads and DEL are executed."""
         for number in range(2000):

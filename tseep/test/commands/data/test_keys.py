@@ -447,6 +447,13 @@ class ObjectTests(KeysTests):
         for value, expected in ((b"0", shared), (b"9999", shared), (b"10000", 1), (b"-1", 1), (b"text", 1)):
             self.db.set(b"key", value)
             self.assertReply(expected, "OBJECT", "REFCOUNT", "key")
+        self.db.set(b"key", b"0")
+        for maxmemory, policy, expected in (
+            ("1gb", "allkeys-lru", 1), ("1gb", "volatile-lfu", 1), ("1gb", "allkeys-random", shared),
+            ("0", "allkeys-lru", shared),
+        ):  # fmt: skip
+            self.run_command("CONFIG", "SET", "maxmemory", maxmemory, "maxmemory-policy", policy)
+            self.assertReply(expected, "OBJECT", "REFCOUNT", "key")
 
     def test_idletime(self) -> None:
         """OBJECT IDLETIME returns the seconds since the last access and does not update the access time."""
