@@ -74,6 +74,7 @@ def test_list() -> None:
         assert set(each.modes.split()) <= MODES, each
         assert each.modes, each
         assert each.reason, each
+        assert each.skip in ("", "skip"), each
     for mode, most in MOST.items():
         assert sum(mode in each.modes.split() for each in entries) <= most
     for unit in UNITS:

@@ -52,7 +52,7 @@ def _run_all(units: list[str], mode: str, jobs: int, limit: float) -> list[Resul
     def one(unit: str) -> Result:
         slot = slots.get()
         try:
-            result = run(unit, mode, slot, limit)
+            result = run(unit, mode, slot, limit, known.skipped(unit, mode))
         finally:
             slots.put(slot)
         print(

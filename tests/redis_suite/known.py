@@ -1,8 +1,8 @@
 """
 The tests that redis-server passes and tseep may fail (known.tsv), and redis-server's counts by unit (counts.tsv).
 
-known.tsv has a line for each test: unit, name, the modes in which it may fail (C{v1 v2 v3}), and the reason. Tests that
-need a replica do not run in tseep's modes; they are listed, too.
+known.tsv has a line for each test: unit, name, the modes in which it may fail (C{v1 v2 v3}), the reason, and C{skip} if
+it must not run, as it would never end. Tests that need a replica do not run in tseep's modes; they are listed, too.
 """
 
 from __future__ import annotations
@@ -25,18 +25,25 @@ class Known(NamedTuple):
     A line of known.tsv.
 
     @ivar modes: separated by spaces.
+    @ivar skip: C{skip} if the test must not run, else empty.
     """
 
     unit: str
     test: str
     modes: str
     reason: str
+    skip: str = ""
 
 
 def entries() -> list[Known]:
     """Return the lines of known.tsv."""
     with KNOWN.open(newline="") as file:
         return [Known(*row) for row in csv.reader(file, "excel-tab") if row]
+
+
+def skipped(unit: str, mode: str) -> list[str]:
+    """Return the names of the tests of a unit that must not run in a mode."""
+    return [each.test for each in entries() if each.unit == unit and each.skip and mode in each.modes.split()]
 
 
 def counts() -> dict[str, int]:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,11 +47,12 @@ class Result:
     seconds: float = 0.0
 
 
-def run(unit: str, mode: str, slot: int, limit: float) -> Result:
+def run(unit: str, mode: str, slot: int, limit: float, skipped: Sequence[str] = ()) -> Result:
     """
     Run a unit.
 
     @param slot: number of the folder, for units that run at the same time.
+    @param skipped: names of tests that do not run.
     @param limit: seconds after which the unit is killed.
     """
     tree = FOLDER / f"run-{mode}-{slot}"
@@ -59,10 +60,12 @@ def run(unit: str, mode: str, slot: int, limit: float) -> Result:
     output.parent.mkdir(parents=True, exist_ok=True)
     prepare(tree, mode)
     started = time.monotonic()
-    tags = [] if mode == "redis" else ["--tags", "-needs:repl"]
+    chosen = [word for test in skipped for word in ("--skiptest", test)]
+    if mode != "redis":
+        chosen += ["--tags", "-needs:repl -repl"]
     with _ports() as first, output.open("w") as log:
         command = ["tclsh", "tests/test_helper.tcl", "--single", unit, "--clients", "1", "--durable", "--dump-logs"]
-        command += ["--baseport", str(first), "--portcount", str(PORTS - 1), "--timeout", str(int(limit)), *tags]
+        command += ["--baseport", str(first), "--portcount", str(PORTS - 1), "--timeout", str(int(limit)), *chosen]
         process = subprocess.Popen(
             command,
             cwd=tree,

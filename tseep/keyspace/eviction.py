@@ -87,6 +87,7 @@ class Eviction:
     @param timer: returns nanoseconds of a monotonic clock.
     @param call_later: calls a function after the given milliseconds.
     @param rewrap: called when a limit has been set or removed, to wrap the functions of commands again.
+    @param defer: calls a function after the running command.
     @param clients: returns the bytes of all clients' buffers, which count, too.
     @param measure_scripts: returns the bytes of scripts and functions, which count, too.
     @ivar limit: C{maxmemory} in bytes; 0 for no limit.
@@ -101,6 +102,7 @@ class Eviction:
         timer: Callable[[], int],
         call_later: Callable[[int, Callable[[], None]], object],
         rewrap: Callable[[], None],
+        defer: Callable[[Callable[[], None]], object],
         clients: Callable[[], int],
         measure_scripts: Callable[[], int] = lambda: 0,
     ) -> None:
@@ -111,6 +113,7 @@ class Eviction:
         self._timer = timer
         self._call_later = call_later
         self._rewrap = rewrap
+        self._defer = defer
         self._clients = clients
         self._measure_scripts = measure_scripts
         self._scripts = 0  # bytes, as of the last L{measured}
@@ -124,7 +127,7 @@ class Eviction:
         self._grown: dict[Database, int] = {}  # bytes of the dictionaries that grow with the others, at the last change
         self._bags: dict[tuple[int, bool], KeyBag] = {}
         self._pool: list[Candidate] = []
-        self._scheduled = False
+        self._scheduled = self._deferred = False
 
     def __bool__(self) -> bool:
         """True if there is a memory limit."""
@@ -271,7 +274,11 @@ class Eviction:
         def guard(session: Session, argv: list[bytes]) -> Any:
             if self.used > self.limit and not session.deny_blocking and not self.make_room():
                 raise CommandError(OUT_OF_MEMORY, rejected=True)
-            return run(session, argv)
+            reply = run(session, argv)
+            if self.used > self.limit and not self._deferred:
+                self._deferred = True
+                self._defer(self._evict_before_next)
+            return reply
 
         return guard
 
@@ -301,6 +308,11 @@ class Eviction:
                 self._continue_later()
                 break
         return True
+
+    def _evict_before_next(self) -> None:
+        """Evict keys after a command that has exceeded the limit, so that the next one already finds it met."""
+        self._deferred = False
+        self.make_room()
 
     def _continue_later(self) -> None:
         if not self._scheduled:

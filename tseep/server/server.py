@@ -157,6 +157,7 @@ class Server:
             lambda: self.timer(),
             self.call_later,
             self.table.rewrap,
+            self.deferred.append,
             lambda: self.client_memory.total,
             lambda: self.scripting.memory,
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tseep.session.session import Session
-from tseep.test.support import Error, Push, SessionTests, decode
+from tseep.test.support import Error, Push, SessionTests, decode, encode
 
 
 def invalidated(*keys: bytes) -> Push:
@@ -98,6 +98,17 @@ class TrackingTests(SessionTests):
         self.run_command("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", "b")
         self.run_command("SET", "a", 1, session=self.connect())
         self.assertEqual([], self.sent(self.session))
+
+    def test_eviction(self) -> None:
+        """Keys are evicted after the command that exceeds maxmemory; their invalidations precede the next reply."""
+        self.run_command("HELLO", 3)
+        self.run_command("CLIENT", "TRACKING", "ON")
+        self.run_command("CONFIG", "SET", "maxmemory", "100kb", "maxmemory-policy", "volatile-random")
+        self.run_command("SETEX", "volatile", 1000, "x")
+        self.run_command("GET", "volatile")
+        replies = decode(self.session.receive(encode("SETBIT", "big", 10**6, 0)))
+        self.assertEqual([0, [b"invalidate", [b"volatile"]]], replies)
+        self.assertReply(0, "EXISTS", "volatile")
 
     def test_disconnect(self) -> None:
         """Tracking of a client ends when it disconnects."""
