@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from ..support.client import PATIENCE, connect, encode, read_exactly
+from ..support.oracles import find_configuration
 from ..support.servers import ROOT, Process, Tseep, until
 
 MODES = pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
 TSEEP = [sys.executable, "-m", "tseep"]
 TWISTD = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()"]
 LOCAL = "tcp:0:interface=127.0.0.1"
-DEBIAN = Path("/etc/redis/redis.conf")
 
 
 def processes_of(folder: Path) -> list[int]:
@@ -292,10 +292,9 @@ def test_check_agrees_with_the_start(tmp_path: Path) -> None:
                 assert server.output.startswith(f"tseep: {file}:2: "), server.output
 
 
-@pytest.mark.skipif(not os.access(DEBIAN, os.R_OK), reason="Debian's redis.conf is missing or not readable")
 def test_stock_redis_conf(tmp_path: Path) -> None:
     """Debian's redis.conf starts tseep: one line lists ignored directives, one those left to twistd."""
-    with Tseep("v2", "--config", str(DEBIAN), "--dir", str(tmp_path)) as server:
+    with Tseep("v2", "--config", str(find_configuration()), "--dir", str(tmp_path)) as server:
         assert re_count(server, "without effect in tseep: tcp-backlog, ") == 1
         assert re_count(server, "left to twistd: daemonize .*, pidfile .*, logfile ") == 1
         with server.connect() as client:

@@ -17,9 +17,12 @@ from studies import baseline, client, common, publish, versus
 
 from ..support.servers import ROOT
 
+HANG_S = 600
+"""Seconds after which a study is taken to hang, however busy the machine is."""
+
 
 def _run(*words: str) -> str:
-    run = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    run = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=HANG_S)
     assert run.returncode == 0, run.stderr
     return run.stdout
 
@@ -53,7 +56,7 @@ def test_memory() -> None:
         "--settle",
         "0.1",
     ]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=HANG_S)
     assert done.returncode in (0, 1), done.stderr  # PyPy's heap grows by more than the counted bytes
     output = done.stdout
     assert re.search(r"\| strings of 1,000 bytes \| [\d.]+ \| [\d.]+ \| (0|1)\.\d\dx \|", output)
@@ -77,7 +80,7 @@ def test_large() -> None:
 def test_slots() -> None:
     """Each number of slots has a row; a kernel without the table gives one line."""
     words = ["stress/study.py", "slots", "--slots", "2,64", "--threads", "20", "--starts", "2", "--time", "0.1"]
-    done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=HANG_S)
     if done.returncode == 2:
         assert "this needs Linux 6.16 or later" in done.stderr
         assert "Traceback" not in done.stderr
@@ -90,7 +93,7 @@ def test_threads(tmp_path: Path) -> None:
     document = tmp_path / "threads.json"
     words = ["stress/study.py", "threads", "--clients", "30", "--starts", "2", "--time", "0.3", "--json", str(document)]
     words += ["--against", "v1-kernel-slots,v1-5ms"]
-    done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=HANG_S)
     assert done.returncode in (0, 1), done.stderr  # other programs can slow a start down
     for name in ("v1", "v1-kernel-slots", "v1-5ms"):
         assert re.search(rf"^\| 30 \| {name} \| [\d,]+ \| [\d,]+ \| [\d,]+ \| \d of 2 \|", done.stdout, re.MULTILINE)
@@ -135,7 +138,7 @@ def test_baseline() -> None:
     """A commit and this tree are built and measured; each test has a ratio, and the worktree is removed."""
     words = ["baseline", "HEAD", "--rounds", "3", "--time", "0.1", "--clients", "10"]
     command = [sys.executable, "stress/study.py", *words]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=HANG_S)
     assert done.returncode in (0, 1), done.stderr  # a tenth of a second is too short for a significant ratio
     for title in ("SET", "GET", "SET -P 16", "GET -P 16"):
         ratio = r"[\d.]+x \([\d.]+x to [\d.]+x\)"
@@ -149,7 +152,7 @@ def test_baseline() -> None:
 def test_baseline_without_such_a_commit() -> None:
     """An unknown commit gives git's message and status 2."""
     command = [sys.executable, "stress/study.py", "baseline", "no-such-commit"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=HANG_S)
     assert (done.returncode, "no-such-commit" in done.stderr) == (2, True)
 
 

@@ -9,6 +9,7 @@ with that release's own loader and libraries.
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -64,6 +65,14 @@ def find_program(name: str, oracle: Oracle = REDIS_7_0) -> str:
             raise Unavailable(f"{name} is not installed, and tests need it: apt-get install redis-tools")
         return path
     return str(_unpacked(oracle) / "bin" / name)
+
+
+def find_configuration(oracle: Oracle = REDIS_7_0) -> Path:
+    """Return Debian's redis.conf of an oracle. Raises L{Unavailable}."""
+    file = Path("/etc/redis/redis.conf")
+    if fits(shutil.which("redis-server"), oracle) and os.access(file, os.R_OK):
+        return file
+    return _unpacked(oracle) / "root" / file.relative_to("/")
 
 
 def fits(path: str | None, oracle: Oracle) -> bool:
