@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import platform
+import shlex
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
 import psutil
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
 
 
 def cpu_model() -> str:
@@ -46,5 +49,8 @@ def described() -> dict[str, object]:
 
 
 def command_line() -> str:
-    """Return the command line of this run."""
-    return " ".join(sys.argv)
+    """Return the command line of this run for a shell in the root of the repository."""
+    program = Path(sys.argv[0]).resolve()
+    if REPOSITORY in program.parents:
+        program = program.relative_to(REPOSITORY)
+    return shlex.join([str(program), *sys.argv[1:]])

@@ -7,7 +7,8 @@ wider than most.
 
 Each chart is drawn twice, wide for desktops and paper and narrow for phones, as text that shrinks with its chart is
 unreadable. In the page the colours of text and lines are replaced by CSS variables; those of the servers are Okabe and
-Ito's, which the colour-blind can distinguish on light and dark backgrounds. Markers and dashes differ as well.
+Ito's, which the colour-blind can distinguish on light and dark backgrounds; more than seven servers have the colours
+that are farthest from those. Markers and dashes differ as well.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ from report.lookup import P99, RATE, Figure, Measured, Point, added, histogram, 
 
 INK, MUTED, LINE, PAPER = "#1b1f24", "#59636e", "#d4d9de", "#fffffe"
 VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", LINE: "var(--line)", PAPER: "var(--paper)"}
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK)
+COLOURS = (
+    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK,
+    "#6a3df0", "#903018", "#00c060", "#806080", "#0048c0",
+)  # fmt: skip
 MARKERS = "os^DvPX*"
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (6, 2, 1, 2)), (0, (1, 1.5)), (0, (8, 2, 1, 1, 1, 2)))
 
@@ -323,7 +327,11 @@ def bars(
 ) -> None:
     """Draw a bar for each server; one where something else than the server was the limit is hatched. If the values
     differ too much for bars, draw dots on a logarithmic axis."""
-    every = [(name, point, measured.interval(name, point, figure)) for point in points for name in styles]
+    every = [
+        (name, point, measured.interval(name, point, figure))
+        for point in points
+        for name in ordered(measured, figure, styles, point)
+    ]
     rows = [(name, point, each) for name, point, each in every if each]
     values = [each.median / figure.divisor for _, _, each in rows]
     ends = [(each.high if each.high is not None else each.median) / figure.divisor for _, _, each in rows]
@@ -339,6 +347,16 @@ def bars(
         axes.annotate(figure.text(each.median), place_of_text, (7, 0), textcoords="offset points", va="center")
     names = [f"{name}, {units.count(point.clients)}" if len(points) > 1 else name for name, point, _ in rows]
     frame(axes, names, figure.unit, narrow)
+
+
+def ordered(measured: Measured, figure: Figure, names: Iterable[str], point: Point) -> list[str]:
+    """Return servers by their figure at a point, the best one first, those without it last."""
+
+    def rank(name: str) -> tuple[bool, float]:
+        each = measured.interval(name, point, figure)
+        return each is None, each.median * (-1 if figure.more_is_better else 1) if each else 0.0
+
+    return sorted(names, key=rank)
 
 
 def frame(axes: Axes, names: Sequence[str], unit: str, narrow: bool) -> None:

@@ -29,17 +29,19 @@ def document(setting: Setting, runs: list[Run]) -> dict[str, Any]:
         "machine": machine.described(),
         "rig": {"python": machine.python(), **rig},
         "plan": plan.described(setting),
-        "servers": [server(each) for each in setting.servers] or [external_server(setting)],
+        "servers": [server(each, runs) for each in setting.servers] or [external_server(setting)],
         "runs": runs,
         "summaries": summaries,
         "differences": intervals.differences(runs, summaries),
     }
 
 
-def server(spec: ServerSpec) -> dict[str, Any]:
-    """Return the record of a server that the rig starts, with the command line for port 0 and one client."""
-    name, title, version = spec.name, spec.title, spec.version
-    return {"name": name, "title": title, "version": version, "command": spec.command(0, 1)}
+def server(spec: ServerSpec, runs: list[Run]) -> dict[str, Any]:
+    """Return the record of a server that the rig starts, with the command line of its last run with the most
+    clients."""
+    own = sorted((run for run in runs if run["server"] == spec.name), key=lambda run: int(run["clients"]))
+    command = own[-1]["command"] if own else []
+    return {"name": spec.name, "title": spec.title, "version": spec.version, "command": command}
 
 
 def external_server(setting: Setting) -> dict[str, Any]:

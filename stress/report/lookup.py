@@ -90,6 +90,11 @@ class Measured:
         """The number of runs of the summary with the fewest."""
         return min((each["runs"] for each in self._summaries.values()), default=0)
 
+    @property
+    def most_runs(self) -> int:
+        """The number of runs of the summary with the most."""
+        return max((each["runs"] for each in self._summaries.values()), default=0)
+
     def summary(self, server: str, point: Point) -> Record | None:
         """Return the summary of a server at a point, or None."""
         return self._summaries.get((server, point))

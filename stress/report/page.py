@@ -26,6 +26,7 @@ try:
     from report import charts, tables, units, verdict
     from report.compare import Incomparable, read
     from report.lookup import CALLS, CONNECT, CPU, LOAD, MEMORY, P99, RATE, SWITCHES, Figure, Measured, Point, Record
+    from servers import catalogue
 except ModuleNotFoundError as missing:
     require("report", missing)
 
@@ -68,6 +69,7 @@ def page(measured: Measured, folder: Path) -> str:
         style=(HERE / "page.css").read_text(),
         title=title(measured),
         asked=asked(measured),
+        commands=commands(measured.whole),
         sentences=verdict.sentences(measured),
         troubled=bool(verdict.errors(measured) or verdict.limits(measured)),
         key=tables.key(measured, last) if last else None,
@@ -78,6 +80,31 @@ def page(measured: Measured, folder: Path) -> str:
         differences=tables.differences(measured),
         runs=tables.runs(Measured(measured.whole, whole=True)),
     )
+
+
+def commands(document: Record) -> list[str]:
+    """Return the shell commands that install what a run needs, and repeat it."""
+    names = [server["name"] for server in document["servers"]]
+    extras = ["stress", "report", *(["peers"] if any(map(catalogue.needs_peers, names)) else [])]
+    known = [f"{name}=={document['rig'][name]}" for name in ("hdrhistogram", "rich") if name in document["rig"]]
+    line = document["command"]
+    return [
+        "python3 -m venv .venv",
+        ". .venv/bin/activate",
+        " ".join(["pip install", *(f"'{each}'" for each in (f".[{','.join(extras)}]", *known))]),
+        *on_pypy(names, line),
+        f"python {line}" if line.startswith("stress/") else line,
+    ]
+
+
+def on_pypy(names: Sequence[str], line: str) -> list[str]:
+    """Return the shell commands that install the servers for the PyPy of a command line; none without such servers."""
+    found = re.search(r"--pypy[ =](\S+)", line)
+    if not found or not any(name.endswith(catalogue.ON_PYPY) for name in names):
+        return []
+    python = Path(found[1])
+    make = [] if python.is_absolute() or python.parent.name != "bin" else [f"pypy3 -m venv {python.parent.parent}"]
+    return [*make, f"{python} -m pip install ."]
 
 
 def unbroken(names: Sequence[str], text: str) -> Markup:

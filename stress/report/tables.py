@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from report import units
-from report.charts import LEVELS, Track, place, tracks
+from report.charts import LEVELS, Track, ordered, place, tracks
 from report.lookup import (
     CONNECT,
     CPU,
@@ -113,16 +113,45 @@ def group(measured: Measured, point: Point) -> str:
     return place(point) if len(measured.points) > 1 else ""
 
 
-def matrix(measured: Measured, figure: Figure) -> Table:
-    """Return a figure: a row for each point, a column for each server."""
+Show = Callable[[str, Point], Cell]
+"""Returns the cell of a server at a point."""
+
+
+def crossed(measured: Measured, figure: Figure, points: Sequence[str], corner: str, beside: str, show: Show) -> Table:
+    """
+    Return a figure of all servers at all points, without its caption: a row for each of those of which there are more.
+
+    With a single point the bounds of a cell have a column of their own, and the servers have the order of the chart.
+    C{corner} is the title of the points, C{beside} that of the bounds.
+    """
+    notes = noted(measured, measured.points)
+    if len(points) >= len(measured.servers):
+        cells = [[show(server, point) for server in measured.servers] for point in measured.points]
+        return Table("", [corner, *measured.servers], [Row(*row) for row in zip(points, cells)], notes)
+    if len(points) > 1:
+        rows = [Row(server, [show(server, point) for point in measured.points]) for server in measured.servers]
+        return Table("", ["server", *points], rows, notes)
+    (point,) = measured.points
+    shown = {server: show(server, point) for server in ordered(measured, figure, measured.servers, point)}
+    known = any(cell.bounds for cell in shown.values())
     rows = [
-        Row(named(measured, point), [bounded(measured, server, point, figure) for server in measured.servers])
-        for point in measured.points
+        Row(server, [cell._replace(bounds=""), *([Cell(cell.bounds or units.NONE)] if known else [])])
+        for server, cell in shown.items()
     ]
-    interval = "Medians over the runs" + (", each above its 95 % interval" if measured.fewest_runs > 2 else "")
-    return Table(
-        f"{figure.title}. {interval}.", [axis(measured), *measured.servers], rows, noted(measured, measured.points)
-    )
+    return Table("", ["server", figure.title, *([beside] if known else [])], rows, notes)
+
+
+def matrix(measured: Measured, figure: Figure) -> Table:
+    """Return a figure of all servers at all points, with its intervals."""
+    points = [named(measured, point) for point in measured.points]
+    table = crossed(
+        measured, figure, points, axis(measured), "95 % interval",
+        lambda server, point: bounded(measured, server, point, figure),
+    )  # fmt: skip
+    apart = len(points) == 1 and len(table.rows) > 1
+    interval = ", each above its 95 % interval" if measured.fewest_runs > 2 and not apart else ""
+    by = f" by {axis(measured)}" if table.head[0] == "server" and not apart else ""
+    return table._replace(caption=f"{figure.title}{by}. Medians over the runs{interval}.")
 
 
 def key(measured: Measured, point: Point) -> Table:
@@ -135,7 +164,8 @@ def key(measured: Measured, point: Point) -> Table:
             cells = [bounded(measured, server, point, figure)._replace(bounds="", mark="") for figure in shown]
             cells += [Cell(units.count(wrong[server]))] if any(wrong.values()) else []
             rows.append(Row(server, cells, mark(measured, server, point)))
-    heads = {RATE: "requests/s", P99: "p99", CPU: "CPU per request", MEMORY: "memory per connection"}
+    p99 = "p99 (median of runs)" if measured.most_runs > 1 else "p99"
+    heads = {RATE: "requests/s", P99: p99, CPU: "CPU per request", MEMORY: "memory per connection"}
     head = ["server", *(heads[figure] for figure in shown), *(["errors"] if any(wrong.values()) else [])]
     rate = ", at the highest rate that held the p99" if measured.bound else ""
     return Table(f"At {place(point)}{rate}; medians over the runs.", head, rows, noted(measured, [point]))
@@ -149,6 +179,11 @@ def level_cells(values: Any) -> list[Cell]:
     return [Cell(units.time(found[level])) if found and enough else EMPTY for level, enough in zip(LEVELS, sure)]
 
 
+def levels(measured: Measured) -> list[str]:
+    """Return the titles of percentiles of the sum of histograms, which are not those of the medians of several runs."""
+    return [f"p{level:g}{' of all answers' if measured.most_runs > 1 else ''}" for level in LEVELS]
+
+
 def latency(measured: Measured) -> Table:
     """Return the percentiles of latency: a row for each point and server."""
     rows = []
@@ -158,10 +193,10 @@ def latency(measured: Measured) -> Table:
         most = Cell(units.time(values.get_max_value())) if number else EMPTY
         cells = [*level_cells(values), most, Cell(units.count(number))]
         rows.append(Row(server, cells, mark(measured, server, point), group(measured, point)))
-    head = ["server", *(f"p{level:g}" for level in LEVELS), "max", "answers"]
+    head = ["server", *levels(measured), "max", "answers"]
     caption = (
-        "Latency, from the sum of the histograms of a point's runs. Percentiles above p99 with fewer than ten answers "
-        "above them are left out."
+        "Latency of all answers of a point's runs together, by the sum of their histograms. Percentiles above p99 with "
+        "fewer than ten answers above them are left out."
     )
     return Table(caption, head, rows, noted(measured, measured.points))
 
@@ -175,19 +210,16 @@ def both_clocks(measured: Measured, point: Point) -> Table:
             if runs:
                 cells = level_cells(added(run["operations"][kind] for run in runs))
                 rows.append(Row(text, cells, mark(measured, server, point), server))
-    return Table(
-        f"Response and service time at {place(point)}.", ["latency", *(f"p{level:g}" for level in LEVELS)], rows
-    )
+    return Table(f"Response and service time of all answers at {place(point)}.", ["latency", *levels(measured)], rows)
 
 
 def achieved(measured: Measured) -> Table:
-    """Return achieved rates, each with its share of the plan: a row for each point, a column for each server."""
-    rows = [
-        Row(place(point), [of_plan(measured, server, point) for server in measured.servers])
-        for point in measured.points
-    ]
-    caption = "Achieved requests/s, medians over the runs, each above its share of the plan."
-    return Table(caption, ["planned", *measured.servers], rows, noted(measured, measured.points))
+    """Return achieved rates, each with its share of the plan, of all servers at all points."""
+    table = crossed(
+        measured, RATE, [place(point) for point in measured.points], "planned", "of the plan",
+        lambda server, point: of_plan(measured, server, point),
+    )  # fmt: skip
+    return table._replace(caption="Achieved requests/s, medians over the runs, with their shares of the plan.")
 
 
 def of_plan(measured: Measured, server: str, point: Point) -> Cell:

@@ -118,7 +118,12 @@ def closed_loop(measured: Measured, point: Point) -> str:
 def p99_of(measured: Measured, name: str, point: Point) -> str:
     """Return the p99 of a server; empty if it is unknown."""
     p99 = measured.interval(name, point, P99)
-    return f" and a p99 of {units.time(p99.median)}" if p99 else ""
+    return f" and {a_p99(measured)} of {units.time(p99.median)}" if p99 else ""
+
+
+def a_p99(measured: Measured) -> str:
+    """Return the name of a p99 of a figure: with several runs it is their median, not that of all answers."""
+    return "a median p99" if measured.most_runs > 1 else "a p99"
 
 
 def alone(measured: Measured, rank: Ranking, point: Point) -> str:
@@ -187,12 +192,13 @@ def lowest_p99(measured: Measured, kept: list[str], point: Point) -> str:
         return ""
     errors = failed(measured, rank.names[0], point)
     if len(kept) == 1:
-        return f", with a p99 of {rank.value(rank.names[0])} from the planned start{errors}"
+        return f", with {a_p99(measured)} of {rank.value(rank.names[0])} from the planned start{errors}"
     leaders = rank.leaders()
     rest = [name for name in rank.names if name not in leaders]
     also = f" ({rank.listed(rest)})" if rest else ""
     each = units.several([rank.value(name) for name in leaders])
-    return f"; {units.several(leaders)} had the lowest p99, {each}{errors}{also}"
+    lowest = a_p99(measured).replace("a ", "the lowest ")
+    return f"; {units.several(leaders)} had {lowest}, {each}{errors}{also}"
 
 
 def load_cost(measured: Measured, point: Point) -> str:

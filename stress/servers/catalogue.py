@@ -212,6 +212,12 @@ def in_python(name: str, options: Options) -> ServerSpec:
         return absent(name, name, f"{'--pypy' if on_pypy else '--python'} {python} is no Python: {failure}")
 
 
+def needs_peers(name: str) -> bool:
+    """Return whether a server needs a package of the extra "peers"."""
+    plain = name.removesuffix(ON_PYPY)
+    return plain == "valkey" or (plain in SCRIPTS and SCRIPTS[plain].package not in ("", "twisted"))
+
+
 IN_PYTHON = [*MODES, *WITHOUT, *SCRIPTS]
 NATIVE = {"redis": redis, "valkey": valkey}
 CPYTHON_ONLY = {"uvloop", *WITHOUT}

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from probes import limits, machine
+from probes.machine import REPOSITORY
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-REPOSITORY = Path(__file__).resolve().parent.parent.parent
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 20.0
 CONNECT_INTERVAL_S = 0.002
@@ -49,8 +49,12 @@ def tseep_command(python: str, mode: str, port: int, clients: int, workers: int 
 
 
 class Server:
-    """A server as a child process with the working directory C{cwd}, running inside C{with}. A tseep without --dir gets
-    a folder of its own."""
+    """
+    A server as a child process with the working directory C{cwd}, running inside C{with}. A tseep without --dir gets a
+    folder of its own.
+
+    @ivar command: the command line; inside C{with} the one that runs.
+    """
 
     def __init__(self, command: list[str], port: int, cwd: Path = REPOSITORY) -> None:
         self.command = command
@@ -61,9 +65,11 @@ class Server:
         self._output: IO[bytes] = tempfile.TemporaryFile()
         self._folder = tempfile.TemporaryDirectory(prefix="tseep-")
         own = "tseep" in self.command and "--dir" not in self.command
+        if own:
+            self.command = [*self.command, "--dir", self._folder.name]
         # In a new session Ctrl-C is sent to the rig alone, which then stops the server.
         self._child = subprocess.Popen(
-            [*self.command, "--dir", self._folder.name] if own else self.command,
+            self.command,
             cwd=self.cwd,
             stdin=subprocess.DEVNULL,
             stdout=self._output,

@@ -8,7 +8,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -20,11 +20,12 @@ pytest.importorskip("matplotlib", reason="matplotlib has no wheels for PyPy")
 
 import jsonschema
 
-from report import charts, compare, intervals, page, units, verdict
-from report.lookup import Measured
+from report import charts, compare, intervals, page, tables, units, verdict
+from report.lookup import CONNECT, RATE, Measured
+from servers import catalogue
 
 from ..support.browsers import emulate, open_browser, resize
-from . import STRESS
+from . import STRESS, runs
 from .documents import PROFILES, Record, ServerProfile, document, latency
 
 
@@ -195,7 +196,7 @@ def test_an_open_loop() -> None:
     kinds = {"a": steady(10_000), "b": steady(60_000), "c": steady(30_000)}
     sentences = said(document(kinds, rates=(5000, 20_000), repeats=3))
     assert sentences[0].startswith("b and c kept the plan of 20,000 requests/s over 1,024 connections; ")
-    assert "b had the lowest p99, " in sentences[0]
+    assert "b had the lowest median p99, " in sentences[0]
     assert sentences[0].endswith("; a (9,400 requests/s) fell behind it.")
     assert sentences[2].startswith("The plan exceeded the capacity of a at 20,000/s;")
 
@@ -211,7 +212,7 @@ def test_a_full_machine_does_not_hide_that_a_plan_failed() -> None:
     """A server with fewer answers than planned fell behind, whatever limited it."""
     found = document({"a": steady(10_000, limited_by="machine"), "b": steady(60_000)}, rates=(20_000,), repeats=3)
     first = said(found)[0]
-    assert first.startswith("b kept the plan of 20,000 requests/s over 1,024 connections, with a p99 of ")
+    assert first.startswith("b kept the plan of 20,000 requests/s over 1,024 connections, with a median p99 of ")
     assert first.endswith(" from the planned start; a (9,400 requests/s) fell behind it.")
 
 
@@ -299,6 +300,12 @@ def odd() -> Record:
     return document({'<b>"$x^2$': kind}, repeats=1, seconds=1)
 
 
+def eleven() -> Record:
+    """A document of eleven servers at one point, as one of the study's."""
+    kinds = [*PROFILES.values()] * 3
+    return document({f"server-{at}": kind for at, kind in enumerate(kinds[:11])}, repeats=3, seconds=4)
+
+
 def many() -> Record:
     """A document of eight servers whose CPU differs by orders of magnitude."""
     kinds = [*PROFILES.values()] * 2
@@ -316,6 +323,7 @@ SHAPES = {
     "sweep without an answer": lambda: swept(1.0),
     "idle": idle,
     "eight servers": many,
+    "eleven servers": eleven,
     "nothing answered": silent,
     "nothing at all": lambda: document({}),
 }
@@ -435,9 +443,80 @@ def test_the_same_document_gives_the_same_page(tmp_path: Path) -> None:
 
 
 def test_each_server_keeps_a_look_of_its_own() -> None:
-    """No two servers have the same colour, marker and dashes."""
+    """No two servers have the same colour, marker and dashes, and twelve have a colour each."""
     styles = charts.server_styles([f"s{number}" for number in range(20)])
     assert len({(style.colour, style.marker, str(style.dashes)) for style in styles.values()}) == 20
+    assert len({style.colour for style in list(styles.values())[:12]}) == 12
+
+
+def compared(names: Sequence[str], clients: Sequence[int]) -> Measured:
+    """Three runs of each server at each number of clients, with different rates."""
+    found = [
+        runs.run(name, 1000.0 * (1 + at * 3 % 11) + repeat, repeat, number, values=[100, 200])
+        for number in clients
+        for at, name in enumerate(names)
+        for repeat in (1, 2, 3)
+    ]
+    made = runs.document(found)
+    made["summaries"] = intervals.summaries(found)
+    return Measured(made)
+
+
+def test_one_point_has_a_row_for_each_server() -> None:
+    """Where there are more servers than points, servers are rows; with one point in the order of the bars, the best
+    one first, and with the interval beside the value."""
+    names = [f"s{at}" for at in range(11)]
+    measured = compared(names, [1024])
+    table = tables.matrix(measured, RATE)
+    assert table.head == ["server", "Requests per second", "95 % interval"]
+    assert [row.name for row in table.rows] == sorted(names, key=lambda name: int(name[1:]) * 3 % 11, reverse=True)
+    assert [row.name for row in table.rows] == charts.ordered(measured, RATE, names, measured.points[0])
+    assert [len(row.cells) for row in table.rows] == [2] * 11
+    assert all(" to " in row.cells[1].text and not row.cells[0].bounds for row in table.rows)
+    assert charts.ordered(measured, CONNECT, names[:3], measured.points[0]) == names[:3]
+
+
+def test_the_table_is_as_narrow_as_it_can_be() -> None:
+    """With five servers at two points there are two columns, at six points five."""
+    names = [f"s{at}" for at in range(5)]
+    narrow = tables.matrix(compared(names, [512, 1024]), RATE)
+    assert (narrow.head, len(narrow.rows)) == (["server", "512", "1,024"], 5)
+    assert narrow.caption == "Requests per second by connections. Medians over the runs, each above its 95 % interval."
+    long = tables.matrix(compared(names, [1, 2, 3, 4, 5, 6]), RATE)
+    assert (long.head, len(long.rows)) == (["connections", *names], 6)
+
+
+def test_two_percentiles_have_two_names() -> None:
+    """The median of the p99 of several runs and the p99 of all their answers are named apart; of one run they are the
+    same."""
+    for repeats, of_runs, of_all in ((2, "p99 (median of runs)", "p99 of all answers"), (1, "p99", "p99")):
+        measured = Measured(document({"v2": PROFILES["v2"]}, repeats=repeats))
+        assert of_runs in tables.key(measured, measured.points[0]).head
+        assert of_all in tables.latency(measured).head
+
+
+def test_the_commands_that_repeat_a_run() -> None:
+    """The extra of the compared servers is installed, and an environment for the PyPy of the command line."""
+    found = document({"v2": PROFILES["v2"], "uvloop": PROFILES["v2"]})
+    found["command"] = "stress/run.py --clients 1k --against uvloop --report 'my report'"
+    assert page.commands(found) == [
+        "python3 -m venv .venv",
+        ". .venv/bin/activate",
+        "pip install '.[stress,report,peers]' 'hdrhistogram==0.10.8' 'rich==13.9.4'",
+        "python stress/run.py --clients 1k --against uvloop --report 'my report'",
+    ]
+    found["servers"] = [{"name": "v2-pypy"}, {"name": "threads"}, {"name": "twisted"}, {"name": "redis"}]
+    for pypy, lines in {
+        ".venv-pypy/bin/python": ["pypy3 -m venv .venv-pypy", ".venv-pypy/bin/python -m pip install ."],
+        "pypy3": ["pypy3 -m pip install ."],
+    }.items():
+        found["command"] = f"stress/run.py --clients 1k --pypy {pypy}"
+        assert page.commands(found)[2].startswith("pip install '.[stress,report]'")
+        assert page.commands(found)[3:-1] == lines
+    needing = {"fakeredis", "gevent", "uvloop", "valkey"}
+    assert {name for name in catalogue.names() if catalogue.needs_peers(name)} == needing | {
+        name + catalogue.ON_PYPY for name in needing - catalogue.CPYTHON_ONLY - {"valkey"}
+    }
 
 
 def test_no_line_ends_within_a_name() -> None:
@@ -666,6 +745,33 @@ def test_the_first_screen_tells_the_verdict(browser: Any, drawn: Drawn) -> None:
         "return [...document.querySelectorAll('.sentence')].map((one) => one.getBoundingClientRect().bottom)"
     )
     assert len(ends) == 3 and max(ends) < 844
+
+
+CUT_TABLES = """
+return [...document.querySelectorAll(".scroll")].filter((one) => one.scrollWidth > one.clientWidth + 1)
+  .map((one) => one.textContent.trim().slice(0, 60));
+"""
+"""Tables that are wider than their boxes."""
+
+SHADOW = """
+const style = getComputedStyle(document.querySelector("#latency .scroll"));
+return [style.backgroundImage.match(/gradient/g).length, style.backgroundAttachment];
+"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["four servers", "eight servers", "eleven servers"])
+def test_wide_tables_use_the_window(browser: Any, drawn: Drawn, name: str) -> None:
+    """On a desktop no table is cut. On a phone wide ones scroll, with a shadow at the edge behind which there is
+    more."""
+    emulate(browser, "light")
+    resize(browser, 1440, 900)
+    browser.get((drawn[name][1] / "index.html").as_uri())
+    browser.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    assert browser.execute_script(CUT_TABLES) == []
+    resize(browser, 390, 844)
+    assert any("of all answers" in text for text in browser.execute_script(CUT_TABLES))
+    assert browser.execute_script(SHADOW) == [4, "local, local, scroll, scroll"]
 
 
 @pytest.mark.browser

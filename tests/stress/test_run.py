@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -361,6 +362,10 @@ def test_both_modes_for_real(tmp_path: Path) -> None:
     SCHEMA.validate(written)
     assert [ran["server"] for ran in written["runs"]] == ["v1", "v2"]
     assert [ran["operations"]["answered"] for ran in written["runs"]] == [192, 192]
+    for server, ran in zip(written["servers"], written["runs"]):
+        assert server["command"] == ran["command"]
+        words = " ".join(server["command"])
+        assert re.search(r"--listen tcp:[1-9]\d+:interface=127\.0\.0\.1 --maxclients 80 --dir /", words)
     assert all(ran["side"]["cpu_seconds"] > 0 for ran in written["runs"])
     # The listener, and in v1 a thread for each client and for the rig, which asks how late the loop was.
     assert [ran["side"]["threads"] for ran in written["runs"]] == [66, 1]
