@@ -16,7 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Callable, NamedTuple, Protocol
 
-from servers.process import HOST, REPOSITORY, SPARE_CLIENTS, tseep_command
+from probes.machine import REPOSITORY
+from servers.process import HOST, SPARE_CLIENTS, tseep_command
 
 PEERS = Path(__file__).resolve().parent / "peers"
 MODES = ("v1", "v2", "v3")

@@ -21,9 +21,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from probes.machine import REPOSITORY
 from report import intervals
 from rig.options import clients, positive, seconds
-from servers.process import REPOSITORY, Server, free_port, tseep_command
+from servers.process import Server, free_port, tseep_command
 from studies.common import (
     FIRST_REQUESTS,
     KEY_SPACE,
