@@ -164,7 +164,7 @@ def key(measured: Measured, point: Point) -> Table:
             cells = [bounded(measured, server, point, figure)._replace(bounds="", mark="") for figure in shown]
             cells += [Cell(units.count(wrong[server]))] if any(wrong.values()) else []
             rows.append(Row(server, cells, mark(measured, server, point)))
-    p99 = "p99 (median of runs)" if measured.most_runs > 1 else "p99"
+    p99 = "median p99" if measured.most_runs > 1 else "p99"
     heads = {RATE: "requests/s", P99: p99, CPU: "CPU per request", MEMORY: "memory per connection"}
     head = ["server", *(heads[figure] for figure in shown), *(["errors"] if any(wrong.values()) else [])]
     rate = ", at the highest rate that held the p99" if measured.bound else ""

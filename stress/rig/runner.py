@@ -32,7 +32,7 @@ def measure(setting: Setting, spec: RunSpec, progress: Progress) -> Run:
     with Server(entry.command(port, spec.clients), port) as server, ExitStack() as stack:
         lag = stack.enter_context(Lag(server.address)) if entry.mode != OTHER else None
         measured = run_load(setting, spec, server.address, server.pid, progress, lag)
-        measured["command"] = server.command
+        measured["command"] = server.started
         fault = server.stop()
     if fault:
         measured["errors"][EXIT] = 1

@@ -53,7 +53,7 @@ class Server:
     A server as a child process with the working directory C{cwd}, running inside C{with}. A tseep without --dir gets a
     folder of its own.
 
-    @ivar command: the command line; inside C{with} the one that runs.
+    @ivar started: the command line that was started, with that folder.
     """
 
     def __init__(self, command: list[str], port: int, cwd: Path = REPOSITORY) -> None:
@@ -65,11 +65,10 @@ class Server:
         self._output: IO[bytes] = tempfile.TemporaryFile()
         self._folder = tempfile.TemporaryDirectory(prefix="tseep-")
         own = "tseep" in self.command and "--dir" not in self.command
-        if own:
-            self.command = [*self.command, "--dir", self._folder.name]
+        self.started = [*self.command, "--dir", self._folder.name] if own else self.command
         # In a new session Ctrl-C is sent to the rig alone, which then stops the server.
         self._child = subprocess.Popen(
-            self.command,
+            self.started,
             cwd=self.cwd,
             stdin=subprocess.DEVNULL,
             stdout=self._output,
