@@ -31,8 +31,10 @@ def integer(text: bytes | bytearray) -> int | None:
 
 
 def is_integer(text: bytes) -> bool:
-    """True if L{integer} can parse it. Faster, if it is positive and short."""
-    return (text.isdigit() and text[0] != 48 and len(text) < 19) or integer(text) is not None
+    """True if L{integer} can parse it. Faster, for most texts."""
+    if text.isdigit():
+        return (text[0] != 48 and len(text) < 19) or integer(text) is not None
+    return text[:1] == b"-" and integer(text) is not None
 
 
 def require_integer(text: bytes | bytearray, error: str = NOT_AN_INTEGER) -> int:

@@ -35,16 +35,14 @@ class Set(Collection):
     encoding = b"hashtable"
 
     def __init__(self, members: Iterable[bytes] = ()) -> None:
-        self._members: list[bytes] = list(dict.fromkeys(members))
+        self._members: list[bytes] = list(members if type(members) is dict else dict.fromkeys(members))
         self._places: dict[bytes, int] = {member: place for place, member in enumerate(self._members)}
 
     @staticmethod
     def of(members: Iterable[bytes]) -> Set:
         """A set of members, which can repeat, in the encoding that Redis chooses for a new set."""
-        value = IntSet(members)
-        if not fits_intset(value._places):
-            value._convert()
-        return value
+        distinct = dict.fromkeys(members)
+        return IntSet(distinct) if fits_intset(distinct) else Set(distinct)
 
     @property
     def members(self) -> list[bytes]:
@@ -88,7 +86,7 @@ class Set(Collection):
 
     def pick(self) -> bytes:
         """A uniformly random member."""
-        members = self.members
+        members = self._members or self.members
         return members[int(random() * len(members))]
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:

@@ -162,7 +162,7 @@ def _difference(sets: list[Set]) -> Members:
 
 def _temporary(members: Members) -> SetReply:
     """Return members in the order of the temporary set in which Redis collects them: integers by number, if few."""
-    distinct = dict.fromkeys(members)
+    distinct = members if type(members) is dict else dict.fromkeys(members)
     return SetReply(sorted(distinct, key=int) if fits_intset(distinct) else distinct)
 
 
