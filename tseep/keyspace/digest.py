@@ -13,6 +13,7 @@ from hashlib import sha1
 from operator import xor
 from typing import Any
 
+from tseep.datatypes.collection import type_name
 from tseep.datatypes.hash import Hash
 from tseep.datatypes.list import RedisList
 from tseep.datatypes.set import Set
@@ -21,7 +22,7 @@ from tseep.datatypes.stream import Stream
 from tseep.datatypes.stream_entries import SEQUENCE
 from tseep.keyspace.keyspace import Database, Keyspace
 
-_TYPES: dict[type, int] = {bytes: 0, bytearray: 0, RedisList: 1, Set: 2, SortedSet: 3, Hash: 4, Stream: 6}
+_TYPES = {b"string": 0, b"list": 1, b"set": 2, b"zset": 3, b"hash": 4, b"stream": 6}
 """Redis's numbers of the types (redis/src/server.h)."""
 
 
@@ -44,7 +45,7 @@ def of_value(database: Database, key: bytes) -> bytes:
 
 def _value(database: Database, key: bytes, value: Any, digest: int) -> int:
     """Add a value, and whether it has an expiry, to a digest."""
-    digest = _content(value, _mix(digest, _TYPES[type(value)].to_bytes(4, "big")))
+    digest = _content(value, _mix(digest, _TYPES[type_name(value)].to_bytes(4, "big")))
     return digest ^ _sha1(b"!!expire!!") if key in database.expires else digest
 
 

@@ -97,6 +97,21 @@ class DebugTests(SessionTests):
         self.assertIn(f"master_replid:{self.server.replication_id}\r\n".encode(), self.run_command("INFO"))
         self.assertEqual([False, True], [self.server.replication_id == before[0], self.server.run_id == before[1]])
 
+    def test_digest_of_encodings(self) -> None:
+        """The digest of a value does not depend on its encoding."""
+        self.run_command("SADD", "set", 1, 2)
+        self.run_command("HSET", "hash", "f", "v")
+        self.run_command("ZADD", "zset", 1, "a")
+        before = self.run_command("DEBUG", "DIGEST-VALUE", "set", "hash", "zset")
+        self.run_command("SADD", "set", "x")
+        self.run_command("SREM", "set", "x")
+        self.run_command("HSET", "hash", "x" * 99, "v")
+        self.run_command("HDEL", "hash", "x" * 99)
+        self.run_command("ZADD", "zset", 1, "x" * 99)
+        self.run_command("ZREM", "zset", "x" * 99)
+        self.assertReply(b"hashtable", "OBJECT", "ENCODING", "hash")
+        self.assertReply(before, "DEBUG", "DIGEST-VALUE", "set", "hash", "zset")
+
     def test_expired(self) -> None:
         """DEBUG DIGEST-VALUE and DEBUG OBJECT know a key that has expired but was not removed."""
         self.run_command("SET", "key", "value", "PX", 1)
