@@ -30,6 +30,12 @@ RETRY = 5
 _REWRITE = re.compile(r"temp-rewriteaof-bg-[0-9]+\.aof")
 """Temporary names of new bases, as in Redis."""
 
+_SCHEDULED = "AOF was enabled %s. An AOF background was scheduled to start when possible."
+_OTHER_CHILD = "but there is already another background operation"
+_STOPPED = (
+    "AOF was enabled but there is already an AOF rewriting in background. Stopping background AOF and starting a "
+    "rewrite now."
+)
 _UNDER_WAY = "ERR Background append only file rewriting already in progress"
 
 
@@ -171,8 +177,12 @@ class AppendOnlyLog:
             self._earlier, self._complete = 0, False
             self._add_to(self._manifest.next_increment())
             if self._job.task == REWRITE:
+                self._server.host.log(3, _STOPPED)
                 self._job.end()  # it has no increment for the changes since
-            self.rewrite()
+            if not self.rewrite():
+                self._server.host.log(
+                    3, _SCHEDULED % ("during a transaction" if self._server.in_exec else _OTHER_CHILD)
+                )
         except (OSError, CannotLoad, CommandError) as error:
             self.close()
             raise CommandError(f"ERR Unable to turn on AOF. Check server logs: {error}") from error
@@ -336,18 +346,19 @@ class AppendOnlyLog:
         large = self.size >= config["auto-aof-rewrite-min-size"]
         return bool(percentage) and large and grown * 100 >= percentage * max(1, self.base_size)
 
-    def rewrite(self, later: bool = False) -> bool:
+    def rewrite(self) -> bool:
         """
         Start a rewrite in a forked child (BGREWRITEAOF).
 
-        @param later: whether to schedule it, as in a transaction: its earlier commands would be in the new base, and
-            once more in the increment, to which the whole transaction is appended.
+        It is scheduled if a snapshot is in progress, and in a transaction: the earlier commands of that would be in the
+        new base, and once more in the increment, to which the whole transaction is appended.
+
         @return: True if it has started; False if it is scheduled.
         @raise CommandError: if a rewrite is in progress, or cannot start.
         """
         if self._job.task == REWRITE:
             raise CommandError(_UNDER_WAY)
-        if later or self._job.task == SNAPSHOT:
+        if self._server.in_exec or self._job.task == SNAPSHOT:
             self.scheduled = True
             return False
         self.scheduled, self._tried_at = False, self._server.monotonic()

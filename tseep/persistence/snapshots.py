@@ -123,16 +123,16 @@ class Snapshots:
             self._failed(error)
             raise CommandError(f"ERR cannot save to {self.path}: {error.strerror}") from error
 
-    def save_in_background(self, schedule: bool = False, later: bool = False) -> bool:
+    def save_in_background(self, schedule: bool = False) -> bool:
         """
         Start a snapshot in a forked child (BGSAVE).
 
-        @param schedule: whether to start it after a rewrite in progress, instead of raising.
-        @param later: whether to schedule it in any case, as in a transaction.
+        @param schedule: whether to start it after a rewrite in progress, instead of raising. In a transaction it is
+            scheduled in any case.
         @return: True if it has started; False if it is scheduled.
         @raise CommandError: if a child is active, or the fork fails.
         """
-        if self._job.task != SNAPSHOT and (later or (schedule and self._job.task)):
+        if self._job.task != SNAPSHOT and (self._server.in_exec or (schedule and self._job.task)):
             self.scheduled = True
             return False
         if self._job.task:

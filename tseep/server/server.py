@@ -85,6 +85,7 @@ class Server:
     @ivar refusal: the error for write commands while the data cannot be persisted; None otherwise.
     @ivar busy_script: the script that has run for longer than C{busy-reply-threshold}; None otherwise.
     @ivar stopping: whether the shutdown has begun; long scripts are killed then.
+    @ivar in_exec: whether the commands of a transaction run: children for snapshots and rewrites start after it.
 
     @ivar rates: commands, bytes received and bytes sent per second, sampled each second.
     @ivar ready_batch_histogram: number of ready clients per poll of v2's watcher: entry I{b} counts the polls with
@@ -128,6 +129,7 @@ class Server:
         self.scripting = Scripting(self)
         self.busy_script: ScriptRun | None = None
         self.stopping = False
+        self.in_exec = False
         self._running_deferred = False
         self.stats = Stats()
         self.slowlog = SlowLog()

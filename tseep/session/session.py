@@ -511,19 +511,24 @@ class Session:
 
     def run_transaction(self, queue: list[tuple[Command, list[bytes]]]) -> Encoded:
         """Run queued commands and return their replies as an array. An error is a reply, too, and stops nothing."""
-        self.deny_blocking = True
+        self.deny_blocking = self.server.in_exec = True
         replies = [b"*%d\r\n" % len(queue)]
-        for command, argv in queue:
-            try:
-                admit_again(self, command, argv)
-                reply = self.call(command, argv)
-            except CommandError as error:
-                reply = error
-            replies.append(self.encode(reply))
-            if self.silent or self.reply_skip:  # and EXEC's reply is omitted
-                self.push(self.encode(self._unsilenced(reply)))
-        self.deny_blocking = False
+        try:
+            for command, argv in queue:
+                reply = self._call_queued(command, argv)
+                replies.append(self.encode(reply))
+                if self.silent or self.reply_skip:  # and EXEC's reply is omitted
+                    self.push(self.encode(self._unsilenced(reply)))
+        finally:
+            self.deny_blocking = self.server.in_exec = False
         return Encoded(b"".join(replies))
+
+    def _call_queued(self, command: Command, argv: list[bytes]) -> Reply:
+        try:
+            admit_again(self, command, argv)
+            return self.call(command, argv)
+        except CommandError as error:
+            return error
 
     def _run(self, command: Command, argv: list[bytes]) -> Reply:
         monitors = self.server.monitors

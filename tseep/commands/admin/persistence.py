@@ -23,13 +23,13 @@ def bgsave(session: Session, argv: list[bytes]) -> Reply:
     schedule = len(argv) == 2 and argv[1].lower() == b"schedule"
     if len(argv) > 1 and not schedule:
         raise CommandError(SYNTAX)
-    begun = session.server.persistence.snapshots.save_in_background(schedule, later=session.deny_blocking)
+    begun = session.server.persistence.snapshots.save_in_background(schedule)
     return Status(b"Background saving started" if begun else b"Background saving scheduled")
 
 
 @command("BGREWRITEAOF")
 def bgrewriteaof(session: Session, argv: list[bytes]) -> Reply:
-    if session.server.persistence.log.rewrite(later=session.deny_blocking):
+    if session.server.persistence.log.rewrite():
         return Status(b"Background append only file rewriting started")
     return Status(b"Background append only file rewriting scheduled")
 

@@ -412,6 +412,21 @@ class LogTests(SynchronousTestCase):
         kept.crash()
         self.assertEqual([b"a", b"b"], self.found())
 
+    def test_switched_on_in_a_transaction(self) -> None:
+        """The first rewrite of CONFIG SET appendonly yes in MULTI begins after it; one in progress is stopped."""
+        kept = self.kept()
+        kept("CONFIG", "SET", "appendonly", "no")
+        kept("RPUSH", "l", "a")
+        kept("BGREWRITEAOF")
+        for words in (["MULTI"], ["RPUSH", "l", "b"], ["CONFIG", "SET", "appendonly", "yes"], ["RPUSH", "l", "c"]):
+            kept(*words)
+        self.assertEqual([2, "OK", 3], kept("EXEC"))
+        kept.cron(1)
+        kept.work_ends(self)
+        kept("RPUSH", "l", "d")
+        kept.crash()
+        self.assertEqual([b"a", b"b", b"c", b"d"], self.found())
+
     def test_failed_rewrite(self) -> None:
         """A rewrite that fails at its start or at its last rename loses no write; the next one succeeds."""
         kept = self.kept()
