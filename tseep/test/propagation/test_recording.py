@@ -47,6 +47,24 @@ class RecordingTests(SessionTests):
         self.play("SET a 2 KEEPTTL", "EXPIRE a -1", "SET d 1", "GETEX d PXAT 5", "GETDEL d")
         self.assertRecorded(f"SET a 2 PXAT {NOW + 10000}", "DEL a", "SET d 1", "DEL d")
 
+    def test_restore(self) -> None:
+        """RESTORE is recorded with an absolute time to live, if it has one, and with its own options."""
+        self.play("SET a 1")
+        payload = self.run_command("DUMP", "a")
+        self.recorded.clear()
+        self.send("RESTORE", "b", 0, payload)
+        self.send("RESTORE", "b", 10000, payload, "REPLACE")
+        self.send("RESTORE", "c", NOW + 5000, payload, "ABSTTL", "IDLETIME", 1)
+        found = [[word for word in argv if word != payload] for _, commands in self.recorded for argv in commands]
+        self.assertEqual(
+            [
+                [b"RESTORE", b"b", b"0"],
+                [b"RESTORE", b"b", b"%d" % (NOW + 10000), b"REPLACE", b"ABSTTL"],
+                [b"RESTORE", b"c", b"%d" % (NOW + 5000), b"IDLETIME", b"1", b"ABSTTL"],
+            ],
+            found,
+        )
+
     def test_expired(self) -> None:
         """An expired key is recorded as DEL before the command that found it expired."""
         self.play("SET a 1 PX 10", "SET b 1 PX 10", "SET c 1 PX 10")
