@@ -7,6 +7,7 @@ L{generate} writes the page.
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Sequence
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -55,7 +56,7 @@ def server(folder: str) -> Server:
     made.config.set("appendonly", "yes")
     made.config.set("dir", folder)
     made.apply_config()
-    made.persistence.start()
+    deque(made.persistence.start(), 0)
     session = made.connect(NullConnection())
     assert not isinstance(session, bytes)
     session.receive(b"SET key value EX 100\r\nGET key\r\nINCR key\r\n")

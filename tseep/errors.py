@@ -42,6 +42,7 @@ NO_SUCH_KEY = "ERR no such key"
 NO_SUCH_DATABASE = "ERR DB index is out of range"
 SAME_OBJECT = "ERR source and destination objects are the same"
 OUT_OF_RANGE = "ERR index out of range"
+LOADING = "LOADING Redis is loading the dataset in memory"
 NO_AUTH = "NOAUTH Authentication required."
 NOT_PERMITTED = {
     "command": b"NOPERM this user has no permissions to run the '%b' command",

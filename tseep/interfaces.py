@@ -137,6 +137,14 @@ class ServerHost(ABC):
     def shut_down(self) -> None:
         """Begin an orderly shutdown. Returns before it is done."""
 
+    def set_oom_score(self, mode: str, value: int) -> bool:
+        """
+        Set the score by which the kernel chooses what to kill; also called in a forked child.
+
+        @return: False if that fails; the reason is in the log.
+        """
+        return True
+
     def attach(self, mode: IMode) -> None:
         """Forward L{serve_clients}, L{set_keepalive} and L{wake} to a mode that has started."""
         self._mode = mode

@@ -36,21 +36,20 @@ def makeService(options: Options) -> IService:
         raise SystemExit(f"tseep: {wrong}")
     keep_even_time(reactor)
     server = make_server(reactor, options)
-    service = ProcessService(reactor, server, make_service(reactor, options, server), options.twistd)
+    tseep = make_service(reactor, options, server)
+    service = ProcessService(reactor, server, tseep, options.twistd)
+    if options["metrics"]:
+        _add_web(reactor, service, tseep.mode, options["metrics"])
     return JsonLogService(service, options.twistd) if options["log-format"] == "json" else service
 
 
-def make_service(reactor: Any, options: Options, server: Server) -> IService:
-    """Return the service that runs a server in the mode and on the endpoints of the options, with C{--metrics}."""
+def make_service(reactor: Any, options: Options, server: Server) -> TseepService:
+    """Return the service that runs a server in the mode and on the endpoints of the options."""
     mode = MODES[options["mode"]](reactor, server)
-    service = TseepService(reactor, server, mode, options["listen"], options["operator-listen"])
-    return _with_web(reactor, service, mode, options["metrics"]) if options["metrics"] else service
+    return TseepService(reactor, server, mode, options["listen"], options["operator-listen"])
 
 
-def _with_web(reactor: Any, service: IService, mode: IMode, endpoints: list[str]) -> IService:
+def _add_web(reactor: Any, parent: MultiService, mode: IMode, endpoints: list[str]) -> None:
     from tseep.web.service import WebService  # which needs the extra C{metrics}
 
-    both = MultiService()
-    service.setServiceParent(both)
-    WebService(reactor, mode, endpoints).setServiceParent(both)
-    return both
+    WebService(reactor, mode, endpoints).setServiceParent(parent)

@@ -222,7 +222,7 @@ _SNAPSHOT = b"REDIS0010\xfe\0\0\x01a\x01b\xff"
         (b"nonsense at all", "not an RDB file"),
         (_seal(_SNAPSHOT)[:-1], "unexpected end of data"),
         (_seal(_SNAPSHOT)[:15], "damaged at byte 16"),
-        (_SNAPSHOT + b"checksum", "wrong RDB checksum"),
+        (_SNAPSHOT + b"checksum", "RDB CRC error"),
         (
             _SNAPSHOT.replace(b"\xfe\0", b"\xfe\x11") + bytes(8),
             "there is no database 17, only 16 databases; see --databases",
@@ -236,6 +236,6 @@ def test_snapshot_that_cannot_be_read(tmp_path: Path, mode: str, damage: bytes, 
     options = ["--mode", mode, "--dir", str(tmp_path), "--listen", "tcp:0:interface=127.0.0.1"]
     with Process([sys.executable, "-m", "tseep", *options]) as server:
         assert server.wait() == 1
-        assert re.search(f"tseep: cannot load {path}: .*{why}", server.output), server.output
+        assert re.search(f"tseep: Fatal error loading the DB: {path}: .*{why}", server.output), server.output
     assert path.read_bytes() == damage
     assert list(tmp_path.iterdir()) == [path]

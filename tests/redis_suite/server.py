@@ -3,8 +3,8 @@ The program in place of C{src/redis-server}: starts tseep with the arguments of 
 
     server.py MODE [CONFIG] [--directive value ...]
 
-It prints the line by which the suite recognises the process, C{PID: N}. The configuration file is passed on unchanged;
-further directives follow it in a copy, as redis-server reads them.
+The configuration file is passed on unchanged; further directives follow it in a copy, as redis-server reads them. The
+suite waits for two lines of the log: C{PID: N} when the server listens, and C{Ready to accept connections}.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from pathlib import Path
 
 def main(mode: str, *arguments: str) -> None:
     """Replace this process by tseep."""
-    print(f"{os.getpid()}:M # tseep {mode}, PID: {os.getpid()}", flush=True)
     root = Path(__file__).resolve().parents[2]
     os.environ["PYTHONPATH"] = str(root)
     os.execv(sys.executable, [sys.executable, "-m", "tseep", "--mode", mode, *tseep_options(list(arguments))])

@@ -192,7 +192,7 @@ def _stop_under(mode: str, clients: int, number: int) -> None:
             sock.close()
         assert "Traceback" not in server.output, server.output
         assert "Unhandled" not in server.output, server.output
-        assert "tseep has stopped" in server.output
+        assert "tseep is now ready to exit" in server.output
 
 
 @SIGNALS

@@ -98,7 +98,7 @@ def undone_password(folder: Path) -> list[str]:
 FAULTS = {
     "an address that does not exist": (lambda folder: ["--listen", "tcp:0:interface=192.0.2.1"], "192.0.2.1"),
     "a Unix socket in a missing folder": (lambda folder: ["--listen", "unix:/nonexistent/socket"], "no such directory"),
-    "a corrupt dump.rdb": (corrupt_dump, "cannot load .*dump.rdb"),
+    "a corrupt dump.rdb": (corrupt_dump, "Fatal error loading the DB: .*dump.rdb"),
     "a wrong aclfile": (bad_aclfile, "cannot load the users: .*acl:1: Error in applying operation '.nosuch'"),
     "a missing aclfile": (lambda folder: ["--aclfile", "/nonexistent.acl"], "cannot load the users: /nonexistent.acl"),
     "a rule that undoes the password": (undone_password, "requirepass is set, but an ACL rule allows the default user"),

@@ -12,6 +12,7 @@ from tseep.system.process import cores
 
 _UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1024, "m": 10**6, "mb": 2**20, "g": 10**9, "gb": 2**30}
 
+_SHUTDOWN_OPTIONS = ("save", "nosave", "now", "force")
 
 MAX_ADDRESSES = 16
 """Maximum number of addresses of C{bind} (CONFIG_BINDADDR_MAX)."""
@@ -143,6 +144,35 @@ def parse_save_points(text: str) -> tuple[tuple[int, int], ...]:
 
 def show_save_points(points: tuple[tuple[int, int], ...]) -> str:
     return " ".join(f"{seconds} {changes}" for seconds, changes in points)
+
+
+def parse_shutdown(text: str) -> tuple[str, ...]:
+    """Parse options of a shutdown; the value C{default} is none of them."""
+    words = text.lower().split()
+    if not words or not set(words) <= {"default", *_SHUTDOWN_OPTIONS}:
+        raise ValueError(f"argument(s) must be one of the following: {', '.join(['default', *_SHUTDOWN_OPTIONS])}")
+    if {"save", "nosave"} <= set(words):
+        raise ValueError("shutdown options SAVE and NOSAVE can't be used simultaneously")
+    return tuple(word for word in _SHUTDOWN_OPTIONS if word in words)
+
+
+def show_shutdown(options: tuple[str, ...]) -> str:
+    return " ".join(options) or "default"
+
+
+def parse_oom_scores(text: str) -> tuple[int, ...]:
+    """Parse three scores: of a server, of a replica, and of a child process."""
+    words = text.split()
+    if len(words) != 3:
+        raise ValueError("wrong number of arguments")
+    scores = [integer(word.encode("utf-8", "surrogateescape")) for word in words]
+    if not all(score is not None and -2000 <= score <= 2000 for score in scores):
+        raise ValueError("Invalid oom-score-adj-values, elements must be between -2000 and 2000.")
+    return tuple(score or 0 for score in scores)
+
+
+def show_oom_scores(scores: tuple[int, ...]) -> str:
+    return " ".join(map(str, scores))
 
 
 def _parse_folder(text: str) -> str:

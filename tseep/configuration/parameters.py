@@ -9,8 +9,6 @@ from tseep.algorithms.glob import matcher
 from tseep.configuration.inert import INERT
 from tseep.configuration.kinds import (
     BYTES,
-    FILE_NAME,
-    FOLDER,
     LARGEST,
     POLICIES,
     SHARE,
@@ -24,20 +22,22 @@ from tseep.configuration.kinds import (
     parse_addresses,
     parse_classes,
     parse_mode,
+    parse_oom_scores,
     parse_output_limits,
     parse_percentiles,
-    parse_save_points,
+    parse_shutdown,
     parse_workers,
     show_classes,
+    show_oom_scores,
     show_output_limits,
     show_percentiles,
-    show_save_points,
+    show_shutdown,
 )
+from tseep.configuration.persistence import PERSISTENCE, PERSISTENCE_PARAMETERS
 from tseep.configuration.refused import refusal
 
 NETWORK = "Network"
 SECURITY = "Security"
-PERSISTENCE = "Persistence"
 MEMORY = "Memory"
 MONITORING = "Monitoring"
 SERVER = "Server"
@@ -183,78 +183,7 @@ PARAMETERS = [
         "machine.",
         fixed=True,
     ),
-    Parameter(
-        "dir",
-        ".",
-        FOLDER,
-        PERSISTENCE,
-        "Directory of the snapshot and of the append-only file. Only one tseep may use it.",
-    ),
-    Parameter("dbfilename", "dump.rdb", FILE_NAME, PERSISTENCE, "File name of the snapshot, in --dir."),
-    Parameter(
-        "save",
-        "",
-        Kind(parse_save_points, show_save_points),
-        PERSISTENCE,
-        "Save a snapshot after this many seconds if at least this many keys have changed: one pair of numbers or more. "
-        "Empty: never.",
-        words=True,
-    ),
-    Parameter(
-        "stop-writes-on-bgsave-error",
-        "yes",
-        YES_NO,
-        PERSISTENCE,
-        "Refuse writes after a snapshot has failed, until one succeeds.",
-    ),
-    Parameter("appendonly", "no", YES_NO, PERSISTENCE, "Log every write in an append-only file (AOF)."),
-    Parameter(
-        "appendfsync",
-        "everysec",
-        choice("everysec", "always", "no"),
-        PERSISTENCE,
-        "When to fsync the append-only file: before each reply (always), once a second, or when the system does (no).",
-    ),
-    Parameter(
-        "appendfilename", "appendonly.aof", FILE_NAME, PERSISTENCE, "Base name of the append-only files.", fixed=True
-    ),
-    Parameter(
-        "appenddirname",
-        "appendonlydir",
-        FILE_NAME,
-        PERSISTENCE,
-        "Directory of the append-only files, in --dir.",
-        fixed=True,
-    ),
-    Parameter(
-        "aof-load-truncated",
-        "yes",
-        YES_NO,
-        PERSISTENCE,
-        "Load an append-only file whose last command is truncated (yes), or refuse to start (no).",
-    ),
-    Parameter(
-        "auto-aof-rewrite-percentage",
-        "100",
-        number(0, 2**31 - 1),
-        PERSISTENCE,
-        "Rewrite the append-only file when it has grown by this percentage; 0: never.",
-    ),
-    Parameter(
-        "auto-aof-rewrite-min-size",
-        "64mb",
-        memory(0, LARGEST),
-        PERSISTENCE,
-        "Minimum size of the append-only file for an automatic rewrite, in bytes (units: kb, mb, gb).",
-    ),
-    Parameter(
-        "aof-use-rdb-preamble",
-        "yes",
-        choice("yes"),
-        PERSISTENCE,
-        "Write the base of the append-only file as a snapshot.",
-        option=False,
-    ),
+    *PERSISTENCE_PARAMETERS,
     Parameter(
         "tracking-table-max-keys",
         "1000000",
@@ -446,18 +375,46 @@ PARAMETERS = [
         "Milliseconds after which other clients get BUSY while a script runs.",
         alias="lua-time-limit",
     ),
+    Parameter(
+        "shutdown-on-sigterm",
+        "default",
+        Kind(parse_shutdown, show_shutdown),
+        SERVER,
+        "Options of SHUTDOWN that SIGTERM has: save, nosave, force or now; default: save if --save is set.",
+        words=True,
+    ),
+    Parameter(
+        "shutdown-on-sigint",
+        "default",
+        Kind(parse_shutdown, show_shutdown),
+        SERVER,
+        "Options of SHUTDOWN that SIGINT (Ctrl-C) has: as --shutdown-on-sigterm.",
+        words=True,
+    ),
+    Parameter(
+        "oom-score-adj",
+        "no",
+        choice("no", "yes", "relative", "absolute"),
+        SERVER,
+        "Set oom_score_adj of the process, by which Linux chooses what to kill when memory runs out: the values are "
+        "scores (absolute), or added to the present one (relative, yes).",
+    ),
+    Parameter(
+        "oom-score-adj-values",
+        "0 200 800",
+        Kind(parse_oom_scores, show_oom_scores),
+        SERVER,
+        "Scores for --oom-score-adj: of the server, of a replica (no effect), and of child processes that save.",
+        words=True,
+    ),
 ]
 PARAMETERS += [
     Parameter("cluster-enabled", "no", _limited("cluster-enabled"), SERVER, "No cluster.", True, False),
-    Parameter("masterauth", "", _limited("masterauth"), SECURITY, "No replication.", False, False),
-    Parameter("masteruser", "", _limited("masteruser"), SECURITY, "No replication.", False, False),
     Parameter(
         "min-replicas-to-write", "0", _limited("min-replicas-to-write"), PERSISTENCE, "No replication.", False, False,
         "min-slaves-to-write",
     ),
     Parameter("replicaof", "", _limited("replicaof"), SERVER, "No replication.", True, False, "slaveof", True),
-    Parameter("shutdown-on-sigint", "default", _limited("shutdown-on-sigint"), SERVER, "A shutdown.", False, False),
-    Parameter("shutdown-on-sigterm", "default", _limited("shutdown-on-sigterm"), SERVER, "A shutdown.", False, False),
     Parameter("socket-mark-id", "0", _limited("socket-mark-id"), NETWORK, "No packet marks.", True, False),
     Parameter("tls-port", "0", _limited("tls-port"), NETWORK, "TLS is an endpoint.", False, False),
     Parameter("daemonize", "no", YES_NO, SERVER, "Left to twistd.", True, False),

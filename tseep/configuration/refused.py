@@ -25,14 +25,10 @@ class Refusal(NamedTuple):
 
 _REPLICA = Refusal(("no one",), "tseep cannot be a replica", "remove the line, and copy the data once by a dump.rdb")
 _TO_WRITE = Refusal(("0",), "tseep has no replicas, so every write would be refused", "remove the line")
-_MASTER = Refusal(("",), "tseep cannot be a replica, and needs no password of a master", "remove the line")
-_SHUTDOWN = Refusal(("default", "now"), "on a signal tseep shuts down as with `default`", "remove the line; see `save`")
 
 REFUSED: dict[str, Refusal] = {
     "cluster-enabled": Refusal(("no",), "tseep has no cluster", "remove the line; clients must not be in cluster mode"),
     "loadmodule": Refusal((), "tseep has no modules", "remove the line"),
-    "masterauth": _MASTER,
-    "masteruser": _MASTER,
     "min-replicas-to-write": _TO_WRITE,
     "min-slaves-to-write": _TO_WRITE,
     "rename-command": Refusal(
@@ -42,8 +38,6 @@ REFUSED: dict[str, Refusal] = {
     ),
     "replicaof": _REPLICA,
     "sentinel": Refusal((), "tseep is no Sentinel", "remove the line"),
-    "shutdown-on-sigint": _SHUTDOWN,
-    "shutdown-on-sigterm": _SHUTDOWN,
     "slaveof": _REPLICA,
     "socket-mark-id": Refusal(("0",), "tseep marks no sockets for packet filters", "remove the line"),
     "tls-port": Refusal(

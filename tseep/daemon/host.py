@@ -9,6 +9,7 @@ from twisted.logger import Logger, LogLevel
 
 from tseep.errors import CommandError
 from tseep.interfaces import ServerHost
+from tseep.system.oom_score import OomScore
 
 _log = Logger("tseep.service.TseepService")  # the logger's name is part of the log format: filters depend on it
 
@@ -21,6 +22,15 @@ class ReactorHost(ServerHost):
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
+        self._oom_score = OomScore()
+
+    def set_oom_score(self, mode: str, value: int) -> bool:
+        try:
+            self._oom_score.apply(mode, value)
+        except OSError as error:
+            self.log(3, f"Unable to set {error.filename} to {value} ({mode}): {error.strerror}; see oom-score-adj")
+            return False
+        return True
 
     def log(self, level: int, text: str) -> None:
         _log.emit(_LEVELS[level], "{text}", text=printable(text))
@@ -45,7 +55,7 @@ class ReactorHost(ServerHost):
         assert self._mode is not None
         server = self._mode.server
         try:
-            self._mode.call(server.persistence.before_end)
+            self._mode.call(server.persistence.prepare_shutdown)
         except CommandError as error:
             server.stopping = False
             _log.critical(

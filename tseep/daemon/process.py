@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
+import sys
 from collections.abc import Mapping
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
-from twisted.application.service import IService, MultiService
+from twisted.application.service import MultiService
 
 from tseep.net.ports import CannotStart
 from tseep.server.server import Server
+
+if TYPE_CHECKING:
+    from twisted.python.failure import Failure
+
+    from tseep.daemon.service import TseepService
+
+_SHUTDOWN_PARAMETERS = {int(signal.SIGTERM): "shutdown-on-sigterm", int(signal.SIGINT): "shutdown-on-sigint"}
+"""The parameter that has the options of the shutdown, by signal."""
 
 _WRITTEN = (("logfile", "twistd.log"), ("pidfile", ""))
 """twistd's options that name a file it writes, with the default in the background."""
@@ -21,13 +31,17 @@ class ProcessService(MultiService):
     The service of a server that has a process of its own.
 
     SIGTERM and SIGINT shut down with status 0, as in Redis; with twistd's handlers the process would die of the signal.
-    SIGHUP is ignored. A start that fails writes one line to the original standard error, in the background too.
+    SIGHUP is ignored. A start that fails writes one line to the original standard error, in the background too, and
+    ends with status 1. The start lasts until the data are loaded.
 
-    @param twistd: twistd's options. twistd adds C{statusPipe} when it daemonizes.
+    @param twistd: twistd's options. When it daemonizes, twistd adds C{statusPipe}, where the process that has started
+        the daemon waits for the result: C{0}, or a digit and the reason of a failure.
     """
 
-    def __init__(self, reactor: Any, server: Server, service: IService, twistd: Mapping[str, Any]) -> None:
+    def __init__(self, reactor: Any, server: Server, service: TseepService, twistd: dict[str, Any]) -> None:
         super().__init__()
+        self._loaded = service.loaded
+        self._status_pipe: int | None = None
         self._reactor = reactor
         self._server = server
         self._twistd = twistd
@@ -42,21 +56,59 @@ class ProcessService(MultiService):
         self._attempt(super().privilegedStartService)
 
     def _stop_on_signals(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._server.stop())
+        for number in _SHUTDOWN_PARAMETERS:
+            signal.signal(number, lambda number, _: self._shut_down(number))
+
+    def _shut_down(self, number: int) -> None:
+        """Shut down; exit at once, with status 1, if SIGINT comes while the final snapshot is written."""
+        server = self._server
+        server.stop(server.config[_SHUTDOWN_PARAMETERS[number]])
+        if number == signal.SIGINT and server.persistence.snapshots.abandon():
+            server.host.fail("You insist... exiting now.")
 
     def startService(self) -> None:
         self._attempt(super().startService)
-        os.close(self._errors)
+        if not self._loaded.called:
+            self._status_pipe = self._twistd.pop("statusPipe", None)  # else twistd reports the success now
+        self._loaded.addCallbacks(lambda _: self._report("0"), self._fail)
+
+    def stopService(self) -> Any:
+        self._report("1 the server was shut down while it loaded the data")
+        return super().stopService()
+
+    def _fail(self, failure: Failure) -> None:
+        """Stop in order, and exit with status 1: the data could not be loaded."""
+        self._write(f"{failure.value}")
+        self._report(f"1 {failure.value}")
+        atexit.register(_exit_with_failure)  # twistd returns after the reactor has stopped, and would exit with 0
+        self._reactor.stop()
+
+    def _report(self, status: str) -> None:
+        """Report the result of the start to the process that waits for it, and close standard error; but once."""
+        if self._status_pipe is not None:
+            os.write(self._status_pipe, status.encode("utf-8", "surrogateescape"))
+            os.close(self._status_pipe)
+            self._status_pipe = None
+        if self._errors >= 0:
+            os.close(self._errors)
+            self._errors = -1
+
+    def _write(self, line: str) -> None:
+        os.write(self._errors, f"{line}\n".encode("utf-8", "surrogateescape"))
 
     def _attempt(self, start: Callable[[], None]) -> None:
         try:
             start()
         except CannotStart as error:
-            os.write(self._errors, f"{error}\n".encode("utf-8", "surrogateescape"))
+            self._write(str(error))
             if self._twistd.get("statusPipe") is None:
                 error.code = 1  # the line is written already; a daemon also logs it
             raise
+
+
+def _exit_with_failure() -> None:
+    sys.stdout.flush()
+    os._exit(1)
 
 
 def twistd_problem(twistd: Mapping[str, Any]) -> str:

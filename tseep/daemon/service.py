@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 from twisted.application.service import Service
@@ -32,6 +33,8 @@ _FAILURES = {
 }
 """Redis's errors, by parameter."""
 
+_FINISHED = object()
+
 GRACE = 3.0
 """Seconds that clients with unsent output can delay the shutdown."""
 
@@ -42,7 +45,10 @@ class TseepService(Service):
 
     @param endpoints: Twisted's strings for server endpoints.
     @param operator_endpoints: endpoints whose clients may use the connections reserved beyond C{maxclients}.
+    @ivar mode: the server's mode.
     @param keeps: whether to load the data from disk and to persist them as the configuration says.
+    @ivar loaded: fires when the data are loaded; with L{CannotStart} if that fails after L{startService} has returned.
+        Does not fire if the server is shut down before.
     """
 
     def __init__(
@@ -56,12 +62,15 @@ class TseepService(Service):
     ) -> None:
         self._reactor = reactor
         self._server = server
-        self._mode = mode
+        self.mode = mode
         self._endpoints = endpoints
         self._operator_endpoints = operator_endpoints
         self._keeps = keeps
         self._ports: list[Any] = []
         self._changeable: dict[str, Any] = {}  # those of bind and port
+        self._pieces: Generator[None, None, None] = (None for _ in ())
+        self._next_piece: Any = None  # the delayed call that loads it
+        self.loaded: Deferred[None] = Deferred()
         self._heartbeat = Heartbeat(reactor, server.timer, server.lag, lambda: mode.call(server.cron.run))
 
     def privilegedStartService(self) -> None:
@@ -70,35 +79,74 @@ class TseepService(Service):
 
         @raise CannotStart: if an endpoint cannot be listened on.
         """
-        self._mode.start()
+        self.mode.start()
         config = self._server.config
         self._addresses, changeable = (config["port"], config["bind"]), tcp_endpoints(config)
         for endpoint in self._endpoints:
-            port = port_of(self._mode.listen, endpoint, "--listen")
+            port = port_of(self.mode.listen, endpoint, "--listen")
             if endpoint in changeable:
                 self._changeable[endpoint] = port
             else:
                 self._ports.append(port)
         for endpoint in self._operator_endpoints:
-            self._ports.append(port_of(lambda each: self._mode.listen(each, True), endpoint, "--operator-listen"))
+            self._ports.append(port_of(lambda each: self.mode.listen(each, True), endpoint, "--operator-listen"))
 
     def startService(self) -> None:
         """
-        Load users and data, and start cron. The ready line follows when the reactor runs.
+        Load the users, begin to load the data, and start cron. Clients are served while the data are loaded, but most
+        of their commands are refused. The ready line follows when the data are loaded and the reactor runs.
 
-        @raise CannotStart: if users or data cannot be loaded, or data cannot be written.
+        @raise CannotStart: if users or the first piece of data cannot be loaded, or data cannot be written.
         """
         super().startService()
         server = self._server
-        server.mode = self._mode.name
-        self._load_users()
-        if self._keeps:
-            self._start_persistence()
-            self._warn_if_nothing_is_kept()
+        server.mode = self.mode.name
         self._note_addresses()
+        _log.info(
+            "tseep {version} listens on {addresses}: mode {mode}, PID: {pid}",
+            version=__version__,
+            addresses=", ".join(server.addresses),
+            mode=server.mode,
+            pid=os.getpid(),
+        )
+        self._load_users()
+        server.set_oom_score()
         server.host.attach_addresses(self._change_addresses)
+        if self._keeps:
+            for wrong in unwritable(server.config):
+                raise CannotStart(f"tseep: {wrong}")
+            self._pieces = server.persistence.start()
+            self._warn_if_nothing_is_kept()
+        self._load_piece()
         self._heartbeat.start()
-        self._reactor.callWhenRunning(self._announce)
+
+    def _load_piece(self) -> None:
+        """
+        Load a piece of the data, and schedule the next one, if there is one and no shutdown has begun.
+
+        @raise CannotStart: if the data cannot be loaded.
+        """
+        server = self._server
+        try:
+            finished = next(self._pieces, _FINISHED) is _FINISHED
+        except (CannotLoad, FolderInUse) as error:
+            if not server.stopping:
+                server.host.log(3, str(error))
+                raise CannotStart(f"tseep: {error}") from None
+        else:
+            if finished:
+                self._reactor.callWhenRunning(self._announce)
+                self.loaded.callback(None)
+            elif not server.stopping:
+                self._next_piece = self._reactor.callLater(0, self._load_on)
+
+    def _load_on(self) -> None:
+        """Load a piece while the reactor runs."""
+        self._next_piece = None
+        try:
+            self.mode.call(self._load_piece)
+        except CannotStart as error:
+            self.loaded.errback(error)
 
     def _note_addresses(self) -> None:
         self._server.addresses = [address.show(port.getHost()) for port in self._all_ports]
@@ -114,15 +162,15 @@ class TseepService(Service):
         if addresses == before:
             return
         changed, wanted = b"bind" if addresses[0] == before[0] else b"port", tcp_endpoints(config)
-        if not self._mode.listens_later:
-            raise cannot_apply(changed, f"mode {self._mode.name} cannot change its addresses; restart the server")
+        if not self.mode.listens_later:
+            raise cannot_apply(changed, f"mode {self.mode.name} cannot change its addresses; restart the server")
         for endpoint in set(ports) - set(wanted):
             close_now(ports.pop(endpoint))
         self._addresses = addresses
         try:
             for endpoint in wanted:
                 if endpoint not in ports:
-                    ports[endpoint] = port_of(self._mode.listen, endpoint, "bind and port")
+                    ports[endpoint] = port_of(self.mode.listen, endpoint, "bind and port")
         except CannotStart as error:
             _log.warn("{error}", error=error)
             raise cannot_apply(changed, _FAILURES[changed]) from error
@@ -139,16 +187,6 @@ class TseepService(Service):
                 raise CannotStart(f"tseep: cannot load the users: {error}") from None
         for wrong in unused_password(self._server):
             raise CannotStart(f"tseep: {wrong}")
-
-    def _start_persistence(self) -> None:
-        for wrong in unwritable(self._server.config):
-            raise CannotStart(f"tseep: {wrong}")
-        try:
-            self._server.persistence.start()
-        except CannotLoad as error:
-            raise CannotStart(f"tseep: cannot load {error}") from None
-        except FolderInUse as error:
-            raise CannotStart(f"tseep: {error}") from None
 
     def _warn_if_nothing_is_kept(self) -> None:
         config = self._server.config
@@ -167,7 +205,7 @@ class TseepService(Service):
             python_version=platform.python_version(),
             reactor=type(self._reactor).__name__,
             clients=server.config["maxclients"],
-            details=self._mode.details and f"; {self._mode.details}",
+            details=self.mode.details and f"; {self.mode.details}",
         )
         _log.info("Ready to accept connections")  # as Redis logs it: what starts a server waits for this line
         notify("READY=1")
@@ -181,14 +219,17 @@ class TseepService(Service):
 
     async def _stop(self) -> None:
         self._heartbeat.stop()
+        if self._next_piece is not None:
+            self._next_piece.cancel()
         for port in self._all_ports:
             self._accept_all(port)
             await maybeDeferred(port.stopListening)
         self._server.stopping = True
-        self._mode.call(self._server.persistence.commit)
-        await self._mode.stop(GRACE)
-        self._mode.call(self._server.persistence.stop)
-        _log.info("tseep has stopped")
+        self.mode.call(self._server.persistence.commit)
+        await self.mode.stop(GRACE)
+        self._pieces.close()
+        self.mode.call(self._server.persistence.stop)
+        _log.info("tseep is now ready to exit, bye bye...")
 
     def _accept_all(self, port: Any) -> None:
         """Accept the connections in the backlog: closing the port would reset them and lose their requests."""

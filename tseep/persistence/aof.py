@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 from tseep.errors import CommandError
-from tseep.persistence.aof_loader import CannotLoad, Loader, TruncatedFile
+from tseep.persistence.aof_files import AppendOnlyFiles
+from tseep.persistence.aof_loader import CannotLoad, Loader
 from tseep.persistence.aof_writer import AppendOnlyFile, RunInThread, reason
 from tseep.persistence.jobs import REWRITE, SNAPSHOT
-from tseep.persistence.manifest import BASE, HISTORY, INCREMENT, BadManifest, File, Manifest, read_manifest
-from tseep.persistence.snapshots import snapshot_of
-from tseep.rdb.format import Corrupt, TooFewDatabases
-from tseep.system.filesystem import is_temporary_name
+from tseep.persistence.manifest import File
 
 if TYPE_CHECKING:
     from tseep.persistence.jobs import BackgroundJob
@@ -26,9 +23,6 @@ if TYPE_CHECKING:
 
 RETRY = 5
 """Seconds before a failed rewrite is retried."""
-
-_REWRITE = re.compile(r"temp-rewriteaof-bg-[0-9]+\.aof")
-"""Temporary names of new bases, as in Redis."""
 
 _SCHEDULED = "AOF was enabled %s. An AOF background was scheduled to start when possible."
 _OTHER_CHILD = "but there is already another background operation"
@@ -51,6 +45,7 @@ class AppendOnlyLog:
     @ivar seconds: duration of the last rewrite; -1 if there was none.
     @ivar scheduled: True if a rewrite starts as soon as no other child process runs.
     @ivar flush_sleep: seconds of delay before each write of commands (DEBUG AOF-FLUSH-SLEEP).
+    @ivar files: its files.
     @ivar base_size: total bytes of all files after the last rewrite, or at the start.
     """
 
@@ -70,22 +65,16 @@ class AppendOnlyLog:
         self.scheduled = False
         self.base_size = 0
         self.flush_sleep = 0.0
+        self.files = AppendOnlyFiles(server, disk)
         self._server = server
         self._disk = disk
         self._job = job
         self._recording = recording
         self._run_in_thread = run_in_thread
-        self._manifest = Manifest("")
         self._file: AppendOnlyFile | None = None
         self._earlier = 0  # bytes of all files but the last
         self._complete = False  # whether the files together hold the whole data set
         self._tried_at = 0.0
-
-    @property
-    def folder(self) -> Path:
-        """The folder of the files: appenddirname in dir."""
-        config = self._server.config
-        return Path(config["dir"]) / config["appenddirname"]
 
     @property
     def ok(self) -> bool:
@@ -119,22 +108,17 @@ class AppendOnlyLog:
 
     # Opening and closing
 
-    def open(self, loader: Loader) -> None:
+    def open(self, loader: Loader) -> Iterator[None]:
         """
-        Load all files, and append to the last one.
+        Load all files in pieces, and append to the last one.
 
         @raise CannotLoad: if a file is missing, damaged or truncated.
         """
-        self.folder.mkdir(mode=0o755, exist_ok=True)
-        manifest = self._load_all(loader)
-        if not manifest.to_load:
-            self._begin_anew()
-        elif not manifest.of_kind(INCREMENT):
-            self._add_increment(manifest)
-        self._forget_history()
-        self._earlier = sum(self._path(file).stat().st_size for file in self._manifest.to_load[:-1])
+        files = self.files
+        yield from files.open(loader)
+        self._earlier = sum(files.path(file).stat().st_size for file in files.manifest.to_load[:-1])
         self._complete = True
-        self._add_to(self._manifest.to_load[-1])
+        self._add_to(files.manifest.to_load[-1])
         self.base_size = self.size
 
     def prepare_reload(self) -> None:
@@ -145,25 +129,9 @@ class AppendOnlyLog:
         """
         if self.on and not self._complete:
             raise CommandError("ERR the append-only file is incomplete until its first rewrite has ended")
-        if not self.on and not (self.folder / Manifest(self._server.config["appendfilename"]).path).exists():
-            raise CommandError(f"ERR there is no append-only file in {self.folder}")
+        if not self.on and not self.files.exist:
+            raise CommandError(f"ERR there is no append-only file in {self.files.folder}")
         self.secure()
-
-    def reload(self, loader: Loader) -> None:
-        """
-        Load all files again.
-
-        @raise CannotLoad: if a file is missing, damaged or truncated.
-        """
-        self._load_all(loader)
-        self._forget_history()
-
-    def _load_all(self, loader: Loader) -> Manifest:
-        """Load the files of the manifest that is on the disk; return it."""
-        manifest = self._manifest = self._find_manifest()
-        for file in manifest.to_load:
-            self._load(loader, file)
-        return manifest
 
     def begin(self) -> None:
         """
@@ -172,10 +140,10 @@ class AppendOnlyLog:
         @raise CommandError: if the files cannot be created or the rewrite cannot start.
         """
         try:
-            self.folder.mkdir(mode=0o755, exist_ok=True)
-            self._manifest = self._find_manifest()
+            self.files.folder.mkdir(mode=0o755, exist_ok=True)
+            self.files.manifest = self.files.find()
             self._earlier, self._complete = 0, False
-            self._add_to(self._manifest.next_increment())
+            self._add_to(self.files.manifest.next_increment())
             if self._job.task == REWRITE:
                 self._server.host.log(3, _STOPPED)
                 self._job.end()  # it has no increment for the changes since
@@ -197,7 +165,7 @@ class AppendOnlyLog:
             if self._file is not None:
                 self._file.secure()
         except Exception as error:
-            raise CommandError(f"ERR cannot keep the last changes in {self.folder}: {reason(error)}") from error
+            raise CommandError(f"ERR cannot keep the last changes in {self.files.folder}: {reason(error)}") from error
 
     def close(self) -> None:
         """Write and fsync the buffered commands, close the file, and append no more. Errors are logged."""
@@ -211,96 +179,28 @@ class AppendOnlyLog:
             except Exception as error:
                 self._server.host.log(3, f"Error writing the last changes to {file.path}: {error}; they are lost")
 
-    def left_behind(self) -> list[Path]:
-        """The temporary files of servers that were killed while they wrote them."""
-        manifest = Manifest(self._server.config["appendfilename"]).path
-        names = os.listdir(self.folder) if self.folder.is_dir() else []
-        return [self.folder / name for name in names if _REWRITE.fullmatch(name) or is_temporary_name(name, manifest)]
-
-    def _path(self, file: File) -> Path:
-        return self.folder / file.name
-
     def _add_to(self, file: File) -> None:
         server = self._server
         self._file = AppendOnlyFile(
-            self._disk, self._path(file), self._run_in_thread, server.monotonic, server.host.log
+            self._disk, self.files.path(file), self._run_in_thread, server.monotonic, server.clock, server.host.log
         )
         self.apply_config()
         self._recording.begin(self._append)
 
     def apply_config(self) -> None:
-        """Apply appendfsync to the open file."""
+        """
+        Apply appendfsync and aof-timestamp-enabled to the open file, and aof-disable-auto-gc.
+
+        @raise CommandError: if the replaced files cannot be deleted.
+        """
         if self._file is not None:
-            self._file.apply_config(self._server.config["appendfsync"])
-
-    # The files
-
-    def _find_manifest(self) -> Manifest:
-        name = self._server.config["appendfilename"]
-        path = self.folder / Manifest(name).path
-        try:
-            return read_manifest(name, path.read_bytes())
-        except FileNotFoundError:
-            return self._adopt(name)
-        except BadManifest as error:
-            raise CannotLoad(f"{path}: {error}") from error
-
-    def _adopt(self, name: str) -> Manifest:
-        """Make the single file of Redis before 7.0 the base, if there is one."""
-        old = self.folder.parent / name
-        if not old.exists():
-            return Manifest(name)
-        self._manifest = Manifest(name)
-        self._disk.link(old, self.folder / name)
-        self._keep_manifest(Manifest(name, [File(name, 1, BASE)]))
-        self._disk.remove(old)
-        return self._manifest
-
-    def _keep_manifest(self, manifest: Manifest) -> None:
-        self._disk.write_in_place(self.folder / manifest.path, manifest.show())
-        self._manifest = manifest
-
-    def _forget_history(self) -> None:
-        """Delete the files that a rewrite has replaced."""
-        past = self._manifest.of_kind(HISTORY)
-        for file in past:
-            self._disk.remove(self._path(file))
-        if past:
-            self._keep_manifest(self._manifest.forgetting())
-
-    def _load(self, loader: Loader, file: File) -> None:
-        path = self._path(file)
-        try:
-            loader.load_log(path)
-        except TruncatedFile as truncated:
-            last = file == self._manifest.to_load[-1]
-            if not last or self._server.config["aof-load-truncated"] == "no":
-                raise CannotLoad(
-                    f"{path}: {truncated}; start with --aof-load-truncated yes to truncate the last file, or check "
-                    "it with redis-check-aof"
-                ) from truncated
-            removed = path.stat().st_size - truncated.good
-            self._server.host.log(
-                3, f"{path}: {truncated}; the {removed} bytes after that are removed (aof-load-truncated)"
+            self._file.apply_config(
+                self._server.config["appendfsync"], self._server.config["aof-timestamp-enabled"] == "yes"
             )
-            self._disk.cut_off(path, truncated.good)
-        except TooFewDatabases as error:
-            raise CannotLoad(f"{path}: {error}") from error
-        except Corrupt as error:
-            raise CannotLoad(f"{path}: {error}; check it with redis-check-aof, or restore a backup") from error
-
-    def _begin_anew(self) -> None:
-        """Write the first base, a snapshot of the loaded data."""
-        base = self._manifest.next_base()
-        self._disk.write_whole(self._path(base), snapshot_of(self._server, True))
-        self._add_increment(self._manifest.adding(base))
-
-    def _add_increment(self, manifest: Manifest) -> File:
-        """Create a new increment, and only then add it to the manifest, which must not name a missing file."""
-        increment = manifest.next_increment()
-        self._disk.write_whole(self._path(increment), [])  # replaces what a crashed server may have left there
-        self._keep_manifest(manifest.adding(increment))
-        return increment
+        try:
+            self.files.forget_history()
+        except OSError as error:
+            raise CommandError(f"ERR cannot delete old files in {self.files.folder}: {error.strerror}") from error
 
     # Appending
 
@@ -319,6 +219,7 @@ class AppendOnlyLog:
         if self._file is not None:
             if self._server.stopping:
                 self._file.hurry()
+            self._file.spared = self._spares_disk
             if self.flush_sleep and self.pending:
                 time.sleep(self.flush_sleep)
             self._file.flush()
@@ -330,7 +231,13 @@ class AppendOnlyLog:
         @raise CannotContinue: as L{AppendOnlyFile.flush} does.
         """
         if self._file is not None:
+            self._file.spared = self._spares_disk
             self._file.tick()
+
+    @property
+    def _spares_disk(self) -> bool:
+        """True while a child writes a file and no-appendfsync-on-rewrite is yes."""
+        return bool(self._job.task) and self._server.config["no-appendfsync-on-rewrite"] == "yes"
 
     # Rewriting
 
@@ -373,15 +280,16 @@ class AppendOnlyLog:
     def _begin_rewrite(self) -> None:
         """Append to a new increment, while a child writes the data set as a new base."""
         self._check_folder()
-        self.folder.mkdir(mode=0o755, exist_ok=True)
+        self.files.folder.mkdir(mode=0o755, exist_ok=True)
         if self._file is None:
-            self._manifest = self._find_manifest()
+            self.files.manifest = self.files.find()
         kept = [] if self._file is None else [self._next_file()]
+        base = self.files.next_base()
         self._job.begin(
             REWRITE,
-            lambda pid: self.folder / f"temp-rewriteaof-bg-{pid}.aof",
-            lambda: snapshot_of(self._server, True),
-            lambda temporary, failure, seconds: self._ended(temporary, kept, failure, seconds),
+            lambda pid: self.files.folder / f"temp-rewriteaof-bg-{pid}.aof",
+            lambda: self.files.content(base),
+            lambda temporary, failure, seconds: self._ended(temporary, base, kept, failure, seconds),
             len(self._server.keyspace),
         )
 
@@ -392,31 +300,30 @@ class AppendOnlyLog:
         assert self._file is not None
         if not self._complete:
             self._file.restart()
-            return self._manifest.next_increment()
+            return self.files.manifest.next_increment()
         self._server.persistence.commit()  # ends the server if appendfsync is always and this fails
         self._file.drain()
-        increment = self._add_increment(self._manifest)
+        increment = self.files.add_increment(self.files.manifest)
         self._earlier += self._file.size
-        self._file.switch(self._path(increment))
+        self._file.switch(self.files.path(increment))
         return increment
 
-    def _ended(self, temporary: Path, kept: list[File], failure: str, seconds: int) -> None:
+    def _ended(self, temporary: Path, base: File, kept: list[File], failure: str, seconds: int) -> None:
         self.seconds = seconds
         if failure:
             self.failures += 1
             return
         try:
             self._check_folder()
-            base = self._manifest.next_base()
-            self._disk.replace(temporary, self._path(base))
-            self._keep_manifest(self._manifest.rewritten(base, kept))
-            self._forget_history()
+            self._disk.replace(temporary, self.files.path(base))
+            self.files.keep(self.files.manifest.rewritten(base, kept))
+            self.files.forget_history()
         except OSError as error:
             self.failures += 1
             self._server.host.log(3, f"Background AOF rewrite failed: {error}; the old files stay in use")
             return
         self.failures = 0
         self._complete = True
-        self._earlier = self._path(base).stat().st_size
+        self._earlier = self.files.path(base).stat().st_size
         self.base_size = self.size
         self._server.host.log(2, f"Background AOF rewrite finished successfully; {self.size} bytes")

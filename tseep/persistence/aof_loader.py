@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tseep.algorithms.numeric import integer
 from tseep.errors import NO_SUCH_DATABASE, CommandError
 from tseep.interfaces import NullConnection
-from tseep.persistence.aof_reader import Annotation, open_source, place_after, read_commands
+from tseep.persistence.aof_reader import CHUNK, Annotation, open_source, place_after, read_commands
 from tseep.protocol.resp import Limits
 from tseep.rdb.format import MAGIC, Corrupt, TooFewDatabases
 from tseep.rdb.snapshot import Loading
+from tseep.system.delay import delay
 
 if TYPE_CHECKING:
     from tseep.propagation.effects import Argv
@@ -25,6 +29,10 @@ PROGRESS_INTERVAL = 2.0
 
 class CannotLoad(Exception):
     """The data on the disk cannot be loaded, and are left unchanged; the text has the reason and the remedy."""
+
+
+class UnknownCommand(Corrupt):
+    """A file has a command that the server does not know."""
 
 
 class TruncatedFile(Exception):
@@ -46,13 +54,21 @@ class Loader:
     The commands of append-only files run in a session of their own, with the clock at 0, so that no key expires during
     loading: the file has a DEL for every key that did expire.
 
+    Loading is done in pieces, so that clients are answered in between.
+
     @param merge: whether a key or library that exists already is replaced, instead of an error.
-    @ivar keys: number of keys in the snapshots.
-    @ivar expired: number of those that had expired and were not loaded.
+    @ivar keys: number of keys loaded from snapshots.
+    @ivar expired: number of keys in snapshots that had expired and were not loaded.
+    @ivar started: Unix time in seconds at which the load began.
+    @ivar total: bytes of all files to load, which the caller sets; C{loaded}: those that are loaded.
+    @ivar used_memory: memory in bytes of the server that wrote the snapshot; 0 if it is unknown.
     """
 
     def __init__(self, server: Server, merge: bool = False) -> None:
         self.keys = self.expired = 0
+        self.started = server.clock()
+        self.total = self.loaded = self.used_memory = 0
+        self._before = 0  # bytes of the files before the present one
         self._server = server
         self._merge = merge
         self._session = server.script_session(NullConnection())
@@ -64,39 +80,68 @@ class Loader:
         plain = {name: command for name, command in server.table.commands.items() if not command.subcommands}
         self._commands = {**plain, **{name.upper(): command for name, command in plain.items()}}
 
-    def load_snapshot(self, path: Path) -> None:
+    def load_snapshot(self, path: Path) -> Iterator[None]:
         """
-        Load an RDB snapshot.
+        Load an RDB snapshot in pieces.
 
         @raise CannotLoad: if it is damaged.
         """
         data = open_source(path)
         try:
-            with self._server.scripting.from_file():
-                self._load(data, path, self._server.keyspace.now)
+            yield from self._load(data, path, self._server.keyspace.now)
         except TooFewDatabases as error:
-            raise CannotLoad(f"{path}: {error}") from error
+            raise CannotLoad(f"Fatal error loading the DB: {path}: {error}") from error
         except Corrupt as error:
-            raise CannotLoad(f"{path}: {error}; check it with redis-check-rdb, or restore a backup") from error
+            self._server.host.log(3, f"Internal error in RDB reading: {error}")
+            self._server.host.log(3, "Terminating server after rdb file reading failure.")
+            remedy = "check it with redis-check-rdb, or restore a backup"
+            raise CannotLoad(f"Fatal error loading the DB: {path}: {error}; {remedy}") from error
+        self._before += len(data)
 
-    def _load(self, data: Source, path: Path, now: int) -> int:
-        loading = Loading(
-            self._server.keyspace, self._load_library, lambda at: self._tell(path, at, len(data)), now, self._merge
-        )
-        end = loading.load(data)
-        self.keys += loading.keys
+    def _load(self, data: Source, path: Path, now: int) -> Generator[None, None, int]:
+        config, keyspace = self._server.config, self._server.keyspace
+        loading = Loading(keyspace, self._load_library, now, config["rdbchecksum"] == "yes", self._merge)
+        at = 0
+        pause = config["loading-process-events-interval-bytes"]
+        loading.interval = self._interval
+        for at in loading.load(data):
+            self.used_memory = integer(loading.about.get(b"used-mem", b"0")) or 0
+            delay(config["key-load-delay"])
+            if at >= pause:
+                pause = at + config["loading-process-events-interval-bytes"]
+                self._tell(path, at, len(data))
+                yield
+            loading.interval = self._interval
+        self.keys += loading.keys - loading.expired
         self.expired += loading.expired
-        return end
+        self._log_result(loading)
+        return at
+
+    def _log_result(self, loading: Loading) -> None:
+        log = self._server.host.log
+        for key in loading.empty:
+            log(3, f"rdbLoadObject skipping empty key: {key.decode('utf-8', 'backslashreplace')}")
+        result = f"Done loading RDB, keys loaded: {loading.keys - loading.expired}, keys expired: {loading.expired}"
+        skipped = f", empty keys skipped: {len(loading.empty)}" if loading.empty else ""
+        log(3 if skipped else 2, f"{result}{skipped}.")
+
+    @property
+    def _interval(self) -> int:
+        """Bytes of a snapshot that are loaded in one piece; less than a key if there is a delay after each key."""
+        config = self._server.config
+        return 0 if config["key-load-delay"] else int(config["loading-process-events-interval-bytes"])
 
     def _load_library(self, code: bytes) -> None:
         scripting = self._server.scripting
         try:
-            scripting.functions.load(scripting.interpreter, code, self._merge)
+            with scripting.from_file():
+                scripting.functions.load(scripting.interpreter, code, self._merge)
         except CommandError as error:
             raise self._bad_library(error) from error
 
     def _tell(self, path: Path, at: int, size: int) -> None:
         """Log the progress every L{PROGRESS_INTERVAL} seconds; raise L{CannotLoad} if the server is stopping."""
+        self.loaded = self._before + at
         if self._server.stopping:
             raise CannotLoad(f"{path}: loading was interrupted by a shutdown")
         now = self._server.monotonic()
@@ -104,43 +149,62 @@ class Loader:
             self._told = now
             self._server.host.log(2, f"Loading {path}: {100 * at // size} %, {at >> 20} of {size >> 20} MiB")
 
-    def load_log(self, path: Path) -> None:
+    def load_log(self, path: Path) -> Iterator[None]:
         """
-        Load an append-only file, which may begin with an RDB preamble or be one.
+        Load an append-only file, which may begin with an RDB preamble or be one, in pieces.
 
         @raise TruncatedFile: if it ends in the middle of a command or transaction.
         @raise Corrupt: if it is damaged or one of its commands fails, with the offset.
         """
-        keyspace = self._server.keyspace
-        keyspace.now = 0
-        try:
-            with self._server.scripting.from_file():
-                self._read(open_source(path), path)
-        finally:
-            keyspace.tick()
-
-    def _read(self, data: Source, path: Path) -> None:
-        start = self._load(data, path, 0) if data[: len(MAGIC)] == MAGIC else 0
+        data = open_source(path)
+        start = 0
+        if data[: len(MAGIC)] == MAGIC:
+            start = yield from self._load(data, path, 0)
         self._session.select(0)
+        yield from self._read(data, start, path)
+        self._before += len(data)
+
+    def _read(self, data: Source, start: int, path: Path) -> Iterator[None]:
+        """Run the commands after offset C{start}."""
+        config = self._server.config
         count = whole = 0
+        pause = start + min(CHUNK, config["loading-process-events-interval-bytes"])
         truncated = False
         try:
-            for at, commands in read_commands(data, start):
-                for argv in commands:
-                    try:
-                        self._run(argv)
-                    except Corrupt as error:
-                        place = place_after(data, start, whole + (self._passed or count - whole))
-                        raise type(error)(f"at byte {place}: {error}") from error
-                    count += 1
-                    if self._transaction is None:
-                        whole = count
+            for at, commands in read_commands(data, start, config["loading-process-events-interval-bytes"]):
+                microseconds = config["key-load-delay"]
+                with self._replay():
+                    for argv in commands:
+                        try:
+                            self._run(argv)
+                        except Corrupt as error:
+                            place = place_after(data, start, whole + (self._passed or count - whole))
+                            raise type(error)(f"at byte {place}: {error}") from error
+                        count += 1
+                        if microseconds:
+                            delay(microseconds)
+                        if self._transaction is None:
+                            whole = count
                 self._tell(path, at, len(data))
+                if at >= pause:
+                    pause = at + min(CHUNK, config["loading-process-events-interval-bytes"])
+                    yield
         except EOFError:
             truncated = True
         if truncated or whole != count:
             self._transaction = None
             raise TruncatedFile(place_after(data, start, whole))
+
+    @contextmanager
+    def _replay(self) -> Iterator[None]:
+        """Context of the commands of a file: the time is 0, and a shutdown interrupts scripts."""
+        keyspace = self._server.keyspace
+        keyspace.now = 0
+        try:
+            with self._server.scripting.from_file():
+                yield
+        finally:
+            keyspace.tick()
 
     def _run(self, argv: Argv) -> None:
         command = self._commands.get(argv[0])
@@ -196,7 +260,7 @@ class Loader:
             return
         command = self._server.table.find(argv)
         if command is None or command.run is None:
-            raise Corrupt(f"unknown command {argv[0][:64]!r}")
+            raise UnknownCommand(f"Unknown command {repr(argv[0][:64])[1:]}")
         if not command.name.count(b"|"):
             self._run([argv[0].upper(), *argv[1:]])
         elif self._transaction is not None:

@@ -44,17 +44,18 @@ def open_source(path: Path) -> Source:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
-def read_commands(data: Source, at: int) -> Iterator[tuple[int, list[Argv]]]:
+def read_commands(data: Source, at: int, most: int = CHUNK) -> Iterator[tuple[int, list[Argv]]]:
     """
     Parse the commands and annotations after offset C{at}, a chunk at a time. Each argument is copied once, and may have
     any length: the limits of clients do not apply.
 
+    @param most: bytes of a chunk, if less than L{CHUNK}.
     @return: the offset after the last command of each chunk, with its commands.
     @raise EOFError: if the data end in the middle of a command.
     @raise Corrupt: if the data are not valid commands, with the offset.
     """
     while at < len(data):
-        chunk = data[at : at + CHUNK]
+        chunk = data[at : at + min(most, CHUNK)]
         commands: list[Argv] = []
         end = whole_commands(chunk, commands)
         failure: Exception | None = None

@@ -40,6 +40,11 @@ def reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
+def timestamp(now: float) -> bytes:
+    """Return the annotation with a Unix time, by which redis-check-aof can truncate the file."""
+    return b"#TS:%d\r\n" % now
+
+
 class AppendOnlyFile:
     """
     One part file that commands are appended to.
@@ -47,8 +52,10 @@ class AppendOnlyFile:
     Commands are buffered until L{flush}, so that a batch costs one write and, with the policy C{always}, one fsync.
 
     @param clock: returns seconds of the monotonic clock.
+    @param wall_clock: returns Unix seconds, for annotations.
     @param log: writes to the server's log; takes Redis's level and a text.
     @ivar policy: appendfsync: C{always}, C{everysec} or C{no}.
+    @ivar spared: whether no fsync is done, as another process writes to the disk.
     @ivar size: bytes of the file.
     @ivar pending: bytes that are buffered and not written yet.
     """
@@ -59,11 +66,16 @@ class AppendOnlyFile:
         path: Path,
         run_in_thread: RunInThread,
         clock: Callable[[], float],
+        wall_clock: Callable[[], float],
         log: Callable[[int, str], None],
     ) -> None:
         self.path = path
         self.policy = EVERY_SECOND
         self.pending = 0
+        self.spared = False
+        self._annotated = False  # whether commands get the time that they were recorded at
+        self._second = 0  # of the last annotation
+        self._wall_clock = wall_clock
         self._disk = disk
         self._run_in_thread = run_in_thread
         self._clock = clock
@@ -86,6 +98,8 @@ class AppendOnlyFile:
     def append(self, number: int, commands: list[Argv]) -> None:
         """Buffer commands of database C{number}; two or more are written as a transaction."""
         buffer = self._buffer
+        if self._annotated:
+            self._annotate()
         if number != self._database:
             self._database = number
             self.pending += encode_command(buffer, [b"SELECT", b"%d" % number])
@@ -93,6 +107,14 @@ class AppendOnlyFile:
             commands = [[b"MULTI"], *commands, [b"EXEC"]]
         for argv in commands:
             self.pending += encode_command(buffer, argv)
+
+    def _annotate(self) -> None:
+        """Buffer an annotation with the time, at most once a second."""
+        now = self._wall_clock()
+        if int(now) > self._second:
+            self._second = int(now)
+            self._buffer.append(timestamp(now))
+            self.pending += len(self._buffer[-1])
 
     def flush(self) -> None:
         """
@@ -105,7 +127,7 @@ class AppendOnlyFile:
         step = WRITE
         try:
             self._write()
-            if self.policy == ALWAYS:
+            if self.policy == ALWAYS and not self.spared:
                 step = SYNC
                 self._disk.sync(self._descriptor)
                 self._unsynced.discard(self._descriptor)
@@ -117,7 +139,7 @@ class AppendOnlyFile:
         else:
             if self._errors:
                 self._succeeded(WRITE)
-        if self.policy != ALWAYS:
+        if self.policy != ALWAYS or self.spared:
             self._unsynced.add(self._descriptor)
 
     def _failed(self, step: str, error: Exception) -> None:
@@ -184,12 +206,16 @@ class AppendOnlyFile:
         """
         self.flush()
         due = self._clock() - self._synced_at >= SYNC_INTERVAL
-        if self._unsynced and due and not self._syncing and self.policy != NEVER:
+        if self._unsynced and due and not self._syncing and self.policy != NEVER and not self.spared:
             self._offload_sync()
 
-    def apply_config(self, policy: str) -> None:
-        """Set the policy. C{no} also forgets a failed fsync."""
-        self.policy = policy
+    def apply_config(self, policy: str, annotated: bool) -> None:
+        """
+        Set the policy. C{no} also forgets a failed fsync.
+
+        @param annotated: whether to write the time before the commands of each second (aof-timestamp-enabled).
+        """
+        self.policy, self._annotated = policy, annotated
         if policy == NEVER:
             self._errors.pop(SYNC, None)
 

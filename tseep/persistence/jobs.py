@@ -33,6 +33,7 @@ class BackgroundJob:
 
     @param timer: returns nanoseconds of a monotonic clock.
     @param log: takes Redis's level and a text.
+    @param in_child: called in each child before its work.
     @ivar task: L{SNAPSHOT} or L{REWRITE}; empty without a child.
     @ivar forks: number of forks.
     @ivar fork_ns: duration of the last fork, in nanoseconds.
@@ -42,7 +43,13 @@ class BackgroundJob:
     @ivar last_copied: C{copied} by task, for its last child.
     """
 
-    def __init__(self, disk: Disk, timer: Callable[[], int], log: Callable[[int, str], None]) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        timer: Callable[[], int],
+        log: Callable[[int, str], None],
+        in_child: Callable[[], object] = lambda: None,
+    ) -> None:
         self.task = ""
         self.forks = self.fork_ns = 0
         self._disk = disk
@@ -52,6 +59,7 @@ class BackgroundJob:
         self.last_copied = {SNAPSHOT: 0, REWRITE: 0}
         self._copied_at = 0  # nanoseconds
         self._written = mmap(-1, _COUNTER.size)  # shared with the child, which counts keys in it
+        self._in_child = in_child
         self._child: ForkedChild | None = None
         self._path: Path
         self._done: Callable[[Path, str, int], None]
@@ -93,9 +101,14 @@ class BackgroundJob:
         @param done: called with the path, the error (empty on success), and the duration in seconds.
         @raise OSError: if the fork fails.
         """
+
+        def work() -> None:
+            self._in_child()
+            self._disk.write_whole(name(os.getpid()), content())
+
         start = self._timer()
         _COUNTER.pack_into(self._written, 0, 0)
-        self._child = ForkedChild(lambda: self._disk.write_whole(name(os.getpid()), content()), self._timer() / 1e9)
+        self._child = ForkedChild(work, start / 1e9)
         self._path = name(self._child.pid)
         self.forks, self.fork_ns = self.forks + 1, self._timer() - start
         self.task, self._done = task, done
@@ -120,6 +133,7 @@ class BackgroundJob:
     def end(self) -> None:
         """Kill the child and delete its file, if there is one."""
         if self._child is not None:
+            self._log(2, f"Killing {self.task.upper()} child {self._child.pid}")
             self._child.kill()
             self._forget()
             self._disk.discard(self._path)

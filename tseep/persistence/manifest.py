@@ -12,7 +12,14 @@ from tseep.protocol.inline import UnbalancedQuotes, quote, split_words
 
 BASE, INCREMENT, HISTORY = "bih"
 
+AS_SNAPSHOT, AS_COMMANDS = ".rdb", ".aof"
+"""The suffixes of a base, by its format."""
+
 _PLAIN = re.compile(rb"[!#-&(-\[\]-~]+")
+
+
+MAX_LINE = 1024
+"""Maximum bytes of a line, with its end."""
 
 
 class BadManifest(ValueError):
@@ -56,10 +63,14 @@ class Manifest:
         """The files to load, in order: the base, if there is one, and the increments."""
         return self.of_kind(BASE) + self.of_kind(INCREMENT)
 
-    def next_base(self) -> File:
-        """A base with the next free number."""
+    def next_base(self, suffix: str) -> File:
+        """
+        A base with the next free number.
+
+        @param suffix: L{AS_SNAPSHOT} or L{AS_COMMANDS}.
+        """
         number = 1 + max([file.number for file in self.of_kind(BASE)], default=0)
-        return File(f"{self.name}.{number}.base.rdb", number, BASE)
+        return File(f"{self.name}.{number}.base{suffix}", number, BASE)
 
     def next_increment(self) -> File:
         """An increment with the next free number."""
@@ -71,10 +82,11 @@ class Manifest:
         return Manifest(self.name, [*self.files, file])
 
     def rewritten(self, base: File, kept: Iterable[File]) -> Manifest:
-        """A copy as after a rewrite: a new base, the increments C{kept}, and all other files as history."""
+        """A copy as after a rewrite: a new base, the increments C{kept}, and the other files as history."""
         stay = list(kept)
-        past = [file._replace(kind=HISTORY) for file in self.files if file not in stay]
-        return Manifest(self.name, [base, *past, *stay])
+        past = self.of_kind(INCREMENT) + self.of_kind(BASE)
+        history = [file._replace(kind=HISTORY) for file in past if file not in stay] + self.of_kind(HISTORY)
+        return Manifest(self.name, [base, *history, *stay])
 
     def forgetting(self) -> Manifest:
         """A copy without the history files."""
@@ -97,36 +109,46 @@ def read_manifest(name: str, text: bytes) -> Manifest:
     """
     Parse a manifest.
 
-    @raise BadManifest: if a line is damaged, or the files are not consistent.
+    @raise BadManifest: with Redis's message, if a line is damaged, or the files are not consistent.
     """
-    files = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.startswith(b"#"):
-            files.append(_read_line(number, line))
-    manifest = Manifest(name, files)
-    if len(manifest.of_kind(BASE)) > 1:
-        raise BadManifest("it names more than one base")
-    if not files:
+    if not text:
+        raise BadManifest("Found an empty AOF manifest")
+    manifest = Manifest(name)
+    for number, line in enumerate(text.splitlines(keepends=True), 1):
+        if line.startswith(b"#"):
+            continue
+        try:
+            manifest = _with_file(manifest, _read_line(line))
+        except BadManifest as error:
+            raise BadManifest(f"line {number}, {line[:MAX_LINE]!r}: {error}") from None
+    if not manifest.files:
         raise BadManifest("it names no file")
-    numbers = [file.number for file in manifest.of_kind(INCREMENT)]
-    if numbers != sorted(set(numbers)):
-        raise BadManifest("the increments are not in order")
     return manifest
 
 
-def _read_line(number: int, line: bytes) -> File:
+def _with_file(manifest: Manifest, file: File) -> Manifest:
+    """Add a file that a manifest names."""
+    if file.kind == BASE and manifest.of_kind(BASE):
+        raise BadManifest("Found duplicate base file information")
+    if file.kind == INCREMENT and any(file.number <= before.number for before in manifest.of_kind(INCREMENT)):
+        raise BadManifest("Found a non-monotonic sequence number")
+    return manifest.adding(file)
+
+
+def _read_line(line: bytes) -> File:
+    if len(line) > MAX_LINE or not line.endswith(b"\n"):
+        raise BadManifest("The AOF manifest file contains too long line")
     try:
         words = split_words(line)
     except UnbalancedQuotes:
         words = []
-    facts = dict(zip(words[::2], words[1::2]))
+    facts = {key.lower(): value for key, value in zip(words[::2], words[1::2])}
     name, sequence, kind = (facts.get(key, b"") for key in (b"file", b"seq", b"type"))
     place = integer(sequence)
-    if len(words) % 2 or not _is_name(name) or place is None or place < 0 or kind not in (b"b", b"i", b"h"):
-        raise BadManifest(f"line {number} is not 'file NAME seq NUMBER type b, i or h'")
-    return File(os.fsdecode(name), place, kind.decode())
-
-
-def _is_name(name: bytes) -> bool:
-    """True if it is a file name without a folder."""
-    return bool(name) and not set(name) & set(b"/\0")
+    if set(name) & set(b"/\0"):
+        raise BadManifest("File can't be a path, just a filename")
+    if len(words) % 2 or not name or place is None or place <= 0 or not kind:
+        raise BadManifest("Invalid AOF manifest file format")
+    if kind[:1] not in (b"b", b"i", b"h"):
+        raise BadManifest("Unknown AOF file type")
+    return File(os.fsdecode(name), place, kind[:1].decode())

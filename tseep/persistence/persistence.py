@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Collection, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
@@ -39,15 +40,17 @@ class Persistence:
 
     @param disk: the file system.
     @ivar saves_at_end: False after SHUTDOWN NOSAVE: the server stops without storing its data.
+    @ivar shutdown_options: the options of the shutdown that has begun, as those of SHUTDOWN.
     @ivar loaded: the loader of the start; None before.
     """
 
     def __init__(self, server: Server, disk: Disk | None = None) -> None:
         disk = disk or Disk()
         self.saves_at_end = True
+        self.shutdown_options: Collection[str] = ()
         self.loaded: Loader | None = None
         self.recording = Recording(server.table.rewrap, self._half_done)
-        self.job = BackgroundJob(disk, lambda: server.timer(), server.host.log)
+        self.job = BackgroundJob(disk, lambda: server.timer(), server.host.log, lambda: server.set_oom_score(True))
         self.snapshots = Snapshots(server, disk, self.job, self.recording, self._check_folder)
         self.log = AppendOnlyLog(server, disk, self.job, self.recording, server.host.run_in_thread, self._check_folder)
         self._server = server
@@ -65,16 +68,16 @@ class Persistence:
         """The MISCONF error that write commands get at present; None if they are allowed."""
         return self.log.refusal or self.snapshots.refusal
 
-    def start(self) -> None:
+    def start(self) -> Generator[None, None, None]:
         """
-        Lock the folder, load its data, and start to append.
+        Lock the folder, load its data in pieces, and start to append. Clients can be served between the pieces.
 
         @raise FolderInUse: if another server holds the lock.
         @raise CannotLoad: if the data cannot be loaded.
         """
         self._take_folder()
         try:
-            self._load()
+            yield from self._load()
         except BaseException:
             self.release_folder()
             raise
@@ -89,7 +92,7 @@ class Persistence:
             raise FolderInUse(text) from None
         except OSError as error:
             if error.errno not in _NO_LOCKS:
-                raise CannotLoad(f"{folder}: {error.strerror}; see --dir") from error
+                raise CannotLoad(f"Cannot lock {folder}: {error.strerror}; see --dir") from error
             text = f"Cannot lock {folder}: {error.strerror}; make sure that no other server uses that directory"
             self._server.host.log(3, text)
 
@@ -126,26 +129,20 @@ class Persistence:
             os.close(self._lock)
             self._lock = -1
 
-    def _load(self) -> None:
-        server, loader = self._server, Loader(self._server)
-        started = server.monotonic()
+    def _load(self) -> Iterator[None]:
+        server = self._server
+        loader = Loader(server)
+        server.set_loading(loader)
         try:
             self._clean_up()
-            if server.config["appendonly"] == "yes":
-                if not self.log.folder.exists() and self.snapshots.path.exists():
-                    server.host.log(
-                        3, f"{self.snapshots.path} is not loaded, as appendonly is yes: see README, Durability"
-                    )
-                self.log.open(loader)
-            elif self.snapshots.path.exists():
-                loader.load_snapshot(self.snapshots.path)
+            yield from self._load_files(loader)
         except OSError as error:
             where = error.filename or server.config["dir"]
-            raise CannotLoad(f"{os.fsdecode(where)}: {error.strerror}; see --dir") from error
-        keys = sum(map(len, server.keyspace.databases))
-        if keys:
-            seconds = server.monotonic() - started
-            server.host.log(2, f"DB loaded from {server.config['dir']}: {keys} keys, {seconds:.3f} seconds")
+            raise CannotLoad(
+                f"Fatal error loading the DB: {os.fsdecode(where)}: {error.strerror}; see --dir"
+            ) from error
+        finally:
+            server.set_loading(None)
         self.loaded = loader
         self.recording.dirty = 0
         server.eviction.measure()
@@ -153,10 +150,25 @@ class Persistence:
         self.snapshots.note_saved()
         server.changes.update()
 
+    def _load_files(self, loader: Loader) -> Iterator[None]:
+        server = self._server
+        started = server.monotonic()
+        source, snapshot = "disk", self.snapshots.path
+        if server.config["appendonly"] == "yes":
+            if not self.log.files.folder.exists() and snapshot.exists():
+                server.host.log(3, f"{snapshot} is not loaded, as appendonly is yes: see README, Durability")
+            source = "append only file"
+            yield from self.log.open(loader)
+        elif snapshot.exists():
+            loader.total = snapshot.stat().st_size
+            yield from loader.load_snapshot(snapshot)
+        if loader.loaded:
+            server.host.log(2, f"DB loaded from {source}: {server.monotonic() - started:.3f} seconds")
+
     def _clean_up(self) -> None:
         """Delete the temporary files of servers that were killed while they wrote them."""
         config = self._server.config
-        for path in self.snapshots.left_behind() + self.log.left_behind():
+        for path in self.snapshots.left_behind() + self.log.files.left_behind():
             if path.name in (config["dbfilename"], config["appendfilename"]):
                 continue
             try:
@@ -186,6 +198,28 @@ class Persistence:
         )
         self.log.scheduled = True
 
+    def prepare_shutdown(self, options: Collection[str] | None = None) -> None:
+        """
+        Store what is left, as the options of SHUTDOWN require.
+
+        @param options: some of C{save}, C{nosave}, C{now} and C{force}; by default L{shutdown_options}.
+        @raise CommandError: if acknowledged changes would be lost; never with C{force}.
+        """
+        options = self.shutdown_options if options is None else options
+        if self.job.task == SNAPSHOT:
+            self.job.end()
+        if "nosave" in options:
+            self.saves_at_end = False
+            return
+        try:
+            self.before_end(True if "save" in options else None)
+        except CommandError:
+            if "force" not in options:
+                self._server.host.log(3, "Error trying to save the DB, can't exit.")
+                raise
+            self._server.host.log(3, "Error trying to save the DB. Exit anyway.")
+            self.saves_at_end = False
+
     def before_end(self, save: bool | None = None) -> None:
         """
         Write and fsync the append-only file, and write a snapshot if one is configured.
@@ -193,20 +227,26 @@ class Persistence:
         @param save: whether to write the snapshot; None: if C{save} is configured and the data have changed.
         @raise CommandError: if a file cannot be written, so that shutdown would lose acknowledged changes.
         """
-        if not self.saves_at_end:
+        if not self.saves_at_end or self._server.loading is not None:
             return
         if save is None:
             save = bool(self._server.config["save"]) and self.recording.dirty > 0
         self.log.secure()
         if save:
             self.job.end()
+            self._server.host.log(2, "Saving the final RDB snapshot before exiting.")
             self.snapshots.save()
 
     def flushed(self) -> None:
-        """Write an empty snapshot after FLUSHALL, as Redis does, so that a restart does not load the deleted keys."""
-        if self._running and self._server.config["save"]:
-            if self.job.task == SNAPSHOT:
-                self.job.end()
+        """
+        Kill the child that writes a snapshot with the keys that FLUSHALL has deleted. If C{save} is configured, write
+        an empty one, so that a restart does not load the deleted keys.
+        """
+        if not self._running:
+            return
+        if self.job.task == SNAPSHOT:
+            self.job.end()
+        if self._server.config["save"]:
             try:
                 self.snapshots.save()
             except CommandError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Callable
 
 from tseep.errors import CommandError
@@ -31,7 +32,7 @@ def reload_snapshot(server: Server, save: bool, flush: bool, merge: bool) -> Non
         _load(server, Loader(server, merge), lambda loader: loader.load_snapshot(snapshots.path), flush)
     except CannotLoad as error:
         if flush:
-            server.host.fail(f"DEBUG RELOAD: cannot load {error}")
+            server.host.fail(f"DEBUG RELOAD: {error}")
         server.host.log(3, f"DEBUG RELOAD failed, keys up to the error are loaded: {error}")
         raise CommandError("ERR Error trying to load the RDB dump") from error
     if persistence.log.on and not save:
@@ -49,15 +50,18 @@ def reload_log(server: Server) -> None:
     log = server.persistence.log
     log.prepare_reload()
     try:
-        _load(server, Loader(server), log.reload, True)
+        _load(server, Loader(server), log.files.load, True)
     except CannotLoad as error:
-        server.host.fail(f"DEBUG LOADAOF: cannot load {error}")
+        server.host.fail(f"DEBUG LOADAOF: {error}")
     server.persistence.recording.dirty = 0
     server.host.log(3, "Append Only File loaded by DEBUG LOADAOF")
 
 
-def _load(server: Server, loader: Loader, load: Callable[[Loader], None], flush: bool) -> None:
-    """Load files, while no command is recorded; the keys that are loaded are no changes."""
+def _load(server: Server, loader: Loader, load: Callable[[Loader], Iterator[None]], flush: bool) -> None:
+    """
+    Load files, while no command is recorded; the keys that are loaded are no changes. Clients are served in between, as
+    in the middle of a long script, but most of their commands are refused.
+    """
     recording = server.persistence.recording
     dirty, append = recording.dirty, recording.append
     recording.end()
@@ -65,8 +69,11 @@ def _load(server: Server, loader: Loader, load: Callable[[Loader], None], flush:
         if flush:
             server.keyspace.flush()
             server.scripting.functions.clear()
-        load(loader)
+        server.set_loading(loader)
+        for _ in load(loader):
+            server.host.serve_clients()
     finally:
+        server.set_loading(None)
         recording.dirty = dirty
         if append is not None:
             recording.begin(append)

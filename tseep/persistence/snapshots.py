@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Callable
 
 from tseep.errors import CommandError
 from tseep.persistence.jobs import SNAPSHOT
-from tseep.rdb.snapshot import write
+from tseep.rdb.snapshot import Writing, write
+from tseep.system.delay import delay
 
 if TYPE_CHECKING:
     from tseep.persistence.jobs import BackgroundJob
@@ -50,7 +51,15 @@ def snapshot_of(server: Server, base: bool = False) -> Iterator[bytes]:
         b"aof-base": b"%d" % base,
     }
     libraries = [library.code for library in server.scripting.functions.libraries.values()]
-    return write(server.keyspace, libraries, about, server.persistence.job.note_written)
+    config, microseconds = server.config, server.config["rdb-key-save-delay"]
+    writing = Writing(
+        checked=config["rdbchecksum"] == "yes",
+        compresses=config["rdbcompression"] == "yes",
+        note_written=server.persistence.job.note_written,
+    )
+    if microseconds:
+        writing = writing._replace(after_key=lambda: delay(microseconds), batch=1)
+    return write(server.keyspace, libraries, about, writing)
 
 
 class Snapshots:
@@ -76,6 +85,7 @@ class Snapshots:
         self.count = 0
         self.seconds = -1
         self.scheduled = False
+        self._writing: Path | None = None
         self._server = server
         self._disk = disk
         self._job = job
@@ -114,14 +124,23 @@ class Snapshots:
         if self._job.task == SNAPSHOT:
             raise CommandError(_UNDER_WAY)
         self._tried_at = self._server.monotonic()
-        temporary = self._temporary(os.getpid())
+        temporary = self._writing = self._temporary(os.getpid())
         try:
             self._disk.write_whole(temporary, snapshot_of(self._server))
             self._take_over(temporary, self._recording.dirty)
         except OSError as error:
             self._disk.discard(temporary)
-            self._failed(error)
+            self._log_failure(error)
             raise CommandError(f"ERR cannot save to {self.path}: {error.strerror}") from error
+        finally:
+            self._writing = None
+
+    def abandon(self) -> bool:
+        """Delete the file that L{save} is writing, before the process exits. Return False if it is not writing."""
+        if self._writing is None:
+            return False
+        self._disk.discard(self._writing)
+        return True
 
     def save_in_background(self, schedule: bool = False) -> bool:
         """
@@ -187,4 +206,7 @@ class Snapshots:
     def _failed(self, error: OSError) -> None:
         self.ok = False
         self._server.update_refusal()
+        self._log_failure(error)
+
+    def _log_failure(self, error: OSError) -> None:
         self._server.host.log(3, f"Failed saving the DB to {self.path}: {error.strerror}")

@@ -40,6 +40,10 @@ class Corrupt(ValueError):
     """The data are damaged or not RDB; the text has the reason."""
 
 
+class EmptyValue(Corrupt):
+    """A value has no elements. It is read to its end: a key with it can be skipped."""
+
+
 class TooFewDatabases(Corrupt):
     """The data are for a database that does not exist; the text has its number and the remedy."""
 

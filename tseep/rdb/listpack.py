@@ -129,13 +129,22 @@ def read_ziplist(data: bytes) -> list[Element]:
     if len(data) < 11 or unpack_from("<I", data)[0] != len(data):
         raise Corrupt("a ziplist's size is not the one in its header")
     elements: list[Element] = []
-    at = 10
+    at = last = 10
     while data[at] != _END:
+        if _previous_size(data, at) != at - last:
+            raise Corrupt("a ziplist has an entry with a wrong size of the entry before it")
+        last = at
         at += 5 if data[at] == 0xFE else 1
         at = _read_ziplist_entry(data, at, elements)
-    if at + 1 != len(data):
+    tail, counted = unpack_from("<IH", data, 4)
+    if at + 1 != len(data) or tail != last or counted not in (len(elements), _MOST_COUNTED):
         raise Corrupt("a ziplist's end does not match its header")
     return elements
+
+
+def _previous_size(data: bytes, at: int) -> int:
+    """The size of the entry before the one at an offset, as this one has it."""
+    return int(unpack_from("<I", data, at + 1)[0]) if data[at] == 0xFE else data[at]
 
 
 def _read_ziplist_entry(data: bytes, at: int, elements: list[Element]) -> int:

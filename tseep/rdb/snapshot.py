@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from struct import pack, unpack
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from tseep.rdb import format
-from tseep.rdb.format import MAGIC, NEWEST, VERSION, Corrupt, TooFewDatabases, crc64, milliseconds, opcode, string
+from tseep.rdb.format import (
+    MAGIC,
+    NEWEST,
+    VERSION,
+    Corrupt,
+    EmptyValue,
+    TooFewDatabases,
+    crc64,
+    milliseconds,
+    opcode,
+    string,
+)
 from tseep.rdb.reader import DAMAGED, Reader, Source
 from tseep.rdb.values import read_value, write_value
 
 if TYPE_CHECKING:
     from tseep.keyspace.keyspace import Database, Keyspace
-
-BATCH = 1000
-"""Maximum keys per write, and keys between two calls of C{progress}."""
 
 LARGE = 1 << 20
 """Bytes of values per write; a longer value is written alone, without a copy."""
@@ -26,40 +35,59 @@ CHECKED = 1 << 20
 _HEADER = len(MAGIC) + 4
 
 
+class Writing(NamedTuple):
+    """
+    How an RDB file is written.
+
+    @ivar checked: whether the file has a checksum; if not, it is 0.
+    @ivar compresses: whether string values are compressed.
+    @ivar after_key: called after each key.
+    @ivar batch: maximum keys per write.
+    @ivar note_written: called after each write with the number of its keys.
+    """
+
+    checked: bool = True
+    compresses: bool = False
+    after_key: Callable[[], None] = lambda: None
+    batch: int = 1000
+    note_written: Callable[[int], None] = lambda keys: None
+
+
+PLAIN = Writing()
+
+
 def write(
-    keyspace: Keyspace,
-    libraries: Iterable[bytes],
-    about: dict[bytes, bytes],
-    note_written: Callable[[int], None] = lambda keys: None,
+    keyspace: Keyspace, libraries: Iterable[bytes], about: dict[bytes, bytes], writing: Writing = PLAIN
 ) -> Iterator[bytes]:
     """
     Generate an RDB file.
 
     @param libraries: the code of the function libraries.
     @param about: auxiliary fields by Redis's names, such as C{redis-ver} and C{ctime}.
-    @param note_written: called with the number of keys in each piece.
     """
     checksum = 0
-    for piece in _pieces(keyspace, libraries, about, note_written):
-        checksum = crc64(piece, checksum)
+    for piece in _pieces(keyspace, libraries, about, writing):
+        if writing.checked:
+            checksum = crc64(piece, checksum)
         yield piece
     yield pack("<Q", checksum)
 
 
 def _pieces(
-    keyspace: Keyspace, libraries: Iterable[bytes], about: dict[bytes, bytes], note_written: Callable[[int], None]
+    keyspace: Keyspace, libraries: Iterable[bytes], about: dict[bytes, bytes], writing: Writing
 ) -> Iterator[bytes]:
     yield MAGIC + b"%04d" % VERSION
     yield b"".join([opcode(format.AUX) + string(name) + string(value) for name, value in about.items()])
     yield b"".join([opcode(format.FUNCTION_2) + string(code) for code in libraries])
     for database in keyspace.databases:
         if database:
-            yield from _database(database, note_written)
+            yield from _database(database, writing)
     yield opcode(format.END)
 
 
-def _database(database: Database, note_written: Callable[[int], None]) -> Iterator[bytes]:
+def _database(database: Database, writing: Writing) -> Iterator[bytes]:
     values, expires = database.values, database.expires
+    compresses, after_key, note_written = writing.compresses, writing.after_key, writing.note_written
     sizes = format.length(len(values)) + format.length(len(expires))
     yield opcode(format.SELECT) + format.length(database.number) + opcode(format.RESIZE) + sizes
     out: list[bytes] = []
@@ -68,8 +96,9 @@ def _database(database: Database, note_written: Callable[[int], None]) -> Iterat
         when = expires.get(key)
         if when is not None:
             out.append(opcode(format.EXPIRY_MS) + milliseconds(when))
-        kind, content = write_value(value)
+        kind, content = write_value(value, compresses)
         out += opcode(kind), string(key)
+        after_key()
         if len(content) >= LARGE:
             yield b"".join(out)
             yield content
@@ -79,7 +108,7 @@ def _database(database: Database, note_written: Callable[[int], None]) -> Iterat
             continue
         out.append(content)
         size += len(content)
-        if size >= LARGE or len(out) > 3 * BATCH:
+        if size >= LARGE or len(out) > 3 * writing.batch:
             yield b"".join(out)
             out, size = [], 0
             note_written(number - written)
@@ -93,11 +122,13 @@ class Loading:
     Loads an RDB file into a keyspace.
 
     @param load_library: called with the code of each function library.
-    @param progress: called with the number of bytes read, every L{BATCH} keys.
     @param now: Unix time in milliseconds; keys that expired before are not loaded; 0 to load all.
+    @param checks: whether to compare the checksum of the file (rdbchecksum).
     @param merge: whether a key that exists already is replaced, instead of an error.
+    @ivar interval: bytes between two pauses of L{load}; a pause follows a whole key.
     @ivar keys: number of keys in the file.
     @ivar expired: number of keys that were not loaded.
+    @ivar empty: the keys that were not loaded as their values are empty, which earlier versions of Redis wrote.
     @ivar about: the auxiliary fields of the file.
     """
 
@@ -105,62 +136,87 @@ class Loading:
         self,
         keyspace: Keyspace,
         load_library: Callable[[bytes], None],
-        progress: Callable[[int], None],
         now: int = 0,
+        checks: bool = True,
         merge: bool = False,
     ) -> None:
+        self.interval = sys.maxsize
         self.keys = self.expired = 0
+        self.empty: list[bytes] = []
         self.about: dict[bytes, bytes] = {}
         self._keyspace = keyspace
         self._load_library = load_library
-        self._progress = progress
         self._now = now
         self._merge = merge
+        self._checks = checks
         self._db = keyspace.databases[0]
         self._when = 0  # expiry time of the next key
         self._idle = 0  # its idle time in seconds
 
-    def load(self, data: Source) -> int:
+    def load(self, data: Source) -> Iterator[int]:
         """
-        Load an RDB file.
+        Load an RDB file in pieces.
 
-        @return: the offset after it.
+        @return: the number of bytes read so far, at each pause; at last the offset after the file.
         @raise Corrupt: with the reason and the offset.
         @raise TooFewDatabases: if it has more databases than the keyspace.
         """
         reader = Reader(data, _HEADER)
         version = _read_version(data)
         try:
-            self._read(reader)
+            yield from self._read(reader)
             end = reader.at
             if version >= 5:
-                _check(data, end, reader.take(8))
+                yield from self._check(data, end, reader.take(8))
         except TooFewDatabases:
             raise
         except DAMAGED as error:
             raise Corrupt(f"damaged at byte {reader.at}: {error}") from error
-        return reader.at
+        yield reader.at
 
-    def _read(self, reader: Reader) -> None:
+    def _read(self, reader: Reader) -> Iterator[int]:
         """Read up to the END opcode. Runs for every key: each line here counts."""
         byte, take = reader.byte, reader.string
         keys = 0
+        pause = reader.at + self.interval
         kind = byte()
         while kind != format.END:
             if kind < format.FUNCTION_2:
                 key = take()
-                value = take() if not kind else read_value(kind, reader)
+                try:
+                    value = take() if not kind else read_value(kind, reader)
+                except EmptyValue:
+                    self._skip(key)
+                    kind = byte()
+                    continue
                 if self._when or self._idle:
                     self._add(key, value)
                 elif not self._db.load(key, value):
                     self._replace(key, value)
                 keys += 1
-                if not keys % BATCH:
-                    self._progress(reader.at)
+                if reader.at >= pause:
+                    yield reader.at
+                    pause = reader.at + self.interval
             else:
                 self._read_opcode(kind, reader)
             kind = byte()
         self.keys = keys
+
+    def _check(self, data: Source, end: int, checksum: bytes) -> Iterator[int]:
+        """Compare the checksum of the data before C{end} with the file's, where 0 means none."""
+        (expected,) = unpack("<Q", checksum)
+        if not expected or not self._checks:
+            return
+        actual = 0
+        for at in range(0, end, CHECKED):
+            actual = crc64(data[at : min(end, at + CHECKED)], actual)
+            yield end
+        if actual != expected:
+            raise Corrupt(f"RDB CRC error: the checksum is {actual:x}, and should be {expected:x}")
+
+    def _skip(self, key: bytes) -> None:
+        self.empty.append(key)
+        self._when = self._idle = 0
 
     def _add(self, key: bytes, value: Any) -> None:
         """Load a key with an expiry or idle time."""
@@ -237,15 +293,3 @@ def _read_version(data: Source) -> int:
     if not 1 <= version <= NEWEST:
         raise Corrupt(f"cannot handle RDB format version {version}; the newest known is {NEWEST}")
     return version
-
-
-def _check(data: Source, end: int, checksum: bytes) -> None:
-    """Compare the checksum of the data before C{end} with the file's, where 0 means none."""
-    (expected,) = unpack("<Q", checksum)
-    if not expected:
-        return
-    actual = 0
-    for at in range(0, end, CHECKED):
-        actual = crc64(data[at : min(end, at + CHECKED)], actual)
-    if actual != expected:
-        raise Corrupt("wrong RDB checksum")

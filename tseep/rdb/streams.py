@@ -9,7 +9,7 @@ from tseep.datatypes.stream import Consumer, Group, Pending, Stream
 from tseep.datatypes.stream_entries import SEQUENCE, Fields
 from tseep.rdb.format import Corrupt, length, milliseconds, string
 from tseep.rdb.listpack import Element, as_bytes, read_listpack, write_listpack
-from tseep.rdb.reader import Reader
+from tseep.rdb.reader import DAMAGED, Reader
 
 _DELETED, _SAME_FIELDS = 1, 2
 _UNKNOWN = 2**64 - 1  # number of entries that a group has read
@@ -113,7 +113,7 @@ def _read_key(reader: Reader) -> int:
 
 
 def _read_node(reader: Reader, stream: Stream) -> None:
-    key, elements = reader.string(), iter(read_listpack(reader.string()))
+    key, elements = reader.string(), iter(_listpack(reader))
     if len(key) != 16:
         raise Corrupt("a stream's node has no ID")
     entries = list(_read_entries(elements, *unpack(">QQ", key)))
@@ -123,6 +123,14 @@ def _read_node(reader: Reader, stream: Stream) -> None:
     if ids[0] <= stream.entries.last() or sorted(set(ids)) != ids:
         raise Corrupt("a stream's entries are not in order")
     stream.entries.append_node(ids, [fields for _, fields in entries])
+
+
+def _listpack(reader: Reader) -> list[Element]:
+    data = reader.string()
+    try:
+        return read_listpack(data)
+    except DAMAGED as error:
+        raise Corrupt(f"Stream listpack integrity check failed: {error}") from error
 
 
 def _read_entries(elements: Iterator[Element], first_ms: int, first_sequence: int) -> Iterator[Entry]:
@@ -185,7 +193,7 @@ def _read_group(reader: Reader, stream: Stream, version: int) -> None:
 def _read_consumer(reader: Reader, group: Group, version: int) -> None:
     name = reader.string()
     if name in group.consumers:
-        raise Corrupt("a group has a consumer twice")
+        raise Corrupt("Duplicate stream consumer detected")
     consumer = group.consumers[name] = Consumer(name, reader.milliseconds())
     if version >= 3:
         reader.milliseconds()  # its last successful read

@@ -12,19 +12,30 @@ from tseep.datatypes.set import IntSet, Set
 from tseep.datatypes.sorted_set import ListpackSortedSet, SortedSet
 from tseep.datatypes.stream import Stream
 from tseep.rdb import format
-from tseep.rdb.format import Corrupt, length, string
+from tseep.rdb.format import Corrupt, EmptyValue, length, string
 from tseep.rdb.listpack import Element, as_bytes, read_intset, read_listpack, read_ziplist, read_zipmap
-from tseep.rdb.reader import Reader
+from tseep.rdb.lzf import compress
+from tseep.rdb.reader import DAMAGED, Reader
 from tseep.rdb.streams import read_stream, write_stream
 
 _double = Struct("<d").pack
+_COMPRESSED = b"\xc3"
+"""The encoding of an LZF string, in the place of a length."""
 
 
 # Writing
 
 
-def write_value(value: Any) -> tuple[int, bytes]:
-    """Encode a value; return its RDB type and its bytes."""
+def write_value(value: Any, compresses: bool = False) -> tuple[int, bytes]:
+    """
+    Encode a value; return its RDB type and its bytes.
+
+    @param compresses: whether a string is compressed, if that is worth it.
+    """
+    if compresses and type(value) in (bytes, bytearray):
+        packed = compress(value)
+        if packed:
+            return format.STRING, _COMPRESSED + length(len(packed)) + length(len(value)) + packed
     return _WRITERS[type(value)](value)
 
 
@@ -87,33 +98,50 @@ def _list(elements: list[bytes]) -> RedisList:
 
 def _set(members: list[bytes]) -> Set:
     value = Set.of(_not_empty(members))
-    _require_distinct(len(value), members)
+    if len(value) != len(members):
+        raise Corrupt("Duplicate set members detected")
     return value
 
 
 def _hash(parts: list[bytes]) -> Hash:
     value = Hash.of(zip(parts[::2], parts[1::2]))
-    _require_distinct(2 * len(value), _not_empty(parts))
+    if 2 * len(value) != len(_not_empty(parts)):
+        raise Corrupt("Duplicate hash fields detected")
     return value
 
 
 def _sorted_set(pairs: list[tuple[bytes, float]]) -> SortedSet:
     value = SortedSet.of(dict(_not_empty(pairs)))
-    _require_distinct(len(value), pairs)
+    if len(value) != len(pairs):
+        raise Corrupt("Duplicate zset fields detected")
     if any(map(isnan, value.scores.values())):
-        raise Corrupt("a score is not a number")
+        raise Corrupt("Zset with NAN score detected")
     return value
 
 
 def _not_empty(elements: list[Any]) -> list[Any]:
     if not elements:
-        raise Corrupt("a value is empty")
+        raise EmptyValue("a value is empty")
     return elements
 
 
-def _require_distinct(distinct: int, elements: list[Any]) -> None:
-    if distinct != len(elements):
-        raise Corrupt("a value has an element twice")
+def _packed(name: str, decode: Callable[[bytes], Any]) -> Callable[[Reader], Any]:
+    """
+    Return a reader of a value in one packed encoding.
+
+    @param name: the name of the encoding in Redis's error.
+    """
+
+    def read(reader: Reader) -> Any:
+        data = reader.string()
+        try:
+            return decode(data)
+        except EmptyValue:
+            raise
+        except DAMAGED as error:
+            raise Corrupt(f"{name} integrity check failed: {error}") from error
+
+    return read
 
 
 def _read_sorted_set(reader: Reader, score: Callable[[Reader], float]) -> SortedSet:
@@ -121,19 +149,21 @@ def _read_sorted_set(reader: Reader, score: Callable[[Reader], float]) -> Sorted
     return _sorted_set([(take(), score(reader)) for _ in range(reader.length())])
 
 
+_ziplist_node, _listpack_node = _packed("Ziplist", read_ziplist), _packed("Listpack", read_listpack)
+
+
 def _read_quicklist(reader: Reader) -> RedisList:
-    nodes = _strings(reader, reader.length())
-    return _list([as_bytes(element) for node in nodes for element in read_ziplist(node)])
+    nodes = [_ziplist_node(reader) for _ in range(reader.length())]
+    return _list([as_bytes(element) for node in nodes for element in node])
 
 
 def _read_quicklist_2(reader: Reader) -> RedisList:
     elements: list[bytes] = []
     for _ in range(reader.length()):
-        container, node = reader.length(), reader.string()
-        if container == 1:  # a plain node: one element that is too long for a listpack
-            elements.append(node)
+        if reader.length() == 1:  # a plain node: one element that is too long for a listpack
+            elements.append(reader.string())
         else:
-            elements += map(as_bytes, read_listpack(node))
+            elements += map(as_bytes, _listpack_node(reader))
     return _list(elements)
 
 
@@ -154,16 +184,16 @@ _READERS: dict[int, Callable[[Reader], Any]] = {
     format.HASH: lambda reader: _hash(_strings(reader, 2 * reader.length())),
     format.ZSET: lambda reader: _read_sorted_set(reader, Reader.double_as_text),
     format.ZSET_2: lambda reader: _read_sorted_set(reader, Reader.double),
-    format.HASH_ZIPMAP: lambda reader: _hash(_texts(read_zipmap(reader.string()))),
-    format.LIST_ZIPLIST: lambda reader: _list(_texts(read_ziplist(reader.string()))),
-    format.SET_INTSET: lambda reader: _set(read_intset(reader.string())),
-    format.ZSET_ZIPLIST: lambda reader: _scored(read_ziplist(reader.string())),
-    format.HASH_ZIPLIST: lambda reader: _hash(_texts(read_ziplist(reader.string()))),
+    format.HASH_ZIPMAP: _packed("Zipmap", lambda data: _hash(_texts(read_zipmap(data)))),
+    format.LIST_ZIPLIST: _packed("List ziplist", lambda data: _list(_texts(read_ziplist(data)))),
+    format.SET_INTSET: _packed("Intset", lambda data: _set(read_intset(data))),
+    format.ZSET_ZIPLIST: _packed("Zset ziplist", lambda data: _scored(read_ziplist(data))),
+    format.HASH_ZIPLIST: _packed("Hash ziplist", lambda data: _hash(_texts(read_ziplist(data)))),
     format.LIST_QUICKLIST: _read_quicklist,
-    format.HASH_LISTPACK: lambda reader: _hash(_texts(read_listpack(reader.string()))),
-    format.ZSET_LISTPACK: lambda reader: _scored(read_listpack(reader.string())),
+    format.HASH_LISTPACK: _packed("Hash listpack", lambda data: _hash(_texts(read_listpack(data)))),
+    format.ZSET_LISTPACK: _packed("Zset listpack", lambda data: _scored(read_listpack(data))),
     format.LIST_QUICKLIST_2: _read_quicklist_2,
-    format.SET_LISTPACK: lambda reader: _set(_texts(read_listpack(reader.string()))),
+    format.SET_LISTPACK: _packed("Set listpack", lambda data: _set(_texts(read_listpack(data)))),
     format.STREAM_LISTPACKS: lambda reader: read_stream(reader, 1),
     format.STREAM_LISTPACKS_2: lambda reader: read_stream(reader, 2),
     format.STREAM_LISTPACKS_3: lambda reader: read_stream(reader, 3),

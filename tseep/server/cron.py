@@ -39,7 +39,7 @@ class Cron:
     def run(self) -> None:
         """Run the tasks that are due. The heartbeat calls it ten times a second."""
         server = self._server
-        if server.busy_script is not None or self.paused:
+        if server.busy_script is not None or server.loading is not None or self.paused:
             return
         run = self._repeated.run
         server.keyspace.tick()

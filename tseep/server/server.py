@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, Callable
 
 from tseep.access.log import AclLog
@@ -44,6 +44,7 @@ from tseep.telemetry.slowlog import SlowLog
 
 if TYPE_CHECKING:
     from tseep.interfaces import IConnection, ServerHost
+    from tseep.persistence.aof_loader import Loader
 
 REDIS_VERSION = "7.0.15"
 """The version that INFO and HELLO report: that of the Redis whose commands and replies tseep implements."""
@@ -84,6 +85,7 @@ class Server:
         L{Persistence.commit <tseep.persistence.persistence.Persistence.commit>}.
     @ivar refusal: the error for write commands while the data cannot be persisted; None otherwise.
     @ivar busy_script: the script that has run for longer than C{busy-reply-threshold}; None otherwise.
+    @ivar loading: what loads the data at present; None otherwise. Few commands are allowed then.
     @ivar stopping: whether the shutdown has begun; long scripts are killed then.
     @ivar in_exec: whether the commands of a transaction run: children for snapshots and rewrites start after it.
 
@@ -128,6 +130,7 @@ class Server:
         self.lazyfree = LazyFree(timer, self.call_later)
         self.scripting = Scripting(self)
         self.busy_script: ScriptRun | None = None
+        self.loading: Loader | None = None
         self.stopping = False
         self.in_exec = False
         self._running_deferred = False
@@ -223,12 +226,22 @@ class Server:
         self.keyspace.keeps_expired = bool(self.pause)  # expiry and eviction are writes, too
         self.refresh_dispatch()
 
+    def set_loading(self, loader: Loader | None) -> None:
+        """Set L{loading}; None when the load has ended."""
+        self.loading = loader
+        self.refresh_dispatch()
+
+    def set_oom_score(self, child: bool = False) -> bool:
+        """Apply oom-score-adj to this process, or in a child to that. Return whether that succeeds."""
+        return self.host.set_oom_score(self.config["oom-score-adj"], self.config["oom-score-adj-values"][2 * child])
+
     def refresh_dispatch(self) -> None:
         """Open or close the fast path. Call it when a state begins or ends that every command must check."""
-        if self.busy_script is None and not self.pause and not self.monitors and self.refusal is None:
-            self.table.open()
-        else:
+        busy = self.busy_script is not None or self.loading is not None
+        if busy or self.pause or self.monitors or self.refusal is not None:
             self.table.close()
+        else:
+            self.table.open()
 
     def _wrapped(self, command: Command, run: Function) -> Function:
         """Wrap a command's function, where needed, with eviction before it and recording for the AOF after it."""
@@ -314,10 +327,16 @@ class Server:
         self.refresh_dispatch()
         self.deferred.append(self.fire)
 
-    def stop(self) -> None:
-        """Begin an orderly shutdown. Does nothing if one is in progress."""
+    def stop(self, options: Collection[str] = ()) -> None:
+        """
+        Begin an orderly shutdown. Does nothing if one is in progress.
+
+        @param options: as for L{Persistence.prepare_shutdown <tseep.persistence.persistence.Persistence>}.
+        """
         if not self.stopping:
             self.stopping = True
+            self.persistence.shutdown_options = options
+            self.host.log(3, "User requested shutdown...")
             self.host.shut_down()
 
     def fire(self) -> None:

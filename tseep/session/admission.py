@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tseep.errors import NO_AUTH, NO_MORE, NO_MORE_REASONS, NOT_PERMITTED, OUT_OF_MEMORY, CommandError
+from tseep.errors import LOADING, NO_AUTH, NO_MORE, NO_MORE_REASONS, NOT_PERMITTED, OUT_OF_MEMORY, CommandError
 
 if TYPE_CHECKING:
     from tseep.registry.table import Command
@@ -54,9 +54,16 @@ def _refusal(session: Session, command: Command, argv: list[bytes]) -> str | byt
         return (text + b"in this context") % command.name
     if session.monitoring and (command.may_write or "readonly" in flags):
         return "ERR Replica can't interact with the keyspace"
+    if server.loading is not None and _denied_while_loading(session, command):
+        return LOADING
     if server.busy_script is not None and "allow_busy" not in flags:
         return server.busy_script.error
     return None
+
+
+def _denied_while_loading(session: Session, command: Command) -> bool:
+    queue = [] if session.transaction is None or command.name != b"exec" else session.transaction.queue
+    return any("loading" not in each.flags for each in (command, *[queued for queued, _ in queue]))
 
 
 def admit_again(session: Session, command: Command, argv: list[bytes]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from collections import deque
 from pathlib import Path
 from typing import Callable
 
@@ -126,7 +127,11 @@ class Kept:
         self.server.persistence = self.persistence = Persistence(self.server, disk)
         self.server.changes._persistence = self.persistence
         self.server.changes._recording = self.persistence.recording
-        self.persistence.start()
+        deque(self.persistence.start(), 0)
+        self.connect()
+
+    def connect(self) -> None:
+        """Replace the client by a new one."""
         session = self.server.connect(MemoryConnection())
         assert isinstance(session, Session)
         self.session = session

@@ -35,8 +35,8 @@ class MakeServiceTests(SynchronousTestCase):
 
     def test_modes(self) -> None:
         """C{--mode} selects the mode."""
-        self.assertIsInstance(self.make("--mode", "v1")._mode, ThreadedMode)
-        self.assertIsInstance(self.make("--mode", "v2")._mode, EventedMode)
+        self.assertIsInstance(self.make("--mode", "v1").mode, ThreadedMode)
+        self.assertIsInstance(self.make("--mode", "v2").mode, EventedMode)
 
     def test_mode_names(self) -> None:
         """Every name that --mode accepts has a mode."""

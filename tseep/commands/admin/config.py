@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tseep.commands.arguments import REDACTED
 from tseep.configuration.file import rewritten
-from tseep.errors import SYNTAX, CommandError, cannot_apply
+from tseep.errors import LOADING, SYNTAX, CommandError, cannot_apply
 from tseep.registry.table import command, iter_commands
 from tseep.replies import OK, Reply
 from tseep.session.client_info import is_allowed
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _SECRETS = {"requirepass", "masterauth", "masteruser", "tls-key-file-pass", "tls-client-key-file-pass"}
 _PROTECTED = {"dir", "dbfilename"}
 """Parameters with which a client could write files anywhere: enable-protected-configs allows to set them."""
+
+_FIXED_WHILE_LOADING = {"appendonly", "dir"}
+"""Parameters that cannot be set while the data are loaded."""
 
 
 @command("CONFIG GET")
@@ -64,10 +67,13 @@ def _set_all(server: Server, texts: dict[str, str]) -> None:
         for name, text in texts.items():
             config.set(name, text)
         server.apply_config()
+        if not server.set_oom_score():
+            raise cannot_apply(b"oom-score-adj", "Failed to set current oom_score_adj. Check server logs.")
     except CommandError:
         for name, text in before.items():
             config.set(name, text)
         server.apply_config()
+        server.set_oom_score()
         raise
 
 
@@ -91,6 +97,8 @@ def _require_settable(session: Session, names: list[bytes], parameters: list[Par
 
     @raise CommandError: if one cannot, or occurs twice.
     """
+    if session.server.loading is not None and not _FIXED_WHILE_LOADING.isdisjoint([each.name for each in parameters]):
+        raise CommandError(LOADING)
     for at, (name, parameter) in enumerate(zip(names, parameters)):
         if parameter.name in _PROTECTED and not is_allowed(session, "enable-protected-configs"):
             raise cannot_apply(name, "can't set protected config")

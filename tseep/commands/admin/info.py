@@ -24,6 +24,7 @@ from tseep.system.process import supervised
 
 if TYPE_CHECKING:
     from tseep.keyspace.keyspace import Database, Keyspace
+    from tseep.persistence.aof_loader import Loader
     from tseep.server.server import Server
     from tseep.session.session import Session
 
@@ -140,7 +141,7 @@ def _persistence(server: Server) -> Fields:
     persistence = server.persistence
     snapshots, log, job, loaded = persistence.snapshots, persistence.log, persistence.job, persistence.loaded
     fields: Fields = {
-        "loading": 0,
+        "loading": int(server.loading is not None),
         "async_loading": 0,
         "current_cow_peak": job.copied_peak,
         "current_cow_size": job.copied,
@@ -178,7 +179,22 @@ def _persistence(server: Server) -> Fields:
             aof_pending_rewrite=0,
             aof_buffer_length=log.pending,
         )
+    if server.loading is not None:
+        fields.update(_loading(server.loading, server.clock()))
     return fields
+
+
+def _loading(loader: Loader, now: float) -> Fields:
+    """Return the fields of a load in progress. Like Redis, they estimate one second while they have no figure."""
+    total, loaded, elapsed = loader.total, loader.loaded, int(now) - int(loader.started)
+    return {
+        "loading_start_time": int(loader.started),
+        "loading_total_bytes": total,
+        "loading_rdb_used_mem": loader.used_memory,
+        "loading_loaded_bytes": loaded,
+        "loading_loaded_perc": f"{100 * loaded / max(total, 1):.2f}",
+        "loading_eta_seconds": elapsed * (total - loaded) // (loaded + 1) if elapsed else 1,
+    }
 
 
 def _status(ok: bool) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tseep.algorithms.numeric import require_integer
+from tseep.coordination.blocking import NOT_YET, block
 from tseep.errors import SYNTAX, CommandError
 from tseep.registry.table import command
-from tseep.replies import NO_REPLY, Reply, Verbatim
+from tseep.replies import Reply, Verbatim
 
 if TYPE_CHECKING:
-    from tseep.server.server import Server
     from tseep.session.session import Session
 
 _SHUTDOWN_OPTIONS = {b"nosave", b"save", b"now", b"force", b"abort"}
@@ -40,21 +40,10 @@ def shutdown(session: Session, argv: list[bytes]) -> Reply:
     server = session.server
     if server.busy_script is not None and b"nosave" not in options:
         raise CommandError(server.busy_script.error)
-    _save(server, options)
-    session.closing = True
+    try:
+        server.persistence.prepare_shutdown([option.decode() for option in options])
+    except CommandError as error:
+        raise CommandError("ERR Errors trying to SHUTDOWN. Check logs.") from error
     server.stop()
     server.persistence.commit()  # the client is disconnected, and can end the process, before the log is closed
-    return NO_REPLY
-
-
-def _save(server: Server, options: set[bytes]) -> None:
-    """Write the final snapshot, if the options or the parameter C{save} require one."""
-    if b"nosave" in options:
-        server.persistence.saves_at_end = False
-        return
-    try:
-        server.persistence.before_end(True if b"save" in options else None)
-    except CommandError as error:
-        if b"force" not in options:
-            raise CommandError("ERR Errors trying to SHUTDOWN. Check logs.") from error
-        server.persistence.saves_at_end = False
+    return block(session, [], 0, lambda key: NOT_YET)  # until the mode closes it, after the ports

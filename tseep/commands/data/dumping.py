@@ -33,7 +33,7 @@ def restore_(session: Session, argv: list[bytes]) -> Reply:
     when = require_integer(argv[2])
     if when < 0:
         raise CommandError("ERR Invalid TTL value, must be >= 0")
-    value = _restored(argv[3], session.server.checks_checksums)
+    value = _restored(session, argv[3])
     if options.replace:
         db.delete(key)
     if when and not options.absolute:
@@ -96,9 +96,10 @@ def _number(words: Iterator[bytes], most: int, error: str) -> int:
     return number
 
 
-def _restored(payload: bytes, checks: bool) -> Any:
+def _restored(session: Session, payload: bytes) -> Any:
     try:
-        return restore(payload, checks)
+        return restore(payload, session.server.checks_checksums)
     except Corrupt as error:
         known = str(error) == BAD_FOOTER
+        session.server.host.log(1, f"Internal error in RDB reading: {error}")
         raise CommandError(f"ERR {error}" if known else "ERR Bad data format") from error

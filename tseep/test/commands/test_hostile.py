@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -131,7 +132,7 @@ class HostileTests(SessionTests):
             appendonly="yes", dir=made_folder(self), enable_debug_command="yes", notify_keyspace_events="KEA", save=""
         )
         self.server = Server(config, self.clock.seconds)
-        self.server.persistence.start()
+        deque(self.server.persistence.start(), 0)
         self.session = self.connect()
         for argv in (
             ["SET", "string", "text"], ["SET", "number", "10"], ["SET", "huge", "1" * 5000], ["APPEND", "raw", "\xff"],

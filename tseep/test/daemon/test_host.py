@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.testing import MemoryReactorClock
@@ -12,6 +13,7 @@ from tseep.configuration.parameters import Config
 from tseep.daemon.host import ReactorHost
 from tseep.interfaces import NullHost, ServerHost
 from tseep.server.server import Server
+from tseep.system import oom_score
 from tseep.test.daemon.test_service import FakeMode
 from tseep.test.support import made_folder
 
@@ -86,3 +88,31 @@ class HostTests(SynchronousTestCase):
         self.server.stop()
         self.assertFalse(self.reactor.hasStopped)
         self.assertFalse(self.server.stopping)
+
+    def test_options_of_a_signal(self) -> None:
+        """C{nosave} stops without a snapshot, C{save} writes one though save is empty, C{force} stops if that fails."""
+        self.host.attach(self.mode)
+        folder = self.server.config["dir"]
+        self.server.config.set("save", "1 1")
+        for options, files in ((["nosave"], []), (["save"], ["dump.rdb"]), (["save", "force"], None)):
+            self.server.persistence.saves_at_end, self.server.persistence.recording.dirty = True, 1
+            self.reactor.running, self.reactor.hasStopped, self.server.stopping = True, False, False
+            if files is None:
+                os.unlink(f"{folder}/dump.rdb")
+                os.rmdir(folder)
+            self.server.stop(options)
+            self.assertTrue(self.reactor.hasStopped)
+            if files is not None:
+                self.assertEqual(files, os.listdir(folder))
+            self.server.config.set("save", "")
+
+    def test_oom_score(self) -> None:
+        """A score that cannot be set is logged."""
+        self.patch(oom_score, "PATH", Path("/nonexistent/score"))
+        lines: list[str] = []
+        self.patch(self.host, "log", lambda level, text: lines.append(text))
+        self.assertFalse(self.host.set_oom_score("yes", 5))
+        self.assertEqual(
+            ["Unable to set /nonexistent/score to 5 (yes): No such file or directory; see oom-score-adj"], lines
+        )
+        self.assertTrue(self.host.set_oom_score("no", 5))

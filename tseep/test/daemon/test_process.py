@@ -7,18 +7,29 @@ import signal
 from typing import Any
 
 from twisted.application.service import Service
+from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.daemon import process
 from tseep.daemon.process import ProcessService, twistd_problem
+from tseep.errors import CommandError
 from tseep.net.ports import CannotStart
+from tseep.persistence import snapshots as snapshots_module
 from tseep.server.server import Server
+from tseep.test.support import made_folder
 
 ENDING = {signal.SIGTERM, signal.SIGINT}
 
 
-class Refusing(Service):
+class Starting(Service):
+    """A service like L{TseepService <tseep.daemon.service.TseepService>}, whose data are not loaded yet."""
+
+    def __init__(self) -> None:
+        self.loaded: Deferred[None] = Deferred()
+
+
+class Refusing(Starting):
     """A service whose start raises L{CannotStart}."""
 
     def startService(self) -> None:
@@ -34,16 +45,17 @@ class ProcessServiceTests(SynchronousTestCase):
         self.installed: dict[int, Any] = {}
         self.patch(process.signal, "signal", self.installed.__setitem__)
 
-    def begin(self, service: Service, **twistd: Any) -> None:
+    def begin(self, service: Any, **twistd: Any) -> ProcessService:
         """Start a service under L{ProcessService}, as twistd does."""
         whole = ProcessService(self.reactor, self.server, service, twistd)
         whole.privilegedStartService()
         whole.startService()
+        return whole
 
     def test_signals(self) -> None:
         """SIGTERM and SIGINT shut the server down, each once; SIGHUP is ignored."""
         asked: list[bool] = []
-        self.begin(Service())
+        self.begin(Starting())
         self.server.host.shut_down = lambda: asked.append(True)
         self.assertEqual(self.installed.pop(signal.SIGHUP), signal.SIG_IGN)
         for number in ENDING:
@@ -51,9 +63,42 @@ class ProcessServiceTests(SynchronousTestCase):
             self.installed[number](number, None)
         self.assertEqual(asked, [True, True])
 
+    def test_options(self) -> None:
+        """The options of a shutdown are those of C{shutdown-on-sigterm} and C{shutdown-on-sigint}."""
+        self.begin(Starting())
+        self.server.host.shut_down = lambda: None
+        self.server.config.set("shutdown-on-sigterm", "now nosave")
+        self.server.config.set("shutdown-on-sigint", "save force")
+        for number, options in ((signal.SIGTERM, ("nosave", "now")), (signal.SIGINT, ("save", "force"))):
+            self.server.stopping = False
+            self.installed[number](number, None)
+            self.assertEqual(options, self.server.persistence.shutdown_options)
+
+    def test_insisting(self) -> None:
+        """SIGINT while the final snapshot is written deletes its temporary file and ends the process at once."""
+        self.begin(Starting())
+        failed: list[str] = []
+        self.server.host.shut_down = lambda: None
+        self.patch(self.server.host, "fail", failed.append)
+        self.server.config.set("dir", made_folder(self))
+        self.server.config.set("rdb-key-save-delay", "1")
+        snapshots = self.server.persistence.snapshots
+
+        def interrupt(microseconds: int) -> None:
+            self.installed[signal.SIGTERM](signal.SIGTERM, None)
+            self.assertEqual([], failed)
+            self.installed[signal.SIGINT](signal.SIGINT, None)
+            self.assertEqual([], os.listdir(self.server.config["dir"]))
+
+        self.patch(snapshots_module, "delay", interrupt)
+        self.server.keyspace.databases[0].set(b"a", b"1")
+        self.assertRaises(CommandError, snapshots.save)
+        self.assertEqual(["You insist... exiting now."], failed)
+        self.assertFalse(snapshots.abandon())
+
     def test_signals_again(self) -> None:
         """The signal handlers are installed again after the reactor has installed its own."""
-        self.begin(Service())
+        self.begin(Starting())
         self.installed.clear()
         for function, args, kwargs in self.reactor.whenRunningHooks:
             function(*args, **kwargs)
@@ -78,6 +123,44 @@ class ProcessServiceTests(SynchronousTestCase):
         error = self.failed(statusPipe=9)
         self.assertEqual(error.code, "tseep: no")
         self.assertIsInstance(error, Exception)
+
+    def pipe(self) -> tuple[int, int]:
+        """Return the ends of a pipe; the one to read from is closed when the test ends."""
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        return reading, writing
+
+    def test_background(self) -> None:
+        """twistd's status pipe gets C{0} when the data are loaded, not before."""
+        reading, writing = self.pipe()
+        service: Any = Starting()
+        twistd = {"statusPipe": writing}
+        ProcessService(self.reactor, self.server, service, twistd).startService()
+        self.assertEqual({}, twistd)  # else twistd itself would report the success
+        service.loaded.callback(None)
+        self.assertEqual(b"0", os.read(reading, 100))
+        self.assertEqual(b"", os.read(reading, 100))
+
+    def test_failure_while_loading(self) -> None:
+        """Data that cannot be loaded stop the reactor; the reason is on standard error, and the status is 1."""
+        said, errors = self.pipe()
+        self.patch(process.os, "dup", lambda number: errors)
+        at_exit: list[Any] = []
+        self.patch(process.atexit, "register", at_exit.append)
+        reading, writing = self.pipe()
+        service = Starting()
+        self.begin(service, statusPipe=writing)
+        service.loaded.errback(CannotStart("tseep: corrupt"))
+        self.assertEqual(b"tseep: corrupt\n", os.read(said, 100))
+        self.assertEqual(b"1 tseep: corrupt", os.read(reading, 100))
+        self.assertTrue(self.reactor.hasStopped)
+        self.assertEqual([process._exit_with_failure], at_exit)
+
+    def test_shutdown_while_loading(self) -> None:
+        """A shutdown while data are loaded is reported to the process that waits for the daemon."""
+        reading, writing = self.pipe()
+        self.begin(Starting(), statusPipe=writing).stopService()
+        self.assertEqual(b"1 the server was shut down while it loaded the data", os.read(reading, 100))
 
 
 class ProblemTests(SynchronousTestCase):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
 from typing import Any
 
 from twisted.application.service import IService
@@ -22,6 +23,7 @@ from tseep.daemon.service import TseepService
 from tseep.interfaces import IMode
 from tseep.net.heartbeat import INTERVAL_S
 from tseep.net.ports import CannotStart
+from tseep.persistence.aof_loader import CannotLoad
 from tseep.server.server import Server
 from tseep.test.support import made_folder
 
@@ -105,6 +107,48 @@ class ServiceTests(SynchronousTestCase):
         line = ready["log_format"].format(**ready)
         for part in ("fake", "all of it", "6379", "/run/tseep", ready["python_version"], "MemoryReactorClock", "10000"):
             self.assertIn(part, line)
+
+    def load(self, *pieces: Exception | None) -> list[str]:
+        """Start a service whose data are in pieces, each of which raises an exception or not; return its log."""
+
+        def start() -> Iterator[None]:
+            for piece in pieces:
+                yield
+                if piece is not None:
+                    raise piece
+
+        lines: list[str] = []
+        self.patch(self.server.persistence, "start", start)
+        self.patch(self.server.host, "log", lambda level, text: lines.append(text))
+        self.loading = self.started()
+        return lines
+
+    def test_loads_in_pieces(self) -> None:
+        """The first piece is loaded at the start, and each other one by the running reactor, in a call of its own."""
+        self.load(None, None)
+        self.assertNoResult(self.loading.loaded)
+        self.reactor.advance(0)
+        self.assertIsNone(self.successResultOf(self.loading.loaded))
+        self.assertEqual(["start", "_load_piece", "_load_piece"], self.mode.events)
+
+    def test_damaged_piece(self) -> None:
+        """A piece that cannot be loaded is logged, and fails C{loaded}."""
+        lines = self.load(CannotLoad("corrupt"))
+        self.reactor.advance(0)
+        self.assertEqual("tseep: corrupt", str(self.failureResultOf(self.loading.loaded, CannotStart).value))
+        self.assertEqual(["corrupt"], lines)
+
+    def test_shutdown_while_loading(self) -> None:
+        """A shutdown ends the load between two pieces, or within one that is interrupted; C{loaded} does not fire."""
+        for piece in (None, CannotLoad("interrupted")):
+            self.setUp()
+            lines = self.load(piece, None)
+            self.server.stopping = True
+            self.reactor.advance(0)
+            self.loading.stopService()
+            self.assertNoResult(self.loading.loaded)
+            self.assertEqual([], lines)
+            self.assertEqual([], self.reactor.getDelayedCalls())
 
     def test_no_persistence(self) -> None:
         """Without snapshots and AOF a log line reports that persistence is off."""

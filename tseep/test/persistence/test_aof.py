@@ -14,7 +14,7 @@ from tseep.interfaces import NullHost
 from tseep.persistence.aof_loader import CannotLoad
 from tseep.persistence.aof_writer import LARGE
 from tseep.test.disks import Died, Failed, FaultyDisk, Kept
-from tseep.test.support import Error, encode, made_folder
+from tseep.test.support import START, Error, encode, made_folder
 
 
 def open_inodes() -> set[int]:
@@ -133,7 +133,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual([], self.disk.calls)
         kept.session.receive(encode("RPUSH", "l", 3) + encode("SHUTDOWN", "NOSAVE"))
         self.assertEqual(["write"], self.disk.calls)
-        kept.session.closing = False
+        kept.connect()
         kept("RPUSH", "l", 4)
         self.assertEqual(["write"] * 2, self.disk.calls)
         kept.crash()
@@ -450,6 +450,79 @@ class LogTests(SynchronousTestCase):
         kept.crash()
         self.assertEqual([b"a", b"b", b"c", b"d"], self.found())
 
+    def test_base_of_commands(self) -> None:
+        """With C{aof-use-rdb-preamble no} the base has commands, at the start and after a rewrite; else a snapshot."""
+        kept = self.kept(aof_use_rdb_preamble="no")
+        self.assertEqual(b"", Path(self.folder, "appendonlydir/appendonly.aof.1.base.aof").read_bytes())
+        kept("RPUSH", "l", "a")
+        for enabled, base in (("no", "2.base.aof"), ("yes", "3.base.rdb"), ("no", "4.base.aof")):
+            kept("CONFIG", "SET", "aof-use-rdb-preamble", enabled)
+            kept("BGREWRITEAOF")
+            kept("CONFIG", "SET", "aof-use-rdb-preamble", "yes")  # too late for the rewrite in progress
+            kept.work_ends(self)
+            self.assertEqual(f"appendonly.aof.{base}", self.files()[0])
+            content = Path(self.folder, "appendonlydir", self.files()[0]).read_bytes()
+            self.assertEqual(base.endswith("rdb"), content.startswith(b"REDIS"))
+        kept.crash()
+        self.assertEqual([b"a"], self.found())
+
+    def test_timestamps(self) -> None:
+        """With C{aof-timestamp-enabled} the first command of each second has an annotation, and so has a base."""
+        kept = self.kept(aof_use_rdb_preamble="no")
+        kept("RPUSH", "l", "a")
+        before = self.path().read_bytes()
+        self.assertNotIn(b"#TS", before)
+        kept("CONFIG", "SET", "aof-timestamp-enabled", "yes")
+        for value in "bcd":
+            kept("RPUSH", "l", value)
+            kept.pass_time(0.5)
+        push = b"".join(encode("RPUSH", "l", value) for value in "bc")
+        expected = b"#TS:%d\r\n%b#TS:%d\r\n%b" % (START, push, START + 1, encode("RPUSH", "l", "d"))
+        self.assertEqual(before + expected, self.path().read_bytes())
+        kept("BGREWRITEAOF")
+        kept.work_ends(self)
+        base = Path(self.folder, "appendonlydir", self.files()[0]).read_bytes()
+        self.assertTrue(base.startswith(b"#TS:%d\r\n*2\r\n$6\r\nSELECT" % (START + 1)), base)
+        kept.crash()
+        self.assertEqual([b"a", b"b", b"c", b"d"], self.found())
+
+    def test_old_files(self) -> None:
+        """With C{aof-disable-auto-gc} the files that a rewrite has replaced are kept, until it is set to no."""
+        kept = self.kept(aof_disable_auto_gc="yes")
+        for _ in range(2):
+            kept("BGREWRITEAOF")
+            kept.work_ends(self)
+        manifest = Path(self.folder, "appendonlydir/appendonly.aof.manifest")
+        lines = [line.split()[1::4] for line in manifest.read_text().splitlines()]
+        self.assertEqual([
+            ["appendonly.aof.3.base.rdb", "b"], ["appendonly.aof.2.incr.aof", "h"], ["appendonly.aof.2.base.rdb", "h"],
+            ["appendonly.aof.1.incr.aof", "h"], ["appendonly.aof.1.base.rdb", "h"], ["appendonly.aof.3.incr.aof", "i"],
+        ], lines)  # fmt: skip
+        self.assertEqual(7, len(self.files()))
+        self.assertEqual("OK", kept("CONFIG", "SET", "aof-disable-auto-gc", "no"))
+        self.assertEqual(
+            ["appendonly.aof.3.base.rdb", "appendonly.aof.3.incr.aof", "appendonly.aof.manifest"], self.files()
+        )
+        self.assertEqual(2, len(manifest.read_text().splitlines()))
+
+    def test_no_fsync_during_a_rewrite(self) -> None:
+        """With C{no-appendfsync-on-rewrite} nothing is synced while a child writes; it is synced later."""
+        for policy in ("always", "everysec"):
+            self.setUp()
+            kept = self.kept(policy, no_appendfsync_on_rewrite="yes")
+            kept("CONFIG", "SET", "rdb-key-save-delay", "10000000")
+            kept("RPUSH", "l", "a")
+            kept("BGSAVE")
+            kept.cron(5)
+            del self.disk.calls[:]
+            kept("RPUSH", "l", "b")
+            kept.cron(5)
+            self.assertEqual(["write"], self.disk.calls)
+            kept("CONFIG", "SET", "no-appendfsync-on-rewrite", "no")
+            kept.cron(5)
+            self.assertEqual(["write", "sync"], self.disk.calls)
+            kept.crash()
+
     def test_file_without_manifest(self) -> None:
         """A file that no manifest names is ignored."""
         os.mkdir(f"{self.folder}/appendonlydir")
@@ -537,7 +610,11 @@ class LogTests(SynchronousTestCase):
         """An invalid manifest stops the start."""
         self.kept().persistence.stop()
         manifest = Path(self.folder, "appendonlydir/appendonly.aof.manifest")
-        for text, word in (("nonsense\n", "line 1"), ("", "names no file"), ("file ../x seq 1 type b\n", "line 1")):
+        for text, word in (
+            ("nonsense\n", "line 1"),
+            ("", "empty AOF manifest"),
+            ("file ../x seq 1 type b\n", "line 1"),
+        ):
             manifest.write_text(text)
             self.assertIn(word, str(self.assertRaises(CannotLoad, self.found)))
 

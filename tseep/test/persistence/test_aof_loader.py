@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest
@@ -36,7 +37,7 @@ class LoaderTests(SessionTests):
     def load(self, data: bytes) -> None:
         """Load a file with this content into the server."""
         self.path.write_bytes(data)
-        Loader(self.server).load_log(self.path)
+        deque(Loader(self.server).load_log(self.path), 0)
 
     def test_commands(self) -> None:
         """Commands run in the databases that SELECT selects; names of commands are case-insensitive."""
@@ -156,7 +157,7 @@ class LoaderTests(SessionTests):
         self.path.write_bytes(encode("SET", "a", b"x\r\n" * (size // 3)))
         tracemalloc.start()
         try:
-            Loader(self.server).load_log(self.path)
+            deque(Loader(self.server).load_log(self.path), 0)
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
@@ -174,6 +175,6 @@ class LoaderTests(SessionTests):
         loader = Loader(self.server)
         self.path.write_bytes(encode("SET", "a", "x" * 100) * 9000)
         self.pass_time(3)
-        loader.load_log(self.path)
+        deque(loader.load_log(self.path), 0)
         self.assertEqual(1, len(lines))
         self.assertIn("of 1 MiB", lines[0])

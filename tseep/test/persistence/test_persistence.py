@@ -120,7 +120,7 @@ class FolderTests(SynchronousTestCase):
         disk = NoLocks()
         disk.number = errno.EACCES
         text = str(self.assertRaises(CannotLoad, self.kept, disk))
-        self.assertEqual(f"{self.folder}: Permission denied; see --dir", text)
+        self.assertEqual(f"Cannot lock {self.folder}: Permission denied; see --dir", text)
 
 
 class BackgroundTests(SynchronousTestCase):

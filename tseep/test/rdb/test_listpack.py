@@ -43,12 +43,14 @@ class OlderEncodingsTests(SynchronousTestCase):
 
     def ziplist(self, *entries: bytes) -> bytes:
         """Return a ziplist of entries, each given without the length of its predecessor."""
-        body, before = b"", 0
+        body, before, tail = b"", 0, 10
         for entry in entries:
+            tail = 10 + len(body)
             head = bytes([before]) if before < 254 else b"\xfe" + before.to_bytes(4, "little")
             before = len(head + entry)
             body += head + entry
-        return (len(body) + 11).to_bytes(4, "little") + bytes(4) + len(entries).to_bytes(2, "little") + body + b"\xff"
+        sizes = (len(body) + 11).to_bytes(4, "little") + tail.to_bytes(4, "little")
+        return sizes + len(entries).to_bytes(2, "little") + body + b"\xff"
 
     def test_ziplist(self) -> None:
         """Strings of all three length encodings and integers of all sizes are decoded from a ziplist."""
@@ -60,6 +62,12 @@ class OlderEncodingsTests(SynchronousTestCase):
         self.assertEqual([b"ab", b"x" * 300, b"y", *numbers], read_ziplist(packed))
         for damaged in (packed[:-1], packed + b"\xff", b"", self.ziplist(b"\xff")):
             self.assertRaises(DAMAGED, read_ziplist, damaged)
+        pair = self.ziplist(b"\x02ab", b"\xf1")
+        self.assertEqual([b"ab", 0], read_ziplist(pair))
+        for place in (4, 8, 10, 14):  # offset of the last entry, number of entries, size before the first, the second
+            wrong = bytearray(pair)
+            wrong[place] += 1
+            self.assertRaises(Corrupt, read_ziplist, bytes(wrong))
 
     def test_intset(self) -> None:
         """Integers of two, four or eight bytes are decoded from an intset."""

@@ -1,10 +1,12 @@
-"""Tests for L{tseep.rdb.lzf}: decompression of LZF strings."""
+"""Tests for L{tseep.rdb.lzf}: compression and decompression of strings."""
 
 from __future__ import annotations
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.rdb.lzf import decompress
+from tseep.rdb.lzf import SAMPLE, _compress, compress, decompress
 from tseep.rdb.reader import DAMAGED
 
 
@@ -25,3 +27,23 @@ class DecompressTests(SynchronousTestCase):
         """
         for packed, size in ((b"\x02ab", 3), (b"\x20\x05", 3), (b"\x02abc", 4), (b"\x02abc", 2), (b"\x02abc\xe0", 20)):
             self.assertRaises(DAMAGED, decompress, packed, size)
+
+
+class CompressTests(SynchronousTestCase):
+    def test_worth_it(self) -> None:
+        """Strings that repeat themselves at length become shorter; others, and short ones, are left as they are."""
+        record = bytes(range(256)) * 2
+        for text in (b"x" * 1000, b"value:1" + b"\0" * 500, record * 20, bytearray(record * 20)):
+            packed = compress(text)
+            self.assertTrue(0 < len(packed) < len(text) // 2)
+            self.assertEqual(text, decompress(packed, len(text)))
+        distinct = b"".join(b"%04d" % number for number in range(3000))
+        for text in (b"", b"x" * (4 * SAMPLE - 1), distinct, distinct + distinct):  # the last repeats too far back
+            self.assertEqual(b"", compress(text))
+
+    @settings(deadline=None, derandomize=True, database=None, max_examples=300)
+    @given(st.lists(st.tuples(st.binary(max_size=40), st.integers(1, 300)), max_size=12))
+    def test_round_trip(self, runs: list[tuple[bytes, int]]) -> None:
+        """Any string is the same after compression and decompression."""
+        text = b"".join(part * count for part, count in runs)
+        self.assertEqual(text, decompress(_compress(text), len(text)))

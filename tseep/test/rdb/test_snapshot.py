@@ -35,8 +35,8 @@ class SnapshotTests(SynchronousTestCase):
     def load(self, data: bytes, now: int = 0) -> Any:
         """Load a snapshot; return the keyspace, the libraries and the L{Loading}."""
         keyspace, libraries = self.keyspace(), []  # type: ignore[var-annotated]
-        loading = Loading(keyspace, libraries.append, lambda at: None, now)
-        self.assertEqual(len(data), loading.load(data))
+        loading = Loading(keyspace, libraries.append, now)
+        self.assertEqual(len(data), list(loading.load(data))[-1])
         return keyspace, libraries, loading
 
     def test_checksum(self) -> None:
@@ -73,13 +73,17 @@ class SnapshotTests(SynchronousTestCase):
         self.load(b"REDIS0010\xff" + bytes(8))
 
     def test_progress(self) -> None:
-        """During a load the callback gets increasing offsets."""
-        keyspace, told = self.keyspace(), []  # type: ignore[var-annotated]
+        """A load pauses after the first key that ends C{interval} bytes after the last pause."""
+        keyspace = self.keyspace()
         for number in range(2500):
             keyspace.databases[0].set(b"%d" % number, b"")
         data = b"".join(write(keyspace, [], {}))
-        Loading(self.keyspace(), lambda code: None, told.append).load(data)
-        self.assertEqual((2, sorted(told)), (len(told), told))
+        loading = Loading(self.keyspace(), lambda code: None)
+        loading.interval = len(data) // 3
+        told = list(loading.load(data))
+        self.assertEqual(sorted(told), told)
+        self.assertLess(told[0], loading.interval + 30)
+        self.assertEqual([len(data) - 8, len(data)], told[-2:])  # while the checksum is compared, and after it
 
     def test_large_values(self) -> None:
         """A large value is written in a piece of its own; others are grouped by their total size."""
@@ -114,7 +118,7 @@ class SnapshotTests(SynchronousTestCase):
             damaged[at % len(damaged)] = byte
         keyspace = self.keyspace()
         try:
-            Loading(keyspace, lambda code: None, lambda at: None, 0).load(bytes(damaged) + bytes(8))
+            list(Loading(keyspace, lambda code: None).load(bytes(damaged) + bytes(8)))
         except Corrupt:
             return
         for database in keyspace.databases:

@@ -83,6 +83,24 @@ class ValueTests(SynchronousTestCase):
         ):  # fmt: skip
             self.assertRaises(DAMAGED, self.read, kind, data)
 
+    def test_reasons(self) -> None:
+        """The errors of damaged packed values are Redis's, by encoding."""
+        damaged = string(write_listpack([b"a", b"1"])[:-1])
+        for kind, name in (
+            (format.HASH_ZIPMAP, "Zipmap"), (format.LIST_ZIPLIST, "List ziplist"), (format.SET_INTSET, "Intset"),
+            (format.ZSET_ZIPLIST, "Zset ziplist"), (format.HASH_ZIPLIST, "Hash ziplist"),
+            (format.HASH_LISTPACK, "Hash listpack"), (format.ZSET_LISTPACK, "Zset listpack"),
+            (format.SET_LISTPACK, "Set listpack"),
+        ):  # fmt: skip
+            error = str(self.assertRaises(format.Corrupt, self.read, kind, damaged))
+            self.assertTrue(error.startswith(f"{name} integrity check failed: "), error)
+        for kind, node, name in (
+            (format.LIST_QUICKLIST, damaged, "Ziplist"), (format.LIST_QUICKLIST_2, b"\2" + damaged, "Listpack"),
+            (format.STREAM_LISTPACKS_2, string(bytes(16)) + damaged, "Stream listpack"),
+        ):  # fmt: skip
+            error = str(self.assertRaises(format.Corrupt, self.read, kind, b"\1" + node))
+            self.assertTrue(error.startswith(f"{name} integrity check failed: "), error)
+
     def test_truncated(self) -> None:
         """A value that is truncated at any byte is refused."""
         for value in (b"abc", RedisList([b"a", b"b"]), Hash({b"f": b"v"}), SortedSet({b"a": 1.5})):

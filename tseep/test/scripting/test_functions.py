@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from itertools import count
 from pathlib import Path
 
@@ -92,7 +93,7 @@ class LoadingTests(SessionTests):
         self.tick(FILE_LOAD_TIMEOUT)
         path = Path(made_folder(self), "x.aof")
         path.write_bytes(encode("SET", "a", 1) + encode("FUNCTION", "LOAD", ENDLESS))
-        problem = self.assertRaises(Corrupt, Loader(self.server).load_log, path)
+        problem = self.assertRaises(Corrupt, deque, Loader(self.server).load_log(path), 0)
         self.assertIn("at byte 27: a library of functions cannot be loaded: " + TIMEOUT, str(problem))
         self.run_command("DEL", "a")
         self.assert_as_before()
@@ -118,7 +119,7 @@ class LoadingTests(SessionTests):
         self.run_command("FUNCTION", "DELETE", "good")
         self.tick(patience)
         try:
-            return str(self.assertRaises(CannotLoad, Loader(self.server).load_snapshot, path))
+            return str(self.assertRaises(CannotLoad, deque, Loader(self.server).load_snapshot(path), 0))
         finally:
             self.server.stopping = False
             self.tick(LOAD_TIMEOUT)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tseep.system import oom_score
+from tseep.system.oom_score import OomScore
 from tseep.test.support import SessionTests, made_folder
 
 
@@ -42,6 +44,43 @@ class SetTests(SessionTests):
         self.assertEqual(2**21, self.server.limits.bulk)
         self.run_command("CONFIG", "SET", "slowlog-max-len", "3")
         self.assertEqual(3, self.server.slowlog.entries.maxlen)
+
+    def test_oom_score(self) -> None:
+        """CONFIG SET applies oom-score-adj, its values too; if the system refuses it, the previous values stay."""
+        path = Path(self.mktemp())
+        path.write_text("22")
+        self.patch(oom_score, "PATH", path)
+        score = OomScore()
+        self.server.host.set_oom_score = lambda mode, value: not score.apply(mode, value)
+        self.assertReply("OK", "CONFIG", "SET", "oom-score-adj-values", "9 10 11")
+        self.assertEqual("22", path.read_text())
+        self.assertReply("OK", "CONFIG", "SET", "oom-score-adj", "yes")
+        self.assertEqual("31", path.read_text())
+        self.assertTrue(self.server.set_oom_score(child=True))
+        self.assertEqual("33", path.read_text())
+        why = "Invalid oom-score-adj-values, elements must be between -2000 and 2000."
+        for wrong in ("-2001 -2001 -2001", "2001 1 1", "1 x 1"):
+            self.fails("oom-score-adj-values", why, "oom-score-adj-values", wrong)
+        self.fails("oom-score-adj-values", "wrong number of arguments", "oom-score-adj-values", "1 2")
+        self.server.host.set_oom_score = lambda mode, value: value != -1000
+        self.fails(
+            "oom-score-adj",
+            "Failed to set current oom_score_adj. Check server logs.",
+            "oom-score-adj-values",
+            "-1000 0 0",
+        )
+        self.assertReply([b"oom-score-adj-values", b"9 10 11"], "CONFIG", "GET", "oom-score-adj-values")
+
+    def test_shutdown_options(self) -> None:
+        """The options of a signal's shutdown are shown in Redis's order; SAVE and NOSAVE exclude each other."""
+        for name in ("shutdown-on-sigterm", "shutdown-on-sigint"):
+            for text, shown in (("now FORCE nosave", b"nosave now force"), ("save", b"save"), ("default", b"default")):
+                self.assertReply("OK", "CONFIG", "SET", name, text)
+                self.assertReply([name.encode(), shown], "CONFIG", "GET", name)
+            for wrong in ("", "later", "save later"):
+                why = "argument(s) must be one of the following: default, save, nosave, now, force"
+                self.fails(name, why, name, wrong)
+            self.fails(name, "shutdown options SAVE and NOSAVE can't be used simultaneously", name, "save nosave")
 
     def test_password(self) -> None:
         """A new requirepass applies to new clients; connected clients stay authenticated."""

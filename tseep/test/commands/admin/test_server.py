@@ -34,7 +34,7 @@ class ShutdownTests(SessionTests):
         """SHUTDOWN stops the server without a reply; later commands of the pipeline do not run."""
         replies = self.session.receive(encode("SHUTDOWN", "nosave", "NOW", "force") + encode("PING"))
         self.assertEqual((b"", 1), (replies, self.stops))
-        self.assertTrue(self.session.closing)
+        self.assertIsNotNone(self.session.blocked)
 
     def test_plain(self) -> None:
         """SHUTDOWN without options stops the server."""
@@ -48,7 +48,7 @@ class ShutdownTests(SessionTests):
         os.rmdir(folder)
         self.assertError("ERR Errors trying to SHUTDOWN. Check logs.", "SHUTDOWN", "SAVE")
         self.assertEqual(0, self.stops)
-        self.assertEqual([], decode(self.send("SHUTDOWN", "SAVE", "FORCE")))
+        self.assertEqual([], decode(self.send("SHUTDOWN", "SAVE", "FORCE", session=self.connect())))
         self.assertEqual(1, self.stops)
         os.mkdir(folder)
         self.server.persistence.saves_at_end = True
