@@ -79,6 +79,13 @@ def corrupt_dump(folder: Path) -> list[str]:
     return ["--dir", str(folder)]
 
 
+def dump_corrupt_at_its_end(folder: Path) -> list[str]:
+    """A snapshot of which a piece is loaded before the wrong checksum is found."""
+    keys = b"".join(b"\0\2%02d\x80\0\1\0\0" % number + bytes(65536) for number in range(90))
+    (folder / "dump.rdb").write_bytes(b"REDIS0010" + keys + b"\xffchecksum")
+    return ["--dir", str(folder)]
+
+
 def bad_aclfile(folder: Path) -> list[str]:
     (folder / "users.acl").write_text("user eve +nosuch\n")
     return ["--aclfile", str(folder / "users.acl")]
@@ -99,6 +106,10 @@ FAULTS = {
     "an address that does not exist": (lambda folder: ["--listen", "tcp:0:interface=192.0.2.1"], "192.0.2.1"),
     "a Unix socket in a missing folder": (lambda folder: ["--listen", "unix:/nonexistent/socket"], "no such directory"),
     "a corrupt dump.rdb": (corrupt_dump, "Fatal error loading the DB: .*dump.rdb"),
+    "a dump.rdb that is corrupt at its end": (
+        dump_corrupt_at_its_end,
+        "Fatal error loading the DB: .*dump.rdb: .*RDB CRC error",
+    ),
     "a wrong aclfile": (bad_aclfile, "cannot load the users: .*acl:1: Error in applying operation '.nosuch'"),
     "a missing aclfile": (lambda folder: ["--aclfile", "/nonexistent.acl"], "cannot load the users: /nonexistent.acl"),
     "a rule that undoes the password": (undone_password, "requirepass is set, but an ACL rule allows the default user"),

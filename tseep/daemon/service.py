@@ -131,7 +131,7 @@ class TseepService(Service):
             finished = next(self._pieces, _FINISHED) is _FINISHED
         except (CannotLoad, FolderInUse) as error:
             if not server.stopping:
-                server.host.log(3, str(error))
+                server.host.log(3, f"tseep: {error}")
                 raise CannotStart(f"tseep: {error}") from None
         else:
             if finished:

@@ -75,7 +75,10 @@ def read_listpack(data: bytes) -> list[Element]:
     at = _HEADER
     while data[at] != _END:
         start, at = at, _read_entry(data, at, elements)
-        at += len(_back_length(at - start))
+        back = _back_length(at - start)
+        if not data.startswith(back, at):
+            raise Corrupt("a listpack has an entry with a wrong size")
+        at += len(back)
     counted = unpack_from("<H", data, 4)[0]
     if at + 1 != len(data) or counted not in (len(elements), _MOST_COUNTED):
         raise Corrupt("a listpack's end does not match its header")
@@ -193,8 +196,8 @@ def read_zipmap(data: bytes) -> list[Element]:
     while data[at] != _END:
         at = _read_zipmap_text(data, at, 0, elements)
         at = _read_zipmap_text(data, at, 1, elements)
-    if at + 1 != len(data):
-        raise Corrupt("a zipmap's end does not match its header")
+    if at + 1 != len(data) or not elements:
+        raise Corrupt("a zipmap is empty, or its end does not match its header")
     return elements
 
 

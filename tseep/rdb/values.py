@@ -149,6 +149,13 @@ def _read_sorted_set(reader: Reader, score: Callable[[Reader], float]) -> Sorted
     return _sorted_set([(take(), score(reader)) for _ in range(reader.length())])
 
 
+def _plain_node(reader: Reader) -> bytes:
+    element = reader.string()
+    if not element:
+        raise Corrupt("Quicklist integrity check failed: a node is empty")
+    return element
+
+
 _ziplist_node, _listpack_node = _packed("Ziplist", read_ziplist), _packed("Listpack", read_listpack)
 
 
@@ -161,7 +168,7 @@ def _read_quicklist_2(reader: Reader) -> RedisList:
     elements: list[bytes] = []
     for _ in range(reader.length()):
         if reader.length() == 1:  # a plain node: one element that is too long for a listpack
-            elements.append(reader.string())
+            elements.append(_plain_node(reader))
         else:
             elements += map(as_bytes, _listpack_node(reader))
     return _list(elements)

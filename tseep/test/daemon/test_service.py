@@ -136,7 +136,7 @@ class ServiceTests(SynchronousTestCase):
         lines = self.load(CannotLoad("corrupt"))
         self.reactor.advance(0)
         self.assertEqual("tseep: corrupt", str(self.failureResultOf(self.loading.loaded, CannotStart).value))
-        self.assertEqual(["corrupt"], lines)
+        self.assertEqual(["tseep: corrupt"], lines)
 
     def test_shutdown_while_loading(self) -> None:
         """A shutdown ends the load between two pieces, or within one that is interrupted; C{loaded} does not fire."""

@@ -36,6 +36,9 @@ class ListpackTests(SynchronousTestCase):
         packed = write_listpack(ELEMENTS)
         for damaged in (packed[:-1], packed + b"\xff", packed[:6], b"", packed[:-1] + b"\0", b"\x08\0\0\0\0\0\xfa\xff"):
             self.assertRaises(DAMAGED, read_listpack, damaged)
+        wrong = bytearray(write_listpack([b"ab", 1]))
+        wrong[9] += 1  # the size of the first entry, for reverse iteration
+        self.assertRaises(Corrupt, read_listpack, bytes(wrong))
 
 
 class OlderEncodingsTests(SynchronousTestCase):

@@ -101,6 +101,16 @@ class ValueTests(SynchronousTestCase):
             error = str(self.assertRaises(format.Corrupt, self.read, kind, b"\1" + node))
             self.assertTrue(error.startswith(f"{name} integrity check failed: "), error)
 
+    def test_empty_nodes(self) -> None:
+        """A zipmap without fields, and a list's node without bytes, are damaged; they are no empty values."""
+        for kind, data, reason in (
+            (format.HASH_ZIPMAP, b"\2\0\xff", "Zipmap integrity check failed"),
+            (format.LIST_QUICKLIST_2, b"\1\1\0", "Quicklist integrity check failed"),
+        ):
+            error = self.assertRaises(format.Corrupt, self.read, kind, data)
+            self.assertNotIsInstance(error, format.EmptyValue)
+            self.assertIn(reason, str(error))
+
     def test_truncated(self) -> None:
         """A value that is truncated at any byte is refused."""
         for value in (b"abc", RedisList([b"a", b"b"]), Hash({b"f": b"v"}), SortedSet({b"a": 1.5})):
