@@ -30,6 +30,13 @@ _STOPPED = (
     "AOF was enabled but there is already an AOF rewriting in background. Stopping background AOF and starting a "
     "rewrite now."
 )
+
+FREE_FAILURES = 2
+"""Number of failures in a row that are retried after L{RETRY}. Later ones are retried after minutes, as in Redis."""
+
+MAX_RETRY_MINUTES = 60
+"""Maximum minutes before a rewrite is retried that has failed again and again."""
+
 _UNDER_WAY = "ERR Background append only file rewriting already in progress"
 
 
@@ -242,10 +249,22 @@ class AppendOnlyLog:
     # Rewriting
 
     @property
+    def _limit_minutes(self) -> int:
+        """Minutes until cron may retry; twice as many after each failure, 0 after the first ones."""
+        return min(2**self.failures >> FREE_FAILURES + 1, MAX_RETRY_MINUTES)
+
+    def _count_failure(self) -> None:
+        self.failures += 1
+        minutes = self._limit_minutes
+        if minutes:
+            text = "Background AOF rewrite has repeatedly failed and triggered the limit, will retry in %d minutes"
+            self._server.host.log(3, text % minutes)
+
+    @property
     def due(self) -> bool:
         """True if cron should start a rewrite: scheduled, failed before, or grown by auto-aof-rewrite-percentage."""
         config = self._server.config
-        if not self.ok and self._server.monotonic() - self._tried_at <= RETRY:
+        if not self.ok and self._server.monotonic() - self._tried_at <= (60 * self._limit_minutes or RETRY):
             return False
         if self._file is None or self.scheduled or not self._complete:
             return self.scheduled or self.on
@@ -272,7 +291,7 @@ class AppendOnlyLog:
         try:
             self._begin_rewrite()
         except Exception as error:
-            self.failures += 1
+            self._count_failure()
             raise CommandError(f"ERR cannot start rewriting the append only file: {error}") from error
         self.count += 1
         return True
@@ -311,7 +330,7 @@ class AppendOnlyLog:
     def _ended(self, temporary: Path, base: File, kept: list[File], failure: str, seconds: int) -> None:
         self.seconds = seconds
         if failure:
-            self.failures += 1
+            self._count_failure()
             return
         try:
             self._check_folder()
@@ -319,7 +338,7 @@ class AppendOnlyLog:
             self.files.keep(self.files.manifest.rewritten(base, kept))
             self.files.forget_history()
         except OSError as error:
-            self.failures += 1
+            self._count_failure()
             self._server.host.log(3, f"Background AOF rewrite failed: {error}; the old files stay in use")
             return
         self.failures = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -522,6 +523,36 @@ class LogTests(SynchronousTestCase):
             kept.cron(5)
             self.assertEqual(["write", "sync"], self.disk.calls)
             kept.crash()
+
+    def test_limit(self) -> None:
+        """A rewrite that fails a third time in a row is retried after a minute, then after two; BGREWRITEAOF runs."""
+        kept = self.kept(auto_aof_rewrite_percentage="1", auto_aof_rewrite_min_size="1")
+        kept("CONFIG", "SET", "rdb-key-save-delay", "10000000")
+        kept("RPUSH", "l", "a")
+
+        def fail() -> None:
+            """Make the rewrite in progress fail."""
+            child = kept.persistence.job._child
+            assert child is not None
+            os.kill(child.pid, signal.SIGKILL)
+            kept.work_ends(self)
+
+        for _ in range(3):
+            kept("BGREWRITEAOF")
+            fail()
+        limit = "Background AOF rewrite has repeatedly failed and triggered the limit, will retry in %d minutes"
+        self.assertEqual((3, limit % 1), kept.log[-1])
+        for minutes in (1, 2):
+            kept.cron(60 * minutes - 1)
+            self.assertEqual("", kept.persistence.job.task)
+            kept.cron(2)
+            self.assertEqual("aof", kept.persistence.job.task)
+            fail()
+        self.assertEqual((3, limit % 4), kept.log[-1])
+        kept("CONFIG", "SET", "rdb-key-save-delay", "0")
+        kept("BGREWRITEAOF")
+        kept.work_ends(self)
+        self.assertTrue(kept.persistence.log.ok)
 
     def test_file_without_manifest(self) -> None:
         """A file that no manifest names is ignored."""
