@@ -111,6 +111,7 @@ class ServerHost(ABC):
     serve and no event loop to wake, and the three methods that need the mode do nothing.
     """
 
+    least_level = 0
     _mode: IMode | None = None
     _change_addresses: Callable[[], None] | None = None
 
@@ -121,6 +122,10 @@ class ServerHost(ABC):
 
         @param level: Redis's level: 0 debug, 1 verbose, 2 notice, 3 warning.
         """
+
+    def set_log_level(self, least: int) -> None:
+        """Omit lines of L{log} below a level."""
+        self.least_level = least
 
     @abstractmethod
     def run_in_thread(self, work: Callable[[], None], done: Callable[[Exception | None], None]) -> None:

@@ -205,12 +205,13 @@ def _set(config: Config, directive: Directive, text: str) -> None:
         raise directive.error(str(error)) from None
 
 
-def rewritten(lines: Sequence[bytes], config: Config, users: Sequence[str]) -> list[bytes]:
+def rewritten(lines: Sequence[bytes], config: Config, users: Sequence[str], every: bool = False) -> list[bytes]:
     """
     The lines of a file after CONFIG REWRITE (redis/src/config.c, rewriteConfig): parameters in the file get their
     present values, the others are added unless they have their default, and all other lines are kept.
 
     @param users: the C{user} directives of the ACL users.
+    @param every: whether to add parameters that have their default, too (DEBUG CONFIG-REWRITE-FORCE-ALL).
     """
     left: dict[str, list[bytes]] = {p.name: [as_directive(config, p)] for p in config.parameters.values()}
     if config["requirepass"] and config.is_default("requirepass"):
@@ -225,11 +226,18 @@ def rewritten(lines: Sequence[bytes], config: Config, users: Sequence[str]) -> l
         elif name not in named:
             found += left.pop(name)
             named.add(name)
-    added = [line for name, new in left.items() if name == USER or not config.is_default(name) for line in new]
+    needed = {name for name in left if name == USER or not config.is_default(name)}
+    chosen = [name for name in left if name in needed or (every and _can_be_read(config, name))]
+    added = [line for name in chosen for line in left[name]]
     while found and not found[-1].strip():
         found.pop()
     marked = [] if GENERATED in found or not added else [GENERATED]
     return [*found, *marked, *added]
+
+
+def _can_be_read(config: Config, name: str) -> bool:
+    """Return whether a file with the present value of a parameter starts the server."""
+    return not refusal(name, config.show(name).split()) and name != "requirepass"
 
 
 def _name(config: Config, line: bytes) -> str:

@@ -14,6 +14,9 @@ _UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1024, "m": 10**6, "mb": 2**20, "g": 10
 
 _SHUTDOWN_OPTIONS = ("save", "nosave", "now", "force")
 
+LOG_LEVELS = ("debug", "verbose", "notice", "warning")
+"""The values of loglevel, by Redis's number of the level."""
+
 MAX_ADDRESSES = 16
 """Maximum number of addresses of C{bind} (CONFIG_BINDADDR_MAX)."""
 

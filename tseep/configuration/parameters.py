@@ -10,6 +10,7 @@ from tseep.configuration.inert import INERT
 from tseep.configuration.kinds import (
     BYTES,
     LARGEST,
+    LOG_LEVELS,
     POLICIES,
     SHARE,
     TEXT,
@@ -357,6 +358,20 @@ PARAMETERS = [
         MONITORING,
         "Percentiles in the section latencystats of INFO: numbers between 0 and 100.",
         words=True,
+    ),
+    Parameter(
+        "loglevel",
+        "notice",
+        choice(*LOG_LEVELS),
+        MONITORING,
+        "Least level of the server's and of scripts' log lines. Start, addresses and shutdown are always logged.",
+    ),
+    Parameter(
+        "hz",
+        "10",
+        number(0, 2**31 - 1),
+        SERVER,
+        "Runs per second of periodic tasks, such as the removal of expired keys; between 1 and 500.",
     ),
     Parameter("databases", "16", number(1, 2**31 - 1), SERVER, "Number of databases.", fixed=True),
     Parameter(

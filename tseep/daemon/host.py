@@ -33,7 +33,8 @@ class ReactorHost(ServerHost):
         return True
 
     def log(self, level: int, text: str) -> None:
-        _log.emit(_LEVELS[level], "{text}", text=printable(text))
+        if level >= self.least_level:
+            _log.emit(_LEVELS[level], "{text}", text=printable(text))
 
     def run_in_thread(self, work: Callable[[], None], done: Callable[[Exception | None], None]) -> None:
         def report(success: bool, result: Any) -> None:

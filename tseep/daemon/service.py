@@ -71,7 +71,9 @@ class TseepService(Service):
         self._pieces: Generator[None, None, None] = (None for _ in ())
         self._next_piece: Any = None  # the delayed call that loads it
         self.loaded: Deferred[None] = Deferred()
-        self._heartbeat = Heartbeat(reactor, server.timer, server.lag, lambda: mode.call(server.cron.run))
+        self._heartbeat = Heartbeat(
+            reactor, server.timer, server.lag, lambda: mode.call(server.cron.run), lambda: 1 / server.hz
+        )
 
     def privilegedStartService(self) -> None:
         """

@@ -12,21 +12,30 @@ from tseep.telemetry.histogram import LoopLag
 _log = Logger("tseep.heartbeat.Heartbeat")
 
 INTERVAL_S = 0.1
-"""Seconds between two calls."""
+"""Default of seconds between two calls."""
 
 
 class Heartbeat:
     """
-    Calls a function ten times a second, even if it raises. The log reports when it begins to fail and when it works
+    Calls a function periodically, even if it raises. The log reports when it begins to fail and when it works
     again (see L{Repeated}).
 
     @param reactor: an C{IReactorTime}.
     @param timer: returns nanoseconds of a monotonic clock.
     @param lag: records how late each call is. Any other event was delayed as much.
     @param beat: the function.
+    @param interval: returns the seconds until the next call.
     """
 
-    def __init__(self, reactor: Any, timer: Callable[[], int], lag: LoopLag, beat: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        timer: Callable[[], int],
+        lag: LoopLag,
+        beat: Callable[[], None],
+        interval: Callable[[], float] = lambda: INTERVAL_S,
+    ) -> None:
+        self._interval = interval
         self._reactor = reactor
         self._timer = timer
         self._lag = lag
@@ -34,9 +43,10 @@ class Heartbeat:
         self._repeated = Repeated(lambda text: _log.error("{text}", text=text))
 
     def start(self) -> None:
-        """Schedule the first call, after L{INTERVAL_S}."""
-        self._due = self._timer() + int(INTERVAL_S * 1e9)
-        self._call = self._reactor.callLater(INTERVAL_S, self._beat)
+        """Schedule the next call."""
+        seconds = self._interval()
+        self._due = self._timer() + int(seconds * 1e9)
+        self._call = self._reactor.callLater(seconds, self._beat)
 
     def stop(self) -> None:
         self._call.cancel()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from tseep.access.log import AclLog
 from tseep.access.users import Users
+from tseep.configuration.kinds import LOG_LEVELS
 from tseep.configuration.parameters import Config
 from tseep.coordination.blocking import Blocking
 from tseep.coordination.monitor import Monitors
@@ -56,6 +57,9 @@ PROTECTED = (
     b"password for the default user (--requirepass-file, or ACL SETUSER). If nobody else can reach it, say "
     b"--protected-mode no, or CONFIG SET protected-mode no on its own machine.\r\n"
 )
+
+MAX_HZ = 500
+"""Maximum runs of cron per second (CONFIG_MAX_HZ)."""
 
 RESERVED_CLIENTS = 8
 """Connections beyond C{maxclients} for C{--operator-listen}."""
@@ -182,6 +186,11 @@ class Server:
         """Return the monotonic time in seconds."""
         return self.timer() / 1e9
 
+    @property
+    def hz(self) -> int:
+        """Runs of cron per second."""
+        return max(1, min(MAX_HZ, self.config["hz"]))
+
     def milliseconds(self) -> int:
         """Return the monotonic time in milliseconds, the unit of L{Timers}."""
         return self.timer() // 1_000_000
@@ -203,6 +212,8 @@ class Server:
         config = self.config
         self.users.require(config["requirepass"])
         self.acl_log.max_entries = config["acllog-max-len"]
+        self.host.set_log_level(LOG_LEVELS.index(config["loglevel"]))
+        self.lag.expect(self.hz)
         self.limits.bulk = config["proto-max-bulk-len"]
         self.limits.query_buffer = config["client-query-buffer-limit"]
         self.stream_nodes = NodeLimits(config["stream-node-max-bytes"], config["stream-node-max-entries"])

@@ -9,7 +9,7 @@ BUCKETS = 65
 """Buckets for the numbers of 64 bits, by bit length."""
 
 RECENT_VALUES = 10
-"""Number of values in one second, of a L{heartbeat <tseep.net.heartbeat.Heartbeat>} 10 times a second."""
+"""Number of values in one second, of a L{heartbeat <tseep.net.heartbeat.Heartbeat>} with the default interval."""
 
 
 class Histogram:
@@ -45,13 +45,23 @@ class Histogram:
 
 
 class LoopLag(Histogram):
-    """A histogram of event-loop lag, with the worst of the last L{RECENT_VALUES} values."""
+    """A histogram of event-loop lag, with the worst of the last second."""
 
-    __slots__ = ("_recent",)
+    __slots__ = ("_frequency", "_recent")
+
+    def __init__(self) -> None:
+        self._frequency = RECENT_VALUES
+        super().__init__()
 
     def reset(self) -> None:
         super().reset()
-        self._recent: deque[int] = deque(maxlen=RECENT_VALUES)
+        self._recent: deque[int] = deque(maxlen=self._frequency)
+
+    def expect(self, frequency: int) -> None:
+        """Set the number of values in one second."""
+        if frequency != self._frequency:
+            self._frequency = frequency
+            self._recent = deque(self._recent, maxlen=frequency)
 
     def note(self, nanoseconds: int) -> None:
         super().note(nanoseconds)

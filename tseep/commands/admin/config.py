@@ -141,16 +141,25 @@ def _reset_statistics(server: Server) -> None:
 
 @command("CONFIG REWRITE")
 def config_rewrite(session: Session, argv: list[bytes]) -> Reply:
-    server = session.server
+    rewrite_file(session.server)
+    return OK
+
+
+def rewrite_file(server: Server, every: bool = False) -> None:
+    """
+    Write the present parameters to the configuration file.
+
+    @param every: whether to write parameters that have their default, too.
+    @raise CommandError: if there is no such file, or it cannot be written.
+    """
     if not server.config_file:
         raise CommandError("ERR The server is running without a config file")
     path = Path(server.config_file)
     users = [] if server.config["aclfile"] else server.users.changed()
     try:
-        lines = rewritten(path.read_bytes().splitlines(), server.config, users)
+        lines = rewritten(path.read_bytes().splitlines(), server.config, users, every)
         Disk().write_in_place(path, b"\n".join([*lines, b""]))
     except OSError as error:
         server.host.log(3, f"CONFIG REWRITE failed: {path}: {error.strerror}")
         raise CommandError(f"ERR Rewriting config file: {error.strerror}") from error
     server.host.log(2, f"CONFIG REWRITE has written {path}")
-    return OK

@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from tseep.algorithms.numeric import require_integer
+from tseep.commands.admin.config import rewrite_file
 from tseep.configuration.kinds import memory
 from tseep.datatypes.encoding import encoding, references
 from tseep.datatypes.memory import of_dict
@@ -125,6 +126,11 @@ def _set_disable_deny_scripts(session: Session, arguments: list[bytes]) -> Reply
 def _change_replication_id(session: Session, arguments: list[bytes]) -> Reply:
     session.server.host.log(3, "Changing replication IDs after receiving DEBUG change-repl-id")
     session.server.change_replication_id()
+    return OK
+
+
+def _rewrite_all(session: Session, arguments: list[bytes]) -> Reply:
+    rewrite_file(session.server, True)
     return OK
 
 
@@ -247,6 +253,9 @@ _SUBCOMMANDS: dict[bytes, Subcommand] = {
         _set_aof_flush_sleep, "microseconds", "Delays each write to the append-only file, for tests.", 1, 1
     ),
     b"change-repl-id": Subcommand(_change_replication_id, "", "Changes the replication ID.", 0, 0),
+    b"config-rewrite-force-all": Subcommand(
+        _rewrite_all, "", "Writes all parameters to the configuration file, also those with their default.", 0, 0
+    ),
     b"digest": Subcommand(_digest, "", "Returns a signature of all keys.", 0, 0),
     b"digest-value": Subcommand(_digest_value, "key [key ...]", "Returns signatures of values.", 0, sys.maxsize),
     b"error": Subcommand(_error, "message", "Returns an error with this message.", 1, 1),

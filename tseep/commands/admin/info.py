@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 Fields = dict[str, object]
 Section = tuple[str, Callable[["Server"], Fields]]
 
-HZ = 10
-"""Calls of L{Cron.run <tseep.server.cron.Cron.run>} per second."""
-
 TTL_SAMPLE = 100
 """Number of keys whose average time to live the section C{keyspace} has."""
 
@@ -87,8 +84,8 @@ def _server(server: Server) -> Fields:
         "uptime_in_seconds": uptime,
         "uptime_in_days": uptime // 86400,
         "lru_clock": server.keyspace.now // 1000 & 0xFFFFFF,
-        "hz": HZ,
-        "configured_hz": HZ,
+        "hz": server.hz,
+        "configured_hz": server.config["hz"],
         "executable": sys.executable,
         "config_file": server.config_file,
         "io_threads_active": 0,

@@ -20,7 +20,7 @@ class DirectivesTests(SynchronousTestCase):
 
     def test_ignored(self) -> None:
         """Parameters without effect, under both names, and deprecated directives are ignored."""
-        for name in ("hz", "repl-ping-slave-period", "lua-replicate-commands"):
+        for name in ("dynamic-hz", "repl-ping-slave-period", "lua-replicate-commands"):
             self.assertTrue(is_ignored(name), name)
         self.assertFalse(is_ignored("maxmemory"))
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from tseep.configuration.parameters import Config
 from tseep.daemon.host import ReactorHost
@@ -56,6 +58,24 @@ class HostTests(SynchronousTestCase):
                 events = list(self.mode.events)
                 host.attach(self.mode)
             self.assertEqual(["serve clients", ("keepalive", 60), ("wake", 5)], events)
+
+    def test_log_level(self) -> None:
+        """loglevel omits lines of lower levels."""
+        lines: list[str] = []
+
+        @implementer(ILogObserver)
+        def observe(event: LogEvent) -> None:
+            lines.append(event.get("text", ""))
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        for name, least in (("debug", 0), ("verbose", 1), ("notice", 2), ("warning", 3)):
+            self.server.config.set("loglevel", name)
+            self.server.apply_config()
+            for level in range(4):
+                self.host.log(level, f"level {level}")
+            self.assertEqual([f"level {level}" for level in range(least, 4)], lines)
+            lines.clear()
 
     def test_server(self) -> None:
         """The server calls it for timers and for tcp-keepalive."""

@@ -37,6 +37,14 @@ class HeartbeatTests(SynchronousTestCase):
         self.assertEqual([0.1, 0.2, 0.3], self.beats)
         self.assertEqual([], self.clock.getDelayedCalls())
 
+    def test_interval(self) -> None:
+        """The interval can change from call to call."""
+        intervals = iter([0.1, 0.5, 0.2])
+        self.heart = Heartbeat(self.clock, lambda: 0, self.lag, self.beat, lambda: next(intervals))
+        self.heart.start()
+        self.clock.pump([0.1] * 8)
+        self.assertEqual([0.1, 0.6], self.beats)
+
     def test_lag(self) -> None:
         """A late call records its lag; the next one is due an interval after it."""
         self.heart.start()

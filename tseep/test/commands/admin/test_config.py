@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tseep.configuration.file import read_file
+from tseep.configuration.parameters import Config
 from tseep.system import oom_score
 from tseep.system.oom_score import OomScore
 from tseep.test.support import SessionTests, made_folder
@@ -173,6 +175,18 @@ class RewriteTests(SessionTests):
         self.assertEqual(lines, self.path.read_text().splitlines())
         self.assertEqual(0o600, self.path.stat().st_mode & 0o777)
         self.assertEqual([f"CONFIG REWRITE has written {self.path}"], self.logged)
+
+    def test_all_parameters(self) -> None:
+        """DEBUG CONFIG-REWRITE-FORCE-ALL writes every parameter; a server can read the file and has the same values."""
+        self.server.config.set("enable-debug-command", "yes")
+        self.assertReply("OK", "DEBUG", "CONFIG-REWRITE-FORCE-ALL")
+        errors: list[str] = []
+        config = Config()
+        names = {directive.name for directive in read_file(str(self.path), config, errors)}
+        self.assertEqual([], errors)
+        self.assertLessEqual({"port", "maxmemory", "save", "client-output-buffer-limit", "hz"}, names)
+        shown = [(name, self.server.config.show(name)) for name in config if name != "enable-debug-command"]
+        self.assertEqual(shown, [(name, config.show(name)) for name, _ in shown])
 
     def test_users(self) -> None:
         """CONFIG REWRITE writes the users if there are any besides default, and if they have no aclfile."""

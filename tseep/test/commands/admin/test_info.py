@@ -102,6 +102,18 @@ class InfoTests(SessionTests):
         }
         self.assertEqual(expected, {name: fields[name] for name in expected})
 
+    def test_hz(self) -> None:
+        """hz is the frequency of the periodic tasks, which is limited; the lag of a second has as many values."""
+        for configured, used in ((0, 1), (30, 30), (501, 500)):
+            self.run_command("CONFIG", "SET", "hz", configured)
+            fields = self.fields("server")
+            self.assertEqual([str(used), str(configured)], [fields["hz"], fields["configured_hz"]])
+            self.server.lag.note(5_000_000)
+            for left in range(used, 0, -1):
+                self.assertEqual("5000", self.fields("stats")["tseep_loop_lag_usec"], left)
+                self.server.lag.note(1000)
+            self.assertEqual("1", self.fields("stats")["tseep_loop_lag_usec"])
+
     def test_no_port(self) -> None:
         """tcp_port is 0 if the server listens on no TCP port."""
         self.server.addresses = ["/run/tseep.sock:0"]
