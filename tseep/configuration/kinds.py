@@ -67,11 +67,14 @@ def memory(least: int, most: int) -> Kind:
 
 
 def _parse_share(text: str) -> int:
-    match = re.fullmatch(r"0*([0-9]{1,3})%", text)
+    match = re.fullmatch(r"([0-9]{1,18})%", text)
     if match is None:
-        return int(BYTES.parse(text))
+        try:
+            return int(BYTES.parse(text))
+        except ValueError:
+            raise ValueError("argument must be a memory or percent value") from None
     if int(match[1]) > 100:
-        raise ValueError("argument must be a memory or percent value")
+        raise ValueError("percentage argument must be less or equal to 100")
     return -int(match[1])
 
 
@@ -199,8 +202,10 @@ def parse_addresses(text: str) -> tuple[str, ...]:
 
 def parse_mode(text: str) -> int:
     """Parse the permissions of a file."""
-    if not re.fullmatch("[0-7]{1,4}", text) or int(text, 8) > 0o777:
-        raise ValueError("argument must be an octal number")
+    if not re.fullmatch("[0-7]{1,20}", text):
+        raise ValueError("argument couldn't be parsed as an octal number")
+    if int(text, 8) > 0o777:
+        raise ValueError("argument must be between 0 and 777 inclusive")
     return int(text, 8)
 
 

@@ -91,6 +91,7 @@ PARAMETERS = [
         NETWORK,
         "Number of worker processes with --mode v3; auto: one per core, but one.",
         fixed=True,
+        hidden=True,
     ),
     Parameter(
         "timeout",
