@@ -71,11 +71,12 @@ class Cron:
     def _sweep(self) -> None:
         server = self._server
         start = server.timer()
-        spent = 0
+        spent, batch = 0, SWEEP_BATCH
         budget = SWEEP_BUDGET_NS * server.config["active-expire-effort"]
-        while spent < budget and server.keyspace.sweep(SWEEP_BATCH) == SWEEP_BATCH:
+        while spent < budget and batch == SWEEP_BATCH:
+            batch = server.keyspace.sweep(SWEEP_BATCH)
             spent = server.timer() - start
-        self.interrupted_sweeps += spent >= budget
+        self.interrupted_sweeps += batch == SWEEP_BATCH
         self.sweep_ns += spent
         if spent > server.latency.threshold_ns:
             server.latency.note("expire-cycle", server.clock(), spent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any, Callable
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -200,6 +201,26 @@ class CronTests(SessionTests):
         self.assertEqual(2 * SWEEP_BATCH, len(self.session.db))
         self.server.cron.run()
         self.assertEqual(SWEEP_BATCH, len(self.session.db))
+
+    def test_sweep_with_more_effort(self) -> None:
+        """active-expire-effort is the factor of the time of a run; INFO counts the runs that it has ended."""
+        self.fill(5 * SWEEP_BATCH)
+        self.pass_time(3)
+        self.run_command("CONFIG", "SET", "active-expire-effort", 3)
+        self.server.timer = count(0, SWEEP_BUDGET_NS).__next__
+        self.server.cron.run()
+        self.assertEqual(2 * SWEEP_BATCH, len(self.session.db))
+        self.assertEqual((1, 3 * SWEEP_BUDGET_NS), (self.server.cron.interrupted_sweeps, self.server.cron.sweep_ns))
+
+    def test_long_expiry(self) -> None:
+        """The latency monitor records a run that took long for one key, such as a large set."""
+        self.run_command("CONFIG", "SET", "latency-monitor-threshold", 20)
+        self.fill(1)
+        self.pass_time(3)
+        self.server.timer = count(0, 30_000_000).__next__
+        self.server.cron.run()
+        self.server.timer = self.look_at_timer
+        self.assertReply([[b"expire-cycle", START + 3, 30, 30]], "LATENCY", "LATEST")
 
     def test_sweep_can_be_off(self) -> None:
         """With DEBUG SET-ACTIVE-EXPIRE 0 expired keys are removed on access only."""
