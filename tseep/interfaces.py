@@ -63,16 +63,17 @@ class IMode(Interface):
     def start() -> None:
         """Acquire resources and L{attach <ServerHost.attach>} to the server's host. Called before L{listen}."""
 
-    listens_later = Attribute("Whether L{listen} can be called after clients are served, and in any client's thread.")
-
     def listen(endpoint: str, reserved: bool = False) -> Any:
         """
-        Listen for clients.
+        Listen for clients. Can be called while clients are served, in any thread that holds the mode's lock.
 
         @param endpoint: Twisted's string for a server endpoint.
         @param reserved: whether these clients may use the connections reserved beyond C{maxclients}.
         @return: a Deferred of the port.
         """
+
+    def close_port(port: Any) -> None:
+        """Stop to listen on a port that L{listen} has returned, at once: its address is free then."""
 
     def call(function: Callable[[], None]) -> None:
         """

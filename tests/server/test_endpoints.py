@@ -144,7 +144,7 @@ def _unused_ports(count: int) -> list[int]:
     return ports
 
 
-@pytest.mark.parametrize("mode", ["v1", "v2"])
+@MODES
 def test_changed_addresses(mode: str) -> None:
     """CONFIG SET port and bind change what listens, keep connected clients, and change nothing if they fail."""
     first, second = _unused_ports(2)
@@ -181,14 +181,6 @@ def test_changed_addresses(mode: str) -> None:
         assert not answers("127.0.0.2", second)
         assert server.stop() == 0
         assert "Traceback" not in server.output
-
-
-def test_v3_keeps_its_addresses() -> None:
-    """In v3 CONFIG SET port is refused, and changes nothing."""
-    with Tseep("v3", "--port", str(_unused_ports(1)[0]), unix=True) as server, server.connect() as client:
-        before = client("CONFIG", "GET", "port")
-        assert "mode v3 cannot change its addresses; restart the server" in str(client("CONFIG", "SET", "port", 1))
-        assert client("CONFIG", "GET", "port") == before
 
 
 @MODES

@@ -19,7 +19,6 @@ from tseep.errors import AclRuleError, cannot_apply
 from tseep.interfaces import IMode
 from tseep.net import address
 from tseep.net.heartbeat import Heartbeat
-from tseep.net.listener import close_now
 from tseep.net.ports import CannotStart, port_of
 from tseep.persistence.aof_loader import CannotLoad
 from tseep.persistence.persistence import FolderInUse
@@ -164,10 +163,8 @@ class TseepService(Service):
         if addresses == before:
             return
         changed, wanted = b"bind" if addresses[0] == before[0] else b"port", tcp_endpoints(config)
-        if not self.mode.listens_later:
-            raise cannot_apply(changed, f"mode {self.mode.name} cannot change its addresses; restart the server")
         for endpoint in set(ports) - set(wanted):
-            close_now(ports.pop(endpoint))
+            self.mode.close_port(ports.pop(endpoint))
         self._addresses = addresses
         try:
             for endpoint in wanted:

@@ -18,7 +18,7 @@ from tseep.interfaces import IMode
 from tseep.modes.client_protocol import ClientProtocol
 from tseep.modes.shutdown import POLL_INTERVAL_S, wait_while
 from tseep.modes.waker import Waker
-from tseep.net.listener import ClientFactory, Listener
+from tseep.net.listener import ClientFactory, Listener, close_now
 from tseep.net.transport import TCPTransport, UNIXTransport
 from tseep.net.watcher import Watcher
 
@@ -51,7 +51,6 @@ class EventedMode:
     """
 
     name = "v2"
-    listens_later = True
     details = ""
 
     def __init__(self, reactor: Any, server: Server) -> None:
@@ -73,6 +72,9 @@ class EventedMode:
 
     def listen(self, endpoint: str, reserved: bool = False) -> Deferred[Any]:
         return self._listener.listen(endpoint, ClientFactory(lambda _: EventedProtocol(self, reserved)))
+
+    def close_port(self, port: Any) -> None:
+        close_now(port)
 
     def call(self, function: Callable[[], None]) -> None:
         """Call a function that changes the server's state or sends to clients, then commit."""

@@ -23,7 +23,7 @@ from tseep.modes.shutdown import wait_while
 from tseep.modes.threads import Threads
 from tseep.modes.waker import Waker
 from tseep.net import address
-from tseep.net.listener import BACKLOG, ClientFactory, Listener
+from tseep.net.listener import BACKLOG, ClientFactory, Listener, close_now
 from tseep.server.server import TOO_MANY_CLIENTS
 from tseep.system import futex
 
@@ -313,7 +313,6 @@ class ThreadedMode:
     """
 
     name = "v1"
-    listens_later = True
 
     def __init__(self, reactor: Any, server: Server) -> None:
         self._reactor = reactor
@@ -338,6 +337,9 @@ class ThreadedMode:
 
     def listen(self, endpoint: str, reserved: bool = False) -> Deferred[Any]:
         return self._listener.listen(endpoint, ClientFactory(lambda peer: ThreadedConnection(self, peer, reserved)))
+
+    def close_port(self, port: Any) -> None:
+        close_now(port)
 
     def call(self, function: Callable[[], None]) -> None:
         """

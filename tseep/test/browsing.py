@@ -45,7 +45,6 @@ class NoMode:
 
     name = "none"
     details = ""
-    listens_later = True
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -55,6 +54,9 @@ class NoMode:
 
     def listen(self, endpoint: str, reserved: bool = False) -> None:
         """Do nothing."""
+
+    def close_port(self, port: Any) -> None:
+        raise NotImplementedError
 
     def call(self, function: Callable[[], None]) -> None:
         function()

@@ -16,6 +16,8 @@ ABORT       owner     close the connection at once
 ACK_REQUEST owner     send ACK when the client has read all data before this, but for a small rest
 ACK         worker    the client has read them
 BEGIN       owner     begin to listen. JSON: pairs of an endpoint and whether its clients are reserved
+LISTEN      owner     listen on one more socket, which the owner has sent. JSON: as a pair of BEGIN
+UNLISTEN    owner     close the port of an endpoint, which is the payload
 PING        owner     send PONG
 PONG        worker    JSON: CPU time, memory, event-loop lag and batch sizes of the worker
 DRAIN       owner     accept no more connections, and read what has arrived
@@ -28,6 +30,7 @@ from __future__ import annotations
 from struct import Struct
 
 OPENED, BYTES, EOF, CLOSED, CLOSE, ABORT, ACK_REQUEST, ACK, BEGIN, PING, PONG, DRAIN, DRAINED = range(1, 14)
+LISTEN, UNLISTEN = range(14, 16)
 
 Frame = tuple[int, int, bytes]
 """Type, number of the client, payload."""

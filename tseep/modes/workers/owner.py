@@ -187,8 +187,9 @@ class WorkerSlot:
     """
     A place for one worker process, which is restarted when it exits.
 
-    @param spawn: starts a process: called with its L{ProcessProtocol}, the number of the slot, and the file descriptor
-        of the worker's end of the link. Returns an L{twisted.internet.interfaces.IProcessTransport}.
+    @param spawn: starts a process: called with its L{ProcessProtocol}, the number of the slot, and the file descriptors
+        of the worker's ends of the link and of the channel. Returns an
+        L{twisted.internet.interfaces.IProcessTransport}.
     @ivar draining: whether the worker has data to forward before the server can stop.
     """
 
@@ -204,6 +205,7 @@ class WorkerSlot:
         self.ready_batch_histogram: list[int] = []
         self.draining = False
         self._link: Link | None = None
+        self._channel: socket.socket
         self._process: Any = None
         self._missed_pings = 0
         self._restart_delay = MIN_RESTART_DELAY_S
@@ -220,8 +222,9 @@ class WorkerSlot:
         if self._stopping:
             return
         near, far = socket.socketpair()
-        with far:
-            self._process = self._spawn(_ChildProtocol(self), self.number, far.fileno())
+        self._channel, far_channel = socket.socketpair(type=socket.SOCK_DGRAM)
+        with far, far_channel:
+            self._process = self._spawn(_ChildProtocol(self), self.number, far.fileno(), far_channel.fileno())
         self.pid = self._process.pid
         self.restarts += 1
         self._started = self._reactor.seconds()
@@ -236,6 +239,12 @@ class WorkerSlot:
         if self._link is not None:
             self._link.outbox.add_frame(kind, 0, payload)
             self._link.flush()
+
+    def listen(self, endpoint: str, reserved: bool, port: SharedPort) -> None:
+        """Have the process listen on a port that was bound after it was started."""
+        if self._link is not None:
+            socket.send_fds(self._channel, [b"+"], [port.descriptor(self.number)])
+            self.send_frame(frames.LISTEN, json.dumps([endpoint, reserved]).encode())
 
     def process_frames(self) -> None:
         """Process the frames that the link has received."""
@@ -285,6 +294,7 @@ class WorkerSlot:
     def process_exited(self, reason: Failure) -> None:
         """Disconnect the clients and schedule a restart, unless the server is stopping."""
         link, self._link, self._process, self.draining = self._link, None, None, False
+        self._channel.close()
         if link is not None and link.transport is not None:
             link.transport.abortConnection()
         if self._stopping:
@@ -322,7 +332,6 @@ class WorkersMode:
     """
 
     name = "v3"
-    listens_later = False  # the workers inherit their sockets
 
     @property
     def details(self) -> str:
@@ -366,18 +375,29 @@ class WorkersMode:
 
         def share(port: SharedPort) -> SharedPort:
             self._ports.append((endpoint, reserved, port))
+            for slot in self._slots:
+                slot.listen(endpoint, reserved, port)
             return port
 
         return listening.addCallback(share)
+
+    def close_port(self, port: SharedPort) -> None:
+        for each in self._ports:
+            if each[2] is port:
+                self._ports.remove(each)
+                for slot in self._slots:
+                    slot.send_frame(frames.UNLISTEN, each[0].encode())
+                break
+        port.close_now()
 
     @property
     def endpoints(self) -> bytes:
         """The payload of a BEGIN frame."""
         return json.dumps([(endpoint, reserved) for endpoint, reserved, _ in self._ports]).encode()
 
-    def _spawn_worker(self, child: ProcessProtocol, number: int, link: int) -> Any:
+    def _spawn_worker(self, child: ProcessProtocol, number: int, link: int, channel: int) -> Any:
         descriptors = [port.descriptor(number) for _, _, port in self._ports]
-        files = {0: "w", 1: "r", 2: "r", **dict(enumerate([link, *descriptors], 3))}
+        files = {0: "w", 1: "r", 2: "r", **dict(enumerate([link, channel, *descriptors], 3))}
         argv = [sys.executable, "-m", str(__package__), str(number)]
         return self._spawn(child, sys.executable, argv, env=_environment(), childFDs=files)
 

@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IProtocolFactory
 
-from tseep.net.listener import BACKLOG, Listener, serve_one_family
+from tseep.net.listener import BACKLOG, Listener, close_now, serve_one_family
 from tseep.net.transport import TCPTransport, UNIXTransport
 
 _SYSTEMD = re.compile(r"\bsystemd(:\w+=[^:]*)*")
@@ -43,6 +43,15 @@ class SharedPort:
         """Return the file descriptor of a worker's socket."""
         sockets = [self._port, *self._others]
         return int(sockets[worker % len(sockets)].fileno())
+
+    def close_now(self) -> None:
+        """Stop to listen at once, also for the workers, which close their copies of the sockets later."""
+        for each in (self._port.socket, *self._others):
+            if each.family != socket.AF_UNIX:
+                each.shutdown(socket.SHUT_RDWR)
+        for each in self._others:
+            each.close()
+        close_now(self._port)
 
     def stopListening(self) -> Any:
         """Close the owner's sockets. Returns a Deferred that fires when they are closed, or None."""
@@ -131,6 +140,16 @@ def _address(interface: str, port: int, family: int) -> Any:
     return socket.getaddrinfo(interface, port, family, socket.SOCK_STREAM, flags=flags)[0][4]
 
 
+class _HandedPort(tcp.Port):
+    """A port that ends silently when the owner has shut its socket down."""
+
+    def doRead(self) -> None:
+        if self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            super().doRead()
+        else:
+            self.stopReading()
+
+
 class HandedListener(Listener):
     """
     A worker's listener for one endpoint. Whatever the endpoint names, it listens on the socket that the owner bound.
@@ -152,7 +171,10 @@ class HandedListener(Listener):
 
     def listenTCP(self, port: int, factory: IProtocolFactory, backlog: int = 50, interface: str = "") -> tcp.Port:
         """Listen on the owner's socket, which can be of another family."""
-        return self.adoptStreamPort(self._socket.fileno(), self._socket.family, factory)
+        sock = self._socket
+        if sock.family == socket.AF_UNIX:
+            return self.adoptStreamPort(sock.fileno(), sock.family, factory)
+        return self._listen(_HandedPort._fromListeningDescriptor(self._reactor, sock.fileno(), sock.family, factory))
 
     def listenUNIX(
         self, address: bytes, factory: IProtocolFactory, backlog: int = 50, mode: int = 0o666, wantPID: int = 0

@@ -27,7 +27,7 @@ from tseep.modes.workers.frames import Outbox, split
 from tseep.modes.workers.sharing import HandedListener
 from tseep.net import address
 from tseep.net.heartbeat import Heartbeat
-from tseep.net.listener import ClientFactory
+from tseep.net.listener import ClientFactory, close_now
 from tseep.net.timing import keep_even_time
 from tseep.net.transport import LinkTransport, descriptor, prepare
 from tseep.net.watcher import Watcher
@@ -39,7 +39,10 @@ _log = Logger("tseep.modes.worker.Worker")
 LINK_FD = 3
 """The file descriptor of the link to the owner."""
 
-FIRST_SOCKET_FD = 4
+CHANNEL_FD = 4
+"""The file descriptor of the socket on which the owner sends further sockets to listen on."""
+
+FIRST_SOCKET_FD = 5
 """The file descriptor of the first socket to listen on."""
 
 DRAIN_TIMEOUT_S = 2.0
@@ -176,7 +179,7 @@ class Worker(Protocol):
         self._clients: dict[int, WorkerProtocol] = {}
         self._last_number = 0
         self._rest = b""
-        self._ports: list[Any] = []
+        self._ports: dict[str, Any] = {}  # by endpoint
         self._lag = LoopLag()
         self.watcher = Watcher(reactor, self.flush)
 
@@ -236,9 +239,23 @@ class Worker(Protocol):
     def begin(self, payload: bytes) -> None:
         """Listen on the sockets for the endpoints of the BEGIN frame."""
         for index, (endpoint, reserved) in enumerate(json.loads(payload)):
-            listener = HandedListener(self.watcher, FIRST_SOCKET_FD + index)
-            listening = maybeDeferred(listener.listen, endpoint, self._factory(reserved))
-            listening.addCallbacks(self._ports.append, self._cannot_listen, errbackArgs=(endpoint,))
+            self._listen(FIRST_SOCKET_FD + index, endpoint, reserved)
+
+    def listen(self, payload: bytes) -> None:
+        """Listen on a socket that has arrived on the channel, for the endpoint of the LISTEN frame."""
+        with socket.socket(fileno=os.dup(CHANNEL_FD)) as channel:
+            (number,) = socket.recv_fds(channel, 1, 1)[1]
+        self._listen(number, *json.loads(payload))
+
+    def unlisten(self, payload: bytes) -> None:
+        """Close the port of an endpoint."""
+        close_now(self._ports.pop(payload.decode()))
+
+    def _listen(self, number: int, endpoint: str, reserved: bool) -> None:
+        listener = HandedListener(self.watcher, number)
+        listening = maybeDeferred(listener.listen, endpoint, self._factory(reserved))
+        add = self._ports.__setitem__
+        listening.addCallbacks(lambda port: add(endpoint, port), self._cannot_listen, errbackArgs=(endpoint,))
 
     def _factory(self, reserved: bool) -> ClientFactory:
         return ClientFactory(lambda _: WorkerProtocol(self, reserved))
@@ -268,7 +285,7 @@ class Worker(Protocol):
 
     def _drain(self) -> None:
         """Accept the connections in the backlogs, close the ports, and forward what clients have sent."""
-        for port in self._ports:
+        for port in self._ports.values():
             accepted = -1
             while accepted != self._last_number:
                 accepted = self._last_number
@@ -301,6 +318,8 @@ _CLIENT_FRAMES: dict[int, Callable[[WorkerProtocol], None]] = {
 
 _WORKER_FRAMES: dict[int, Callable[[Worker, bytes], None]] = {
     frames.BEGIN: Worker.begin,
+    frames.LISTEN: Worker.listen,
+    frames.UNLISTEN: Worker.unlisten,
     frames.PING: Worker.pong,
     frames.DRAIN: Worker.drain,
 }

@@ -34,7 +34,6 @@ class FakeMode:
 
     name = "fake"
     details = "all of it"
-    listens_later = True
 
     def __init__(self, reactor: Any, server: Server) -> None:
         self._reactor = reactor
@@ -48,6 +47,9 @@ class FakeMode:
 
     def listen(self, endpoint: str, reserved: bool = False) -> Deferred[Any]:
         return serverFromString(self._reactor, endpoint).listen(Factory())
+
+    def close_port(self, port: Any) -> None:
+        self.events.append(("close", port))
 
     def call(self, function: Any) -> None:
         self.events.append(function.__name__)
