@@ -209,6 +209,14 @@ def parse_mode(text: str) -> int:
     return int(text, 8)
 
 
+def _parse_title(text: str) -> str:
+    """Check a template of the process title (redis/src/server.c, validateProcTitleTemplate)."""
+    rest = re.sub("{({|(title|listen-addr|server-mode|port|tls-port|config-file|unixsocket)})", "", text)
+    if "{" in rest or not text.strip():
+        raise ValueError("template format is invalid or contains unknown variables")
+    return text
+
+
 def parse_workers(text: str) -> int:
     if text.lower() == "auto":
         return max(1, cores() - 1)
@@ -220,6 +228,7 @@ YES_NO = choice("no", "yes")
 LARGEST = 2**63 - 1
 BYTES = memory(0, LARGEST)
 TEXT = Kind(str)
+TITLE = Kind(_parse_title)
 SHARE = Kind(_parse_share, _show_share)
 """Bytes; or a percentage, whose value is negative."""
 

@@ -161,10 +161,11 @@ class Listener:
 
 
 def close_now(port: tcp.Port) -> None:
-    """Close a port before this returns; C{stopListening} does so in the reactor's next iteration."""
-    port.disconnecting = True
-    port.stopReading()
-    port.connectionLost(Failure(ConnectionDone()))
+    """Close a port, unless it is closed, before this returns; C{stopListening} does so in the next iteration."""
+    if port.connected:
+        port.disconnecting = True
+        port.stopReading()
+        port.connectionLost(Failure(ConnectionDone()))
 
 
 def _keep_alive(listening: socket.socket, seconds: int) -> None:

@@ -140,16 +140,6 @@ def _address(interface: str, port: int, family: int) -> Any:
     return socket.getaddrinfo(interface, port, family, socket.SOCK_STREAM, flags=flags)[0][4]
 
 
-class _HandedPort(tcp.Port):
-    """A port that ends silently when the owner has shut its socket down."""
-
-    def doRead(self) -> None:
-        if self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            super().doRead()
-        else:
-            self.stopReading()
-
-
 class HandedListener(Listener):
     """
     A worker's listener for one endpoint. Whatever the endpoint names, it listens on the socket that the owner bound.
@@ -171,10 +161,7 @@ class HandedListener(Listener):
 
     def listenTCP(self, port: int, factory: IProtocolFactory, backlog: int = 50, interface: str = "") -> tcp.Port:
         """Listen on the owner's socket, which can be of another family."""
-        sock = self._socket
-        if sock.family == socket.AF_UNIX:
-            return self.adoptStreamPort(sock.fileno(), sock.family, factory)
-        return self._listen(_HandedPort._fromListeningDescriptor(self._reactor, sock.fileno(), sock.family, factory))
+        return self.adoptStreamPort(self._socket.fileno(), self._socket.family, factory)
 
     def listenUNIX(
         self, address: bytes, factory: IProtocolFactory, backlog: int = 50, mode: int = 0o666, wantPID: int = 0

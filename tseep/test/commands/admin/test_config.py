@@ -117,6 +117,16 @@ class SetTests(SessionTests):
         for name, value in (("dir", "/"), ("dbfilename", "other.rdb")):
             self.fails(name, "can't set protected config", name, value)
 
+    def test_forms(self) -> None:
+        """CONFIG SET refuses what has the wrong form, with Redis's errors."""
+        why = "template format is invalid or contains unknown variables"
+        self.fails("proc-title-template", why, "proc-title-template", "{title} {nosuch}")
+        self.fails("proc-title-template", why, "proc-title-template", "{title")
+        self.assertReply("OK", "CONFIG", "SET", "proc-title-template", "TEST {{ {title} {port}")
+        self.fails("bind", "Too many bind addresses specified.", "bind", "a " * 17)
+        self.fails("maxmemory-clients", "percentage argument must be less or equal to 100", "maxmemory-clients", "101%")
+        self.fails("unixsocketperm", "can't set immutable config", "unixsocketperm", "700")
+
     def test_half_a_pair(self) -> None:
         """CONFIG SET without the last value is a syntax error."""
         self.assertError("ERR syntax error", "CONFIG", "SET", "timeout", 5, "maxclients")

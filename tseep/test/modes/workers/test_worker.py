@@ -211,6 +211,26 @@ class WorkerTests(SynchronousTestCase):
         kinds = [kind for kind, _, _ in self.received()]
         self.assertEqual([frames.OPENED, frames.BYTES, frames.DRAINED], kinds, "who had come is received")
 
+    def test_later_ports(self) -> None:
+        """LISTEN adds the socket that the owner sends on the channel; UNLISTEN closes its port."""
+        near, far = socket.socketpair(type=socket.SOCK_DGRAM)
+        bound = socket.create_server(("127.0.0.1", 0))
+        for each in (near, far, bound):
+            self.addCleanup(each.close)
+        self.patch(worker, "CHANNEL_FD", far.fileno())
+        endpoint = "tcp:1:interface=127.0.0.1"
+        socket.send_fds(near, [b"+"], [bound.fileno()])
+        self.tell((frames.LISTEN, 0, json.dumps([endpoint, False]).encode()))
+        with socket.create_connection(bound.getsockname()) as client:
+            client.sendall(b"PING\r\n")
+            for _ in range(3):
+                self.worker.watcher.doRead()
+            self.assertEqual([frames.OPENED, frames.BYTES], [kind for kind, _, _ in self.received()][:2])
+        bound.shutdown(socket.SHUT_RDWR)  # as the owner does, before or after the frame arrives
+        self.worker.watcher.doRead()
+        self.tell((frames.UNLISTEN, 0, endpoint.encode()))
+        self.assertEqual({}, self.worker._ports)
+
     def test_cannot_listen(self) -> None:
         """If an endpoint cannot be listened on, the worker logs the error and exits."""
         bound = socket.create_server(("127.0.0.1", 0))
