@@ -180,6 +180,7 @@ class Worker(Protocol):
         self._last_number = 0
         self._rest = b""
         self._ports: dict[str, Any] = {}  # by endpoint
+        self._changes: list[tuple[Callable[[Worker, bytes], None], bytes]] = []  # of ports
         self._lag = LoopLag()
         self.watcher = Watcher(reactor, self.flush)
 
@@ -240,6 +241,20 @@ class Worker(Protocol):
         """Listen on the sockets for the endpoints of the BEGIN frame."""
         for index, (endpoint, reserved) in enumerate(json.loads(payload)):
             self._listen(FIRST_SOCKET_FD + index, endpoint, reserved)
+
+    def change_ports(self, change: Callable[[Worker, bytes], None], payload: bytes) -> None:
+        """
+        Schedule L{listen} or L{unlisten}, in order. While events are processed, a new port could get the file
+        descriptor of a closed one, and an event of that.
+        """
+        self._changes.append((change, payload))
+        if len(self._changes) == 1:
+            self._reactor.callLater(0, self._change_ports)
+
+    def _change_ports(self) -> None:
+        changes, self._changes = self._changes, []
+        for change, payload in changes:
+            change(self, payload)
 
     def listen(self, payload: bytes) -> None:
         """Listen on a socket that has arrived on the channel, for the endpoint of the LISTEN frame."""
@@ -318,8 +333,8 @@ _CLIENT_FRAMES: dict[int, Callable[[WorkerProtocol], None]] = {
 
 _WORKER_FRAMES: dict[int, Callable[[Worker, bytes], None]] = {
     frames.BEGIN: Worker.begin,
-    frames.LISTEN: Worker.listen,
-    frames.UNLISTEN: Worker.unlisten,
+    frames.LISTEN: lambda worker, payload: worker.change_ports(Worker.listen, payload),
+    frames.UNLISTEN: lambda worker, payload: worker.change_ports(Worker.unlisten, payload),
     frames.PING: Worker.pong,
     frames.DRAIN: Worker.drain,
 }

@@ -221,6 +221,7 @@ class WorkerTests(SynchronousTestCase):
         endpoint = "tcp:1:interface=127.0.0.1"
         socket.send_fds(near, [b"+"], [bound.fileno()])
         self.tell((frames.LISTEN, 0, json.dumps([endpoint, False]).encode()))
+        self.reactor.advance(0)
         with socket.create_connection(bound.getsockname()) as client:
             client.sendall(b"PING\r\n")
             for _ in range(3):
@@ -229,6 +230,7 @@ class WorkerTests(SynchronousTestCase):
         bound.shutdown(socket.SHUT_RDWR)  # as the owner does, before or after the frame arrives
         self.worker.watcher.doRead()
         self.tell((frames.UNLISTEN, 0, endpoint.encode()))
+        self.reactor.advance(0)
         self.assertEqual({}, self.worker._ports)
 
     def test_cannot_listen(self) -> None:
