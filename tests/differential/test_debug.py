@@ -14,6 +14,8 @@ DATA: list[list[Any]] = [
     ["SET", "number", "-12"],
     ["SET", "empty", ""],
     ["SETRANGE", "changed", 70, "end"],
+    ["SETRANGE", "raw", 2, "end"],
+    ["APPEND", "number", "5"],
     ["PFADD", "hll", "a", "b"],
     ["RPUSH", "list", "a", "12", LONG, ""],
     ["RPUSH", "long-list", *range(1000)],
