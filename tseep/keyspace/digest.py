@@ -16,8 +16,8 @@ from typing import Any
 from tseep.datatypes.collection import type_name
 from tseep.datatypes.hash import Hash
 from tseep.datatypes.list import RedisList
-from tseep.datatypes.set import IntSet, Set
-from tseep.datatypes.sorted_set import ListpackSortedSet, SortedSet
+from tseep.datatypes.set import Set
+from tseep.datatypes.sorted_set import SortedSet
 from tseep.datatypes.stream import Stream
 from tseep.datatypes.stream_entries import SEQUENCE
 from tseep.keyspace.keyspace import Database, Keyspace
