@@ -253,7 +253,7 @@ def _name(config: Config, line: bytes) -> str:
 def as_directive(config: Config, parameter: Parameter) -> bytes:
     """The line that sets a parameter to its present value."""
     text = config.show(parameter.name)
-    words = text.split() if parameter.words and text else [text]
+    words = text.split(" ") if parameter.words and text else [text]
     return b" ".join([parameter.name.encode(), *[_quoted(word) for word in words]])
 
 
