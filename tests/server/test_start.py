@@ -263,9 +263,8 @@ def test_check_of_a_good_file(tmp_path: Path) -> None:
     """--check-config reports endpoints, access, persistence and ignored directives; it writes nothing."""
     folder = tmp_path / "data"
     folder.mkdir()
-    text = (
-        f"dir {folder}\nport 7000\nhz 10\ndaemonize yes\nappendonly yes\nmaxclients 77\nlisten unix:{folder}/socket\n"
-    )
+    text = f"dir {folder}\nport 7000\ndynamic-hz no\ndaemonize yes\nappendonly yes\nmaxclients 77\n"
+    text += f"listen unix:{folder}/socket\n"
     status, said = check(tmp_path, text)
     assert (status, list(folder.iterdir())) == (0, []), said
     for line in (
@@ -273,7 +272,7 @@ def test_check_of_a_good_file(tmp_path: Path) -> None:
         "clients without a password: from this machine only (protected-mode yes)", "set: maxclients 77",
         f"kept on disk: every write, in the append-only file in {folder}/appendonlydir (appendfsync everysec); "
         f"snapshots, in {folder}/dump.rdb (save 3600 1 300 100 60 10000)",
-        "a.conf: without effect in tseep: hz", "a.conf: left to twistd: daemonize (twistd tseep)",
+        "a.conf: without effect in tseep: dynamic-hz", "a.conf: left to twistd: daemonize (twistd tseep)",
     ):  # fmt: skip
         assert line in said.splitlines(), said
     status, said = check(tmp_path, 'save ""\nuser bob on nopass\nprotected-mode no\n')
