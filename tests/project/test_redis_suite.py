@@ -84,7 +84,7 @@ def test_list() -> None:
 def test_arguments(tmp_path: Path) -> None:
     """Arguments of redis-server become a configuration file, which follows the given one."""
     assert (
-        directives(["--save", "10", "1", "--requirepass", "", "--x", "a b"]) == '\nsave 10 1\nrequirepass ""\nx "a b"\n'
+        directives(["--save", "10", "1", "--requirepass", "", "--x", "a b"]) == '\nsave "10" "1"\nrequirepass ""\nx "a b"\n'
     )
     given = tmp_path / "redis.conf"
     given.write_text("port 7000\n")

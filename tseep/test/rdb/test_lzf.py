@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.rdb.lzf import SAMPLE, _compress, compress, decompress
 from tseep.rdb.reader import DAMAGED
+from tseep.test.properties import given, settings, st
 
 
 class DecompressTests(SynchronousTestCase):
