@@ -84,12 +84,13 @@ def test_list() -> None:
 def test_arguments(tmp_path: Path) -> None:
     """Arguments of redis-server become a configuration file, which follows the given one."""
     assert (
-        directives(["--save", "10", "1", "--requirepass", "", "--x", "a b"]) == '\nsave "10" "1"\nrequirepass ""\nx "a b"\n'
+        directives(["--save", "10", "1", "--requirepass", "", "--x", "a b"])
+        == '\nsave "10" "1"\nrequirepass ""\nx "a b"\n'
     )
     given = tmp_path / "redis.conf"
     given.write_text("port 7000\n")
     assert tseep_options([str(given)]) == ["--config", str(given)]
     option, copy = tseep_options([str(given), "--port", "7001"])
-    assert (option, Path(copy).read_text()) == ("--config", "port 7000\n\nport 7001\n")
+    assert (option, Path(copy).read_text()) == ("--config", 'port 7000\n\nport "7001"\n')
     Path(copy).unlink()
     assert tseep_options(["--version"]) == ["--version"]
