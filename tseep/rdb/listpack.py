@@ -208,5 +208,7 @@ def _read_zipmap_text(data: bytes, at: int, spare: int, elements: list[Element])
     if size == 0xFE:
         size = unpack_from("<I", data, at)[0]
         at += 4
+        if size < 0xFE:
+            raise Corrupt("a zipmap has a short string with a long size")
     free = data[at] if spare else 0
     return _take(data, at + spare, size, elements) + free

@@ -141,8 +141,10 @@ def _read_entries(elements: Iterator[Element], first_ms: int, first_sequence: in
         for _ in range(count + deleted):
             flags = _number(elements)
             ms, sequence = first_ms + _number(elements), (first_sequence + _number(elements)) & SEQUENCE
-            fields = _read_fields(elements, names if flags & _SAME_FIELDS else None)
-            _number(elements)  # the entry's number of elements, for reverse iteration
+            same = flags & _SAME_FIELDS
+            fields = _read_fields(elements, names if same else None)
+            if _number(elements) != (len(names) + 3 if same else len(fields) + 4):  # for reverse iteration
+                raise Corrupt("Stream listpack integrity check failed: an entry has a wrong number of elements")
             if not flags & _DELETED:
                 yield pack_id(ms, sequence), fields
     except StopIteration:
@@ -185,12 +187,12 @@ def _read_group(reader: Reader, stream: Stream, version: int) -> None:
         if group.pending.add(id, pending) is not None:
             raise Corrupt("an entry is pending twice")
     for _ in range(reader.length()):
-        _read_consumer(reader, group, version)
+        _read_consumer(reader, group, version, unassigned)
     if any(pending.consumer is unassigned for _, pending in group.pending):
         raise Corrupt("a pending entry has no consumer")
 
 
-def _read_consumer(reader: Reader, group: Group, version: int) -> None:
+def _read_consumer(reader: Reader, group: Group, version: int, unassigned: Consumer) -> None:
     name = reader.string()
     if name in group.consumers:
         raise Corrupt("Duplicate stream consumer detected")
@@ -200,6 +202,9 @@ def _read_consumer(reader: Reader, group: Group, version: int) -> None:
     for _ in range(reader.length()):
         id = _read_key(reader)
         pending = group.pending.get(id)
-        if pending is None or consumer.pending.add(id, pending) is not None:
-            raise Corrupt("an entry is pending for a consumer, but not in its group")
+        if pending is None:
+            raise Corrupt("Consumer entry not found in group global PEL")
+        if pending.consumer is not unassigned:
+            raise Corrupt("Stream consumer PEL entry already has a consumer assigned")
+        consumer.pending.add(id, pending)
         pending.consumer = consumer

@@ -88,3 +88,5 @@ class OlderEncodingsTests(SynchronousTestCase):
         packed = b"\x02" + b"\x01a" + b"\x01\x02b.." + b"\x01c" + b"\xfe\x2c\x01\0\0" + b"\0" + long + b"\xff"
         self.assertEqual([b"a", b"b", b"c", long], read_zipmap(packed))
         self.assertRaises(DAMAGED, read_zipmap, packed[:-1])
+        for short in (b"\xfe\x01\0\0\0a\x01\0b", b"\x01a\xfe\x01\0\0\0\0b"):  # four bytes for a size below 254
+            self.assertRaises(Corrupt, read_zipmap, b"\x01" + short + b"\xff")

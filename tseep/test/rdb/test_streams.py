@@ -8,6 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.datatypes.stream import Consumer, Group, Stream
 from tseep.datatypes.stream_entries import NodeLimits
+from tseep.rdb.format import Corrupt, length, string
+from tseep.rdb.listpack import Element, write_listpack
 from tseep.rdb.reader import DAMAGED, Reader
 from tseep.rdb.streams import read_stream, write_stream
 
@@ -72,3 +74,24 @@ class StreamTests(SynchronousTestCase):
                 write_stream(read_stream(Reader(bytes(damaged)), 2))
             except DAMAGED:
                 pass
+
+    def test_wrong_count(self) -> None:
+        """An entry whose number of elements is wrong, which Redis reads backwards, is refused."""
+        right: list[Element] = [1, 0, 1, b"f", 0, 2, 0, 0, b"v", 4]
+        for elements, damaged in ((right, False), ([*right[:-1], 5], True)):
+            node = string((5 << 64).to_bytes(16, "big")) + string(write_listpack(elements))
+            reader = Reader(length(1) + node + b"".join(map(length, [1, 5, 0, 0])))
+            if damaged:
+                error = str(self.assertRaises(Corrupt, read_stream, reader, 1))
+                self.assertIn("Stream listpack integrity check failed", error)
+            else:
+                self.assertEqual(1, len(read_stream(reader, 1)))
+
+    def test_shared_pending_entry(self) -> None:
+        """An entry that is pending for two consumers is refused."""
+        key, zeros = (5 << 64).to_bytes(16, "big"), bytes(8)
+        group = string(b"g") + length(5) + length(0) + length(1) + key + zeros + length(1)
+        consumers = length(2) + b"".join(string(name) + zeros + length(1) + key for name in (b"a", b"b"))
+        data = b"".join(map(length, [0, 0, 5, 0, 1])) + group + consumers
+        error = str(self.assertRaises(Corrupt, read_stream, Reader(data), 1))
+        self.assertEqual("Stream consumer PEL entry already has a consumer assigned", error)
