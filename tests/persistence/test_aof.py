@@ -221,7 +221,9 @@ def test_truncated_end(tmp_path: Path) -> None:
     good = whole.index(b"*1\r\n$5\r\nMULTI")
     for cut in (1, 14, 15, 30):
         path.write_bytes(whole[:-cut])
-        with pytest.raises(AssertionError, match=f"complete up to byte {good}; start with --aof-load-truncated yes"):
+        with pytest.raises(
+            AssertionError, match=f"complete up to byte {good}; .* or start with --aof-load-truncated yes"
+        ):
             tseep(tmp_path, *APPENDING, "--aof-load-truncated", "no")
         assert path.read_bytes() == whole[:-cut]
         with tseep(tmp_path, *APPENDING) as server, server.connect() as client:
