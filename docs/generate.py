@@ -16,6 +16,7 @@ import directives
 import metrics
 import options
 import packages
+import suite
 import targets
 
 DOCS = Path(__file__).resolve().parent
@@ -26,6 +27,7 @@ PAGES: dict[str, Callable[[str], str]] = {
     "make-targets.md": lambda text: targets.page(),
     "metrics.md": lambda text: metrics.page(),
     "options.md": lambda text: options.page(),
+    "redis-suite.md": suite.document,
     "upgrading.md": directives.document,
 }
 """By file, a function that takes the page's present text and returns the text that it must have."""
