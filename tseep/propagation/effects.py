@@ -65,8 +65,9 @@ def _restore(db: Database, argv: Argv, reply: Any) -> Effects:
     if argv[1] not in db.values:  # expired at once
         return [[b"DEL", argv[1]]]
     when = db.expires.get(argv[1], 0)
-    options = [word for word in argv[4:] if word.lower() != b"absttl"] + ([b"ABSTTL"] if when else [])
-    return [[b"RESTORE", argv[1], b"%d" % when, argv[3], *options]]
+    if not when or b"absttl" in [word.lower() for word in argv[4:]]:
+        return [argv]
+    return [[b"RESTORE", argv[1], b"%d" % when, argv[3], *argv[4:], b"ABSTTL"]]
 
 
 # Floating-point sums, which can differ between processors

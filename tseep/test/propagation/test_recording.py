@@ -60,7 +60,7 @@ class RecordingTests(SessionTests):
             [
                 [b"RESTORE", b"b", b"0"],
                 [b"RESTORE", b"b", b"%d" % (NOW + 10000), b"REPLACE", b"ABSTTL"],
-                [b"RESTORE", b"c", b"%d" % (NOW + 5000), b"IDLETIME", b"1", b"ABSTTL"],
+                [b"RESTORE", b"c", b"%d" % (NOW + 5000), b"ABSTTL", b"IDLETIME", b"1"],
             ],
             found,
         )
