@@ -28,7 +28,7 @@ test-pypy: $(PYPY_VENV)/test debian ## Run the tests of make test on PyPy
 	$(COMPLETE) $(PYPY_VENV)/bin/trial tseep
 	$(PYPY_VENV)/bin/pytest tests $(AT_ONCE) -m "not packaging and not soak and not apps and not browser and not peers and not tls and not deploy"
 
-redis-suite: $(VENV)/test debian ## Run Redis's own test suite: MODE=v1, v2 (default), v3 or redis; UNITS=unit/sort,...
+redis-suite: $(VENV)/test debian ## Run Redis's own test suite: MODE=v1, v2 (default), v3 or redis; UNITS=unit/sort,... or chosen
 	@sh .ci/debian tclsh dpkg-source
 	$(BIN)/python -m tests.redis_suite --mode $(MODE) --units "$(UNITS)"
 
