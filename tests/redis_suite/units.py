@@ -20,8 +20,8 @@ UNITS = (
 
 CHOSEN = (
     "unit/type/list", "unit/type/zset", "unit/type/set", "unit/type/hash", "unit/type/string",
-    "unit/type/stream-cgroups", "unit/acl", "unit/acl-v2", "unit/aofrw", "unit/functions", "unit/info", "unit/introspection-2",
-    "unit/keyspace", "unit/multi", "unit/obuf-limits", "unit/protocol", "unit/pubsub", "unit/quit", "unit/scan", "unit/slowlog",
-    "unit/sort", "integration/rdb",
+    "unit/type/stream-cgroups", "unit/acl", "unit/acl-v2", "unit/aofrw", "unit/functions", "unit/info",
+    "unit/introspection-2", "unit/keyspace", "unit/multi", "unit/obuf-limits", "unit/protocol", "unit/pubsub",
+    "unit/quit", "unit/scan", "unit/slowlog", "unit/sort", "integration/rdb",
 )  # fmt: skip
 """Units that take a few minutes in all, for each change."""
