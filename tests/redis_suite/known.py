@@ -2,7 +2,7 @@
 The tests that redis-server passes and tseep may fail (known.tsv), and redis-server's counts by unit (counts.tsv).
 
 known.tsv has a line for each test: unit, name, the modes in which it may fail (C{v1 v2 v3}), the reason, and C{skip} if
-it must not run, as it would never end. Tests that need a replica do not run in tseep's modes; they are listed, too.
+it must not run, as it would never end. Tests with the suite's tags repl and needs:repl do not run, and are not counted.
 """
 
 from __future__ import annotations

@@ -61,8 +61,7 @@ def run(unit: str, mode: str, slot: int, limit: float, skipped: Sequence[str] = 
     prepare(tree, mode)
     started = time.monotonic()
     chosen = [word for test in skipped for word in ("--skiptest", test)]
-    if mode != "redis":
-        chosen += ["--tags", "-needs:repl -repl"]
+    chosen += ["--tags", "-needs:repl -repl"]
     with _ports() as first, output.open("w") as log:
         command = ["tclsh", "tests/test_helper.tcl", "--single", unit, "--clients", "1", "--durable", "--dump-logs"]
         command += ["--baseport", str(first), "--portcount", str(PORTS - 1), "--timeout", str(int(limit)), *chosen]
