@@ -128,7 +128,17 @@ class Tracking:
             return
         for key in keys:
             self.readers.setdefault(key, set()).add(tracked.id)
-        while self.max_keys and len(self.readers) > self.max_keys:
+        if len(self.readers) > self.max_keys > 0:
+            self._forget_oldest()
+
+    def limit(self, max_keys: int) -> None:
+        """Set L{max_keys}, and invalidate the keys beyond it."""
+        self.max_keys = max_keys
+        self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        """Invalidate the keys beyond L{max_keys} that were read first."""
+        while len(self.readers) > self.max_keys > 0:
             self._note_read(next(iter(self.readers)), None)
 
     # Changes

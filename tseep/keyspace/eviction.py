@@ -175,6 +175,10 @@ class Eviction:
         current = 0 if self._exceeded_since is None else self._timer() - self._exceeded_since
         return self._exceeded_ns + current, current
 
+    def reset_counts(self) -> None:
+        """Reset the time for which the limit was exceeded (CONFIG RESETSTAT)."""
+        self._exceeded_ns, self._exceeded_since = 0, None
+
     def apply_config(self) -> None:
         """Apply the present configuration, after the start and after CONFIG SET."""
         config = self._config

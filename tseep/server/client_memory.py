@@ -53,6 +53,7 @@ class ClientMemory:
         if session.id in self._server.sessions:
             self._measure(session, received)
             self._evict()
+            self._relieve()
 
     def refresh(self) -> None:
         """L{update} those that have more than L{OVERHEAD}: they may have read their output."""
@@ -82,6 +83,12 @@ class ClientMemory:
                 self._larger.add(session)
             else:
                 self._larger.discard(session)
+
+    def _relieve(self) -> None:
+        """Evict keys if the memory of clients makes the whole exceed C{maxmemory}."""
+        eviction = self._server.eviction
+        if self._server.busy_script is None and 0 < eviction.limit < eviction.used:
+            eviction.make_room()
 
     def _evict(self) -> None:
         """Close the largest clients until the limit is met, except those with CLIENT NO-EVICT."""

@@ -224,7 +224,7 @@ class Server:
         self.outputs.apply_config()
         self.client_memory.apply_config()
         LIMITS.apply(config)
-        self.tracking.max_keys = config["tracking-table-max-keys"]
+        self.tracking.limit(config["tracking-table-max-keys"])
         self.host.set_keepalive(config["tcp-keepalive"])
         self.keyspace.free_expired = self.lazyfree.add_value if config["lazyfree-lazy-expire"] == "yes" else None
         self.host.change_addresses()

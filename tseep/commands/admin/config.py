@@ -132,6 +132,9 @@ def config_resetstat(session: Session, argv: list[bytes]) -> Reply:
 def _reset_statistics(server: Server) -> None:
     server.stats.reset()
     server.keyspace.reset_counts()
+    server.eviction.reset_counts()
+    server.lazyfree.freed = server.cron.sweep_ns = 0
+    server.persistence.job.forks = server.persistence.job.fork_ns = 0
     server.rates.reset()
     server.lag.reset()
     server.ready_batch_histogram[:] = [0] * len(server.ready_batch_histogram)

@@ -81,6 +81,14 @@ class TrackingTests(SessionTests):
         self.assertEqual([None, invalidated(b"a")], decode(self.send("GET", "c", session=self.cacher)))
         self.assertEqual([b"b", b"c"], list(self.server.tracking.readers))
 
+    def test_max_keys_lowered(self) -> None:
+        """CONFIG SET of tracking-table-max-keys invalidates the keys beyond it at once."""
+        self.run_command("HELLO", 3)
+        self.run_command("CLIENT", "TRACKING", "ON")
+        self.run_command("MGET", "a", "b", "c")
+        replies = decode(self.session.receive(encode("CONFIG", "SET", "tracking-table-max-keys", 1)))
+        self.assertEqual(["OK", [b"invalidate", [b"a"]], [b"invalidate", [b"b"]]], replies)
+
     def test_off(self) -> None:
         """CLIENT TRACKING OFF removes the client's keys from the table."""
         self.track()

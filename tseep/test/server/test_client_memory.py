@@ -83,6 +83,5 @@ class ClientMemoryTests(SessionTests):
         self.run_command("CONFIG", "SET", "maxmemory", 400000, "maxmemory-policy", "allkeys-random")
         self.run_command("SET", "k", "x" * 200000)
         self.start(300000)
-        self.server.cron.run()
         self.assertReply(0, "DBSIZE")
         self.assertEqual(1, self.server.keyspace.evicted)

@@ -153,8 +153,12 @@ class OtherTests(SessionTests):
         """CONFIG RESETSTAT resets the statistics of commands, of keys and of errors."""
         for command in ("GET key", "FOO", "GET", "CLIENT NOSUCH", "CLIENT ID"):
             self.run_command(*command.split())
-        self.server.keyspace.expired = 1
+        self.server.keyspace.expired = self.server.lazyfree.freed = self.server.cron.sweep_ns = 1
+        self.server.persistence.job.forks = 1
         self.assertReply("OK", "CONFIG", "RESETSTAT")
+        info = self.run_command("INFO", "stats", "memory")
+        for name in (b"lazyfreed_objects", b"total_forks", b"expire_cycle_cpu_milliseconds", b"expired_keys"):
+            self.assertIn(b"\r\n" + name + b":0\r\n", info)
         server = self.server
         self.assertEqual((1, 0, 0), (server.table.calls, server.keyspace.misses, server.keyspace.expired))
         self.assertEqual({}, server.stats.errors)
