@@ -74,6 +74,12 @@ class ClientProtocol(Protocol):
         """The number of the socket; -1 if another protocol (TLS, PROXY) wraps the transport."""
         return descriptor(self.transport)
 
+    @property
+    def awaited(self) -> int:
+        """Bytes of an incomplete argument that may be read at once; 0 if there is none, or the client is paused."""
+        session = self._session
+        return 0 if session is None or self._paused or self._leaving else session.awaited
+
     def connectionMade(self) -> None:
         """Begin the session, unless a PROXY header must come first: it has the address of the client."""
         if prepare(self.transport):

@@ -23,6 +23,10 @@ def prepare(transport: Any) -> bool:
     return not isinstance(transport, HAProxyProtocolWrapper)
 
 
+ARGUMENT_READ_SIZE = 1024 * 1024
+"""Maximum bytes of a read that continues a large argument."""
+
+
 def descriptor(transport: Any) -> int:
     """Return the number of a transport's socket; -1 if another protocol (TLS, PROXY) wraps the transport."""
     handle = getattr(transport, "fileno", None)
@@ -61,7 +65,20 @@ class WriteAtOnce:
         if not data:
             return CONNECTION_DONE
         self.protocol.dataReceived(data)
+        if len(data) == self.read_size:
+            self._read_argument()
         return None
+
+    def _read_argument(self: Any) -> None:
+        """Read what has arrived of an argument that is larger than a read, so that it does not take many events."""
+        awaited = getattr(self.protocol, "awaited", 0)  # other protocols (TLS, PROXY) have none
+        if awaited:
+            try:
+                data = self.socket.recv(min(awaited, ARGUMENT_READ_SIZE))
+            except OSError:
+                return  # nothing has arrived, or the next read meets the error again
+            if data:
+                self.protocol.dataReceived(data)
 
     def write(self: Any, data: bytes) -> None:
         """Send what the socket accepts and queue the rest."""

@@ -70,12 +70,13 @@ class Parser:
 
     @ivar error: the protocol error in Redis's words; None if there was none. Nothing is parsed after it. Empty where
         Redis closes the connection without an error reply.
+    @ivar awaited: missing bytes of the incomplete argument, with its CRLF; 0 if there is none.
     @ivar partial: False if the parser holds no incomplete command.
     @ivar trusted: True if the client is authenticated. Before that, lower limits apply, and C{feed} returns one
         command at a time, as each may be the AUTH that lifts them.
     """
 
-    __slots__ = ("error", "trusted", "_limits", "_tail", "_argv", "_missing", "_awaited", "_body", "_taken", "partial")
+    __slots__ = ("error", "trusted", "_limits", "_tail", "_argv", "_missing", "awaited", "_body", "_taken", "partial")
 
     def __init__(self, limits: Limits, trusted: bool = True) -> None:
         self.error: bytes | None = None
@@ -84,7 +85,7 @@ class Parser:
         self._tail = b""
         self._argv: list[bytes] | None = None  # the arguments of the incomplete command
         self._missing = 0  # number of its arguments that are still missing
-        self._awaited = 0  # missing bytes of the incomplete argument, with its CRLF
+        self.awaited = 0
         self._body: bytearray | None = None  # its received bytes
         self._taken = 0  # bytes that its complete arguments use
         self.partial = False  # whether any of the above can hold data
@@ -125,7 +126,7 @@ class Parser:
             before = at
             if self._argv is None:
                 at = self._start(data, at, commands)
-            elif self._awaited:
+            elif self.awaited:
                 at = self._read_body(data, at, commands)
             else:
                 at = self._read_length(data, at)
@@ -175,7 +176,7 @@ class Parser:
         elif length > UNAUTHENTICATED_BULK and not self.trusted:
             self.error = b"unauthenticated bulk length"
         else:
-            self._awaited = length + 2
+            self.awaited = length + 2
         return end + 2
 
     def _line_end(self, data: bytes, at: int, mark: bytes, too_big: bytes) -> int:
@@ -187,10 +188,10 @@ class Parser:
 
     def _read_body(self, data: bytes, at: int, commands: list[list[bytes]]) -> int:
         """Append received bytes to the argument, but not its last two, the CRLF, which is not checked (as in Redis)."""
-        end = min(at + self._awaited, len(data))
-        self._awaited -= end - at
-        piece = data[at : max(at, end - max(0, 2 - self._awaited))]
-        if self._awaited:
+        end = min(at + self.awaited, len(data))
+        self.awaited -= end - at
+        piece = data[at : max(at, end - max(0, 2 - self.awaited))]
+        if self.awaited:
             if self._body is None:
                 self._body = bytearray()
             self._body += piece

@@ -164,6 +164,12 @@ class Session:
         return self._parser.held if self._parser is not None else 0
 
     @property
+    def awaited(self) -> int:
+        """Missing bytes of an incomplete argument; 0 if there is none."""
+        parser = self._parser
+        return parser.awaited if isinstance(parser, resp.Parser) else 0
+
+    @property
     def query_memory(self) -> int:
         """Bytes of input that is not executed yet: C{qbuf} in CLIENT LIST."""
         return self.partial_bytes + sum(map(len, self._unread or ()))

@@ -50,6 +50,12 @@ class Producer:
         self.events.append("stop")
 
 
+class Awaiting(Sink):
+    """A L{Sink} that awaits an argument of C{awaited} bytes more."""
+
+    awaited = 0
+
+
 @skipUnless(hasattr(select, "epoll"), "the platform has no epoll")
 class WriteAtOnceTests(SynchronousTestCase):
     """C{write} sends to the socket at once; bytes that it does not accept are sent as by Twisted's transports."""
@@ -60,7 +66,7 @@ class WriteAtOnceTests(SynchronousTestCase):
         self.addCleanup(near.close)
         self.addCleanup(self.far.close)
         self.far.setblocking(False)
-        self.sink = Sink()
+        self.sink = Awaiting()
         self.transport = TCPTransport(near, self.sink, ("127.0.0.1", 1), Listening(), 0, self.watcher)  # type: ignore[arg-type]
         self.sink.makeConnection(self.transport)
 
@@ -87,6 +93,21 @@ class WriteAtOnceTests(SynchronousTestCase):
         self.far.send(b"x")
         self.watcher.doRead()
         self.assertEqual(self.sink.events, [b"x"])
+
+    def test_large_argument(self) -> None:
+        """A full read is followed by one of the bytes that an incomplete argument awaits, and of no others."""
+        full = TCPTransport.read_size
+        for awaited, sent, lengths in (
+            (0, full + 9, [full]),
+            (30000, full + 40000, [full, 30000]),
+            (30000, full, [full]),
+        ):
+            self.sink.awaited = awaited
+            self.far.send(bytes(sent))
+            self.watcher._readers[self.transport.fileno()].doRead()
+            self.assertEqual(lengths, [len(data) for data in self.sink.events])
+            self.watcher.doRead()
+            self.sink.events.clear()
 
     def test_partial_write(self) -> None:
         """Bytes that the socket does not accept are sent later, in order; until then the producer is paused."""
