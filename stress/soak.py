@@ -63,10 +63,17 @@ def ask(sock: socket.socket, requests: list[bytes]) -> list[Reply]:
     return replies
 
 
+def wait_for_data(sock: socket.socket) -> None:
+    """Wait until the server has loaded its data: until then it replies with LOADING errors. Raises OSError."""
+    while str(ask(sock, [encode("DBSIZE")])[0].value).startswith("LOADING"):
+        time.sleep(0.1)
+
+
 def verify(all_clients: Clients, address: tuple[str, int]) -> None:
     """Check the keys of all workers. Raises OSError."""
     all_pairs = [(worker, pair) for worker in all_clients.workers for pair in worker.pairs]
     with socket.create_connection(address, 30) as sock:
+        wait_for_data(sock)
         for at in range(0, len(all_pairs), REQUESTS_PER_WRITE):
             part = all_pairs[at : at + REQUESTS_PER_WRITE]
             for (worker, pair), reply in zip(part, ask(sock, [pair.query for _, pair in part])):

@@ -17,7 +17,8 @@ from ..support.servers import ROOT, Process, Redis
 
 DOCS = ROOT / "docs"
 PAGES = (
-    "architecture/overview.md", "commands.md", "make-targets.md", "metrics.md", "options.md", "upgrading.md",
+    "architecture/overview.md", "commands.md", "make-targets.md", "metrics.md", "options.md", "redis-suite.md",
+    "upgrading.md",
 )  # fmt: skip
 
 

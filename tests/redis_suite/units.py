@@ -11,7 +11,7 @@ UNITS = (
     "unit/lazyfree", "unit/pause", "unit/querybuf", "unit/pendingquerybuf", "unit/tracking", "unit/oom-score-adj",
     "unit/shutdown", "unit/networking", "unit/cluster", "unit/client-eviction", "unit/violations",
     "unit/replybufsize", "unit/cluster-scripting",
-    "integration/aof", "integration/rdb", "integration/aof-race", "integration/aof-multi-part",
+    "integration/aof", "integration/rdb", "integration/aof-multi-part",
     "integration/convert-zipmap-hash-on-load", "integration/convert-ziplist-hash-on-load",
     "integration/convert-ziplist-zset-on-load", "integration/corrupt-dump", "integration/corrupt-dump-fuzzer",
     "integration/dismiss-mem", "integration/logging", "integration/redis-benchmark", "integration/redis-cli",

@@ -305,7 +305,7 @@ def test_workers(browser: Any) -> None:
 def test_alarm(browser: Any) -> None:
     """While writes are refused, the page and its title show it."""
     with Tseep("v2", *METRICS, "--maxmemory", "50kb") as server, server.connect() as client:
-        client("SET", "a", "x" * 100_000)
+        client("SETRANGE", "a", 100_000, "x")
         browser.get(page_of(server))
         until(lambda: "Writes are refused" in texts(browser, "#problems")[0], "the page shows the refusal")
         assert browser.title.startswith("⚠ ")
