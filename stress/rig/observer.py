@@ -127,9 +127,14 @@ class Observer:
         found = proc.of_each(proc.tree(self._pid), proc.sample) if self._pid else {}
         return Snapshot(done, found, time.monotonic_ns()) if self._pid in found else None
 
-    def has_ended(self) -> bool:
-        """Return whether the server has ended; False where its process is unknown."""
-        return self._pid is not None and not proc.is_running(self._pid)
+    def has_ended(self, patience: float) -> bool:
+        """Return whether the server ends within C{patience} seconds; False where its process is unknown."""
+        deadline = time.monotonic() + patience
+        while self._pid is not None and proc.is_running(self._pid):
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.01)
+        return self._pid is not None
 
     @property
     def machine(self) -> Machine:

@@ -20,6 +20,9 @@ from rig.sweep import sweep
 from servers.catalogue import OTHER
 from servers.process import Server, free_port
 
+ENDING_S = 2.0
+"""Seconds in which the process of a server ends that has closed all connections."""
+
 SETTLE_S = 0.2  # for the work of a server after its start, and after an accept
 
 
@@ -88,9 +91,11 @@ def run_phases(
     with progress.work(f"{spec.server} operate", spec.asked, plan.warmup + (plan.duration or 0), start) as report:
         operating = processes.operate(start, lambda done: report(done) or observer.watch())
     observer.ended()
-    ended = observer.has_ended()
     faults = processes.close()
-    snapshots = Snapshots(alone, idle, observer.first, observer.last, observer.calls_per_answer, ended)
+    # A process that ends has closed its connections a moment before.
+    ended = observer.has_ended(ENDING_S if faults.counts["closed"] >= spec.clients else 0)
+    last = None if ended else observer.last
+    snapshots = Snapshots(alone, idle, observer.first, last, observer.calls_per_answer, ended)
     series = observer.series(operating.series, start, plan.warmup, plan.duration or operating.seconds)
     return run_record(spec, connecting, operating, snapshots, observer.machine, faults, series, plan.workload.churns)
 
