@@ -12,7 +12,7 @@ from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from tseep.datatypes.memory import of_dict, size_of_key
+from tseep.datatypes.memory import ENTRY_BYTES, EXPIRY_BYTES, of_dict, size_of_key
 from tseep.errors import OUT_OF_MEMORY, CommandError
 
 if TYPE_CHECKING:
@@ -35,9 +35,6 @@ SAMPLED_KEYS = 1000
 
 INT_BYTES = 32
 """Bytes of an int object, here the recorded size of a key."""
-
-EXPIRY_BYTES = 32 + 50
-"""Bytes of an expiry time in addition to its dictionary entry: an int, and an entry of the slot's set."""
 
 Candidate = tuple[float, int, bytes]
 """Rank of a key (the lowest is evicted first), number of its database, and the key."""
@@ -382,4 +379,4 @@ def _budget_ns(tenacity: int) -> float:
 
 def _size(db: Database, key: bytes, value: Any) -> int:
     """Return the bytes of a key with its value, expiry and recorded size, without its entries in dictionaries."""
-    return size_of_key(key, value) + INT_BYTES + (EXPIRY_BYTES if key in db.expires else 0)
+    return size_of_key(key, value) + INT_BYTES + (EXPIRY_BYTES - ENTRY_BYTES if key in db.expires else 0)
