@@ -48,7 +48,6 @@ DIFFERENT = {
     "randomkey": "O(N), a few nanoseconds per key",
     **dict.fromkeys(["replicaof", "slaveof"], "NO ONE only: no replication"),
     "scan": "a call scans at least a thousandth of a large database; a number that is no cursor ends the iteration",
-    "script debug": "YES and SYNC return an error: no debugger",
     "wait": "always returns 0: no replicas",
     "xinfo stream": "radix-tree-nodes is the number of chunks",
 }

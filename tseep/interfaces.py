@@ -34,6 +34,12 @@ class IConnection(Interface):
         at any time.
         """
 
+    def read_on() -> None:
+        """
+        In the middle of a command of this client, give what it has sent to its session. Does nothing in modes in which
+        L{IMode.serve_clients} does that.
+        """
+
     def close() -> None:
         """Send the replies so far, then close. Idempotent; the session itself may call it while it runs a command."""
 
@@ -81,8 +87,12 @@ class IMode(Interface):
         recorded is committed before what it sent leaves.
         """
 
-    def serve_clients() -> None:
-        """Serve ready clients once, in the middle of a command. Called while a script is busy."""
+    def serve_clients(seconds: float = 0) -> None:
+        """
+        Serve ready clients once, in the middle of a command. Called while a script is busy.
+
+        @param seconds: how long to wait, if none is ready.
+        """
 
     def set_keepalive(seconds: int) -> None:
         """Set TCP keepalive for new connections: idle seconds before the first probe, 0 for none."""
@@ -155,6 +165,10 @@ class ServerHost(ABC):
         """Forward L{serve_clients}, L{set_keepalive} and L{wake} to a mode that has started."""
         self._mode = mode
 
+    def detach(self) -> None:
+        """Forward nothing any more: the mode belongs to another process."""
+        self._mode = None
+
     def attach_addresses(self, change: Callable[[], None]) -> None:
         """Forward L{change_addresses} to the service that listens."""
         self._change_addresses = change
@@ -168,9 +182,9 @@ class ServerHost(ABC):
         if self._change_addresses is not None:
             self._change_addresses()
 
-    def serve_clients(self) -> None:
+    def serve_clients(self, seconds: float = 0) -> None:
         if self._mode is not None:
-            self._mode.serve_clients()
+            self._mode.serve_clients(seconds)
 
     def set_keepalive(self, seconds: int) -> None:
         if self._mode is not None:
@@ -217,6 +231,9 @@ class NullConnection:
         return 0
 
     def resume(self) -> None:
+        pass
+
+    def read_on(self) -> None:
         pass
 
     def close(self) -> None:

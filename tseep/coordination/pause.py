@@ -1,4 +1,7 @@
-"""CLIENT PAUSE: commands that are suspended for a while (https://redis.io/docs/latest/commands/client-pause/)."""
+"""
+Commands that are suspended for a while: by CLIENT PAUSE (https://redis.io/docs/latest/commands/client-pause/), or while
+a script is debugged in the server.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +28,17 @@ class PausedCommand(Wait):
 
 class Pause:
     """
-    The state of CLIENT PAUSE, and the paused commands.
+    The state of CLIENT PAUSE and of SCRIPT DEBUG SYNC, and the paused commands.
 
     @param changed: called when a pause begins or ends.
     @ivar until: end of the pause, in milliseconds of the server's timer; 0 if there is none.
     @ivar all: True if all commands are paused, not only writes.
+    @ivar debugging: True while a script is debugged: all commands are paused but those that can end it.
     """
 
     def __init__(self, timers: Timers, blocking: Blocking, changed: Callable[[], None]) -> None:
         self.until = 0
-        self.all = False
+        self.all = self.debugging = False
         self._timers = timers
         self._blocking = blocking
         self._changed = changed
@@ -61,6 +65,17 @@ class Pause:
             self._timer.cancel()
         self.until, self.all = 0, False
         self._changed()
+        self._resume()
+
+    def begin_debugging(self) -> None:
+        """Pause commands until L{end_debugging}."""
+        self.debugging = True
+
+    def end_debugging(self) -> None:
+        self.debugging = False
+        self._resume()
+
+    def _resume(self) -> None:
         held, self._held = self._held, []
         for each in held:
             if each.session.blocked is each:
@@ -69,6 +84,8 @@ class Pause:
 
     def holds(self, session: Session, command: Command, argv: list[bytes]) -> bool:
         """True if a command must be paused now. EXEC is a write if a queued command is one."""
+        if self.debugging:
+            return "allow_busy" not in command.flags
         if not self.until:
             return False
         may_write = session.server.scripting.may_write

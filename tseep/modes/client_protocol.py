@@ -184,6 +184,9 @@ class ClientProtocol(Protocol):
         held, self._held, self._held_bytes = b"".join(self._held or ()), None, 0
         self.transport.write(held)  # the transport may pause the protocol here
 
+    def read_on(self) -> None:
+        pass
+
     def resume(self) -> None:
         if self._session is not None:
             self._go_on(self._session)

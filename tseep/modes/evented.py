@@ -103,11 +103,11 @@ class EventedMode:
             for protocol in protocols:
                 protocol.proceed()
 
-    def serve_clients(self) -> None:
+    def serve_clients(self, seconds: float = 0) -> None:
         if self._watcher is not None:
-            self._watcher.serve(0)
+            self._watcher.serve(0, seconds)
         else:
-            self._reactor.doIteration(0)
+            self._reactor.doIteration(seconds)
 
     def set_keepalive(self, seconds: int) -> None:
         self._listener.keep_alive(seconds)

@@ -248,6 +248,21 @@ class ThreadedConnection:
         except OSError:
             pass  # the connection is lost: the client's own thread handles that
 
+    def read_on(self) -> None:
+        """Called by the client's own thread, which reads nothing else until the command is done."""
+        session = self._session
+        if session is not None:
+            try:
+                data = self._socket.recv(READ_BYTES, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if data:
+                session.receive(data)
+            else:
+                self._disconnect(session)
+
     @property
     def unsent(self) -> int:
         return sum(map(len, self._outbox))
@@ -363,11 +378,14 @@ class ThreadedMode:
             if self.server.uncommitted:
                 self.server.persistence.commit()
 
-    def serve_clients(self) -> None:
-        """Release both locks for L{YIELD_S}. Called by a client's thread in the middle of a long script."""
+    def serve_clients(self, seconds: float = 0) -> None:
+        """
+        Release both locks for L{YIELD_S}, or for C{seconds} if that is longer. Called by a client's thread in the
+        middle of a long script.
+        """
         self.lock.release()
         self.turn.release()
-        time.sleep(YIELD_S)
+        time.sleep(max(YIELD_S, seconds))
         self.turn.acquire()
         self.lock.acquire()
 

@@ -124,12 +124,15 @@ class Watcher:
         """Serve the ready clients, for at most about L{TIME_BUDGET_S}."""
         self.serve(TIME_BUDGET_S)
 
-    def serve(self, budget: float) -> None:
+    def serve(self, budget: float, wait: float = 0) -> None:
         """
         Serve the ready clients until there are none or the budget is spent.
 
         @param budget: seconds, checked after each batch.
+        @param wait: how many seconds to wait for clients, if none is ready.
         """
+        if wait:
+            self._epoll.poll(wait, 1)  # served below: epoll reports what is not read yet again
         deadline = perf_counter() + budget
         poll, readers, batches = self._epoll.poll, self._readers, self.batches
         while True:

@@ -1,5 +1,5 @@
 """
-Persistence: the append-only file (AOF), RDB snapshots, the forked child that writes them, and loading.
+Persistence: the append-only file (AOF), RDB snapshots, and loading.
 
 Imports: algorithms, datatypes, errors, interfaces, propagation, protocol, rdb, system.
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 from struct import Struct
 from typing import TYPE_CHECKING, Callable
 
-from tseep.persistence.fork import ForkedChild
+from tseep.system.fork import ForkedChild
 from tseep.system.process import private_memory
 
 if TYPE_CHECKING:

@@ -191,6 +191,10 @@ class Persistence:
             self.log.close()
             self.release_folder()
 
+    def detach(self) -> None:
+        """Write nothing any more: the files are another process's."""
+        self._running = False
+
     def _half_done(self, name: str) -> None:
         """Schedule a rewrite: after a command that failed half-way only the data set itself is right."""
         self._server.host.log(

@@ -6,9 +6,11 @@ The scripts and functions of one server, and their execution
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from signal import SIGKILL
 from typing import TYPE_CHECKING, Any, Callable
 
 from tseep.access.log import Denial
@@ -104,6 +106,8 @@ class Scripting:
     @ivar scripts: the cached scripts by digest.
     @ivar functions: the function libraries.
     @ivar running: the current execution; None if there is none.
+    @ivar debuggers: the process IDs of the children that debug scripts.
+    @ivar session: the session that runs the commands of scripts; set with the interpreter.
     @ivar allows_noscript: whether scripts can call commands with the flag C{noscript} (DEBUG SET-DISABLE-DENY-SCRIPTS).
     """
 
@@ -111,10 +115,11 @@ class Scripting:
         self.scripts: dict[bytes, Script] = {}
         self.functions = Functions()
         self.running: ScriptRun | None = None
+        self.debuggers: set[int] = set()
         self.allows_noscript = False
-        self._server = server
+        self.server = server
         self._interpreter: Interpreter | None = None
-        self._session: Session
+        self.session: Session
         self._commands: dict[bytes, Command] = {}
         self._from_file = False
         self._lua_bytes = 0
@@ -129,8 +134,8 @@ class Scripting:
         """
         if self._interpreter is None:
             self._interpreter = Interpreter(self)
-            self._session = self._server.script_session(NullConnection())
-            plain = (command for command in self._server.table.commands.values() if not command.subcommands)
+            self.session = self.server.script_session(NullConnection())
+            plain = (command for command in self.server.table.commands.values() if not command.subcommands)
             self._commands = {name: command for command in plain for name in (command.name, command.name.upper())}
         return self._interpreter
 
@@ -213,7 +218,7 @@ class Scripting:
         @raise CommandError: if it fails.
         """
         read_only = ro if script.flags is None else _is_read_only(script.flags, ro)
-        running = ScriptRun(script.sha, argv, BUSY_SCRIPT, read_only, self._server.timer())
+        running = ScriptRun(script.sha, argv, BUSY_SCRIPT, read_only, self.server.timer())
         allows_oom = script.flags is not None and ALLOW_OOM in script.flags
         return self._run(caller, running, allows_oom, lambda: self.interpreter.run(script.body, *given))
 
@@ -226,14 +231,14 @@ class Scripting:
         @raise CommandError: if it fails, or C{ro} and it is not flagged no-writes.
         """
         read_only = _is_read_only(function.flags, ro)
-        running = ScriptRun(function.name, argv, BUSY_FUNCTION, read_only, self._server.timer())
+        running = ScriptRun(function.name, argv, BUSY_FUNCTION, read_only, self.server.timer())
         allows_oom = ALLOW_OOM in function.flags
         return self._run(caller, running, allows_oom, lambda: self.interpreter.run_function(function.body, *given))
 
     def _run(self, caller: Session, running: ScriptRun, allows_oom: bool, begin: Callable[[], Reply]) -> Reply:
         self._prepare(caller)
         self.running, running.caller = running, caller
-        eviction = self._server.eviction
+        eviction = self.server.eviction
         running.out_of_memory = eviction.used > eviction.limit > 0 and not allows_oom and not eviction.make_room()
         try:
             return begin()
@@ -244,13 +249,13 @@ class Scripting:
             raise CommandError(message, error.counted) from None
         finally:
             self.running = None
-            if self._server.busy_script is running:
-                self._server.end_busy()
+            if self.server.busy_script is running:
+                self.server.end_busy()
 
     def _prepare(self, caller: Session) -> None:
         """The session that runs the script's commands, with the caller's database and user."""
         self.interpreter  # noqa: B018 # creates the session
-        session = self._session
+        session = self.session
         session.select(caller.db_index)
         session.set_protocol(2)
         session.no_touch = caller.no_touch
@@ -272,6 +277,12 @@ class Scripting:
             raise CommandError(running.error)
         running.kill()
 
+    def kill_debuggers(self) -> None:
+        """Kill the children that debug scripts."""
+        for pid in list(self.debuggers):
+            self.server.host.log(3, f"Killing debugging session {pid}")
+            os.kill(pid, SIGKILL)
+
     # Host
 
     def call(self, argv: list[bytes]) -> Reply:
@@ -287,32 +298,32 @@ class Scripting:
             raise self._refused("ERR Wrong number of args calling Redis command from script", command)
         if "noscript" in command.flags and not self.allows_noscript:
             raise self._refused("ERR This Redis command is not allowed from script", command)
-        if self._session.user.restricted:
-            denied = self._session.user.check(command, argv)
+        if self.session.user.restricted:
+            denied = self.session.user.check(command, argv)
             if denied is not None:
                 running.caller.note_denied(Denial(denied.reason, "lua", denied.what, running.caller.user.name))
                 raise self._refused(NOT_FOR_SCRIPTS[denied.reason], command)
         if command.may_write:
             if running.read_only:
                 raise self._refused("ERR Write commands are not allowed from read-only scripts.", command)
-            if self._server.refusal is not None and "write" in command.flags:
-                raise self._refused(self._server.refusal, command)
+            if self.server.refusal is not None and "write" in command.flags:
+                raise self._refused(self.server.refusal, command)
             if running.out_of_memory and not running.wrote and "denyoom" in command.flags:
                 raise self._refused(OUT_OF_MEMORY, command)
             running.wrote = running.wrote or "write" in command.flags
         if not command.quick:
             self._look()
         try:
-            return self._session.call(command, argv)
+            return self.session.call(command, argv)
         finally:
             if running.caller.tracking is not None and "readonly" in command.flags:
                 self._track(running)
 
     def _track(self, running: ScriptRun) -> None:
         """Track all keys that the script was called with, as it has run a command that reads (client-side caching)."""
-        command = self._server.table.find(running.argv)
+        command = self.server.table.find(running.argv)
         assert command is not None
-        self._server.tracking.remember(running.caller, command.keys_in(running.argv))
+        self.server.tracking.remember(running.caller, command.keys_in(running.argv))
 
     def _look(self) -> None:
         """Check the deadline before a command that can take long, as Lua's hook counts only Lua's instructions."""
@@ -322,7 +333,7 @@ class Scripting:
 
     def _find(self, argv: list[bytes]) -> Command:
         """Find a subcommand, or a command whose name is in mixed case."""
-        command = self._server.table.find(argv)
+        command = self.server.table.find(argv)
         if command is None:
             raise self._refused("ERR Unknown Redis command called from script")
         return command
@@ -332,25 +343,25 @@ class Scripting:
         if command is not None:
             command.calls.rejected += 1
         error = CommandError(text, counted=True)
-        self._server.stats.count_error(error.code)
+        self.server.stats.count_error(error.code)
         return error
 
     def may(self, argv: list[bytes]) -> bool | None:
         """True if the script's user has the permission for a command; None if there is no such command."""
-        command = self._server.table.find(argv)
-        return None if command is None else self._session.user.check(command, argv) is None
+        command = self.server.table.find(argv)
+        return None if command is None else self.session.user.check(command, argv) is None
 
     def set_protocol(self, version: int) -> None:
         """Set the RESP version of the replies that the script receives."""
-        self._session.set_protocol(version)
+        self.session.set_protocol(version)
 
     def log(self, level: int, text: bytes) -> None:
         """Write to the server's log, marked so that it cannot pass for a message of the server."""
-        self._server.host.log(level, f"redis.log: {text.decode('utf-8', 'replace')}")
+        self.server.host.log(level, f"redis.log: {text.decode('utf-8', 'replace')}")
 
     def tick(self) -> bytes | None:
         """Yield to other clients if the script is slow. Return the error that ends the script or library, or None."""
-        running, server = self.running, self._server
+        running, server = self.running, self.server
         if running is None:
             return self._tick_loading()
         if self._from_file:  # no client is served yet
@@ -365,12 +376,12 @@ class Scripting:
     def begin_loading(self) -> None:
         """Start the time limit of loading a library."""
         limit = FILE_LOAD_TIMEOUT if self._from_file else LOAD_TIMEOUT
-        self._deadline = self._server.timer() + limit * 1_000_000
+        self._deadline = self.server.timer() + limit * 1_000_000
 
     def _tick_loading(self) -> bytes | None:
-        if self._from_file and self._server.stopping:
+        if self._from_file and self.server.stopping:
             return b"ERR server is shutting down"
-        return b"ERR FUNCTION LOAD timeout" if self._server.timer() > self._deadline else None
+        return b"ERR FUNCTION LOAD timeout" if self.server.timer() > self._deadline else None
 
     @contextmanager
     def from_file(self) -> Iterator[None]:

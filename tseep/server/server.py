@@ -316,17 +316,19 @@ class Server:
         for session, pushed in deliveries.items():
             session.deliver(pushed)
 
-    def yield_to_clients(self, run: ScriptRun) -> None:
+    def yield_to_clients(self, run: ScriptRun, seconds: float = 0) -> None:
         """
-        Serve other clients once, in the middle of a script that exceeds C{busy-reply-threshold}. The script calls it
-        repeatedly, then L{end_busy}. The keyspace's time is constant for the script.
+        Serve other clients once, in the middle of a script that exceeds C{busy-reply-threshold} or is debugged. The
+        script calls it repeatedly, then L{end_busy}. The keyspace's time is constant for the script.
+
+        @param seconds: how long to wait for clients, if none is ready.
         """
         if self.busy_script is None:
             self.busy_script = run
             self.refresh_dispatch()
         keyspace = self.keyspace
         now = keyspace.now
-        self.host.serve_clients()
+        self.host.serve_clients(seconds)
         self.persistence.sync()
         keyspace.now = now
         if self.stopping:
@@ -338,6 +340,11 @@ class Server:
         self.refresh_dispatch()
         self.deferred.append(self.fire)
 
+    def detach(self) -> None:
+        """Part from files and clients: this process is a forked copy of the server."""
+        self.persistence.detach()
+        self.host.detach()
+
     def stop(self, options: Collection[str] = ()) -> None:
         """
         Begin an orderly shutdown. Does nothing if one is in progress.
@@ -347,6 +354,7 @@ class Server:
         if not self.stopping:
             self.stopping = True
             self.persistence.shutdown_options = options
+            self.scripting.kill_debuggers()
             self.host.log(3, "User requested shutdown...")
             self.host.shut_down()
 

@@ -56,7 +56,7 @@ def _refusal(session: Session, command: Command, argv: list[bytes]) -> str | byt
         return "ERR Replica can't interact with the keyspace"
     if server.loading is not None and _denied_while_loading(session, command):
         return LOADING
-    if server.busy_script is not None and "allow_busy" not in flags:
+    if server.busy_script is not None and "allow_busy" not in flags and not server.pause.debugging:
         return server.busy_script.error
     return None
 

@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from tseep.interfaces import IConnection
     from tseep.keyspace.keyspace import Database
     from tseep.registry.table import Command
+    from tseep.scripting.debugging import Relay
     from tseep.server.server import Server
 
-Parser = Union[resp.Parser, native.Parser]
+Parser = Union[resp.Parser, native.Parser, "Relay"]
 
 OVERHEAD = 1300
 """Memory of an idle client in bytes, as part of its C{tot-mem}."""
@@ -71,6 +72,7 @@ class Session:
     @ivar tracking: client-side caching; None if it is off.
     @ivar monitoring: whether the client receives MONITOR's output.
     @ivar extra_memory: bytes beyond L{OVERHEAD} that L{ClientMemory} has counted.
+    @ivar debugging: the mode of SCRIPT DEBUG (L{tseep.scripting.debugging}); 0 if it is off.
     @ivar ended: True after L{end}: replies are discarded.
     @ivar connected_at: the time of the connection, C{last_seen}: of the last read; nanoseconds of the server's timer.
     """
@@ -80,7 +82,8 @@ class Session:
         "authenticated", "user", "name", "library_name", "library_version", "no_evict", "no_touch", "silent",
         "reply_skip_next", "reply_skip", "connected_at", "last_seen", "last_command", "transaction", "watched",
         "dirty_cas", "subscriptions", "blocked", "deny_blocking", "tracking", "monitoring", "extra_memory",
-        "soft_since", "ended", "_left", "_unread", "_replies", "_parser", "_encoders", "_dispatch", "_native",
+        "soft_since", "ended", "debugging", "_left", "_unread", "_replies", "_parser", "_encoders", "_dispatch",
+        "_native",
     )  # fmt: skip
 
     def __init__(self, server: Server, connection: IConnection, id: int) -> None:
@@ -104,6 +107,7 @@ class Session:
         self.monitoring = False
         self.extra_memory = 0
         self.ended = False
+        self.debugging = 0
         self.soft_since: float | None = None  # since when the output exceeds the soft limit
         self._left: Iterator[list[bytes]] | None = None  # the commands after the blocking one
         self._unread: deque[bytes] | None = None  # input while commands are pending or blocked
@@ -242,6 +246,24 @@ class Session:
             self.server.deliver()
             self._send(self._encoders[type(reply)](reply))
         self.pending_commands, self._left = self._left, None
+
+    def send_now(self, data: bytes) -> None:
+        """Send data in the middle of a command, after the replies of the current read so far."""
+        replies = self._replies
+        if replies:
+            data = b"".join(replies) + data
+            replies.clear()
+        self._send(data)
+
+    def take_input(self) -> bytes:
+        """Return what has been received in the middle of a command, as the command's own."""
+        data = b"".join(self._unread or ())
+        self._unread = None
+        return data
+
+    def pass_input(self, relay: Relay) -> None:
+        """Pass further input to the process that debugs a script, in place of parsing it."""
+        self._parser = relay
 
     def call(self, command: Command, argv: list[bytes]) -> Reply:
         """

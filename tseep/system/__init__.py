@@ -1,5 +1,5 @@
 """
-Operating system interfaces: this process and its machine, the limit on open files, the file system.
+Operating system interfaces: this process and its machine, forked children, the limit on open files, the file system.
 
 Imports: nothing.
 """

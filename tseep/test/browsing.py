@@ -61,7 +61,7 @@ class NoMode:
     def call(self, function: Callable[[], None]) -> None:
         function()
 
-    def serve_clients(self) -> None:
+    def serve_clients(self, seconds: float = 0) -> None:
         """Nothing."""
 
     def set_keepalive(self, seconds: int) -> None:

@@ -128,7 +128,11 @@ def encode(*argv: Argument) -> bytes:
 
 @implementer(IConnection)
 class MemoryConnection:
-    """A connection in memory; C{closed} is True once the session has closed it."""
+    """
+    A connection in memory; C{closed} is True once the session has closed it.
+
+    @ivar later: what the client sends in the middle of a command, read by read.
+    """
 
     peer = "127.0.0.1:50000"
     host = "127.0.0.1:6379"
@@ -139,11 +143,19 @@ class MemoryConnection:
 
     def __init__(self) -> None:
         self.sent = b""
+        self.later: list[bytes] = []
         self.session: Any = None
 
     def send(self, data: bytes) -> int:
         self.sent += data
         return 0
+
+    def read_on(self) -> None:
+        """Give the session the next of C{later}; lose the connection after the last."""
+        if self.later:
+            self.session.receive(self.later.pop(0))
+        else:
+            self.session.server.disconnect(self.session)
 
     def resume(self) -> None:
         """Resume the session and append its replies to C{sent}."""

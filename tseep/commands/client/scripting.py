@@ -8,10 +8,14 @@ from tseep.algorithms.numeric import require_integer
 from tseep.errors import NOT_AN_INTEGER, CommandError
 from tseep.registry.table import command
 from tseep.replies import OK, Reply
+from tseep.scripting.debugging import NO, SYNC, YES, debug
 from tseep.scripting.scripts import BUSY_SCRIPT
 
 if TYPE_CHECKING:
     from tseep.session.session import Session
+
+
+_DEBUG_MODES = {b"no": NO, b"sync": SYNC, b"yes": YES}
 
 
 def keys_and_arguments(argv: list[bytes], error: str = NOT_AN_INTEGER) -> tuple[list[bytes], list[bytes]]:
@@ -30,12 +34,20 @@ def keys_and_arguments(argv: list[bytes], error: str = NOT_AN_INTEGER) -> tuple[
 
 
 def _eval(session: Session, argv: list[bytes], ro: bool) -> Reply:
+    if session.debugging:
+        return debug(session, argv[1], lambda: _run(session, argv, ro))
+    return _run(session, argv, ro)
+
+
+def _run(session: Session, argv: list[bytes], ro: bool) -> Reply:
     given = keys_and_arguments(argv)  # its errors come before those of the script, as in Redis
     scripting = session.server.scripting
     return scripting.run_script(session, scripting.load(argv[1]), given, argv, ro)
 
 
 def _evalsha(session: Session, argv: list[bytes], ro: bool) -> Reply:
+    if session.debugging:
+        raise CommandError("ERR Please use EVAL instead of EVALSHA for debugging")
     given = keys_and_arguments(argv)
     scripting = session.server.scripting
     return scripting.run_script(session, scripting.find(argv[1]), given, argv, ro)
@@ -88,9 +100,10 @@ def script_kill(session: Session, argv: list[bytes]) -> Reply:
 
 @command("SCRIPT DEBUG")
 def script_debug(session: Session, argv: list[bytes]) -> Reply:
-    word = argv[2].lower()
-    if word == b"no":
-        return OK
-    if word in (b"yes", b"sync"):
-        raise CommandError("ERR this server has no debugger for scripts; use redis.log() or redis-server's")
-    raise CommandError("ERR Use SCRIPT DEBUG YES/SYNC/NO")
+    if session.reply_memory or session.connection.unsent:
+        raise CommandError("ERR SCRIPT DEBUG must be called outside a pipeline")
+    mode = _DEBUG_MODES.get(argv[2].lower())
+    if mode is None:
+        raise CommandError("ERR Use SCRIPT DEBUG YES/SYNC/NO")
+    session.debugging = mode
+    return OK

@@ -413,11 +413,11 @@ class WorkersMode:
         for slot in self._slots:
             slot.flush()
 
-    def serve_clients(self) -> None:
+    def serve_clients(self, seconds: float = 0) -> None:
         """Process frames while a long script runs, in the middle of the frame that has started it."""
         for slot in self._slots:
             slot.process_frames()
-        self.watcher.serve(0)
+        self.watcher.serve(0, seconds)
 
     def set_keepalive(self, seconds: int) -> None:
         self._listener.keep_alive(seconds)

@@ -10,15 +10,20 @@ from __future__ import annotations
 import hashlib
 import math
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.resources import files
-from typing import Any, Callable, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Protocol
 
 from tseep.errors import CommandError
 from tseep.replies import Attributed, BigNumber, Encoded, NullArray, Push, Reply, SetReply, Status, Verbatim
 from tseep.scripting.lua import libraries
 from tseep.scripting.lua.arguments import as_int, as_long, as_text, number
 from tseep.scripting.lua.bytecode import keep_frames
+
+if TYPE_CHECKING:
+    from tseep.scripting.lua.debugger import Debugger
 
 MISSING = "ERR Lua is not installed here: pip install lupa"
 
@@ -105,6 +110,8 @@ class Interpreter:
         if sys.implementation.name == "pypy":
             sys.setrecursionlimit(max(sys.getrecursionlimit(), PYPY_DEPTH))
         self._host = host
+        self._run_command = host.call
+        self._debugger: Debugger
         self._random = libraries.Random()
         self._lua = lua.LuaRuntime(
             encoding=None,
@@ -121,25 +128,50 @@ class Interpreter:
         self._count_kilobytes = self._lua.execute(
             b"local count = collectgarbage; return function() return count('count') end"
         )
-        self._run, self._run_function, self._load, self._compile, self._spill, self._slice = self._open_sandbox()
+        opened = self._open_sandbox()
+        self._run, self._run_function, self._load, self._compile, self._spill, self._slice, self._debug = opened
 
     def _open_sandbox(self) -> tuple[Any, ...]:
         more = self._execute(
             "libraries.lua", libraries.bit, libraries.struct_function, libraries.pack_scalar, self._unpack_messages
         )
+        debugger = self._debugger_function
+        make_debug_hook = self._execute("debugger.lua", *map(debugger, ("stops", "next", "show", "fail", "frame")))
+        for_scripts = self._lua.table_from(
+            {name.encode(): debugger(name) for name in ("breakpoint", "debug", "error_reply")}
+        )
         opened: tuple[Any, ...] = self._execute(
             "sandbox.lua",
             self._call, self._pcall, self._apply, self._explain, self._sha1, self._log, self._set_protocol,
             self._set_replication, self._may_call, self._register, self._random.next, self._random.seed,
-            self._host.tick, keep_frames, more, self._lua.table_from(CONSTANTS),
+            self._host.tick, keep_frames, for_scripts, more, make_debug_hook,
+            self._lua.table_from(CONSTANTS),
         )  # fmt: skip
         return opened
+
+    def _debugger_function(self, name: str) -> Callable[..., Any]:
+        """A method of the current debugger."""
+        return lambda *arguments: getattr(self._debugger, name)(*arguments)
 
     def _execute(self, name: str, *arguments: Any) -> Any:
         """Run a Lua file of this package."""
         source = files(__package__).joinpath(name).read_bytes()
         dumped = self._lua.eval(b"string.dump")(self._lua.compile(source, name=b"=" + name.encode()))
         return self._lua.compile(keep_frames(dumped, everywhere=True))(*arguments)
+
+    @contextmanager
+    def debugging(self, debugger: Debugger) -> Iterator[None]:
+        """Context in which scripts run in a debugger."""
+        debugger.table_type = self._table_type
+        self._debugger = debugger
+        self._run_command = debugger.call
+        self._debug(True)
+        try:
+            yield
+        finally:
+            self._debug(False)
+            self._run_command = self._host.call
+            del self._debugger
 
     def used_bytes(self) -> int:
         """Return the bytes that Lua has allocated."""
@@ -213,7 +245,7 @@ class Interpreter:
 
     def _call(self, *words: Any) -> Any:
         """redis.call: run a command, and convert the reply to Lua."""
-        reply = self._host.call(_arguments(words))
+        reply = self._run_command(_arguments(words))
         kind = type(reply)
         return reply if kind is bytes or kind is int else _VALUES[kind](self, reply)
 

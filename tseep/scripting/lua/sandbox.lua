@@ -5,10 +5,11 @@
 -- They raise Python exceptions, which are converted to tables before a script sees them.
 
 local host_call, host_pcall, host_apply, host_explain, host_sha1, host_log, host_setresp, host_set_repl, host_may_call,
-    host_register, host_random, host_seed, host_tick, host_keep_frames, libraries, constants = ...
+    host_register, host_random, host_seed, host_tick, host_keep_frames, host_debugger, libraries,
+    make_debug_hook, constants = ...
 
 local OWN = debug.getinfo(1, "S").source
-local LIBRARIES = "=libraries.lua"
+local INNER = {[OWN] = true, ["=libraries.lua"] = true, ["=debugger.lua"] = true}
 local STEPS = 100000 -- instructions between two checks of the deadline
 local TURNS = 100 -- caught errors or resumed coroutines between two checks of the deadline
 local MAX_RETURNED = 4000 -- maximum number of values that a function returns at once
@@ -91,6 +92,8 @@ local function look()
     raise(message)
   end
 end
+
+local hook, mask = look, "" -- or the debugger's
 
 local function turn()
   turns = turns + 1
@@ -302,7 +305,7 @@ function coroutines.create(body)
     bad_argument(1, "Lua function expected")
   end
   local thread = create(body)
-  sethook(thread, look, "", STEPS)
+  sethook(thread, hook, mask, STEPS)
   return thread
 end
 
@@ -432,7 +435,11 @@ local function single_string(field, ...)
 end
 
 function redis.error_reply(...)
-  return single_string("err", ...)
+  local reply = single_string("err", ...)
+  if hook ~= look then
+    host_debugger.error_reply(reply.err)
+  end
+  return reply
 end
 
 function redis.status_reply(...)
@@ -459,10 +466,17 @@ function redis.replicate_commands()
 end
 
 function redis.breakpoint()
-  return false
+  if hook == look then
+    return false
+  end
+  host_debugger.breakpoint()
+  return true
 end
 
-function redis.debug()
+function redis.debug(...)
+  if hook ~= look then
+    host_debugger.debug(...)
+  end
 end
 
 local at_load = {log = redis.log} -- the redis.* functions while a library is loaded
@@ -525,7 +539,7 @@ local function explain(problem)
     level = 3
     where = getinfo(level, "nSl")
   end
-  while where and (where.source == OWN or where.source == LIBRARIES or where.what == "tail") do
+  while where and (INNER[where.source] or where.what == "tail") do
     level = level + 1
     where = getinfo(level, "nSl")
   end
@@ -623,7 +637,7 @@ end
 -- The statements after xpcall are on its line, because a killed script raises at the next line.
 local function protect(body)
   inside = true
-  local ok, value = xpcall(body, explain) inside = false if dead then dead = false sethook(look, "", STEPS) end
+  local ok, value = xpcall(body, explain) inside = false if dead then dead = false sethook(hook, mask, STEPS) end
   return ok, value
 end
 
@@ -656,9 +670,31 @@ local function compile_script(text)
   return compile(text, "@user_script", script_globals)
 end
 
-sethook(look, "", STEPS)
+-- The debugger
+
+local function compile_fragment(text)
+  return compile(text, "@ldb_eval", script_globals)
+end
+
+local function call_fragment(body) -- in a coroutine, as Lua calls no hook inside the debugger's
+  local ok, value = resume(coroutines.create(body))
+  value = plain(value)
+  if not ok and type(value) == "table" then
+    value = value.err
+  end
+  return ok, not ok and as_text(value) or value
+end
+
+local debug_hook = make_debug_hook(look, raise, compile_fragment, call_fragment, script_visible)
+
+local function set_debugging(on)
+  hook, mask = on and debug_hook or look, on and "l" or ""
+  sethook(hook, mask, STEPS)
+end
+
+set_debugging(false)
 local all = _G
 for name in pairs(all) do -- an escape from the sandbox finds no globals
   all[name] = nil
 end
-return run, run_function, load_library, compile_script, spill, slice
+return run, run_function, load_library, compile_script, spill, slice, set_debugging

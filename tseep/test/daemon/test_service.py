@@ -55,7 +55,7 @@ class FakeMode:
         self.events.append(function.__name__)
         function()
 
-    def serve_clients(self) -> None:
+    def serve_clients(self, seconds: float = 0) -> None:
         self.events.append("serve clients")
 
     def set_keepalive(self, seconds: int) -> None:

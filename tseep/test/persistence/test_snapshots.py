@@ -1,4 +1,4 @@
-"""Tests for L{tseep.persistence.snapshots}, L{tseep.persistence.jobs} and L{tseep.persistence.fork}."""
+"""Tests for L{tseep.persistence.snapshots}, L{tseep.persistence.jobs} and L{tseep.system.fork}."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.persistence.fork import ForkedChild
+from tseep.system.fork import ForkedChild
 from tseep.test.disks import FaultyDisk, Kept
 from tseep.test.support import START, made_folder
 

@@ -220,7 +220,7 @@ class KillTests(SessionTests):
     def meanwhile(self, *argv: str) -> None:
         """Send a command from another client while a script runs."""
 
-        def say() -> None:
+        def say(seconds: float = 0) -> None:
             self.received += decode(self.send(*argv, session=self.other))
 
         self.server.host.serve_clients = say
@@ -235,7 +235,7 @@ class KillTests(SessionTests):
 
     def test_from_file(self) -> None:
         """While a file is loaded no client is served during its scripts; only a shutdown interrupts them."""
-        self.server.host.serve_clients = self.fail
+        self.server.host.serve_clients = lambda seconds=0: self.fail()
         with self.server.scripting.from_file():
             self.assertReply(1, "EVAL", "for i = 1, 1000000 do end return 1", 0)
             self.server.stopping = True
@@ -245,7 +245,7 @@ class KillTests(SessionTests):
         """A script can neither catch nor evade SCRIPT KILL by calls, coroutines, metamethods or its return value."""
         patience = []
 
-        def kill_at_last() -> None:
+        def kill_at_last(seconds: float = 0) -> None:
             patience.append(0)
             if len(patience) > 100:
                 self.assertReply("OK", "SCRIPT", "KILL", session=self.other)
@@ -275,7 +275,7 @@ class KillTests(SessionTests):
         self.send("MULTI", session=self.other)
         self.send("SET", "k", 1, session=self.other)
 
-        def say() -> None:
+        def say(seconds: float = 0) -> None:
             if not replies:
                 words = "EXEC", "MULTI", "PING", "DISCARD", "DISCARD", "SCRIPT KILL"
                 replies.extend(self.run_command(*word.split(), session=self.other) for word in words)

@@ -390,7 +390,7 @@ class Script:
     def run(self, session: Session, argv: list[bytes]) -> bytes:
         """Serve other clients in the middle of the command."""
         server = session.server
-        server.host.serve_clients = self._meanwhile
+        server.host.serve_clients = lambda seconds=0: self._meanwhile()
         server.yield_to_clients(self)  # type: ignore[arg-type] # has what a running script has
         server.end_busy()
         return b"done"

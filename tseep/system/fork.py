@@ -21,11 +21,12 @@ class ForkedChild:
 
     @param work: the function.
     @param now: seconds of the monotonic clock.
+    @param kept: descriptors that the child does not close.
     @ivar pid: the child's process ID.
     @ivar started: C{now}.
     """
 
-    def __init__(self, work: Callable[[], None], now: float) -> None:
+    def __init__(self, work: Callable[[], None], now: float, kept: tuple[int, ...] = ()) -> None:
         self.started = now
         self._read_end, write_end = os.pipe()
         try:
@@ -37,7 +38,7 @@ class ForkedChild:
             os.close(write_end)
             raise
         if not self.pid:
-            _run(work, write_end)
+            _run(work, write_end, kept)
         os.close(write_end)
 
     def ended(self) -> str | None:
@@ -58,11 +59,11 @@ class ForkedChild:
         os.close(self._read_end)
 
 
-def _run(work: Callable[[], None], write_end: int) -> None:
+def _run(work: Callable[[], None], write_end: int, kept: tuple[int, ...]) -> None:
     """Run the function in the child, and exit without the parent's exit handlers. Does not return."""
     status = 1
     try:
-        _become_child(write_end)
+        _become_child({write_end, *kept})
         work()
         status = 0
     except BaseException as error:
@@ -72,10 +73,13 @@ def _run(work: Callable[[], None], write_end: int) -> None:
         os._exit(status)
 
 
-def _become_child(write_end: int) -> None:
+def _become_child(kept: set[int]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.set_wakeup_fd(-1)
     gc.disable()  # a collection would write to, and so copy, all memory
-    os.closerange(3, write_end)
-    os.closerange(write_end + 1, min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 1 << 20))
+    first = 3
+    for kept_one in sorted(kept):
+        os.closerange(first, kept_one)
+        first = kept_one + 1
+    os.closerange(first, min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 1 << 20))
