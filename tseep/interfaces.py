@@ -79,7 +79,10 @@ class IMode(Interface):
         """
 
     def close_port(port: Any) -> None:
-        """Stop to listen on a port that L{listen} has returned, at once: its address is free then."""
+        """
+        Stop to listen on a port that L{listen} has returned, at once: its address is free then. Called in the middle of
+        a command, in the thread that runs it.
+        """
 
     def call(function: Callable[[], None]) -> None:
         """

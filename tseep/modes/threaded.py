@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from twisted.internet import tcp
 from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.threads import blockingCallFromThread
 from zope.interface import implementer
 
 from tseep.interfaces import IConnection, IMode
@@ -354,7 +355,15 @@ class ThreadedMode:
         return self._listener.listen(endpoint, ClientFactory(lambda peer: ThreadedConnection(self, peer, reserved)))
 
     def close_port(self, port: Any) -> None:
-        close_now(port)
+        """
+        Close a port in the reactor's thread, which may be in the middle of an C{accept} and wait for the lock. The
+        client's thread that calls this releases the lock meanwhile; C{turn} keeps other clients' commands out.
+        """
+        self.lock.release()
+        try:
+            blockingCallFromThread(self._reactor, close_now, port)
+        finally:
+            self.lock.acquire()
 
     def call(self, function: Callable[[], None]) -> None:
         """
