@@ -217,10 +217,8 @@ class Scripting:
         @param ro: True for the *_RO commands, which allow no writes.
         @raise CommandError: if it fails.
         """
-        read_only = ro if script.flags is None else _is_read_only(script.flags, ro)
-        running = ScriptRun(script.sha, argv, BUSY_SCRIPT, read_only, self.server.timer())
-        allows_oom = script.flags is not None and ALLOW_OOM in script.flags
-        return self._run(caller, running, allows_oom, lambda: self.interpreter.run(script.body, *given))
+        running = ScriptRun(script.sha, argv, BUSY_SCRIPT, ro, self.server.timer())
+        return self._run(caller, running, script.flags, lambda: self.interpreter.run(script.body, *given))
 
     def run_function(self, caller: Session, function: Function, given: Given, argv: list[bytes], ro: bool) -> Reply:
         """
@@ -230,16 +228,18 @@ class Scripting:
         @param ro: True for the *_RO commands, which allow no writes.
         @raise CommandError: if it fails, or C{ro} and it is not flagged no-writes.
         """
-        read_only = _is_read_only(function.flags, ro)
-        running = ScriptRun(function.name, argv, BUSY_FUNCTION, read_only, self.server.timer())
-        allows_oom = ALLOW_OOM in function.flags
-        return self._run(caller, running, allows_oom, lambda: self.interpreter.run_function(function.body, *given))
+        running = ScriptRun(function.name, argv, BUSY_FUNCTION, ro, self.server.timer())
+        return self._run(caller, running, function.flags, lambda: self.interpreter.run_function(function.body, *given))
 
-    def _run(self, caller: Session, running: ScriptRun, allows_oom: bool, begin: Callable[[], Reply]) -> Reply:
+    def _run(
+        self, caller: Session, running: ScriptRun, flags: frozenset[bytes] | None, begin: Callable[[], Reply]
+    ) -> Reply:
+        if flags is None or ALLOW_OOM not in flags:
+            running.out_of_memory = not self.server.eviction.has_room()
+        if flags is not None:
+            self._admit(running, flags)
         self._prepare(caller)
         self.running, running.caller = running, caller
-        eviction = self.server.eviction
-        running.out_of_memory = eviction.used > eviction.limit > 0 and not allows_oom and not eviction.make_room()
         try:
             return begin()
         except ScriptError as error:
@@ -251,6 +251,21 @@ class Scripting:
             self.running = None
             if self.server.busy_script is running:
                 self.server.end_busy()
+
+    def _admit(self, running: ScriptRun, flags: frozenset[bytes]) -> None:
+        """
+        Apply declared flags. What one without flags is refused at its first write, is refused at the start then.
+
+        @raise CommandError: if it may write, and must not now.
+        """
+        if NO_WRITES in flags:
+            running.read_only = True
+            return
+        refusal = OUT_OF_MEMORY if running.out_of_memory else self.server.refusal
+        if refusal is not None:
+            raise CommandError(refusal, rejected=True)
+        if running.read_only:
+            raise CommandError("ERR Can not execute a script with write flag using *_ro command.")
 
     def _prepare(self, caller: Session) -> None:
         """The session that runs the script's commands, with the caller's database and user."""
@@ -395,18 +410,6 @@ class Scripting:
     def register(self, arguments: tuple[Any, ...]) -> bytes | None:
         """Register a function of the library that is being loaded. Return the error, or None."""
         return self.functions.register(arguments)
-
-
-def _is_read_only(flags: frozenset[bytes], ro: bool) -> bool:
-    """
-    True if a script or function with these flags is read-only.
-
-    @raise CommandError: if it is not, and C{ro}.
-    """
-    read_only = NO_WRITES in flags
-    if ro and not read_only:
-        raise CommandError("ERR Can not execute a script with write flag using *_ro command.")
-    return read_only
 
 
 def _read_shebang(text: bytes) -> tuple[frozenset[bytes] | None, bytes]:

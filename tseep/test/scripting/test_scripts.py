@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tseep.errors import OUT_OF_MEMORY
 from tseep.scripting.lua import interpreter
 from tseep.scripting.scripts import BUSY_SCRIPT, NO_SCRIPT, NOT_BUSY, UNKILLABLE
 from tseep.test.support import Error, SessionTests, decode
@@ -30,6 +31,31 @@ class ScriptsTests(SessionTests):
         self.assertReply([1, 0], "SCRIPT", "EXISTS", SHA, "x")
         self.assertReply("OK", "SCRIPT", "FLUSH")
         self.assertError(NO_SCRIPT, "EVALSHA", SHA, 0)
+
+    def test_refused_at_start(self) -> None:
+        """A script that declares flags is refused at its start if it may write, and must not now."""
+        self.run_command("SET", "k", 1)
+        for change, error in (
+            (lambda: self.run_command("CONFIG", "SET", "maxmemory", 1), OUT_OF_MEMORY),
+            (lambda: self.run_command("CONFIG", "SET", "maxmemory", 0), None),
+            (lambda: setattr(self.server, "refusal", "MISCONF x"), "MISCONF x"),
+        ):
+            change()
+            for command in ("EVAL", "EVAL_RO"):
+                flagged = "ERR Can not execute a script with write flag using *_ro command."
+                if error is not None or command == "EVAL_RO":
+                    self.assertError(error or flagged, command, "#!lua\nreturn 1", 0)
+                self.assertReply(1, command, "#!lua flags=no-writes\nreturn 1", 0)
+                self.assertReply(b"1", command, "return redis.call('GET', KEYS[1])", 1, "k")
+        calls = self.server.table.commands[b"eval"].calls
+        self.assertEqual((6, 2), (calls.count, calls.rejected))
+
+    def test_allow_oom(self) -> None:
+        """A script with the flag allow-oom writes above maxmemory; all of them fail while writes are refused."""
+        self.run_command("CONFIG", "SET", "maxmemory", 1)
+        self.assertReply("OK", "EVAL", "#!lua flags=allow-oom\nreturn redis.call('SET', KEYS[1], 1)", 1, "k")
+        self.server.refusal = "MISCONF x"
+        self.assertError("MISCONF x", "EVAL", "#!lua flags=allow-oom\nreturn redis.call('SET', KEYS[1], 1)", 1, "k")
 
     def test_database(self) -> None:
         """A script starts in its client's database; SELECT in the script does not change the client's."""
