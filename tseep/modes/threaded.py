@@ -25,6 +25,7 @@ from tseep.modes.threads import Threads
 from tseep.modes.waker import Waker
 from tseep.net import address
 from tseep.net.listener import BACKLOG, ClientFactory, Listener, close_now
+from tseep.server.output_limits import UNAUTHENTICATED_OUTPUT
 from tseep.server.server import TOO_MANY_CLIENTS
 from tseep.system import futex
 
@@ -181,7 +182,7 @@ class ThreadedConnection:
             while outbox:
                 if server.uncommitted:
                     self._mode.commit()
-                if len(outbox[0]) >= LARGE_REPLY_BYTES:
+                if len(outbox[0]) >= LARGE_REPLY_BYTES or not session.trusted:
                     self._check(session)
                 if session.closing:
                     self._send_last(session)
@@ -200,11 +201,15 @@ class ThreadedConnection:
                 self._mode.server.disconnect(session)
 
     def _check(self, session: Session) -> None:
-        """Send what the socket accepts, and check the rest against C{client-output-buffer-limit}."""
+        """
+        Send what the socket accepts, and check the rest against C{client-output-buffer-limit}. A client that has to
+        authenticate exceeds its small limit with any rest: it would keep the thread, and is not read meanwhile.
+        """
         self._send_some()
         if self._outbox:
             with self._mode.turn, self._mode.lock:
-                self._mode.server.outputs.check(session, self.unsent)
+                unsent = self.unsent if session.trusted else max(self.unsent, UNAUTHENTICATED_OUTPUT)
+                self._mode.server.outputs.check(session, unsent)
 
     def send(self, data: bytes) -> int:
         """Send what the socket accepts; a sender sends the rest. Must be called with the mode's lock held."""
