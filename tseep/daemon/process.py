@@ -60,11 +60,19 @@ class ProcessService(MultiService):
             signal.signal(number, lambda number, _: self._shut_down(number))
 
     def _shut_down(self, number: int) -> None:
-        """Shut down; exit at once, with status 1, if SIGINT comes while the final snapshot is written."""
+        """
+        Request a shutdown; exit at once, with status 1, if one is requested already and SIGINT comes while a snapshot
+        is written.
+        """
         server = self._server
-        server.stop(server.config[_SHUTDOWN_PARAMETERS[number]])
-        if number == signal.SIGINT and server.persistence.snapshots.abandon():
+        insists = number == signal.SIGINT and (server.stopping or server.requested_shutdown is not None)
+        if insists and server.persistence.snapshots.abandon():
             server.host.fail("You insist... exiting now.")
+        if server.loading is not None:
+            server.host.log(3, "Received shutdown signal during loading, scheduling shutdown.")
+        else:
+            server.host.log(3, f"Received {signal.Signals(number).name} scheduling shutdown...")
+        server.request_stop(server.config[_SHUTDOWN_PARAMETERS[number]])
 
     def startService(self) -> None:
         self._attempt(super().startService)

@@ -39,7 +39,11 @@ class Cron:
     def run(self) -> None:
         """Run the tasks that are due. The heartbeat calls it ten times a second."""
         server = self._server
-        if server.busy_script is not None or server.loading is not None or self.paused:
+        if self.paused:
+            return
+        if server.requested_shutdown is not None:
+            server.stop(server.requested_shutdown)
+        if server.busy_script is not None or server.loading is not None:
             return
         run = self._repeated.run
         server.keyspace.tick()

@@ -91,6 +91,8 @@ class Server:
     @ivar busy_script: the script that has run for longer than C{busy-reply-threshold}; None otherwise.
     @ivar loading: what loads the data at present; None otherwise. Few commands are allowed then.
     @ivar stopping: whether the shutdown has begun; long scripts are killed then.
+    @ivar requested_shutdown: the options of the shutdown that a signal has requested and cron will begin; None if there
+        is none.
     @ivar in_exec: whether the commands of a transaction run: children for snapshots and rewrites start after it.
 
     @ivar rates: commands, bytes received and bytes sent per second, sampled each second.
@@ -136,6 +138,7 @@ class Server:
         self.busy_script: ScriptRun | None = None
         self.loading: Loader | None = None
         self.stopping = False
+        self.requested_shutdown: Collection[str] | None = None
         self.in_exec = False
         self._running_deferred = False
         self.stats = Stats()
@@ -345,12 +348,25 @@ class Server:
         self.persistence.detach()
         self.host.detach()
 
+    def request_stop(self, options: Collection[str]) -> None:
+        """
+        Begin an orderly shutdown at the next run of cron, until which SHUTDOWN ABORT can cancel it. It begins at once
+        in the middle of a script or of the load of the data, where cron does not run. Called by signal handlers.
+
+        @param options: as for L{stop}.
+        """
+        if self.scripting.running is not None or self.loading is not None:
+            self.stop(options)
+        elif not self.stopping:
+            self.requested_shutdown = options
+
     def stop(self, options: Collection[str] = ()) -> None:
         """
         Begin an orderly shutdown. Does nothing if one is in progress.
 
         @param options: as for L{Persistence.prepare_shutdown <tseep.persistence.persistence.Persistence>}.
         """
+        self.requested_shutdown = None
         if not self.stopping:
             self.stopping = True
             self.persistence.shutdown_options = options

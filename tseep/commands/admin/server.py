@@ -8,9 +8,10 @@ from tseep.algorithms.numeric import require_integer
 from tseep.coordination.blocking import NOT_YET, block
 from tseep.errors import SYNTAX, CommandError
 from tseep.registry.table import command
-from tseep.replies import Reply, Verbatim
+from tseep.replies import OK, Reply, Verbatim
 
 if TYPE_CHECKING:
+    from tseep.server.server import Server
     from tseep.session.session import Session
 
 _SHUTDOWN_OPTIONS = {b"nosave", b"save", b"now", b"force", b"abort"}
@@ -35,9 +36,9 @@ def shutdown(session: Session, argv: list[bytes]) -> Reply:
     options = {option.lower() for option in argv[1:]}
     if not options <= _SHUTDOWN_OPTIONS or options > {b"abort"} or options >= {b"save", b"nosave"}:
         raise CommandError(SYNTAX)
-    if b"abort" in options:
-        raise CommandError("ERR No shutdown in progress.")
     server = session.server
+    if b"abort" in options:
+        return _abort(server)
     if server.busy_script is not None and b"nosave" not in options:
         raise CommandError(server.busy_script.error)
     try:
@@ -47,3 +48,12 @@ def shutdown(session: Session, argv: list[bytes]) -> Reply:
     server.stop()
     server.persistence.commit()  # the client is disconnected, and can end the process, before the log is closed
     return block(session, [], 0, lambda key: NOT_YET)  # until the mode closes it, after the ports
+
+
+def _abort(server: Server) -> Reply:
+    """Cancel the shutdown that a signal has requested, before cron begins it."""
+    if server.requested_shutdown is None:
+        raise CommandError("ERR No shutdown in progress.")
+    server.requested_shutdown = None
+    server.host.log(2, "Shutdown manually aborted.")
+    return OK

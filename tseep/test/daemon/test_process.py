@@ -53,15 +53,32 @@ class ProcessServiceTests(SynchronousTestCase):
         return whole
 
     def test_signals(self) -> None:
-        """SIGTERM and SIGINT shut the server down, each once; SIGHUP is ignored."""
+        """SIGTERM and SIGINT shut the server down at the next run of cron, each once; SIGHUP is ignored."""
         asked: list[bool] = []
         self.begin(Starting())
         self.server.host.shut_down = lambda: asked.append(True)
         self.assertEqual(self.installed.pop(signal.SIGHUP), signal.SIG_IGN)
         for number in ENDING:
             self.server.stopping = False
+            asked.clear()
             self.installed[number](number, None)
-        self.assertEqual(asked, [True, True])
+            self.installed[number](number, None)
+            self.assertEqual(asked, [])
+            self.server.cron.run()
+            self.server.cron.run()
+            self.assertEqual(asked, [True])
+
+    def test_log(self) -> None:
+        """A signal is logged with Redis's line, another one while the data are loaded."""
+        self.begin(Starting())
+        lines: list[str] = []
+        self.server.host.log = lambda level, text: lines.append(text)
+        self.installed[signal.SIGTERM](signal.SIGTERM, None)
+        self.server.set_loading(object())  # type: ignore[arg-type]
+        self.installed[signal.SIGINT](signal.SIGINT, None)
+        expected = ["Received SIGTERM scheduling shutdown..."]
+        expected += ["Received shutdown signal during loading, scheduling shutdown.", "User requested shutdown..."]
+        self.assertEqual(expected, lines)
 
     def test_options(self) -> None:
         """The options of a shutdown are those of C{shutdown-on-sigterm} and C{shutdown-on-sigint}."""
@@ -72,10 +89,14 @@ class ProcessServiceTests(SynchronousTestCase):
         for number, options in ((signal.SIGTERM, ("nosave", "now")), (signal.SIGINT, ("save", "force"))):
             self.server.stopping = False
             self.installed[number](number, None)
+            self.server.cron.run()
             self.assertEqual(options, self.server.persistence.shutdown_options)
 
     def test_insisting(self) -> None:
-        """SIGINT while the final snapshot is written deletes its temporary file and ends the process at once."""
+        """
+        SIGINT after another signal, while a snapshot is written, deletes its temporary file and ends the process at
+        once.
+        """
         self.begin(Starting())
         failed: list[str] = []
         self.server.host.shut_down = lambda: None
@@ -85,6 +106,7 @@ class ProcessServiceTests(SynchronousTestCase):
         snapshots = self.server.persistence.snapshots
 
         def interrupt(microseconds: int) -> None:
+            self.installed[signal.SIGINT](signal.SIGINT, None)
             self.installed[signal.SIGTERM](signal.SIGTERM, None)
             self.assertEqual([], failed)
             self.installed[signal.SIGINT](signal.SIGINT, None)

@@ -56,8 +56,33 @@ class ShutdownTests(SessionTests):
         self.assertEqual(["dump.rdb"], os.listdir(folder))
 
     def test_abort(self) -> None:
-        """SHUTDOWN ABORT is refused, as no shutdown is in progress."""
+        """SHUTDOWN ABORT cancels the shutdown that a signal has requested, until cron begins it."""
         self.assertError("ERR No shutdown in progress.", "SHUTDOWN", "ABORT")
+        self.server.request_stop(["nosave"])
+        self.assertReply("OK", "SHUTDOWN", "ABORT")
+        self.assertError("ERR No shutdown in progress.", "SHUTDOWN", "ABORT")
+        self.server.cron.run()
+        self.assertEqual(0, self.stops)
+        self.server.cron.paused = True
+        self.server.request_stop(["nosave"])
+        self.server.cron.run()
+        self.assertEqual(0, self.stops)
+        self.server.cron.paused = False
+        self.server.cron.run()
+        self.assertEqual(1, self.stops)
+        self.assertError("ERR No shutdown in progress.", "SHUTDOWN", "ABORT")
+
+    def test_at_once(self) -> None:
+        """A signal's shutdown begins at once in the middle of a script, and of the load of the data."""
+        self.server.host.shut_down = lambda: self.server.scripting.running.kill()
+        self.server.host.serve_clients = lambda seconds=0: self.server.request_stop([])
+        self.run_command("CONFIG", "SET", "busy-reply-threshold", 0)
+        self.assertIn("killed", self.run_command("EVAL", "while true do end", 0))
+        self.server.host.shut_down = self.stop
+        self.server.stopping = False
+        self.server.set_loading(object())  # type: ignore[arg-type]
+        self.server.request_stop([])
+        self.assertEqual(1, self.stops)
 
     def test_wrongly(self) -> None:
         """SHUTDOWN refuses unknown options and those that exclude each other."""
