@@ -11,7 +11,7 @@ from tseep.commands.arguments import require_milliseconds
 from tseep.commands.data.typed import read, to_change
 from tseep.coordination.blocking import NOT_YET, block
 from tseep.datatypes.stream import HIGHEST_ID, Stream, id_text
-from tseep.datatypes.stream_entries import SEQUENCE, Fields, NodeLimits
+from tseep.datatypes.stream_entries import MAX_NODE_BYTES, SEQUENCE, Fields, NodeLimits
 from tseep.datatypes.stream_ids import read_end, read_id, read_milliseconds, read_start
 from tseep.errors import NO_SUCH_KEY, SYNTAX, CommandError, wrong_arguments
 from tseep.registry.key_finders import XREAD_OPTIONS
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Found = TypeVar("Found")
 
 TOO_LOW = "ERR The ID specified in XADD is equal or smaller than the target stream top item"
+TOO_LARGE = "ERR Elements are too large to be stored"
 EXHAUSTED = "ERR The stream has exhausted the last possible ID, unable to add more items"
 TWO_STRATEGIES = "ERR syntax error, MAXLEN and MINID options at the same time are not compatible"
 
@@ -157,8 +158,11 @@ def xadd(session: Session, argv: list[bytes]) -> Reply:
     id = given or _next_id(stream, session.server.keyspace.now, milliseconds)
     if id <= stream.last_id:
         raise CommandError(TOO_LOW)
+    fields = tuple(argv[at + 1 :])
+    if sum(map(len, fields)) > MAX_NODE_BYTES:
+        raise CommandError(TOO_LARGE)
     nodes = session.server.stream_nodes
-    stream.add(id, tuple(argv[at + 1 :]), nodes)
+    stream.add(id, fields, nodes)
     db.changed(key, b"xadd")
     if trim is not None and trim.given and trim.apply(stream, nodes):
         db.note(key, b"xtrim", 0)

@@ -5,7 +5,8 @@ tests/differential/test_differential.py compares with redis-server.
 
 from __future__ import annotations
 
-from tseep.commands.data.streams import EXHAUSTED, TOO_LOW
+from tseep.commands.data.streams import EXHAUSTED, TOO_LARGE, TOO_LOW, xadd
+from tseep.errors import CommandError
 from tseep.test.support import START, SessionTests
 
 
@@ -32,6 +33,15 @@ class StreamsTests(SessionTests):
         self.assertReply(b"5-2", "XADD", "s", "5-*", "f", "v")
         self.add("18446744073709551615-18446744073709551615")
         self.assertError(EXHAUSTED, "XADD", "s", "*", "f", "v")
+
+    def test_too_large(self) -> None:
+        """XADD refuses fields and values of more than a gibibyte together; a new stream remains, empty, as in Redis."""
+        words, part = [b"XADD", b"s", b"5-1"], bytes(2**27)
+        error = self.assertRaises(CommandError, xadd, self.session, words + 7 * [part] + [part + b"x"])
+        self.assertEqual(TOO_LARGE.encode(), error.message)
+        self.assertReply(0, "XLEN", "s")
+        self.assertReply(1, "EXISTS", "s")
+        self.assertEqual(b"5-1", xadd(self.session, words + 8 * [part]))
 
     def test_limits_of_nodes(self) -> None:
         """What C{~} removes depends on stream-node-max-entries and stream-node-max-bytes."""
