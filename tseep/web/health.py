@@ -23,6 +23,10 @@ class Problem(NamedTuple):
 def problems(server: Server) -> list[Problem]:
     """Return the present problems of a server; empty if it serves every request."""
     found = []
+    loader = server.loading
+    if loader is not None:
+        details = f"Most commands are refused: {loader.loaded} of {loader.total} bytes of the dataset are loaded"
+        found.append(Problem("loading the dataset", details))
     eviction, clients, most = server.eviction, len(server.sessions), server.config["maxclients"]
     if server.refusal is not None:
         found.append(Problem("writes are refused: persistence", server.refusal))

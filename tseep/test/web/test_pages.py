@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from socket import gethostname
 
+from tseep.persistence.aof_loader import Loader
 from tseep.test.browsing import SiteTests
 from tseep.web.pages import MOST_CLIENTS, STATIC
 
@@ -50,6 +51,16 @@ class HealthTests(SiteTests):
         """C{/alive} is 200 whatever the server refuses."""
         self.server.refusal = "MISCONF ..."
         self.assertEqual((200, {"status": "ok"}), (self.get("/alive").status, self.get("/alive").json))
+
+    def test_loading(self) -> None:
+        """While the dataset is loaded the status of C{/health} is 503, with the reason; C{/alive} is 200."""
+        self.server.set_loading(Loader(self.server))
+        answer = self.get("/health")
+        self.assertEqual((503, ["loading the dataset"]), (answer.status, answer.json["reasons"]))
+        self.assertEqual(200, self.get("/alive").status)
+        self.assertIn("0 of 0 bytes", self.get("/live.json").json["server"]["problems"][0])
+        self.server.set_loading(None)
+        self.assertEqual(200, self.get("/health").status)
 
     def test_ending(self) -> None:
         """During shutdown the status is 503, with the reason."""
