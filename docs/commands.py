@@ -35,7 +35,9 @@ DIFFERENT = {
     ),
     "config set": "tseep's parameters only",
     "dump": "always the plain encoding of a value; Redis has several",
-    "debug": "without the subcommands about the allocator, the structures of Redis in C, replicas and the cluster",
+    "debug": "without the subcommands about the allocator, the structures of Redis in C, replicas and the cluster; "
+    "QUICKLIST-PACKED-THRESHOLD and REPLYBUFFER check their arguments and have no effect, as a list keeps elements of "
+    "all sizes alike, and a client has no reply buffer",
     "fcall": "as EVAL",
     "eval": "a number -0.0 becomes an argument 0; no debugger",
     **dict.fromkeys(
@@ -54,7 +56,6 @@ DIFFERENT = {
 """By command, how tseep differs from Redis."""
 
 EVERYWHERE = [
-    "While the server loads its data, clients connect and wait; redis-server replies `LOADING`.",
     "An ACL rule for a first argument (`+get|word`) cannot contain spaces. redis-server accepts spaces, and then "
     "cannot read its ACL file.",
     "Permission checks and COMMAND GETKEYS use the keys that XREADGROUP, XREAD and GEORADIUS access, also if a group "

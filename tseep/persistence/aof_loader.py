@@ -100,7 +100,8 @@ class Loader:
 
     def _load(self, data: Source, path: Path, now: int) -> Generator[None, None, int]:
         config, keyspace = self._server.config, self._server.keyspace
-        loading = Loading(keyspace, self._load_library, now, config["rdbchecksum"] == "yes", self._merge)
+        checks = config["rdbchecksum"] == "yes" and self._server.checks_checksums
+        loading = Loading(keyspace, self._load_library, now, checks, self._merge)
         at = 0
         pause = config["loading-process-events-interval-bytes"]
         loading.interval = self._interval

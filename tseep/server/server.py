@@ -101,7 +101,8 @@ class Server:
     @ivar threads: v1's pool, L{Threads <tseep.modes.threads.Threads>}; None in other modes.
     @ivar workers: v3's processes, L{IWorker <tseep.interfaces.IWorker>}; empty in other modes.
     @ivar started: the time of the start, in seconds of L{monotonic}.
-    @ivar checks_checksums: whether RESTORE requires a valid checksum (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
+    @ivar checks_checksums: whether snapshots and RESTORE's payloads need a valid checksum (DEBUG
+        SET-SKIP-CHECKSUM-VALIDATION).
     @ivar replication_id: C{master_replid} in INFO: replicas would compare it.
     @ivar slow: nanoseconds above which a call is passed to L{note_slow}.
     @ivar mode: for INFO: the name of the mode, C{addresses}: where it listens, C{config_file}: the path of the

@@ -283,7 +283,7 @@ _SUBCOMMANDS: dict[bytes, Subcommand] = {
         _set_disable_deny_scripts, "0|1", "Permits (1) commands to scripts that they may not call.", 1, 1
     ),
     b"set-skip-checksum-validation": Subcommand(
-        _set_skip_checksum_validation, "0|1", "Skips (1) the checksums of RESTORE's payloads.", 1, 1
+        _set_skip_checksum_validation, "0|1", "Skips (1) the checksums of snapshots and of RESTORE's payloads.", 1, 1
     ),
     b"sleep": Subcommand(_sleep, "seconds", "Blocks the server, and so every client.", 1, 1),
     b"help": Subcommand(_help, "", "Lists the subcommands.", 0, 0),

@@ -56,6 +56,21 @@ class ReloadTests(SynchronousTestCase):
             digests.append(kept("DEBUG", "DIGEST"))
         self.assertEqual(digests[0], digests[1])
 
+    def test_checksum(self) -> None:
+        """DEBUG RELOAD refuses a snapshot with a wrong checksum, unless DEBUG SET-SKIP-CHECKSUM-VALIDATION is 1."""
+        kept = self.kept()
+        kept("SET", "key", "v")
+        kept("SAVE")
+        path = Path(self.folder) / "dump.rdb"
+        path.write_bytes(path.read_bytes()[:-8] + b"foobar00")
+        kept("FLUSHALL")
+        reload = ("DEBUG", "RELOAD", "NOSAVE", "NOFLUSH", "MERGE")
+        self.assertEqual(FAILED, kept(*reload))
+        kept("DEBUG", "SET-SKIP-CHECKSUM-VALIDATION", 1)
+        self.assertEqual(["OK", b"v"], [kept(*reload), kept("GET", "key")])
+        kept("DEBUG", "SET-SKIP-CHECKSUM-VALIDATION", 0)
+        self.assertEqual(FAILED, kept(*reload))
+
     def test_watch(self) -> None:
         """DEBUG RELOAD changes all watched keys, as FLUSHALL does."""
         kept = self.kept()
