@@ -405,7 +405,8 @@ def walk(entries: dict[bytes, Any], cursor: int, count: int) -> tuple[int, list[
 
     The cursor is the number of entries that are left. New entries are added at the end that was already visited, and
     removals only move the others further down. So entries that exist during the whole iteration are returned at least
-    once, some possibly twice: the guarantees of SCAN (https://redis.io/docs/latest/commands/scan/), without any state.
+    once: the guarantee of SCAN (https://redis.io/docs/latest/commands/scan/), without any state. An entry that is
+    removed before it was returned moves one that was returned below the cursor, which is returned again.
 
     Skipping to a position costs a few nanoseconds an entry from the nearer end, so a call returns at least a
     L{SCAN_STEPS}th of a large dictionary.
