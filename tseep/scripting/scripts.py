@@ -381,6 +381,7 @@ class Scripting:
             return self._tick_loading()
         if self._from_file:  # no client is served yet
             return b"ERR server is shutting down" if server.stopping else None
+        server.begin_requested_stop()
         patience = server.config["busy-reply-threshold"]
         if server.stopping:
             patience = min(patience, WHILE_STOPPING)

@@ -41,8 +41,7 @@ class Cron:
         server = self._server
         if self.paused:
             return
-        if server.requested_shutdown is not None:
-            server.stop(server.requested_shutdown)
+        server.begin_requested_stop()
         if server.busy_script is not None or server.loading is not None:
             return
         run = self._repeated.run

@@ -327,6 +327,7 @@ class Server:
 
         @param seconds: how long to wait for clients, if none is ready.
         """
+        self.begin_requested_stop()
         if self.busy_script is None:
             self.busy_script = run
             self.refresh_dispatch()
@@ -360,6 +361,11 @@ class Server:
             self.stop(options)
         elif not self.stopping:
             self.requested_shutdown = options
+
+    def begin_requested_stop(self) -> None:
+        """Begin the requested shutdown, if there is one. Called by cron, and by scripts, during which cron stops."""
+        if self.requested_shutdown is not None:
+            self.stop(self.requested_shutdown)
 
     def stop(self, options: Collection[str] = ()) -> None:
         """

@@ -84,6 +84,12 @@ class ShutdownTests(SessionTests):
         self.server.request_stop([])
         self.assertEqual(1, self.stops)
 
+    def test_requested_before_script(self) -> None:
+        """A shutdown that was requested before a script, in the middle of which cron does not run, begins in it."""
+        self.server.host.shut_down = lambda: self.server.scripting.running.kill()
+        self.server.request_stop([])
+        self.assertIn("killed", self.run_command("EVAL", "while true do end", 0))
+
     def test_wrongly(self) -> None:
         """SHUTDOWN refuses unknown options and those that exclude each other."""
         for options in (["FOO"], ["SAVE", "NOSAVE"], ["ABORT", "NOW"], ["NOSAVE", "ABORT"]):
