@@ -11,8 +11,10 @@ MODE ?= v2
 AT_ONCE ?= -n 4 --dist loadfile # tests wait for servers more than they compute
 BIN = $(VENV)/bin
 COMPLETE = TSEEP_TEST_COMPLETE=1
+PART = tests/differential tests/persistence/test_aof.py $(addprefix tests/server/test_,acl.py bad_input.py start.py)
+interpreter = $(if $(filter $(PYPY_VENV)/%,$@),$(PYPY),$(PYTHON))
 
-.PHONY: help serve test test-pypy deploy-check fuzz apps soak kills lint format types docs stress agree bench debian debian13 redis-suite clean
+.PHONY: help serve test test-part test-pypy deploy-check fuzz apps soak kills lint format types docs stress agree bench debian debian13 redis-suite clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +25,10 @@ serve: $(VENV)/serve ## Install into .venv and run the server on 127.0.0.1:6379
 test: $(VENV)/test debian ## Run the unit tests, then the tests against real servers and clients
 	$(COMPLETE) $(BIN)/trial tseep
 	$(BIN)/pytest tests $(AT_ONCE)
+
+test-part: $(VENV)/test debian ## Run the unit tests and the chosen part for other interpreters: PYTHON=python3.13 VENV=.venv-3.13
+	$(COMPLETE) $(BIN)/trial tseep
+	$(BIN)/pytest $(PART) $(AT_ONCE)
 
 test-pypy: $(PYPY_VENV)/test debian ## Run the tests of make test on PyPy
 	$(COMPLETE) $(PYPY_VENV)/bin/trial tseep
@@ -102,9 +108,9 @@ $(VENV)/serve: pyproject.toml
 	$(BIN)/pip install --quiet --editable .
 	touch $@
 
-$(VENV)/test: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[test]'
+$(sort $(VENV)/test $(PYPY_VENV)/test): pyproject.toml
+	$(interpreter) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --editable '.[test]'
 	touch $@
 
 $(VENV)/deploy: pyproject.toml $(VENV)/test
@@ -126,10 +132,7 @@ $(VENV)/lint: pyproject.toml $(VENV)/test
 	$(BIN)/pip install --quiet --editable '.[lint]'
 	touch $@
 
-$(PYPY_VENV)/test: pyproject.toml debian
-	$(PYPY) -m venv $(PYPY_VENV)
-	$(PYPY_VENV)/bin/pip install --quiet --editable '.[test]'
-	touch $@
+$(PYPY_VENV)/test: | debian
 
 clean: ## Remove all environments and build products
-	rm -rf $(VENV) $(PYPY_VENV) $(APPS_VENV) $(DOCS_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis _trial_temp*
+	rm -rf $(VENV) $(PYPY_VENV) $(APPS_VENV) $(DOCS_VENV) .venv-* build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis _trial_temp*
