@@ -15,8 +15,8 @@ from tseep.keyspace.usage import LFUCounters
 Value = Any
 """A string is C{bytes}, or a C{bytearray} once it has been changed in place; other types are a L{Collection}."""
 
-SLOT_MS = 1000
-"""Milliseconds of a time slot, whose expired keys are removed together."""
+SLOT_MS = 100
+"""Milliseconds of a time slot, whose expired keys are removed together, when it is over."""
 
 SCAN_STEPS = 1000
 """Approximate maximum number of SCAN calls that iterate over a large database, however small their COUNT."""

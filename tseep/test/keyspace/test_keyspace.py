@@ -283,6 +283,15 @@ class ExpiryTests(SynchronousTestCase):
         self.keyspace.sweep(100)
         self.assertEqual([KEYS[0], b"key"], list(self.database.values))
 
+    def test_soon(self) -> None:
+        """Active expiry deletes a key at most 200 ms after its expiry, if it runs ten times a second as in Redis."""
+        self.add(KEYS[0], 50)
+        self.turn(150)
+        self.keyspace.sweep(100)
+        self.turn(100)
+        self.keyspace.sweep(100)
+        self.assertEqual([], list(self.database.values))
+
     def test_one_slot(self) -> None:
         """Of several keys in one slot each can be removed, and the others still expire."""
         for key in KEYS:
