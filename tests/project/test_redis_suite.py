@@ -38,6 +38,8 @@ def test_reads_output(tmp_path: Path) -> None:
     assert (found.ok, found.failed, found.finished) == ({"PING": 2}, {"SET and GET": 1}, True)
     path.write_text(OUTPUT.replace("[1/1 done]", "[0/1 done]"))
     assert not read("unit/some", path).finished
+    path.write_text(OUTPUT + '[err]: ta format\nERR Bad data format\n    while executing\n"$r restore"\n')
+    assert read("unit/some", path).failed == {"SET and GET": 1, "ERR Bad data format": 1}
     path.write_text(OUTPUT + "[exception]: Executing test client: broken\n")
     found = read("unit/some", path)
     assert (found.finished, found.reason) == (False, "Executing test client: broken")

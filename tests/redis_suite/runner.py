@@ -27,13 +27,17 @@ _LINE = re.compile(r"^\[(ok|err|exception|ignore|skip)\]: (.*)$")
 _TIME = re.compile(r" \(\d+ ms\)$")
 _PLACE = re.compile(r" in tests/\S+\.tcl.*$")
 
+_ASSERTION = len("assertion:")
+"""Length of the prefix that the suite cuts off every error outside a test, also off those without it."""
+
 
 @dataclass
 class Result:
     """
     The result of a unit.
 
-    @ivar ok, failed: by test, how many times it passed or failed; several tests can have one name.
+    @ivar ok, failed: by test, how many times it passed or failed; several tests can have one name. An error outside a
+        test is a failure with the error's text as its name.
     @ivar finished: whether the unit ran to its end.
     @ivar reason: why it did not.
     @ivar seconds: its duration.
@@ -120,7 +124,8 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
 def read(unit: str, output: Path) -> Result:
     """Return the result that a unit's output states."""
     result = Result(unit)
-    for line in output.read_text(errors="replace").splitlines():
+    lines = output.read_text(errors="replace").splitlines()
+    for line, after in zip(lines, [*lines[1:], ""]):
         match = _LINE.match(line)
         if match is None:
             if line.startswith(f"[1/1 done]: {unit} "):
@@ -130,7 +135,7 @@ def read(unit: str, output: Path) -> Result:
         if status == "ok":
             result.ok[_TIME.sub("", text)] += 1
         elif status == "err":
-            result.failed[_PLACE.sub("", text)] += 1
+            result.failed[after if after[_ASSERTION:] == text else _PLACE.sub("", text)] += 1
         elif status == "exception":
             result.finished, result.reason = False, text
     if not result.finished and not result.reason:
