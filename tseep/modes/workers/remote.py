@@ -133,8 +133,13 @@ class RemoteTransport:
 
     @property
     def unsent(self) -> int:
-        """Bytes that wait for an acknowledgement, in steps of L{ACK_INTERVAL_BYTES}."""
-        return self._unacked + (self._sent if self._window_full else 0)
+        """
+        Bytes that the client is known not to have read: those sent since a request that is not acknowledged yet, which
+        for most clients is on its way; all bytes once the window is full.
+        """
+        if self._window_full:
+            return self._unacked + self._sent
+        return self._sent if self._ack_requested else 0
 
     def registerProducer(self, producer: ClientProtocol, streaming: bool) -> None:
         self._producer = producer

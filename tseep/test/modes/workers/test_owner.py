@@ -29,6 +29,7 @@ from tseep.modes.workers.owner import (
 )
 from tseep.modes.workers.remote import ACK_INTERVAL_BYTES, MAX_UNACKED_BYTES
 from tseep.server.server import TOO_MANY_CLIENTS, Server
+from tseep.session.session import OVERHEAD
 from tseep.test.net.test_watcher import FakeReactor
 from tseep.test.support import encode
 
@@ -314,6 +315,20 @@ class BackpressureTests(WorkersTests):
         sent_frames = self.say(1, encode("GET", "big"))
         self.assertEqual((frames.ACK_REQUEST, 1, b""), sent_frames[-1])
         self.assertEqual(b"+PONG\r\n", self.answers(self.say(1, b"PING\r\n")))
+
+    def test_unsent(self) -> None:
+        """
+        Output whose acknowledgement is on its way counts neither as memory nor for a limit; what is sent after the
+        request counts until the ack arrives, and all of it once the window is full.
+        """
+        session = self.server.sessions[1]
+        reply = len(b"$%d\r\n\r\n" % ACK_INTERVAL_BYTES) + ACK_INTERVAL_BYTES
+        for unsent in (0, reply, 3 * reply):
+            self.say(1, encode("GET", "big"))
+            self.assertEqual((unsent, OVERHEAD + unsent), (session.connection.unsent, session.memory))
+        self.process.box.add_frame(frames.ACK, 1)
+        self.turn()
+        self.assertEqual(0, session.connection.unsent)
 
     def test_window(self) -> None:
         """At C{MAX_UNACKED_BYTES} the client's commands stop and those of others run; CLIENT LIST shows C{oll=1}."""
