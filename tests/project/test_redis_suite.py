@@ -26,8 +26,9 @@ Expected 'a' to be equal to 'b'
 """
 
 
-def result(ok: list[str], failed: list[str], finished: bool = True) -> Result:
-    return Result("unit/some", Counter(ok), Counter(failed), finished, "" if finished else "timed out")
+def result(ok: list[str], failed: list[str], finished: bool = True, *errors: str) -> Result:
+    reason = "" if finished else "timed out"
+    return Result("unit/some", Counter(ok), Counter(failed), Counter(errors), finished, reason)
 
 
 def test_reads_output(tmp_path: Path) -> None:
@@ -39,7 +40,7 @@ def test_reads_output(tmp_path: Path) -> None:
     path.write_text(OUTPUT.replace("[1/1 done]", "[0/1 done]"))
     assert not read("unit/some", path).finished
     path.write_text(OUTPUT + '[err]: ta format\nERR Bad data format\n    while executing\n"$r restore"\n')
-    assert read("unit/some", path).failed == {"SET and GET": 1, "ERR Bad data format": 1}
+    assert read("unit/some", path).errors == {"ERR Bad data format": 1}
     path.write_text(OUTPUT + "[exception]: Executing test client: broken\n")
     found = read("unit/some", path)
     assert (found.finished, found.reason) == (False, "Executing test client: broken")
@@ -67,6 +68,16 @@ def test_problems(
     assert list(found) == [f"unit/some: {line}" for line in lines]
 
 
+def test_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error outside a test is reported if it is not listed, or does not occur; it is no test that fails."""
+    listed = [known.Known("unit/some", "ERR a", "v2", "a reason", "error")]
+    monkeypatch.setattr(known, "entries", lambda: listed)
+    monkeypatch.setattr(known, "counts", lambda: {"unit/some": 1})
+    assert not list(known.problems(result(["a"], [], True, "ERR a"), "v2"))
+    found = list(known.problems(result(["a"], [], True, "ERR b"), "v2"))
+    assert found == ["unit/some: error outside a test: ERR b", "unit/some: does not occur, and is in known.tsv: ERR a"]
+
+
 def test_list() -> None:
     """The list names units, modes and reasons, and is not longer than permitted."""
     entries, counts = known.entries(), known.counts()
@@ -76,9 +87,9 @@ def test_list() -> None:
         assert set(each.modes.split()) <= MODES, each
         assert each.modes, each
         assert each.reason, each
-        assert each.skip in ("", "skip"), each
+        assert each.mark in ("", "skip", "error"), each
     for mode, most in MOST.items():
-        assert sum(mode in each.modes.split() for each in entries) <= most
+        assert sum(mode in each.modes.split() and each.mark != "error" for each in entries) <= most
 
 
 def test_arguments(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 The tests that redis-server passes and tseep may fail (known.tsv), and redis-server's counts by unit (counts.tsv).
 
 known.tsv has a line for each test: unit, name, the modes in which it may fail (C{v1 v2 v3}), the reason, and C{skip} if
-it must not run, as it would never end. Tests with the suite's tags repl and needs:repl do not run, and are not counted.
+it must not run, as it would never end. Lines with C{error} in the last place are no tests, but the errors outside a test
+that end a block of tests, which may be missing then. Tests with the suite's tags repl and needs:repl do not run, and are not counted.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ class Known(NamedTuple):
     A line of known.tsv.
 
     @ivar modes: separated by spaces.
-    @ivar skip: C{skip} if the test must not run, else empty.
+    @ivar mark: C{skip} if the test must not run, C{error} for an error outside a test, else empty.
     """
 
     unit: str
     test: str
     modes: str
     reason: str
-    skip: str = ""
+    mark: str = ""
 
 
 def entries() -> list[Known]:
@@ -43,7 +44,14 @@ def entries() -> list[Known]:
 
 def skipped(unit: str, mode: str) -> list[str]:
     """Return the names of the tests of a unit that must not run in a mode."""
-    return [each.test for each in entries() if each.unit == unit and each.skip and mode in each.modes.split()]
+    return list(_listed(unit, mode, "skip"))
+
+
+def _listed(unit: str, mode: str, *marks: str) -> Counter[str]:
+    """Return the names on the lines of a unit and a mode that have one of the marks."""
+    return Counter(
+        each.test for each in entries() if each.unit == unit and each.mark in marks and mode in each.modes.split()
+    )
 
 
 def counts() -> dict[str, int]:
@@ -70,10 +78,14 @@ def problems(result: Result, mode: str, reference: Result | None = None) -> Iter
 
     @param reference: redis-server's result, which has the names of the tests that did not run; None if it is unknown.
     """
-    listed = Counter(each.test for each in entries() if each.unit == result.unit and mode in each.modes.split())
+    listed, errors = _listed(result.unit, mode, "", "skip"), _listed(result.unit, mode, "error")
     unlisted = result.failed - listed
     for test in unlisted:
         yield f"{result.unit}: fails: {test}"
+    for error in result.errors - errors:
+        yield f"{result.unit}: error outside a test: {error}"
+    for error in errors - result.errors:
+        yield f"{result.unit}: does not occur, and is in {KNOWN.name}: {error}"
     for test in listed:
         runs = reference.ok[test] if reference is not None else 1  # several tests can have one name
         if not result.failed[test] and result.ok[test] >= max(runs, 1):

@@ -36,8 +36,8 @@ class Result:
     """
     The result of a unit.
 
-    @ivar ok, failed: by test, how many times it passed or failed; several tests can have one name. An error outside a
-        test is a failure with the error's text as its name.
+    @ivar ok, failed: by test, how many times it passed or failed; several tests can have one name.
+    @ivar errors: by text, how many errors outside a test have ended a block of tests.
     @ivar finished: whether the unit ran to its end.
     @ivar reason: why it did not.
     @ivar seconds: its duration.
@@ -46,6 +46,7 @@ class Result:
     unit: str
     ok: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
     finished: bool = False
     reason: str = ""
     seconds: float = 0.0
@@ -134,8 +135,10 @@ def read(unit: str, output: Path) -> Result:
         status, text = match.groups()
         if status == "ok":
             result.ok[_TIME.sub("", text)] += 1
+        elif status == "err" and _PLACE.search(text):
+            result.failed[_PLACE.sub("", text)] += 1
         elif status == "err":
-            result.failed[after if after[_ASSERTION:] == text else _PLACE.sub("", text)] += 1
+            result.errors[after if after[_ASSERTION:] == text else text] += 1
         elif status == "exception":
             result.finished, result.reason = False, text
     if not result.finished and not result.reason:

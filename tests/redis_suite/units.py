@@ -1,4 +1,9 @@
-"""The units of Redis's suite that apply to a server without cluster, modules, TLS by port, and replicas."""
+"""
+The units of Redis's suite that apply to a server without cluster mode, modules, TLS by port, and replicas.
+
+C{unit/cluster} and C{unit/cluster-scripting} start servers with C{cluster-enabled yes} only. C{integration/aof-race}
+fails with redis-server, too: the unit deletes the files of its first server, which the runner keeps.
+"""
 
 UNITS = (
     "unit/printver", "unit/dump", "unit/auth", "unit/protocol", "unit/keyspace", "unit/scan", "unit/info",
@@ -9,8 +14,8 @@ UNITS = (
     "unit/scripting", "unit/functions", "unit/maxmemory", "unit/introspection", "unit/introspection-2", "unit/limits",
     "unit/obuf-limits", "unit/bitops", "unit/bitfield", "unit/geo", "unit/memefficiency", "unit/hyperloglog",
     "unit/lazyfree", "unit/pause", "unit/querybuf", "unit/pendingquerybuf", "unit/tracking", "unit/oom-score-adj",
-    "unit/shutdown", "unit/networking", "unit/cluster", "unit/client-eviction", "unit/violations",
-    "unit/replybufsize", "unit/cluster-scripting",
+    "unit/shutdown", "unit/networking", "unit/client-eviction", "unit/violations",
+    "unit/replybufsize",
     "integration/aof", "integration/rdb", "integration/aof-multi-part",
     "integration/convert-zipmap-hash-on-load", "integration/convert-ziplist-hash-on-load",
     "integration/convert-ziplist-zset-on-load", "integration/corrupt-dump", "integration/corrupt-dump-fuzzer",
