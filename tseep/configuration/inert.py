@@ -139,7 +139,6 @@ _INERT: dict[str, tuple[Parameter, ...]] = {
         _inert("tls-session-caching", "yes", YES_NO),
     ),
     DEBUGGING: (
-        _inert("lua-enable-deprecated-api", "no", YES_NO, fixed=True, hidden=True),
         _inert("use-exit-on-panic", "no", YES_NO, hidden=True),
         _inert("watchdog-period", "0", _INT, hidden=True),
     ),

@@ -392,6 +392,16 @@ PARAMETERS = [
         alias="lua-time-limit",
     ),
     Parameter(
+        "lua-enable-deprecated-api",
+        "no",
+        YES_NO,
+        SERVER,
+        "Whether scripts have Lua's deprecated getfenv and setfenv, for their own functions. newproxy stays absent.",
+        fixed=True,
+        option=False,
+        hidden=True,
+    ),
+    Parameter(
         "shutdown-on-sigterm",
         "default",
         Kind(parse_shutdown, show_shutdown),

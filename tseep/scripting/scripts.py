@@ -133,7 +133,8 @@ class Scripting:
         @raise CommandError: if Lua is not installed.
         """
         if self._interpreter is None:
-            self._interpreter = Interpreter(self)
+            deprecated = self.server.config["lua-enable-deprecated-api"] == "yes"
+            self._interpreter = Interpreter(self, deprecated)
             self.session = self.server.script_session(NullConnection())
             plain = (command for command in self.server.table.commands.values() if not command.subcommands)
             self._commands = {name: command for command in plain for name in (command.name, command.name.upper())}

@@ -98,11 +98,12 @@ class Interpreter:
     One Lua runtime with the sandbox for scripts.
 
     @param host: the server.
+    @param deprecated: whether scripts have C{getfenv} and C{setfenv}.
     @ivar protocol: the RESP version that determines the types of script values.
     @raise CommandError: if C{lupa} is not installed.
     """
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, deprecated: bool = False) -> None:
         try:
             lua = import_module("lupa.lua51")
         except ImportError:
@@ -110,6 +111,7 @@ class Interpreter:
         if sys.implementation.name == "pypy":
             sys.setrecursionlimit(max(sys.getrecursionlimit(), PYPY_DEPTH))
         self._host = host
+        self._deprecated = deprecated
         self._run_command = host.call
         self._debugger: Debugger
         self._random = libraries.Random()
@@ -145,7 +147,7 @@ class Interpreter:
             self._call, self._pcall, self._apply, self._explain, self._sha1, self._log, self._set_protocol,
             self._set_replication, self._may_call, self._register, self._random.next, self._random.seed,
             self._host.tick, keep_frames, for_scripts, more, make_debug_hook,
-            self._lua.table_from(CONSTANTS),
+            self._lua.table_from(CONSTANTS), self._deprecated,
         )  # fmt: skip
         return opened
 

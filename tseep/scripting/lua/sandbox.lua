@@ -6,7 +6,7 @@
 
 local host_call, host_pcall, host_apply, host_explain, host_sha1, host_log, host_setresp, host_set_repl, host_may_call,
     host_register, host_random, host_seed, host_tick, host_keep_frames, host_debugger, libraries,
-    make_debug_hook, constants = ...
+    make_debug_hook, constants, deprecated = ...
 
 local OWN = debug.getinfo(1, "S").source
 local INNER = {[OWN] = true, ["=libraries.lua"] = true, ["=debugger.lua"] = true}
@@ -17,7 +17,8 @@ local MAX_ARGUMENTS = 7900 -- that Python functions take
 local MAX_STACK = 8000 -- values in a call of a C function, arguments and results (LUAI_MAXCSTACK)
 local SCALAR, ARRAY, STATUS, ERROR, DOUBLE, MAP, SET, BIG, VERBATIM, LONG, FAILED = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 
-local getinfo, sethook, metatable_of, setfenv = debug.getinfo, debug.sethook, debug.getmetatable, setfenv
+local getinfo, sethook, metatable_of = debug.getinfo, debug.sethook, debug.getmetatable
+local getfenv, setfenv = getfenv, setfenv
 local error, type, next, pairs, rawget, rawset, select, unpack, tostring, tonumber =
     error, type, next, pairs, rawget, rawset, select, unpack, tostring, tonumber
 local pcall, xpcall, setmetatable, getmetatable, loadstring = pcall, xpcall, setmetatable, getmetatable, loadstring
@@ -291,6 +292,54 @@ for _, name in pairs({
   "tonumber", "tostring", "type", "_VERSION",
 }) do
   lua[name] = _G[name]
+end
+
+-- The deprecated functions. They change and show environments of scripts' functions alone: for all others, the global
+-- table of the script takes the place of the environment. newproxy stays out: Lua would call a proxy's __gc where
+-- neither a hook nor pcall ends it.
+
+local function is_of_script(body)
+  local info = getinfo(body, "S")
+  return info.what ~= "C" and not INNER[info.source]
+end
+
+local function function_at(place) -- the given one, or that at a level of the stack; called by those below
+  if type(place) == "function" then
+    return place
+  end
+  if not tonumber(place) then
+    bad_argument(1, "number expected, got " .. type(place), 3)
+  end
+  local level = whole(place)
+  if level < 0 then
+    bad_argument(1, "level must be non-negative", 3)
+  end
+  local info = getinfo(level + 2, "f")
+  if not info then
+    bad_argument(1, "invalid level", 3)
+  elseif not info.func then
+    error(format("no function environment for tail call at level %d", level), 3)
+  end
+  return info.func
+end
+
+if deprecated then
+  function lua.getfenv(place)
+    local body = function_at(place == nil and 1 or place)
+    return is_of_script(body) and getfenv(body) or current
+  end
+
+  function lua.setfenv(...)
+    local place, environment = ...
+    if type(environment) ~= "table" then
+      bad_argument(2, "table expected, got " .. (select("#", ...) < 2 and "no value" or type(environment)))
+    end
+    local body = function_at(place)
+    if not is_of_script(body) then
+      error("'setfenv' cannot change environment of given object", 2)
+    end
+    return setfenv(body, environment)
+  end
 end
 
 -- Coroutines
@@ -643,6 +692,9 @@ end
 
 local function run(body, keys, arguments)
   current, script_visible.KEYS, script_visible.ARGV = script_globals, keys, arguments
+  if deprecated then
+    setfenv(body, script_globals) -- undoes the setfenv of an earlier run
+  end
   return result(protect(body))
 end
 

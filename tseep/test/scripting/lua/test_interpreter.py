@@ -7,6 +7,57 @@ from typing import Any
 from tseep.test.support import SessionTests
 
 
+class DeprecatedTests(SessionTests):
+    """C{getfenv} and C{setfenv} with C{lua-enable-deprecated-api}."""
+
+    config = {"lua-enable-deprecated-api": "yes"}
+
+    def evaluate(self, script: str) -> Any:
+        """Return the reply to EVAL of a script."""
+        return self.run_command("EVAL", script, 0)
+
+    def test_own(self) -> None:
+        """A script changes and reads the environments of its functions, also by their level."""
+        for script in (
+            "local function f() return x end return setfenv(f, {x = 1})()",
+            "local t = {} local function f() setfenv(2, t) end f() x = 1 return t.x",
+            "local t = {x = 1} setfenv(1, t) return x",
+            "local t = {} local f = setfenv(function() end, t) return getfenv(f) == t and 1",
+            "return getfenv() == _G and getfenv(1) == _G and getfenv(0) == _G and getfenv(pairs) == _G and 1",
+            "local function f() return getfenv(2) == getfenv(f) and 1 end return (f())",
+        ):
+            self.assertEqual(1, self.evaluate(script), script)
+
+    def test_others(self) -> None:
+        """The environments of the sandbox and of C functions neither change nor are visible, at any level."""
+        for given in ("pairs", "redis.call", "pcall", "string.rep", "table.insert", "cjson.encode", "getfenv", 0):
+            self.assertIn("cannot change environment", self.evaluate(f"setfenv({given}, {{}})"))
+            self.assertEqual(1, self.evaluate(f"return getfenv({given}) == _G and 1"), given)
+        # from the script's caller on: level 3 is the script, below it are pcall and the sandbox's pcall
+        levels = "local n = 0 for level = 4, 50 do if pcall(setfenv, level, {}) then n = n + 1 end end return n"
+        self.assertEqual(0, self.evaluate(levels))
+        found = "for level = 0, 50 do local ok, t = pcall(getfenv, level) if ok and t ~= _G then return level end end"
+        self.assertEqual(None, self.evaluate(found))
+        self.assertIn("readonly", self.evaluate("getfenv(1).x = 1"))
+        self.assertIn("nonexistent global variable 'newproxy'", self.evaluate("return newproxy"))
+
+    def test_next_run(self) -> None:
+        """The next run of a script has its globals again, and other scripts have them at any time."""
+        script = "local before = getfenv(1) == _G setfenv(1, {}) return before and 1"
+        for each in (script, script, "return getfenv(1) == _G and 1"):
+            self.assertEqual(1, self.evaluate(each))
+
+    def test_arguments(self) -> None:
+        """Wrong arguments have Lua's errors."""
+        for code, message in (
+            ("setfenv(1)", "bad argument #2 to 'setfenv' (table expected, got no value)"),
+            ("setfenv({}, {})", "bad argument #1 to 'setfenv' (number expected, got table)"),
+            ("getfenv(-1)", "bad argument #1 to 'getfenv' (level must be non-negative)"),
+            ("getfenv(1000)", "bad argument #1 to 'getfenv' (invalid level)"),
+        ):
+            self.assertIn(message, self.evaluate(code))
+
+
 class SandboxTests(SessionTests):
     """Isolation of scripts from the host and from each other."""
 
