@@ -2,8 +2,8 @@
 The tests that redis-server passes and tseep may fail (known.tsv), and redis-server's counts by unit (counts.tsv).
 
 known.tsv has a line for each test: unit, name, the modes in which it may fail (C{v1 v2 v3}), the reason, and C{skip} if
-it must not run, as it would never end. Lines with C{error} in the last place are no tests, but the errors outside a test
-that end a block of tests, which may be missing then. Tests with the suite's tags repl and needs:repl do not run, and are not counted.
+it must not run, as it would never end. Lines with C{error} in the last place are not tests, but errors outside a test
+that end a block of tests. Tests with the suite's tags repl and needs:repl do not run, and are not counted.
 """
 
 from __future__ import annotations
