@@ -4,6 +4,7 @@ The interfaces between a server and its surroundings: connections, workers, mode
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import sys
 from abc import ABC, abstractmethod
@@ -123,9 +124,12 @@ class ServerHost(ABC):
 
     A mode is created for an existing server, so it attaches itself when it starts. Until then there are no clients to
     serve and no event loop to wake, and the three methods that need the mode do nothing.
+
+    @ivar crash_log: the descriptor of the file for L{set_crash_log}; None in a process that is not the server's own.
     """
 
     least_level = 0
+    crash_log: int | None = None
     _mode: IMode | None = None
     _change_addresses: Callable[[], None] | None = None
 
@@ -163,6 +167,15 @@ class ServerHost(ABC):
         @return: False if that fails; the reason is in the log.
         """
         return True
+
+    def set_crash_log(self, enabled: bool) -> None:
+        """Write the Python stacks of all threads to L{crash_log} when a signal such as SIGSEGV ends the process."""
+        if self.crash_log is None:
+            return
+        if enabled:
+            faulthandler.enable(self.crash_log)
+        else:
+            faulthandler.disable()
 
     def attach(self, mode: IMode) -> None:
         """Forward L{serve_clients}, L{set_keepalive} and L{wake} to a mode that has started."""

@@ -167,6 +167,23 @@ def test_twistd_lists_it() -> None:
     assert any(re.match(r"\s+tseep\s+\S", line) for line in lines)
 
 
+@MODES
+def test_crash_report(mode: str) -> None:
+    """A signal that reports a fault ends the process, after the log has the stacks of Python's threads."""
+    with Tseep(mode, "--enable-debug-command", "yes") as server:
+        with server.connect() as client:
+            client.send(encode("DEBUG", "SEGFAULT"))
+            assert server.wait() == -signal.SIGSEGV
+        assert "Fatal Python error: Segmentation fault" in server.output
+        assert re.search(r'File ".*debug.py", line \d+ in _segfault', server.output), server.output
+    with Tseep(mode) as server:
+        with server.connect() as client:
+            assert client("CONFIG", "SET", "crash-log-enabled", "no") == "OK"
+            server.send_signal(signal.SIGABRT)
+            assert server.wait() == -signal.SIGABRT
+        assert "Fatal Python error" not in server.output
+
+
 def _stop_under(mode: str, clients: int, number: int) -> None:
     """Stop a server with C{clients} clients; some of them sent commands just before, while it was busy."""
     with Tseep(mode, "--enable-debug-command", "yes") as server:

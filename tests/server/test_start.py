@@ -211,6 +211,14 @@ def test_good_start_in_the_background(mode: str, tmp_path: Path) -> None:
     server.assert_gone()
 
 
+def test_crash_in_the_background(tmp_path: Path) -> None:
+    """The log of a daemon that crashes has the stacks of Python's threads."""
+    server = Background(tmp_path, "--listen", f"unix:{tmp_path}/socket", "--save", "1 1000")
+    until(lambda: "is ready" in server.log, "the daemon is ready")
+    os.kill(int(server.pidfile.read_text()), signal.SIGABRT)
+    until(lambda: "Fatal Python error: Aborted" in server.log, "the report is in the log")
+
+
 @MODES
 def test_hangup(mode: str, tmp_path: Path) -> None:
     """SIGHUP neither stops the server nor saves, as in Redis, and has no effect on v3's workers."""

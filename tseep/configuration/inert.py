@@ -57,7 +57,6 @@ _INERT: dict[str, tuple[Parameter, ...]] = {
     FORMATS: (_inert("sanitize-dump-payload", "no", choice("no", "yes", "clients")),),
     LOGS: (
         _inert("always-show-logo", "no", YES_NO, fixed=True),
-        _inert("crash-log-enabled", "yes", YES_NO),
         _inert("crash-memcheck-enabled", "yes", YES_NO),
         _inert("ignore-warnings", "", TEXT),
         _inert("proc-title-template", "{title} {listen-addr} {server-mode}", TITLE),

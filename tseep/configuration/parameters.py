@@ -418,6 +418,14 @@ PARAMETERS = [
         words=True,
     ),
     Parameter(
+        "crash-log-enabled",
+        "yes",
+        YES_NO,
+        SERVER,
+        "Write the Python stacks of all threads to the log when SIGSEGV, SIGABRT, SIGBUS, SIGFPE or SIGILL ends the "
+        "process.",
+    ),
+    Parameter(
         "oom-score-adj",
         "no",
         choice("no", "yes", "relative", "absolute"),

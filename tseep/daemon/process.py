@@ -50,6 +50,9 @@ class ProcessService(MultiService):
 
     def privilegedStartService(self) -> None:
         """Install the signal handlers, then listen."""
+        host = self._server.host
+        host.crash_log = _open_log(self._twistd)
+        host.set_crash_log(self._server.config["crash-log-enabled"] == "yes")
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self._stop_on_signals()
         self._reactor.callWhenRunning(self._stop_on_signals)  # again: a starting reactor installs its own handlers
@@ -112,6 +115,15 @@ class ProcessService(MultiService):
             if self._twistd.get("statusPipe") is None:
                 error.code = 1  # the line is written already; a daemon also logs it
             raise
+
+
+def _open_log(twistd: Mapping[str, Any]) -> int:
+    """
+    Return the descriptor of the file for reports of crashes: standard error, or a new one of twistd's log, whose own is
+    closed when the log is rotated.
+    """
+    name = twistd.get("logfile") or ("-" if twistd.get("nodaemon") else "twistd.log")
+    return 2 if name == "-" else os.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
 
 
 def _exit_with_failure() -> None:

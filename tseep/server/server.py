@@ -217,6 +217,7 @@ class Server:
         self.users.require(config["requirepass"])
         self.acl_log.max_entries = config["acllog-max-len"]
         self.host.set_log_level(LOG_LEVELS.index(config["loglevel"]))
+        self.host.set_crash_log(config["crash-log-enabled"] == "yes")
         self.lag.expect(self.hz)
         self.limits.bulk = config["proto-max-bulk-len"]
         self.limits.query_buffer = config["client-query-buffer-limit"]

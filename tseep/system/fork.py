@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import os
 import resource
@@ -77,6 +78,7 @@ def _become_child(kept: set[int]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.set_wakeup_fd(-1)
+    faulthandler.disable()  # its file is closed below
     gc.disable()  # a collection would write to, and so copy, all memory
     first = 3
     for kept_one in sorted(kept):

@@ -7,6 +7,7 @@ as the following ones.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import resource
@@ -352,6 +353,7 @@ def main() -> None:
     from twisted.internet import reactor
 
     keep_even_time(reactor)
+    faulthandler.enable(2)  # the owner logs it
     globalLogBeginner.beginLoggingTo([FileLogObserver(sys.stderr, _format_event)], redirectStandardIO=False)
     worker = Worker(reactor, lambda: os._exit(0))
     worker.start(socket.socket(fileno=LINK_FD))

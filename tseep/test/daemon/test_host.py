@@ -11,6 +11,7 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from tseep import interfaces
 from tseep.configuration.parameters import Config
 from tseep.daemon.host import ReactorHost
 from tseep.interfaces import NullHost, ServerHost
@@ -42,6 +43,20 @@ class HostTests(SynchronousTestCase):
         self.host = ReactorHost(self.reactor)
         self.server = Server(Config(dir=made_folder(self)), host=self.host)
         self.mode = FakeMode(self.reactor, self.server)
+
+    def test_crash_log(self) -> None:
+        """crash-log-enabled turns the reports of crashes on and off, if the process is the server's own."""
+        calls: list[int | None] = []
+        self.patch(interfaces.faulthandler, "enable", calls.append)
+        self.patch(interfaces.faulthandler, "disable", lambda: calls.append(None))
+        host = ReactorHost(self.reactor)
+        server = Server(host=host)
+        self.assertEqual([], calls)
+        host.crash_log = 7
+        for value in ("no", "yes"):
+            server.config.set("crash-log-enabled", value)
+            server.apply_config()
+        self.assertEqual([None, 7], calls)
 
     def test_incomplete(self) -> None:
         """A host without one of the methods cannot be created."""

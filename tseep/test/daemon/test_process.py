@@ -47,7 +47,7 @@ class ProcessServiceTests(SynchronousTestCase):
 
     def begin(self, service: Any, **twistd: Any) -> ProcessService:
         """Start a service under L{ProcessService}, as twistd does."""
-        whole = ProcessService(self.reactor, self.server, service, twistd)
+        whole = ProcessService(self.reactor, self.server, service, {"nodaemon": True, **twistd})
         whole.privilegedStartService()
         whole.startService()
         return whole
@@ -117,6 +117,21 @@ class ProcessServiceTests(SynchronousTestCase):
         self.assertRaises(CommandError, snapshots.save)
         self.assertEqual(["You insist... exiting now."], failed)
         self.assertFalse(snapshots.abandon())
+
+    def test_crash_log(self) -> None:
+        """Reports of crashes are written to standard error, or appended to twistd's log."""
+        self.begin(Starting())
+        self.assertEqual(2, self.server.host.crash_log)
+        name = self.mktemp()
+        with open(name, "w") as log:
+            log.write("a line\n")
+        self.begin(Starting(), logfile=name)
+        descriptor = self.server.host.crash_log
+        assert descriptor is not None
+        os.write(descriptor, b"a report\n")
+        os.close(descriptor)
+        with open(name) as log:
+            self.assertEqual("a line\na report\n", log.read())
 
     def test_signals_again(self) -> None:
         """The signal handlers are installed again after the reactor has installed its own."""
