@@ -39,7 +39,7 @@ DIFFERENT = {
     "QUICKLIST-PACKED-THRESHOLD and REPLYBUFFER check their arguments and have no effect, as a list keeps elements of "
     "all sizes alike, and a client has no reply buffer",
     "fcall": "as EVAL",
-    "eval": "a number -0.0 becomes an argument 0; no debugger",
+    "eval": "no debugger",
     **dict.fromkeys(
         ["hrandfield", "srandmember", "zrandmember"], "a negative count is refused if the reply exceeds 64 MiB"
     ),

@@ -332,6 +332,23 @@ SCRIPTS = {
         "return redis.call('ECHO', 0/0)",
         "return redis.call('ECHO', -(0/0))",
     ],
+    "negative zero": [
+        "return redis.call('ECHO', -0)",
+        "return redis.pcall('ECHO', 0 * -1)",
+        "return {redis.call('RPUSH', 'l', 0, -0, 1, 2, 3, 4, 5, 6, -0), redis.call('LRANGE', 'l', 0, -1)}",
+        "local t = {} for i = 1, 7950 do t[i] = -0 end redis.call('RPUSH', 'm', unpack(t)) "
+        "return redis.call('LRANGE', 'm', -2, -1)",
+        "return {redis.sha1hex(-0), redis.sha1hex(0)}",
+        "return {-0, 1}",
+        "return {double=-0}",
+        "return {double=0}",
+        "redis.setresp(3) redis.call('SET', 'n', 1) return {map={[-0]=-0}}",
+        "return {struct.pack('d', -0), struct.pack('>f', -0), struct.pack('s', -0), struct.pack('i4', -0)}",
+        "return {struct.unpack('d', struct.pack('d', -0)), tostring(struct.unpack('d', struct.pack('d', -0)))}",
+        "return {cmsgpack.pack(-0), cjson.encode({-0}), cjson.encode({[-0]=1}), bit.tohex(-0), tostring(-0)}",
+        "return redis.acl_check_cmd('get', -0)",
+        "error(-0)",
+    ],
     "shebang lines": [
         "#!lua\nreturn 1",
         "#!lua flags=no-writes\nreturn redis.call('set', 'a', 'b')",

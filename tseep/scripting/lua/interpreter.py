@@ -134,7 +134,7 @@ class Interpreter:
         self._run, self._run_function, self._load, self._compile, self._spill, self._slice, self._debug = opened
 
     def _open_sandbox(self) -> tuple[Any, ...]:
-        more = self._execute(
+        libraries_and_signs = self._execute(
             "libraries.lua", libraries.bit, libraries.struct_function, libraries.pack_scalar, self._unpack_messages
         )
         debugger = self._debugger_function
@@ -146,7 +146,7 @@ class Interpreter:
             "sandbox.lua",
             self._call, self._pcall, self._apply, self._explain, self._sha1, self._log, self._set_protocol,
             self._set_replication, self._may_call, self._register, self._random.next, self._random.seed,
-            self._host.tick, keep_frames, for_scripts, more, make_debug_hook,
+            self._host.tick, keep_frames, for_scripts, *libraries_and_signs, make_debug_hook,
             self._lua.table_from(CONSTANTS), self._deprecated,
         )  # fmt: skip
         return opened

@@ -25,6 +25,33 @@ local function fail(message, ...)
   error(place .. text, 0)
 end
 
+local MAX_ARGUMENTS = 7900 -- that Python functions take
+
+-- lupa passes -0 as Python's int 0. Return a function that calls a Python function with the string -0 in its place, or
+-- `apply` with a table of the arguments and their number if they are too many for a call.
+local function keep_signs(plain, apply)
+  return function(...)
+    local a, b, c, d, e, f, g, h = ...
+    local count = select("#", ...)
+    if a == 0 or b == 0 or c == 0 or d == 0 or e == 0 or f == 0 or g == 0 or h == 0 or count > 8 then
+      local words, kept = {...}, true
+      for place = 1, count do
+        local word = words[place]
+        if word == 0 and 1 / word < 0 then
+          words[place], kept = "-0", false
+        end
+      end
+      if count > MAX_ARGUMENTS and apply then
+        return apply(words, count)
+      end
+      if not kept then
+        return plain(unpack(words, 1, count))
+      end
+    end
+    return plain(...)
+  end
+end
+
 -- cjson
 
 local DEEPEST = 1000
@@ -464,7 +491,7 @@ end
 
 -- struct
 
-local struct = {}
+local struct, call_struct = {}, keep_signs(host_struct)
 for _, name in next, {"pack", "unpack", "size"} do
   local function finish(problem, ...)
     if problem then
@@ -473,7 +500,7 @@ for _, name in next, {"pack", "unpack", "size"} do
     return ...
   end
   struct[name] = function(...)
-    return finish(host_struct(name, ...))
+    return finish(call_struct(name, ...))
   end
 end
 
@@ -575,4 +602,4 @@ function cmsgpack.unpack_limit(...)
   return unpacked(host_msgpack_unpack("unpack_limit", text, limit, tonumber(offset) or 0))
 end
 
-return {cjson = new_cjson(), bit = bit, struct = struct, cmsgpack = cmsgpack}
+return {cjson = new_cjson(), bit = bit, struct = struct, cmsgpack = cmsgpack}, keep_signs

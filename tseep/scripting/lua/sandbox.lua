@@ -6,14 +6,13 @@
 
 local host_call, host_pcall, host_apply, host_explain, host_sha1, host_log, host_setresp, host_set_repl, host_may_call,
     host_register, host_random, host_seed, host_tick, host_keep_frames, host_debugger, libraries,
-    make_debug_hook, constants, deprecated = ...
+    keep_signs, make_debug_hook, constants, deprecated = ...
 
 local OWN = debug.getinfo(1, "S").source
 local INNER = {[OWN] = true, ["=libraries.lua"] = true, ["=debugger.lua"] = true}
 local STEPS = 100000 -- instructions between two checks of the deadline
 local TURNS = 100 -- caught errors or resumed coroutines between two checks of the deadline
 local MAX_RETURNED = 4000 -- maximum number of values that a function returns at once
-local MAX_ARGUMENTS = 7900 -- that Python functions take
 local MAX_STACK = 8000 -- values in a call of a C function, arguments and results (LUAI_MAXCSTACK)
 local SCALAR, ARRAY, STATUS, ERROR, DOUBLE, MAP, SET, BIG, VERBATIM, LONG, FAILED = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 
@@ -459,13 +458,9 @@ end
 local redis = {}
 
 local function caller(plain, protected)
-  return function(...)
-    local count = select("#", ...)
-    if count > MAX_ARGUMENTS then
-      return host_apply(protected, {...}, count)
-    end
-    return plain(...)
-  end
+  return keep_signs(plain, function(words, count)
+    return host_apply(protected, words, count)
+  end)
 end
 
 redis.call = caller(python.as_function(host_call), false)
@@ -499,11 +494,11 @@ local function as_text(value)
   return (type(value) == "string" or type(value) == "number") and tostring(value) or ""
 end
 
-redis.sha1hex = python.as_function(host_sha1)
-redis.log = python.as_function(host_log)
+redis.sha1hex = keep_signs(python.as_function(host_sha1))
+redis.log = keep_signs(python.as_function(host_log))
 redis.setresp = python.as_function(host_setresp)
 redis.set_repl = python.as_function(host_set_repl)
-redis.acl_check_cmd = python.as_function(host_may_call)
+redis.acl_check_cmd = keep_signs(python.as_function(host_may_call))
 
 local for_functions = {}
 for name, each in pairs(redis) do
@@ -619,7 +614,7 @@ local function spill(t)
   end
   value = rawget(t, "double")
   if type(value) == "number" then
-    return DOUBLE, value
+    return DOUBLE, value == 0 and tostring(value) or value -- lupa would drop the sign of -0
   end
   value = rawget(t, "map")
   if type(value) == "table" then

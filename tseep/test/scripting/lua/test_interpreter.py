@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from struct import pack
 from typing import Any
 
 from tseep.test.support import SessionTests
@@ -178,6 +180,20 @@ class SandboxTests(SessionTests):
         ):
             self.assertIn("arguments must be strings or integers", self.evaluate(fill + wrong))
         self.assertIn("Unknown Redis command", self.evaluate(fill + "return redis.pcall('NOSUCH', unpack(t))"))
+
+    def test_negative_zero(self) -> None:
+        """The sign of -0 is kept in arguments of commands and library functions, and in doubles."""
+        self.assertEqual(
+            [b"-0", b"0"], self.evaluate("local zero = 0 return {redis.call('ECHO', -zero), redis.pcall('ECHO', zero)}")
+        )
+        self.assertEqual(10, self.evaluate("return redis.call('RPUSH', 'l', -0, 1, 2, 3, 4, 5, 6, 7, 8, -0)"))
+        self.assertEqual([b"-0", b"1"], self.run_command("LRANGE", "l", 0, 1))
+        self.assertEqual(b"-0", self.run_command("LINDEX", "l", -1))
+        self.evaluate("local t = {} for i = 1, 7950 do t[i] = -0 end return redis.call('RPUSH', 'l', unpack(t))")
+        self.assertEqual(b"-0", self.run_command("LINDEX", "l", -1))
+        self.assertEqual(b"-0", self.evaluate("return {double=-0}"))
+        self.assertEqual([0, hashlib.sha1(b"-0").hexdigest().encode()], self.evaluate("return {-0, redis.sha1hex(-0)}"))
+        self.assertEqual([pack("d", -0.0), b"-0"], self.evaluate("return {struct.pack('d', -0), cjson.encode(-0)}"))
 
     def test_insert(self) -> None:
         """table.insert appends a value, or inserts it at a place."""
