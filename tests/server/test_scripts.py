@@ -342,6 +342,8 @@ SCRIPTS = {
         "return {-0, 1}",
         "return {double=-0}",
         "return {double=0}",
+        "return {double=0/0}",
+        "return {double=-(0/0)}",
         "redis.setresp(3) redis.call('SET', 'n', 1) return {map={[-0]=-0}}",
         "return {struct.pack('d', -0), struct.pack('>f', -0), struct.pack('s', -0), struct.pack('i4', -0)}",
         "return {struct.unpack('d', struct.pack('d', -0)), tostring(struct.unpack('d', struct.pack('d', -0)))}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Collection
@@ -168,3 +169,8 @@ def count_ones(data: bytes | bytearray, start: int = 0, end: int | None = None) 
     places = range(start, end, _COUNT_BLOCK_BYTES)
     pieces = (data[at : min(at + _COUNT_BLOCK_BYTES, end)] for at in places)
     return sum(_ones(int.from_bytes(piece, "little")) for piece in pieces)
+
+
+def double_text(value: float) -> bytes:
+    """A double with 17 digits, as C formats it on x86-64: with the sign of NaN, which Python omits."""
+    return b"%.17g" % value if value == value or math.copysign(1, value) > 0 else b"-nan"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from tseep.algorithms.numeric import integer
+from tseep.algorithms.numeric import double_text, integer
 from tseep.errors import CommandError
 from tseep.protocol.inline import UnbalancedQuotes, split_words
 from tseep.replies import (
@@ -276,11 +276,6 @@ def _nothing(_: NoReply) -> bytes:
     return b""
 
 
-def _double_text(value: float) -> bytes:
-    """A double as Redis 7.0 formats it: always with 17 digits."""
-    return b"%.17g" % value
-
-
 def _array(mark: bytes, encoders: Encoders) -> Encoder:
     head = mark.replace(b"%", b"%%") + b"%d\r\n"
 
@@ -330,7 +325,7 @@ def _resp2() -> Encoders:
     encoders[BigNumber] = _bulk
     encoders[Attributed] = lambda value: encoders[type(value.reply)](value.reply)
     encoders[Several] = _several(encoders)
-    encoders[float] = lambda value: _bulk(_double_text(value))
+    encoders[float] = lambda value: _bulk(double_text(value))
     encoders[Verbatim] = lambda value: _bulk(value.text)
     encoders[list] = encoders[SetReply] = encoders[Push] = _array(b"*", encoders)
     encoders[dict] = _map(b"*", 2, encoders)
@@ -344,7 +339,7 @@ def _resp3() -> Encoders:
     encoders[BigNumber] = lambda value: b"(%b\r\n" % value
     encoders[Attributed] = _attributed(encoders)
     encoders[Several] = _several(encoders)
-    encoders[float] = lambda value: b",%b\r\n" % _double_text(value)
+    encoders[float] = lambda value: b",%b\r\n" % double_text(value)
     encoders[Verbatim] = lambda value: b"=%d\r\n%b:%b\r\n" % (len(value.text) + 4, value.format, value.text)
     encoders[list] = _array(b"*", encoders)
     encoders[SetReply] = _array(b"~", encoders)

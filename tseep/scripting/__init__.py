@@ -1,5 +1,5 @@
 """
 Scripting: EVAL's scripts, FUNCTION's libraries, their execution, and the Lua interpreter (C{lua}).
 
-Imports: access, errors, interfaces, protocol, replies, system.
+Imports: access, algorithms, errors, interfaces, protocol, replies, system.
 """

@@ -8,7 +8,6 @@ C{lupa} is not installed where it has no wheels, so it is imported when the firs
 from __future__ import annotations
 
 import hashlib
-import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from importlib import import_module
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Protocol
 
+from tseep.algorithms.numeric import double_text
 from tseep.errors import CommandError
 from tseep.replies import Attributed, BigNumber, Encoded, NullArray, Push, Reply, SetReply, Status, Verbatim
 from tseep.scripting.lua import libraries
@@ -50,9 +50,6 @@ CONSTANTS: dict[bytes, Any] = {
     b"REPL_NONE": 0, b"REPL_AOF": 1, b"REPL_SLAVE": 2, b"REPL_REPLICA": 2, b"REPL_ALL": 3,
     b"REDIS_VERSION": b"7.0.15", b"REDIS_VERSION_NUM": VERSION,
 }  # fmt: skip
-
-_NEGATIVE_NAN = b"-nan"
-"""As C prints 0/0 on x86-64; Python does not print the sign."""
 
 _SCALAR, _ARRAY, _STATUS, _ERROR, _DOUBLE, _MAP, _SET, _BIG, _VERBATIM, _LONG, _FAILED = range(11)
 """The kinds of values that the sandbox reports."""
@@ -330,7 +327,7 @@ class Interpreter:
         return int(reply) if self.protocol == 2 else reply
 
     def _of_double(self, reply: float) -> Any:
-        return b"%.17g" % reply if self.protocol == 2 else self._tagged(b"double", reply)
+        return double_text(reply) if self.protocol == 2 else self._tagged(b"double", reply)
 
     def _of_encoded(self, reply: Encoded) -> Any:
         """A reply that a command encoded itself: a RESP3 double with more digits than Python's."""
@@ -442,7 +439,7 @@ def _arguments(words: tuple[Any, ...]) -> list[bytes]:
         if type(word) is bytes:
             argv.append(word)
         elif type(word) is int or type(word) is float:
-            argv.append(_NEGATIVE_NAN if word != word and math.copysign(1, word) < 0 else b"%.17g" % word)
+            argv.append(double_text(word))
         else:
             raise CommandError("ERR Lua redis lib command arguments must be strings or integers")
     return argv

@@ -192,6 +192,7 @@ class SandboxTests(SessionTests):
         self.evaluate("local t = {} for i = 1, 7950 do t[i] = -0 end return redis.call('RPUSH', 'l', unpack(t))")
         self.assertEqual(b"-0", self.run_command("LINDEX", "l", -1))
         self.assertEqual(b"-0", self.evaluate("return {double=-0}"))
+        self.assertEqual(b"-nan", self.evaluate("return {double=0/0}"))
         self.assertEqual([0, hashlib.sha1(b"-0").hexdigest().encode()], self.evaluate("return {-0, redis.sha1hex(-0)}"))
         self.assertEqual([pack("d", -0.0), b"-0"], self.evaluate("return {struct.pack('d', -0), cjson.encode(-0)}"))
 
