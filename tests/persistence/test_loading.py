@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -40,10 +42,18 @@ class Slow(Process):
             f"dir {folder}\nappendonly {'yes' if kind == 'log' else 'no'}\nsave 1 1\nkey-load-delay 200000\n"
             "loading-process-events-interval-bytes 1024\n"
         )
-        options = ["--mode", mode, "--workers", "1", "--config", str(file), "--listen", "tcp:0:interface=127.0.0.1"]
+        local = "tcp:0:interface=127.0.0.1"
+        options = ["--mode", mode, "--workers", "1", "--config", str(file), "--listen", local, "--metrics", local]
         super().__init__([sys.executable, "-m", "tseep", *options])
         port = self.wait_for(r"listens on 127\.0\.0\.1:(\d+): mode")[1]
         self.client = Client(("127.0.0.1", int(port)))
+
+    def status(self, page: str) -> int:
+        """The HTTP status of a page."""
+        address = self.wait_for(r"/metrics and /health are on 127\.0\.0\.1:(\d+)")[1]
+        with closing(HTTPConnection("127.0.0.1", int(address), timeout=30)) as connection:
+            connection.request("GET", page)
+            return connection.getresponse().status
 
 
 @pytest.mark.parametrize("kind", ["log", "snapshot"])
@@ -54,12 +64,14 @@ def test_loading(tmp_path: Path, mode: str, kind: str) -> None:
         assert client("PING") == client("GET", "1") == client("SET", "a", 1) == LOADING
         assert info(client, "loading") == "1"
         assert "is ready" not in server.output
+        assert (server.status("/health"), server.status("/alive")) == (503, 200)
         assert client("CONFIG", "SET", "key-load-delay", 0) == "OK"
         assert until(lambda: client("DBSIZE") != LOADING, "the data are loaded")
         assert client("DBSIZE") == KEYS
         assert info(client, "loading") == "0"
         assert client("SET", "a", 1) == "OK"
         server.wait_for("is ready")
+        assert server.status("/health") == 200
 
 
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "SHUTDOWN"])
