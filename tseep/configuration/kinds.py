@@ -92,9 +92,9 @@ def choice(*words: str) -> Kind:
 
 
 def parse_output_limits(text: str) -> dict[str, tuple[int, int, int]]:
-    """Parse limits by client class: one C{class hard-bytes soft-bytes soft-seconds} or more."""
+    """Parse limits by client class, each C{class hard-bytes soft-bytes soft-seconds}; none in an empty text."""
     words = text.split()
-    if not words or len(words) % 4:
+    if len(words) % 4:
         raise ValueError("Wrong number of arguments in buffer limit configuration.")
     limits = {}
     for name, hard, soft, seconds in zip(*[iter(words)] * 4):

@@ -60,6 +60,16 @@ class ConfigTests(SynchronousTestCase):
         self.assertEqual("local", self.config["enable-debug-command"])
         self.assertRefused("enable-debug-command", "no, yes, local", "", "maybe")
 
+    def test_output_limits(self) -> None:
+        """Limits are set by client class; an empty text changes none, as in Redis."""
+        name = "client-output-buffer-limit"
+        for text in ("replica 1kb 2 3", "normal 4 5 6 normal 7 8 9", ""):
+            self.config.set(name, text)
+        self.assertEqual("normal 7 8 9 slave 1024 2 3 pubsub 33554432 8388608 60", self.config.show(name))
+        self.assertRefused(name, "Wrong number of arguments", "normal", "normal 1 2", "normal 1 2 3 slave")
+        self.assertRefused(name, "Invalid client class", "x 1 2 3")
+        self.assertRefused(name, "Error in hard, soft or soft_seconds", "normal -1 0 0", "normal 0 a 0", "normal 0 0 x")
+
     def test_text(self) -> None:
         """A string parameter keeps any value unchanged."""
         self.config.set("requirepass", " pass word ")
