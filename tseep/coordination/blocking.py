@@ -16,7 +16,7 @@ from tseep.replies import BLOCKED, NULL_ARRAY, Reply
 
 if TYPE_CHECKING:
     from tseep.coordination.timers import DeferredCalls, Timer, Timers
-    from tseep.keyspace.keyspace import Database
+    from tseep.keyspace.database import Database
     from tseep.session.session import Session
 
 UNBLOCKED = "UNBLOCKED client unblocked via CLIENT UNBLOCK"

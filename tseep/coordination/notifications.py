@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tseep.keyspace.database import Database
 from tseep.keyspace.events import CLASSES
-from tseep.keyspace.keyspace import Database
 
 if TYPE_CHECKING:
     from tseep.coordination.pubsub import PubSub

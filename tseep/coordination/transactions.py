@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tseep.errors import CommandError
-from tseep.keyspace.keyspace import Database
+from tseep.keyspace.database import Database
 
 if TYPE_CHECKING:
     from tseep.registry.table import Command

@@ -1,6 +1,6 @@
 """
 The databases: keys, values, expiry, access times, eviction and lazy free. Commands change them only through
-L{Database <tseep.keyspace.keyspace.Database>}.
+L{Database <tseep.keyspace.database.Database>}.
 
 Imports: datatypes, errors.
 """

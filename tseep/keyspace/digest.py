@@ -20,7 +20,8 @@ from tseep.datatypes.set import Set
 from tseep.datatypes.sorted_set import SortedSet
 from tseep.datatypes.stream import Stream
 from tseep.datatypes.stream_entries import SEQUENCE
-from tseep.keyspace.keyspace import Database, Keyspace
+from tseep.keyspace.database import Database
+from tseep.keyspace.keyspace import Keyspace
 
 _TYPES = {b"string": 0, b"list": 1, b"set": 2, b"zset": 3, b"hash": 4, b"stream": 6}
 """Redis's numbers of the types (redis/src/server.h)."""

@@ -16,7 +16,8 @@ from tseep.datatypes.memory import ENTRY_BYTES, EXPIRY_BYTES, of_dict, size_of_k
 from tseep.errors import OUT_OF_MEMORY, CommandError
 
 if TYPE_CHECKING:
-    from tseep.keyspace.keyspace import Database, Keyspace
+    from tseep.keyspace.database import Database
+    from tseep.keyspace.keyspace import Keyspace
     from tseep.keyspace.lazyfree import LazyFree
     from tseep.registry.table import Command, Function
     from tseep.session.session import Session

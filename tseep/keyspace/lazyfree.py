@@ -33,6 +33,38 @@ class Releasable(Protocol):
         """Free about C{most} elements. Return whether there are more."""
 
 
+class DetachedDatabase:
+    """
+    The former contents of a database, for lazy free.
+
+    @param contents: its dictionaries; the first one has the values.
+    """
+
+    def __init__(self, *contents: dict[Any, Any]) -> None:
+        self._contents = list(contents)
+        self._collections: list[Collection] = []
+
+    def __len__(self) -> int:
+        return sum(map(len, self._contents))
+
+    def release(self, most: int) -> bool:
+        """Free about C{most} entries, or elements of a value. Return whether there are more."""
+        if self._collections:
+            if not self._collections[-1].release(most):
+                self._collections.pop()
+        elif self._contents[0]:
+            self._pop(self._contents[0], most)
+        else:
+            del self._contents[0]
+        return bool(self._contents or self._collections)
+
+    def _pop(self, entries: dict[Any, Any], most: int) -> None:
+        for _ in range(min(most, len(entries))):
+            value = entries.popitem()[1]
+            if isinstance(value, Collection):
+                self._collections.append(value)
+
+
 class LazyFree:
     """
     The values and databases that are being freed.

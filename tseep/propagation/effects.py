@@ -16,7 +16,7 @@ from tseep.datatypes.stream import Group, Stream, id_text
 from tseep.datatypes.stream_ids import leading_ids, read_id
 
 if TYPE_CHECKING:
-    from tseep.keyspace.keyspace import Database
+    from tseep.keyspace.database import Database
     from tseep.session.session import Session
 
 Argv = list[bytes]

@@ -9,7 +9,7 @@ from tseep.propagation.effects import Argv, Effects, effects
 from tseep.replies import BLOCKED
 
 if TYPE_CHECKING:
-    from tseep.keyspace.keyspace import Database
+    from tseep.keyspace.database import Database
     from tseep.registry.table import Command, Function
     from tseep.session.session import Session
 

@@ -24,7 +24,8 @@ from tseep.rdb.reader import DAMAGED, Reader, Source
 from tseep.rdb.values import read_value, write_value
 
 if TYPE_CHECKING:
-    from tseep.keyspace.keyspace import Database, Keyspace
+    from tseep.keyspace.database import Database
+    from tseep.keyspace.keyspace import Keyspace
 
 LARGE = 1 << 20
 """Bytes of values per write; a longer value is written alone, without a copy."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tseep.coordination.notifications import Notifications
 from tseep.coordination.transactions import Watching
-from tseep.keyspace.keyspace import Database
+from tseep.keyspace.database import Database
 
 if TYPE_CHECKING:
     from tseep.server.server import Server

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tseep.coordination.pubsub import Subscriptions
     from tseep.coordination.tracking import Tracked
     from tseep.interfaces import IConnection
-    from tseep.keyspace.keyspace import Database
+    from tseep.keyspace.database import Database
     from tseep.registry.table import Command
     from tseep.scripting.debugging import Relay
     from tseep.server.server import Server

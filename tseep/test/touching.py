@@ -13,7 +13,7 @@ from typing import Any, Callable, NamedTuple
 from tseep.__main__ import main
 from tseep.coordination.blocking import Blocking, Wait
 from tseep.errors import CommandError
-from tseep.keyspace.keyspace import Database
+from tseep.keyspace.database import Database
 from tseep.registry.table import Command
 from tseep.replies import Reply
 

@@ -23,7 +23,8 @@ from tseep.system import futex, process
 from tseep.system.process import supervised
 
 if TYPE_CHECKING:
-    from tseep.keyspace.keyspace import Database, Keyspace
+    from tseep.keyspace.database import Database
+    from tseep.keyspace.keyspace import Keyspace
     from tseep.persistence.aof_loader import Loader
     from tseep.server.server import Server
     from tseep.session.session import Session

@@ -14,7 +14,7 @@ from tseep.commands.data.typed import read, to_change
 from tseep.datatypes.hash import Hash, ListpackHash
 from tseep.datatypes.limits import LIMITS
 from tseep.errors import SYNTAX, CommandError, wrong_arguments
-from tseep.keyspace.keyspace import pick, walk
+from tseep.keyspace.scan import pick, walk
 from tseep.registry.table import command
 from tseep.replies import OK, Reply
 

@@ -17,7 +17,7 @@ from tseep.commands.data.typed import place
 from tseep.datatypes.collection import type_name
 from tseep.datatypes.encoding import encoding, references
 from tseep.errors import NO_SUCH_KEY, SAME_OBJECT, SYNTAX, CommandError, invalid_expire_time
-from tseep.keyspace.keyspace import Database
+from tseep.keyspace.database import Database
 from tseep.registry.table import command
 from tseep.replies import OK, Reply, Status
 

@@ -19,7 +19,7 @@ from tseep.registry.table import command
 from tseep.replies import Reply
 
 if TYPE_CHECKING:
-    from tseep.keyspace.keyspace import Database
+    from tseep.keyspace.database import Database
     from tseep.session.session import Session
 
 Sortable = Union[RedisList, Set, SortedSet]

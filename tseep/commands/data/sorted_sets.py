@@ -14,7 +14,7 @@ from tseep.commands.data.typed import read, to_change
 from tseep.coordination.blocking import NOT_YET, block
 from tseep.datatypes.sorted_set import SortedSet
 from tseep.errors import SYNTAX, CommandError
-from tseep.keyspace.keyspace import walk
+from tseep.keyspace.scan import walk
 from tseep.registry.table import command
 from tseep.replies import NULL_ARRAY, Reply
 

@@ -48,7 +48,7 @@ def string_to_change(session: Session, key: bytes, size: int = 0) -> bytearray:
     """
     Return the string at a key for a change in place, padded with zero bytes to C{size}.
 
-    The caller must put it into the database with L{Database.replace <tseep.keyspace.keyspace.Database.replace>}.
+    The caller must put it into the database with L{Database.replace <tseep.keyspace.database.Database.replace>}.
     """
     value = require_string(session.db.get(key))
     if value is None:

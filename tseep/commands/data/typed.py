@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tseep.errors import WRONG_TYPE, CommandError
 
 if TYPE_CHECKING:
-    from tseep.keyspace.keyspace import Database
+    from tseep.keyspace.database import Database
     from tseep.session.session import Session
 
 Value = TypeVar("Value")

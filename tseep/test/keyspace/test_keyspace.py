@@ -1,10 +1,12 @@
-"""Tests for L{tseep.keyspace.keyspace}: expiry, iteration for SCAN, and databases."""
+"""Tests for L{tseep.keyspace.database} and L{tseep.keyspace.scan}: expiry, iteration for SCAN, and databases."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.keyspace.keyspace import MIN_REBUILD_ENTRIES, SLOT_MS, Database, Keyspace, walk
+from tseep.keyspace.database import MIN_REBUILD_ENTRIES, SLOT_MS, Database
+from tseep.keyspace.keyspace import Keyspace
+from tseep.keyspace.scan import walk
 from tseep.test.properties import given, settings, st
 
 QUICK = settings(derandomize=True, database=None, deadline=None, max_examples=100)

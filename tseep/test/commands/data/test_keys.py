@@ -7,7 +7,7 @@ from unittest import mock
 from tseep.commands import arguments
 from tseep.commands.data import keys
 from tseep.errors import CommandError
-from tseep.keyspace.keyspace import Database
+from tseep.keyspace.database import Database
 from tseep.test.support import START, Argument, SessionTests
 
 NOT_AN_INTEGER = "ERR value is not an integer or out of range"
