@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tseep.session.client_info import describe
-from tseep.session.session import OVERHEAD
+from tseep.session.client_info import OVERHEAD, describe, memory_of
 
 if TYPE_CHECKING:
     from tseep.server.server import Server
@@ -75,7 +74,7 @@ class ClientMemory:
         self._larger.discard(session)
 
     def _measure(self, session: Session, received: int = 0) -> None:
-        extra = session.memory - OVERHEAD + received
+        extra = memory_of(session) - OVERHEAD + received
         if extra != session.extra_memory:
             self._beyond += extra - session.extra_memory
             session.extra_memory = extra

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tseep.access.log import Denial
+from tseep.coordination.transactions import aborted, end_transaction
 from tseep.errors import LOADING, NO_AUTH, NO_MORE, NO_MORE_REASONS, NOT_PERMITTED, OUT_OF_MEMORY, CommandError
 
 if TYPE_CHECKING:
+    from tseep.access.selector import Denied
     from tseep.registry.table import Command
     from tseep.session.session import Session
 
@@ -39,7 +42,7 @@ def _refusal(session: Session, command: Command, argv: list[bytes]) -> str | byt
     if transaction is not None and "no_multi" in flags:
         return "ERR Command not allowed inside a transaction"
     if session.user.restricted:
-        denied = session.denied(command, argv, "toplevel" if transaction is None else "multi")
+        denied = _denied(session, command, argv, "toplevel" if transaction is None else "multi")
         if denied is not None:
             return NOT_PERMITTED[denied.reason] % denied.what
     if transaction is not None and command.name == b"exec":
@@ -72,6 +75,24 @@ def admit_again(session: Session, command: Command, argv: list[bytes]) -> None:
 
     @raise CommandError: if the permission was revoked after the command was queued.
     """
-    denied = session.denied(command, argv, "multi") if session.user.restricted else None
+    denied = _denied(session, command, argv, "multi") if session.user.restricted else None
     if denied is not None:
         raise CommandError(NO_MORE + NO_MORE_REASONS[denied.reason])
+
+
+def _denied(session: Session, command: Command, argv: list[bytes], context: str) -> Denied | None:
+    """Return why the user may not run a command, and add it to ACL LOG; None if it is allowed."""
+    denied = session.user.check(command, argv)
+    if denied is not None:
+        session.note_denied(Denial(denied.reason, context, denied.what, session.user.name))
+    return denied
+
+
+def refused(session: Session, argv: list[bytes], error: CommandError) -> CommandError:
+    """Return the error of a refused command. It makes EXEC fail later; a refused EXEC ends the transaction."""
+    if argv[0].lower() == b"exec":
+        end_transaction(session)
+        return aborted(error)
+    if session.transaction is not None:
+        session.transaction.refused = True
+    return error

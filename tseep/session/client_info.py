@@ -1,4 +1,4 @@
-"""Information about a client: the line of CLIENT LIST, its type, and whether it is local."""
+"""Information about a client: the line of CLIENT LIST, its type and memory, and whether it is local."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ from tseep.datatypes.memory import of_bytes
 if TYPE_CHECKING:
     from tseep.interfaces import IConnection
     from tseep.session.session import Session
+
+OVERHEAD = 1300
+"""Memory of an idle client in bytes, as part of its C{tot-mem}."""
+
+WATCH_BYTES, SUBSCRIPTION_BYTES, PREFIX_BYTES = 300, 250, 250
+"""Memory of a watched key, a subscription and a prefix of CLIENT TRACKING, in bytes, as part of C{tot-mem}."""
 
 
 def describe(session: Session, argv: Sequence[bytes] = ()) -> bytes:
@@ -56,7 +62,7 @@ def facts(session: Session, argv: Sequence[bytes] = ()) -> dict[str, object]:
         "obl": replies,
         "oll": int(connection.unsent > 0),
         "omem": connection.unsent,
-        "tot-mem": session.memory + arguments + replies,
+        "tot-mem": memory_of(session) + arguments + replies,
         "events": "r" * (session.pending_commands is None) + "w" * (connection.unsent > 0),
         "cmd": _text(last.name) if last is not None else "NULL",
         "user": _text(session.user.name),
@@ -112,3 +118,12 @@ def _flags(session: Session) -> str:
 def type_of(session: Session) -> str:
     """Return the client type: C{pubsub} with subscriptions, otherwise C{normal}; tseep has no replicas."""
     return "pubsub" if session.subscriptions else "normal"
+
+
+def memory_of(session: Session) -> int:
+    """Return the estimated memory in bytes, with input and output buffers: C{tot-mem} in CLIENT LIST."""
+    own, tracked = session.subscriptions, session.tracking
+    subscriptions = len(own.channels) + len(own.patterns) + len(own.shards) if own else 0
+    prefixes = len(tracked.prefixes or ()) if tracked is not None else 0
+    names = len(session.watched) * WATCH_BYTES + subscriptions * SUBSCRIPTION_BYTES + prefixes * PREFIX_BYTES
+    return OVERHEAD + names + session.query_memory + session.queue_memory + session.connection.unsent

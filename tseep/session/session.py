@@ -11,20 +11,20 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Union
 
-from tseep.access.log import Denial
-from tseep.coordination.transactions import Transaction, aborted, end_transaction
-from tseep.errors import READS_ANY_KEY, CommandError
+from tseep.errors import CommandError
 from tseep.protocol import native, resp
-from tseep.replies import BLOCKED, NO_REPLY, QUEUED, Encoded, Push, Reply, Several
-from tseep.session.admission import admit, admit_again
+from tseep.replies import BLOCKED, NO_REPLY, QUEUED, Push, Reply, Several
+from tseep.session.admission import admit, refused
 from tseep.session.client_info import describe
+from tseep.session.execution import run
 
 if TYPE_CHECKING:
-    from tseep.access.selector import Denied
+    from tseep.access.log import Denial
     from tseep.access.users import User
     from tseep.coordination.blocking import Wait
     from tseep.coordination.pubsub import Subscriptions
     from tseep.coordination.tracking import Tracked
+    from tseep.coordination.transactions import Transaction
     from tseep.interfaces import IConnection
     from tseep.keyspace.database import Database
     from tseep.registry.table import Command
@@ -32,12 +32,6 @@ if TYPE_CHECKING:
     from tseep.server.server import Server
 
 Parser = Union[resp.Parser, native.Parser, "Relay"]
-
-OVERHEAD = 1300
-"""Memory of an idle client in bytes, as part of its C{tot-mem}."""
-
-WATCH_BYTES, SUBSCRIPTION_BYTES, PREFIX_BYTES = 300, 250, 250
-"""Memory of a watched key, a subscription and a prefix of CLIENT TRACKING, in bytes, as part of C{tot-mem}."""
 
 _HTTP = frozenset({b"post", b"host:"})
 """HTTP from a browser (cross-protocol attack): the client is closed without a reply, as in Redis."""
@@ -71,7 +65,7 @@ class Session:
         in MULTI and scripts.
     @ivar tracking: client-side caching; None if it is off.
     @ivar monitoring: whether the client receives MONITOR's output.
-    @ivar extra_memory: bytes beyond L{OVERHEAD} that L{ClientMemory} has counted.
+    @ivar extra_memory: bytes beyond L{OVERHEAD <tseep.session.client_info.OVERHEAD>} that L{ClientMemory} has counted.
     @ivar debugging: the mode of SCRIPT DEBUG (L{tseep.scripting.debugging}); 0 if it is off.
     @ivar ended: True after L{end}: replies are discarded.
     @ivar connected_at: the time of the connection, C{last_seen}: of the last read; nanoseconds of the server's timer.
@@ -189,15 +183,6 @@ class Session:
         """Bytes of the replies of the current read, which are sent after it: C{obl} in CLIENT LIST."""
         return sum(map(len, self._replies or ()))
 
-    @property
-    def memory(self) -> int:
-        """Estimated memory in bytes, with input and output buffers: C{tot-mem} in CLIENT LIST."""
-        own, tracked = self.subscriptions, self.tracking
-        subscriptions = len(own.channels) + len(own.patterns) + len(own.shards) if own else 0
-        prefixes = len(tracked.prefixes or ()) if tracked is not None else 0
-        names = len(self.watched) * WATCH_BYTES + subscriptions * SUBSCRIPTION_BYTES + prefixes * PREFIX_BYTES
-        return OVERHEAD + names + self.query_memory + self.queue_memory + self.connection.unsent
-
     def receive(self, data: bytes) -> bytes:
         """
         Process input, in pieces of any size.
@@ -273,7 +258,7 @@ class Session:
         """
         start = self.server.timer()
         try:
-            return self._run(command, argv)
+            return run(self, command, argv)
         except CommandError as error:
             self._failed(error, command)
             raise
@@ -494,21 +479,21 @@ class Session:
             if self.transaction is not None and found.name not in _AT_ONCE:
                 self.transaction.add(found, argv)
                 self.server.client_memory.update(self)
-                return None, self._unsilenced(QUEUED)
+                return None, self.unsilenced(QUEUED)
             command = found
-            reply = self._run(command, argv)
+            reply = run(self, command, argv)
             if self.blocked is not None:
                 self.blocked.argv = argv
         except CommandError as error:
             if command is None:
-                error = self._refused(argv, error)
+                error = refused(self, argv, error)
             reply = self._failed(error, command)
             if error.rejected:
                 command = None
         self.refresh_dispatch()
-        return command, self._unsilenced(reply)
+        return command, self.unsilenced(reply)
 
-    def _unsilenced(self, reply: Reply) -> Reply:
+    def unsilenced(self, reply: Reply) -> Reply:
         """Return the part of a reply that a client gets: only pushes, such as SUBSCRIBE's, after CLIENT REPLY OFF."""
         if not (self.reply_skip or self.silent) or isinstance(reply, Push):
             return reply
@@ -516,83 +501,10 @@ class Session:
             return Several(part for part in reply if isinstance(part, Push))
         return NO_REPLY
 
-    def _refused(self, argv: list[bytes], error: CommandError) -> CommandError:
-        """Return the error of a refused command. It makes EXEC fail later; a refused EXEC ends the transaction."""
-        if argv[0].lower() == b"exec":
-            end_transaction(self)
-            return aborted(error)
-        if self.transaction is not None:
-            self.transaction.refused = True
-        return error
-
-    def denied(self, command: Command, argv: list[bytes], context: str) -> Denied | None:
-        """Return why the user may not run a command, and add it to ACL LOG; None if it is allowed."""
-        denied = self.user.check(command, argv)
-        if denied is not None:
-            self.note_denied(Denial(denied.reason, context, denied.what, self.user.name))
-        return denied
-
     def note_denied(self, denial: Denial) -> None:
         """Add an entry to ACL LOG."""
         server = self.server
         server.acl_log.note(denial, server.monotonic(), describe(self))
-
-    def run_transaction(self, queue: list[tuple[Command, list[bytes]]]) -> Encoded:
-        """Run queued commands and return their replies as an array. An error is a reply, too, and stops nothing."""
-        self.deny_blocking = self.server.in_exec = True
-        replies = [b"*%d\r\n" % len(queue)]
-        try:
-            for command, argv in queue:
-                reply = self._call_queued(command, argv)
-                replies.append(self.encode(reply))
-                if self.silent or self.reply_skip:  # and EXEC's reply is omitted
-                    self.push(self.encode(self._unsilenced(reply)))
-        finally:
-            self.deny_blocking = self.server.in_exec = False
-        return Encoded(b"".join(replies))
-
-    def _call_queued(self, command: Command, argv: list[bytes]) -> Reply:
-        try:
-            admit_again(self, command, argv)
-            return self.call(command, argv)
-        except CommandError as error:
-            return error
-
-    def _run(self, command: Command, argv: list[bytes]) -> Reply:
-        monitors = self.server.monitors
-        is_exec = command.name == b"exec"  # MONITOR shows EXEC after its commands
-        if monitors and not is_exec:
-            monitors.feed(self, command, argv)
-        try:
-            return self._run_tracked(command, argv)
-        finally:
-            if monitors and is_exec:
-                monitors.feed(self, command, argv)
-
-    def _run_tracked(self, command: Command, argv: list[bytes]) -> Reply:
-        if self.tracking is None:
-            return self._run_untouched(command, argv)
-        tracking = self.server.tracking
-        tracking.begin(self)
-        try:
-            return self._run_untouched(command, argv)
-        finally:
-            tracking.end(self, command, argv)
-
-    def _run_untouched(self, command: Command, argv: list[bytes]) -> Reply:
-        assert command.run is not None
-        if self.user.restricted:
-            option = self.user.forbidden_option(command, argv)
-            if option is not None:
-                raise CommandError(b"ERR " + READS_ANY_KEY % option)
-        if not self.no_touch or command.name == b"touch":
-            return command.run(self, argv)
-        accessed = self.db.accessed
-        before = {key: accessed[key] for key in command.keys_in(argv) if key in accessed}
-        try:
-            return command.run(self, argv)
-        finally:
-            accessed.update((key, when) for key, when in before.items() if key in accessed)
 
     def _failed(self, error: CommandError, command: Command | None) -> CommandError:
         """Count an error and return it as the reply."""

@@ -13,7 +13,7 @@ from twisted.web.resource import Resource
 from twisted.web.static import Data
 
 from tseep import __version__
-from tseep.session.client_info import facts
+from tseep.session.client_info import facts, memory_of
 from tseep.web.health import problems
 from tseep.web.query import ask
 
@@ -153,6 +153,6 @@ def _readable(word: bytes) -> str:
 
 
 def _clients(sessions: list[Session]) -> dict[str, Any]:
-    shown = nlargest(MOST_CLIENTS, sessions, key=lambda session: session.memory)
+    shown = nlargest(MOST_CLIENTS, sessions, key=memory_of)
     fields = [facts(session) for session in shown]
     return {"count": len(sessions), "shown": [{name: each[name] for name in _SHOWN} for each in fields]}

@@ -8,6 +8,7 @@ from tseep.coordination.transactions import Transaction, end_transaction
 from tseep.errors import CommandError
 from tseep.registry.table import command
 from tseep.replies import NULL_ARRAY, OK, Reply
+from tseep.session.execution import run_transaction
 
 if TYPE_CHECKING:
     from tseep.session.session import Session
@@ -32,7 +33,7 @@ def exec_(session: Session, argv: list[bytes]) -> Reply:
     end_transaction(session)
     if transaction.refused:
         raise CommandError("EXECABORT Transaction discarded because of previous errors.")
-    return NULL_ARRAY if dirty_cas else session.run_transaction(transaction.queue)
+    return NULL_ARRAY if dirty_cas else run_transaction(session, transaction.queue)
 
 
 @command("DISCARD")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tseep.server.client_memory import LEAST_LIMIT
-from tseep.session.session import OVERHEAD, Session
+from tseep.session.client_info import OVERHEAD
+from tseep.session.session import Session
 from tseep.test.support import SessionTests, encode
 
 

@@ -8,6 +8,7 @@ from tseep.commands.admin.info import SECTIONS
 from tseep.commands.admin.memory_figures import human
 from tseep.errors import OUT_OF_MEMORY
 from tseep.scripting.functions import Library
+from tseep.session.client_info import memory_of
 from tseep.system import futex, process
 from tseep.test.support import START, SessionTests, Verbatim
 
@@ -154,7 +155,7 @@ class InfoTests(SessionTests):
         parts = str(used.dataset), str(used.overhead)
         self.assertEqual(parts, (fields["used_memory_dataset"], fields["used_memory_overhead"]))
         self.assertEqual(f"{3 * 2**20 / used.used:.2f}", fields["mem_fragmentation_ratio"])
-        self.assertEqual(str(self.session.memory), fields["mem_clients_normal"])
+        self.assertEqual(str(memory_of(self.session)), fields["mem_clients_normal"])
         self.server.scripting.functions.libraries[b"l"] = Library(b"l", b"#!lua name=l\n")
         self.assertEqual("13", self.fields("memory")["used_memory_functions"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tseep.datatypes.memory import size
+from tseep.session.client_info import memory_of
 from tseep.system import process
 from tseep.test.support import SessionTests, Verbatim
 
@@ -58,7 +59,7 @@ class ProcessTests(SessionTests):
             b"peak.allocated": self.server.eviction.peak,
             b"total.allocated": used.used,
             b"startup.allocated": 0,
-            b"clients.normal": self.session.memory,
+            b"clients.normal": memory_of(self.session),
             b"overhead.total": used.overhead,
             b"dataset.bytes": used.dataset,
             b"dataset.percentage": 100 * used.dataset / used.used,
