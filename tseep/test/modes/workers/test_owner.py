@@ -29,7 +29,7 @@ from tseep.modes.workers.owner import (
 )
 from tseep.modes.workers.remote import ACK_INTERVAL_BYTES, MAX_UNACKED_BYTES
 from tseep.server.server import TOO_MANY_CLIENTS, Server
-from tseep.session.session import OVERHEAD
+from tseep.session.client_info import OVERHEAD, memory_of
 from tseep.test.net.test_watcher import FakeReactor
 from tseep.test.support import encode
 
@@ -325,7 +325,7 @@ class BackpressureTests(WorkersTests):
         reply = len(b"$%d\r\n\r\n" % ACK_INTERVAL_BYTES) + ACK_INTERVAL_BYTES
         for unsent in (0, reply, 3 * reply):
             self.say(1, encode("GET", "big"))
-            self.assertEqual((unsent, OVERHEAD + unsent), (session.connection.unsent, session.memory))
+            self.assertEqual((unsent, OVERHEAD + unsent), (session.connection.unsent, memory_of(session)))
         self.process.box.add_frame(frames.ACK, 1)
         self.turn()
         self.assertEqual(0, session.connection.unsent)
