@@ -132,6 +132,7 @@ class ServerHost(ABC):
     crash_log: int | None = None
     _mode: IMode | None = None
     _change_addresses: Callable[[], None] | None = None
+    _change_title: Callable[[], None] | None = None
 
     @abstractmethod
     def log(self, level: int, text: str) -> None:
@@ -197,6 +198,15 @@ class ServerHost(ABC):
         """
         if self._change_addresses is not None:
             self._change_addresses()
+
+    def attach_title(self, change: Callable[[], None]) -> None:
+        """Forward L{change_title} to the service of the process."""
+        self._change_title = change
+
+    def change_title(self) -> None:
+        """Apply C{proc-title-template}."""
+        if self._change_title is not None:
+            self._change_title()
 
     def serve_clients(self, seconds: float = 0) -> None:
         if self._mode is not None:

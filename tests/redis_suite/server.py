@@ -1,7 +1,7 @@
 """
 The program in place of C{src/redis-server}: starts tseep with the arguments of redis-server.
 
-    server.py MODE [CONFIG] [--directive value ...]
+    server.py MODE PROGRAM [CONFIG] [--directive value ...]
 
 The configuration file is passed on unchanged; further directives follow it in a copy, as redis-server reads them. The
 suite waits for two lines of the log: C{PID: N} when the server listens, and C{Ready to accept connections}.
@@ -10,16 +10,17 @@ suite waits for two lines of the log: C{PID: N} when the server listens, and C{R
 from __future__ import annotations
 
 import os
+import runpy
 import sys
 import tempfile
 from pathlib import Path
 
 
-def main(mode: str, *arguments: str) -> None:
-    """Replace this process by tseep."""
-    root = Path(__file__).resolve().parents[2]
-    os.environ["PYTHONPATH"] = str(root)
-    os.execv(sys.executable, [sys.executable, "-m", "tseep", "--mode", mode, *tseep_options(list(arguments))])
+def main(mode: str, program: str, *arguments: str) -> None:
+    """Run tseep in this process, as C{program}."""
+    sys.path[0] = os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
+    sys.argv[:] = [program, "--mode", mode, *tseep_options(list(arguments))]
+    runpy.run_module("tseep", run_name="__main__")
 
 
 def tseep_options(arguments: list[str]) -> list[str]:

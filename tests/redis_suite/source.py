@@ -57,5 +57,5 @@ def prepare(tree: Path, mode: str) -> None:
     if mode != "redis":
         server = tree / "src" / "redis-server"
         script = Path(__file__).resolve().parent / "server.py"
-        server.write_text(f'#!/bin/sh\nexec {sys.executable} {script} {mode} "$@"\n')
+        server.write_text(f'#!/bin/sh\nexec {sys.executable} {script} {mode} "$0" "$@"\n')
         server.chmod(0o755)

@@ -7,7 +7,7 @@ They concern speed, formats, or features that tseep does not have; none changes 
 
 from __future__ import annotations
 
-from tseep.configuration.kinds import BYTES, LARGEST, TEXT, TITLE, YES_NO, Kind, Parameter, choice, memory, number
+from tseep.configuration.kinds import BYTES, LARGEST, TEXT, YES_NO, Kind, Parameter, choice, memory, number
 
 _INT = number(0, 2**31 - 1)
 _LONG = number(0, LARGEST)
@@ -59,8 +59,6 @@ _INERT: dict[str, tuple[Parameter, ...]] = {
         _inert("always-show-logo", "no", YES_NO, fixed=True),
         _inert("crash-memcheck-enabled", "yes", YES_NO),
         _inert("ignore-warnings", "", TEXT),
-        _inert("proc-title-template", "{title} {listen-addr} {server-mode}", TITLE),
-        _inert("set-proc-title", "yes", YES_NO, fixed=True),
         _inert("supervised", "no", choice("upstart", "systemd", "auto", "no"), fixed=True),
         _inert(
             "syslog-facility",

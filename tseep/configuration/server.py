@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tseep.configuration.kinds import (
     LARGEST,
+    TITLE,
     YES_NO,
     Kind,
     Parameter,
@@ -77,6 +78,24 @@ SERVER_PARAMETERS = [
         SERVER,
         "Write the Python stacks of all threads to the log when SIGSEGV, SIGABRT, SIGBUS, SIGFPE or SIGILL ends the "
         "process.",
+    ),
+    Parameter(
+        "set-proc-title",
+        "yes",
+        YES_NO,
+        SERVER,
+        "Set the titles of the processes, as ps shows them; no without the extra title.",
+        fixed=True,
+        option=False,
+    ),
+    Parameter(
+        "proc-title-template",
+        "{title} {listen-addr} {server-mode}",
+        TITLE,
+        SERVER,
+        "Title of a process, of {title} (the program, or tseep-worker), {listen-addr}, {server-mode}, {port}, "
+        "{tls-port}, {unixsocket} and {config-file}. Workers keep that of their start.",
+        option=False,
     ),
     Parameter(
         "oom-score-adj",

@@ -13,6 +13,7 @@ from twisted.application.service import MultiService
 
 from tseep.net.ports import CannotStart
 from tseep.server.server import Server
+from tseep.system import title
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
@@ -78,10 +79,19 @@ class ProcessService(MultiService):
         server.request_stop(server.config[_SHUTDOWN_PARAMETERS[number]])
 
     def startService(self) -> None:
+        if title.setproctitle is None:
+            self._server.config.presume("set-proc-title", "no")
         self._attempt(super().startService)
+        self._server.host.attach_title(self._change_title)
+        self._change_title()
         if not self._loaded.called:
             self._status_pipe = self._twistd.pop("statusPipe", None)  # else twistd reports the success now
         self._loaded.addCallbacks(lambda _: self._report("0"), self._fail)
+
+    def _change_title(self) -> None:
+        text = self._server.title(sys.argv[0])
+        if text:
+            title.set_title(text)
 
     def stopService(self) -> Any:
         self._report("1 the server was shut down while it loaded the data")

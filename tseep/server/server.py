@@ -38,6 +38,7 @@ from tseep.server.stats import Stats
 from tseep.server.table import CommandTable
 from tseep.session.client_info import is_local
 from tseep.session.session import Session
+from tseep.system.title import expand
 from tseep.telemetry.histogram import LoopLag
 from tseep.telemetry.latency import LatencyMonitor
 from tseep.telemetry.rates import Rates
@@ -233,6 +234,7 @@ class Server:
         self.host.set_keepalive(config["tcp-keepalive"])
         self.keyspace.free_expired = self.lazyfree.add_value if config["lazyfree-lazy-expire"] == "yes" else None
         self.host.change_addresses()
+        self.host.change_title()
         self.persistence.apply_config()
         self.eviction.apply_config()
         self.changes.update()
@@ -241,6 +243,23 @@ class Server:
     def _pause_changed(self) -> None:
         self.keyspace.keeps_expired = bool(self.pause)  # expiry and eviction are writes, too
         self.refresh_dispatch()
+
+    def title(self, name: str) -> str:
+        """Return the title of a process (C{proc-title-template}), which is empty if C{set-proc-title} is no."""
+        config = self.config
+        if config["set-proc-title"] == "no":
+            return ""
+        address = f"{config['bind'][0]}:{config['port']}" if config["port"] and config["bind"] else ""
+        variables = {
+            "title": name,
+            "listen-addr": address or "".join(self.addresses[:1]),
+            "server-mode": "",
+            "port": str(config["port"]),
+            "tls-port": config.show("tls-port"),
+            "unixsocket": config["unixsocket"],
+            "config-file": self.config_file or "-",
+        }
+        return expand(config["proc-title-template"], variables)
 
     def set_loading(self, loader: Loader | None) -> None:
         """Set L{loading}; None when the load has ended."""

@@ -1,5 +1,5 @@
 """
-The program of a worker process: C{python -m tseep.modes.workers NUMBER}, started by the owner.
+The program of a worker process: C{python -m tseep.modes.workers NUMBER [TITLE]}, started by the owner.
 
 A terminal and systemd send signals to all processes of a server. Workers ignore them: the owner first answers the
 requests that have arrived, then closes the link, upon which the worker exits. SIGHUP has no effect. The signals are

@@ -398,7 +398,7 @@ class WorkersMode:
     def _spawn_worker(self, child: ProcessProtocol, number: int, link: int, channel: int) -> Any:
         descriptors = [port.descriptor(number) for _, _, port in self._ports]
         files = {0: "w", 1: "r", 2: "r", **dict(enumerate([link, channel, *descriptors], 3))}
-        argv = [sys.executable, "-m", str(__package__), str(number)]
+        argv = [sys.executable, "-m", str(__package__), str(number), *filter(None, [self.server.title("tseep-worker")])]
         return self._spawn(child, sys.executable, argv, env=_environment(), childFDs=files)
 
     def call(self, function: Callable[[], None]) -> None:

@@ -33,6 +33,7 @@ from tseep.net.timing import keep_even_time
 from tseep.net.transport import LinkTransport, descriptor, prepare
 from tseep.net.watcher import Watcher
 from tseep.system.process import release_memory, resident_memory
+from tseep.system.title import set_title
 from tseep.telemetry.histogram import LoopLag
 
 _log = Logger("tseep.modes.worker.Worker")
@@ -354,6 +355,8 @@ def main() -> None:
 
     keep_even_time(reactor)
     faulthandler.enable(2)  # the owner logs it
+    if sys.argv[2:]:
+        set_title(sys.argv[2])
     globalLogBeginner.beginLoggingTo([FileLogObserver(sys.stderr, _format_event)], redirectStandardIO=False)
     worker = Worker(reactor, lambda: os._exit(0))
     worker.start(socket.socket(fileno=LINK_FD))

@@ -133,6 +133,24 @@ class ProcessServiceTests(SynchronousTestCase):
         with open(name) as log:
             self.assertEqual("a line\na report\n", log.read())
 
+    def test_title(self) -> None:
+        """The process has the title of C{proc-title-template}, also after CONFIG SET; without the package none."""
+        titles: list[str] = []
+        self.patch(process.title, "set_title", titles.append)
+        self.patch(process.title, "setproctitle", process.title)
+        self.patch(process.sys, "argv", ["/bin/tseep"])
+        self.begin(Starting())
+        self.server.config.set("proc-title-template", "{title} {port} {tls-port} {unixsocket} {config-file} {{")
+        self.server.apply_config()
+        self.assertEqual(["/bin/tseep 127.0.0.1:6379", "/bin/tseep 6379 0  - {"], titles)
+        self.server.config.set("port", "0")
+        self.server.config.set("proc-title-template", "{title} {listen-addr}")
+        self.server.addresses = ["/run/tseep.sock:0"]
+        self.assertEqual("x /run/tseep.sock:0", self.server.title("x"))
+        self.patch(process.title, "setproctitle", None)
+        self.begin(Starting())
+        self.assertEqual(("no", ""), (self.server.config["set-proc-title"], self.server.title("x")))
+
     def test_signals_again(self) -> None:
         """The signal handlers are installed again after the reactor has installed its own."""
         self.begin(Starting())

@@ -447,7 +447,8 @@ class LifecycleTests(WorkersTests):
     def test_start(self) -> None:
         """N workers are N processes; each gets its number in C{argv}, and BEGIN."""
         self.assertEqual(2, len(self.processes))
-        self.assertEqual(["0", "1"], [process.argv[-1] for process in self.processes])
+        self.assertEqual(["0", "1"], [process.argv[3] for process in self.processes])
+        self.assertEqual({"tseep-worker 127.0.0.1:6379"}, {process.argv[4] for process in self.processes})
         self.assertEqual([(frames.BEGIN, 0, b"[]")], self.processes[1].hear())
         for worker in self.server.workers:
             verifyObject(IWorker, worker)
@@ -461,7 +462,7 @@ class LifecycleTests(WorkersTests):
         self.reactor.advance(0)
         self.assertEqual(1, len(self.server.sessions))
         self.reactor.advance(2 * MIN_RESTART_DELAY_S)
-        self.assertEqual("0", self.processes[2].argv[-1])
+        self.assertEqual("0", self.processes[2].argv[3])
         self.assertEqual([1, 0], [worker.restarts for worker in self.server.workers])
 
     def test_restart_delay(self) -> None:
