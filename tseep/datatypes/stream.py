@@ -8,7 +8,7 @@ from itertools import islice
 from tseep.datatypes.collection import Collection
 from tseep.datatypes.id_map import ChunkedIdMap
 from tseep.datatypes.memory import ENTRY_BYTES, of_bytes
-from tseep.datatypes.stream_entries import SEQUENCE, Fields, NodeLimits, StreamEntries
+from tseep.datatypes.stream_entries import SEQUENCE, Fields, StreamEntries
 
 HIGHEST_ID = 2**128 - 1
 
@@ -155,11 +155,11 @@ class Stream(Collection):
     def __len__(self) -> int:
         return len(self.entries)
 
-    def add(self, id: int, fields: Fields, limits: NodeLimits) -> None:
+    def add(self, id: int, fields: Fields) -> None:
         """Add an entry, whose ID must be above C{last_id}, to the last node or to a new one."""
         self.last_id = id
         self.entries_added += 1
-        self.entries.append(id, fields, limits)
+        self.entries.append(id, fields)
 
     def delete(self, id: int) -> bool:
         """Delete an entry. Return whether it existed."""

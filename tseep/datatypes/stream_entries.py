@@ -13,6 +13,7 @@ from itertools import chain, islice
 
 from tseep.algorithms.numeric import integer
 from tseep.datatypes.id_map import Chunk, SortedChunks
+from tseep.datatypes.limits import LIMITS, NodeLimits
 
 SEQUENCE = 2**64 - 1
 """The highest sequence number, and its mask: an ID is C{milliseconds << 64 | sequence}."""
@@ -20,32 +21,12 @@ SEQUENCE = 2**64 - 1
 Fields = tuple[bytes, ...]
 """The fields of an entry, alternating with their values."""
 
-MAX_NODE_BYTES = 2**30
-"""Maximum bytes of a node, also with C{stream-node-max-bytes 0}."""
-
 MAX_OPEN_ENTRIES = 100
 """Number of entries after which an open node is left for another one, whatever the limits."""
 
 _FRAME_BYTES = 7  # header and end of a listpack
 _MAX_ENTRY_BYTES = 18  # of an entry's flags, difference of sequence, and counts
 _MAX_SHORT_ELEMENT_BYTES = 4  # besides its text of less than 4096 bytes
-
-
-class NodeLimits:
-    """
-    The limits of a node, C{stream-node-max-bytes} and C{stream-node-max-entries}.
-
-    They do not change: new limits are for new entries.
-
-    @ivar bytes: maximum bytes of its listpack.
-    @ivar entries: maximum number of entries, with those that were removed since; 0 for no limit.
-    """
-
-    __slots__ = ("bytes", "entries")
-
-    def __init__(self, bytes: int = 4096, entries: int = 100) -> None:
-        self.bytes = min(bytes or MAX_NODE_BYTES, MAX_NODE_BYTES)
-        self.entries = entries
 
 
 class _Tally:
@@ -192,8 +173,9 @@ class StreamEntries(SortedChunks[StreamNode, Fields]):
         self._limits: NodeLimits | None = None  # of the last node, if that is open
         self._room = 0  # number of entries that can be added to it
 
-    def append(self, id: int, fields: Fields, limits: NodeLimits) -> None:
+    def append(self, id: int, fields: Fields) -> None:
         """Add an entry, whose ID must be above all others. O(1)."""
+        limits = LIMITS.stream_nodes
         if self._room and limits is self._limits:
             self._room -= 1
             node = self._chunks[-1]

@@ -20,7 +20,6 @@ from tseep.coordination.pubsub import PubSub
 from tseep.coordination.timers import DeferredCalls, Timers
 from tseep.coordination.tracking import Tracking
 from tseep.datatypes.limits import LIMITS
-from tseep.datatypes.stream_entries import NodeLimits
 from tseep.interfaces import NullHost
 from tseep.keyspace.events import read_classes
 from tseep.keyspace.eviction import Eviction
@@ -78,7 +77,6 @@ class Server:
     @param host: what the server needs from its process; by default a L{NullHost}.
 
     @ivar sessions: the clients by ID.
-    @ivar stream_nodes: C{stream-node-max-bytes} and C{stream-node-max-entries}.
     @ivar table: the commands, and the subset on the sessions' fast path.
     @ivar cron: the periodic tasks. C{outputs}: C{client-output-buffer-limit}. C{lag}: the event loop's lag, recorded by
         the process's heartbeat.
@@ -222,7 +220,6 @@ class Server:
         self.lag.expect(self.hz)
         self.limits.bulk = config["proto-max-bulk-len"]
         self.limits.query_buffer = config["client-query-buffer-limit"]
-        self.stream_nodes = NodeLimits(config["stream-node-max-bytes"], config["stream-node-max-entries"])
         self.slowlog.configure(config["slowlog-log-slower-than"], config["slowlog-max-len"])
         self.latency.threshold = config["latency-monitor-threshold"]
         self.slow = min(self.slowlog.threshold_ns, self.latency.threshold_ns)

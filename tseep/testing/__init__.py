@@ -61,6 +61,9 @@ class InProcess(_Address):
     """
     A server on the reactor of the tests. It listens when the constructor returns.
 
+    The limits of encodings, such as C{hash-max-listpack-entries}, are the process's: those of the server that was
+    configured last hold for all.
+
     Stop it with L{stop}, which leaves a clean reactor: C{self.addCleanup(server.stop)}.
 
     @param reactor: by default Twisted's global reactor.

@@ -10,8 +10,9 @@ from tseep.algorithms.numeric import require_integer
 from tseep.commands.arguments import require_milliseconds
 from tseep.commands.data.typed import read, to_change
 from tseep.coordination.blocking import NOT_YET, block
+from tseep.datatypes.limits import LIMITS, MAX_NODE_BYTES
 from tseep.datatypes.stream import HIGHEST_ID, Stream, id_text
-from tseep.datatypes.stream_entries import MAX_NODE_BYTES, SEQUENCE, Fields, NodeLimits
+from tseep.datatypes.stream_entries import SEQUENCE, Fields
 from tseep.datatypes.stream_ids import read_end, read_id, read_milliseconds, read_start
 from tseep.errors import NO_SUCH_KEY, SYNTAX, CommandError, wrong_arguments
 from tseep.registry.key_finders import XREAD_OPTIONS
@@ -117,11 +118,11 @@ class Trim:
         if self._limit is not None and not self._approximate:
             raise CommandError("ERR syntax error, LIMIT cannot be used without the special ~ option")
 
-    def apply(self, stream: Stream, nodes: NodeLimits) -> int:
+    def apply(self, stream: Stream) -> int:
         """Trim the stream; return the number of removed entries."""
         limit = 0
         if self._approximate and self._limit is None:
-            limit = min(MAX_TRIMMED_NODES * nodes.entries or 10_000, MAX_TRIMMED_ENTRIES)
+            limit = min(MAX_TRIMMED_NODES * LIMITS.stream_nodes.entries or 10_000, MAX_TRIMMED_ENTRIES)
         elif self._approximate:
             limit = self._limit or 0
         return stream.entries.trim(self._keep, self._lowest, self._approximate, limit)
@@ -161,10 +162,9 @@ def xadd(session: Session, argv: list[bytes]) -> Reply:
     fields = tuple(argv[at + 1 :])
     if sum(map(len, fields)) > MAX_NODE_BYTES:
         raise CommandError(TOO_LARGE)
-    nodes = session.server.stream_nodes
-    stream.add(id, fields, nodes)
+    stream.add(id, fields)
     db.changed(key, b"xadd")
-    if trim is not None and trim.given and trim.apply(stream, nodes):
+    if trim is not None and trim.given and trim.apply(stream):
         db.note(key, b"xtrim", 0)
     return id_text(id)
 
@@ -205,7 +205,7 @@ def xtrim(session: Session, argv: list[bytes]) -> Reply:
         at = after
     trim.check(required=True)
     stream = to_change(session, argv[1], Stream)
-    removed = 0 if stream is None else trim.apply(stream, session.server.stream_nodes)
+    removed = 0 if stream is None else trim.apply(stream)
     if removed:
         session.db.changed(argv[1], b"xtrim", removed)
     return removed

@@ -5,14 +5,13 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.datatypes.stream import Consumer, Group, Stream, id_text
-from tseep.datatypes.stream_entries import NodeLimits
 
 
 class StreamTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.stream = Stream()
         for id in range(1, 6):
-            self.stream.add(id, (b"f", b"v"), NodeLimits())
+            self.stream.add(id, (b"f", b"v"))
         self.group = self.stream.groups[b"g"] = Group(0, 0)
         self.one, self.other = [self.group.consumers.setdefault(name, Consumer(name, 0)) for name in (b"1", b"2")]
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tseep.datatypes.stream_entries import NodeLimits, StreamEntries
+from tseep.datatypes.limits import LIMITS, NodeLimits
+from tseep.datatypes.stream_entries import StreamEntries
 
 
 class StreamEntriesTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.entries = StreamEntries()
-        self.limits = NodeLimits()
 
     def fill(self, first: int, last: int, size: int = 1) -> None:
         for id in range(first, last + 1):
-            self.entries.append(id, (b"f", b"v" * size), self.limits)
+            self.entries.append(id, (b"f", b"v" * size))
 
     def sizes(self) -> list[int]:
         """Return the number of entries of each node."""
@@ -56,11 +56,11 @@ class StreamEntriesTests(SynchronousTestCase):
     def test_new_limits(self) -> None:
         """New limits are for new entries, also in the last node; 0 is no limit."""
         self.fill(1, 150)
-        self.limits = NodeLimits(entries=20)
+        self.patch(LIMITS, "stream_nodes", NodeLimits(entries=20))
         self.fill(151, 200)
         self.assertEqual([100, 50, 20, 20, 10], self.sizes())
         self.entries = StreamEntries()
-        self.limits = NodeLimits(0, 0)
+        self.patch(LIMITS, "stream_nodes", NodeLimits(0, 0))
         self.fill(1, 1000, 100)
         self.assertEqual([1000], self.sizes())
 
@@ -101,7 +101,7 @@ class StreamEntriesTests(SynchronousTestCase):
         self.entries.pop(1)
         other = self.entries.copy()
         other.pop(2)
-        other.append(10**6, (b"f", b"v"), self.limits)
+        other.append(10**6, (b"f", b"v"))
         self.check(list(range(2, 251)))
         self.assertEqual(249, len(other))
         self.assertEqual([98, 100, 51], [len(node.ids) for node in other.nodes()])

@@ -7,7 +7,6 @@ import random
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.datatypes.stream import Consumer, Group, Stream
-from tseep.datatypes.stream_entries import NodeLimits
 from tseep.rdb.format import Corrupt, length, string
 from tseep.rdb.listpack import Element, write_listpack
 from tseep.rdb.reader import DAMAGED, Reader
@@ -19,7 +18,7 @@ def made() -> Stream:
     stream = Stream()
     for number in range(1, 251):
         fields = (b"f", b"%d" % number) + ((b"g", b"x") if number % 7 == 0 else ())
-        stream.add(number << 64 | number % 3, fields, NodeLimits())
+        stream.add(number << 64 | number % 3, fields)
     stream.delete(9 << 64)
     group = stream.groups[b"g"] = Group(0, 0)
     for name in (b"me", b"idle"):
@@ -51,7 +50,7 @@ class StreamTests(SynchronousTestCase):
     def test_add_after_read(self) -> None:
         """Entries can be added to a stream that was read."""
         again = read_stream(Reader(write_stream(made())), 2)
-        again.add(1000 << 64, (b"a", b"b"), NodeLimits())
+        again.add(1000 << 64, (b"a", b"b"))
         self.assertEqual((1000 << 64, (b"a", b"b")), list(again.entries)[-1])
 
     def test_empty(self) -> None:
