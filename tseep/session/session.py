@@ -201,6 +201,8 @@ class Session:
             self.server.client_memory.update(self, len(data))
             if self.ended:
                 return b""
+            if self.awaited > len(data):  # a part of an argument: no command can end, and the memory is counted
+                return self._answer(iter(parser.feed(data)))
         if self.authenticated:
             replies = self._answer(iter(parser.feed(data)))
         else:

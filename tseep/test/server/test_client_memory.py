@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tseep.protocol.resp import ARGUMENT_OVERHEAD
 from tseep.server.client_memory import LEAST_LIMIT
 from tseep.session.client_info import OVERHEAD
 from tseep.session.session import Session
@@ -34,6 +35,22 @@ class ClientMemoryTests(SessionTests):
         self.assertEqual(3 * OVERHEAD + 50000, memory.total)
         self.server.disconnect(first)
         self.assertEqual(2 * OVERHEAD, memory.total)
+
+    def test_argument(self) -> None:
+        """Each part of an argument counts at once, the first and those within it once each; none after the last."""
+        memory = self.server.client_memory
+        updates: list[None] = []
+        update = memory.update
+        self.patch(memory, "update", lambda *arguments: updates.append(update(*arguments)))
+        session = self.connect()
+        for part, bytes, calls in (
+            (b"*2\r\n$4\r\nECHO\r\n$3000\r\n" + b"x" * 1000, 1000 + 4 + ARGUMENT_OVERHEAD, 1),
+            (b"x" * 1000, 2000 + 4 + ARGUMENT_OVERHEAD, 2),
+            (b"x" * 1000, 3000 + 4 + ARGUMENT_OVERHEAD, 3),
+            (b"\r\n", 0, 5),
+        ):
+            session.receive(part)
+            self.assertEqual((2 * OVERHEAD + bytes, calls), (memory.total, len(updates)))
 
     def test_evicted(self) -> None:
         """With maxmemory-clients the largest clients are closed once the sum exceeds it, but not with NO-EVICT."""
