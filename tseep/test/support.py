@@ -10,6 +10,7 @@ import threading
 from typing import Any, Callable, ClassVar, Union
 
 from twisted.internet.task import Clock
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -124,6 +125,14 @@ def encode(*argv: Argument) -> bytes:
     """Return a command's bytes in RESP."""
     parts = [argument if isinstance(argument, bytes) else str(argument).encode() for argument in argv]
     return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
+
+
+def log_events(case: SynchronousTestCase) -> list[Any]:
+    """Return the list of the log events from now to the end of the test."""
+    events: list[Any] = []
+    globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
+    case.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
+    return events
 
 
 @implementer(IConnection)

@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
 from tseep import interfaces
 from tseep.configuration.parameters import Config
@@ -18,7 +16,7 @@ from tseep.interfaces import NullHost, ServerHost
 from tseep.server.server import Server
 from tseep.system import oom_score
 from tseep.test.daemon.test_service import FakeMode
-from tseep.test.support import made_folder
+from tseep.test.support import log_events, made_folder
 
 
 class InThread:
@@ -76,21 +74,14 @@ class HostTests(SynchronousTestCase):
 
     def test_log_level(self) -> None:
         """loglevel omits lines of lower levels."""
-        lines: list[str] = []
-
-        @implementer(ILogObserver)
-        def observe(event: LogEvent) -> None:
-            lines.append(event.get("text", ""))
-
-        globalLogPublisher.addObserver(observe)
-        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        events = log_events(self)
         for name, least in (("debug", 0), ("verbose", 1), ("notice", 2), ("warning", 3)):
             self.server.config.set("loglevel", name)
             self.server.apply_config()
             for level in range(4):
                 self.host.log(level, f"level {level}")
-            self.assertEqual([f"level {level}" for level in range(least, 4)], lines)
-            lines.clear()
+            self.assertEqual([f"level {level}" for level in range(least, 4)], [event["text"] for event in events])
+            events.clear()
 
     def test_server(self) -> None:
         """The server calls it for timers and for tcp-keepalive."""

@@ -12,7 +12,6 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
@@ -25,7 +24,7 @@ from tseep.net.heartbeat import INTERVAL_S
 from tseep.net.ports import CannotStart
 from tseep.persistence.aof_loader import CannotLoad
 from tseep.server.server import Server
-from tseep.test.support import made_folder
+from tseep.test.support import log_events, made_folder
 
 
 @implementer(IMode)
@@ -99,9 +98,7 @@ class ServiceTests(SynchronousTestCase):
 
     def test_one_line(self) -> None:
         """When the server is ready, one log line has mode, addresses, Python version, reactor and maxclients."""
-        events: list[Any] = []
-        globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
-        self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
+        events = log_events(self)
         self.started()
         self.assertEqual([event for event in events if "is ready" in event.get("log_format", "")], [])
         self.reactor.run()
@@ -154,9 +151,7 @@ class ServiceTests(SynchronousTestCase):
 
     def test_no_persistence(self) -> None:
         """Without snapshots and AOF a log line reports that persistence is off."""
-        events: list[Any] = []
-        globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
-        self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
+        events = log_events(self)
         for save, said in (("900 1", 0), ("", 1)):
             self.setUp()
             self.server.config.set("save", save)
@@ -166,9 +161,7 @@ class ServiceTests(SynchronousTestCase):
 
     def test_note(self) -> None:
         """A script's log message keeps its level and is one line with control characters escaped."""
-        events: list[Any] = []
-        globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
-        self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
+        events = log_events(self)
         self.started()
         self.server.host.log(3, "{careful}")
         self.server.host.log(2, "one\r\n2026 [tseep] another\x1b[2J\x9b1m\u2028\0é")

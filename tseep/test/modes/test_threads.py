@@ -8,12 +8,11 @@ import threading
 import weakref
 from typing import Any, Callable
 
-from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from tseep.modes import threads
 from tseep.modes.threads import FUTEX_SLOTS, MAX_IDLE, MAX_STARTING, STACK_BYTES, SWITCH_INTERVAL_S, ThreadPool, Threads
-from tseep.test.support import ThreadClock
+from tseep.test.support import ThreadClock, log_events
 
 PATIENCE = 30
 """Timeout in seconds for a thread."""
@@ -183,9 +182,7 @@ class ThreadsTests(SynchronousTestCase):
         At the system's thread limit new and waiting clients are refused, with one log event. Once threads can start
         again clients are served, with another log event.
         """
-        events: list[Any] = []
-        globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
-        self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
+        events = log_events(self)
         self.start()
         pool = self.threads._pool
         pool._max_idle = 0

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from twisted.internet.task import Clock
-from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
 from tseep.net.heartbeat import INTERVAL_S, Heartbeat
 from tseep.telemetry.histogram import LoopLag
+from tseep.test.support import log_events
 
 
 class HeartbeatTests(SynchronousTestCase):
@@ -56,20 +55,14 @@ class HeartbeatTests(SynchronousTestCase):
 
     def test_failure(self) -> None:
         """A function that fails is called again; its failure and its recovery are each logged once."""
-        lines: list[str] = []
-
-        @implementer(ILogObserver)
-        def observe(event: LogEvent) -> None:
-            lines.append(event.get("text", ""))
-
-        globalLogPublisher.addObserver(observe)
-        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        events = log_events(self)
         self.error = ValueError("broken")
         self.heart.start()
         self.clock.pump([INTERVAL_S] * 3)
         self.error = None
         self.clock.pump([INTERVAL_S] * 2)
         self.assertEqual([0.1, 0.2, 0.3, 0.4, 0.5], self.beats)
+        lines = [event["text"] for event in events]
         self.assertEqual(2, len(lines), lines)
         self.assertIn("ValueError: broken", lines[0])
         self.assertIn("works again", lines[1])

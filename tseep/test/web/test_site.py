@@ -7,12 +7,12 @@ from typing import Any
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.static import Data
 
 from tseep.system.open_files import MOST_HTTP
+from tseep.test.support import log_events
 from tseep.web.site import DEADLINE, BoundedSite
 
 PEER = IPv4Address("TCP", "127.0.0.1", 50_000)
@@ -54,9 +54,7 @@ class BoundedSiteTests(SynchronousTestCase):
 
     def test_head(self) -> None:
         """HEAD returns GET's headers without the body; nothing is logged, as a client could otherwise fill the log."""
-        events: list[Any] = []
-        globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
-        self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
+        events = log_events(self)
         root = Resource()
         root.putChild(b"page", Page())
         self.site = BoundedSite(root, timeout=DEADLINE, reactor=self.clock)

@@ -11,7 +11,7 @@ from unittest import skipUnless
 
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.error import ProcessDone
-from twisted.logger import LogLevel, globalLogPublisher
+from twisted.logger import LogLevel
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -31,7 +31,7 @@ from tseep.modes.workers.remote import ACK_INTERVAL_BYTES, MAX_UNACKED_BYTES
 from tseep.server.server import TOO_MANY_CLIENTS, Server
 from tseep.session.client_info import OVERHEAD, memory_of
 from tseep.test.net.test_watcher import FakeReactor
-from tseep.test.support import encode
+from tseep.test.support import encode, log_events
 
 
 class Reactor(FakeReactor):
@@ -499,9 +499,7 @@ class LifecycleTests(WorkersTests):
 
     def test_standard_error(self) -> None:
         """A line on a worker's standard error is logged as a warning, with the worker's number."""
-        events: list[Any] = []
-        globalLogPublisher.addObserver(events.append)  # type: ignore[arg-type]
-        self.addCleanup(globalLogPublisher.removeObserver, events.append)  # type: ignore[arg-type]
+        events = log_events(self)
         self.processes[1].protocol.errReceived(b"oh\n")
         self.assertEqual([("oh", 1, LogLevel.warn)], [(e["text"], e["number"], e["log_level"]) for e in events])
 
