@@ -1,5 +1,5 @@
 """
-A Lua 5.1 interpreter for scripts, and the conversion of values to and from it
+A Lua 5.1 interpreter for scripts
 (https://redis.io/docs/latest/develop/interact/programmability/lua-api/).
 
 C{lupa} is not installed where it has no wheels, so it is imported when the first script is loaded.
@@ -17,30 +17,22 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Protocol
 
 from tseep.algorithms.numeric import double_text
 from tseep.errors import CommandError
-from tseep.replies import Attributed, BigNumber, Encoded, NullArray, Push, Reply, SetReply, Status, Verbatim
+from tseep.replies import Reply
 from tseep.scripting.lua import libraries
-from tseep.scripting.lua.arguments import as_int, as_long, as_text, number
+from tseep.scripting.lua.arguments import as_int, as_text, number
 from tseep.scripting.lua.bytecode import keep_frames
+from tseep.scripting.lua.conversion import FAILED, VALUES, Converter, padded
 
 if TYPE_CHECKING:
     from tseep.scripting.lua.debugger import Debugger
 
 MISSING = "ERR Lua is not installed here: pip install lupa"
 
-DEEPEST = 200
-"""Maximum nesting of tables in a script's result."""
-
 PYPY_DEPTH = 4000
 """
 Minimum recursion limit on PyPy, which allows 768 bytes of stack per level, and aborts the process when a call from C to
 Python exceeds that. Lua's calls through C use at most 2 MiB.
 """
-
-PIECE = 4000
-"""Values fetched from Lua per call."""
-
-CONVERTED = 1000
-"""Tables converted between two checks of the deadline."""
 
 VERSION = 0x07000F
 """Redis 7.0.15, as REDIS_VERSION_NUM."""
@@ -50,9 +42,6 @@ CONSTANTS: dict[bytes, Any] = {
     b"REPL_NONE": 0, b"REPL_AOF": 1, b"REPL_SLAVE": 2, b"REPL_REPLICA": 2, b"REPL_ALL": 3,
     b"REDIS_VERSION": b"7.0.15", b"REDIS_VERSION_NUM": VERSION,
 }  # fmt: skip
-
-_SCALAR, _ARRAY, _STATUS, _ERROR, _DOUBLE, _MAP, _SET, _BIG, _VERBATIM, _LONG, _FAILED = range(11)
-"""The kinds of values that the sandbox reports."""
 
 
 class Host(Protocol):
@@ -96,7 +85,6 @@ class Interpreter:
 
     @param host: the server.
     @param deprecated: whether scripts have C{getfenv} and C{setfenv}.
-    @ivar protocol: the RESP version that determines the types of script values.
     @raise CommandError: if C{lupa} is not installed.
     """
 
@@ -122,13 +110,11 @@ class Interpreter:
         self._table_type = type(self._lua.table())
         self._function_type = type(self._lua.eval(b"function() end"))
         self._fault: BaseException | None = None
-        self._converted = 0
-        self.protocol = 2
         self._count_kilobytes = self._lua.execute(
             b"local count = collectgarbage; return function() return count('count') end"
         )
-        opened = self._open_sandbox()
-        self._run, self._run_function, self._load, self._compile, self._spill, self._slice, self._debug = opened
+        self._run, self._run_function, self._load, self._compile, spill, slice, self._debug = self._open_sandbox()
+        self._converter = Converter(self._lua, spill, slice, host.tick)
 
     def _open_sandbox(self) -> tuple[Any, ...]:
         libraries_and_signs = self._execute(
@@ -224,13 +210,13 @@ class Interpreter:
         return dict(value.items()) if type(value) is self._table_type else None
 
     def _take(self, run: Any, body: Body, keys: list[bytes], arguments: list[bytes]) -> Reply:
-        self.protocol = 2
+        self._converter.protocol = 2
         table = self._lua.table_from
         kind, *parts = run(body.function, table(keys), table(arguments))
         self._raise_fault()
-        if kind == _FAILED:
+        if kind == FAILED:
             raise ScriptError(*parts)
-        reply = self._reply(kind, parts, 0)
+        reply = self._converter.reply(kind, parts, 0)
         if isinstance(reply, CommandError):
             raise reply
         return reply
@@ -246,7 +232,7 @@ class Interpreter:
         """redis.call: run a command, and convert the reply to Lua."""
         reply = self._run_command(_arguments(words))
         kind = type(reply)
-        return reply if kind is bytes or kind is int else _VALUES[kind](self, reply)
+        return reply if kind is bytes or kind is int else VALUES[kind](self._converter, reply)
 
     def _pcall(self, *words: Any) -> Any:
         """redis.pcall: as L{_call}, but an error is returned as a table."""
@@ -257,7 +243,7 @@ class Interpreter:
 
     def _apply(self, protected: bool, words: Any, count: int) -> Any:
         """redis.call or redis.pcall with more words than a Python function takes: a table with C{count} of them."""
-        return (self._pcall if protected else self._call)(*_padded(list(words.values()), count))
+        return (self._pcall if protected else self._call)(*padded(list(words.values()), count))
 
     def _explain(self, problem: Any) -> tuple[bytes | None, bool]:
         """
@@ -293,7 +279,7 @@ class Interpreter:
         version = as_int(number(words[0]) or 0)
         if version not in (2, 3):
             raise CommandError("ERR RESP version must be 2 or 3.")
-        self.protocol = version
+        self._converter.protocol = version
         self._host.set_protocol(version)
 
     def _set_replication(self, *words: Any) -> None:
@@ -314,103 +300,6 @@ class Interpreter:
 
     def _unpack_messages(self, name: bytes, data: bytes, limit: float, offset: float) -> tuple[Any, ...]:
         return libraries.unpack_messages(name, data, limit, offset, self._lua.table_from)
-
-    # Conversion of replies to Lua values
-
-    def _value(self, reply: Reply) -> Any:
-        return _VALUES[type(reply)](self, reply)
-
-    def _of_null(self, _: Reply) -> Any:
-        return False if self.protocol == 2 else None
-
-    def _of_bool(self, reply: bool) -> Any:
-        return int(reply) if self.protocol == 2 else reply
-
-    def _of_double(self, reply: float) -> Any:
-        return double_text(reply) if self.protocol == 2 else self._tagged(b"double", reply)
-
-    def _of_encoded(self, reply: Encoded) -> Any:
-        """A reply that a command encoded itself: a RESP3 double with more digits than Python's."""
-        return self._of_double(float(reply[1:])) if reply.startswith(b",") else bytes(reply)
-
-    def _of_big(self, reply: bytes) -> Any:
-        return bytes(reply) if self.protocol == 2 else self._tagged(b"big_number", bytes(reply))
-
-    def _of_verbatim(self, reply: Verbatim) -> Any:
-        if self.protocol == 2:
-            return reply.text
-        parts = self._lua.table_from({b"string": reply.text, b"format": reply.format})
-        return self._tagged(b"verbatim_string", parts)
-
-    def _of_list(self, reply: list[Reply]) -> Any:
-        return self._lua.table(*[self._value(part) for part in reply])
-
-    def _of_set(self, reply: list[Reply]) -> Any:
-        if self.protocol == 2:
-            return self._of_list(reply)
-        return self._tagged(b"set", self._lua.table_from({self._value(part): True for part in reply}))
-
-    def _of_map(self, reply: dict[Reply, Reply]) -> Any:
-        pairs = [(self._value(key), self._value(value)) for key, value in reply.items()]
-        if self.protocol == 2:
-            return self._lua.table(*[part for pair in pairs for part in pair])
-        return self._tagged(b"map", self._lua.table_from(dict(pairs)))
-
-    def _tagged(self, tag: bytes, value: Any) -> Any:
-        return self._lua.table_from({tag: value})
-
-    # Conversion of Lua values to replies
-
-    def _element(self, value: Any, depth: int) -> Reply:
-        kind = type(value)
-        if kind is self._table_type:
-            if depth == DEEPEST:
-                return CommandError("ERR reached lua stack limit")
-            self._look()
-            kind, *parts = self._spill(value)
-            return self._reply(kind, parts, depth + 1)
-        if kind is bytes:
-            return value
-        if kind is bool:
-            return value if self.protocol == 3 else 1 if value else None
-        if kind is int or kind is float:
-            return as_long(value)
-        return None
-
-    def _look(self) -> None:
-        """Check the deadline every L{CONVERTED} tables: tables that contain each other make an endless reply."""
-        self._converted += 1
-        if not self._converted % CONVERTED:
-            message = self._host.tick()
-            if message is not None:
-                raise CommandError(message)
-
-    def _reply(self, kind: int, parts: list[Any], depth: int) -> Reply:
-        """The reply for a value that the sandbox reported as its kind and parts."""
-        if kind == _SCALAR:
-            return self._element(parts[0] if parts else None, depth)
-        if kind == _ARRAY:
-            return [self._element(part, depth) for part in _padded(parts[1:], int(parts[0]))]
-        return _REPLIES[kind](self, parts, depth)
-
-    def _long(self, parts: list[Any], depth: int) -> Reply:
-        return [self._element(part, depth) for part in self._all(parts)]
-
-    def _map(self, parts: list[Any], depth: int) -> Reply:
-        words = [self._element(part, depth) for part in self._all(parts)]
-        return {key if type(key) in (bytes, int) else None: value for key, value in zip(words[::2], words[1::2])}
-
-    def _set(self, parts: list[Any], depth: int) -> Reply:
-        return SetReply([self._element(part, depth) for part in self._all(parts)])
-
-    def _all(self, parts: list[Any]) -> list[Any]:
-        """The elements of a table, fetched in pieces, as there can be more than Lua returns at once."""
-        table, count = parts[0], int(parts[1])
-        values: list[Any] = []
-        for first in range(1, count + 1, PIECE):
-            last = min(first + PIECE - 1, count)
-            values += _padded(list(self._slice(table, first, last))[1:], last - first + 1)
-        return values
 
 
 class ScriptError(CommandError):
@@ -448,48 +337,3 @@ def _arguments(words: tuple[Any, ...]) -> list[bytes]:
 def _pair(returned: Any) -> tuple[Any, Any]:
     """Two values returned by Lua; lupa omits a second one that is nil."""
     return returned if type(returned) is tuple else (returned, None)
-
-
-def _padded(values: list[Any], count: int) -> list[Any]:
-    return values + [None] * (count - len(values))
-
-
-def _line(text: bytes) -> bytes:
-    """The text with spaces for line ends, which a simple string cannot contain."""
-    return text.replace(b"\r", b" ").replace(b"\n", b" ")
-
-
-def _verbatim(text: bytes, format: bytes) -> Verbatim:
-    return Verbatim(text, format[:3].partition(b"\0")[0].ljust(3))
-
-
-_VALUES: dict[type, Callable[[Interpreter, Any], Any]] = {
-    bytes: lambda lua, reply: reply,
-    bytearray: lambda lua, reply: bytes(reply),
-    int: lambda lua, reply: reply,
-    type(None): Interpreter._of_null,
-    NullArray: Interpreter._of_null,
-    bool: Interpreter._of_bool,
-    float: Interpreter._of_double,
-    BigNumber: Interpreter._of_big,
-    Verbatim: Interpreter._of_verbatim,
-    Status: lambda lua, reply: lua._tagged(b"ok", reply.text),
-    CommandError: lambda lua, reply: lua._tagged(b"err", reply.message),
-    Encoded: Interpreter._of_encoded,
-    Attributed: lambda lua, reply: lua._value(reply.reply),
-    list: Interpreter._of_list,
-    Push: Interpreter._of_list,
-    SetReply: Interpreter._of_set,
-    dict: Interpreter._of_map,
-}
-
-_REPLIES: dict[int, Callable[[Interpreter, list[Any], int], Reply]] = {
-    _ERROR: lambda lua, parts, depth: CommandError(parts[0], bool(parts[1:] and parts[1])),
-    _STATUS: lambda lua, parts, depth: Status(_line(parts[0])),
-    _DOUBLE: lambda lua, parts, depth: float(parts[0]),
-    _BIG: lambda lua, parts, depth: BigNumber(_line(parts[0])),
-    _VERBATIM: lambda lua, parts, depth: _verbatim(*parts),
-    _MAP: Interpreter._map,
-    _SET: Interpreter._set,
-    _LONG: Interpreter._long,
-}
