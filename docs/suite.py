@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[1] / "tests" / "redis_suite"
-MODES = ("v2",)
+MODES = ("v1", "v2", "v3")
 
 
 def _rows(name: str) -> list[list[str]]:

@@ -1,9 +1,10 @@
 """
 The tests that redis-server passes and tseep may fail (known.tsv), and redis-server's counts by unit (counts.tsv).
 
-known.tsv has a line for each test: unit, name, the modes in which it may fail (C{v1 v2 v3}), the reason, and C{skip} if
-it must not run, as it would never end. Lines with C{error} in the last place are not tests, but errors outside a test
-that end a block of tests. Tests with the suite's tags repl and needs:repl do not run, and are not counted.
+known.tsv has a line for each test: unit, name, the modes in which it may fail (C{v1 v2 v3}), the reason, and a mark:
+C{skip} if it must not run, as it would never end or spoil others; C{varies} if it can pass, too. Lines with C{error} in
+that place are not tests, but errors outside a test that end a block of tests. Tests with the suite's tags repl and
+needs:repl do not run, and are not counted.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ class Known(NamedTuple):
     A line of known.tsv.
 
     @ivar modes: separated by spaces.
-    @ivar mark: C{skip} if the test must not run, C{error} for an error outside a test, else empty.
+    @ivar mark: C{skip} if the test must not run, C{varies} if its result depends on the moment, C{error} for an error
+        outside a test, else empty.
     """
 
     unit: str
@@ -78,7 +80,8 @@ def problems(result: Result, mode: str, reference: Result | None = None) -> Iter
 
     @param reference: redis-server's result, which has the names of the tests that did not run; None if it is unknown.
     """
-    listed, errors = _listed(result.unit, mode, "", "skip"), _listed(result.unit, mode, "error")
+    fails, errors = _listed(result.unit, mode, "", "skip"), _listed(result.unit, mode, "error")
+    listed = fails + _listed(result.unit, mode, "varies")
     unlisted = result.failed - listed
     for test in unlisted:
         yield f"{result.unit}: fails: {test}"
@@ -86,7 +89,7 @@ def problems(result: Result, mode: str, reference: Result | None = None) -> Iter
         yield f"{result.unit}: error outside a test: {error}"
     for error in errors - result.errors:
         yield f"{result.unit}: does not occur, and is in {KNOWN.name}: {error}"
-    for test in listed:
+    for test in fails:
         runs = reference.ok[test] if reference is not None else 1  # several tests can have one name
         if not result.failed[test] and result.ok[test] >= max(runs, 1):
             yield f"{result.unit}: passes, and is in {KNOWN.name}: {test}"
