@@ -55,14 +55,17 @@ def _run_all(units: list[str], mode: str, jobs: int, limit: float) -> list[Resul
             result = run(unit, mode, slot, limit, known.skipped(unit, mode))
         finally:
             slots.put(slot)
-        print(
-            f"{unit}: {sum(result.ok.values())} ok, {sum(result.failed.values())} failed, {result.seconds:.0f} s",
-            flush=True,
-        )
+        failed = f"{sum(result.failed.values())} failed ({_known(result, mode)} of them listed)"
+        print(f"{unit}: {sum(result.ok.values())} ok, {failed}, {result.seconds:.0f} s", flush=True)
         return result
 
     with ThreadPoolExecutor(jobs) as pool:
         return list(pool.map(one, units))
+
+
+def _known(result: Result, mode: str) -> int:
+    """Return how many of the failed tests of a unit are listed."""
+    return sum((result.failed & known.listed(result.unit, mode)).values())
 
 
 def _show(results: list[Result]) -> None:

@@ -23,12 +23,12 @@ LOCAL = "tcp:0:interface=127.0.0.1"
 
 
 def processes_of(folder: Path) -> list[int]:
-    """IDs of the processes whose command lines contain a folder's path."""
+    """IDs of the processes that work in a folder, or whose command lines contain its path; a title hides these."""
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            if os.fsencode(folder) in path.read_bytes():
-                found.append(int(path.parent.name))
+            if os.readlink(process / "cwd") == str(folder) or os.fsencode(folder) in (process / "cmdline").read_bytes():
+                found.append(int(process.name))
         except OSError:
             pass  # it has exited
     return found
@@ -290,6 +290,12 @@ def test_check_of_a_good_file(tmp_path: Path) -> None:
     status, said = check(tmp_path, "requirepass secret\n", "--mode", "v3")
     assert "clients without a password: none" in said and "mode v3" in said and "set: requirepass ..." in said
     assert "secret" not in said
+    (tmp_path / "password").write_text("new\n")
+    secret = f"requirepass-file {tmp_path}/password\n"
+    for rules, starts in (("on >old +@all", False), ("on >new >old +@all", True), ("off", True)):
+        status, said = check(tmp_path, f"{secret}user default {rules}\n")
+        assert status == (0 if starts else 1), said
+        assert starts == ("is none of the default user's" not in said)
     status, said = check(tmp_path, "workers 2\n")
     assert "workers has no effect in mode v2: only v3 has workers" in said and status == 0
 

@@ -329,13 +329,15 @@ class Users:
         return read
 
     def changed(self) -> list[str]:
-        """The C{user} directives for CONFIG REWRITE; none if only requirepass has changed, and no user was added."""
+        """
+        Return the C{user} directives for CONFIG REWRITE, without that of the default user if requirepass alone has
+        changed it: its password may come from a file that fewer users can read.
+        """
         first = self.unrestricted()
         if self._required:
             first.set("resetpass", True)
             first.set(f">{self._required}", True)
-        lines = self._lines()
-        return [] if lines == [first.show()] else lines
+        return [line for line in self._lines() if line != first.show()]
 
     def _lines(self) -> list[str]:
         return [user.show() for _, user in sorted(self.named.items())]

@@ -93,8 +93,9 @@ SERVER_PARAMETERS = [
         "{title} {listen-addr} {server-mode}",
         TITLE,
         SERVER,
-        "Title of a process, of {title} (the program, or tseep-worker), {listen-addr}, {server-mode}, {port}, "
-        "{tls-port}, {unixsocket} and {config-file}. Workers keep that of their start.",
+        "Title of a process, of {title} (tseep, tseep-worker, or the path of another program than twistd), "
+        "{listen-addr}, {server-mode}, {port}, {tls-port}, {unixsocket} and {config-file}. "
+        "Workers keep that of their start.",
         option=False,
     ),
     Parameter(

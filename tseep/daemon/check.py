@@ -20,8 +20,15 @@ def unwritable(config: Config) -> list[str]:
 
 def unused_password(server: Server) -> list[str]:
     """Return an error if an ACL rule makes C{requirepass} ineffective; empty otherwise. Call it with users loaded."""
-    if server.config["requirepass"] and server.users.open:
+    password = server.config["requirepass"]
+    if password and server.users.open:
         return ["requirepass is set, but an ACL rule allows the default user without a password; remove one of the two"]
+    default, from_elsewhere = server.users.default, server.config.is_default("requirepass")
+    if password and from_elsewhere and default.enabled and not default.accepts(os.fsencode(password)):
+        return [
+            "the password of --requirepass-file or TSEEP_REQUIREPASS is none of the default user's, for which a line "
+            "'user default' has others; remove one of the two"
+        ]
     return []
 
 

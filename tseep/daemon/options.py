@@ -102,7 +102,7 @@ class Options(usage.Options):
         self["operator-listen"].append(endpoint)
 
     def opt_listen(self, endpoint: str) -> None:
-        """Endpoint to listen on, in Twisted's syntax. Repeatable. Replaces --port and --bind. [default: none]"""
+        """Endpoint to listen on, in Twisted's syntax. Repeatable. Replaces the default address."""
         self["listen"].append(endpoint)
 
     opt_l = opt_listen

@@ -26,6 +26,9 @@ _SHUTDOWN_PARAMETERS = {int(signal.SIGTERM): "shutdown-on-sigterm", int(signal.S
 _WRITTEN = (("logfile", "twistd.log"), ("pidfile", ""))
 """twistd's options that name a file it writes, with the default in the background."""
 
+_NAMELESS = ("twistd", "__main__.py")
+"""Programs that can run any server: the title of their process begins with C{tseep}, not with the program's path."""
+
 
 class ProcessService(MultiService):
     """
@@ -89,7 +92,8 @@ class ProcessService(MultiService):
         self._loaded.addCallbacks(lambda _: self._report("0"), self._fail)
 
     def _change_title(self) -> None:
-        text = self._server.title(sys.argv[0])
+        program = sys.argv[0]
+        text = self._server.title("tseep" if os.path.basename(program) in _NAMELESS else program)
         if text:
             title.set_title(text)
 

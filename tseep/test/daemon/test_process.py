@@ -143,6 +143,9 @@ class ProcessServiceTests(SynchronousTestCase):
         self.server.config.set("proc-title-template", "{title} {port} {tls-port} {unixsocket} {config-file} {{")
         self.server.apply_config()
         self.assertEqual(["/bin/tseep 127.0.0.1:6379", "/bin/tseep 6379 0  - {"], titles)
+        self.patch(process.sys, "argv", ["/bin/twistd"])
+        self.server.apply_config()
+        self.assertEqual("tseep 6379 0  - {", titles.pop())
         self.server.config.set("port", "0")
         self.server.config.set("proc-title-template", "{title} {listen-addr}")
         self.server.addresses = ["/run/tseep.sock:0"]

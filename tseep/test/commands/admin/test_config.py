@@ -190,6 +190,18 @@ class RewriteTests(SessionTests):
         self.assertEqual(0o600, self.path.stat().st_mode & 0o777)
         self.assertEqual([f"CONFIG REWRITE has written {self.path}"], self.logged)
 
+    def test_default_user(self) -> None:
+        """Users are written; the default user only if more than requirepass, which can come from a file, made it."""
+        self.server.config.presume("requirepass", "secret")
+        self.server.apply_config()
+        self.run_command("ACL", "SETUSER", "eve", "on", ">x", "+get")
+        self.assertReply("OK", "CONFIG", "REWRITE")
+        self.assertNotIn("default", self.path.read_text())
+        self.assertIn("user eve on", self.path.read_text())
+        self.run_command("ACL", "SETUSER", "default", ">other")
+        self.assertReply("OK", "CONFIG", "REWRITE")
+        self.assertEqual(1, self.path.read_text().count("user default on #"))
+
     def test_all_parameters(self) -> None:
         """DEBUG CONFIG-REWRITE-FORCE-ALL writes every parameter; a server can read the file and has the same values."""
         self.server.config.set("enable-debug-command", "yes")
@@ -210,7 +222,7 @@ class RewriteTests(SessionTests):
         self.run_command("ACL", "SETUSER", "eve", "on", "~k*", "+get")
         self.run_command("CONFIG", "REWRITE")
         users = [line for line in self.path.read_text().splitlines() if line.startswith("user ")]
-        self.assertEqual([line.decode() for line in self.run_command("ACL", "LIST")], users)
+        self.assertEqual([self.run_command("ACL", "LIST")[1].decode()], users)  # requirepass gives the default user
         self.server.config.set("aclfile", "users.acl")
         self.run_command("CONFIG", "REWRITE")
         self.assertNotIn("user ", self.path.read_text())
