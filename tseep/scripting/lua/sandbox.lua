@@ -587,7 +587,9 @@ local function explain(problem)
     level = level + 1
     where = getinfo(level, "nSl")
   end
-  if type(problem) ~= "table" then
+  if behind[problem] then -- its source and line cannot be set
+    problem = {err = "ERR " .. READONLY}
+  elseif type(problem) ~= "table" then
     problem = {err = "ERR " .. tostring(problem)}
   end
   if where and where.currentline > 0 then
@@ -727,7 +729,7 @@ local function call_fragment(body) -- in a coroutine, as Lua calls no hook insid
   local ok, value = resume(coroutines.create(body))
   value = plain(value)
   if not ok and type(value) == "table" then
-    value = value.err
+    value = rawget(value, "err")
   end
   return ok, not ok and as_text(value) or value
 end

@@ -120,6 +120,13 @@ class SandboxTests(SessionTests):
             self.evaluate("return {type(getmetatable(redis)), type(getmetatable(math)), type(getmetatable(_G))}"),
         )
 
+    def test_guarded_error(self) -> None:
+        """A shared table that a script raises as its error remains as it is: no name and place are set in it."""
+        for table in ("_G", "redis", "cjson", "string", "getmetatable(_G)"):
+            self.assertIn("Attempt to modify a readonly table", self.evaluate(f"error({table})"))
+            script = f"return {{type(rawget({table}, 'source')), type(rawget({table}, 'line'))}}"
+            self.assertEqual([b"nil", b"nil"], self.evaluate(script), table)
+
     def test_place(self) -> None:
         """An error of a library function has the place of its call, also in a return statement, as in Redis."""
         for script, text in (
