@@ -184,3 +184,16 @@ def test_pipeline(v2: Tseep, oracle: Redis) -> None:
             calls = "SCRIPT DEBUG x", "SCRIPT DEBUG YES", f"EVALSHA {'0' * 40} 0", "SCRIPT DEBUG NO", "EVAL return 0"
             answers.append([*replies, *[str(client(*words.split())) for words in calls]])
     assert answers[0] == answers[1]
+
+
+def test_commands_after_eval(running: Tseep) -> None:
+    """Commands that arrive with a script that a child debugs do not run in the server."""
+    with running.connect() as client, running.connect() as other:
+        other("DEL", "after")
+        assert client("SCRIPT", "DEBUG", "YES") == "OK"
+        client.send(encode("EVAL", "return 7", "0") + encode("SET", "after", "1"))
+        client.reply()
+        client.send(encode("c"))
+        assert "<endsession>" in str(client.reply().plain)
+        assert client.reply().plain == 7
+        assert other("GET", "after") is None

@@ -77,7 +77,7 @@ class Session:
         "reply_skip_next", "reply_skip", "connected_at", "last_seen", "last_command", "transaction", "watched",
         "dirty_cas", "subscriptions", "blocked", "deny_blocking", "tracking", "monitoring", "extra_memory",
         "soft_since", "ended", "debugging", "_left", "_unread", "_replies", "_parser", "_encoders", "_dispatch",
-        "_native",
+        "_native", "_relayed",
     )  # fmt: skip
 
     def __init__(self, server: Server, connection: IConnection, id: int) -> None:
@@ -108,6 +108,7 @@ class Session:
         self._replies: list[bytes] | None = None  # of the current read; None outside of _answer
         self._parser: Parser | None = None  # chosen by the first byte
         self._native = False
+        self._relayed = False  # whether the input goes to a process that debugs a script
         self.reset()
 
     def reset(self) -> None:
@@ -249,8 +250,12 @@ class Session:
         return data
 
     def pass_input(self, relay: Relay) -> None:
-        """Pass further input to the process that debugs a script, in place of parsing it."""
+        """
+        Pass further input to the process that debugs a script, in place of parsing it. The commands that were received
+        with the script are dropped, as in Redis: they would run here, on the data that the process has a copy of.
+        """
         self._parser = relay
+        self._relayed = True
 
     def call(self, command: Command, argv: list[bytes]) -> Reply:
         """
@@ -376,7 +381,7 @@ class Session:
             else:
                 timed, reply = self._dispatch_slow(argv)
                 dispatch, encoders, singly = self._dispatch, self._encoders, server.slow < SLOW_ENOUGH
-                if self.closing or self.blocked is not None:
+                if self.closing or self.blocked is not None or self._relayed:
                     most = 0  # stop after this reply
             encoded = encoders[type(reply)](reply)
             replies.append(encoded)
@@ -408,10 +413,10 @@ class Session:
         return output
 
     def _stop(self, commands: Iterator[list[bytes]]) -> None:
-        """Keep the remaining commands for later, unless the session is closing."""
+        """Keep the remaining commands for later, unless the session is closing or debugs a script."""
         if self.blocked is not None:
             self._left = self._rest(commands)
-        elif not self.closing and not self.ended:
+        elif not self.closing and not self.ended and not self._relayed:
             self.pending_commands = self._rest(commands)
 
     def _count(self, command: Command | None, run: int, start: int, argv: list[bytes]) -> int:
