@@ -202,6 +202,11 @@ class Persistence:
         )
         self.log.scheduled = True
 
+    @property
+    def discards(self) -> bool:
+        """True if the shutdown that has begun discards what is not stored yet (SHUTDOWN NOSAVE)."""
+        return not self.saves_at_end or "nosave" in self.shutdown_options
+
     def prepare_shutdown(self, options: Collection[str] | None = None) -> None:
         """
         Store what is left, as the options of SHUTDOWN require.

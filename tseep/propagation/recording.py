@@ -42,6 +42,7 @@ class Recording:
         self._half_done = half_done
         self._changed = False
         self._group: list[tuple[int, Argv]] | None = None
+        self._abandoned = False
 
     def begin(self, append: Callable[[int, Effects], None]) -> None:
         """Record commands to the sink C{append}."""
@@ -93,14 +94,19 @@ class Recording:
         def group(session: Session, argv: Argv) -> Any:
             if self._group is not None:  # already in a transaction or script
                 return run(session, argv)
-            self._group = []
+            self._group, self._abandoned = [], False
             try:
                 return run(session, argv)
             finally:
                 together, self._group = self._group, None
-                self._record_group(together)
+                if not self._abandoned:
+                    self._record_group(together)
 
         return group
+
+    def abandon(self) -> None:
+        """Record nothing of the transaction or script that runs: it ends in the middle."""
+        self._abandoned = True
 
     def _record_group(self, group: list[tuple[int, Argv]]) -> None:
         """Pass the effects of a transaction or script, which can be in several databases, to the sink."""

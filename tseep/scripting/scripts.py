@@ -382,9 +382,8 @@ class Scripting:
             return self._tick_loading()
         if self._from_file:  # no client is served yet
             return b"ERR server is shutting down" if server.stopping else None
-        server.begin_requested_stop()
         patience = server.config["busy-reply-threshold"]
-        if server.stopping:
+        if server.stopping or server.requested_shutdown is not None:
             patience = min(patience, WHILE_STOPPING)
         if server.timer() - running.started > patience * 1_000_000:
             server.yield_to_clients(running)

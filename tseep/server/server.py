@@ -64,6 +64,9 @@ MAX_HZ = 500
 RESERVED_CLIENTS = 8
 """Connections beyond C{maxclients} for C{--operator-listen}."""
 
+WRITER_GRACE_MS = 5000
+"""Milliseconds that a shutdown waits for a script that has written: then it is ended, and not recorded."""
+
 
 class Server:
     """
@@ -139,6 +142,7 @@ class Server:
         self.loading: Loader | None = None
         self.stopping = False
         self.requested_shutdown: Collection[str] | None = None
+        self._requested_at = 0
         self.in_exec = False
         self._running_deferred = False
         self.stats = Stats()
@@ -355,6 +359,8 @@ class Server:
         keyspace.now = now
         if self.stopping:
             run.kill()
+            if self.persistence.discards or (run.wrote and not self.in_exec):
+                self.persistence.recording.abandon()  # all or nothing
 
     def end_busy(self) -> None:
         """End the state that L{yield_to_clients} began, and defer the timers that became due in the meantime."""
@@ -370,19 +376,27 @@ class Server:
     def request_stop(self, options: Collection[str]) -> None:
         """
         Begin an orderly shutdown at the next run of cron, until which SHUTDOWN ABORT can cancel it. It begins at once
-        in the middle of a script or of the load of the data, where cron does not run. Called by signal handlers.
+        in the middle of the load of the data, where cron does not run. Called by signal handlers.
 
         @param options: as for L{stop}.
         """
-        if self.scripting.running is not None or self.loading is not None:
+        if self.loading is not None:
             self.stop(options)
-        elif not self.stopping:
-            self.requested_shutdown = options
+        elif not self.stopping and self.requested_shutdown is None:
+            self.requested_shutdown, self._requested_at = options, self.milliseconds()
 
     def begin_requested_stop(self) -> None:
-        """Begin the requested shutdown, if there is one. Called by cron, and by scripts, during which cron stops."""
-        if self.requested_shutdown is not None:
-            self.stop(self.requested_shutdown)
+        """
+        Begin the requested shutdown, if there is one. A script that has written is given L{WRITER_GRACE_MS} from the
+        request, as all of its changes must be kept, or none. Called by cron, and by slow scripts, during which cron may
+        not run.
+        """
+        options, script = self.requested_shutdown, self.scripting.running
+        if options is None:
+            return
+        waits = script is not None and script.wrote and "nosave" not in options
+        if not waits or self.milliseconds() - self._requested_at > WRITER_GRACE_MS:
+            self.stop(options)
 
     def stop(self, options: Collection[str] = ()) -> None:
         """

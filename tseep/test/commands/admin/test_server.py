@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+from itertools import count
+from typing import Any
 
 from tseep.test.support import START, SessionTests, decode, encode, made_folder
+
+WRITES_SLOWLY = "redis.call('SET', KEYS[1], 1) for i = 1, 3000000 do end redis.call('SET', KEYS[2], 1) return 1"
 
 
 class ServerTests(SessionTests):
@@ -85,10 +89,43 @@ class ShutdownTests(SessionTests):
         self.assertEqual(1, self.stops)
 
     def test_requested_before_script(self) -> None:
-        """A shutdown that was requested before a script, in the middle of which cron does not run, begins in it."""
-        self.server.host.shut_down = lambda: self.server.scripting.running.kill()
+        """
+        A shutdown that was requested before a script, in the middle of which cron does not run, begins in it when it
+        is slow, also with a long threshold.
+        """
+        self.run_command("CONFIG", "SET", "busy-reply-threshold", 1_000_000)
         self.server.request_stop([])
+        self.server.timer = count(0, 10_000_000).__next__
         self.assertIn("killed", self.run_command("EVAL", "while true do end", 0))
+        self.assertEqual(1, self.stops)
+
+    def test_script_that_has_written(self) -> None:
+        """A shutdown does not begin in the middle of a script that has written, but after it."""
+        self.run_command("CONFIG", "SET", "busy-reply-threshold", 100)
+        self.server.timer = count(0, 20_000_000).__next__
+
+        def signalled(seconds: float = 0) -> None:
+            self.server.request_stop([])
+            self.server.cron.run()
+
+        self.server.host.serve_clients = signalled
+        self.assertReply(1, "EVAL", WRITES_SLOWLY, 2, "a", "b")
+        self.assertEqual((b"1", b"1", 0), (*self.run_command("MGET", "a", "b"), self.stops))
+        self.server.cron.run()
+        self.assertEqual(1, self.stops)
+
+    def test_script_that_does_not_end(self) -> None:
+        """A script that has written is ended by NOSAVE, and some seconds after a signal; nothing of it is recorded."""
+        self.run_command("CONFIG", "SET", "busy-reply-threshold", 100)
+        recorded: list[Any] = []
+        self.server.persistence.recording.begin(lambda number, commands: recorded.extend(commands))
+        stops: list[Any] = [lambda: self.server.stop(["nosave"]), lambda: self.server.request_stop([])]
+        for stop in stops:
+            self.server.stopping = False
+            self.server.timer = count(0, 100_000_000).__next__
+            self.server.host.serve_clients = lambda seconds=0, stop=stop: stop()  # type: ignore[misc]
+            self.assertIn("killed", self.run_command("EVAL", f"{WRITES_SLOWLY[:-9]} while true do end", 2, "a", "b"))
+        self.assertEqual([], recorded)
 
     def test_wrongly(self) -> None:
         """SHUTDOWN refuses unknown options and those that exclude each other."""
