@@ -337,7 +337,8 @@ class Users:
         if self._required:
             first.set("resetpass", True)
             first.set(f">{self._required}", True)
-        return [line for line in self._lines() if line != first.show()]
+        of_requirepass = first.show()
+        return [line for line in self._lines() if line != of_requirepass]
 
     def _lines(self) -> list[str]:
         return [user.show() for _, user in sorted(self.named.items())]
