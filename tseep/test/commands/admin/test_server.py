@@ -119,6 +119,12 @@ class ShutdownTests(SessionTests):
         self.run_command("CONFIG", "SET", "busy-reply-threshold", 100)
         recorded: list[Any] = []
         self.server.persistence.recording.begin(lambda number, commands: recorded.extend(commands))
+        self.server.persistence._running = True
+        self.server.config.set("save", "1 1")
+        self.server.changes.update()
+        self.assertReply(1, "EVAL", WRITES_SLOWLY, 2, "a", "b")
+        self.assertEqual([[b"SET", b"a", b"1"], [b"SET", b"b", b"1"]], recorded)
+        recorded.clear()
         stops: list[Any] = [lambda: self.server.stop(["nosave"]), lambda: self.server.request_stop([])]
         for stop in stops:
             self.server.stopping = False
