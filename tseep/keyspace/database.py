@@ -117,14 +117,14 @@ class Database:
         """Return the value, or None. Counts a hit or a miss, and updates the access time: for reads."""
         keyspace = self._keyspace
         when = self.expires.get(key)
-        exists = when is None or when >= keyspace.now or self._expire(key)
-        value = self.values.get(key) if exists else None
-        if value is None:
-            self._miss(key)
-        else:
-            keyspace.hits += 1
-            self.accessed[key] = keyspace.second
-        return value
+        if when is None or when >= keyspace.now or self._expire(key):
+            value = self.values.get(key)
+            if value is not None:
+                keyspace.hits += 1
+                self.accessed[key] = keyspace.second
+                return value
+        self._miss(key)
+        return None
 
     def read_untouched(self, key: bytes) -> Value | None:
         """Return the value, or None. Counts a hit or a miss, but keeps the access time (LOOKUP_NOTOUCH): as for TTL."""

@@ -38,7 +38,8 @@ class Parser:
 
     @property
     def partial(self) -> bool:
-        return bool(self._tail)
+        """False if the parser holds neither an incomplete frame nor an error."""
+        return bool(self._tail) or self.error is not None
 
     @property
     def held(self) -> int:

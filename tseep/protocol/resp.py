@@ -71,7 +71,7 @@ class Parser:
     @ivar error: the protocol error in Redis's words; None if there was none. Nothing is parsed after it. Empty where
         Redis closes the connection without an error reply.
     @ivar awaited: missing bytes of the incomplete argument, with its CRLF; 0 if there is none.
-    @ivar partial: False if the parser holds no incomplete command.
+    @ivar partial: False if the parser holds neither an incomplete command nor an error.
     @ivar trusted: True if the client is authenticated. Before that, lower limits apply, and C{feed} returns one
         command at a time, as each may be the AUTH that lifts them.
     """
@@ -88,7 +88,7 @@ class Parser:
         self.awaited = 0
         self._body: bytearray | None = None  # its received bytes
         self._taken = 0  # bytes that its complete arguments use
-        self.partial = False  # whether any of the above can hold data
+        self.partial = False  # whether any of the above can differ
 
     @property
     def held(self) -> int:
@@ -102,22 +102,37 @@ class Parser:
         @return: the commands that are complete now, in order.
         """
         commands: list[list[bytes]] = []
-        if self.partial or not self.trusted:
+        if self.trusted and not self.partial:
+            at = whole_commands(data, commands)
+            if at < len(data):
+                self._feed_pieces(data, at, commands)
+        else:
             data = self._tail + data
             at = self._pieces(data, 0, commands, 1)
-            self._tail = data = data[at:]
+            self._feed_rest(data[at:], commands)
+        return commands
+
+    def _feed_rest(self, data: bytes, commands: list[list[bytes]]) -> None:
+        """Parse what follows the command that was incomplete, or the first one of a client that must authenticate."""
         if self.trusted and self._argv is None and self.error is None:
             at = whole_commands(data, commands)
-            if at == len(data):
-                self._tail = b""
-                self.partial = False
-                return commands
-            at = self._pieces(data, at, commands, len(data))
-            self._tail = data[at:]
+            self._tail = b""
+            self.partial = False
+            if at < len(data):
+                self._feed_pieces(data, at, commands)
+        else:
+            self._keep(data)
+
+    def _feed_pieces(self, data: bytes, at: int, commands: list[list[bytes]]) -> None:
+        """Parse from C{at} step by step, and keep what is incomplete then."""
+        at = self._pieces(data, at, commands, len(data))
+        self._keep(data[at:])
+
+    def _keep(self, tail: bytes) -> None:
+        self._tail = tail
         self.partial = True
         if self._argv is not None and self.held > self._limits.query_buffer:
             self.error = b""
-        return commands
 
     def _pieces(self, data: bytes, at: int, commands: list[list[bytes]], most: int) -> int:
         """Parse from C{at} until C{most} commands are complete or the data end; return the offset reached."""

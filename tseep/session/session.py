@@ -396,7 +396,8 @@ class Session:
                 self._stop(commands)
                 break
         else:
-            self._check_protocol(replies)
+            if self._parser.partial:  # type: ignore[union-attr]
+                self._check_protocol(replies)
         if run:
             self._count(timed, run, start, first)
         self._replies = None
