@@ -98,7 +98,7 @@ def parse_output_limits(text: str) -> dict[str, tuple[int, int, int]]:
         raise ValueError("Wrong number of arguments in buffer limit configuration.")
     limits = {}
     for name, hard, soft, seconds in zip(*[iter(words)] * 4):
-        name = "slave" if name == "replica" else name
+        name = {"replica": "slave"}.get(name.lower(), name.lower())
         if name not in ("normal", "slave", "pubsub"):
             raise ValueError("Invalid client class specified in buffer limit configuration.")
         try:

@@ -63,7 +63,7 @@ class ConfigTests(SynchronousTestCase):
     def test_output_limits(self) -> None:
         """Limits are set by client class; an empty text changes none, as in Redis."""
         name = "client-output-buffer-limit"
-        for text in ("replica 1kb 2 3", "normal 4 5 6 normal 7 8 9", ""):
+        for text in ("REPLICA 1kb 2 3", "normal 4 5 6 Normal 7 8 9", ""):
             self.config.set(name, text)
         self.assertEqual("normal 7 8 9 slave 1024 2 3 pubsub 33554432 8388608 60", self.config.show(name))
         self.assertRefused(name, "Wrong number of arguments", "normal", "normal 1 2", "normal 1 2 3 slave")
