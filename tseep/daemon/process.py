@@ -26,6 +26,9 @@ _SHUTDOWN_PARAMETERS = {int(signal.SIGTERM): "shutdown-on-sigterm", int(signal.S
 _WRITTEN = (("logfile", "twistd.log"), ("pidfile", ""))
 """twistd's options that name a file it writes, with the default in the background."""
 
+INSIST_MS = 1000
+"""Milliseconds after a signal within which SIGINT does not count as another request: wrappers send signals twice."""
+
 _NAMELESS = ("twistd", "__main__.py")
 """Programs that can run any server: the title of their process begins with C{tseep}, not with the program's path."""
 
@@ -68,12 +71,12 @@ class ProcessService(MultiService):
 
     def _shut_down(self, number: int) -> None:
         """
-        Request a shutdown; exit at once, with status 1, if one is requested already and SIGINT comes while a snapshot
-        is written.
+        Request a shutdown. If one is requested already, SIGINT exits at once, with status 1: while a snapshot is
+        written, or if a command has delayed the shutdown for L{INSIST_MS}.
         """
         server = self._server
         insists = number == signal.SIGINT and (server.stopping or server.requested_shutdown is not None)
-        if insists and server.persistence.snapshots.abandon():
+        if insists and (server.persistence.snapshots.abandon() or server.shutdown_delay >= INSIST_MS):
             server.host.fail("You insist... exiting now.")
         if server.loading is not None:
             server.host.log(3, "Received shutdown signal during loading, scheduling shutdown.")

@@ -385,6 +385,11 @@ class Server:
         elif not self.stopping and self.requested_shutdown is None:
             self.requested_shutdown, self._requested_at = options, self.milliseconds()
 
+    @property
+    def shutdown_delay(self) -> int:
+        """Milliseconds since the request of a shutdown that has not begun; 0 if there is none."""
+        return 0 if self.requested_shutdown is None else self.milliseconds() - self._requested_at
+
     def begin_requested_stop(self) -> None:
         """
         Begin the requested shutdown, if there is one. A script that has written is given L{WRITER_GRACE_MS} from the
@@ -395,7 +400,7 @@ class Server:
         if options is None:
             return
         waits = script is not None and script.wrote and "nosave" not in options
-        if not waits or self.milliseconds() - self._requested_at > WRITER_GRACE_MS:
+        if not waits or self.shutdown_delay > WRITER_GRACE_MS:
             self.stop(options)
 
     def stop(self, options: Collection[str] = ()) -> None:

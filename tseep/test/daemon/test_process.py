@@ -92,6 +92,23 @@ class ProcessServiceTests(SynchronousTestCase):
             self.server.cron.run()
             self.assertEqual(options, self.server.persistence.shutdown_options)
 
+    def test_insisting_in_a_command(self) -> None:
+        """SIGINT ends the process at once if a command has delayed a requested shutdown for a second."""
+        self.begin(Starting())
+        failed: list[str] = []
+        self.server.host.shut_down = lambda: None
+        self.patch(self.server.host, "fail", failed.append)
+        now = self.server.milliseconds()
+        for number, later in ((signal.SIGINT, 0), (signal.SIGINT, 999), (signal.SIGTERM, 1000)):
+            self.patch(self.server, "milliseconds", lambda later=later: now + later)
+            self.installed[number](number, None)
+            self.assertEqual([], failed)
+        self.installed[signal.SIGINT](signal.SIGINT, None)
+        self.assertEqual(["You insist... exiting now."], failed)
+        self.server.cron.run()
+        self.installed[signal.SIGINT](signal.SIGINT, None)
+        self.assertEqual(1, len(failed), "the shutdown has begun")
+
     def test_insisting(self) -> None:
         """
         SIGINT after another signal, while a snapshot is written, deletes its temporary file and ends the process at
