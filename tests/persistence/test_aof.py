@@ -331,8 +331,10 @@ def anonymous_memory(server: Tseep) -> int:
     return server.memory - server._status("RssFile") * 1024
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("options", [(), APPENDING, ("--save", "60 1")], ids=["nothing", "appendonly", "save"])
+@pytest.mark.parametrize(
+    ("mode", "options"),
+    [("v2", ()), ("v2", ("--save", "60 1")), *[(mode, APPENDING) for mode in MODES]],  # all modes have the same lock
+)
 def test_two_servers_in_one_folder(tmp_path: Path, mode: str, options: Sequence[str]) -> None:
     """A second server in a folder does not start, and names the first one; after a kill a new one starts at once."""
     with tseep(tmp_path, *options, mode=mode) as server, server.connect() as client:

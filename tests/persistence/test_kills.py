@@ -13,7 +13,7 @@ import pytest
 from ..support.durable import APPENDING, tseep
 from ..support.servers import MODES, Tseep
 
-KILLS = int(os.environ.get("TSEEP_KILLS", "20"))
+KILLS = int(os.environ.get("TSEEP_KILLS", "10"))
 """Number of kills per mode."""
 
 CLIENTS = 20
