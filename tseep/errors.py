@@ -12,7 +12,10 @@ class CommandError(Exception):
     @param size: for a reply that would be too large, its bytes. A client whose hard limit of output is lower is closed.
     @param counted: True if INFO errorstats already includes it, because the call inside a script was counted.
     @param rejected: True if the command was refused before it ran, which INFO commandstats counts separately.
+    @ivar whole: True if EXEC, refused for this reason, replies with this error alone.
     """
+
+    whole = False
 
     def __init__(self, message: str | bytes, counted: bool = False, size: int = 0, rejected: bool = False) -> None:
         super().__init__(message)

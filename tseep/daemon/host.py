@@ -49,10 +49,10 @@ class ReactorHost(ServerHost):
         os._exit(1)
 
     def shut_down(self) -> None:
-        self._reactor.callFromThread(self._stop_reactor)
+        self._reactor.callFromThread(self._stop_safely)
 
-    def _stop_reactor(self) -> None:
-        """Stop the reactor, and so the service, unless data would be lost."""
+    def _stop_safely(self) -> None:
+        """Stop the service, unless data would be lost."""
         assert self._mode is not None
         server = self._mode.server
         try:
@@ -65,8 +65,12 @@ class ReactorHost(ServerHost):
                 error=error.message.decode("utf-8", "replace").partition(" ")[2],
             )
         else:
-            if self._reactor.running:
-                self._reactor.stop()
+            self._exit()
+
+    def _exit(self) -> None:
+        """End the process, and so the service."""
+        if self._reactor.running:
+            self._reactor.stop()
 
 
 def printable(text: str) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from twisted.internet import tcp
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.threads import blockingCallFromThread
+from twisted.python.threadable import isInIOThread
 from zope.interface import implementer
 
 from tseep.interfaces import IConnection, IMode
@@ -364,6 +365,9 @@ class ThreadedMode:
         Close a port in the reactor's thread, which may be in the middle of an C{accept} and wait for the lock. The
         client's thread that calls this releases the lock meanwhile; C{turn} keeps other clients' commands out.
         """
+        if isInIOThread():
+            close_now(port)
+            return
         self.lock.release()
         try:
             blockingCallFromThread(self._reactor, close_now, port)

@@ -147,6 +147,33 @@ class Client(Protocol):
         """Close the connection: no thread can be started. Must be thread-safe."""
 
 
+class _Settings:
+    """The stack size and the switch interval, from the start of the process's first pool to the stop of its last."""
+
+    def __init__(self) -> None:
+        self._pools = 0
+        self._stack_size = 0
+        self._interval = 0.0
+
+    def apply(self) -> None:
+        """Set both, unless they are set."""
+        if not self._pools:
+            self._stack_size = threading.stack_size(STACK_BYTES)
+            self._interval = sys.getswitchinterval()
+            sys.setswitchinterval(SWITCH_INTERVAL_S)
+        self._pools += 1
+
+    def restore(self) -> None:
+        """Restore both, unless another pool needs them."""
+        self._pools -= 1
+        if not self._pools:
+            sys.setswitchinterval(self._interval)
+            threading.stack_size(self._stack_size)
+
+
+_settings = _Settings()
+
+
 class Threads:
     """
     Starts the threads of clients. All methods but L{start} and L{stop} are thread-safe.
@@ -168,15 +195,12 @@ class Threads:
     def start(self) -> None:
         """Set stack size, switch interval and futex slots. Must be called before the first thread starts."""
         futex.set_slots(FUTEX_SLOTS)
-        self._stack_size = threading.stack_size(STACK_BYTES)
-        self._interval = sys.getswitchinterval()
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        _settings.apply()
 
     def stop(self) -> None:
         """Block until all threads have ended, and restore stack size and switch interval."""
         self._pool.stop()
-        sys.setswitchinterval(self._interval)
-        threading.stack_size(self._stack_size)
+        _settings.restore()
 
     def serve(self, client: Client) -> None:
         """Start the client's thread as soon as fewer than L{MAX_STARTING} are starting."""

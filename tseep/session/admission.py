@@ -92,7 +92,7 @@ def refused(session: Session, argv: list[bytes], error: CommandError) -> Command
     """Return the error of a refused command. It makes EXEC fail later; a refused EXEC ends the transaction."""
     if argv[0].lower() == b"exec":
         end_transaction(session)
-        return aborted(error)
+        return error if error.whole else aborted(error)
     if session.transaction is not None:
         session.transaction.refused = True
     return error

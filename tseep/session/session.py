@@ -117,7 +117,7 @@ class Session:
         self.no_touch = False
         self.silent = self.reply_skip_next = self.reply_skip = False
         self.transaction = None
-        self._forget()
+        self.unregister()
         self.select(0)
         self.set_protocol(2)
         self.user = self.server.users.default
@@ -291,9 +291,9 @@ class Session:
         self.ended = True
         self.blocked = self.pending_commands = self._left = None
         self.server.deliveries.pop(self, None)
-        self._forget()
+        self.unregister()
 
-    def _forget(self) -> None:
+    def unregister(self) -> None:
         """End WATCH, subscriptions, tracking and MONITOR."""
         server = self.server
         server.changes.watching.forget(self)

@@ -125,11 +125,12 @@ def _encode(text: str) -> bytes:
 
 @command("CONFIG RESETSTAT")
 def config_resetstat(session: Session, argv: list[bytes]) -> Reply:
-    _reset_statistics(session.server)
+    reset_statistics(session.server)
     return OK
 
 
-def _reset_statistics(server: Server) -> None:
+def reset_statistics(server: Server) -> None:
+    """Set the figures of INFO to 0 that CONFIG RESETSTAT does."""
     server.stats.reset()
     server.keyspace.reset_counts()
     server.eviction.reset_counts()

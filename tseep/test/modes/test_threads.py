@@ -159,6 +159,17 @@ class ThreadsTests(SynchronousTestCase):
         self.threads.stop()
         self.assertEqual(before, (sys.getswitchinterval(), threading.stack_size()))
 
+    def test_settings_of_two(self) -> None:
+        """The last pool that stops restores them, in any order."""
+        before = sys.getswitchinterval(), threading.stack_size()
+        other = Threads(self.clock)
+        self.threads.start()
+        other.start()
+        self.threads.stop()
+        self.assertEqual((SWITCH_INTERVAL_S, STACK_BYTES), (sys.getswitchinterval(), threading.stack_size()))
+        other.stop()
+        self.assertEqual(before, (sys.getswitchinterval(), threading.stack_size()))
+
     def test_futex_slots(self) -> None:
         """C{start} enlarges the kernel's futex hash before any thread exists."""
         self.start()

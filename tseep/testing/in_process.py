@@ -1,0 +1,388 @@
+"""A server on the reactor of the tests, for Twisted's trial."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Callable, TypeVar
+from urllib.parse import quote
+
+from twisted.internet.defer import Deferred
+
+from tseep.configuration.parameters import PARAMETERS, Config
+from tseep.daemon.endpoints import tcp_endpoints, unix_endpoints
+from tseep.daemon.service import TseepService
+from tseep.errors import CommandError
+from tseep.modes.evented import EventedMode
+from tseep.modes.threaded import ThreadedMode
+from tseep.modes.workers.owner import WorkersMode
+from tseep.net.ports import CannotStart
+from tseep.persistence.aof_loader import CannotLoad, Loader
+from tseep.persistence.snapshots import snapshot_of
+from tseep.testing import names
+from tseep.testing.faults import Fault, Rule
+from tseep.testing.isolation import reset
+from tseep.testing.server import HOST, ServerUnderTest, reserved
+
+MODES = {mode.name: mode for mode in (ThreadedMode, EventedMode, WorkersMode)}
+
+DEFAULTS = {"bind": HOST, "workers": "2"}
+"""Parameters that differ from the server's own defaults."""
+
+KILL_INTERVAL_S = 0.02
+"""Seconds between two attempts to kill v1's running script."""
+
+_Result = TypeVar("_Result")
+
+
+class InProcess:
+    """
+    A server on the reactor of the tests. It listens when the constructor returns.
+
+    The limits of encodings, such as C{hash-max-listpack-entries}, are the process's: those of the server that was
+    configured last hold for all.
+
+    Stop it with L{stop}, which leaves a clean reactor: C{self.addCleanup(server.stop)}, or C{async with InProcess()}.
+
+    Faults, records and L{freeze} can be used as context managers: they end with the block, at the latest with L{flush}.
+
+    @param reactor: by default Twisted's global reactor.
+    @param mode: C{v1}, C{v2}, or C{v3} with 2 worker processes.
+    @param parameters: parameters of CONFIG SET, with underscores for dashes; C{port} is by default a free one.
+    @raise ValueError: if a value is wrong.
+    @raise TypeError: if there is no such parameter.
+    @raise OSError: if the port is in use.
+    @ivar host: the IP address, C{port}: the port.
+    @ivar stopped: whether L{stop} or a client's SHUTDOWN has begun to stop the server.
+    """
+
+    def __init__(self, reactor: Any = None, mode: str = "v2", **parameters: object) -> None:
+        if reactor is None:
+            from twisted.internet import reactor
+        names.check_mode(mode)
+        texts = names.texts_of(parameters, (parameter.name for parameter in PARAMETERS))
+        self.stopped = False
+        self._ended: Deferred[None] = Deferred()
+        self._start(reactor, mode, {**DEFAULTS, **texts})
+        config = self._server.config
+        self.host: str = config["bind"][0]
+        self.port: int = config["port"]
+        self._password = config["requirepass"]
+        self._first = {name: config.show(name) for name in config.parameters}
+        self._records = 0
+
+    def _start(self, reactor: Any, mode: str, texts: dict[str, str]) -> None:
+        with reserved(int(texts.get("port", 0))) as port:
+            config = Config(**{**texts, "port": str(port.getsockname()[1])})
+            self._server = server = ServerUnderTest(config, reactor)
+            server.own_host.shut_down_server = self.stop
+            self._mode = MODES[mode](reactor, server)
+            keeps = "dir" in texts  # without it, never load files of the current directory
+            endpoints = [*tcp_endpoints(config), *unix_endpoints(config)]
+            self._service = TseepService(reactor, server, self._mode, endpoints, keeps=keeps)
+            try:
+                self._service.privilegedStartService()
+                self._service.startService()
+            except CannotStart as error:  # a SystemExit, which would end the tests
+                raise OSError(str(error)) from None
+
+    @property
+    def url(self) -> str:
+        """The address as a C{redis://} URL with the password, database 0."""
+        login = f":{quote(self._password, '')}@" if self._password else ""
+        return f"redis://{login}{self.host}:{self.port}/0"
+
+    async def __aenter__(self) -> InProcess:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.stop()
+
+    def stop(self) -> Deferred[None]:
+        """Close all connections and the port. The Deferred fires when that is done; so do those of further calls."""
+        done = self.wait_stopped()
+        if not self.stopped:
+            self.stopped = True
+            self._server.own_host.cancel_calls()
+            self._server.close_placeholder()
+            self.interrupt()
+            self._service.stopService().addCallback(self._ended.callback)
+        return done
+
+    def wait_stopped(self) -> Deferred[None]:
+        """Return a Deferred that fires when the server has stopped, by L{stop} or a client's SHUTDOWN."""
+        done: Deferred[None] = Deferred()
+        self._ended.addCallback(lambda _: done.callback(None))
+        return done
+
+    def pids(self) -> list[int]:
+        """Return the process IDs of the server and of its workers."""
+        return [os.getpid(), *[worker.pid for worker in self._server.workers if worker.pid]]
+
+    # Isolation
+
+    def interrupt(self) -> None:
+        """Kill the running script, if there is one. Thread-safe."""
+        running = self._server.scripting.running
+        if running is not None:
+            running.kill()
+
+    def flush(self, keep_connections: bool = False) -> None:
+        """
+        Bring the server into the state of its start: close connections, kill the running script, end faults and
+        records, reset the clock, the configuration, the statistics and logs, delete keys, scripts, functions and users.
+
+        @param keep_connections: whether connections stay open, except those of removed users. MULTI, WATCH,
+            subscriptions, MONITOR and client-side caching end; blocking commands get their reply on timeout.
+        """
+        self._require_running()
+        lock = getattr(self._mode, "lock", None)
+        while lock is not None and not self._take_idle(lock):
+            self.interrupt()
+        try:
+            reset(self._server, self._first, keep_connections)
+            if self._server.uncommitted:
+                self._server.persistence.commit()
+        finally:
+            if lock is not None:
+                lock.release()
+        if lock is None:
+            self._mode.commit()
+
+    def _take_idle(self, lock: Any) -> bool:
+        """Acquire v1's lock, if no script runs; a busy one releases it at times. Return whether that succeeded."""
+        if not lock.acquire(timeout=KILL_INTERVAL_S):
+            return False
+        if self._server.scripting.running is None:
+            return True
+        lock.release()
+        time.sleep(KILL_INTERVAL_S)
+        return False
+
+    def _call(self, function: Callable[[], _Result]) -> _Result:
+        """Call a function that changes the server, with the lock of the mode if it has one."""
+        self._require_running()
+        results: list[_Result] = []
+        self._mode.call(lambda: results.append(function()))
+        return results[0]
+
+    def _require_running(self) -> None:
+        if self.stopped:
+            raise RuntimeError("the server is stopped")
+
+    # Faults
+
+    def fail(self, command: str | None = None, error: str = "", times: int | None = None) -> Fault:
+        """
+        Refuse calls of a command with an error, as READONLY, MOVED, OOM, BUSY or LOADING do.
+
+        @param command: such as C{GET} or C{CLIENT KILL}, or C{CLIENT} with all its subcommands; None for each.
+        @param error: the text of the error, such as C{OOM command not allowed}.
+        @param times: number of calls that fail; None for all.
+        @raise ValueError: if there is no such command.
+        """
+        found = self._names_of(command)
+        return self._add(Rule(found, times=_times(times), error=names.check_error(error)))
+
+    def delay(self, command: str | None = None, seconds: float = 0, times: int | None = None) -> Fault:
+        """
+        Let calls of a command wait before they are executed. Other clients are served meanwhile.
+
+        @param command: as for L{fail}.
+        @param seconds: real seconds, whatever the server's clock does.
+        @param times: number of calls that wait; None for all.
+        @raise ValueError: if there is no such command.
+        """
+        return self._add(Rule(self._names_of(command), times=_times(times), seconds=names.check_seconds(seconds)))
+
+    def drop(self, after: int = 0, times: int | None = 1) -> Fault:
+        """
+        Close the connection of a client that sends a command, in place of executing it.
+
+        @param after: number of commands, of all clients, that are executed before.
+        @param times: number of commands that this happens to; None for all.
+        """
+        skip = names.check_count(after, "after", 0)
+        assert skip is not None
+        return self._add(Rule(skip=skip, times=_times(times), drops=True))
+
+    def refuse(self) -> Fault:
+        """Refuse new connections: the server does not listen. Connections that are open stay open."""
+        server = self._server
+        return Fault(self._call(lambda: server.faults.enter(server.refuses)), self.undo)
+
+    def loading(self, seconds: float | None = None) -> Fault:
+        """
+        Refuse commands with LOADING, as a server does that loads its data.
+
+        @param seconds: how many real seconds; None until the fault is undone.
+        """
+        if seconds is not None:
+            names.check_seconds(seconds)
+        server = self._server
+        return Fault(self._call(lambda: server.faults.enter(server.loads, seconds)), self.undo)
+
+    def undo(self, number: int) -> None:
+        """End a fault by its number. No effect if it has ended, or the server is stopped."""
+        names.check_count(number, "number", 0)
+        if not self.stopped:
+            self._call(lambda: self._undo(number))
+
+    def _undo(self, number: int) -> None:
+        server = self._server
+        try:
+            server.faults.undo(number)
+        except CommandError as error:
+            raise RuntimeError(f"the server cannot listen on port {server.port} again: {error}") from error
+        server.run_deferred()
+        server.deliver()
+
+    def _add(self, rule: Rule) -> Fault:
+        return Fault(self._call(lambda: self._server.faults.add(rule)), self.undo)
+
+    def _names_of(self, command: str | None) -> frozenset[bytes] | None:
+        return names.names_of(command, self._server.table.commands)
+
+    # Time
+
+    def advance(self, seconds: float) -> None:
+        """
+        Move the server's clock forward: expiry, idle times, dates, IDs of streams. Clients whose blocking commands time
+        out by then are answered.
+        """
+        self._move(lambda clock: clock.advance(seconds))
+
+    def set_time(self, moment: float) -> None:
+        """
+        Set the server's wall clock to a Unix time in seconds. Timeouts and idle times follow it forward, never back.
+        """
+        self._move(lambda clock: clock.set(moment))
+
+    def freeze(self, at: float | None = None) -> Frozen:
+        """
+        Stop the server's clock: nothing expires, and no blocking command times out, until it is moved.
+
+        @param at: the Unix time in seconds to set it to; None for the present time.
+        """
+        self._move(lambda clock: clock.freeze(at))
+        return Frozen(self)
+
+    def unfreeze(self) -> None:
+        """Let the server's clock run on from where it stands."""
+        self._move(lambda clock: clock.unfreeze())
+
+    def _move(self, move: Callable[[Any], None]) -> None:
+        server = self._server
+        self._call(lambda: server.move_clock(lambda: move(server.test_clock)))
+
+    # Records
+
+    @contextmanager
+    def record(self) -> Iterator[list[dict[str, Any]]]:
+        """
+        Context that records commands: it gives a list which has them when the block has ended. Each is a C{dict}:
+        C{client} (its ID, 0 in a script), C{database}, C{argv}, C{time}.
+        """
+        commands: list[dict[str, Any]] = []
+        number = self.record_start()
+        try:
+            yield commands
+        finally:
+            commands += self.record_stop(number)
+
+    def record_start(self) -> int:
+        """Begin to record commands. Return the number of the record."""
+        self._records += 1
+        number = self._records
+        self._call(lambda: self._server.recorder.start(number))
+        return number
+
+    def record_stop(self, number: int) -> list[dict[str, Any]]:
+        """
+        End a record. Return its commands, in the order of their execution.
+
+        @raise ValueError: if there is no such record.
+        """
+        return self._call(lambda: self._server.recorder.stop(number))
+
+    def last_commands(self, count: int = 20) -> list[dict[str, Any]]:
+        """Return the last commands since the start or the last L{flush}; 100 at most."""
+        names.check_count(count, "count", 0)
+        return self._call(lambda: self._server.recorder.last(count))
+
+    # Seeds
+
+    def snapshot(self) -> str:
+        """Return all keys and functions as an RDB file, in Base64."""
+        data = self._call(lambda: b"".join(snapshot_of(self._server)))
+        return base64.b64encode(data).decode()
+
+    def restore(self, snapshot: str) -> None:
+        """
+        Replace all keys and functions by those of a snapshot.
+
+        @raise ValueError: if it is none; the server is empty then.
+        """
+        try:
+            data = base64.b64decode(snapshot, validate=True)
+        except (binascii.Error, ValueError, TypeError) as error:
+            raise ValueError(f"the snapshot is not Base64: {error}") from None
+        with tempfile.NamedTemporaryFile(suffix=".rdb") as file:
+            file.write(data)
+            file.flush()
+            self.load(file.name)
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """
+        Replace all keys and functions by those of an RDB file.
+
+        @raise OSError: if the file cannot be read.
+        @raise ValueError: if it is damaged; the server is empty then.
+        """
+        with open(path, "rb"):  # a missing file leaves the server as it is
+            pass
+        self._call(lambda: self._load(Path(path)))
+
+    def _load(self, path: Path) -> None:
+        server = self._server
+        try:
+            _empty(server)
+            for _ in Loader(server).load_snapshot(path):
+                pass  # no client is served in between
+        except CannotLoad as error:
+            _empty(server)
+            raise ValueError(str(error)) from None
+        server.persistence.log.scheduled = server.persistence.log.on  # the append-only file has other data
+        server.eviction.measure()
+        server.blocking.note_all(server.keyspace.databases)
+        server.run_deferred()
+        server.deliver()
+
+
+class Frozen:
+    """A stopped clock, which runs on at the end of a C{with} block."""
+
+    def __init__(self, server: InProcess) -> None:
+        self._server = server
+
+    def __enter__(self) -> Frozen:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if not self._server.stopped:
+            self._server.unfreeze()
+
+
+def _times(times: int | None) -> int | None:
+    return names.check_count(times, "times", 1, optional=True)
+
+
+def _empty(server: ServerUnderTest) -> None:
+    server.keyspace.flush()
+    server.scripting.functions.clear()
