@@ -104,6 +104,14 @@ class Config(Mapping[str, Any]):
         self.set(name, text)
         self._defaults[name] = self._values[name]
 
+    def copy_values(self) -> dict[str, Any]:
+        """Return all values, for L{restore}."""
+        return dict(self._values)
+
+    def restore(self, values: dict[str, Any]) -> None:
+        """Set all values to those of L{copy_values}."""
+        self._values.update(values)
+
     def show(self, name: str) -> str:
         """The value as text, as CONFIG GET replies it."""
         parameter = self.parameters[name]

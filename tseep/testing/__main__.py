@@ -163,7 +163,7 @@ def main(mode: str, words: list[str]) -> None:
         raise SystemExit(1) from None
     reactor.addSystemEventTrigger("before", "shutdown", server.stop)
     server.wait_stopped().addCallback(lambda _: reactor.stop())
-    Control(server, 0, 1).start()
+    reactor.callWhenRunning(Control(server, 0, 1).start)  # SIGTERM has its handler by then
     reactor.run()
 
 

@@ -74,7 +74,7 @@ class InProcess:
         self.host: str = config["bind"][0]
         self.port: int = config["port"]
         self._password = config["requirepass"]
-        self._first = {name: config.show(name) for name in config.parameters}
+        self._first = config.copy_values()
         self._records = 0
 
     def _start(self, reactor: Any, mode: str, texts: dict[str, str]) -> None:

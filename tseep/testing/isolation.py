@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tseep.commands.admin.config import reset_statistics
 from tseep.coordination.pause import PausedCommand
@@ -26,11 +26,11 @@ class Discarding:
         return []
 
 
-def reset(server: ServerUnderTest, first: dict[str, str], keep_connections: bool) -> None:
+def reset(server: ServerUnderTest, first: dict[str, Any], keep_connections: bool) -> None:
     """
     Bring a server into the state of its start. Connections that stay open keep their database, protocol and user.
 
-    @param first: the texts of all parameters at the start.
+    @param first: the parameters at the start, of L{Config.copy_values <tseep.configuration.parameters.Config>}.
     """
     for session in list(server.sessions.values()):
         (_reset_session if keep_connections else _close)(session)
@@ -73,10 +73,9 @@ def _empty(server: ServerUnderTest) -> None:
     server.users.clear()
 
 
-def _restore_settings(server: ServerUnderTest, first: dict[str, str]) -> None:
+def _restore_settings(server: ServerUnderTest, first: dict[str, Any]) -> None:
     """Restore the parameters, and what DEBUG changes."""
-    for name, text in first.items():
-        server.config.set(name, text)
+    server.config.restore(first)
     server.cron.active_expire, server.cron.paused = True, False
     server.scripting.allows_noscript = False
     server.checks_checksums = True

@@ -13,7 +13,6 @@ from tseep.testing.clock import MovableClock
 from tseep.testing.faults import Faults, State
 from tseep.testing.recorder import Recorder
 
-
 HOST = "127.0.0.1"
 
 

@@ -424,3 +424,30 @@ class ThreadedTests(InProcessTests):
         self.assertEqual(0, await other.send("DBSIZE"))
 
     test_endless_scripts.skip = skip_without("lupa")
+
+
+class WorkersTests(TestCase):
+    """v3, whose worker processes end with the server."""
+
+    timeout = 60
+
+    async def test_workers(self) -> None:
+        """Faults, the clock and flush apply to the clients of the workers."""
+        server = InProcess(mode="v3")
+        self.addCleanup(server.stop)
+        endpoint = clientFromString(reactor, f"tcp:{server.host}:{server.port}")
+        client = await connectProtocol(endpoint, Client())
+        self.assertEqual("OK", await client.send("SET", "k", "v", "EX", 300))
+        self.assertEqual(3, len(server.pids()))
+        with server.fail("GET", error="OOM no"):
+            self.assertEqual(Error("OOM no"), await client.send("GET", "k"))
+        popped = client.send("BLPOP", "q", 100)
+        await wait_until(lambda: server.last_commands(1)[0]["argv"][0] == "BLPOP")
+        server.advance(301)
+        self.assertIs(None, await popped)
+        self.assertIs(None, await client.send("GET", "k"))
+        server.flush()
+        await client.lost
+        with server.drop():
+            other = await connectProtocol(endpoint, Client())
+            self.assertIs(None, await other.send("PING"))
