@@ -230,8 +230,13 @@ class TseepService(Service):
         self.mode.call(self._server.persistence.stop)
         _log.info("tseep is now ready to exit, bye bye...")
 
+    def accept_waiting(self) -> None:
+        """Accept the connections in the backlogs of all ports, if this process accepts."""
+        for port in self._all_ports:
+            self._accept_all(port)
+
     def _accept_all(self, port: Any) -> None:
-        """Accept the connections in the backlog: closing the port would reset them and lose their requests."""
+        """Accept the connections in a backlog: closing the port would reset them and lose their requests."""
         accept = getattr(port, "doRead", None)
         stats = self._server.stats
         accepted = -1

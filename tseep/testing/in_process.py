@@ -142,6 +142,8 @@ class InProcess:
             subscriptions, MONITOR and client-side caching end; blocking commands get their reply on timeout.
         """
         self._require_running()
+        if not keep_connections:
+            self._service.accept_waiting()
         lock = getattr(self._mode, "lock", None)
         while lock is not None and not self._take_idle(lock):
             self.interrupt()

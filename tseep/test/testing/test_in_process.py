@@ -13,6 +13,7 @@ from twisted.internet.endpoints import clientFromString, connectProtocol
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
@@ -212,6 +213,17 @@ class InProcessTests(TestCase):
         other = await self.connect()
         self.assertEqual(1, await other.send("RPUSH", "q", "x"))
         self.assertEqual(1, await other.send("LLEN", "q"))
+
+    async def test_flush_of_backlog(self) -> None:
+        """A connection that is not accepted yet belongs to the test before, too."""
+        with socket.create_connection((self.server.host, self.server.port)) as client:
+            client.sendall(encode("SET", "k", "v"))
+            self.server.flush()
+            try:
+                self.assertEqual(b"", await deferToThread(client.recv, 100))
+            except ConnectionResetError:
+                pass  # closed with unread data
+        self.assertEqual([], self.server.last_commands())
 
     async def test_flush_of_pause(self) -> None:
         """CLIENT PAUSE ends."""
