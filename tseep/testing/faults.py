@@ -50,7 +50,7 @@ class State(NamedTuple):
 
 class Rule:
     """
-    What happens to the calls of a command.
+    What happens to the calls of a command. Of several rules with C{error} or C{drops} the first one applies.
 
     @param names: names of the command and its subcommands; None for each command.
     @param skip: number of calls that pass before.
@@ -182,12 +182,11 @@ class Faults(Pause):
         released = self._released.pop(session, None)
         if released is not None and released.argv is argv:
             return self._apply(session, command, argv, released.rule) or super().holds(session, command, argv)
-        found = [(number, rule) for number, rule in self._rules.items() if rule.takes(command)]
-        end = next((rule for _, rule in found if rule.drops or rule.error), None)
-        seconds = max((rule.seconds for _, rule in found), default=0)
-        if seconds:
-            self._next = Held(session, argv, {number for number, rule in found if rule.seconds}, end)
-            self._later(seconds, lambda held=self._next: self._release(held))  # type: ignore[misc]
+        delays = {number: rule.seconds for number, rule in self._rules.items() if rule.seconds and rule.takes(command)}
+        end = next((rule for rule in self._rules.values() if not rule.seconds and rule.takes(command)), None)
+        if delays:
+            self._next = held = Held(session, argv, set(delays), end)
+            self._later(max(delays.values()), lambda: self._release(held))
             return True
         return self._apply(session, command, argv, end) or super().holds(session, command, argv)
 

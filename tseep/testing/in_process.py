@@ -32,8 +32,8 @@ from tseep.testing.server import HOST, ServerUnderTest, reserved
 
 MODES = {mode.name: mode for mode in (ThreadedMode, EventedMode, WorkersMode)}
 
-DEFAULTS = {"bind": HOST, "workers": "2"}
-"""Parameters that differ from the server's own defaults."""
+DEFAULTS = {"bind": HOST, "port": "0", "workers": "2"}
+"""Parameters that differ from the server's own defaults. Port 0 stands for a free one."""
 
 KILL_INTERVAL_S = 0.02
 """Seconds between two attempts to kill v1's running script."""
@@ -78,8 +78,9 @@ class InProcess:
         self._records = 0
 
     def _start(self, reactor: Any, mode: str, texts: dict[str, str]) -> None:
-        with reserved(int(texts.get("port", 0))) as port:
-            config = Config(**{**texts, "port": str(port.getsockname()[1])})
+        config = Config(**texts)
+        with reserved(config["port"]) as port:
+            config.set("port", str(port.getsockname()[1]))
             self._server = server = ServerUnderTest(config, reactor)
             server.own_host.shut_down_server = self.stop
             self._mode = MODES[mode](reactor, server)

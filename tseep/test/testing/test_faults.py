@@ -45,6 +45,14 @@ class FailTests(UnderTestTests):
         self.assertReply(Error("OOM no"), "get", "k")
         self.assertReply(b"v", "GET", "k")
 
+    def test_order(self) -> None:
+        """Errors of the same command apply in the order of their faults."""
+        self.refuse("MOVED 1 127.0.0.1:1", times=1)
+        self.refuse("ASK 1 127.0.0.1:1", times=1)
+        self.assertReply(Error("MOVED 1 127.0.0.1:1"), "GET", "k")
+        self.assertReply(Error("ASK 1 127.0.0.1:1"), "GET", "k")
+        self.assertReply(None, "GET", "k")
+
     def test_pipeline(self) -> None:
         """Only the command itself fails."""
         self.refuse(times=1)
