@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import socket
 from typing import Any
 
@@ -348,8 +349,9 @@ class InProcessTests(TestCase):
         self.assertIs(None, await client.send("GET", "k"))
         self.assertGreaterEqual(await client.send("OBJECT", "IDLETIME", "idle"), 300)
         self.assertGreaterEqual(int((await client.send("TIME"))[0]) - before, 301)
-        (third,) = [line for line in (await client.send("CLIENT", "LIST")).split(b"\n") if b"name=idle" in line]
-        self.assertIn(b" age=301 idle=301 ", third)
+        clients = (await client.send("CLIENT", "LIST")).decode()
+        (age, seconds) = re.findall(r"name=idle age=(\d+) idle=(\d+) ", clients)[0]
+        self.assertGreaterEqual(min(int(age), int(seconds)), 301)
 
     async def test_idle_clients(self) -> None:
         """Clients are closed that are idle for longer than the parameter timeout."""
@@ -369,7 +371,7 @@ class InProcessTests(TestCase):
             self.server.set_time(1_900_000_000)
             self.assertEqual([b"1900000000", b"0"], await client.send("TIME"))
         first = await client.send("TIME")
-        self.assertEqual(b"1900000000", first[0])
+        self.assertGreaterEqual(int(first[0]), 1_900_000_000)
         await wait_until(lambda: self.server._server.clock() > 1_900_000_000.02)
 
     async def test_timeout_while_frozen(self) -> None:
@@ -398,6 +400,7 @@ class InProcessTests(TestCase):
     async def test_snapshot(self) -> None:
         """All databases are restored; a blocked client gets its element."""
         client, blocked = await self.connect(), await self.connect()
+        self.server.freeze()
         await client.send("RPUSH", "q", "a")
         await client.send("SELECT", 2)
         await client.send("SET", "k", "v", "EX", 1000)
