@@ -192,6 +192,11 @@ class ClientProtocol(Protocol):
             self._go_on(self._session)
 
     @property
+    def lost(self) -> bool:
+        """Whether the socket is closed, or was never a client's."""
+        return self._session is None
+
+    @property
     def unsent(self) -> int:
         """Bytes of output that are held here or buffered in the transport."""
         return self._held_bytes + buffered(self.transport)

@@ -131,6 +131,8 @@ def _called(server: InProcess, request: dict[str, Any]) -> Any:
     if call not in CALLS:
         raise ValueError(f"there is no call {call!r}{nearest(str(call), CALLS)}")
     result = getattr(server, call)(**arguments)
+    if call == "flush":
+        return Deferred.fromCoroutine(server.wait_closed())
     if isinstance(result, Deferred):
         return result
     return getattr(result, "number", None if call == "freeze" else result)

@@ -14,6 +14,7 @@ from typing import Any, Callable, TypeVar
 from urllib.parse import quote
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 
 from tseep.configuration.parameters import PARAMETERS, Config
 from tseep.daemon.endpoints import tcp_endpoints, unix_endpoints
@@ -34,6 +35,9 @@ MODES = {mode.name: mode for mode in (ThreadedMode, EventedMode, WorkersMode)}
 
 DEFAULTS = {"bind": HOST, "port": "0", "workers": "2"}
 """Parameters that differ from the server's own defaults. Port 0 stands for a free one."""
+
+CLOSE_TIMEOUT_S = 1.0
+"""Time to wait until v3's workers have closed sockets, in seconds."""
 
 KILL_INTERVAL_S = 0.02
 """Seconds between two attempts to kill v1's running script."""
@@ -76,6 +80,8 @@ class InProcess:
         self._password = config["requirepass"]
         self._first = config.copy_values()
         self._records = 0
+        self._reactor = reactor
+        self._closing: list[Any] = []
 
     def _start(self, reactor: Any, mode: str, texts: dict[str, str]) -> None:
         config = Config(**texts)
@@ -145,6 +151,7 @@ class InProcess:
         self._require_running()
         if not keep_connections:
             self._service.accept_waiting()
+        self._closing = [] if keep_connections else [each.connection for each in self._server.sessions.values()]
         lock = getattr(self._mode, "lock", None)
         while lock is not None and not self._take_idle(lock):
             self.interrupt()
@@ -157,6 +164,15 @@ class InProcess:
                 lock.release()
         if lock is None:
             self._mode.commit()
+
+    async def wait_closed(self) -> None:
+        """Wait until the sockets of the clients that L{flush} has closed are closed, at most L{CLOSE_TIMEOUT_S}."""
+        reactor = self._reactor
+        deadline = reactor.seconds() + CLOSE_TIMEOUT_S
+        while not all(getattr(each, "lost", True) for each in self._closing) and reactor.seconds() < deadline:
+            await deferLater(
+                reactor, 0
+            )  # v2 closes them in the next turn, v3's workers soon; v1 shuts them down at once
 
     def _take_idle(self, lock: Any) -> bool:
         """Acquire v1's lock, if no script runs; a busy one releases it at times. Return whether that succeeded."""
