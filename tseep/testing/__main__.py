@@ -102,7 +102,10 @@ class Control:
             self._finish({"id": id, **_failure(error)})
             return
         if isinstance(result, Deferred):
-            result.addCallback(lambda _: self._finish({"id": id, "result": None}))
+            result.addCallbacks(
+                lambda _: self._finish({"id": id, "result": None}),
+                lambda failure: self._finish({"id": id, **_failure(failure.value)}),
+            )
         else:
             self._finish({"id": id, "result": result})
 

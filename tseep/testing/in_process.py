@@ -170,9 +170,7 @@ class InProcess:
         reactor = self._reactor
         deadline = reactor.seconds() + CLOSE_TIMEOUT_S
         while not all(getattr(each, "lost", True) for each in self._closing) and reactor.seconds() < deadline:
-            await deferLater(
-                reactor, 0
-            )  # v2 closes them in the next turn, v3's workers soon; v1 shuts them down at once
+            await deferLater(reactor, 0)  # v2 closes them in the next turn, v3's workers soon, v1 has closed them
 
     def _take_idle(self, lock: Any) -> bool:
         """Acquire v1's lock, if no script runs; a busy one releases it at times. Return whether that succeeded."""
