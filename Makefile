@@ -58,8 +58,9 @@ soak: $(VENV)/test ## Run the soak test in each mode: SECONDS=3600 for an hour e
 	$(BIN)/python stress/soak.py --time $(SECONDS) --mode v3
 	$(BIN)/python stress/soak.py --time $(SECONDS) --mode v1 --clients 1k --rate 1000
 
-kills: $(VENV)/test debian ## Kill servers hundreds of times under load, and stop servers under thousands of clients
+kills: $(VENV)/test debian ## Kill servers hundreds of times under load, interrupt 100 runs of pytest, and stop servers under thousands of clients
 	TSEEP_KILLS=300 $(BIN)/pytest tests/persistence/test_kills.py
+	TSEEP_INTERRUPTIONS=13 $(BIN)/pytest tests/testing/test_interruption.py
 	$(BIN)/pytest tests -m soak
 
 lint: $(VENV)/lint ## Check code, formatting and workflow files

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from packages import imports
 from ..support.servers import ROOT
 
 PACKAGE = ROOT / "tseep"
+
+PLUGIN = sorted((ROOT / "pytest_tseep").glob("*.py"))
 
 SERVER = sorted(path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] != "test")
 
@@ -87,6 +90,13 @@ def test_what_modes_share_knows_none(path: Path) -> None:
     of_modes = ["modes.threaded", "modes.evented", "modes.workers.owner"]
     of_modes += [] if path.stem == "__main__" else ["modes.workers.worker"]
     assert not [name for name in imported(path) if _is_of(name, of_modes)]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="needs sys.stdlib_module_names")
+@_each(PLUGIN)
+def test_the_plugin_is_light(path: Path) -> None:
+    """The pytest plugin imports the standard library and pytest alone, as each of pytest's processes loads it."""
+    assert roots(path) - {""} <= {*sys.stdlib_module_names, "pytest", "pytest_tseep"}
 
 
 def _is_of(name: str, modules: Iterable[str]) -> bool:

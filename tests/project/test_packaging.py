@@ -61,15 +61,23 @@ def names_in(wheel: Path) -> list[str]:
 
 def test_wheel_has_what_a_server_needs(wheel: Path) -> None:
     """The wheel carries twistd's plugin, the marker of its types, and every module of the package."""
-    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "tseep").rglob("*.py")}
+    packages = (ROOT / "tseep", ROOT / "pytest_tseep")
+    modules = {str(path.relative_to(ROOT)) for package in packages for path in package.rglob("*.py")}
     assert modules | {"twisted/plugins/tseep_plugin.py", "tseep/py.typed"} <= set(names_in(wheel))
 
 
 def test_wheel_has_nothing_else(wheel: Path) -> None:
     """The wheel makes no package of Twisted's folders, and leaves tests and the stress rig at home."""
     (version,) = {name.split("/")[0] for name in names_in(wheel) if ".dist-info/" in name}
-    others = [name for name in names_in(wheel) if not name.startswith(("tseep/", f"{version}/"))]
+    others = [name for name in names_in(wheel) if not name.startswith(("tseep/", "pytest_tseep/", f"{version}/"))]
     assert others == ["twisted/plugins/tseep_plugin.py"]
+
+
+def test_pytest_plugin(wheel: Path) -> None:
+    """pytest loads the plugin by a package that does not import tseep."""
+    (name,) = [name for name in names_in(wheel) if name.endswith(".dist-info/entry_points.txt")]
+    with zipfile.ZipFile(wheel) as archive:
+        assert "[pytest11]\ntseep = pytest_tseep.plugin\n" in archive.read(name).decode()
 
 
 def test_wheel_from_the_tree(tmp_path: Path, wheel: Path) -> None:

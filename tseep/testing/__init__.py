@@ -1,7 +1,8 @@
 """
 Servers for tests, on a free port of 127.0.0.1: in a process of their own, or on the reactor of the tests.
 
-Everything is imported at its first use: pytest imports this package in each of its processes.
+Both are imported at their first use: L{ChildProcess <pytest_tseep.child.ChildProcess>} needs neither Twisted nor tseep
+in this process.
 
 Imports: commands.admin, configuration, coordination, daemon, errors, modes, net, persistence, registry, server,
 system, telemetry.
@@ -13,12 +14,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tseep.testing.child_process import ChildProcess
+    from pytest_tseep.child import ChildProcess
     from tseep.testing.in_process import InProcess
 
 __all__ = ["ChildProcess", "InProcess"]
 
-_MODULES = {"ChildProcess": "tseep.testing.child_process", "InProcess": "tseep.testing.in_process"}
+_MODULES = {"ChildProcess": "pytest_tseep.child", "InProcess": "tseep.testing.in_process"}
 
 
 def __getattr__(name: str) -> Any:

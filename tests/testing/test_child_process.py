@@ -1,0 +1,280 @@
+"""Servers in child processes, without pytest's fixtures: start, end, misuse, threads and forks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from pytest_tseep import process
+from pytest_tseep.child import ChildProcess
+from pytest_tseep.process import ServerEnded
+
+from .conftest import ended, is_running
+
+
+def connects(server: ChildProcess) -> bool:
+    try:
+        socket.create_connection((server.host, server.port)).close()
+        return True
+    except ConnectionRefusedError:
+        return False
+
+
+@pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
+def test_life(mode: str) -> None:
+    """A server runs in its block, in each mode, and leaves no process."""
+    with ChildProcess(mode, maxclients=10, appendonly=False) as server, redis.Redis.from_url(server.url) as client:
+        assert client.config_get("maxclients") == {"maxclients": "10"}
+        pids = server.pids()
+        assert len(pids) == (3 if mode == "v3" else 1)
+        assert pids[0] == server.pid
+        assert repr(server) == f"<tseep {mode} on 127.0.0.1:{server.port}, runs>"
+    ended(*pids)
+    assert not connects(server)
+    assert server.status == "was stopped"
+    assert server.errors() == ""
+    server.stop()
+    server.kill()
+
+
+@pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
+def test_kept_client(mode: str) -> None:
+    """A client whose connection a flush has closed notices that before its next command, and connects again."""
+    with ChildProcess(mode) as server:
+        clients = [redis.Redis(port=server.port, retry=Retry(NoBackoff(), 0)) for _ in range(5)]
+        for _ in range(20):
+            for client in clients:
+                client.ping()
+            server.flush()
+        for client in clients:
+            client.close()
+
+
+def test_outage(child: ChildProcess) -> None:
+    """A server can be away for a while; it has its port again, and its data if they are kept."""
+    port = child.port
+    with redis.Redis.from_url(child.url, retry=None) as client:
+        client.set("k", "v")
+        with child.stopped(keep_data=True):
+            assert not connects(child)
+            with pytest.raises(redis.ConnectionError):
+                client.ping()
+        assert client.get("k") == b"v"
+        child.restart()
+        assert client.get("k") is None
+        child.kill()
+        assert child.status == "was stopped"
+        child.start()
+        child.start()
+        assert client.ping()
+    assert child.port == port
+
+
+def test_stopped_server(child: ChildProcess) -> None:
+    """Requests to a server that does not run raise an error that explains it."""
+    child.stop()
+    for call in (child.flush, child.snapshot, lambda: child.fail("GET"), lambda: child.pid):
+        with pytest.raises(
+            ServerEnded, match=rf"port {child.port} was stopped; start\(\) or restart\(\) starts it again"
+        ):
+            call()
+    child.start()
+    os.kill(child.pid, signal.SIGKILL)
+    with pytest.raises(ServerEnded, match="was killed by SIGKILL"):
+        child.flush()
+    assert child.reset() == "was killed by SIGKILL"
+    assert child.reset() == ""
+
+
+def test_change_ends_with_its_process(child: ChildProcess) -> None:
+    """A fault that a restart has ended is not undone in the new process."""
+    with child.fail("GET"), child.freeze(), redis.Redis.from_url(child.url) as client:
+        child.restart()
+        assert client.get("k") is None
+    with child.fail("GET"):
+        child.kill()
+
+
+@pytest.mark.parametrize(
+    ("mode", "parameters", "problem"),
+    [
+        ("V2", {}, "the mode is 'V2', not one of v1, v2, v3; did you mean 'v2'?"),
+        ("3", {}, "the mode is '3', not one of v1, v2, v3"),
+        ("v2", {"requirpass": "x"}, "no parameter 'requirpass'; did you mean 'requirepass'?"),
+        ("v2", {"maxmemory": None}, "the value of maxmemory must be a text, a number or a bool, not NoneType"),
+        ("v2", {"maxmemory": "much"}, "memory value"),
+        ("v2", {"port": "here"}, "invalid literal for int"),
+    ],
+)
+def test_misuse(mode: str, parameters: dict[str, Any], problem: str) -> None:
+    """Wrong arguments are errors of this process."""
+    with pytest.raises((TypeError, ValueError)) as caught:
+        ChildProcess(mode, **parameters)
+    assert problem in str(caught.value)
+    assert "Traceback" not in str(caught.value)
+
+
+def test_port(child: ChildProcess) -> None:
+    """A server can have a certain port; one that is taken is an error."""
+    with pytest.raises(OSError, match="in use"):
+        ChildProcess(port=child.port)
+    child.stop()
+    with ChildProcess(port=str(child.port)) as other:
+        assert other.port == child.port
+
+
+def test_wrong_calls(child: ChildProcess) -> None:
+    """Wrong arguments of a call are errors, and the server goes on."""
+    with pytest.raises(ValueError, match="did you mean 'GET'"):
+        child.fail("GETT")
+    with pytest.raises((TypeError, ValueError)):
+        child.fail("GET", times=0)
+    with pytest.raises((TypeError, ValueError)):
+        child.delay("GET", "long")  # type: ignore[arg-type]
+    with pytest.raises(OSError, match=r"none\.rdb"):
+        child.load("none.rdb")
+    with pytest.raises(ValueError, match=r"\w"):
+        child.restore(b"REDIS")
+    child.flush()
+
+
+def test_threads(child: ChildProcess) -> None:
+    """All threads can use a server at once."""
+    problems: list[BaseException] = []
+
+    def use() -> None:
+        try:
+            for _ in range(20):
+                child.flush()
+                assert child.pids() == [child.pid]
+        except BaseException as problem:
+            problems.append(problem)
+
+    threads = [threading.Thread(target=use) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+
+
+STUBBORN = """
+import json, os, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: None)
+print(json.dumps({"port": 1}), flush=True)
+print("a word on standard error", file=sys.stderr, flush=True)
+while True:
+    time.sleep(1000)
+"""
+
+
+def test_stubborn_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that neither answers nor obeys is killed, also while another thread waits for its answer."""
+    monkeypatch.setattr(process, "COMMAND", [sys.executable, "-c", STUBBORN])
+    monkeypatch.setattr(process, "STOP_TIMEOUT_S", 0.1)
+    server = ChildProcess(answer_timeout=0.1)
+    server.answer_timeout = 0.1
+    pid = server.pid
+    with pytest.raises(ServerEnded, match=r"did not answer within 0\.1 s"):
+        server.flush()
+    assert "did not answer within 0.1 s" in server.reset()
+    ended(pid)
+    pid = server.pid
+    server.answer_timeout = 1000
+    caught: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            server.flush()
+        except ServerEnded as error:
+            caught.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    server.stop()
+    asking.join()
+    assert "was stopped" in str(caught)
+    ended(pid)
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [
+        ("import sys; sys.exit('no luck')", "exited with status 1\nno luck"),
+        ("import time; time.sleep(1000)", "did not answer within 1 s"),
+    ],
+)
+def test_cannot_start(monkeypatch: pytest.MonkeyPatch, code: str, problem: str) -> None:
+    """A process that does not start is an error with what it wrote."""
+    monkeypatch.setattr(process, "COMMAND", [sys.executable, "-c", code])
+    with pytest.raises(ServerEnded, match=problem):
+        ChildProcess(answer_timeout=1 if "sleep" in code else 30)
+
+
+def in_fork(action: Any) -> bytes:
+    """Return what a forked process writes of the result of an action."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            result = action()
+        except BaseException as error:
+            result = error
+        os.write(writing, str(result).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        written = pipe.read()
+    os.waitpid(pid, 0)
+    return written
+
+
+def test_forked_process(child: ChildProcess) -> None:
+    """A forked process has the address, and neither ends the server nor speaks with it."""
+
+    def leave() -> str:
+        with child:
+            pass
+        child.kill()
+        return child.url
+
+    assert in_fork(leave).decode() == child.url
+    for call in (child.flush, child.start, child.reset, lambda: child.pid):
+        assert b"the server belongs to the process that started it" in in_fork(call)
+    child.flush()
+
+
+def test_forked_process_holds_up_nothing(child: ChildProcess) -> None:
+    """The server stops although a forked process goes on."""
+    pid = os.fork()
+    if not pid:
+        signal.pause()
+        os._exit(0)
+    try:
+        server = child.pid
+        child.stop()
+        ended(server)
+        assert is_running(pid)
+        assert child._process is not None
+        assert child._process._child.returncode == 0, "it was asked, not killed"
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def test_warnings(tmp_path: Path) -> None:
+    """No descriptor and no process stays behind, which Python would warn of."""
+    code = "from tseep.testing import ChildProcess\nwith ChildProcess() as s: s.restart()\ndel s"
+    run = subprocess.run([sys.executable, "-X", "dev", "-W", "error", "-c", code], cwd=tmp_path, capture_output=True)
+    assert (run.stdout, run.stderr, run.returncode) == (b"", b"", 0)
