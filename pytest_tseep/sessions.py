@@ -72,7 +72,10 @@ class Sessions:
     def _stop(self) -> None:
         shared, self._shared = self._shared, {}
         for server in shared.values():
-            server.stop()
+            if "dir" in server.parameters:
+                server.stop()
+            else:
+                server.kill()  # sooner, and there is nothing to save
         if self._external is not None:
             self._external.stop()
 
