@@ -10,14 +10,13 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Callable, NamedTuple, Union
+from typing import Any, Union
 from urllib.parse import quote
 
 from pytest_tseep.process import Process, ServerEnded
+from pytest_tseep.shared import INJECTED, Change, RecordedCommand, check_mode
 
 HOST = "127.0.0.1"
-
-MODES = ("v1", "v2", "v3")
 
 TIMEOUT_S = 30.0
 """Timeout for the start and the answers of a child process."""
@@ -28,44 +27,6 @@ SHOWN_BYTES = 4000
 FOREIGN = "the server belongs to the process that started it; a process that this has forked can use its address alone"
 
 Path = Union[str, "os.PathLike[str]"]
-
-
-class Command(NamedTuple):
-    """
-    A command that a client has sent.
-
-    @ivar client: the client's ID; 0 for a script's.
-    @ivar database: the number of its database.
-    @ivar argv: the command and its arguments, decoded from UTF-8 with C{surrogateescape}.
-    @ivar time: the server's time, in seconds since the epoch.
-    """
-
-    client: int
-    database: int
-    argv: list[str]
-    time: float
-
-
-class Change:
-    """A fault or a stopped clock. It ends with L{undo}, at the end of a C{with} block, or at the next flush."""
-
-    def __init__(self, undo: Callable[[], None]) -> None:
-        self._undo = undo
-
-    def undo(self) -> None:
-        """End the change. No effect if it has ended."""
-        undo, self._undo = self._undo, _do_nothing
-        undo()
-
-    def __enter__(self) -> Change:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.undo()
-
-
-def _do_nothing() -> None:
-    pass
 
 
 class ChildProcess:
@@ -241,7 +202,7 @@ class ChildProcess:
         """
         self._request("flush", keep_connections=keep_connections)
 
-    def fail(self, command: str | None = None, error: str = "ERR injected fault", times: int | None = None) -> Change:
+    def fail(self, command: str | None = None, error: str = INJECTED, times: int | None = None) -> Change:
         """
         Refuse calls of a command with an error, such as C{READONLY You can't write against a read only replica.}
 
@@ -313,23 +274,23 @@ class ChildProcess:
         self._request("unfreeze")
 
     @contextmanager
-    def record(self) -> Iterator[list[Command]]:
+    def record(self) -> Iterator[list[RecordedCommand]]:
         """A context manager that gives a list, which has the clients' commands after the end of the block."""
         number = self._request("record_start")
-        commands: list[Command] = []
+        commands: list[RecordedCommand] = []
         try:
             yield commands
         finally:
-            commands += [Command(**each) for each in self._request("record_stop", number=number)]
+            commands += [RecordedCommand(*each) for each in self._request("record_stop", number=number)]
 
-    def last_commands(self, count: int = 20, *, answer_timeout: float | None = None) -> list[Command]:
+    def last_commands(self, count: int = 20, *, answer_timeout: float | None = None) -> list[RecordedCommand]:
         """
         Return the last commands since the last flush, oldest first; 100 at most.
 
         @param answer_timeout: time to wait for the answer, in seconds; by default that of the constructor.
         @raise ServerEnded: if the process has ended or does not answer.
         """
-        return [Command(**each) for each in self._request("last_commands", answer_timeout, count=count)]
+        return [RecordedCommand(*each) for each in self._request("last_commands", answer_timeout, count=count)]
 
     def snapshot(self) -> bytes:
         """Return all keys and functions as an RDB file."""
@@ -420,18 +381,6 @@ def _unnamed_file() -> int:
     """Return the descriptor of a file without a name, to which all writers append."""
     with tempfile.TemporaryFile(mode="a+b", prefix="tseep-") as file:
         return os.dup(file.fileno())
-
-
-def check_mode(mode: str) -> str:
-    """
-    Return a connection mode.
-
-    @raise ValueError: if there is no such mode.
-    """
-    if mode not in MODES:
-        near = f"; did you mean {str(mode).lower()!r}?" if str(mode).lower() in MODES else ""
-        raise ValueError(f"the mode is {mode!r}, not one of {', '.join(MODES)}{near}")
-    return mode
 
 
 def _text(name: str, value: object) -> str:

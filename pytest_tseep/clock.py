@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import Any, Callable
 from unittest import mock
 
-from pytest_tseep.child import Change, ChildProcess
+from pytest_tseep.child import ChildProcess
+from pytest_tseep.shared import Change
 
 METHODS = {
     "freezegun.api": {

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Union, cast
 
 import pytest
 
-from pytest_tseep.child import ChildProcess, check_mode
+from pytest_tseep.child import ChildProcess
 from pytest_tseep.process import ServerEnded
+from pytest_tseep.shared import check_mode
 
 if TYPE_CHECKING:
     from pytest_tseep.external import ExternalServer

@@ -140,7 +140,7 @@ def test_faults_and_time(child: Child) -> None:
     number = child.call("record_start")
     client.set(b"\xff", "v")
     (command,) = child.call("record_stop", number=number)
-    assert command["argv"] == ["SET", "\udcff", "v"]
+    assert command[2] == ["SET", "\udcff", "v"]
     child.call("flush", keep_connections=True)
     child.call("restore", snapshot=snapshot)
     assert client.keys() == [b"k"]
@@ -156,7 +156,7 @@ def test_faults_and_time(child: Child) -> None:
 def test_cannot_start() -> None:
     """Wrong parameters are the first answer, without a traceback."""
     wrong = {
-        ("V2",): ("ValueError", "mode is 'V2', not one of v1, v2, v3"),
+        ("V2",): ("ValueError", "mode is 'V2', not one of v1, v2, v3; did you mean 'v2'?"),
         ("v2", "requirpass", "x"): ("TypeError", "did you mean 'requirepass'?"),
         ("v2", "timeout", "soon"): ("ValueError", "couldn't be parsed into an integer"),
     }

@@ -13,6 +13,7 @@ If the server cannot start, the first line is an error, too, and the exit status
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import select
@@ -24,6 +25,7 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
+from pytest_tseep.shared import Change
 from tseep.system.open_files import allow_clients
 from tseep.testing.in_process import InProcess
 from tseep.testing.names import nearest
@@ -133,12 +135,16 @@ def _called(server: InProcess, request: dict[str, Any]) -> Any:
     call, arguments = request.get("call"), request.get("arguments") or {}
     if call not in CALLS:
         raise ValueError(f"there is no call {call!r}{nearest(str(call), CALLS)}")
+    if "snapshot" in arguments:
+        arguments["snapshot"] = base64.b64decode(arguments["snapshot"], validate=True)
     result = getattr(server, call)(**arguments)
     if call == "flush":
         return Deferred.fromCoroutine(server.wait_closed())
     if isinstance(result, Deferred):
         return result
-    return getattr(result, "number", None if call == "freeze" else result)
+    if isinstance(result, bytes):
+        return base64.b64encode(result).decode()
+    return result.number if isinstance(result, Change) else result
 
 
 def _failure(error: BaseException) -> dict[str, Any]:

@@ -18,29 +18,6 @@ Later = Callable[[float, Callable[[], None]], None]
 """Calls a function after a number of real seconds, as L{IMode.call <tseep.interfaces.IMode.call>} does."""
 
 
-class Fault:
-    """
-    A fault, which ends with L{undo} or at the end of a C{with} block.
-
-    @param undo: called with the number to end the fault.
-    @ivar number: identifies it.
-    """
-
-    def __init__(self, number: int, undo: Callable[[int], None]) -> None:
-        self.number = number
-        self._undo = undo
-
-    def undo(self) -> None:
-        """End the fault. No effect if it has ended."""
-        self._undo(self.number)
-
-    def __enter__(self) -> Fault:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.undo()
-
-
 class State(NamedTuple):
     """A state of the server: the functions that begin and end it."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import os
 import tempfile
 import time
@@ -16,6 +14,7 @@ from urllib.parse import quote
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
+from pytest_tseep.shared import INJECTED, Change, RecordedCommand, check_mode
 from tseep.configuration.parameters import PARAMETERS, Config
 from tseep.daemon.endpoints import tcp_endpoints, unix_endpoints
 from tseep.daemon.service import TseepService
@@ -27,7 +26,7 @@ from tseep.net.ports import CannotStart
 from tseep.persistence.aof_loader import CannotLoad, Loader
 from tseep.persistence.snapshots import snapshot_of
 from tseep.testing import names
-from tseep.testing.faults import Fault, Rule
+from tseep.testing.faults import Rule
 from tseep.testing.isolation import reset
 from tseep.testing.server import HOST, ServerUnderTest, reserved
 
@@ -69,7 +68,7 @@ class InProcess:
     def __init__(self, reactor: Any = None, mode: str = "v2", **parameters: object) -> None:
         if reactor is None:
             from twisted.internet import reactor
-        names.check_mode(mode)
+        check_mode(mode)
         texts = names.texts_of(parameters, (parameter.name for parameter in PARAMETERS))
         self.stopped = False
         self._ended: Deferred[None] = Deferred()
@@ -195,7 +194,7 @@ class InProcess:
 
     # Faults
 
-    def fail(self, command: str | None = None, error: str = "", times: int | None = None) -> Fault:
+    def fail(self, command: str | None = None, error: str = INJECTED, times: int | None = None) -> Change:
         """
         Refuse calls of a command with an error, as READONLY, MOVED, OOM, BUSY or LOADING do.
 
@@ -207,7 +206,7 @@ class InProcess:
         found = self._names_of(command)
         return self._add(Rule(found, times=_times(times), error=names.check_error(error)))
 
-    def delay(self, command: str | None = None, seconds: float = 0, times: int | None = None) -> Fault:
+    def delay(self, command: str | None, seconds: float, times: int | None = None) -> Change:
         """
         Let calls of a command wait before they are executed. Other clients are served meanwhile.
 
@@ -218,7 +217,7 @@ class InProcess:
         """
         return self._add(Rule(self._names_of(command), times=_times(times), seconds=names.check_seconds(seconds)))
 
-    def drop(self, after: int = 0, times: int | None = 1) -> Fault:
+    def drop(self, after: int = 0, times: int | None = 1) -> Change:
         """
         Close the connection of a client that sends a command, in place of executing it.
 
@@ -229,12 +228,12 @@ class InProcess:
         assert skip is not None
         return self._add(Rule(skip=skip, times=_times(times), drops=True))
 
-    def refuse(self) -> Fault:
+    def refuse(self) -> Change:
         """Refuse new connections: the server does not listen. Connections that are open stay open."""
         server = self._server
-        return Fault(self._call(lambda: server.faults.enter(server.refuses)), self.undo)
+        return self._begin(lambda: server.faults.enter(server.refuses))
 
-    def loading(self, seconds: float | None = None) -> Fault:
+    def loading(self, seconds: float | None = None) -> Change:
         """
         Refuse commands with LOADING, as a server does that loads its data.
 
@@ -243,7 +242,7 @@ class InProcess:
         if seconds is not None:
             names.check_seconds(seconds)
         server = self._server
-        return Fault(self._call(lambda: server.faults.enter(server.loads, seconds)), self.undo)
+        return self._begin(lambda: server.faults.enter(server.loads, seconds))
 
     def undo(self, number: int) -> None:
         """End a fault by its number. No effect if it has ended, or the server is stopped."""
@@ -260,8 +259,12 @@ class InProcess:
         server.run_deferred()
         server.deliver()
 
-    def _add(self, rule: Rule) -> Fault:
-        return Fault(self._call(lambda: self._server.faults.add(rule)), self.undo)
+    def _add(self, rule: Rule) -> Change:
+        return self._begin(lambda: self._server.faults.add(rule))
+
+    def _begin(self, function: Callable[[], int]) -> Change:
+        number = self._call(function)
+        return Change(lambda: self.undo(number), number)
 
     def _names_of(self, command: str | None) -> frozenset[bytes] | None:
         return names.names_of(command, self._server.table.commands)
@@ -281,14 +284,18 @@ class InProcess:
         """
         self._move(lambda clock: clock.set(moment))
 
-    def freeze(self, at: float | None = None) -> Frozen:
+    def freeze(self, at: float | None = None) -> Change:
         """
         Stop the server's clock: nothing expires, and no blocking command times out, until it is moved.
 
         @param at: the Unix time in seconds to set it to; None for the present time.
         """
         self._move(lambda clock: clock.freeze(at))
-        return Frozen(self)
+        return Change(self._run_on)
+
+    def _run_on(self) -> None:
+        if not self.stopped:
+            self.unfreeze()
 
     def unfreeze(self) -> None:
         """Let the server's clock run on from where it stands."""
@@ -301,12 +308,11 @@ class InProcess:
     # Records
 
     @contextmanager
-    def record(self) -> Iterator[list[dict[str, Any]]]:
+    def record(self) -> Iterator[list[RecordedCommand]]:
         """
-        Context that records commands: it gives a list which has them when the block has ended. Each is a C{dict}:
-        C{client} (its ID, 0 in a script), C{database}, C{argv}, C{time}.
+        A context manager that gives a list, which has the clients' commands after the end of the block.
         """
-        commands: list[dict[str, Any]] = []
+        commands: list[RecordedCommand] = []
         number = self.record_start()
         try:
             yield commands
@@ -320,7 +326,7 @@ class InProcess:
         self._call(lambda: self._server.recorder.start(number))
         return number
 
-    def record_stop(self, number: int) -> list[dict[str, Any]]:
+    def record_stop(self, number: int) -> list[RecordedCommand]:
         """
         End a record. Return its commands, in the order of their execution.
 
@@ -328,30 +334,25 @@ class InProcess:
         """
         return self._call(lambda: self._server.recorder.stop(number))
 
-    def last_commands(self, count: int = 20) -> list[dict[str, Any]]:
+    def last_commands(self, count: int = 20) -> list[RecordedCommand]:
         """Return the last commands since the start or the last L{flush}; 100 at most."""
         names.check_count(count, "count", 0)
         return self._call(lambda: self._server.recorder.last(count))
 
     # Seeds
 
-    def snapshot(self) -> str:
-        """Return all keys and functions as an RDB file, in Base64."""
-        data = self._call(lambda: b"".join(snapshot_of(self._server)))
-        return base64.b64encode(data).decode()
+    def snapshot(self) -> bytes:
+        """Return all keys and functions as an RDB file."""
+        return self._call(lambda: b"".join(snapshot_of(self._server)))
 
-    def restore(self, snapshot: str) -> None:
+    def restore(self, snapshot: bytes) -> None:
         """
-        Replace all keys and functions by those of a snapshot.
+        Replace all keys and functions by those of L{snapshot} or another RDB file.
 
-        @raise ValueError: if it is none; the server is empty then.
+        @raise ValueError: if it is damaged; the server is empty then.
         """
-        try:
-            data = base64.b64decode(snapshot, validate=True)
-        except (binascii.Error, ValueError, TypeError) as error:
-            raise ValueError(f"the snapshot is not Base64: {error}") from None
         with tempfile.NamedTemporaryFile(suffix=".rdb") as file:
-            file.write(data)
+            file.write(snapshot)
             file.flush()
             self.load(file.name)
 
@@ -380,20 +381,6 @@ class InProcess:
         server.blocking.note_all(server.keyspace.databases)
         server.run_deferred()
         server.deliver()
-
-
-class Frozen:
-    """A stopped clock, which runs on at the end of a C{with} block."""
-
-    def __init__(self, server: InProcess) -> None:
-        self._server = server
-
-    def __enter__(self) -> Frozen:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if not self._server.stopped:
-            self._server.unfreeze()
 
 
 def _times(times: int | None) -> int | None:

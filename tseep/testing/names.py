@@ -8,24 +8,11 @@ from difflib import get_close_matches
 
 from tseep.registry.table import Command
 
-MODES = ("v1", "v2", "v3")
-
 
 def nearest(wrong: str, right: Iterable[str]) -> str:
     """Return the end of an error's text: the name that was probably meant, or an empty text."""
     found = get_close_matches(wrong, list(right), 1)
     return f"; did you mean {found[0]!r}?" if found else ""
-
-
-def check_mode(mode: str) -> str:
-    """
-    Return a connection mode.
-
-    @raise ValueError: if there is no such mode.
-    """
-    if mode not in MODES:
-        raise ValueError(f"mode is {mode!r}, not one of {', '.join(MODES)}")
-    return mode
 
 
 def texts_of(parameters: Mapping[str, object], known: Iterable[str]) -> dict[str, str]:

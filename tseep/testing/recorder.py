@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Callable
 
+from pytest_tseep.shared import RecordedCommand
 from tseep.coordination.monitor import Monitors
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Recorder(Monitors):
         """Begin a record."""
         self._records[number] = deque(maxlen=MAX_RECORDED)
 
-    def stop(self, number: int) -> list[dict[str, Any]]:
+    def stop(self, number: int) -> list[RecordedCommand]:
         """
         End a record and return its commands.
 
@@ -84,16 +85,11 @@ class Recorder(Monitors):
             raise ValueError(f"there is no record {number}; flush ends all records")
         return [_shown(entry) for entry in self._records.pop(number)]
 
-    def last(self, count: int) -> list[dict[str, Any]]:
+    def last(self, count: int) -> list[RecordedCommand]:
         """Return the last commands, oldest first; L{REMEMBERED} at most."""
         return [_shown(entry) for entry in list(self._entries)[-count:]] if count > 0 else []
 
 
-def _shown(entry: Entry) -> dict[str, Any]:
+def _shown(entry: Entry) -> RecordedCommand:
     when, client, database, argv = entry
-    return {
-        "client": client,
-        "database": database,
-        "argv": [argument.decode("utf-8", "surrogateescape") for argument in argv],
-        "time": when,
-    }
+    return RecordedCommand(client, database, [argument.decode("utf-8", "surrogateescape") for argument in argv], when)

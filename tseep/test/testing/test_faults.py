@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pytest_tseep.shared import Change
 from tseep.errors import LOADING
 from tseep.session.session import Session
 from tseep.test.packages import skip_without
 from tseep.test.support import Error, decode, encode
 from tseep.test.testing.support import UnderTestTests
-from tseep.testing.faults import Fault, Rule, State
+from tseep.testing.faults import Rule, State
 
 ERRORS = (
     "MOVED 3999 127.0.0.1:6381",
@@ -238,6 +239,6 @@ class StateTests(UnderTestTests):
     def test_fault(self) -> None:
         """A fault is a context manager, and ends once."""
         ended: list[int] = []
-        with Fault(7, ended.append) as fault:
+        with Change(lambda: ended.append(7), 7) as fault:
             self.assertEqual(7, fault.number)
         self.assertEqual([7], ended)

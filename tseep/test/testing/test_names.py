@@ -6,6 +6,7 @@ from typing import Any, Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pytest_tseep.shared import check_mode
 from tseep.commands import COMMANDS
 from tseep.configuration.parameters import PARAMETERS
 from tseep.testing import names
@@ -22,8 +23,8 @@ class NamesTests(SynchronousTestCase):
         self.assertEqual(text, str(error))
 
     def test_mode(self) -> None:
-        self.assertEqual("v1", names.check_mode("v1"))
-        self.assertRefuses(ValueError, "mode is 'V2', not one of v1, v2, v3", names.check_mode, "V2")
+        self.assertEqual("v1", check_mode("v1"))
+        self.assertRefuses(ValueError, "the mode is 'V2', not one of v1, v2, v3; did you mean 'v2'?", check_mode, "V2")
 
     def test_parameters(self) -> None:
         """Numbers and booleans become text; the error for an unknown name has the nearest one."""

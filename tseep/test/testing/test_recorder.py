@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_tseep.shared import RecordedCommand
 from tseep.test.packages import skip_without
 from tseep.test.support import START
 from tseep.test.testing.support import UnderTestTests
@@ -14,7 +15,7 @@ class RecorderTests(UnderTestTests):
 
     def shown(self, count: int = 10) -> list[list[str]]:
         """Return the last commands."""
-        return [each["argv"] for each in self.server.recorder.last(count)]
+        return [each.argv for each in self.server.recorder.last(count)]
 
     def test_entry(self) -> None:
         """An entry has the client, its database, the arguments and the time."""
@@ -23,8 +24,8 @@ class RecorderTests(UnderTestTests):
         self.run_command("SET", b"\xff", "v")
         self.assertEqual(
             [
-                {"client": 1, "database": 0, "argv": ["SELECT", "3"], "time": START},
-                {"client": 1, "database": 3, "argv": ["SET", "\udcff", "v"], "time": START},
+                RecordedCommand(1, 0, ["SELECT", "3"], START),
+                RecordedCommand(1, 3, ["SET", "\udcff", "v"], START),
             ],
             self.server.recorder.stop(1),
         )
@@ -36,7 +37,7 @@ class RecorderTests(UnderTestTests):
             self.run_command("ECHO", number)
         self.assertEqual(2, len(self.server.recorder.stop(1)))
         self.run_command("PING")
-        self.assertEqual([["ECHO", "2"], ["PING"]], [each["argv"] for each in self.server.recorder.stop(2)])
+        self.assertEqual([["ECHO", "2"], ["PING"]], [each.argv for each in self.server.recorder.stop(2)])
         error = self.assertRaises(ValueError, self.server.recorder.stop, 2)
         self.assertEqual("there is no record 2; flush ends all records", str(error))
 
@@ -54,7 +55,7 @@ class RecorderTests(UnderTestTests):
     def test_script(self) -> None:
         """A script's commands have the client 0."""
         self.run_command("EVAL", "return redis.call('INCR', 'k')", 0)
-        self.assertEqual([1, 0], [each["client"] for each in self.server.recorder.last(2)])
+        self.assertEqual([1, 0], [each.client for each in self.server.recorder.last(2)])
 
     test_script.skip = skip_without("lupa")
 
@@ -73,7 +74,7 @@ class RecorderTests(UnderTestTests):
         self.server.recorder.start(1)
         self.run_command("ECHO", "x" * 10_000)
         self.assertEqual(MAX_ARGUMENT_BYTES, len(self.shown(1)[0][1]))
-        self.assertEqual(10_000, len(self.server.recorder.stop(1)[0]["argv"][1]))
+        self.assertEqual(10_000, len(self.server.recorder.stop(1)[0].argv[1]))
 
     def test_monitor(self) -> None:
         """MONITOR works, too."""

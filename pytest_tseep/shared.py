@@ -1,0 +1,66 @@
+"""What servers in child processes and on the reactor of the tests have in common."""
+
+from __future__ import annotations
+
+from typing import Callable, NamedTuple
+
+MODES = ("v1", "v2", "v3")
+
+INJECTED = "ERR injected fault"
+"""Default error of C{fail}."""
+
+
+class RecordedCommand(NamedTuple):
+    """
+    A command that a client has sent.
+
+    @ivar client: the client's ID; 0 for a script's.
+    @ivar database: the number of its database.
+    @ivar argv: the command and its arguments, decoded from UTF-8 with C{surrogateescape}.
+    @ivar time: the server's time, in seconds since the epoch.
+    """
+
+    client: int
+    database: int
+    argv: list[str]
+    time: float
+
+
+class Change:
+    """
+    A fault or a stopped clock. It ends with L{undo}, at the end of a C{with} block, or at the next flush.
+
+    @param undo: ends it.
+    @ivar number: identifies a fault; None for a stopped clock.
+    """
+
+    def __init__(self, undo: Callable[[], object], number: int | None = None) -> None:
+        self._undo = undo
+        self.number = number
+
+    def undo(self) -> None:
+        """End the change. No effect if it has ended."""
+        undo, self._undo = self._undo, _do_nothing
+        undo()
+
+    def __enter__(self) -> Change:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.undo()
+
+
+def _do_nothing() -> None:
+    pass
+
+
+def check_mode(mode: str) -> str:
+    """
+    Return a connection mode.
+
+    @raise ValueError: if there is no such mode.
+    """
+    if mode not in MODES:
+        near = f"; did you mean {str(mode).lower()!r}?" if str(mode).lower() in MODES else ""
+        raise ValueError(f"the mode is {mode!r}, not one of {', '.join(MODES)}{near}")
+    return mode
