@@ -61,6 +61,17 @@ def test_kept_client(mode: str) -> None:
             client.close()
 
 
+@pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
+def test_request_on_its_way(mode: str) -> None:
+    """A request that the server has not read when it is flushed is not executed after that."""
+    with ChildProcess(mode) as server, redis.Redis.from_url(server.url) as client:
+        for _ in range(50):
+            with socket.create_connection((server.host, server.port)) as late:
+                late.sendall(b"SET k v\r\n")
+                server.flush()
+                assert [client.dbsize() for _ in range(3)] == [0, 0, 0]
+
+
 def test_outage(child: ChildProcess) -> None:
     """A server can be away for a while; it has its port again, and its data if they are kept."""
     port = child.port

@@ -137,9 +137,9 @@ def _called(server: InProcess, request: dict[str, Any]) -> Any:
         raise ValueError(f"there is no call {call!r}{nearest(str(call), CALLS)}")
     if "snapshot" in arguments:
         arguments["snapshot"] = base64.b64decode(arguments["snapshot"], validate=True)
-    result = getattr(server, call)(**arguments)
     if call == "flush":
-        return Deferred.fromCoroutine(server.wait_closed())
+        return Deferred.fromCoroutine(server.flush_and_wait(**arguments))
+    result = getattr(server, call)(**arguments)
     if isinstance(result, Deferred):
         return result
     if isinstance(result, bytes):

@@ -35,8 +35,8 @@ MODES = {mode.name: mode for mode in (ThreadedMode, EventedMode, WorkersMode)}
 DEFAULTS = {"bind": HOST, "port": "0", "workers": "2"}
 """Parameters that differ from the server's own defaults. Port 0 stands for a free one."""
 
-CLOSE_TIMEOUT_S = 1.0
-"""Time to wait until v3's workers have closed sockets, in seconds."""
+SETTLE_TIMEOUT_S = 1.0
+"""Time to wait for v3's workers, which forward data and close sockets, in seconds."""
 
 KILL_INTERVAL_S = 0.02
 """Seconds between two attempts to kill v1's running script."""
@@ -145,7 +145,8 @@ class InProcess:
         records, reset the clock, the configuration, the statistics and logs, delete keys, scripts, functions and users.
 
         @param keep_connections: whether connections stay open, except those of removed users. MULTI, WATCH,
-            subscriptions, MONITOR and client-side caching end; blocking commands get their reply on timeout.
+            subscriptions, MONITOR and client-side caching end; blocking commands get their reply on timeout, commands
+            that a fault or CLIENT PAUSE holds an error.
         """
         self._require_running()
         if not keep_connections:
@@ -164,12 +165,24 @@ class InProcess:
         if lock is None:
             self._mode.commit()
 
-    async def wait_closed(self) -> None:
-        """Wait until the sockets of the clients that L{flush} has closed are closed, at most L{CLOSE_TIMEOUT_S}."""
-        reactor = self._reactor
-        deadline = reactor.seconds() + CLOSE_TIMEOUT_S
-        while not all(getattr(each, "lost", True) for each in self._closing) and reactor.seconds() < deadline:
-            await deferLater(reactor, 0)  # v2 closes them in the next turn, v3's workers soon, v1 has closed them
+    async def flush_and_wait(self, keep_connections: bool = False) -> None:
+        """
+        L{flush}, after v3's workers have forwarded what they have received, and until the clients' sockets are closed.
+        """
+        workers: Any = self._server.workers
+        for _ in range(2 if workers else 0):  # the second time, for data of connections that the first has accepted
+            for worker in workers:
+                worker.ping()
+            await self._wait_until(lambda: not any(worker.missed_pings for worker in workers))
+        self.flush(keep_connections)
+        # v2 closes sockets in the next turn, v3's workers soon, v1 has closed them
+        await self._wait_until(lambda: all(getattr(each, "lost", True) for each in self._closing))
+
+    async def _wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait until a condition is met, at most L{SETTLE_TIMEOUT_S}."""
+        deadline = self._reactor.seconds() + SETTLE_TIMEOUT_S
+        while not condition() and self._reactor.seconds() < deadline:
+            await deferLater(self._reactor, 0)
 
     def _take_idle(self, lock: Any) -> bool:
         """Acquire v1's lock, if no script runs; a busy one releases it at times. Return whether that succeeded."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tseep.commands.admin.config import reset_statistics
+from tseep.coordination.blocking import UNBLOCKED
 from tseep.coordination.pause import PausedCommand
+from tseep.errors import CommandError
 from tseep.telemetry.latency import LatencyMonitor
 from tseep.telemetry.slowlog import SlowLog
 
@@ -56,10 +58,14 @@ def _close(session: Session) -> None:
 
 
 def _reset_session(session: Session) -> None:
-    """End MULTI, WATCH, subscriptions, MONITOR and tracking. A blocking command gets the reply on timeout."""
+    """
+    End MULTI, WATCH, subscriptions, MONITOR and tracking. A blocking command gets the reply on timeout. A command that
+    a fault or CLIENT PAUSE holds gets an error: v1's thread would execute it after the reset.
+    """
     wait = session.blocked
-    if wait is not None and not isinstance(wait, PausedCommand):
-        session.server.blocking.end(wait, wait.timeout_reply)
+    if wait is not None:
+        reply = CommandError(UNBLOCKED) if isinstance(wait, PausedCommand) else wait.timeout_reply
+        session.server.blocking.end(wait, reply)
     session.transaction = None
     session.unregister()
     session.refresh_dispatch()

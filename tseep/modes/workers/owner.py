@@ -191,6 +191,7 @@ class WorkerSlot:
         of the worker's ends of the link and of the channel. Returns an
         L{twisted.internet.interfaces.IProcessTransport}.
     @ivar draining: whether the worker has data to forward before the server can stop.
+    @ivar missed_pings: number of PINGs since the last PONG.
     """
 
     def __init__(self, reactor: Any, mode: WorkersMode, number: int, spawn: Callable[..., Any]) -> None:
@@ -207,7 +208,7 @@ class WorkerSlot:
         self._link: Link | None = None
         self._channel: socket.socket
         self._process: Any = None
-        self._missed_pings = 0
+        self.missed_pings = 0
         self._restart_delay = MIN_RESTART_DELAY_S
         self._started = 0.0
         self._stopping = False
@@ -228,7 +229,7 @@ class WorkerSlot:
         self.pid = self._process.pid
         self.restarts += 1
         self._started = self._reactor.seconds()
-        self._missed_pings = 0
+        self.missed_pings = 0
         self._link = link = Link(self._mode.server, self)
         link.makeConnection(LinkTransport(near, link, self._mode.watcher))
         link.transport.registerProducer(link, True)
@@ -264,15 +265,15 @@ class WorkerSlot:
         """Send PING. Kill the process if it has missed L{MAX_MISSED_PINGS}."""
         if self._process is None:
             return
-        if self._missed_pings >= MAX_MISSED_PINGS:
+        if self.missed_pings >= MAX_MISSED_PINGS:
             _slot_log.error("worker {number} is unresponsive; killing it", number=self.number)
             self.kill()
-        self._missed_pings += 1
+        self.missed_pings += 1
         self.send_frame(frames.PING)
 
     def pong(self, costs: dict[str, Any]) -> None:
         """Store the figures of a PONG frame."""
-        self._missed_pings = 0
+        self.missed_pings = 0
         self.cpu_seconds, self.resident = costs["cpu_seconds"], costs["resident"]
         self.lag_ns, self.ready_batch_histogram = costs["lag_ns"], costs["batches"]
 

@@ -234,6 +234,20 @@ class InProcessTests(TestCase):
                 pass  # closed with unread data
         self.assertEqual([], self.server.last_commands())
 
+    async def test_flush_of_held_commands(self) -> None:
+        """A command that a fault or CLIENT PAUSE holds is not executed after the flush."""
+        client, other = await self.connect(), await self.connect()
+        for pause in (False, True):
+            if pause:
+                await other.send("CLIENT", "PAUSE", 100_000, "WRITE")
+            else:
+                self.server.delay("SET", 100)
+            reply = client.send("SET", "k", "v")
+            await wait_until(lambda: any(session.blocked for session in self.server._server.sessions.values()))
+            self.server.flush(keep_connections=True)
+            self.assertEqual(Error("UNBLOCKED client unblocked via CLIENT UNBLOCK"), await reply)
+            self.assertIs(None, await client.send("GET", "k"))
+
     async def test_flush_of_pause(self) -> None:
         """CLIENT PAUSE ends."""
         client = await self.connect()
