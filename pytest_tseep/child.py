@@ -38,6 +38,7 @@ class ChildProcess:
 
     @param mode: C{v1}, C{v2}, or C{v3} with 2 worker processes.
     @param answer_timeout: time to wait for the start and for answers, in seconds.
+    @param wait: whether the server listens when the constructor returns; if not, L{wait} and all requests wait for it.
     @param parameters: parameters of CONFIG SET, with underscores for dashes; values are texts, numbers, or booleans for
         C{yes} and C{no}. C{port} is by default a free one.
     @raise ValueError: if the mode or a value is wrong.
@@ -48,17 +49,20 @@ class ChildProcess:
 
     host = HOST
 
-    def __init__(self, mode: str = "v2", *, answer_timeout: float = TIMEOUT_S, **parameters: object) -> None:
+    def __init__(
+        self, mode: str = "v2", *, answer_timeout: float = TIMEOUT_S, wait: bool = True, **parameters: object
+    ) -> None:
         self.mode = check_mode(mode)
         self.parameters = {name: _text(name, value) for name, value in parameters.items()}
         self.answer_timeout = answer_timeout
         self._lock = threading.RLock()
-        self._process: Process | None = None
         self._port_fd, self.port = _reserve(int(self.parameters.pop("port", "0")))
         weakref.finalize(self, os.close, self._port_fd)
         self._errors_fd = _unnamed_file()
         weakref.finalize(self, os.close, self._errors_fd)
-        self.start()
+        self._process = self._new_process()
+        if wait:
+            self.wait()
 
     def __enter__(self) -> ChildProcess:
         return self
@@ -82,9 +86,14 @@ class ChildProcess:
         return self._running().pid
 
     @property
+    def foreign(self) -> bool:
+        """Whether this is another process, forked from the one that started the server."""
+        return self._process.foreign
+
+    @property
     def status(self) -> str:
         """C{runs}, C{was stopped}, or how the process ended by itself, such as C{was killed by SIGSEGV}."""
-        return self._process.status if self._process else "was stopped"
+        return self._process.status
 
     def errors(self, begin: int = 0) -> str:
         """
@@ -108,16 +117,27 @@ class ChildProcess:
         """
         self._require_own()
         with self._lock:
-            if self._process is not None:
-                if self._process.status == "runs":
-                    return
+            if self.status != "runs":
                 self._process.kill()  # closes the pipes
-            words = [word for pair in {**self.parameters, "port": str(self.port)}.items() for word in pair]
-            self._process = process = Process([self.mode, *words], self._errors_fd)
+                self._process = self._new_process()
+            self.wait()
+
+    def _new_process(self) -> Process:
+        words = [word for pair in {**self.parameters, "port": str(self.port)}.items() for word in pair]
+        return Process([self.mode, *words], self._errors_fd)
+
+    def wait(self) -> None:
+        """
+        Wait until the server listens. No effect if it has done so or was stopped.
+
+        @raise ServerEnded: with the child's standard error, if it does not start.
+        """
+        self._require_own()
+        with self._lock:
             try:
-                process.wait_for_start(self.answer_timeout)
+                self._process.wait_for_start(self.answer_timeout)
             except BaseException as error:
-                process.kill()
+                self._process.kill()
                 if isinstance(error, ServerEnded):
                     raise self._with_output(error) from None
                 raise
@@ -127,12 +147,12 @@ class ChildProcess:
         End the process: by a request, or if it does not exit within 5 s by SIGTERM, and after 5 s more by SIGKILL.
         No effect if it has ended, and in a forked process.
         """
-        if self._process is not None and not self._process.foreign:
+        if not self.foreign:
             self._process.stop()
 
     def kill(self) -> None:
         """End the process and v3's workers by SIGKILL. No effect if it has ended, and in a forked process."""
-        if self._process is not None and not self._process.foreign:
+        if not self.foreign:
             self._process.kill()
 
     def restart(self, *, keep_data: bool = False) -> None:
@@ -183,7 +203,6 @@ class ChildProcess:
 
     def _end_after(self, error: RuntimeError) -> str:
         """End the process after a request that failed. Return how it ended, or else the error."""
-        assert self._process is not None
         ends = self._process.wait_for_end()  # a client's SHUTDOWN may have begun it
         status = self.status
         self.kill()
@@ -331,7 +350,7 @@ class ChildProcess:
                 self._request(call, **arguments)
 
     def _require_own(self) -> None:
-        if self._process is not None and self._process.foreign:
+        if self.foreign:
             raise RuntimeError(FOREIGN)
 
     def _running(self) -> Process:
@@ -341,10 +360,9 @@ class ChildProcess:
         @raise ServerEnded: if it does not run.
         """
         self._require_own()
-        process = self._process
-        if process is None or process.status != "runs":
+        if self.status != "runs":
             raise self._with_output(ServerEnded(f"{self.status}; start() or restart() starts it again"))
-        return process
+        return self._process
 
     def _request(self, call: str, answer_timeout: float | None = None, /, **arguments: Any) -> Any:
         """

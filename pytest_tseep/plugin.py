@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
@@ -36,6 +36,18 @@ if TYPE_CHECKING:
 _SESSIONS: pytest.StashKey[Sessions] = pytest.StashKey()
 _SERVERS: pytest.StashKey[list[tuple[ChildProcess, int]]] = pytest.StashKey()
 """The servers that a test has used, and the size of their standard error before it."""
+
+_BEGUN: pytest.StashKey[bool] = pytest.StashKey()
+"""Present when the plugin has begun to start a server before its first use."""
+
+_SHARED = frozenset({"tseep_proc", "tseep_server"})
+"""The fixtures on which all others of the shared server depend."""
+
+_SELECTING = (
+    "collectonly", "deselect", "keyword", "lf", "markexpr", "setupplan", "show_fixtures_per_test", "showfixtures",
+    "stepwise",
+)  # fmt: skip
+"""Options of pytest with which it may run none of the tests that it collects."""
 
 SHOWN_COMMANDS = 20
 """Commands in the report of a failing test."""
@@ -82,6 +94,40 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_tseep.sessions import Isolation
 
         config.pluginmanager.register(Isolation(), "tseep-isolation")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Begin to start a server while pytest collects further tests, unless the test may be deselected."""
+    if not any(getattr(item.config.option, name, None) for name in _SELECTING):
+        _begin(item)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Begin to start a server for the tests that are not deselected."""
+    option = session.config.option
+    if not option.collectonly and not getattr(option, "setupplan", False) and not session.testsfailed:
+        for item in session.items:
+            _begin(item)
+
+
+def _begin(item: pytest.Item) -> None:
+    """
+    Begin to start the shared server if a test uses it: it starts while this process imports what the tests need, and
+    its first use waits for it. What is wrong is left to that use to report.
+    """
+    names = getattr(item, "fixturenames", ())
+    if _SHARED.isdisjoint(names) or _BEGUN in item.config.stash:
+        return
+    if item.get_closest_marker("skip") or item.get_closest_marker("skipif"):
+        return
+    item.config.stash[_BEGUN] = True
+    with suppress(pytest.UsageError, ImportError, OSError, RuntimeError, TypeError, ValueError):
+        _sessions(item.config).begin(item)
+        if "tseep_client_factory" in names:
+            from pytest_tseep.clients import library
+
+            library()
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -48,6 +48,7 @@ class Process:
         self._lock = threading.RLock()
         self._received = b""
         self._last_id = 0
+        self._has_started = False
         self.ended_by_us = self.foreign = False
         with _starting:
             self._child = subprocess.Popen(
@@ -66,15 +67,24 @@ class Process:
 
     def wait_for_start(self, timeout: float) -> None:
         """
-        Wait until the server listens.
+        Wait until the server listens. No effect if it has done so, or was ended by us.
 
         @param timeout: how long, in seconds.
         @raise Exception: of the child, if its parameters are wrong.
         @raise ServerEnded: if it does not start.
         """
-        answer = self._receive(_Deadline(timeout))
+        with self._lock:
+            if not self.ended_by_us:
+                self._receive_start(_Deadline(timeout))
+
+    def _receive_start(self, deadline: _Deadline) -> None:
+        """Receive the first line, if that is still to come."""
+        if self._has_started:
+            return
+        answer = self._receive(deadline)
         if "error" in answer:
             raise _exception(answer)
+        self._has_started = True
 
     @property
     def status(self) -> str:
@@ -151,6 +161,7 @@ class Process:
     def _answer(self, call: str, arguments: dict[str, Any], deadline: _Deadline) -> dict[str, Any]:
         if self.ended_by_us or self._child.poll() is not None:
             raise ServerEnded("was stopped" if self.ended_by_us else self.status)
+        self._receive_start(deadline)
         self._last_id += 1
         request = json.dumps({"id": self._last_id, "call": call, "arguments": arguments})
         self._send(request.encode() + b"\n", deadline)

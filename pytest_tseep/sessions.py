@@ -100,9 +100,20 @@ class Sessions:
         for name in self.variables:
             environment.setenv(name, url)
 
-    def start(self, mode: str | None, parameters: dict[str, object]) -> ChildProcess:
-        """Start a server for one test, in the mode of the session by default."""
-        return ChildProcess(mode or self._mode, answer_timeout=self._timeout, **parameters)
+    def start(self, mode: str | None, parameters: dict[str, object], wait: bool = True) -> ChildProcess:
+        """Start a server, in the mode of the session by default."""
+        return ChildProcess(mode or self._mode, answer_timeout=self._timeout, wait=wait, **parameters)
+
+    def begin(self, item: pytest.Item) -> None:
+        """
+        Start the server of the session's first test that uses one, without waiting for it.
+
+        @raise Exception: if the configuration or the marker is wrong, which the test reports.
+        """
+        if not self._url and not self._shared:
+            mode, _, parameters = _marked(item)
+            merged = {**self._parameters, **parameters}
+            self._shared[_key(mode or self._mode, merged)] = self.start(mode, merged, wait=False)
 
     def shared(self, mode: str | None = None, parameters: dict[str, object] | None = None) -> ChildProcess:
         """Return the running or ended server for a mode and parameters. By default, those of the session."""
@@ -112,8 +123,11 @@ class Sessions:
         key = _key(mode or self._mode, merged)
         if key in self._problems:
             raise pytest.UsageError(self._problems[key])
+        server = self._shared.pop(key, None)
         try:
-            server = self._shared.pop(key, None) or self.start(mode, merged)
+            if server is None or server.foreign:  # pytest was forked after it had begun to start that one
+                server = self.start(mode, merged)
+            server.wait()
         except (RuntimeError, TypeError, ValueError) as error:
             self._problems[key] = str(error)  # further tests need not wait for it
             raise

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 import redis
@@ -46,6 +46,37 @@ def test_life(mode: str) -> None:
     assert server.errors() == ""
     server.stop()
     server.kill()
+
+
+def test_without_waiting() -> None:
+    """A server can be started without waiting for it; requests, C{start} and C{wait} wait."""
+    for use in (ChildProcess.flush, ChildProcess.start, ChildProcess.wait):
+        with ChildProcess(wait=False) as server:
+            url = server.url
+            use(server)
+            server.wait()
+            assert redis.Redis.from_url(url).ping()
+
+
+@pytest.mark.parametrize("use", [ChildProcess.flush, ChildProcess.start, ChildProcess.wait])
+def test_wrong_without_waiting(use: Callable[[ChildProcess], None]) -> None:
+    """The first wait has the error of the start."""
+    server = ChildProcess(wait=False, maxmemory="much")
+    with pytest.raises(ValueError, match="argument must be a memory value"):
+        use(server)
+
+
+@pytest.mark.parametrize("end", [ChildProcess.stop, ChildProcess.kill])
+def test_end_without_waiting(end: Callable[[ChildProcess], None]) -> None:
+    """A server that has not yet started can be ended, and started again."""
+    with ChildProcess(wait=False) as server:
+        pid = server.pid
+        end(server)
+        ended(pid)
+        server.wait()
+        assert server.status == "was stopped"
+        server.start()
+        assert connects(server)
 
 
 @pytest.mark.parametrize("mode", ["v1", "v2", "v3"])

@@ -14,11 +14,19 @@ from typing import Any
 import pytest
 import redis
 
+if os.environ.get("TSEEP_COMPARISON") == "redisdb":
 
-@pytest.fixture
-def client(request: pytest.FixtureRequest) -> Any:
-    """A client of an empty server."""
-    return request.getfixturevalue(os.environ.get("TSEEP_COMPARISON", "tseep_client"))
+    @pytest.fixture
+    def client(redisdb: Any) -> Any:
+        """A client of an empty server."""
+        return redisdb
+
+else:
+
+    @pytest.fixture
+    def client(tseep_client: Any) -> Any:
+        """A client of an empty server."""
+        return tseep_client
 
 
 def test_set_get(client: Any) -> None:
