@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Protocol
 
 from tseep.algorithms.numeric import double_text
@@ -140,7 +140,7 @@ class Interpreter:
 
     def _execute(self, name: str, *arguments: Any) -> Any:
         """Run a Lua file of this package."""
-        source = files(__package__).joinpath(name).read_bytes()
+        source = Path(__file__).with_name(name).read_bytes()
         dumped = self._lua.eval(b"string.dump")(self._lua.compile(source, name=b"=" + name.encode()))
         return self._lua.compile(keep_frames(dumped, everywhere=True))(*arguments)
 

@@ -1,4 +1,4 @@
-"""Tests for L{tseep.testing.__main__}, the requests to a child process."""
+"""Tests for L{tseep.testing.control}, the requests to a child process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from tseep.testing import InProcess
-from tseep.testing.__main__ import CALLS, Control
+from tseep.testing.control import CALLS, Control
 
 
 class ControlTests(TestCase):
