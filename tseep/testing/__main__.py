@@ -10,6 +10,7 @@ import sys
 
 if __name__ == "__main__":
     gc.disable()  # the imports create no garbage, but its collector takes a tenth of their time
+    sys.modules["OpenSSL"] = None  # type: ignore[assignment] # Twisted does without TLS, whose import takes a fifth
 
     from tseep.testing.control import main
 
