@@ -48,6 +48,19 @@ def test_life(mode: str) -> None:
     server.kill()
 
 
+def test_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that has started collects garbage, and has not imported TLS."""
+    code = (
+        "import atexit, gc, runpy, sys\n"
+        "atexit.register(lambda: print(gc.isenabled(), 'cryptography' in sys.modules, file=sys.stderr))\n"
+        "runpy.run_module('tseep.testing', run_name='__main__')"
+    )
+    monkeypatch.setattr(process, "COMMAND", [sys.executable, "-c", code])
+    with ChildProcess() as server:
+        pass
+    assert server.errors() == "True False\n"
+
+
 def test_without_waiting() -> None:
     """A server can be started without waiting for it; requests, C{start} and C{wait} wait."""
     for use in (ChildProcess.flush, ChildProcess.start, ChildProcess.wait):
