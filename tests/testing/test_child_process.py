@@ -20,6 +20,7 @@ from pytest_tseep import process
 from pytest_tseep.child import ChildProcess
 from pytest_tseep.process import ServerEnded
 
+from ..support.servers import until
 from .conftest import ended, is_running
 
 
@@ -105,14 +106,30 @@ def test_kept_client(mode: str) -> None:
             client.close()
 
 
+def unread_bytes(port: int) -> int:
+    """Bytes that the kernel has received for a local port, and no process has read. Source: proc(5)."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(
+        int(words[4].split(":")[1], 16) for words in lines if words[1].endswith(f":{port:04X}") and words[3] == "01"
+    )
+
+
 @pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
 def test_request_on_its_way(mode: str) -> None:
-    """A request that the server has not read when it is flushed is not executed after that."""
+    """A request that has arrived and is not read when the server is flushed is not executed after that."""
     with ChildProcess(mode) as server, redis.Redis.from_url(server.url) as client:
-        for _ in range(50):
+        pids = server.pids()
+        for _ in range(10):
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
             with socket.create_connection((server.host, server.port)) as late:
                 late.sendall(b"SET k v\r\n")
-                server.flush()
+                until(lambda: unread_bytes(server.port) > 0, "the request has not arrived")
+                flushing = threading.Thread(target=server.flush)
+                flushing.start()
+                for pid in pids:
+                    os.kill(pid, signal.SIGCONT)
+                flushing.join()
                 assert [client.dbsize() for _ in range(3)] == [0, 0, 0]
 
 

@@ -35,7 +35,7 @@ MODES = {mode.name: mode for mode in (ThreadedMode, EventedMode, WorkersMode)}
 DEFAULTS = {"bind": HOST, "port": "0", "workers": "2"}
 """Parameters that differ from the server's own defaults. Port 0 stands for a free one."""
 
-SETTLE_TIMEOUT_S = 1.0
+SETTLE_TIMEOUT_S = 10.0
 """Time to wait for v3's workers, which forward data and close sockets, in seconds."""
 
 KILL_INTERVAL_S = 0.02
@@ -173,7 +173,7 @@ class InProcess:
         for _ in range(2 if workers else 0):  # the second time, for data of connections that the first has accepted
             for worker in workers:
                 worker.ping()
-            await self._wait_until(lambda: not any(worker.missed_pings for worker in workers))
+            await self._wait_until(lambda: not any(worker.alive and worker.missed_pings for worker in workers))
         self.flush(keep_connections)
         # v2 closes sockets in the next turn, v3's workers soon, v1 has closed them
         await self._wait_until(lambda: all(getattr(each, "lost", True) for each in self._closing))
