@@ -312,6 +312,18 @@ def in_fork(action: Any) -> bytes:
     return written
 
 
+NO_LUA = "import runpy, sys; sys.modules['lupa'] = None; runpy.run_module('tseep.testing', run_name='__main__')"
+
+
+def test_no_lua(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without lupa, a script of redis-py fails at once with the remedy, without an error NOSCRIPT in between."""
+    monkeypatch.setattr(process, "COMMAND", [sys.executable, "-c", NO_LUA])
+    with ChildProcess() as server, redis.Redis.from_url(server.url) as client:
+        with pytest.raises(redis.ResponseError, match="pip install lupa") as failure:
+            client.register_script("return 1")()
+        assert failure.value.__context__ is None
+
+
 def test_forked_process(child: ChildProcess) -> None:
     """A forked process has the address, and neither ends the server nor speaks with it."""
 

@@ -19,7 +19,7 @@ from tseep.interfaces import NullConnection
 from tseep.protocol.inline import UnbalancedQuotes, split_words
 from tseep.replies import Reply
 from tseep.scripting.functions import FLAGS, Function, Functions
-from tseep.scripting.lua.interpreter import Body, Interpreter, ScriptError
+from tseep.scripting.lua.interpreter import Body, Interpreter, ScriptError, require_lua
 
 if TYPE_CHECKING:
     from tseep.registry.table import Command
@@ -190,10 +190,12 @@ class Scripting:
         """
         Return the cached script with a digest.
 
-        @raise CommandError: if there is none (NOSCRIPT).
+        @raise CommandError: if there is none: NOSCRIPT, or that Lua is not installed, so that the client need not load
+            the script to see that.
         """
         script = self.scripts.get(sha.lower())
         if script is None:
+            require_lua()
             raise CommandError(NO_SCRIPT)
         return script
 

@@ -12,6 +12,7 @@ from tseep.rdb.payload import dump_libraries, restore_libraries
 from tseep.registry.table import command
 from tseep.replies import OK, Reply, SetReply, Status
 from tseep.scripting.functions import FLAGS, Function, Library
+from tseep.scripting.lua.interpreter import require_lua
 from tseep.scripting.scripts import BUSY_FUNCTION, BUSY_SCRIPT
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def _call(session: Session, argv: list[bytes], ro: bool) -> Reply:
     scripting = session.server.scripting
     function = scripting.functions.functions.get(argv[1].lower())
     if function is None:
+        require_lua()
         raise CommandError("ERR Function not found")
     given = keys_and_arguments(argv, "ERR Bad number of keys provided")
     return scripting.run_function(session, function, given, argv, ro)

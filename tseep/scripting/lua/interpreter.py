@@ -79,6 +79,18 @@ class Body(NamedTuple):
     function: Any
 
 
+def require_lua() -> Any:
+    """
+    Return C{lupa}'s module for Lua 5.1.
+
+    @raise CommandError: if C{lupa} is not installed.
+    """
+    try:
+        return import_module("lupa.lua51")
+    except ImportError:
+        raise CommandError(MISSING) from None
+
+
 class Interpreter:
     """
     One Lua runtime with the sandbox for scripts.
@@ -89,10 +101,7 @@ class Interpreter:
     """
 
     def __init__(self, host: Host, deprecated: bool = False) -> None:
-        try:
-            lua = import_module("lupa.lua51")
-        except ImportError:
-            raise CommandError(MISSING) from None
+        lua = require_lua()
         if sys.implementation.name == "pypy":
             sys.setrecursionlimit(max(sys.getrecursionlimit(), PYPY_DEPTH))
         self._host = host

@@ -190,14 +190,22 @@ class ScriptsTests(SessionTests):
         self.assertIs(None, self.server.scripting.running)
 
     def test_not_installed(self) -> None:
-        """Without C{lupa}, scripting commands return an error with the command to install it."""
+        """
+        Without C{lupa}, scripting commands return an error with the command to install it; so do EVALSHA and FCALL of
+        what is not loaded, whose other errors only suggest to load it.
+        """
 
         def missing(name: str) -> None:
             raise ImportError(name)
 
         self.patch(interpreter, "import_module", missing)
-        for argv in (["EVAL", "return 1", 0], ["SCRIPT", "LOAD", "return 1"], ["FUNCTION", "LOAD", "#!lua name=x\n"]):
+        for argv in (
+            ["EVAL", "return 1", 0], ["EVAL_RO", "return 1", 0], ["EVALSHA", SHA, 0], ["EVALSHA_RO", SHA, 0],
+            ["SCRIPT", "LOAD", "return 1"], ["FUNCTION", "LOAD", "#!lua name=x\n"],
+            ["FCALL", "f", 0], ["FCALL_RO", "f", 0],
+        ):  # fmt: skip
             self.assertError("ERR Lua is not installed here: pip install lupa", *argv)
+        self.assertReply([0], "SCRIPT", "EXISTS", SHA)
 
 
 ENDLESS = [
