@@ -77,11 +77,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("tseep_timeout", "Timeout of a server's start and answers, in seconds.", default="30")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Start the server for the applications that a conftest.py imports."""
+@pytest.hookimpl(hookwrapper=True)  # before all other plugins: pytest-django imports the settings here
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, Any, None]:
+    """Start the server for the applications that a conftest.py or another plugin imports."""
     if early_config.getini("tseep_env") and not getattr(early_config.known_args_namespace, "help", False):
         _sessions(early_config).set_environment()
+    yield
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -392,3 +392,25 @@ def test_environment(run: Run, pytester: pytest.Pytester, monkeypatch: pytest.Mo
         """,
         ini="tseep_env = REDIS_URL CELERY_BROKER_URL\npythonpath = .",
     ).assert_outcomes(passed=4)
+
+
+def test_environment_of_plugins(run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables have the server's URL when another plugin imports an application, as pytest-django does."""
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    pytester.makepyfile(
+        early="""
+        import os, pytest
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_load_initial_conftests(early_config):
+            early_config.url = os.environ["REDIS_URL"]
+        """
+    )
+    run(
+        """
+        def test_url(request, tseep_url):
+            assert request.config.url == tseep_url
+        """,
+        *("-p", "early"),
+        ini="tseep_env = REDIS_URL",
+    ).assert_outcomes(passed=1)
