@@ -94,6 +94,22 @@ def test_end_without_waiting(end: Callable[[ChildProcess], None]) -> None:
 
 
 @pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
+def test_blocked_client(mode: str) -> None:
+    """A client that waits for an element gets its reply before its connection is closed, and does not wait again."""
+    results: list[Any] = []
+    with ChildProcess(mode) as server, redis.Redis.from_url(server.url) as client:
+        waiting = threading.Thread(target=lambda: results.append(redis.Redis(port=server.port).blpop("jobs", 100)))
+        waiting.start()
+        while client.info("clients")["blocked_clients"] == 0:
+            pass
+        server.flush()
+        client.rpush("jobs", "one")
+        waiting.join()
+        assert results == [None]
+        assert client.lrange("jobs", 0, -1) == [b"one"]
+
+
+@pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
 def test_kept_client(mode: str) -> None:
     """A client whose connection a flush has closed notices that before its next command, and connects again."""
     with ChildProcess(mode) as server:

@@ -50,7 +50,11 @@ def reset(server: ServerUnderTest, first: dict[str, Any], keep_connections: bool
 
 
 def _close(session: Session) -> None:
-    """Close a connection. Commands that v1's thread has read, or that follow a script, are discarded."""
+    """
+    Close a connection. Commands that v1's thread has read, or that follow a script, are discarded. A blocking command
+    gets its reply, as a client that has lost it, such as redis-py's, connects and sends it again.
+    """
+    _end_blocking(session)
     session.closing = True
     session.pass_input(Discarding())  # type: ignore[arg-type]
     session.server.disconnect(session)
@@ -59,16 +63,23 @@ def _close(session: Session) -> None:
 
 def _reset_session(session: Session) -> None:
     """
-    End MULTI, WATCH, subscriptions, MONITOR and tracking. A blocking command gets the reply on timeout. A command that
-    a fault or CLIENT PAUSE holds gets an error: v1's thread would execute it after the reset.
+    End MULTI, WATCH, subscriptions, MONITOR, tracking and blocking commands.
+    """
+    _end_blocking(session)
+    session.transaction = None
+    session.unregister()
+    session.refresh_dispatch()
+
+
+def _end_blocking(session: Session) -> None:
+    """
+    Give a blocking command the reply on timeout. A command that a fault or CLIENT PAUSE holds gets an error: v1's
+    thread would execute it after the reset.
     """
     wait = session.blocked
     if wait is not None:
         reply = CommandError(UNBLOCKED) if isinstance(wait, PausedCommand) else wait.timeout_reply
         session.server.blocking.end(wait, reply)
-    session.transaction = None
-    session.unregister()
-    session.refresh_dispatch()
 
 
 def _empty(server: ServerUnderTest) -> None:
