@@ -36,9 +36,9 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_pytest(folder: Path) -> None:
     """The examples for pytest pass."""
-    assert len(PYTEST) == 6
+    assert len(PYTEST) == 7
     done = run(folder, "-m", "pytest", *PLAIN, *PYTEST)
-    assert re.search(r"\b8 passed\b", done.stdout), done.stdout + done.stderr
+    assert re.search(r"\b10 passed\b", done.stdout), done.stdout + done.stderr
 
 
 def test_trial(folder: Path) -> None:
