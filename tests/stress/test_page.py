@@ -535,7 +535,7 @@ def test_no_line_ends_within_a_name() -> None:
 def call(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run a program of stress/ with these arguments."""
     command = [sys.executable, str(STRESS / program), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)  # matplotlib on PyPy
 
 
 @pytest.fixture
