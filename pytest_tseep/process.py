@@ -46,7 +46,7 @@ class Process:
 
     def __init__(self, words: list[str], errors: int) -> None:
         self._lock = threading.RLock()
-        self._received = b""
+        self._received = bytearray()  # appending to bytes copies what is there
         self._last_id = 0
         self._has_started = False
         self.ended_by_us = self.foreign = False
@@ -67,14 +67,14 @@ class Process:
 
     def wait_for_start(self, timeout: float) -> None:
         """
-        Wait until the server listens. No effect if it has done so, or was ended by us.
+        Wait until the server listens. No effect if it has done so, was ended by us, or has failed to start before.
 
         @param timeout: how long, in seconds.
         @raise Exception: of the child, if its parameters are wrong.
         @raise ServerEnded: if it does not start.
         """
         with self._lock:
-            if not self.ended_by_us:
+            if not self.ended_by_us and not self._stdout.closed:
                 self._receive_start(_Deadline(timeout))
 
     def _receive_start(self, deadline: _Deadline) -> None:
@@ -184,14 +184,16 @@ class Process:
             raise
 
     def _receive(self, deadline: _Deadline) -> dict[str, Any]:
-        while b"\n" not in self._received[-65536:]:
+        end = self._received.find(b"\n")
+        while end < 0:
             deadline.wait(self._stdout.fileno(), select.POLLIN)
             data = os.read(self._stdout.fileno(), 65536)
             if not data:
                 raise self._ended()
             self._received += data
-        line, _, self._received = self._received.partition(b"\n")
-        answer: dict[str, Any] = json.loads(line)
+            end = self._received.find(b"\n", len(self._received) - len(data))
+        answer: dict[str, Any] = json.loads(self._received[:end])
+        del self._received[: end + 1]
         return answer
 
     def _ended(self) -> ServerEnded:
@@ -229,7 +231,8 @@ class _Deadline:
         """
         poll = select.poll()  # select() has no descriptors above 1023
         poll.register(fd, event)
-        if not poll.poll(max(0, int((self._end - _now()) * 1000))):
+        left_ms = int((self._end - _now()) * 1000)
+        if left_ms < 0 or not poll.poll(left_ms):  # data that go on coming do not put the end off
             raise self.error()
 
     def error(self) -> ServerEnded:

@@ -378,3 +378,32 @@ def test_warnings(tmp_path: Path) -> None:
     code = "from tseep.testing import ChildProcess\nwith ChildProcess() as s: s.restart()\ndel s"
     run = subprocess.run([sys.executable, "-X", "dev", "-W", "error", "-c", code], cwd=tmp_path, capture_output=True)
     assert (run.stdout, run.stderr, run.returncode) == (b"", b"", 0)
+
+
+def test_start_again_after_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that did not start again starts once the cause has gone; until then, waiting for it has no effect."""
+    with ChildProcess() as child:
+        child.stop()
+        with monkeypatch.context() as patch:
+            patch.setattr(process, "COMMAND", [sys.executable, "-c", "raise SystemExit(1)"])
+            with pytest.raises(ServerEnded):
+                child.start()
+        child.wait()
+        assert child.reset() in ("", "exited with status 1")
+        assert connects(child)
+
+
+def test_large_answer(child: ChildProcess) -> None:
+    """The time for an answer is proportional to its size: 64 MB come within the timeout."""
+    with redis.Redis.from_url(child.url) as client:
+        client.set("key", os.urandom(1 << 20) * 48)
+    assert len(child.snapshot()) > 48 << 20
+
+
+def test_late_answer(child: ChildProcess) -> None:
+    """An answer that comes without a pause, but too late, is not waited for."""
+    with redis.Redis.from_url(child.url) as client:
+        client.set("key", os.urandom(1 << 20) * 48)
+    child.answer_timeout = 0.001
+    with pytest.raises(ServerEnded, match="did not answer within"):
+        child.snapshot()
