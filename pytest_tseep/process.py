@@ -19,7 +19,16 @@ import time
 import weakref
 from typing import Any
 
-COMMAND = [sys.executable, "-m", "tseep.testing"]
+MAIN = """\
+import sys
+if sys.path[0] == "":
+    del sys.path[0]
+import runpy
+runpy.run_module("tseep.testing", run_name="__main__", alter_sys=True)
+"""
+"""The program without the current directory, whose modules could hide those that the server imports."""
+
+COMMAND = [sys.executable, "-c", MAIN]
 
 STOP_TIMEOUT_S = 5.0
 """Time that a process has to exit at a request, and then once more at SIGTERM."""

@@ -407,3 +407,13 @@ def test_late_answer(child: ChildProcess) -> None:
     child.answer_timeout = 0.001
     with pytest.raises(ServerEnded, match="did not answer within"):
         child.snapshot()
+
+
+def test_modules_of_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules of the tested project do not hide those that the server imports."""
+    for name in ("json", "queue", "runpy", "twisted"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('hidden')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    with ChildProcess("v3") as child:
+        assert connects(child)
