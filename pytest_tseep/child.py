@@ -206,7 +206,7 @@ class ChildProcess:
         ends = self._process.wait_for_end()  # a client's SHUTDOWN may have begun it
         status = self.status
         self.kill()
-        return status if ends else f"was killed, as it {error}"
+        return status if ends else f"was killed, as {error}"
 
     # Requests
 
