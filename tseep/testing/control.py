@@ -77,13 +77,16 @@ class Control:
         self._wait(True)
 
     def _lines(self) -> Iterator[bytes]:
-        rest = b""
+        rest = bytearray()  # a snapshot is long: appending to bytes copies what is there
         while True:
             data = os.read(self._source, READ_BYTES)
             if not data:
                 return
-            *lines, rest = (rest + data).split(b"\n")
-            yield from lines
+            first, *others = data.split(b"\n")
+            rest += first
+            for other in others:
+                yield bytes(rest)
+                rest = bytearray(other)
 
     def _wait(self, interrupts: bool) -> None:
         """Wait until the reactor's thread is done, and kill scripts meanwhile, or once standard input is closed."""
