@@ -14,7 +14,7 @@ from typing import Any, Union
 from urllib.parse import quote
 
 from pytest_tseep.process import Process, ServerEnded
-from pytest_tseep.shared import INJECTED, Change, RecordedCommand, check_mode
+from pytest_tseep.shared import INJECTED, Change, RecordedCommand, check_mode, check_number
 
 HOST = "127.0.0.1"
 
@@ -47,16 +47,15 @@ class ChildProcess:
     @ivar host: the IP address, C{port}: the port, which a restart keeps.
     """
 
-    host = HOST
-
     def __init__(
         self, mode: str = "v2", *, answer_timeout: float = TIMEOUT_S, wait: bool = True, **parameters: object
     ) -> None:
         self.mode = check_mode(mode)
         self.parameters = {name: _text(name, value) for name, value in parameters.items()}
         self.answer_timeout = answer_timeout
+        self.host = [*self.parameters.get("bind", "").split(), HOST][0]
         self._lock = threading.RLock()
-        self._port_fd, self.port = _reserve(int(self.parameters.pop("port", "0")))
+        self._port_fd, self.port = _reserve(self.host, int(self.parameters.pop("port", "0")))
         weakref.finalize(self, os.close, self._port_fd)
         self._errors_fd = _unnamed_file()
         weakref.finalize(self, os.close, self._errors_fd)
@@ -268,7 +267,7 @@ class ChildProcess:
         """
         Move the server's clock forward. Keys have expired and blocked commands have timed out when this returns.
         """
-        self._request("advance", seconds=seconds)
+        self._request("advance", seconds=check_number(seconds, "seconds"))
 
     def set_time(self, seconds: float) -> None:
         """
@@ -276,7 +275,7 @@ class ChildProcess:
 
         @param seconds: seconds since the epoch.
         """
-        self._request("set_time", moment=seconds)
+        self._request("set_time", moment=check_number(seconds, "the time"))
 
     def freeze(self, at: float | None = None) -> Change:
         """
@@ -285,7 +284,7 @@ class ChildProcess:
         @param at: where it stops, in seconds since the epoch; by default where it is.
         """
         process = self._running()
-        self._request("freeze", at=at)
+        self._request("freeze", at=at if at is None else check_number(at, "the time"))
         return Change(lambda: self._undo(process, "unfreeze"))
 
     def unfreeze(self) -> None:
@@ -297,10 +296,8 @@ class ChildProcess:
         """A context manager that gives a list, which has the clients' commands after the end of the block."""
         number = self._request("record_start")
         commands: list[RecordedCommand] = []
-        try:
-            yield commands
-        finally:
-            commands += [RecordedCommand(*each) for each in self._request("record_stop", number=number)]
+        yield commands  # an exception of the block ends the record at the next flush
+        commands += [RecordedCommand(*each) for each in self._request("record_stop", number=number)]
 
     def last_commands(self, count: int = 20, *, answer_timeout: float | None = None) -> list[RecordedCommand]:
         """
@@ -382,7 +379,7 @@ class ChildProcess:
         return ServerEnded(f"the tseep server on port {self.port} {error}\n{output}".strip())
 
 
-def _reserve(port: int) -> tuple[int, int]:
+def _reserve(host: str, port: int) -> tuple[int, int]:
     """
     Keep a port by a socket that does not listen, so that a restart finds it free.
 
@@ -391,7 +388,10 @@ def _reserve(port: int) -> tuple[int, int]:
     """
     with socket.socket() as reserved:
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # the child binds it, too
-        reserved.bind((HOST, port))
+        try:
+            reserved.bind((host, port))
+        except OSError as error:
+            raise OSError(error.errno, f"{error.strerror}: {host}:{port}") from None
         return os.dup(reserved.fileno()), reserved.getsockname()[1]
 
 

@@ -46,9 +46,20 @@ class Sessions:
         self._keeps = _choice(config, "tseep_connections", ("close", "keep")) == "keep"
         self._timeout = _number(config, "tseep_timeout")
         self._url: str | None = self._option("url")
-        if self._url and (hasattr(config, "workerinput") or self._known("numprocesses")):
-            raise pytest.UsageError("the workers of pytest-xdist cannot share the server of --tseep-url: add -n 0")
+        if self._url:
+            self._check_external()
         config.add_cleanup(self._stop)
+
+    def _check_external(self) -> None:
+        """Check that the configuration can be met with C{--tseep-url}."""
+        if hasattr(self._config, "workerinput") or self._known("numprocesses"):
+            raise pytest.UsageError("the workers of pytest-xdist cannot share the server of --tseep-url: add -n 0")
+        if self._option("mode") or self._option("parameter"):
+            raise pytest.UsageError("--tseep-url: the server has its own mode and parameters: leave out the options")
+        if self._parameters:
+            names = ", ".join(sorted(self._parameters))
+            text = f"--tseep-url: the server has its own parameters; tseep_parameters has no effect: {names}"
+            warnings.warn(pytest.PytestWarning(text), stacklevel=2)
 
     def _known(self, name: str) -> Any:
         """An option, of which pytest has read those of plugins only when it loads conftest.py."""

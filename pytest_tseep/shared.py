@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Callable, NamedTuple
 
 MODES = ("v1", "v2", "v3")
@@ -52,6 +53,21 @@ class Change:
 
 def _do_nothing() -> None:
     pass
+
+
+def check_number(value: float, name: str) -> float:
+    """
+    Return a finite number, such as a time in seconds.
+
+    @raise TypeError: if it is of another type. C{datetime} objects have the method C{timestamp}.
+    @raise ValueError: if it is infinite or not a number.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        hint = "; use its timestamp()" if hasattr(value, "timestamp") else ""
+        raise TypeError(f"{name} must be a number, not {type(value).__name__}{hint}")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, not {value}")
+    return value
 
 
 def check_mode(mode: str) -> str:

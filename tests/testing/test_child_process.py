@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Callable
 
@@ -20,6 +21,7 @@ from pytest_tseep import process
 from pytest_tseep.child import ChildProcess
 from pytest_tseep.process import ServerEnded
 
+from ..support.client import PATIENCE
 from ..support.servers import until
 from .conftest import ended, is_running
 
@@ -201,7 +203,7 @@ def test_change_ends_with_its_process(child: ChildProcess) -> None:
         ("3", {}, "the mode is '3', not one of v1, v2, v3"),
         ("v2", {"requirpass": "x"}, "no parameter 'requirpass'; did you mean 'requirepass'?"),
         ("v2", {"maxmemory": None}, "the value of maxmemory must be a text, a number or a bool, not NoneType"),
-        ("v2", {"maxmemory": "much"}, "memory value"),
+        ("v2", {"maxmemory": "much"}, "maxmemory cannot be 'much': argument must be a memory value"),
         ("v2", {"port": "here"}, "invalid literal for int"),
     ],
 )
@@ -215,11 +217,45 @@ def test_misuse(mode: str, parameters: dict[str, Any], problem: str) -> None:
 
 def test_port(child: ChildProcess) -> None:
     """A server can have a certain port; one that is taken is an error."""
-    with pytest.raises(OSError, match="in use"):
+    with pytest.raises(OSError, match=f"in use: 127.0.0.1:{child.port}"):
         ChildProcess(port=child.port)
     child.stop()
     with ChildProcess(port=str(child.port)) as other:
         assert other.port == child.port
+
+
+def test_address() -> None:
+    """The address is that of the parameter bind."""
+    with ChildProcess(bind="127.0.0.2 127.0.0.3") as child, redis.Redis.from_url(child.url) as client:
+        assert child.url == f"redis://127.0.0.2:{child.port}/0"
+        assert client.ping()
+
+
+@pytest.mark.parametrize("mode", ["v1", "v2", "v3"])
+def test_shutdown_without_its_reply(mode: str) -> None:
+    """A server that a client is shutting down when it is reset starts again."""
+    with ChildProcess(mode) as server:
+        for _ in range(5):
+            with socket.create_connection((server.host, server.port)) as late:
+                late.sendall(b"SHUTDOWN NOSAVE\r\n")
+                server.reset()
+            with redis.Redis.from_url(server.url, retry=None) as client:
+                assert client.ping()
+
+
+def test_record_around_a_failure(child: ChildProcess) -> None:
+    """An exception of the block is not replaced by one of the record, which the restart has ended."""
+
+    def fail() -> None:
+        with child.record():
+            child.restart()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    with child.record() as commands:
+        pass
+    assert commands == []
 
 
 def test_wrong_calls(child: ChildProcess) -> None:
@@ -230,6 +266,10 @@ def test_wrong_calls(child: ChildProcess) -> None:
         child.fail("GET", times=0)
     with pytest.raises((TypeError, ValueError)):
         child.delay("GET", "long")  # type: ignore[arg-type]
+    now: Any = datetime.now()
+    for call in (child.set_time, child.freeze, child.advance):
+        with pytest.raises(TypeError, match=r"must be a number, not datetime; use its timestamp\(\)"):
+            call(now)
     with pytest.raises(OSError, match=r"none\.rdb"):
         child.load("none.rdb")
     with pytest.raises(ValueError, match=r"\w"):
@@ -271,8 +311,9 @@ def test_stubborn_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that neither answers nor obeys is killed, also while another thread waits for its answer."""
     monkeypatch.setattr(process, "COMMAND", [sys.executable, "-c", STUBBORN])
     monkeypatch.setattr(process, "STOP_TIMEOUT_S", 0.1)
+    start = process.Process.wait_for_start
+    monkeypatch.setattr(process.Process, "wait_for_start", lambda process, timeout: start(process, PATIENCE))
     server = ChildProcess(answer_timeout=0.1)
-    server.answer_timeout = 0.1
     pid = server.pid
     with pytest.raises(ServerEnded, match=r"did not answer within 0\.1 s"):
         server.flush()

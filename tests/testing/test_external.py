@@ -104,3 +104,14 @@ def test_misuse(run: Run, url: str) -> None:
     result = run("def test_it(tseep_server): pass", f"--tseep-url={url}", "-p", "xdist", "-n", "2")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*the workers of pytest-xdist cannot share the server of --tseep-url*"])
+    for option in ("--tseep-mode=v1", "--tseep-parameter=timeout=5"):
+        result = run("def test_it(tseep_server): pass", f"--tseep-url={url}", option)
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines(["*the server has its own mode and parameters: leave out the options*"])
+
+
+def test_parameters_of_the_configuration(run: Run, url: str) -> None:
+    """Parameters of pytest's configuration have no effect, which a warning names."""
+    result = run("def test_it(tseep_server): pass", f"--tseep-url={url}", ini="tseep_parameters = maxmemory=1mb")
+    result.assert_outcomes(passed=1, warnings=1)
+    result.stdout.fnmatch_lines(["*tseep_parameters has no effect: maxmemory"])

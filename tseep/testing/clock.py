@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import time
 from typing import Callable
+
+from pytest_tseep.shared import check_number
 
 LATEST = 2.0**42
 """Unix seconds up to which the clock can be set; in milliseconds they fit into the server's integers of 64 bits."""
@@ -52,7 +53,7 @@ class MovableClock:
 
         @raise ValueError: if the number is negative, or leads beyond L{LATEST}.
         """
-        if _number(seconds, "seconds") < 0:
+        if check_number(seconds, "seconds") < 0:
             raise ValueError(f"seconds is {seconds}, not at least 0; set_time moves the clock back")
         self.set(self.time() + seconds)
 
@@ -95,13 +96,5 @@ class MovableClock:
 
 
 def _check_moment(moment: float) -> None:
-    if not 0 <= _number(moment, "the time") <= LATEST:
+    if not 0 <= check_number(moment, "the time") <= LATEST:
         raise ValueError(f"the time is {moment}, not between 0 and {LATEST:.0f} Unix seconds")
-
-
-def _number(value: float, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} must be a number, not {type(value).__name__}")
-    if not math.isfinite(value):
-        raise ValueError(f"{name} must be finite, not {value}")
-    return value

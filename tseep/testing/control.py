@@ -167,7 +167,7 @@ def main(mode: str, words: list[str]) -> None:
     """
     allow_clients(CLIENTS)
     try:
-        server = InProcess(reactor, mode, **dict(zip(words[::2], words[1::2])))
+        server = InProcess(mode, **dict(zip(words[::2], words[1::2])))
     except Exception as error:
         _write(1, _failure(error))
         raise SystemExit(1) from None

@@ -55,8 +55,8 @@ class InProcess:
 
     Faults, records and L{freeze} can be used as context managers: they end with the block, at the latest with L{flush}.
 
-    @param reactor: by default Twisted's global reactor.
     @param mode: C{v1}, C{v2}, or C{v3} with 2 worker processes.
+    @param reactor: by default Twisted's global reactor.
     @param parameters: parameters of CONFIG SET, with underscores for dashes; C{port} is by default a free one.
     @raise ValueError: if a value is wrong.
     @raise TypeError: if there is no such parameter.
@@ -65,7 +65,7 @@ class InProcess:
     @ivar stopped: whether L{stop} or a client's SHUTDOWN has begun to stop the server.
     """
 
-    def __init__(self, reactor: Any = None, mode: str = "v2", **parameters: object) -> None:
+    def __init__(self, mode: str = "v2", *, reactor: Any = None, **parameters: object) -> None:
         if reactor is None:
             from twisted.internet import reactor
         check_mode(mode)
@@ -83,7 +83,7 @@ class InProcess:
         self._closing: list[Any] = []
 
     def _start(self, reactor: Any, mode: str, texts: dict[str, str]) -> None:
-        config = Config(**texts)
+        config = _config(texts)
         with reserved(config["port"]) as port:
             config.set("port", str(port.getsockname()[1]))
             self._server = server = ServerUnderTest(config, reactor)
@@ -149,6 +149,8 @@ class InProcess:
             that a fault or CLIENT PAUSE holds an error.
         """
         self._require_running()
+        if self._server.stopping:  # by a client's SHUTDOWN, after whose reply the process ends
+            raise RuntimeError("the server shuts down")
         if not keep_connections:
             self._service.accept_waiting()
         self._closing = [] if keep_connections else [each.connection for each in self._server.sessions.values()]
@@ -327,10 +329,8 @@ class InProcess:
         """
         commands: list[RecordedCommand] = []
         number = self.record_start()
-        try:
-            yield commands
-        finally:
-            commands += self.record_stop(number)
+        yield commands  # an exception of the block ends the record at the next flush
+        commands += self.record_stop(number)
 
     def record_start(self) -> int:
         """Begin to record commands. Return the number of the record."""
@@ -394,6 +394,16 @@ class InProcess:
         server.blocking.note_all(server.keyspace.databases)
         server.run_deferred()
         server.deliver()
+
+
+def _config(texts: dict[str, str]) -> Config:
+    config = Config()
+    for name, text in texts.items():
+        try:
+            config.set(name.replace("_", "-"), text)
+        except ValueError as error:
+            raise ValueError(f"{name} cannot be {text!r}: {error}") from None
+    return config
 
 
 def _times(times: int | None) -> int | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
+from pytest_tseep.shared import check_number
 from tseep.registry.table import Command
 
 
@@ -90,8 +90,6 @@ def check_seconds(value: float) -> float:
 
     @raise ValueError: if it is not positive.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"seconds must be a number, not {type(value).__name__}")
-    if not 0 < value < math.inf:
+    if check_number(value, "seconds") <= 0:
         raise ValueError(f"seconds is {value}, not a positive number")
     return value

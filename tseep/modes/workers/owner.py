@@ -366,6 +366,9 @@ class WorkersMode:
         self._reactor.callWhenRunning(self._begin)
 
     def _begin(self) -> None:
+        """Start the workers, unless the server was stopped before the reactor ran."""
+        if not all(port.listening for _, _, port in self._ports):
+            return
         for slot in self._slots:
             slot.start()
         self._pinging.start(PING_INTERVAL_S, now=False)

@@ -39,6 +39,11 @@ class SharedPort:
     def getHost(self) -> Any:
         return self._port.getHost()
 
+    @property
+    def listening(self) -> bool:
+        """False once the port is closed or about to be."""
+        return bool(self._port.connected) and not self._port.disconnecting
+
     def descriptor(self, worker: int) -> int:
         """Return the file descriptor of a worker's socket."""
         sockets = [self._port, *self._others]

@@ -337,8 +337,8 @@ class InProcessTests(TestCase):
             (TypeError, "number must be", lambda: server.undo(None)),
             (ValueError, "", lambda: server.restore(b"???")),
             (TypeError, "did you mean 'requirepass'", lambda: InProcess(mode=self.mode, requirpass="x")),
-            (ValueError, "one of v1, v2, v3", lambda: InProcess(mode="V2")),
-            (ValueError, "", lambda: InProcess(mode=self.mode, timeout="soon")),
+            (ValueError, "one of v1, v2, v3", lambda: InProcess("V2")),
+            (ValueError, "timeout cannot be 'soon': ", lambda: InProcess(mode=self.mode, timeout="soon")),
             (ValueError, "", lambda: InProcess(mode=self.mode, port=70_000)),
         ]
         for kind, text, call in wrong:
@@ -469,9 +469,14 @@ class WorkersTests(TestCase):
 
     timeout = 60
 
+    def test_stopped_before_the_reactor_runs(self) -> None:
+        """A server that is stopped before the reactor runs starts no worker."""
+        server = InProcess("v3")
+        self.addCleanup(server.stop)
+
     async def test_workers(self) -> None:
         """Faults, the clock and flush apply to the clients of the workers."""
-        server = InProcess(mode="v3")
+        server = InProcess("v3")
         self.addCleanup(server.stop)
         endpoint = clientFromString(reactor, f"tcp:{server.host}:{server.port}")
         client = await connectProtocol(endpoint, Client())
