@@ -47,6 +47,8 @@ def test_as_good_as_new(run: Run) -> None:
             waiting = threading.Thread(target=lambda: pytest.raises(redis.ConnectionError, other.blpop, "jobs"))
             waiting.start()
             kept.append(waiting)
+            while not client.info("clients")["blocked_clients"]:
+                pass
             client.client_pause(100000, all=False)
 
         def test_threads(tseep_server):
