@@ -44,7 +44,7 @@ def run_recipe(recipe: dict[str, str], folder: Path, needs: tuple[str, ...]) -> 
         (folder / name).write_text(text)
     command = [sys.executable, "-m", "pytest", "--rootdir", str(folder), "-p", "no:cacheprovider"]
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=600)
     return done.stdout + done.stderr
 
 

@@ -40,7 +40,7 @@ def test_examples(tmp_path: Path) -> None:
         (tmp_path / f"test_{section.lower()}.py").write_text(FRAME + textwrap.indent(examples[0], 12 * " "))
     names = [f"test_{section.lower()}" for section in SECTIONS]
     run = subprocess.run(
-        [sys.executable, "-m", "twisted.trial", *names], cwd=tmp_path, capture_output=True, text=True, timeout=100
+        [sys.executable, "-m", "twisted.trial", *names], cwd=tmp_path, capture_output=True, text=True, timeout=600
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert f"Ran {len(SECTIONS)} tests" in run.stdout
