@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import base64
 import os
-import socket
 import tempfile
 import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Union
-from urllib.parse import quote
 
 from pytest_tseep.process import Process, ServerEnded
-from pytest_tseep.shared import INJECTED, Change, RecordedCommand, check_mode, check_number
+from pytest_tseep.shared import INJECTED, Change, RecordedCommand, check_mode, check_number, reserved, text_of, url_of
 
 HOST = "127.0.0.1"
 
@@ -75,9 +73,7 @@ class ChildProcess:
     @property
     def url(self) -> str:
         """The address as a C{redis://} URL with the password, database 0."""
-        password = self.parameters.get("requirepass", "")
-        login = f":{quote(password, '')}@" if password else ""
-        return f"redis://{login}{self.host}:{self.port}/0"
+        return url_of(self.host, self.port, self.parameters.get("requirepass", ""))
 
     @property
     def pid(self) -> int:
@@ -386,13 +382,8 @@ def _reserve(host: str, port: int) -> tuple[int, int]:
     @param port: 0 for a free one.
     @return: the socket's descriptor, and the port.
     """
-    with socket.socket() as reserved:
-        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # the child binds it, too
-        try:
-            reserved.bind((host, port))
-        except OSError as error:
-            raise OSError(error.errno, f"{error.strerror}: {host}:{port}") from None
-        return os.dup(reserved.fileno()), reserved.getsockname()[1]
+    with reserved(host, port) as keeping:
+        return os.dup(keeping.fileno()), keeping.getsockname()[1]
 
 
 def _unnamed_file() -> int:
@@ -402,15 +393,5 @@ def _unnamed_file() -> int:
 
 
 def _text(name: str, value: object) -> str:
-    """
-    Return the text of a parameter's value.
-
-    @raise TypeError: if it is of another type.
-    """
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, (str, int, float)):
-        return str(value)
-    if isinstance(value, os.PathLike):
-        return os.fsdecode(value)
-    raise TypeError(f"the value of {name} must be a text, a number or a bool, not {type(value).__name__}")
+    """Return the text of a parameter's value, which can be a path, too."""
+    return os.fsdecode(value) if isinstance(value, os.PathLike) else text_of(value, f"the value of {name}")

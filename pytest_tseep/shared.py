@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import socket
 from typing import Callable, NamedTuple
+from urllib.parse import quote
 
 MODES = ("v1", "v2", "v3")
 
@@ -53,6 +55,43 @@ class Change:
 
 def _do_nothing() -> None:
     pass
+
+
+def url_of(host: str, port: int, password: str) -> str:
+    """Return an address as a C{redis://} URL, database 0; an empty password is none."""
+    login = f":{quote(password, '')}@" if password else ""
+    return f"redis://{login}{host}:{port}/0"
+
+
+def reserved(host: str, port: int) -> socket.socket:
+    """
+    Return a socket that keeps a port from other processes, but for servers that are told to listen on it.
+
+    @param port: 0 for a free one.
+    @raise OSError: with the address, if a server listens on it.
+    """
+    keeping = socket.socket()
+    keeping.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        keeping.bind((host, port))
+    except OSError as error:
+        keeping.close()
+        raise OSError(error.errno, f"{error.strerror}: {host}:{port}") from None
+    return keeping
+
+
+def text_of(value: object, what: str) -> str:
+    """
+    Return the text of a parameter's value: C{yes} or C{no} for a boolean.
+
+    @param what: what the value is, for the error.
+    @raise TypeError: if it is of another type.
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (str, int, float)):
+        return str(value)
+    raise TypeError(f"{what} must be a text, a number or a bool, not {type(value).__name__}")
 
 
 def check_number(value: float, name: str) -> float:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import PLAIN, ended
+from .conftest import ended, start_pytest
 
 if TYPE_CHECKING:
     from .conftest import Run
@@ -162,13 +159,7 @@ def test_interrupted(tmp_path: Path, name: str) -> None:
         "def test_long():\n    print('pid', STARTS.read_text(), flush=True)\n    while True: pass\n"
         "def test_uses(tseep_url): pass\n"
     )
-    tests = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-s", *PLAIN],
-        cwd=tmp_path,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    tests = start_pytest(tmp_path)
     assert tests.stdout is not None
     try:
         pid = next(int(line.split("pid ")[1].split()[0]) for line in tests.stdout if "pid " in line)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from .conftest import PLAIN, ended
+from .conftest import ended, start_pytest
 
 FORKING = """
 import os, time
@@ -39,13 +37,7 @@ TIMES = int(os.environ.get("TSEEP_INTERRUPTIONS", 1))
 def test_nothing_is_left(tmp_path: Path, signals: list[str], forks: int, time: int) -> None:
     """The servers end with pytest, although processes that a test has forked go on."""
     (tmp_path / "test_it.py").write_text(FORKING.format(forks=forks))
-    tests = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-s", *PLAIN],
-        cwd=tmp_path,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    tests = start_pytest(tmp_path)
     assert tests.stdout is not None
     forked: list[int] = []
     try:

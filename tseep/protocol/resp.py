@@ -102,31 +102,18 @@ class Parser:
         @return: the commands that are complete now, in order.
         """
         commands: list[list[bytes]] = []
-        if self.trusted and not self.partial:
-            at = whole_commands(data, commands)
-            if at < len(data):
-                self._feed_pieces(data, at, commands)
-        else:
+        if self.partial or not self.trusted:
             data = self._tail + data
-            at = self._pieces(data, 0, commands, 1)
-            self._feed_rest(data[at:], commands)
-        return commands
-
-    def _feed_rest(self, data: bytes, commands: list[list[bytes]]) -> None:
-        """Parse what follows the command that was incomplete, or the first one of a client that must authenticate."""
-        if self.trusted and self._argv is None and self.error is None:
-            at = whole_commands(data, commands)
+            data = data[self._pieces(data, 0, commands, 1) :]
+            if not self.trusted or self._argv is not None or self.error is not None:
+                self._keep(data)
+                return commands
             self._tail = b""
             self.partial = False
-            if at < len(data):
-                self._feed_pieces(data, at, commands)
-        else:
-            self._keep(data)
-
-    def _feed_pieces(self, data: bytes, at: int, commands: list[list[bytes]]) -> None:
-        """Parse from C{at} step by step, and keep what is incomplete then."""
-        at = self._pieces(data, at, commands, len(data))
-        self._keep(data[at:])
+        at = whole_commands(data, commands)
+        if at < len(data):
+            self._keep(data[self._pieces(data, at, commands, len(data)) :])
+        return commands
 
     def _keep(self, tail: bytes) -> None:
         self._tail = tail

@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, TypeVar
-from urllib.parse import quote
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from pytest_tseep.shared import INJECTED, Change, RecordedCommand, check_mode
+from pytest_tseep.shared import INJECTED, Change, RecordedCommand, check_mode, reserved, url_of
 from tseep.configuration.parameters import PARAMETERS, Config
 from tseep.daemon.endpoints import tcp_endpoints, unix_endpoints
 from tseep.daemon.service import TseepService
@@ -28,7 +27,7 @@ from tseep.persistence.snapshots import snapshot_of
 from tseep.testing import names
 from tseep.testing.faults import Rule
 from tseep.testing.isolation import reset
-from tseep.testing.server import HOST, ServerUnderTest, reserved
+from tseep.testing.server import HOST, ServerUnderTest
 
 MODES = {mode.name: mode for mode in (ThreadedMode, EventedMode, WorkersMode)}
 
@@ -84,7 +83,7 @@ class InProcess:
 
     def _start(self, reactor: Any, mode: str, texts: dict[str, str]) -> None:
         config = _config(texts)
-        with reserved(config["port"]) as port:
+        with reserved(HOST, config["port"]) as port:
             config.set("port", str(port.getsockname()[1]))
             self._server = server = ServerUnderTest(config, reactor)
             server.own_host.shut_down_server = self.stop
@@ -101,8 +100,7 @@ class InProcess:
     @property
     def url(self) -> str:
         """The address as a C{redis://} URL with the password, database 0."""
-        login = f":{quote(self._password, '')}@" if self._password else ""
-        return f"redis://{login}{self.host}:{self.port}/0"
+        return url_of(self.host, self.port, self._password)
 
     async def __aenter__(self) -> InProcess:
         return self

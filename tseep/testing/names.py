@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
-from pytest_tseep.shared import check_number
+from pytest_tseep.shared import check_number, text_of
 from tseep.registry.table import Command
 
 
@@ -24,16 +24,10 @@ def texts_of(parameters: Mapping[str, object], known: Iterable[str]) -> dict[str
     @raise TypeError: if there is no such parameter, or its value is of another type.
     """
     names = {name.replace("-", "_") for name in known}
-    for name, value in parameters.items():
+    for name in parameters:
         if name.replace("-", "_") not in names:
             raise TypeError(f"the server has no parameter {name!r}{nearest(name, names)}")
-        if not isinstance(value, (str, int, float)):
-            raise TypeError(f"{name} must be a text, a number or a bool, not {type(value).__name__}")
-    return {name: _text(value) for name, value in parameters.items()}
-
-
-def _text(value: object) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    return {name: text_of(value, name) for name, value in parameters.items()}
 
 
 def names_of(command: str | None, commands: Mapping[bytes, Command]) -> frozenset[bytes] | None:

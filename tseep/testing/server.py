@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from typing import Any, Callable
 
+from pytest_tseep.shared import reserved
 from tseep.configuration.parameters import Config
 from tseep.daemon.host import ReactorHost
 from tseep.persistence.aof_loader import Loader
@@ -14,23 +15,6 @@ from tseep.testing.faults import Faults, State
 from tseep.testing.recorder import Recorder
 
 HOST = "127.0.0.1"
-
-
-def reserved(port: int) -> socket.socket:
-    """
-    Return a socket that keeps a port from other processes, but for servers that are told to listen on it.
-
-    @param port: 0 for a free one.
-    @raise OSError: if a server listens on it.
-    """
-    keeping = socket.socket()
-    try:
-        keeping.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        keeping.bind((HOST, port))
-    except OSError:
-        keeping.close()
-        raise
-    return keeping
 
 
 class HostUnderTest(ReactorHost):
@@ -121,7 +105,7 @@ class ServerUnderTest(Server):
     def _refuse(self) -> None:
         """Close the port, and reserve it."""
         self._listen_on(0)
-        self._placeholder = reserved(self.port)
+        self._placeholder = reserved(HOST, self.port)
 
     def _accept(self) -> None:
         self._listen_on(self.port)
